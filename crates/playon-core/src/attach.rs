@@ -1,0 +1,332 @@
+//! What owner and worker tell each other about one room.
+//!
+//! The owner delivers at most one batch at a time to a room and the worker never commits unasked, so a
+//! room is quiet the moment its last batch is answered: to freeze a room, the owner merely stops delivering.
+//! Every message carries the room and the attempt; whatever carries another attempt has no effect.
+
+use bytes::Bytes;
+
+use crate::ids::{Attempt, RoomId, Seq, SessionId};
+use crate::time::RoomTime;
+
+/// Owner to worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToWorker {
+    /// Make a new room; answered by a [`Commit`] with sequence 1 and a whole state, or a [`Fault`].
+    Create {
+        /// The room.
+        room: RoomId,
+        /// The token all later messages carry.
+        attempt: Attempt,
+        /// Which kind.
+        kind: String,
+        /// How it is created, encoded by whoever asked.
+        params: Bytes,
+        /// Where the room's random numbers begin.
+        seed: u64,
+    },
+    /// Open a room from its committed bytes; answered by [`Ready`] or a [`Fault`].
+    Open {
+        /// The room.
+        room: RoomId,
+        /// The token all later messages carry.
+        attempt: Attempt,
+        /// Which kind.
+        kind: String,
+        /// The commit the bytes belong to.
+        seq: Seq,
+        /// The state version of the bytes.
+        version: u32,
+        /// The committed state.
+        state: Bytes,
+    },
+    /// Run one batch; answered by a [`Commit`] or a [`Fault`].
+    Deliver(Deliver),
+    /// Turn the live state into an older version without touching the room; answered by [`Exported`].
+    Export {
+        /// The room.
+        room: RoomId,
+        /// The live attempt.
+        attempt: Attempt,
+        /// The version wanted.
+        version: u32,
+    },
+    /// Open a copy of a room that is live elsewhere, migrate and encode it, and keep the given bytes as the
+    /// base of a tail; answered by [`Prewarmed`] or a [`Fault`].
+    Prewarm {
+        /// The room.
+        room: RoomId,
+        /// The attempt under which the room may later be opened here.
+        attempt: Attempt,
+        /// Which kind.
+        kind: String,
+        /// The commit the bytes belong to.
+        seq: Seq,
+        /// The state version of the bytes.
+        version: u32,
+        /// The committed state.
+        state: Bytes,
+    },
+    /// The last stretch of a handoff: bring the prewarmed base up to `seq` and open the room;
+    /// answered by [`Ready`] or a [`Fault`].
+    Tail {
+        /// The room.
+        room: RoomId,
+        /// The attempt of the prewarm.
+        attempt: Attempt,
+        /// The commit reached when all deltas are applied.
+        seq: Seq,
+        /// What the bytes must hash to then.
+        hash: u64,
+        /// Deltas on the prewarmed bytes, oldest first.
+        deltas: Vec<Bytes>,
+    },
+    /// Forget the room, or the prewarmed copy of it. Not answered.
+    Retire {
+        /// The room.
+        room: RoomId,
+        /// The attempt that ends.
+        attempt: Attempt,
+    },
+}
+
+/// One batch for one room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deliver {
+    /// The room.
+    pub room: RoomId,
+    /// The live attempt.
+    pub attempt: Attempt,
+    /// The sequence of the commit that answers this batch.
+    pub seq: Seq,
+    /// Room time at which the batch happens.
+    pub now: RoomTime,
+    /// What happens, in order.
+    pub items: Vec<Item>,
+    /// The sessions that want a view afterwards.
+    pub render: Vec<SessionId>,
+    /// Whether spectators want the shared view afterwards.
+    pub render_watch: bool,
+}
+
+/// One thing that happens to a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A player asks for a seat.
+    Join {
+        /// The player.
+        session: SessionId,
+        /// What the player says about itself, opaque to the keeper.
+        profile: Bytes,
+    },
+    /// A player's input.
+    Input {
+        /// The player.
+        session: SessionId,
+        /// Its number.
+        seq: u64,
+        /// The input.
+        payload: Bytes,
+    },
+    /// The player's socket is gone, the seat is kept.
+    Away(SessionId),
+    /// The player has a socket again; `lost` inputs it had been told were applied are not (0 unless the
+    /// keeper crashed past a checkpoint).
+    Back {
+        /// The player.
+        session: SessionId,
+        /// Inputs lost.
+        lost: u64,
+    },
+    /// The seat is given up or has expired.
+    Leave(SessionId),
+    /// The fixed step, numbered from 1.
+    Tick(u64),
+    /// Nothing but the time: timers that are due fire. They also fire before any other item.
+    Wake,
+}
+
+/// How a commit or a [`Ready`] gives the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// The bytes did not change.
+    Same,
+    /// A delta against the bytes of the parent.
+    Delta(Bytes),
+    /// The whole bytes.
+    Full(Bytes),
+}
+
+impl Body {
+    /// Bytes carried.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Same => 0,
+            Self::Delta(bytes) | Self::Full(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether nothing is carried.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Worker to owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromWorker {
+    /// What a batch did.
+    Commit(Commit),
+    /// The room is open and waits for batches.
+    Ready(Ready),
+    /// The live state as an older version.
+    Exported(Exported),
+    /// The copy can be opened here.
+    Prewarmed(Prewarmed),
+    /// It could not be done; the worker has thrown its object of this attempt away.
+    Fault(Fault),
+}
+
+impl FromWorker {
+    /// The room and attempt this is about.
+    pub const fn about(&self) -> (RoomId, Attempt) {
+        match self {
+            Self::Commit(m) => (m.room, m.attempt),
+            Self::Ready(m) => (m.room, m.attempt),
+            Self::Exported(m) => (m.room, m.attempt),
+            Self::Prewarmed(m) => (m.room, m.attempt),
+            Self::Fault(m) => (m.room, m.attempt),
+        }
+    }
+}
+
+/// What one batch did: one atomic record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The room.
+    pub room: RoomId,
+    /// The live attempt.
+    pub attempt: Attempt,
+    /// One more than the parent's.
+    pub seq: Seq,
+    /// Hash of the bytes before.
+    pub parent_hash: u64,
+    /// Hash of the bytes after.
+    pub hash: u64,
+    /// State version of the bytes after.
+    pub version: u32,
+    /// The bytes after.
+    pub body: Body,
+    /// Joins that the room refused, and why. A join not named here was accepted.
+    pub refused: Vec<(SessionId, String)>,
+    /// Players the room sent away, and why.
+    pub dismissed: Vec<(SessionId, String)>,
+    /// What players are told, in order.
+    pub outputs: Vec<Output>,
+    /// What players see; at most one each.
+    pub views: Vec<(SessionId, Bytes)>,
+    /// What spectators see.
+    pub watch_view: Option<Bytes>,
+    /// The next time the room wants to be woken, if no input comes before.
+    pub wake_at: Option<RoomTime>,
+    /// Whether the room is at a safe point.
+    pub between_rounds: bool,
+    /// Whether the room has ended; nothing is delivered to it any more.
+    pub ended: bool,
+    /// Microseconds the batch took, encoding included.
+    pub cost_us: u32,
+}
+
+/// One thing a player is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The player.
+    pub session: SessionId,
+    /// The event.
+    pub payload: Bytes,
+    /// Numbered and kept until acknowledged; else sent once, if a socket is there.
+    pub reliable: bool,
+}
+
+/// A room has been opened from given bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The room.
+    pub room: RoomId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The commit that was opened.
+    pub seq: Seq,
+    /// State version after migration.
+    pub version: u32,
+    /// The bytes after migration, against those that were opened.
+    pub body: Body,
+    /// Their hash.
+    pub hash: u64,
+    /// The next time the room wants to be woken.
+    pub wake_at: Option<RoomTime>,
+    /// Microseconds it took.
+    pub cost_us: u32,
+}
+
+/// The live state as an older version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The room.
+    pub room: RoomId,
+    /// The live attempt.
+    pub attempt: Attempt,
+    /// The commit that was exported.
+    pub seq: Seq,
+    /// The version written.
+    pub version: u32,
+    /// The bytes.
+    pub state: Bytes,
+    /// Microseconds it took.
+    pub cost_us: u32,
+}
+
+/// A copy of a room could be opened, migrated and encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prewarmed {
+    /// The room.
+    pub room: RoomId,
+    /// The attempt of the copy.
+    pub attempt: Attempt,
+    /// The commit that was opened.
+    pub seq: Seq,
+    /// Bytes after migration.
+    pub size: u64,
+    /// Microseconds it took; predicts the same step of the cutover.
+    pub cost_us: u32,
+}
+
+/// Where a worker failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Making a room; the game refused the parameters or panicked.
+    Create,
+    /// Opening or migrating given bytes.
+    Open,
+    /// Running a batch.
+    Deliver,
+    /// Writing an older version.
+    Export,
+    /// Opening a copy.
+    Prewarm,
+}
+
+/// Something could not be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The room.
+    pub room: RoomId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Where.
+    pub stage: Stage,
+    /// What, in one line.
+    pub message: String,
+    /// Whether the game said no by itself (a refusal), rather than panicked.
+    pub refusal: bool,
+}

@@ -1,0 +1,182 @@
+//! Names and fencing tokens.
+//!
+//! Every identifier is a distinct type, so that an attempt can never be passed where a generation is
+//! meant. None of them is ever made up inside the core: the shell draws randomness and hands it in.
+
+use std::fmt;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name(pub u64);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+
+        impl $name {
+            /// The next one.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+    };
+}
+
+number!(
+    /// A player's numbered conversation with one room; the game sees it as the player's id.
+    ///
+    /// Random, drawn by the gateway; below 2^53 so that a browser can hold it in a number.
+    SessionId
+);
+number!(
+    /// One socket of the gateway. Unique within a keeper process, never reused.
+    ConnId
+);
+number!(
+    /// One attached worker process. Unique within a keeper process, never reused.
+    WorkerId
+);
+number!(
+    /// Fences workers: minted each time a room is given to a worker, unique within an epoch.
+    Attempt
+);
+number!(
+    /// Fences keepers: raised and synced each time a store is opened.
+    Epoch
+);
+number!(
+    /// Position of a commit in a room's history; the first commit is 1.
+    Seq
+);
+number!(
+    /// Fences sockets: raised by the client for every new socket of a session.
+    Generation
+);
+number!(
+    /// One deploy, numbered by the store.
+    DeployId
+);
+number!(
+    /// Names one unbroken run of a room's event numbers: the epoch in which it began.
+    ///
+    /// It changes only when the owner cannot vouch for the numbers it gave out before (a crash past
+    /// the last checkpoint of a `WorkerCrash` kind), never by a planned move.
+    History
+);
+
+/// A room's UUID.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RoomId(pub [u8; 16]);
+
+impl RoomId {
+    /// Parses the hyphenated or the plain form of 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 16];
+        let digits = text.bytes().filter(|b| *b != b'-');
+        let mut at = 0;
+        for digit in digits {
+            let value = char::from(digit).to_digit(16)?;
+            let byte = bytes.get_mut(at / 2)?;
+            *byte = (*byte << 4) | u8::try_from(value).ok()?;
+            at += 1;
+        }
+        (at == 32).then_some(Self(bytes))
+    }
+
+    /// A well-mixed number for sharding, staggering and waves.
+    pub fn mix(self, salt: u64) -> u64 {
+        let (high, low) = self.0.split_at(8);
+        let word = |half: &[u8]| half.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
+        crate::rng::mix(word(high) ^ crate::rng::mix(word(low) ^ salt))
+    }
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, byte) in self.0.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoomId({self})")
+    }
+}
+
+/// A release, identified by the SHA-256 of its executable.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ReleaseId(pub [u8; 32]);
+
+impl ReleaseId {
+    /// Parses 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for ReleaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ReleaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.to_string();
+        write!(f, "ReleaseId({})", &text[..12])
+    }
+}
+
+/// Half of a SHA-256 of a session's secret. The secret itself is never stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct SecretHash(pub [u8; 16]);
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_ids_read_back_what_they_print() {
+        let id = RoomId(*b"0123456789abcdef");
+        assert_eq!(RoomId::parse(&id.to_string()), Some(id));
+        assert_eq!(RoomId::parse("zz"), None);
+        assert_eq!(RoomId::parse(&"0".repeat(33)), None);
+    }
+
+    #[test]
+    fn release_ids_read_back_what_they_print() {
+        let id = ReleaseId([7; 32]);
+        assert_eq!(ReleaseId::parse(&id.to_string()), Some(id));
+        assert_eq!(ReleaseId::parse("07"), None);
+    }
+}

@@ -1,0 +1,306 @@
+//! The committed room: what the owner holds in memory and the store makes survive.
+//!
+//! An [`Image`] is a room as of one commit. A [`Record`] is what the next commit changed. Live commits,
+//! handoffs and recovery all go through [`Image::apply`], so a room read back is the room that was held.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::attach::Body;
+use crate::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
+use crate::time::RoomTime;
+
+/// How deltas and hashes of state bytes are made; the rules do not depend on the answer.
+pub trait StateCodec {
+    /// The bytes that `delta` makes of `base`, or nothing if it does not fit or exceeds `max` bytes.
+    fn apply(&self, base: &[u8], delta: &[u8], max: usize) -> Option<Bytes>;
+
+    /// A hash of the bytes, for finding differences, not for resisting forgery.
+    fn hash(&self, state: &[u8]) -> u64;
+}
+
+/// A room as of one commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The room.
+    pub room: RoomId,
+    /// Which kind.
+    pub kind: String,
+    /// Its name within the kind, or empty.
+    pub name: String,
+    /// What the sessions' event numbers belong to.
+    pub history: History,
+    /// The release it runs on.
+    pub release: ReleaseId,
+    /// The keeper epoch of the last commit.
+    pub epoch: Epoch,
+    /// The last commit.
+    pub seq: Seq,
+    /// Version of the state.
+    pub version: u32,
+    /// The state.
+    pub state: Bytes,
+    /// Hash of the state.
+    pub hash: u64,
+    /// Room time of the last commit.
+    pub now: RoomTime,
+    /// The last tick that ran.
+    pub tick: u64,
+    /// When the room wants to be woken.
+    pub wake_at: Option<RoomTime>,
+    /// Whether it is at a safe point.
+    pub between_rounds: bool,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Whether every commit the owner ever had is in this image: written at an orderly stop or when the
+    /// room is put to sleep. A `WorkerCrash` room recovered from any other image may have lost commits.
+    pub clean: bool,
+    /// The seats.
+    pub seats: BTreeMap<SessionId, Seat>,
+}
+
+/// One player's cursors.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Seat {
+    /// Of the session's secret.
+    pub secret: SecretHash,
+    /// The last input applied.
+    pub applied: u64,
+    /// The last event given a number.
+    pub event_seq: u64,
+    /// Events kept until acknowledged, oldest first; their numbers end at `event_seq`.
+    pub outbox: VecDeque<Bytes>,
+}
+
+impl Seat {
+    /// The number of the oldest event kept; one past `event_seq` when none is.
+    pub fn outbox_first(&self) -> u64 {
+        self.event_seq + 1 - self.outbox.len() as u64
+    }
+
+    /// Bytes of the events kept.
+    pub fn outbox_bytes(&self) -> usize {
+        self.outbox.iter().map(Bytes::len).sum()
+    }
+
+    /// Drops events up to `recv`.
+    pub fn acknowledge(&mut self, recv: u64) {
+        while self.outbox_first() <= recv.min(self.event_seq) && !self.outbox.is_empty() {
+            self.outbox.pop_front();
+        }
+    }
+}
+
+/// What one commit changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// One more than the image's.
+    pub seq: Seq,
+    /// Hash of the bytes before.
+    pub parent_hash: u64,
+    /// Hash of the bytes after.
+    pub hash: u64,
+    /// Version of the bytes after.
+    pub version: u32,
+    /// The bytes after.
+    pub body: Body,
+    /// The release that wrote them.
+    pub release: ReleaseId,
+    /// Room time of the commit.
+    pub now: RoomTime,
+    /// The last tick that ran.
+    pub tick: u64,
+    /// When the room wants to be woken.
+    pub wake_at: Option<RoomTime>,
+    /// Whether the room is at a safe point.
+    pub between_rounds: bool,
+    /// Whether the room has ended.
+    pub ended: bool,
+    /// The handoff this record completes, if it is a `Migrate`: the deploy, or 0 outside of one.
+    pub migrate: Option<DeployId>,
+    /// What became of seats, in order.
+    pub seats: Vec<SeatChange>,
+}
+
+/// What became of one seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeatChange {
+    /// Taken.
+    Joined {
+        /// The player.
+        session: SessionId,
+        /// Of its secret.
+        secret: SecretHash,
+    },
+    /// Given up.
+    Left {
+        /// The player.
+        session: SessionId,
+    },
+    /// Inputs were applied, events given out.
+    Progress {
+        /// The player.
+        session: SessionId,
+        /// The last input applied.
+        applied: u64,
+        /// New events, in order.
+        events: Vec<Bytes>,
+    },
+}
+
+/// Why a record does not fit an image. The image is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Misfit {
+    /// Not the next commit.
+    #[error("commit {found} does not follow commit {held}")]
+    Sequence {
+        /// Held by the image.
+        held: Seq,
+        /// Found in the record.
+        found: Seq,
+    },
+    /// Made from other bytes.
+    #[error("commit {seq} was made from bytes with hash {found:016x}, held are {held:016x}")]
+    Parent {
+        /// The commit.
+        seq: Seq,
+        /// Held by the image.
+        held: u64,
+        /// Found in the record.
+        found: u64,
+    },
+    /// The delta cannot be applied.
+    #[error("the delta of commit {seq} cannot be applied or exceeds the limit")]
+    Delta {
+        /// The commit.
+        seq: Seq,
+    },
+    /// The bytes are not what the writer had.
+    #[error("commit {seq} should leave bytes with hash {told:016x}, it leaves {found:016x}")]
+    Hash {
+        /// The commit.
+        seq: Seq,
+        /// What the writer said.
+        told: u64,
+        /// What came out.
+        found: u64,
+    },
+    /// Room time or tick number would go back.
+    #[error("commit {seq} would turn the room's clock back")]
+    Clock {
+        /// The commit.
+        seq: Seq,
+    },
+}
+
+impl Image {
+    /// Applies the next record, keeping outboxes within `outbox_events` and `outbox_bytes`.
+    ///
+    /// # Errors
+    /// When the record does not fit; the image is unchanged.
+    pub fn apply(
+        &mut self,
+        epoch: Epoch,
+        record: &Record,
+        codec: &impl StateCodec,
+        bounds: &ApplyBounds,
+    ) -> Result<(), Misfit> {
+        let seq = record.seq;
+        if seq != self.seq.next() {
+            return Err(Misfit::Sequence { held: self.seq, found: seq });
+        }
+        if record.parent_hash != self.hash {
+            return Err(Misfit::Parent { seq, held: self.hash, found: record.parent_hash });
+        }
+        if record.now < self.now || record.tick < self.tick {
+            return Err(Misfit::Clock { seq });
+        }
+        let state = materialize(seq, &self.state, &record.body, record.hash, codec, bounds.state_bytes_max)?;
+        self.state = state;
+        self.epoch = epoch;
+        self.seq = seq;
+        self.hash = record.hash;
+        self.version = record.version;
+        self.release = record.release;
+        self.now = record.now;
+        self.tick = record.tick;
+        self.wake_at = record.wake_at;
+        self.between_rounds = record.between_rounds;
+        self.ended = record.ended;
+        self.clean = false;
+        for change in &record.seats {
+            self.apply_seat(change, bounds);
+        }
+        Ok(())
+    }
+
+    fn apply_seat(&mut self, change: &SeatChange, bounds: &ApplyBounds) {
+        match change {
+            SeatChange::Joined { session, secret } => {
+                self.seats.insert(*session, Seat { secret: *secret, ..Seat::default() });
+            }
+            SeatChange::Left { session } => {
+                self.seats.remove(session);
+            }
+            SeatChange::Progress { session, applied, events } => {
+                let Some(seat) = self.seats.get_mut(session) else { return };
+                seat.applied = seat.applied.max(*applied);
+                for event in events {
+                    seat.event_seq += 1;
+                    seat.outbox.push_back(event.clone());
+                }
+                // Past its bound the whole outbox goes: half of a gap-free stream is of no use.
+                if seat.outbox.len() > bounds.outbox_events_max
+                    || seat.outbox_bytes() > bounds.outbox_bytes_max
+                {
+                    seat.outbox.clear();
+                }
+            }
+        }
+    }
+}
+
+/// The bounds that [`Image::apply`] keeps. See [`crate::limits::Limits`].
+#[derive(Clone, Debug)]
+pub struct ApplyBounds {
+    /// Bytes of state.
+    pub state_bytes_max: usize,
+    /// Events per outbox.
+    pub outbox_events_max: usize,
+    /// Bytes per outbox.
+    pub outbox_bytes_max: usize,
+}
+
+impl From<&crate::limits::Limits> for ApplyBounds {
+    fn from(limits: &crate::limits::Limits) -> Self {
+        Self {
+            state_bytes_max: limits.state_bytes_max,
+            outbox_events_max: limits.outbox_events_max,
+            outbox_bytes_max: limits.outbox_bytes_max,
+        }
+    }
+}
+
+/// The bytes that a body makes of `base`, checked against the hash that the writer gave.
+///
+/// # Errors
+/// When the delta does not fit, the result is too large or hashes to something else.
+pub fn materialize(
+    seq: Seq,
+    base: &Bytes,
+    body: &Body,
+    told: u64,
+    codec: &impl StateCodec,
+    max: usize,
+) -> Result<Bytes, Misfit> {
+    let state = match body {
+        Body::Same => base.clone(),
+        Body::Delta(delta) => codec.apply(base, delta, max).ok_or(Misfit::Delta { seq })?,
+        Body::Full(bytes) if bytes.len() <= max => bytes.clone(),
+        Body::Full(_) => return Err(Misfit::Delta { seq }),
+    };
+    let found = codec.hash(&state);
+    if found == told { Ok(state) } else { Err(Misfit::Hash { seq, told, found }) }
+}

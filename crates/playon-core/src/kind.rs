@@ -1,0 +1,99 @@
+//! Kinds of rooms: what a release says about each of them, and the policies that follow.
+
+use crate::time::Span;
+
+/// What losing a process may cost a room. See `docs/guarantees.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Survives {
+    /// The owner's memory, and a checkpoint in the store every `checkpoint`.
+    WorkerCrash {
+        /// The most room time a crash of the keeper can take back.
+        checkpoint: Span,
+    },
+    /// Each commit is on disk before any of its outputs leaves.
+    #[default]
+    KeeperCrash,
+}
+
+/// When a deploy may move a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDeploy {
+    /// The room ends on the release it has.
+    Finish,
+    /// As soon as the room says that it is between rounds, and after `deadline` at once.
+    BetweenRounds {
+        /// How long the deploy waits for a safe point.
+        deadline: Span,
+    },
+    /// At once, in the middle of the round.
+    Now,
+}
+
+impl Default for OnDeploy {
+    fn default() -> Self {
+        Self::BetweenRounds { deadline: Span::secs(300) }
+    }
+}
+
+/// The policies of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policies {
+    /// What losing a process may cost.
+    pub survives: Survives,
+    /// When a deploy may move a room.
+    pub on_deploy: OnDeploy,
+    /// The longest pause a handoff should cause.
+    pub pause_budget: Span,
+    /// How long the seat of a player without a socket is kept.
+    pub seat_hold: Span,
+    /// How long a room without any socket stays in memory.
+    pub idle_hibernate: Span,
+    /// How long an abandoned room is kept asleep before it is deleted.
+    pub expire: Span,
+    /// Players with a seat at the same time.
+    pub players_max: u32,
+    /// The fixed step, if the kind asks for one.
+    pub tick: Option<Span>,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            survives: Survives::default(),
+            on_deploy: OnDeploy::default(),
+            pause_budget: Span::millis(50),
+            seat_hold: Span::secs(120),
+            idle_hibernate: Span::secs(600),
+            expire: Span::secs(7 * 24 * 3600),
+            players_max: 64,
+            tick: None,
+        }
+    }
+}
+
+/// What a release says about one kind of room when its worker attaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindInfo {
+    /// The kind's name.
+    pub name: String,
+    /// The version of the state this release writes.
+    pub writes: u32,
+    /// The oldest version that it can upgrade from.
+    pub reads_from: u32,
+    /// The oldest version that it can turn its own state back into; equal to `writes` when it cannot.
+    pub exports_to: u32,
+    /// The kind's policies.
+    pub policies: Policies,
+}
+
+impl KindInfo {
+    /// Whether this release can open a state of that version.
+    pub const fn reads(&self, version: u32) -> bool {
+        version >= self.reads_from && version <= self.writes
+    }
+
+    /// Whether this release can turn its own state into one of that version.
+    pub const fn exports(&self, version: u32) -> bool {
+        version >= self.exports_to && version <= self.writes
+    }
+}

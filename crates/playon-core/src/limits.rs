@@ -1,0 +1,78 @@
+//! Every bound of the core, with its unit and what happens at it.
+
+use crate::time::Span;
+
+/// Bounds that hold for every room of a keeper. Kinds may ask for less, never for more.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Rooms held by one shard. At the bound a new room is refused with `PLY-0105`.
+    pub rooms_per_shard_max: usize,
+    /// Bytes of one room's encoded state. A larger commit is refused and the room reopened from its last one.
+    pub state_bytes_max: usize,
+    /// Bytes of one input. A larger one closes the socket with `4906`.
+    pub input_bytes_max: usize,
+    /// Inputs one session may have unapplied. One more closes the socket with `4907`.
+    pub inputs_pending_max: usize,
+    /// Events kept for one session until it acknowledges them. One more drops them all and owes a view.
+    pub outbox_events_max: usize,
+    /// Bytes of events kept for one session; as `outbox_events_max`.
+    pub outbox_bytes_max: usize,
+    /// Items delivered in one batch; the rest waits for the next one.
+    pub batch_items_max: usize,
+    /// Bytes of payload delivered in one batch; the rest waits for the next one.
+    pub batch_bytes_max: usize,
+    /// Commits of one room received but not yet safe. At the bound the room is not delivered to.
+    pub unsafe_commits_max: usize,
+    /// Spectators of one room. One more is refused with `4902`.
+    pub watchers_max: usize,
+    /// Sockets waiting for a room that is being created or loaded. One more is told to retry (`4003`).
+    pub waiting_max: usize,
+    /// How long a worker may take over one batch before it is held to be hung.
+    pub batch_timeout: Span,
+    /// How long a worker may take to open a room.
+    pub open_timeout: Span,
+    /// How long the copy of a room may take to be opened, migrated and encoded by the next release.
+    pub prewarm_timeout: Span,
+    /// How long a room may stay frozen before it is thawed on the release it had.
+    pub freeze_timeout: Span,
+    /// Deltas sent after a prewarmed copy; a longer tail is sent as the whole state.
+    pub tail_deltas_max: usize,
+    /// Commits after which a room's snapshot is stored.
+    pub snapshot_every_commits: u64,
+    /// Bytes of records after which a room's snapshot is stored.
+    pub snapshot_every_bytes: usize,
+    /// Faults in a row after which a batch is delivered one item at a time, to find the one at fault.
+    pub faults_before_single: u32,
+    /// Longest wait between two attempts to reopen a room that keeps failing.
+    pub reopen_backoff_max: Span,
+    /// Timer wake-ups are gathered on this grid, so that rooms due together travel together.
+    pub timer_grid: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rooms_per_shard_max: 100_000,
+            state_bytes_max: 16 << 20,
+            input_bytes_max: 16 << 10,
+            inputs_pending_max: 256,
+            outbox_events_max: 1_024,
+            outbox_bytes_max: 64 << 10,
+            batch_items_max: 256,
+            batch_bytes_max: 256 << 10,
+            unsafe_commits_max: 8,
+            watchers_max: 1_000,
+            waiting_max: 1_024,
+            batch_timeout: Span::secs(2),
+            open_timeout: Span::secs(5),
+            prewarm_timeout: Span::secs(10),
+            freeze_timeout: Span::millis(500),
+            tail_deltas_max: 64,
+            snapshot_every_commits: 64,
+            snapshot_every_bytes: 64 << 10,
+            faults_before_single: 2,
+            reopen_backoff_max: Span::secs(10),
+            timer_grid: Span::millis(1),
+        }
+    }
+}
