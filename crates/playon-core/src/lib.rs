@@ -14,5 +14,6 @@ pub mod ids;
 pub mod image;
 pub mod kind;
 pub mod limits;
+pub mod lobby;
 pub mod rng;
 pub mod time;
