@@ -1,0 +1,167 @@
+//! Batches: the items of one frame.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use playon_core::ids::RoomId;
+use prost::Message;
+
+use super::frame::LENGTH_BYTES;
+use super::{
+    AttachError, BATCH_ITEMS_MAX, Down, FRAME_BYTES_MAX, PINNED_TIMES_MAX, Up, down,
+    generated as wire, up,
+};
+use crate::varint;
+
+/// The key of the only field of a batch: number 1, length-delimited.
+const ITEM_KEY: u8 = 0x0a;
+
+/// The keeper's items as frames ready for the stream, lengths included; no bytes for no items.
+///
+/// # Errors
+/// When one item alone is longer than a frame may be.
+pub fn encode_down(items: &[Down]) -> Result<Bytes, AttachError> {
+    encode(items.iter().map(down::to_wire))
+}
+
+/// The worker's items as frames ready for the stream, lengths included; no bytes for no items.
+///
+/// # Errors
+/// When one item alone is longer than a frame may be.
+pub fn encode_up(items: &[Up]) -> Result<Bytes, AttachError> {
+    encode(items.iter().map(up::to_wire))
+}
+
+/// The items of a frame of the keeper, given without its length.
+///
+/// # Errors
+/// When the frame is not a batch within the limits. Then none of its items counts.
+pub fn decode_down(frame: Bytes) -> Result<Vec<Down>, AttachError> {
+    decode(frame, |item: wire::Down, pieces| {
+        down::from_wire(item, pieces)
+    })
+}
+
+/// The items of a frame of the worker, given without its length.
+///
+/// # Errors
+/// When the frame is not a batch within the limits. Then none of its items counts.
+pub fn decode_up(frame: Bytes) -> Result<Vec<Up>, AttachError> {
+    decode(frame, |item: wire::Up, pieces| up::from_wire(item, pieces))
+}
+
+fn encode<M: Message>(items: impl Iterator<Item = M>) -> Result<Bytes, AttachError> {
+    let mut frames = Frames {
+        out: BytesMut::new(),
+        start: 0,
+        items: 0,
+    };
+    for item in items {
+        frames.add(&item)?;
+    }
+    frames.end_frame();
+    Ok(frames.out.freeze())
+}
+
+/// Frames under construction. The last one begins at `start` and has `items` items; its length is not yet set.
+struct Frames {
+    out: BytesMut,
+    start: usize,
+    items: usize,
+}
+
+impl Frames {
+    fn add<M: Message>(&mut self, item: &M) -> Result<(), AttachError> {
+        let length = item.encoded_len();
+        let bytes = 1 + varint::len(length as u64) + length;
+        if bytes > FRAME_BYTES_MAX {
+            return Err(AttachError::Frame {
+                bytes,
+                max: FRAME_BYTES_MAX,
+            });
+        }
+        let is_full = self.items == BATCH_ITEMS_MAX || self.frame_bytes() + bytes > FRAME_BYTES_MAX;
+        if is_full {
+            self.end_frame();
+        }
+        if self.items == 0 {
+            self.out.put_u32(0);
+        }
+        self.items += 1;
+        self.out.reserve(bytes);
+        self.out.put_u8(ITEM_KEY);
+        item.encode_length_delimited(&mut self.out)
+            .map_err(|error| AttachError::Protobuf(error.to_string()))
+    }
+
+    fn frame_bytes(&self) -> usize {
+        self.out.len().saturating_sub(self.start + LENGTH_BYTES)
+    }
+
+    fn end_frame(&mut self) {
+        // A frame was never begun longer than FRAME_BYTES_MAX, which fits.
+        let length = self.frame_bytes() as u32;
+        if let Some(place) = self.out.get_mut(self.start..self.start + LENGTH_BYTES) {
+            place.copy_from_slice(&length.to_be_bytes());
+        }
+        self.start = self.out.len();
+        self.items = 0;
+    }
+}
+
+/// Reads the outer layer by hand, so that the number of items is bounded before any is made.
+fn decode<M: Message + Default, T>(
+    mut frame: Bytes,
+    from_wire: impl Fn(M, Pieces) -> Result<T, AttachError>,
+) -> Result<Vec<T>, AttachError> {
+    const FIELD: AttachError = AttachError::Field {
+        field: "an item of the batch",
+    };
+    let pieces = Pieces {
+        frame_bytes: frame.len(),
+    };
+    let mut items = Vec::new();
+    while frame.has_remaining() {
+        if items.len() == BATCH_ITEMS_MAX {
+            return Err(AttachError::Items {
+                max: BATCH_ITEMS_MAX,
+            });
+        }
+        let key = frame.get_u8();
+        let length = varint::take(&mut frame).and_then(|length| usize::try_from(length).ok());
+        let length = length
+            .filter(|length| key == ITEM_KEY && *length <= frame.len())
+            .ok_or(FIELD)?;
+        let item = M::decode(frame.split_to(length));
+        items.push(from_wire(
+            item.map_err(|error| AttachError::Protobuf(error.to_string()))?,
+            pieces,
+        )?);
+    }
+    Ok(items)
+}
+
+/// Decides whether bytes may stay slices of the frame they came in.
+#[derive(Clone, Copy)]
+pub(super) struct Pieces {
+    frame_bytes: usize,
+}
+
+impl Pieces {
+    pub(super) fn keep(self, piece: Bytes) -> Bytes {
+        if piece.len().saturating_mul(PINNED_TIMES_MAX) < self.frame_bytes {
+            Bytes::copy_from_slice(&piece)
+        } else {
+            piece
+        }
+    }
+}
+
+pub(super) fn room_bytes(room: RoomId) -> Bytes {
+    Bytes::copy_from_slice(&room.0)
+}
+
+pub(super) fn room_id(bytes: &[u8]) -> Result<RoomId, AttachError> {
+    bytes
+        .try_into()
+        .map(RoomId)
+        .map_err(|_| AttachError::Field { field: "the room" })
+}
