@@ -153,7 +153,9 @@ impl ToGateway {
     /// The socket this is about.
     pub const fn conn(&self) -> ConnId {
         match self {
-            Self::Welcome { conn, .. } | Self::Push { conn, .. } | Self::Close { conn, .. } => *conn,
+            Self::Welcome { conn, .. } | Self::Push { conn, .. } | Self::Close { conn, .. } => {
+                *conn
+            }
         }
     }
 }
@@ -210,7 +212,10 @@ pub struct Push {
 impl Push {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.applied.is_none() && self.events.is_empty() && self.view.is_none() && self.now.is_empty()
+        self.applied.is_none()
+            && self.events.is_empty()
+            && self.view.is_none()
+            && self.now.is_empty()
     }
 }
 

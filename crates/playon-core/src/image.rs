@@ -54,8 +54,8 @@ pub struct Image {
     pub between_rounds: bool,
     /// Whether it has ended.
     pub ended: bool,
-    /// Whether every commit the owner ever had is in this image: written at an orderly stop or when the
-    /// room is put to sleep. A `WorkerCrash` room recovered from any other image may have lost commits.
+    /// Whether no commit can be missing after this image and its records. Always so for `KeeperCrash` rooms; a
+    /// `WorkerCrash` room's image is clean only when it was written at an orderly stop or put to sleep.
     pub clean: bool,
     /// The seats.
     pub seats: BTreeMap<SessionId, Seat>,
@@ -187,6 +187,16 @@ pub enum Misfit {
         /// What came out.
         found: u64,
     },
+    /// Written in another version than the release announced.
+    #[error("commit {seq} has state version {told}, its release announced {announced}")]
+    Version {
+        /// The commit.
+        seq: Seq,
+        /// Its version.
+        told: u32,
+        /// What the release writes.
+        announced: u32,
+    },
     /// Room time or tick number would go back.
     #[error("commit {seq} would turn the room's clock back")]
     Clock {
@@ -209,15 +219,29 @@ impl Image {
     ) -> Result<(), Misfit> {
         let seq = record.seq;
         if seq != self.seq.next() {
-            return Err(Misfit::Sequence { held: self.seq, found: seq });
+            return Err(Misfit::Sequence {
+                held: self.seq,
+                found: seq,
+            });
         }
         if record.parent_hash != self.hash {
-            return Err(Misfit::Parent { seq, held: self.hash, found: record.parent_hash });
+            return Err(Misfit::Parent {
+                seq,
+                held: self.hash,
+                found: record.parent_hash,
+            });
         }
         if record.now < self.now || record.tick < self.tick {
             return Err(Misfit::Clock { seq });
         }
-        let state = materialize(seq, &self.state, &record.body, record.hash, codec, bounds.state_bytes_max)?;
+        let state = materialize(
+            seq,
+            &self.state,
+            &record.body,
+            record.hash,
+            codec,
+            bounds.state_bytes_max,
+        )?;
         self.state = state;
         self.epoch = epoch;
         self.seq = seq;
@@ -229,7 +253,6 @@ impl Image {
         self.wake_at = record.wake_at;
         self.between_rounds = record.between_rounds;
         self.ended = record.ended;
-        self.clean = false;
         for change in &record.seats {
             self.apply_seat(change, bounds);
         }
@@ -239,13 +262,25 @@ impl Image {
     fn apply_seat(&mut self, change: &SeatChange, bounds: &ApplyBounds) {
         match change {
             SeatChange::Joined { session, secret } => {
-                self.seats.insert(*session, Seat { secret: *secret, ..Seat::default() });
+                self.seats.insert(
+                    *session,
+                    Seat {
+                        secret: *secret,
+                        ..Seat::default()
+                    },
+                );
             }
             SeatChange::Left { session } => {
                 self.seats.remove(session);
             }
-            SeatChange::Progress { session, applied, events } => {
-                let Some(seat) = self.seats.get_mut(session) else { return };
+            SeatChange::Progress {
+                session,
+                applied,
+                events,
+            } => {
+                let Some(seat) = self.seats.get_mut(session) else {
+                    return;
+                };
                 seat.applied = seat.applied.max(*applied);
                 for event in events {
                     seat.event_seq += 1;
@@ -302,5 +337,9 @@ pub fn materialize(
         Body::Full(_) => return Err(Misfit::Delta { seq }),
     };
     let found = codec.hash(&state);
-    if found == told { Ok(state) } else { Err(Misfit::Hash { seq, told, found }) }
+    if found == told {
+        Ok(state)
+    } else {
+        Err(Misfit::Hash { seq, told, found })
+    }
 }

@@ -9,6 +9,10 @@
 //! The keeper process and the simulator drive the same machines, so what the simulator proves is what runs.
 
 pub mod attach;
+mod creating;
+pub mod effect;
+mod env;
+pub mod fleet;
 pub mod gate;
 pub mod ids;
 pub mod image;
@@ -16,4 +20,7 @@ pub mod kind;
 pub mod limits;
 pub mod lobby;
 pub mod rng;
+mod room;
+mod session;
+pub mod shard;
 pub mod time;

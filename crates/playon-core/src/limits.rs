@@ -35,6 +35,10 @@ pub struct Limits {
     pub prewarm_timeout: Span,
     /// How long a room may stay frozen before it is thawed on the release it had.
     pub freeze_timeout: Span,
+    /// Rooms of one shard that are being handed over at the same time; the others wait for their turn.
+    pub handoffs_max: usize,
+    /// Rooms of one shard that are being opened at the same time; the others wait for their turn.
+    pub opens_max: usize,
     /// Deltas sent after a prewarmed copy; a longer tail is sent as the whole state.
     pub tail_deltas_max: usize,
     /// Commits after which a room's snapshot is stored.
@@ -45,8 +49,8 @@ pub struct Limits {
     pub faults_before_single: u32,
     /// Longest wait between two attempts to reopen a room that keeps failing.
     pub reopen_backoff_max: Span,
-    /// Timer wake-ups are gathered on this grid, so that rooms due together travel together.
-    pub timer_grid: Span,
+    /// Ticks are laid on this grid of keeper time, so that rooms due together travel together.
+    pub tick_grid: Span,
 }
 
 impl Default for Limits {
@@ -67,12 +71,14 @@ impl Default for Limits {
             open_timeout: Span::secs(5),
             prewarm_timeout: Span::secs(10),
             freeze_timeout: Span::millis(500),
+            handoffs_max: 4,
+            opens_max: 64,
             tail_deltas_max: 64,
             snapshot_every_commits: 64,
             snapshot_every_bytes: 64 << 10,
             faults_before_single: 2,
             reopen_backoff_max: Span::secs(10),
-            timer_grid: Span::millis(1),
+            tick_grid: Span::millis(5),
         }
     }
 }

@@ -1,0 +1,193 @@
+//! A room that does not exist yet: a worker is asked to make it, sockets wait for it.
+
+use crate::attach::{Body, Commit, Fault, Stage, ToWorker};
+use crate::effect::Effect;
+use crate::env::{Env, Post};
+use crate::gate::{Close, Create, Hello};
+use crate::ids::{History, RoomId, WorkerId};
+use crate::image::{Image, StateCodec};
+use crate::limits::Limits;
+use crate::room::Room;
+use crate::time::{RoomTime, Time};
+
+/// Tries before a room that cannot be made is given up.
+const TRIES_MAX: u32 = 3;
+
+/// A room in the making.
+#[derive(Debug)]
+pub(crate) struct Creating {
+    room: RoomId,
+    create: Create,
+    post: Option<Post>,
+    pub(crate) waiting: Vec<Hello>,
+    pub(crate) deadline: Time,
+    tries: u32,
+}
+
+/// What became of it.
+pub(crate) enum Outcome {
+    /// Not decided yet.
+    Pending,
+    /// It lives; these sockets waited for it.
+    Born(Box<Room>, Vec<Hello>),
+    /// It cannot be; these sockets are told so.
+    Refused(Vec<Hello>, Close, String),
+}
+
+impl Creating {
+    pub(crate) fn new(
+        room: RoomId,
+        create: Create,
+        waiting: Vec<Hello>,
+        limits: &Limits,
+        now: Time,
+    ) -> Self {
+        Self {
+            room,
+            create,
+            post: None,
+            waiting,
+            deadline: now + limits.open_timeout,
+            tries: 0,
+        }
+    }
+
+    /// Asks a worker of the preferred release, unless one has been asked or none is there.
+    pub(crate) fn ask<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        if self.post.is_some() {
+            return;
+        }
+        let Some(post) = env
+            .prefer
+            .and_then(|release| env.occupy(release, &self.create.kind))
+        else {
+            return;
+        };
+        self.post = Some(post);
+        let message = ToWorker::Create {
+            room: self.room,
+            attempt: post.attempt,
+            kind: self.create.kind.clone(),
+            params: self.create.params.clone(),
+            seed: self.create.seed,
+        };
+        env.tell(post.worker, message);
+    }
+
+    /// The worker has made the room: its first commit is stored as a snapshot.
+    pub(crate) fn handle_commit<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        commit: Commit,
+    ) -> Outcome {
+        let Some(post) = self
+            .post
+            .filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
+        else {
+            return Outcome::Pending;
+        };
+        let Body::Full(state) = commit.body else {
+            return self.failed(env, "PLY-0104 the first commit must carry the whole state");
+        };
+        if state.len() > env.limits.state_bytes_max || env.codec.hash(&state) != commit.hash {
+            return self.failed(
+                env,
+                "PLY-0104 the first commit is too large or not what it claims to be",
+            );
+        }
+        let image = Image {
+            room: self.room,
+            kind: self.create.kind.clone(),
+            name: self.create.name.clone(),
+            history: History(env.epoch.0),
+            release: post.release,
+            epoch: env.epoch,
+            seq: commit.seq,
+            version: commit.version,
+            state,
+            hash: commit.hash,
+            now: RoomTime(0),
+            tick: 0,
+            wake_at: commit.wake_at,
+            between_rounds: commit.between_rounds,
+            ended: commit.ended,
+            clean: true,
+            seats: Default::default(),
+        };
+        let room = Room::born(env, now, image, post);
+        Outcome::Born(Box::new(room), std::mem::take(&mut self.waiting))
+    }
+
+    /// The worker could not make the room.
+    pub(crate) fn handle_fault<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        fault: &Fault,
+    ) -> Outcome {
+        if self.post.is_none_or(|p| p.attempt != fault.attempt) || fault.stage != Stage::Create {
+            return Outcome::Pending;
+        }
+        if fault.refusal {
+            self.release(env);
+            let detail = format!("PLY-0106 {}", fault.message);
+            return Outcome::Refused(std::mem::take(&mut self.waiting), Close::Refused, detail);
+        }
+        self.failed(
+            env,
+            &format!("PLY-0117 the room could not be created: {}", fault.message),
+        )
+    }
+
+    /// The worker went away.
+    pub(crate) fn handle_worker_down<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        worker: WorkerId,
+    ) -> Outcome {
+        if self.post.is_none_or(|p| p.worker != worker) {
+            return Outcome::Pending;
+        }
+        self.failed(
+            env,
+            "PLY-0117 the worker went away while it created the room",
+        )
+    }
+
+    /// Nobody could make it in time.
+    pub(crate) fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>) -> Outcome {
+        self.release(env);
+        let detail = "PLY-0105 no worker could create the room in time".to_owned();
+        Outcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)
+    }
+
+    fn failed<C: StateCodec>(&mut self, env: &mut Env<C>, reason: &str) -> Outcome {
+        self.release(env);
+        self.tries += 1;
+        if self.tries >= TRIES_MAX {
+            return Outcome::Refused(
+                std::mem::take(&mut self.waiting),
+                Close::Refused,
+                reason.to_owned(),
+            );
+        }
+        self.ask(env);
+        Outcome::Pending
+    }
+
+    fn release<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        if let Some(post) = self.post.take() {
+            env.leave(self.room, post);
+        }
+    }
+}
+
+impl Room {
+    /// A room just made by a worker; safe once its first snapshot is.
+    fn born<C: StateCodec>(env: &mut Env<C>, now: Time, image: Image, post: Post) -> Self {
+        let mut room = Self::unsafe_yet(env, now, image);
+        env.emit(Effect::Snapshot(room.image.clone()));
+        room.be_born(env, now, post);
+        room
+    }
+}

@@ -1,0 +1,237 @@
+//! What a shard wants done, what it is told to do, and what it reports.
+
+use crate::attach::ToWorker;
+use crate::gate::{Create, ToGateway};
+use crate::ids::{DeployId, ReleaseId, RoomId, Seq, WorkerId};
+use crate::image::{Image, Record};
+use crate::time::Span;
+
+/// Something the shell must do, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send to the gateway.
+    Gate(ToGateway),
+    /// Send to a worker.
+    Worker(WorkerId, ToWorker),
+    /// Append a record to the store's log.
+    Append {
+        /// The room.
+        room: RoomId,
+        /// The commit.
+        seq: Seq,
+        /// What it changed.
+        record: Record,
+    },
+    /// Replace the room's snapshot.
+    Snapshot(Image),
+    /// Put the room to rest.
+    Sleep(Image),
+    /// Delete everything stored about the room.
+    Delete(RoomId),
+    /// Look whether the room is asleep in the store; answered by `handle_loaded`.
+    Load(RoomId),
+    /// A worker that must be killed; `handle_worker_down` follows.
+    Suspect {
+        /// The worker.
+        worker: WorkerId,
+        /// Why.
+        why: String,
+    },
+    /// News for the director, the logs and the metrics.
+    Report(Report),
+}
+
+/// A stored effect that has become safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// The record of that commit.
+    Record(Seq),
+    /// A snapshot as of that commit.
+    Snapshot(Seq),
+    /// The room rests.
+    Asleep,
+    /// The room is deleted.
+    Deleted,
+}
+
+/// What the store knows about a room that is not in the hot log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loaded {
+    /// It certainly does not exist.
+    Missing,
+    /// It sleeps.
+    Asleep(Box<Image>),
+    /// It cannot be read now, or is damaged.
+    Unreadable(String),
+}
+
+/// An order to a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// New and waking rooms go to this release.
+    Prefer(ReleaseId),
+    /// Open a copy of the room on the release and report; the room does not notice.
+    Check {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// The release.
+        to: ReleaseId,
+    },
+    /// Hand the room over to the release as its policy allows.
+    Move {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// The release.
+        to: ReleaseId,
+        /// In the middle of a round if need be.
+        at_once: bool,
+    },
+    /// Forget moves that have not begun.
+    CancelMoves {
+        /// The deploy.
+        deploy: DeployId,
+    },
+    /// Create a room without a player.
+    Create {
+        /// The room.
+        room: RoomId,
+        /// How.
+        create: Create,
+    },
+    /// End the room and delete it.
+    Close {
+        /// The room.
+        room: RoomId,
+    },
+    /// Take no new players.
+    Drain,
+    /// Finish what is in flight, store everything, deliver nothing more.
+    Stop,
+}
+
+/// News from a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The public facts about a room changed.
+    Listing(Listing),
+    /// The room is no longer held here.
+    Gone {
+        /// The room.
+        room: RoomId,
+        /// It sleeps; otherwise it is deleted.
+        asleep: bool,
+    },
+    /// A copy of the room could be opened on the release, or not.
+    Checked {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// What it cost, or why it failed.
+        result: Result<Cost, String>,
+    },
+    /// The room runs on the new release.
+    Moved {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// How long the room was frozen.
+        pause: Span,
+    },
+    /// The room stays where it was.
+    MoveFailed {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// Why.
+        reason: String,
+    },
+    /// The room's policy is to end on the release it has.
+    Staying {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+    },
+    /// A room failed and is being reopened.
+    Fault {
+        /// The room.
+        room: RoomId,
+        /// On which release.
+        release: ReleaseId,
+        /// What happened.
+        message: String,
+        /// Faults in a row.
+        count: u32,
+    },
+    /// An input that made the game panic again and again was set aside.
+    Quarantined {
+        /// The room.
+        room: RoomId,
+        /// On which release.
+        release: ReleaseId,
+        /// Its number.
+        input: u64,
+    },
+    /// A commit was not what it claimed to be and was refused.
+    Refused {
+        /// The room.
+        room: RoomId,
+        /// Why.
+        reason: String,
+    },
+    /// The room is live again after it had lost its worker.
+    Recovered {
+        /// The room.
+        room: RoomId,
+        /// How long it was not live.
+        outage: Span,
+    },
+    /// Inputs that were acknowledged are lost with a keeper that crashed (`WorkerCrash` kinds only).
+    InputsLost {
+        /// The room.
+        room: RoomId,
+        /// How many.
+        inputs: u64,
+    },
+    /// After `Order::Stop`: everything is safe and nothing more will come.
+    Stopped,
+}
+
+/// What opening a copy cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// How long it took.
+    pub took: Span,
+    /// Bytes of state after migration.
+    pub bytes: u64,
+}
+
+/// The public facts about a room; may lag behind the room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The room.
+    pub room: RoomId,
+    /// Which kind.
+    pub kind: String,
+    /// Its name, or empty.
+    pub name: String,
+    /// The release it runs on.
+    pub release: ReleaseId,
+    /// Version of its state.
+    pub version: u32,
+    /// Seats taken or about to be.
+    pub players: u32,
+    /// Seats there are.
+    pub players_max: u32,
+    /// A worker runs it.
+    pub live: bool,
+    /// Why it is halted, if it is.
+    pub halted: Option<String>,
+}

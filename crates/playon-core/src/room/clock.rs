@@ -1,0 +1,91 @@
+//! A room's own clock: it runs while the room is live and stands still otherwise.
+
+use crate::time::{RoomTime, Span, Time};
+
+/// Where room time stands, and since when it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clock {
+    stood_at: RoomTime,
+    running_since: Option<Time>,
+}
+
+impl Clock {
+    /// A clock that stands still.
+    pub(crate) const fn standing(at: RoomTime) -> Self {
+        Self {
+            stood_at: at,
+            running_since: None,
+        }
+    }
+
+    /// Room time now.
+    pub(crate) fn read(&self, now: Time) -> RoomTime {
+        match self.running_since {
+            Some(since) => self.stood_at + now.since(since),
+            None => self.stood_at,
+        }
+    }
+
+    /// When room time reaches `at`, if the clock runs.
+    pub(crate) fn when(&self, at: RoomTime) -> Option<Time> {
+        self.running_since
+            .map(|since| since + at.since(self.stood_at))
+    }
+
+    /// Stops the clock.
+    pub(crate) fn stop(&mut self, now: Time) {
+        *self = Self::standing(self.read(now));
+    }
+
+    /// Lets the clock run on. With `due`, the next tick, it starts up to `grid` later, so that the tick
+    /// falls on the grid and rooms due together travel together.
+    pub(crate) fn start(&mut self, now: Time, due: Option<RoomTime>, grid: Span) {
+        let mut since = now;
+        if let (Some(due), true) = (due, grid.0 > 0) {
+            let at = now + due.since(self.stood_at);
+            since = now + Span(at.0.next_multiple_of(grid.0) - at.0);
+        }
+        self.running_since = Some(since);
+    }
+
+    /// Starts the clock `delay` after `now`.
+    pub(crate) fn start_later(&mut self, now: Time, delay: Span) {
+        self.running_since = Some(now + delay);
+    }
+
+    /// Sets room time, forwards or backwards: an outage of ours never shows as a jump of the room's clock.
+    pub(crate) fn slip(&mut self, now: Time, to: RoomTime) {
+        *self = Self {
+            stood_at: to,
+            running_since: Some(now),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_stands_still_while_stopped() {
+        let mut clock = Clock::standing(RoomTime(100));
+        clock.start(Time(1_000), None, Span::ZERO);
+        assert_eq!(clock.read(Time(1_050)), RoomTime(150));
+        clock.stop(Time(1_050));
+        assert_eq!(clock.read(Time(9_000)), RoomTime(150));
+        clock.start(Time(9_000), None, Span::ZERO);
+        assert_eq!(clock.read(Time(9_001)), RoomTime(151));
+    }
+
+    #[test]
+    fn the_next_tick_falls_on_the_grid() {
+        let mut clock = Clock::standing(RoomTime(30));
+        clock.start(Time(1_003), Some(RoomTime(50)), Span(10));
+        assert_eq!(clock.when(RoomTime(50)), Some(Time(1_030)));
+        assert_eq!(
+            clock.read(Time(1_003)),
+            RoomTime(30),
+            "never runs backwards before it starts"
+        );
+    }
+}

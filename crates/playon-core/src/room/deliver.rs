@@ -1,0 +1,216 @@
+//! A batch leaves for the worker: at most one at a time, so a room that is not delivered to is quiet.
+
+use std::collections::VecDeque;
+
+use crate::attach::{Deliver, Item, ToWorker};
+use crate::effect::Report;
+use crate::env::Env;
+use crate::gate::Close;
+use crate::image::StateCodec;
+use crate::limits::Limits;
+use crate::time::{RoomTime, Time};
+
+use super::phase::{Inflight, Live, Phase, WarmStep};
+use super::{Room, Standing};
+
+impl Room {
+    /// Does the next thing a live room has to do: hand over, or run a batch.
+    pub(crate) fn pump<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        self.consider_wish(env, now);
+        let Phase::Live(live) = &self.phase else {
+            return;
+        };
+        if live.inflight.is_some() || env.stopping {
+            return;
+        }
+        if live
+            .warm
+            .as_ref()
+            .is_some_and(|w| matches!(w.step, WarmStep::Ready { .. }))
+        {
+            self.begin_cutover(env, now);
+            return;
+        }
+        if self.blocked() || self.image.ended {
+            return;
+        }
+        if let Some((items, at)) = self.next_batch(env, now) {
+            self.deliver(env, now, items, at);
+        }
+    }
+
+    /// Whether too many commits are not yet safe to run ahead any further; `pump` runs again when one is.
+    const fn blocked(&self) -> bool {
+        self.image.seq.0 - self.safe.0 >= self.ahead_max
+    }
+
+    /// When the next batch is due if nothing comes in before.
+    pub(super) fn due(&self) -> Option<Time> {
+        if self.image.ended || self.blocked() {
+            return None;
+        }
+        self.clock.when(self.due_at()?)
+    }
+
+    /// The same in room time: the next tick, or the next wake-up of a kind without ticks.
+    pub(super) fn due_at(&self) -> Option<RoomTime> {
+        match self.period() {
+            Some(period) => Some(self.image.now + period),
+            None => self.image.wake_at,
+        }
+    }
+
+    fn next_batch<C: StateCodec>(
+        &mut self,
+        env: &Env<C>,
+        now: Time,
+    ) -> Option<(Vec<Item>, RoomTime)> {
+        let due = self.due_at().filter(|at| *at <= self.clock.read(now));
+        let single = self.singles();
+        let Some(period) = self.period() else {
+            if self.pending.is_empty() && due.is_none() {
+                return None;
+            }
+            let mut items = take(&mut self.pending, &env.limits, single);
+            if items.is_empty() {
+                items.push(Item::Wake);
+            }
+            return Some((items, self.clock.read(now).max(self.image.now)));
+        };
+        if single && !self.pending.is_empty() {
+            return Some((take(&mut self.pending, &env.limits, true), self.image.now));
+        }
+        let due = due?;
+        if self.clock.read(now).since(due) > period {
+            // The outage was ours: the room's clock waits for the room instead of skipping steps.
+            self.clock.slip(now, due);
+        }
+        let mut items = take(&mut self.pending, &env.limits, false);
+        items.push(Item::Tick(self.image.tick + 1));
+        Some((items, due))
+    }
+
+    /// Whether items are delivered one at a time, to find the one at fault.
+    const fn singles(&self) -> bool {
+        self.suspects > 0
+    }
+
+    fn deliver<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        items: Vec<Item>,
+        at: RoomTime,
+    ) {
+        let seq = self.image.seq.next();
+        let tick = match items.last() {
+            Some(Item::Tick(tick)) => *tick,
+            _ => self.image.tick,
+        };
+        let render = self
+            .sessions
+            .iter()
+            .filter(|(_, s)| s.conn.is_some() && s.standing != Standing::Leaving)
+            .map(|(id, _)| *id)
+            .collect();
+        let watch = !self.watchers.is_empty();
+        let deadline = now + env.limits.batch_timeout;
+        let inflight = Inflight {
+            seq,
+            items,
+            now: at,
+            tick,
+            deadline,
+            watch,
+        };
+        let room = self.id();
+        let Phase::Live(live) = &mut self.phase else {
+            return;
+        };
+        let post = live.post;
+        let message = Deliver {
+            room,
+            attempt: post.attempt,
+            seq,
+            now: at,
+            items: inflight.items.clone(),
+            render,
+            render_watch: watch,
+        };
+        live.inflight = Some(inflight);
+        env.tell(post.worker, ToWorker::Deliver(message));
+    }
+
+    /// Gives the worker more time; it has been reported and will be killed.
+    pub(super) const fn extend_deadline(&mut self, deadline: Time) {
+        if let Phase::Live(Live {
+            inflight: Some(inflight),
+            ..
+        }) = &mut self.phase
+        {
+            inflight.deadline = deadline;
+        }
+    }
+
+    /// Puts what was in flight back to the head of the queue, to be delivered again.
+    pub(super) fn requeue(&mut self, inflight: Inflight) {
+        for item in inflight.items.into_iter().rev() {
+            if !matches!(item, Item::Tick(_) | Item::Wake) {
+                self.pending.push_front(item);
+            }
+        }
+    }
+
+    /// A batch made the game panic: next time its items come one at a time, and the one that does it
+    /// alone is set aside.
+    pub(super) fn blame<C: StateCodec>(&mut self, env: &mut Env<C>, inflight: Inflight) {
+        let alone = self.singles() && inflight.items.len() == 1;
+        match (alone, inflight.items.first()) {
+            (true, Some(Item::Input { session, seq, .. })) => {
+                self.skipped.insert(*session, *seq);
+                self.pending.push_front(Item::Wake);
+                env.report(Report::Quarantined {
+                    room: self.id(),
+                    release: self.release(),
+                    input: *seq,
+                });
+                self.faults = 0;
+            }
+            (true, Some(Item::Join { session, .. })) => {
+                let conn = self.sessions.remove(session).and_then(|s| s.conn);
+                if let Some(conn) = conn {
+                    env.close(
+                        conn,
+                        Close::Refused,
+                        "PLY-0107 the game failed while taking the player in",
+                    );
+                }
+                self.faults = 0;
+            }
+            _ => self.requeue(inflight),
+        }
+        if self.faults >= env.limits.faults_before_single && !self.singles() {
+            self.suspects = self.pending.len();
+        }
+    }
+}
+
+/// Takes the next items within the bounds of a batch; just one with `single`.
+fn take(pending: &mut VecDeque<Item>, limits: &Limits, single: bool) -> Vec<Item> {
+    let most = if single { 1 } else { limits.batch_items_max };
+    let mut bytes = 0;
+    let mut items = Vec::with_capacity(pending.len().min(most) + 1);
+    while items.len() < most {
+        let Some(item) = pending.front() else { break };
+        bytes += match item {
+            Item::Input { payload, .. } => payload.len(),
+            Item::Join { profile, .. } => profile.len(),
+            _ => 0,
+        };
+        if bytes > limits.batch_bytes_max && !items.is_empty() {
+            break;
+        }
+        items.extend(pending.pop_front());
+    }
+    items
+}

@@ -1,0 +1,539 @@
+//! The one primitive: a live room passes from one release to another.
+//!
+//! *Warm*: the new worker opens and migrates a copy while the room plays on. *Cutover*: at a quiet moment,
+//! which is right after a commit, the owner stops delivering and the copy is brought up to that
+//! commit. *Switch*: one `Migrate` record, made safe by the store, makes the new attempt the live one.
+//! Whatever fails before that record is issued thaws the room where it was; nobody has noticed.
+
+use bytes::Bytes;
+
+use crate::attach::{Body, Commit, Exported, Fault, Prewarmed, Ready, ToWorker};
+use crate::effect::{Cost, Report};
+use crate::env::{Env, Post};
+use crate::image::StateCodec;
+use crate::kind::OnDeploy;
+use crate::time::{Span, Time};
+
+use super::Room;
+use super::phase::{Cutover, Live, MoveOrder, Phase, Tail, Warm, WarmStep};
+
+impl Room {
+    /// A deploy wants the room on another release, or wants to know whether that would work.
+    pub(crate) fn handle_move<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        mut order: MoveOrder,
+        forced: bool,
+    ) {
+        if order.to == self.release() && !matches!(self.phase, Phase::Switching(_)) {
+            let report = if order.check {
+                let cost = Cost {
+                    took: Span::ZERO,
+                    bytes: self.image.state.len() as u64,
+                };
+                Report::Checked {
+                    deploy: order.deploy,
+                    room: self.id(),
+                    result: Ok(cost),
+                }
+            } else {
+                Report::Moved {
+                    deploy: order.deploy,
+                    room: self.id(),
+                    pause: Span::ZERO,
+                }
+            };
+            env.report(report);
+            return;
+        }
+        let policy = if forced || order.check {
+            OnDeploy::Now
+        } else {
+            self.policies.on_deploy
+        };
+        order.at_once_from = match policy {
+            OnDeploy::Finish => {
+                env.report(Report::Staying {
+                    deploy: order.deploy,
+                    room: self.id(),
+                });
+                return;
+            }
+            OnDeploy::Now => Time(0),
+            OnDeploy::BetweenRounds { deadline } => now + deadline,
+        };
+        if let Some(earlier) = self.wish.replace(order) {
+            self.move_failed(env, earlier, "PLY-0306 a newer deploy has taken its place");
+        }
+        self.pump(env, now);
+        if matches!(self.phase, Phase::Idle { .. }) {
+            self.want_open(env, now);
+        }
+    }
+
+    /// Forgets a move that has not begun.
+    pub(crate) fn cancel_wish(&mut self, deploy: crate::ids::DeployId) {
+        self.wish.take_if(|w| w.deploy == deploy);
+    }
+
+    /// Queues the room for its turn once its policy allows the move.
+    pub(super) fn consider_wish<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let Phase::Live(Live { warm: None, .. }) = &self.phase else {
+            return;
+        };
+        let room = self.image.room;
+        let open = self.image.between_rounds;
+        let Some(wish) = &mut self.wish else { return };
+        if !wish.queued && (open || wish.at_once_from <= now) {
+            wish.queued = true;
+            env.move_queue.push_back(room);
+        }
+    }
+
+    /// It is the room's turn to be handed over.
+    pub(crate) fn begin_warm<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let Some(wish) = self.wish.as_mut().filter(|w| w.queued) else {
+            return;
+        };
+        // Its turn comes only once; if it cannot use it now, it queues again.
+        wish.queued = false;
+        let order = *wish;
+        let Phase::Live(Live { warm: None, .. }) = &self.phase else {
+            return;
+        };
+        self.wish = None;
+        if !self.image.between_rounds && order.at_once_from > now {
+            // The safe point has passed while the room waited for its turn.
+            self.wish = Some(order);
+            return;
+        }
+        let version = match self.version_for(env, &order) {
+            Ok(version) => version,
+            Err(reason) => return self.move_failed(env, order, &reason),
+        };
+        let Some(post) = env.occupy(order.to, &self.image.kind) else {
+            return self.move_failed(
+                env,
+                order,
+                "PLY-0302 no worker of the new release serves this kind",
+            );
+        };
+        env.moving.insert(self.id());
+        let room = self.id();
+        let (step, worker, message) = match version {
+            Some(version) => {
+                let Phase::Live(live) = &self.phase else {
+                    return;
+                };
+                let export = ToWorker::Export {
+                    room,
+                    attempt: live.post.attempt,
+                    version,
+                };
+                (
+                    WarmStep::Exporting { post, version },
+                    live.post.worker,
+                    export,
+                )
+            }
+            None => {
+                let (version, state) = (self.image.version, self.image.state.clone());
+                let tail = Tail::Deltas(Vec::new());
+                (
+                    WarmStep::Prewarming { post, tail },
+                    post.worker,
+                    self.prewarm(post, version, state),
+                )
+            }
+        };
+        env.tell(worker, message);
+        let deadline = now + env.limits.prewarm_timeout;
+        if let Phase::Live(live) = &mut self.phase {
+            live.warm = Some(Warm {
+                order,
+                step,
+                deadline,
+            });
+        }
+    }
+
+    fn prewarm(&self, post: Post, version: u32, state: Bytes) -> ToWorker {
+        ToWorker::Prewarm {
+            room: self.id(),
+            attempt: post.attempt,
+            kind: self.image.kind.clone(),
+            seq: self.image.seq,
+            version,
+            state,
+        }
+    }
+
+    /// The version in which the new release must be given the state: its own when it reads that (nothing),
+    /// or an older one that the live release can write.
+    fn version_for<C: StateCodec>(
+        &self,
+        env: &Env<C>,
+        order: &MoveOrder,
+    ) -> Result<Option<u32>, String> {
+        let kind = &self.image.kind;
+        let held = self.image.version;
+        let Some(to) = env.fleet.kind(order.to, kind) else {
+            return Err(format!(
+                "PLY-0302 no worker of the new release serves the kind `{kind}`"
+            ));
+        };
+        if to.reads(held) {
+            return Ok(None);
+        }
+        let from = env.fleet.kind(self.release(), kind);
+        if from.is_some_and(|from| from.exports(to.writes)) {
+            return Ok(Some(to.writes));
+        }
+        Err(format!(
+            "PLY-0304 the release reads versions {} to {} of kind `{kind}`, the room has version {held}, \
+             and its present release cannot write an older one",
+            to.reads_from, to.writes
+        ))
+    }
+
+    /// The live worker has written an older version.
+    pub(crate) fn handle_exported<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        exported: Exported,
+    ) {
+        match &mut self.phase {
+            Phase::Live(live) if live.post.attempt == exported.attempt => {
+                let Some(warm) = &mut live.warm else { return };
+                let WarmStep::Exporting { post, version } = warm.step else {
+                    return;
+                };
+                if exported.version != version {
+                    return;
+                }
+                warm.step = WarmStep::Prewarming {
+                    post,
+                    tail: Tail::Export(version),
+                };
+                let message = self.prewarm(post, version, exported.state);
+                env.tell(post.worker, message);
+            }
+            Phase::Cutover(cutover)
+                if cutover
+                    .old
+                    .is_some_and(|old| old.attempt == exported.attempt)
+                    && cutover.exporting == Some(exported.version)
+                    && exported.seq == self.image.seq =>
+            {
+                cutover.exporting = None;
+                cutover.given = Some(exported.state.clone());
+                let post = cutover.new;
+                self.tell_open(env, post, exported.version, exported.state);
+            }
+            _ => {}
+        }
+        self.pump(env, now);
+    }
+
+    fn tell_open<C: StateCodec>(&self, env: &mut Env<C>, post: Post, version: u32, state: Bytes) {
+        let message = ToWorker::Open {
+            room: self.id(),
+            attempt: post.attempt,
+            kind: self.image.kind.clone(),
+            seq: self.image.seq,
+            version,
+            state,
+        };
+        env.tell(post.worker, message);
+    }
+
+    /// The copy works.
+    pub(crate) fn handle_prewarmed<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        prewarmed: &Prewarmed,
+    ) {
+        let Phase::Live(Live {
+            warm: Some(warm), ..
+        }) = &mut self.phase
+        else {
+            return;
+        };
+        if warm.step.post().attempt != prewarmed.attempt {
+            return;
+        }
+        if warm.order.check {
+            let cost = Cost {
+                took: Span(u64::from(prewarmed.cost_us)),
+                bytes: prewarmed.size,
+            };
+            self.finish_check(env, Ok(cost));
+            return;
+        }
+        let WarmStep::Prewarming { post, tail } = &mut warm.step else {
+            return;
+        };
+        let tail = std::mem::replace(tail, Tail::Whole);
+        warm.step = WarmStep::Ready { post: *post, tail };
+        self.pump(env, now);
+    }
+
+    fn finish_check<C: StateCodec>(&mut self, env: &mut Env<C>, result: Result<Cost, String>) {
+        let id = self.id();
+        let Phase::Live(live) = &mut self.phase else {
+            return;
+        };
+        let Some(warm) = live.warm.take() else { return };
+        env.leave(id, warm.step.post());
+        env.moving.remove(&id);
+        env.report(Report::Checked {
+            deploy: warm.order.deploy,
+            room: id,
+            result,
+        });
+    }
+
+    /// Keeps what must be sent after the copy to bring it up to the last commit.
+    pub(super) fn track_tail(&mut self, commit: &Commit, deltas_max: usize) {
+        let Phase::Live(Live {
+            warm: Some(warm), ..
+        }) = &mut self.phase
+        else {
+            return;
+        };
+        let (WarmStep::Prewarming { tail, .. } | WarmStep::Ready { tail, .. }) = &mut warm.step
+        else {
+            return;
+        };
+        let Tail::Deltas(deltas) = tail else { return };
+        match &commit.body {
+            Body::Same => {}
+            Body::Delta(delta) if deltas.len() < deltas_max => deltas.push(delta.clone()),
+            Body::Delta(_) | Body::Full(_) => *tail = Tail::Whole,
+        }
+    }
+
+    /// A quiet moment: the room is frozen and the copy brought up to the last commit.
+    pub(super) fn begin_cutover<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let Phase::Live(live) = &mut self.phase else {
+            return;
+        };
+        let Some(warm) = live.warm.take() else { return };
+        let WarmStep::Ready { post: new, tail } = warm.step else {
+            return;
+        };
+        let old = live.post;
+        if !self.image.between_rounds && warm.order.at_once_from > now {
+            // The next round has begun meanwhile: wait for its end.
+            env.leave(self.id(), new);
+            env.moving.remove(&self.id());
+            self.wish = Some(warm.order);
+            return;
+        }
+        self.clock.stop(now);
+        let room = self.id();
+        let exporting = match tail {
+            Tail::Deltas(deltas) => {
+                let (attempt, seq, hash) = (new.attempt, self.image.seq, self.image.hash);
+                env.tell(
+                    new.worker,
+                    ToWorker::Tail {
+                        room,
+                        attempt,
+                        seq,
+                        hash,
+                        deltas,
+                    },
+                );
+                None
+            }
+            Tail::Whole => {
+                self.tell_open(env, new, self.image.version, self.image.state.clone());
+                None
+            }
+            Tail::Export(version) => {
+                env.tell(
+                    old.worker,
+                    ToWorker::Export {
+                        room,
+                        attempt: old.attempt,
+                        version,
+                    },
+                );
+                Some(version)
+            }
+        };
+        self.phase = Phase::Cutover(Cutover {
+            order: warm.order,
+            old: Some(old),
+            new,
+            given: None,
+            exporting,
+            frozen_at: now,
+            deadline: now + env.limits.freeze_timeout,
+        });
+    }
+
+    /// The new worker holds the last commit: the switch is issued.
+    pub(super) fn cutover_ready<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        ready: &Ready,
+    ) {
+        let Phase::Cutover(cutover) = &mut self.phase else {
+            return;
+        };
+        if ready.seq != self.image.seq || cutover.exporting.is_some() {
+            return;
+        }
+        let (order, old, new) = (cutover.order, cutover.old, cutover.new);
+        let frozen = (cutover.frozen_at, cutover.given.take());
+        self.migrate(env, now, Some(order), old, new, ready, Some(frozen));
+    }
+
+    /// The handoff failed before its switch was issued: the room goes on where it was.
+    pub(super) fn thaw<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) {
+        let Phase::Cutover(cutover) = &self.phase else {
+            return;
+        };
+        let (order, old, new) = (cutover.order, cutover.old, cutover.new);
+        let Some(post) = old else {
+            self.fall(env, now, reason);
+            return;
+        };
+        env.leave(self.id(), new);
+        self.move_failed(env, order, reason);
+        self.go_live(env, now, post, false);
+    }
+
+    /// The `Migrate` record is safe: the new attempt is the live one.
+    pub(super) fn switch_if_safe<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let Phase::Switching(switching) = &self.phase else {
+            return;
+        };
+        if self.safe < switching.seq {
+            return;
+        }
+        let (order, old, new) = (switching.order, switching.old, switching.new);
+        let pause = now.since(switching.frozen_at);
+        env.moving.remove(&self.id());
+        if let Some(order) = order {
+            env.report(Report::Moved {
+                deploy: order.deploy,
+                room: self.id(),
+                pause,
+            });
+        }
+        if let Some(old) = old {
+            env.leave(self.id(), old);
+        }
+        match new {
+            Some(post) => self.go_live(env, now, post, false),
+            None => {
+                self.phase = Phase::Idle { retry_at: None };
+                self.want_open(env, now);
+            }
+        }
+    }
+
+    /// Preparing takes too long: the move has failed, the room has not noticed.
+    pub(super) fn warm_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let Phase::Live(Live {
+            warm: Some(warm), ..
+        }) = &self.phase
+        else {
+            return;
+        };
+        if warm.deadline <= now && !matches!(warm.step, WarmStep::Ready { .. }) {
+            self.abandon_warm(
+                env,
+                "PLY-0307 the new release did not open a copy of the room in time",
+            );
+        }
+    }
+
+    /// Reports a move, or a check, that came to nothing.
+    pub(super) fn move_failed<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        order: MoveOrder,
+        reason: &str,
+    ) {
+        env.moving.remove(&self.id());
+        let (deploy, room, reason) = (order.deploy, self.id(), reason.to_owned());
+        env.report(if order.check {
+            Report::Checked {
+                deploy,
+                room,
+                result: Err(reason),
+            }
+        } else {
+            Report::MoveFailed {
+                deploy,
+                room,
+                reason,
+            }
+        });
+    }
+
+    /// A worker could not do what it was asked.
+    pub(crate) fn handle_fault<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        fault: &Fault,
+    ) {
+        match &mut self.phase {
+            Phase::Opening(opening) if opening.post.attempt == fault.attempt => {
+                self.faults += 1;
+                self.fall(env, now, &fault.message);
+            }
+            Phase::Live(live) if live.post.attempt == fault.attempt => {
+                self.live_fault(env, now, fault)
+            }
+            Phase::Live(Live {
+                warm: Some(warm), ..
+            }) if warm.step.post().attempt == fault.attempt => {
+                self.abandon_warm(env, &fault.message);
+                self.pump(env, now);
+            }
+            Phase::Cutover(cutover) if cutover.new.attempt == fault.attempt => {
+                self.thaw(env, now, &fault.message);
+            }
+            Phase::Cutover(cutover)
+                if cutover.old.is_some_and(|old| old.attempt == fault.attempt) =>
+            {
+                // It could not write the older version; its object of the room is untouched.
+                self.thaw(env, now, &fault.message);
+            }
+            Phase::Switching(switching)
+                if switching.new.is_some_and(|n| n.attempt == fault.attempt) =>
+            {
+                if let Some(new) = switching.new.take() {
+                    env.leave(self.id(), new);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn live_fault<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, fault: &Fault) {
+        let Phase::Live(live) = &mut self.phase else {
+            return;
+        };
+        if fault.stage == crate::attach::Stage::Export {
+            self.abandon_warm(env, &fault.message);
+            self.pump(env, now);
+            return;
+        }
+        self.faults += 1;
+        if let Some(inflight) = live.inflight.take() {
+            self.blame(env, inflight);
+        }
+        self.fall(env, now, &fault.message);
+    }
+}

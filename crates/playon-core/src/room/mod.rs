@@ -1,0 +1,282 @@
+//! One room, as its owner holds it: the committed image, the sessions, and where it is live.
+//!
+//! The state machine is cut by phase, one file each: `players` (sockets and seats), `deliver` (a batch
+//! leaves), `commit` (its commit arrives), `outputs` (its outputs leave once it is safe), `opening`,
+//! `handoff` (warm, cutover, switch) and `rest` (hibernation, end, stop).
+
+mod clock;
+mod commit;
+mod deliver;
+mod handoff;
+mod opening;
+mod outputs;
+mod phase;
+mod players;
+mod rest;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::attach::Item;
+use crate::effect::{Effect, Listing, Report};
+use crate::env::{Env, Post};
+use crate::ids::{ConnId, ReleaseId, RoomId, Seq, SessionId};
+use crate::image::{Image, StateCodec};
+use crate::kind::{Policies, Survives};
+use crate::limits::Limits;
+use crate::session::{Session, Standing};
+use crate::time::{Span, Time};
+
+use clock::Clock;
+use outputs::Held;
+pub(crate) use phase::{MoveOrder, Phase};
+
+/// One room in memory.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// As of the last commit received.
+    pub(crate) image: Image,
+    /// The last commit that is as safe as the kind asks.
+    safe: Seq,
+    phase: Phase,
+    policies: Policies,
+    clock: Clock,
+    sessions: BTreeMap<SessionId, Session>,
+    watchers: BTreeSet<ConnId>,
+    /// What the next batch will bring, oldest first.
+    pending: VecDeque<Item>,
+    /// Outputs of commits that are not yet safe, oldest first.
+    held: VecDeque<Held>,
+    /// Inputs set aside; the next record counts them as applied.
+    skipped: BTreeMap<SessionId, u64>,
+    wish: Option<MoveOrder>,
+    /// Commits it may run ahead of the last safe one.
+    ahead_max: u64,
+    /// Faults in a row.
+    faults: u32,
+    /// Items that still have to be delivered one at a time, to find the one at fault.
+    suspects: usize,
+    /// Since when it is not live.
+    down_since: Option<Time>,
+    /// Since when nobody is connected.
+    idle_since: Option<Time>,
+    checkpoint_at: Option<Time>,
+    commits_since_snapshot: u64,
+    bytes_since_snapshot: usize,
+    ending: bool,
+    /// It goes to rest when that is stored; otherwise it is deleted.
+    resting_asleep: bool,
+    listed: Option<Listing>,
+}
+
+impl Room {
+    /// A room whose image is safe in the store: recovered at start, or woken.
+    pub(crate) fn recovered<C: StateCodec>(env: &mut Env<C>, now: Time, mut image: Image) -> Self {
+        if !image.clean {
+            // Commits after this image may have been seen by players: their event numbers are void.
+            image.history = crate::ids::History(env.epoch.0);
+        }
+        let at = image.now;
+        let sessions = image
+            .seats
+            .iter()
+            .map(|(id, seat)| (*id, Session::recovered(seat, at)))
+            .collect::<BTreeMap<_, _>>();
+        let mut room = Self::new(image, &env.limits, now);
+        room.safe = room.image.seq;
+        // Whoever was connected no longer is; the game hears it before anything else.
+        room.pending
+            .extend(sessions.keys().map(|id| Item::Away(*id)));
+        room.sessions = sessions;
+        for session in room.sessions.values_mut() {
+            session.told_away = true;
+        }
+        room.want_open(env, now);
+        room
+    }
+
+    /// A room whose first commit is not yet stored.
+    pub(crate) fn unsafe_yet<C: StateCodec>(env: &Env<C>, now: Time, image: Image) -> Self {
+        Self {
+            down_since: None,
+            ..Self::new(image, &env.limits, now)
+        }
+    }
+
+    /// The worker that made the room runs it.
+    pub(crate) fn be_born<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, post: Post) {
+        self.go_live(env, now, post, true);
+    }
+
+    fn new(image: Image, limits: &Limits, now: Time) -> Self {
+        Self {
+            safe: Seq(0),
+            phase: Phase::Idle { retry_at: None },
+            policies: Policies::default(),
+            clock: Clock::standing(image.now),
+            sessions: BTreeMap::new(),
+            watchers: BTreeSet::new(),
+            pending: VecDeque::new(),
+            held: VecDeque::new(),
+            skipped: BTreeMap::new(),
+            wish: None,
+            ahead_max: limits.unsafe_commits_max as u64,
+            faults: 0,
+            suspects: 0,
+            down_since: Some(now),
+            idle_since: Some(now),
+            checkpoint_at: None,
+            commits_since_snapshot: 0,
+            bytes_since_snapshot: 0,
+            ending: false,
+            resting_asleep: false,
+            listed: None,
+            image,
+        }
+    }
+
+    pub(crate) const fn id(&self) -> RoomId {
+        self.image.room
+    }
+
+    /// Whether each commit is appended to the store before its outputs leave.
+    const fn durable(&self) -> bool {
+        matches!(self.policies.survives, Survives::KeeperCrash)
+    }
+
+    /// The release the room runs on, or should be opened on.
+    pub(crate) const fn release(&self) -> ReleaseId {
+        self.image.release
+    }
+
+    /// Seats taken and seats asked for.
+    fn players(&self) -> u32 {
+        let joining = self
+            .sessions
+            .values()
+            .filter(|s| s.standing == Standing::Joining)
+            .count();
+        u32::try_from(self.image.seats.len() + joining).unwrap_or(u32::MAX)
+    }
+
+    /// Reports the public facts if they changed.
+    pub(crate) fn list<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        let listing = Listing {
+            room: self.id(),
+            kind: self.image.kind.clone(),
+            name: self.image.name.clone(),
+            release: self.image.release,
+            version: self.image.version,
+            players: self.players(),
+            players_max: self.policies.players_max,
+            live: matches!(
+                self.phase,
+                Phase::Live(_) | Phase::Cutover(_) | Phase::Switching(_)
+            ),
+            halted: None,
+        };
+        if self.listed.as_ref() != Some(&listing) {
+            self.listed = Some(listing.clone());
+            env.report(Report::Listing(listing));
+        }
+    }
+
+    /// When this room wants `handle_timeout`.
+    pub(crate) fn next_timeout(&self) -> Option<Time> {
+        let phase = match &self.phase {
+            Phase::Idle { retry_at } => *retry_at,
+            Phase::Opening(opening) => Some(opening.deadline),
+            Phase::Live(live) => self.live_timeout(live),
+            Phase::Cutover(cutover) => Some(cutover.deadline),
+            Phase::Switching(_) | Phase::Resting => None,
+        };
+        [phase, self.checkpoint_at].into_iter().flatten().min()
+    }
+
+    fn live_timeout(&self, live: &phase::Live) -> Option<Time> {
+        let warm = live
+            .warm
+            .as_ref()
+            .filter(|w| !matches!(w.step, phase::WarmStep::Ready { .. }));
+        let next = match &live.inflight {
+            Some(inflight) => Some(inflight.deadline),
+            None => self.due(),
+        };
+        let wish = self
+            .wish
+            .filter(|w| !w.queued && live.warm.is_none())
+            .map(|w| w.at_once_from);
+        [
+            next,
+            warm.map(|w| w.deadline),
+            self.seat_timeout(),
+            self.idle_timeout(),
+            wish,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        if self.checkpoint_at.is_some_and(|at| at <= now) {
+            self.snapshot(env);
+        }
+        match &self.phase {
+            Phase::Idle { retry_at: Some(at) } if *at <= now => self.want_open(env, now),
+            Phase::Opening(opening) if opening.deadline <= now => self.opening_timed_out(env, now),
+            Phase::Live(_) => self.live_timed_out(env, now),
+            Phase::Cutover(cutover) if cutover.deadline <= now => {
+                self.thaw(env, now, "the new release did not get ready in time");
+            }
+            _ => {}
+        }
+    }
+
+    fn live_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        self.expire_seats(now);
+        if let Phase::Live(live) = &self.phase {
+            if let Some(inflight) = live.inflight.as_ref().filter(|i| i.deadline <= now) {
+                let why = format!(
+                    "room {} got no commit {} in time",
+                    self.image.room, inflight.seq
+                );
+                let worker = live.post.worker;
+                // Named once: the worker is killed, and `handle_worker_down` follows.
+                self.extend_deadline(now + env.limits.batch_timeout);
+                env.emit(Effect::Suspect { worker, why });
+                return;
+            }
+        }
+        self.warm_timed_out(env, now);
+        if self.hibernate(env, now) {
+            return;
+        }
+        self.pump(env, now);
+    }
+
+    fn idle_timeout(&self) -> Option<Time> {
+        self.idle_since
+            .map(|since| since + self.policies.idle_hibernate)
+    }
+
+    /// Notes that the set of sockets changed.
+    fn note_presence(&mut self, now: Time) {
+        let present = !self.watchers.is_empty() || self.sessions.values().any(|s| s.conn.is_some());
+        self.idle_since = if present {
+            None
+        } else {
+            self.idle_since.or(Some(now))
+        };
+    }
+
+    /// Whether it would be opened if there were a worker for it.
+    pub(crate) const fn waits_for_worker(&self) -> bool {
+        matches!(self.phase, Phase::Idle { retry_at: None })
+    }
+
+    /// Period of the kind's ticks.
+    const fn period(&self) -> Option<Span> {
+        self.policies.tick
+    }
+}

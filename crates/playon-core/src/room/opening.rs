@@ -1,0 +1,327 @@
+//! From committed bytes to a live room: at start, after a crash, and when a sleeping room is woken.
+
+use crate::attach::{Ready, ToWorker};
+use crate::effect::Report;
+use crate::env::{Env, Post};
+use crate::ids::{ReleaseId, WorkerId};
+use crate::image::{Misfit, StateCodec, materialize};
+use crate::time::{Span, Time};
+
+use super::Room;
+use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm, backoff};
+
+impl Room {
+    /// Queues the room for opening.
+    pub(crate) fn want_open<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        self.down_since = self.down_since.or(Some(now));
+        if let Phase::Idle { retry_at } = &mut self.phase {
+            *retry_at = None;
+            let id = self.id();
+            if !env.open_queue.contains(&id) {
+                env.open_queue.push_back(id);
+            }
+        }
+    }
+
+    /// It is the room's turn to be opened. Without a worker for it the room stays idle until one attaches.
+    pub(crate) fn open<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        if !matches!(self.phase, Phase::Idle { .. }) || env.stopping || self.image.ended {
+            return;
+        }
+        let release = self.target(env);
+        let Some(post) = env.occupy(release, &self.image.kind) else {
+            return;
+        };
+        env.opening.insert(self.id());
+        let message = ToWorker::Open {
+            room: self.id(),
+            attempt: post.attempt,
+            kind: self.image.kind.clone(),
+            seq: self.image.seq,
+            version: self.image.version,
+            state: self.image.state.clone(),
+        };
+        env.tell(post.worker, message);
+        self.phase = Phase::Opening(Opening {
+            post,
+            deadline: now + env.limits.open_timeout,
+        });
+    }
+
+    /// The release to open on: where a deploy wants it, if that release reads the state and is there.
+    fn target<C: StateCodec>(&self, env: &Env<C>) -> ReleaseId {
+        let reads = |to: &ReleaseId| {
+            env.fleet
+                .kind(*to, &self.image.kind)
+                .is_some_and(|kind| kind.reads(self.image.version))
+        };
+        let wished = self.wish.filter(|w| !w.check).map(|w| w.to);
+        wished.filter(reads).unwrap_or(self.image.release)
+    }
+
+    /// A worker has opened the room.
+    pub(crate) fn handle_ready<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        ready: &Ready,
+    ) {
+        match &self.phase {
+            Phase::Opening(opening) if opening.post.attempt == ready.attempt => {
+                let post = opening.post;
+                env.opening.remove(&self.id());
+                if post.release == self.image.release && ready.hash == self.image.hash {
+                    self.image.wake_at = ready.wake_at;
+                    self.go_live(env, now, post, true);
+                } else {
+                    let order = self
+                        .wish
+                        .take()
+                        .filter(|w| !w.check && w.to == post.release);
+                    self.migrate(env, now, order, None, post, ready, None);
+                }
+            }
+            Phase::Cutover(cutover) if cutover.new.attempt == ready.attempt => {
+                self.cutover_ready(env, now, ready);
+            }
+            _ => {}
+        }
+    }
+
+    /// The room is live: its clock runs, and it is delivered to.
+    pub(super) fn go_live<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        post: Post,
+        stagger: bool,
+    ) {
+        self.adopt_policies(env, post.release);
+        self.phase = Phase::Live(Live {
+            post,
+            inflight: None,
+            warm: None,
+        });
+        let due = self.period().and_then(|_| self.due_at());
+        self.clock.start(now, due, env.limits.tick_grid);
+        if let (Some(period), true) = (self.period(), stagger) {
+            // Rooms that come up together must not tick together.
+            let grid = env.limits.tick_grid.0.max(1);
+            let delay = Span(self.id().mix(1) % period.0.max(1) / grid * grid);
+            self.clock.stop(now);
+            let due = self.due_at();
+            self.clock.start(now + delay, due, env.limits.tick_grid);
+        }
+        if let Some(since) = self.down_since.take() {
+            env.report(Report::Recovered {
+                room: self.id(),
+                outage: now.since(since),
+            });
+        }
+        self.list(env);
+        self.pump(env, now);
+    }
+
+    /// Takes over what the release says about the kind.
+    pub(super) fn adopt_policies<C: StateCodec>(&mut self, env: &Env<C>, release: ReleaseId) {
+        if let Some(kind) = env.fleet.kind(release, &self.image.kind) {
+            self.policies = kind.policies.clone();
+        }
+    }
+
+    /// Opening took too long: another try, elsewhere if possible.
+    pub(super) fn opening_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        self.faults += 1;
+        self.fall(
+            env,
+            now,
+            "PLY-0403 the worker did not open the room in time",
+        );
+    }
+
+    /// The live object is gone or not to be trusted: back to committed bytes, to be opened again.
+    pub(super) fn fall<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) {
+        self.clock.stop(now);
+        for post in self.phase.posts() {
+            env.leave(self.id(), post);
+        }
+        self.settle_move(env, reason);
+        env.opening.remove(&self.id());
+        let report = Report::Fault {
+            room: self.id(),
+            release: self.release(),
+            message: reason.into(),
+            count: self.faults,
+        };
+        env.report(report);
+        self.down_since = self.down_since.or(Some(now));
+        let wait = backoff(self.faults, env.limits.reopen_backoff_max);
+        self.phase = Phase::Idle {
+            retry_at: Some(now + wait),
+        };
+        if wait == Span::ZERO {
+            self.want_open(env, now);
+        }
+        self.list(env);
+    }
+
+    /// A move that was under way when the room fell has failed; one that had not begun goes on later.
+    fn settle_move<C: StateCodec>(&mut self, env: &mut Env<C>, reason: &str) {
+        if let Some(order) = self.begun_move() {
+            self.wish.take_if(|w| w.deploy == order.deploy);
+            self.move_failed(env, order, reason);
+        }
+    }
+
+    /// The move that is under way, if one is.
+    pub(super) fn begun_move(&self) -> Option<MoveOrder> {
+        match &self.phase {
+            Phase::Live(Live {
+                warm: Some(Warm { order, .. }),
+                ..
+            }) => Some(*order),
+            Phase::Cutover(cutover) => Some(cutover.order),
+            Phase::Switching(switching) => switching.order,
+            Phase::Opening(opening) => self
+                .wish
+                .filter(|w| !w.check && w.to == opening.post.release),
+            Phase::Live(_) | Phase::Idle { .. } | Phase::Resting => None,
+        }
+    }
+
+    /// A worker process is gone, and with it everything it had not committed.
+    pub(crate) fn handle_worker_down<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        worker: WorkerId,
+    ) {
+        if !self.phase.is_on(worker) {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Live(live) if live.post.worker != worker => {
+                self.abandon_warm(env, "PLY-0303 the new release's worker went away");
+                self.pump(env, now);
+            }
+            Phase::Cutover(cutover) if cutover.new.worker == worker => {
+                self.thaw(env, now, "PLY-0303 the new release's worker went away");
+            }
+            Phase::Cutover(cutover) if cutover.exporting.is_none() => {
+                // The last commit is here and the new worker has what it needs: go on.
+                cutover.old = None;
+            }
+            Phase::Switching(switching) => {
+                switching.old = switching.old.filter(|post| post.worker != worker);
+                switching.new = switching.new.filter(|post| post.worker != worker);
+            }
+            Phase::Live(live) => {
+                let inflight = live.inflight.take();
+                if let Some(inflight) = inflight {
+                    self.requeue(inflight);
+                }
+                self.fall(env, now, "PLY-0402 the worker went away");
+            }
+            _ => self.fall(env, now, "PLY-0402 the worker went away"),
+        }
+    }
+
+    /// Brings the image to what the new release made of it, and has that made safe.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one transition, each argument a part of it"
+    )]
+    pub(super) fn migrate<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        order: Option<MoveOrder>,
+        old: Option<Post>,
+        new: Post,
+        ready: &Ready,
+        frozen: Option<(Time, Option<bytes::Bytes>)>,
+    ) {
+        let (frozen_at, given) = frozen.unwrap_or((now, None));
+        let record = self.migrate_record(env, order, new, ready, given);
+        let applied = record.and_then(|record| {
+            self.image
+                .apply(env.epoch, &record, &env.codec, &env.bounds)
+                .map(|()| record)
+        });
+        match applied {
+            Ok(record) => {
+                let seq = record.seq;
+                self.phase = Phase::Switching(Switching {
+                    order,
+                    old,
+                    new: Some(new),
+                    seq,
+                    frozen_at,
+                });
+                if self.durable() {
+                    self.append(env, record);
+                } else {
+                    // A handoff is never only in memory, whatever the kind's policy.
+                    self.snapshot(env);
+                }
+            }
+            Err(misfit) => {
+                let reason = format!("PLY-0305 the new release's state does not fit: {misfit}");
+                env.report(Report::Refused {
+                    room: self.id(),
+                    reason: reason.clone(),
+                });
+                self.faults += 1;
+                match order {
+                    Some(_) if old.is_some() => self.thaw(env, now, &reason),
+                    _ => self.fall(env, now, &reason),
+                }
+            }
+        }
+    }
+
+    fn migrate_record<C: StateCodec>(
+        &self,
+        env: &Env<C>,
+        order: Option<MoveOrder>,
+        new: Post,
+        ready: &Ready,
+        given: Option<bytes::Bytes>,
+    ) -> Result<crate::image::Record, Misfit> {
+        let seq = self.image.seq.next();
+        let max = env.bounds.state_bytes_max;
+        let body = match given {
+            None => ready.body.clone(),
+            Some(given) => {
+                let state = materialize(seq, &given, &ready.body, ready.hash, &env.codec, max)?;
+                crate::attach::Body::Full(state)
+            }
+        };
+        Ok(crate::image::Record {
+            seq,
+            parent_hash: self.image.hash,
+            hash: ready.hash,
+            version: ready.version,
+            body,
+            release: new.release,
+            now: self.image.now,
+            tick: self.image.tick,
+            wake_at: ready.wake_at,
+            between_rounds: self.image.between_rounds,
+            ended: self.image.ended,
+            migrate: Some(order.map(|o| o.deploy).unwrap_or_default()),
+            seats: Vec::new(),
+        })
+    }
+
+    /// The preparation of a handoff ends without one; the room has not noticed.
+    pub(super) fn abandon_warm<C: StateCodec>(&mut self, env: &mut Env<C>, reason: &str) {
+        let id = self.id();
+        let Phase::Live(live) = &mut self.phase else {
+            return;
+        };
+        let Some(warm) = live.warm.take() else { return };
+        env.leave(id, warm.step.post());
+        self.move_failed(env, warm.order, reason);
+    }
+}

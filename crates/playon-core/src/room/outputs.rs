@@ -1,0 +1,162 @@
+//! Output commit: nothing a batch says leaves before its commit is as safe as the kind asks.
+//!
+//! After E. N. Elnozahy et al., "A survey of rollback-recovery protocols in message-passing systems",
+//! ACM Computing Surveys 34 (2002), section 2.4.
+
+use bytes::Bytes;
+
+use crate::attach::Item;
+use crate::effect::Effect;
+use crate::env::Env;
+use crate::gate::{Close, Mode, Push, ToGateway, Welcome};
+use crate::ids::{ConnId, Seq, SessionId};
+use crate::image::StateCodec;
+use crate::session::Standing;
+use crate::time::Time;
+
+use super::Room;
+
+/// What one commit says to the outside, kept until the commit is safe.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) seq: Seq,
+    /// Players who have their seat with this commit.
+    pub(super) seated: Vec<SessionId>,
+    pub(super) pushes: Vec<(SessionId, Push)>,
+    pub(super) watch_view: Option<Bytes>,
+    /// Spectators asked, and the game shows them nothing.
+    pub(super) watch_refused: bool,
+    /// Sockets that are told goodbye.
+    pub(super) goodbyes: Vec<(SessionId, Close, String)>,
+    pub(super) ended: bool,
+}
+
+impl Room {
+    /// Everything up to `seq` is safe: lets go of what waited for it.
+    pub(super) fn release_outputs<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, seq: Seq) {
+        self.safe = self.safe.max(seq);
+        while self.held.front().is_some_and(|held| held.seq <= self.safe) {
+            let Some(held) = self.held.pop_front() else {
+                break;
+            };
+            self.let_go(env, now, held);
+        }
+    }
+
+    fn let_go<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, held: Held) {
+        for session in held.seated {
+            self.seat_taken(env, now, session);
+        }
+        for (id, mut push) in held.pushes {
+            let Some(session) = self.sessions.get_mut(&id) else {
+                continue;
+            };
+            if let Some(applied) = push.applied {
+                session.applied = session.applied.max(applied);
+            }
+            if let Some((last, _)) = push.events.last() {
+                session.released = session.released.max(*last);
+            }
+            let Some(conn) = session.conn else { continue };
+            session.note(&mut push);
+            if !push.is_empty() {
+                env.emit(Effect::Gate(ToGateway::Push { conn, push }));
+            }
+        }
+        if let Some(view) = held.watch_view {
+            for conn in &self.watchers {
+                let push = Push {
+                    view: Some((0, view.clone())),
+                    ..Push::default()
+                };
+                env.emit(Effect::Gate(ToGateway::Push { conn: *conn, push }));
+            }
+        }
+        if held.watch_refused {
+            for conn in std::mem::take(&mut self.watchers) {
+                env.close(
+                    conn,
+                    Close::Refused,
+                    "PLY-0108 this kind of room has no view for spectators",
+                );
+            }
+        }
+        for (id, why, detail) in held.goodbyes {
+            if let Some(conn) = self.sessions.remove(&id).and_then(|s| s.conn) {
+                env.close(conn, why, detail);
+            }
+            self.note_presence(now);
+        }
+        if held.ended {
+            self.end(env);
+        }
+    }
+
+    /// The join is safe: the player has a seat and may know it.
+    fn seat_taken<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, id: SessionId) {
+        let at = self.clock.read(now);
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        session.standing = Standing::Seated;
+        let Some(conn) = session.conn else {
+            // The socket went away while the join was on its way.
+            session.away_since = Some(at);
+            session.told_away = true;
+            self.pending.push_back(Item::Away(id));
+            return;
+        };
+        let welcome = self.welcome(Mode::New, id, 0, 0);
+        env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
+    }
+
+    /// The terms told to a socket.
+    pub(super) fn welcome(&self, mode: Mode, id: SessionId, event_seq: u64, lost: u64) -> Welcome {
+        let session = self.sessions.get(&id);
+        Welcome {
+            mode,
+            session: id,
+            room: self.id(),
+            history: self.image.history,
+            generation: session.map(|s| s.generation).unwrap_or_default(),
+            in_next: session.map_or(1, |s| s.received + 1),
+            event_seq,
+            lost,
+            ttl: self.policies.seat_hold,
+        }
+    }
+
+    /// Sends a returning socket what it missed, or owes it a view when that is no longer kept.
+    pub(super) fn catch_up<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        id: SessionId,
+        conn: ConnId,
+        recv: u64,
+    ) {
+        let (Some(session), Some(seat)) = (self.sessions.get_mut(&id), self.image.seats.get(&id))
+        else {
+            return;
+        };
+        let events = if session.reaches_back(seat, recv) {
+            session.backlog(seat, recv)
+        } else {
+            Vec::new()
+        };
+        session.pushed = session.released;
+        let push = Push {
+            applied: Some(session.applied),
+            events,
+            ..Push::default()
+        };
+        env.emit(Effect::Gate(ToGateway::Push { conn, push }));
+        self.want_view();
+    }
+
+    /// The next batch renders every connected player; a kind without ticks is woken for it.
+    pub(super) fn want_view(&mut self) {
+        if self.period().is_none() && self.pending.is_empty() {
+            self.pending.push_back(Item::Wake);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The phases of a room's life in memory. They are closed: every transition is in this folder.
+
+use bytes::Bytes;
+
+use crate::attach::Item;
+use crate::env::Post;
+use crate::ids::{DeployId, ReleaseId, Seq, WorkerId};
+use crate::time::{RoomTime, Span, Time};
+
+/// Where a room stands.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Committed bytes, no worker: waits for a time, or, without one, for its turn and a worker.
+    Idle {
+        /// Not before.
+        retry_at: Option<Time>,
+    },
+    /// A worker has been asked to open it.
+    Opening(Opening),
+    /// A worker runs it.
+    Live(Live),
+    /// Frozen: the old worker is quiet, the new one brings itself up to the last commit.
+    Cutover(Cutover),
+    /// The `Migrate` commit is with the store; neither side moves until its fate is known.
+    Switching(Switching),
+    /// On its way to rest or to deletion.
+    Resting,
+}
+
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) post: Post,
+    pub(crate) deadline: Time,
+}
+
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) post: Post,
+    pub(crate) inflight: Option<Inflight>,
+    pub(crate) warm: Option<Warm>,
+}
+
+/// The one batch that is with the worker.
+#[derive(Debug)]
+pub(crate) struct Inflight {
+    pub(crate) seq: Seq,
+    pub(crate) items: Vec<Item>,
+    pub(crate) now: RoomTime,
+    pub(crate) tick: u64,
+    pub(crate) deadline: Time,
+    /// Whether spectators asked for a view.
+    pub(crate) watch: bool,
+}
+
+/// The preparation of a handoff, while the room plays on.
+#[derive(Debug)]
+pub(crate) struct Warm {
+    pub(crate) order: MoveOrder,
+    pub(crate) step: WarmStep,
+    pub(crate) deadline: Time,
+}
+
+#[derive(Debug)]
+pub(crate) enum WarmStep {
+    /// The live worker writes a version that the new release reads.
+    Exporting { post: Post, version: u32 },
+    /// The new worker opens a copy.
+    Prewarming { post: Post, tail: Tail },
+    /// The copy works; the room is handed over at the next quiet moment.
+    Ready { post: Post, tail: Tail },
+}
+
+impl WarmStep {
+    pub(crate) const fn post(&self) -> Post {
+        match self {
+            Self::Exporting { post, .. }
+            | Self::Prewarming { post, .. }
+            | Self::Ready { post, .. } => *post,
+        }
+    }
+}
+
+/// How the prewarmed copy is brought up to the last commit.
+#[derive(Debug)]
+pub(crate) enum Tail {
+    /// By these deltas on the bytes it was prewarmed with.
+    Deltas(Vec<Bytes>),
+    /// By the whole state: the tail grew too long.
+    Whole,
+    /// By a fresh export in this version.
+    Export(u32),
+}
+
+#[derive(Debug)]
+pub(crate) struct Cutover {
+    pub(crate) order: MoveOrder,
+    /// Where it can be thawed; nothing once that worker has died.
+    pub(crate) old: Option<Post>,
+    pub(crate) new: Post,
+    /// The bytes the new worker was given, once they are not the image's own.
+    pub(crate) given: Option<Bytes>,
+    /// The version being exported, until it is.
+    pub(crate) exporting: Option<u32>,
+    pub(crate) frozen_at: Time,
+    pub(crate) deadline: Time,
+}
+
+#[derive(Debug)]
+pub(crate) struct Switching {
+    pub(crate) order: Option<MoveOrder>,
+    pub(crate) old: Option<Post>,
+    /// Nothing once that worker has died: the room is reopened when the commit is safe.
+    pub(crate) new: Option<Post>,
+    pub(crate) seq: Seq,
+    pub(crate) frozen_at: Time,
+}
+
+/// A wish to run on another release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MoveOrder {
+    pub(crate) deploy: DeployId,
+    pub(crate) to: ReleaseId,
+    /// Only try whether a copy opens.
+    pub(crate) check: bool,
+    /// From when on a safe point is not waited for.
+    pub(crate) at_once_from: Time,
+    /// It waits for its turn among the rooms of the shard.
+    pub(crate) queued: bool,
+}
+
+impl MoveOrder {
+    /// A move to a release; the room's policy decides when.
+    pub(crate) const fn to(deploy: DeployId, to: ReleaseId) -> Self {
+        Self {
+            deploy,
+            to,
+            check: false,
+            at_once_from: Time(0),
+            queued: false,
+        }
+    }
+}
+
+impl Phase {
+    /// All posts the room holds.
+    pub(crate) fn posts(&self) -> Vec<Post> {
+        match self {
+            Self::Idle { .. } | Self::Resting => Vec::new(),
+            Self::Opening(opening) => vec![opening.post],
+            Self::Live(live) => std::iter::once(live.post)
+                .chain(live.warm.as_ref().map(|w| w.step.post()))
+                .collect(),
+            Self::Cutover(cutover) => cutover.old.into_iter().chain([cutover.new]).collect(),
+            Self::Switching(switching) => switching.old.into_iter().chain(switching.new).collect(),
+        }
+    }
+
+    /// Whether any post is on that worker.
+    pub(crate) fn is_on(&self, worker: WorkerId) -> bool {
+        self.posts().iter().any(|post| post.worker == worker)
+    }
+}
+
+/// Doubles from 100 ms for each fault after the first, up to `max`; the first retry is immediate.
+pub(crate) fn backoff(faults: u32, max: Span) -> Span {
+    if faults <= 1 {
+        return Span::ZERO;
+    }
+    Span(
+        Span::millis(100)
+            .0
+            .saturating_mul(1 << (faults - 2).min(20)),
+    )
+    .min(max)
+}

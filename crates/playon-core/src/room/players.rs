@@ -1,0 +1,339 @@
+//! Sockets and seats: who speaks to the room, what it may say, and what becomes of an empty seat.
+
+use bytes::Bytes;
+
+use crate::attach::Item;
+use crate::effect::{Effect, Report};
+use crate::env::Env;
+use crate::gate::{Close, Mode, ToGateway, Who};
+use crate::ids::{ConnId, Generation, History, SecretHash, SessionId};
+use crate::image::StateCodec;
+use crate::session::{Admit, Session, Standing};
+use crate::time::Time;
+
+use super::Room;
+
+/// A returning player's claims.
+struct Claim {
+    session: SessionId,
+    secret: SecretHash,
+    history: History,
+    generation: Generation,
+    recv: u64,
+    lo: u64,
+}
+
+impl Room {
+    /// A socket introduces itself. Tells whether it belongs to the room from now on.
+    pub(crate) fn handle_hello<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        conn: ConnId,
+        who: Who,
+    ) -> bool {
+        if self.image.ended {
+            env.close(conn, Close::RoomEnded, "PLY-0103 the room has ended");
+            return false;
+        }
+        let taken = match who {
+            Who::New {
+                session,
+                secret,
+                profile,
+            } => self.seat(env, conn, session, secret, profile),
+            Who::Known {
+                session,
+                secret,
+                history,
+                generation,
+                recv,
+                lo,
+            } => self.resume(
+                env,
+                conn,
+                &Claim {
+                    session,
+                    secret,
+                    history,
+                    generation,
+                    recv,
+                    lo,
+                },
+            ),
+            Who::Watcher => self.watch(env, conn),
+        };
+        self.note_presence(now);
+        self.list(env);
+        self.pump(env, now);
+        taken
+    }
+
+    fn seat<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        conn: ConnId,
+        session: SessionId,
+        secret: SecretHash,
+        profile: Bytes,
+    ) -> bool {
+        if env.draining || env.stopping {
+            env.close(
+                conn,
+                Close::Busy,
+                "PLY-0101 the server takes no new players just now",
+            );
+            return false;
+        }
+        if self.players() >= self.policies.players_max {
+            env.close(conn, Close::RoomFull, "PLY-0102 every seat is taken");
+            return false;
+        }
+        if self.sessions.contains_key(&session) {
+            env.close(conn, Close::Busy, "PLY-0101 try again");
+            return false;
+        }
+        self.sessions
+            .insert(session, Session::joining(conn, secret));
+        self.pending.push_back(Item::Join { session, profile });
+        true
+    }
+
+    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) -> bool {
+        let id = claim.session;
+        let known = self
+            .sessions
+            .get_mut(&id)
+            .filter(|s| s.secret == claim.secret);
+        let (Some(session), Some(seat)) = (known, self.image.seats.get(&id)) else {
+            env.close(
+                conn,
+                Close::UnknownSession,
+                "PLY-0111 no such session in this room",
+            );
+            return false;
+        };
+        if session.standing == Standing::Leaving {
+            env.close(
+                conn,
+                Close::UnknownSession,
+                "PLY-0111 the seat is being given up",
+            );
+            return false;
+        }
+        if claim.generation <= session.generation {
+            env.close(
+                conn,
+                Close::Replaced,
+                "PLY-0112 a newer connection holds this session",
+            );
+            return false;
+        }
+        let same = claim.history == self.image.history;
+        let mut lost = 0;
+        if claim.lo > session.received + 1 {
+            if same {
+                env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
+                return false;
+            }
+            lost = claim.lo - 1 - session.received;
+            session.received = claim.lo - 1;
+            session.resumed_at = session.received;
+        }
+        let whole = same && session.reaches_back(seat, claim.recv);
+        let recv = if whole { claim.recv } else { session.released };
+        let old = session.conn.replace(conn);
+        session.generation = claim.generation;
+        session.away_since = None;
+        let back = std::mem::take(&mut session.told_away) || lost > 0;
+        if let Some(old) = old {
+            env.close(
+                old,
+                Close::Replaced,
+                "PLY-0112 a newer connection holds this session",
+            );
+        }
+        if back {
+            self.pending.push_back(Item::Back { session: id, lost });
+        }
+        if lost > 0 {
+            env.report(Report::InputsLost {
+                room: self.id(),
+                inputs: lost,
+            });
+        }
+        let mode = if whole { Mode::Resumed } else { Mode::Fresh };
+        let welcome = self.welcome(mode, id, recv, lost);
+        env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
+        self.catch_up(env, id, conn, recv);
+        true
+    }
+
+    fn watch<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId) -> bool {
+        if self.watchers.len() >= env.limits.watchers_max {
+            env.close(conn, Close::Refused, "PLY-0114 too many spectators");
+            return false;
+        }
+        self.watchers.insert(conn);
+        let welcome = self.welcome(Mode::Watching, SessionId(0), 0, 0);
+        env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
+        self.want_view();
+        true
+    }
+
+    /// The session that speaks through this socket, if it still does.
+    fn speaker(
+        &mut self,
+        conn: ConnId,
+        id: Option<SessionId>,
+    ) -> Option<(SessionId, &mut Session)> {
+        let id = id?;
+        let session = self.sessions.get_mut(&id)?;
+        (session.conn == Some(conn)).then_some((id, session))
+    }
+
+    /// The next input of a player.
+    pub(crate) fn handle_input<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        from: (ConnId, Option<SessionId>),
+        seq: u64,
+        payload: Bytes,
+    ) {
+        let (max, bytes_max) = (env.limits.inputs_pending_max, env.limits.input_bytes_max);
+        let Some((id, session)) = self.speaker(from.0, from.1) else {
+            return;
+        };
+        if session.standing != Standing::Seated {
+            return;
+        }
+        let refuse = if payload.len() > bytes_max {
+            Some((Close::TooLarge, "PLY-0115 the input is too large"))
+        } else {
+            match session.admit(seq, max) {
+                Admit::Take => None,
+                Admit::Duplicate => return,
+                Admit::Gap => Some((Close::InputGap, "PLY-0113 inputs are missing")),
+                Admit::TooMany => Some((
+                    Close::TooMany,
+                    "PLY-0116 too many inputs wait to be applied",
+                )),
+            }
+        };
+        if let Some((why, detail)) = refuse {
+            env.close(from.0, why, detail);
+            self.handle_gone(env, now, from);
+            return;
+        }
+        self.pending.push_back(Item::Input {
+            session: id,
+            seq,
+            payload,
+        });
+        self.pump(env, now);
+    }
+
+    /// A player has taken in events up to `recv`.
+    pub(crate) fn handle_ack(&mut self, from: (ConnId, Option<SessionId>), recv: u64) {
+        let Some((id, session)) = self.speaker(from.0, from.1) else {
+            return;
+        };
+        // Nobody can have taken in what has not left.
+        let recv = recv.min(session.pushed);
+        if let Some(seat) = self.image.seats.get_mut(&id) {
+            seat.acknowledge(recv);
+        }
+    }
+
+    /// A player gives the seat up.
+    pub(crate) fn handle_bye<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        from: (ConnId, Option<SessionId>),
+    ) {
+        if let Some((id, session)) = self.speaker(from.0, from.1) {
+            if session.standing == Standing::Seated {
+                session.standing = Standing::Leaving;
+                self.pending.push_back(Item::Leave(id));
+                self.pump(env, now);
+            }
+        }
+    }
+
+    /// A socket is gone. The seat is kept for a while.
+    pub(crate) fn handle_gone<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        from: (ConnId, Option<SessionId>),
+    ) {
+        self.watchers.remove(&from.0);
+        let at = self.clock.read(now);
+        if let Some((id, session)) = self.speaker(from.0, from.1) {
+            session.conn = None;
+            if session.standing == Standing::Seated {
+                session.away_since = Some(at);
+                session.told_away = true;
+                self.pending.push_back(Item::Away(id));
+            }
+        }
+        self.note_presence(now);
+        self.list(env);
+        self.pump(env, now);
+    }
+
+    /// A socket that was too slow can take more: events after `sent` are handed to it again.
+    pub(crate) fn handle_drained<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        from: (ConnId, Option<SessionId>),
+        sent: u64,
+    ) {
+        if self.watchers.contains(&from.0) {
+            self.want_view();
+        } else if let Some((id, _)) = self.speaker(from.0, from.1) {
+            self.catch_up(env, id, from.0, sent);
+        }
+        self.pump(env, now);
+    }
+
+    /// When the next empty seat is given up, if the room's clock runs.
+    pub(super) fn seat_timeout(&self) -> Option<Time> {
+        let since = self.holding().filter_map(|(_, s)| s.away_since).min()?;
+        self.clock.when(since + self.policies.seat_hold)
+    }
+
+    /// Gives up seats that were empty for too long in room time, so that an outage of ours costs nobody.
+    pub(super) fn expire_seats(&mut self, now: Time) {
+        let at = self.clock.read(now);
+        let hold = self.policies.seat_hold;
+        let expired: Vec<SessionId> = self
+            .holding()
+            .filter(|(_, s)| s.away_since.is_some_and(|since| since + hold <= at))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in expired {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.standing = Standing::Leaving;
+            }
+            self.pending.push_back(Item::Leave(id));
+        }
+    }
+
+    fn holding(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
+        self.sessions
+            .iter()
+            .filter(|(_, s)| s.standing == Standing::Seated && s.conn.is_none())
+    }
+
+    /// Everyone connected is told goodbye.
+    pub(super) fn close_all<C: StateCodec>(&mut self, env: &mut Env<C>, why: Close, detail: &str) {
+        let players = self.sessions.values_mut().filter_map(|s| s.conn.take());
+        for conn in players.chain(std::mem::take(&mut self.watchers)) {
+            env.close(conn, why, detail);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A room leaves memory: it goes to sleep, ends, or the keeper stops.
+
+use crate::effect::{Effect, Report};
+use crate::env::Env;
+use crate::gate::Close;
+use crate::image::{Image, StateCodec};
+use crate::time::Time;
+
+use super::Room;
+use super::phase::{Live, Phase};
+
+impl Room {
+    /// Puts a room that nobody is connected to to rest. Tells whether it did.
+    pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
+        let due = self.idle_timeout().is_some_and(|at| at <= now);
+        let quiet = matches!(
+            self.phase,
+            Phase::Live(Live {
+                inflight: None,
+                warm: None,
+                ..
+            })
+        );
+        let settled = self.safe == self.image.seq && self.pending.is_empty() && self.wish.is_none();
+        if !(due && quiet && settled) {
+            return false;
+        }
+        self.leave_worker(env);
+        self.image.clean = true;
+        self.resting_asleep = true;
+        env.emit(Effect::Sleep(self.image.clone()));
+        true
+    }
+
+    /// The game has ended the room, and that is safe: everybody is told, and it is deleted.
+    pub(super) fn end<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        if !self.ending {
+            self.close_all(env, Close::RoomEnded, "PLY-0103 the room has ended");
+            self.finish(env);
+        }
+    }
+
+    /// An operator ends the room.
+    pub(crate) fn close_down<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        if !self.ending && !self.resting_asleep {
+            self.close_all(
+                env,
+                Close::RoomEnded,
+                "PLY-0103 the room was closed by the operator",
+            );
+            self.finish(env);
+        }
+    }
+
+    fn finish<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        self.ending = true;
+        for order in self.begun_move().into_iter().chain(self.wish.take()) {
+            // A room that is gone is no longer in the way of a deploy.
+            env.report(Report::Staying {
+                deploy: order.deploy,
+                room: self.id(),
+            });
+        }
+        env.moving.remove(&self.id());
+        env.opening.remove(&self.id());
+        self.leave_worker(env);
+        env.emit(Effect::Delete(self.id()));
+    }
+
+    fn leave_worker<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        for post in self.phase.posts() {
+            env.leave(self.id(), post);
+        }
+        self.phase = Phase::Resting;
+    }
+
+    /// The keeper stops: what is committed is stored as a clean snapshot. Tells whether the room is quiet.
+    pub(crate) fn stop<C: StateCodec>(&mut self, env: &mut Env<C>) -> bool {
+        let busy = matches!(
+            &self.phase,
+            Phase::Live(Live {
+                inflight: Some(_),
+                ..
+            }) | Phase::Switching(_)
+        );
+        if busy || self.safe < self.image.seq {
+            return false;
+        }
+        if self.commits_since_snapshot > 0 || !self.image.clean {
+            self.snapshot(env);
+            // The commits of this room end here, so even a `WorkerCrash` room has lost none.
+            if let Some(Effect::Snapshot(image)) = env.out.back_mut() {
+                image.clean = true;
+            }
+            self.image.clean = true;
+        }
+        true
+    }
+
+    /// Whether the room rests on its way to sleep or deletion.
+    pub(crate) const fn is_resting(&self) -> bool {
+        matches!(self.phase, Phase::Resting)
+    }
+
+    /// What is left of a room that went to sleep.
+    pub(crate) fn into_image(self) -> Image {
+        self.image
+    }
+}

@@ -1,0 +1,172 @@
+//! The transport half of a session: which socket speaks for a seat, and what it has said and been told.
+//!
+//! The other half, the cursors that must survive, is [`crate::image::Seat`].
+
+use bytes::Bytes;
+
+use crate::gate::Push;
+use crate::ids::{ConnId, Generation, SecretHash};
+use crate::image::Seat;
+use crate::time::RoomTime;
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The join is on its way; there is no seat yet.
+    Joining,
+    /// It has a seat.
+    Seated,
+    /// The seat is being given up.
+    Leaving,
+}
+
+/// What to do with an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admit {
+    /// It is the next one.
+    Take,
+    /// It was taken before.
+    Duplicate,
+    /// One is missing before it.
+    Gap,
+    /// Too many are waiting.
+    TooMany,
+}
+
+/// One session, as long as the room is in memory.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) standing: Standing,
+    pub(crate) secret: SecretHash,
+    pub(crate) conn: Option<ConnId>,
+    pub(crate) generation: Generation,
+    /// The last input taken in; `applied` follows it.
+    pub(crate) received: u64,
+    /// Where the inputs went on after some were lost with a keeper; 0 otherwise.
+    pub(crate) resumed_at: u64,
+    /// The last input applied and safe.
+    pub(crate) applied: u64,
+    /// The last event whose commit is safe.
+    pub(crate) released: u64,
+    /// The last event handed to the present socket.
+    pub(crate) pushed: u64,
+    /// Since when, in room time, no socket is there.
+    pub(crate) away_since: Option<RoomTime>,
+    /// Whether the room believes that the player is away.
+    pub(crate) told_away: bool,
+}
+
+impl Session {
+    /// A player that asks for a seat.
+    pub(crate) const fn joining(conn: ConnId, secret: SecretHash) -> Self {
+        Self {
+            standing: Standing::Joining,
+            secret,
+            conn: Some(conn),
+            generation: Generation(1),
+            received: 0,
+            resumed_at: 0,
+            applied: 0,
+            released: 0,
+            pushed: 0,
+            away_since: None,
+            told_away: false,
+        }
+    }
+
+    /// A seat read back from the store: nobody is there, everything in it is safe.
+    pub(crate) const fn recovered(seat: &Seat, now: RoomTime) -> Self {
+        Self {
+            standing: Standing::Seated,
+            secret: seat.secret,
+            conn: None,
+            generation: Generation(0),
+            received: seat.applied,
+            resumed_at: 0,
+            applied: seat.applied,
+            released: seat.event_seq,
+            pushed: seat.event_seq,
+            away_since: Some(now),
+            told_away: false,
+        }
+    }
+
+    /// Judges the input numbered `seq` and takes it in if it is the next.
+    pub(crate) const fn admit(&mut self, seq: u64, pending_max: usize) -> Admit {
+        if seq <= self.received {
+            return Admit::Duplicate;
+        }
+        if seq != self.received + 1 {
+            return Admit::Gap;
+        }
+        if self.received - self.applied >= pending_max as u64 {
+            return Admit::TooMany;
+        }
+        self.received = seq;
+        Admit::Take
+    }
+
+    /// Whether a socket that has taken in events up to `recv` can go on without a fresh view.
+    pub(crate) fn reaches_back(&self, seat: &Seat, recv: u64) -> bool {
+        recv <= self.released && (recv == self.released || seat.outbox_first() <= recv + 1)
+    }
+
+    /// Safe events after `after` that are still kept. Only those up to `released` may leave.
+    pub(crate) fn backlog(&self, seat: &Seat, after: u64) -> Vec<(u64, Bytes)> {
+        let first = seat.outbox_first();
+        (first..)
+            .zip(&seat.outbox)
+            .filter(|(seq, _)| *seq > after && *seq <= self.released)
+            .map(|(seq, event)| (seq, event.clone()))
+            .collect()
+    }
+
+    /// Cuts from `push` what the present socket already has, and notes what it gets.
+    pub(crate) fn note(&mut self, push: &mut Push) {
+        push.events.retain(|(seq, _)| *seq > self.pushed);
+        if let Some((seq, _)) = push.events.last() {
+            self.pushed = *seq;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_taken_once_and_in_order() {
+        let mut session = Session::joining(ConnId(1), SecretHash::default());
+        assert_eq!(session.admit(1, 2), Admit::Take);
+        assert_eq!(session.admit(1, 2), Admit::Duplicate);
+        assert_eq!(session.admit(3, 2), Admit::Gap);
+        assert_eq!(session.admit(2, 2), Admit::Take);
+        assert_eq!(session.admit(3, 2), Admit::TooMany);
+        session.applied = 1;
+        assert_eq!(session.admit(3, 2), Admit::Take);
+    }
+
+    #[test]
+    fn the_backlog_holds_back_what_is_not_safe() {
+        let mut seat = Seat {
+            event_seq: 3,
+            ..Seat::default()
+        };
+        seat.outbox
+            .extend([1u8, 2, 3].map(|n| Bytes::copy_from_slice(&[n])));
+        let mut session = Session::recovered(&seat, RoomTime(0));
+        session.released = 2;
+        let seqs = |from| {
+            session
+                .backlog(&seat, from)
+                .iter()
+                .map(|(seq, _)| *seq)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(seqs(0), [1, 2]);
+        assert_eq!(seqs(1), [2]);
+        assert!(session.reaches_back(&seat, 0) && !session.reaches_back(&seat, 3));
+        seat.outbox.pop_front();
+        assert!(!session.reaches_back(&seat, 0) && session.reaches_back(&seat, 1));
+    }
+}
