@@ -1,0 +1,41 @@
+import { type ServerFrame, type Welcome } from './frames.js';
+import type { Socket, SocketConstructor } from './socket.js';
+import type { Timers } from './timers.js';
+/** How a connection ended. `code` is 1006 when it was the client that gave it up. */
+export interface Closed {
+    readonly code: number;
+    /** For people; the server's begins with a code `PLY-nnnn`. */
+    readonly reason: string;
+}
+/** Whom a connection tells. */
+export interface Listener {
+    /** The socket is open; the HELLO to begin with. */
+    hello(connection: Connection): Uint8Array;
+    /** The server answered. Nothing of the session came before. */
+    welcomed(connection: Connection, terms: Welcome): void;
+    /** A later frame, in the order they came. */
+    frame(connection: Connection, frame: ServerFrame): void;
+    /** It is over, and nothing more will be told. */
+    closed(connection: Connection, why: Closed): void;
+}
+/**
+ * One socket, from its opening to its end: speaks first, answers pings, notices silence, and gives up at the
+ * first bytes it cannot read.
+ */
+export declare class Connection {
+    #private;
+    /** The socket itself. */
+    readonly socket: Socket;
+    /** Where it leads. */
+    readonly url: string;
+    /** When it was opened, by the timers' clock. */
+    readonly since: number;
+    /** Opens a socket to `url`. Throws what its constructor throws. */
+    constructor(WebSocket: SocketConstructor, url: string, listener: Listener, timers: Timers, deadMs: number);
+    /** Whether the HELLO is on its way. */
+    get opened(): boolean;
+    /** Sends frames; into nothing once the socket is closing. */
+    send(message: Uint8Array): void;
+    /** Closes it and reads no more of it; its listener hears nothing of that. */
+    drop(reason?: string): void;
+}

@@ -1,0 +1,141 @@
+import { CLOSE } from './constants.js';
+import { decodeFrames, encodePong } from './frames.js';
+/** A timer that fires this much late ran in a page that slept, and proves nothing about the server. */
+const LATE_MS = 1_000;
+/**
+ * One socket, from its opening to its end: speaks first, answers pings, notices silence, and gives up at the
+ * first bytes it cannot read.
+ */
+export class Connection {
+    /** The socket itself. */
+    socket;
+    /** Where it leads. */
+    url;
+    /** When it was opened, by the timers' clock. */
+    since;
+    #listener;
+    #timers;
+    #deadMs;
+    #heard;
+    #opened = false;
+    #welcomed = false;
+    #over = false;
+    #alarm;
+    /** Opens a socket to `url`. Throws what its constructor throws. */
+    constructor(WebSocket, url, listener, timers, deadMs) {
+        this.socket = new WebSocket(url);
+        this.url = url;
+        this.#listener = listener;
+        this.#timers = timers;
+        this.#deadMs = deadMs;
+        this.since = timers.now();
+        this.#heard = this.since;
+        this.socket.binaryType = 'arraybuffer';
+        this.socket.onopen = () => this.#open();
+        this.socket.onmessage = (event) => this.#message(event.data);
+        this.socket.onclose = (event) => this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? '' });
+        // A close always follows; the listener is here because `ws` throws errors that nobody listens to.
+        this.socket.onerror = () => { };
+        this.#watch(deadMs);
+    }
+    /** Whether the HELLO is on its way. */
+    get opened() {
+        return this.#opened;
+    }
+    /** Sends frames; into nothing once the socket is closing. */
+    send(message) {
+        if (this.#over)
+            return;
+        try {
+            this.socket.send(message);
+        }
+        catch {
+            // Its close is about to be told.
+        }
+    }
+    /** Closes it and reads no more of it; its listener hears nothing of that. */
+    drop(reason = '') {
+        if (this.#over)
+            return;
+        this.#silence();
+        try {
+            this.socket.close(CLOSE.normal, reason);
+        }
+        catch {
+            // It never opened, or is closed already.
+        }
+    }
+    #open() {
+        if (this.#over)
+            return;
+        this.#opened = true;
+        this.#heard = this.#timers.now();
+        this.send(this.#listener.hello(this));
+    }
+    #message(data) {
+        if (this.#over)
+            return;
+        this.#heard = this.#timers.now();
+        try {
+            if (!(data instanceof ArrayBuffer))
+                throw new TypeError('a message is not binary');
+            for (const frame of decodeFrames(new Uint8Array(data))) {
+                if (this.#over)
+                    return;
+                this.#frame(frame);
+            }
+        }
+        catch (error) {
+            this.#giveUp(error instanceof Error ? error.message : String(error));
+        }
+    }
+    #frame(frame) {
+        if (frame.type === 'ping') {
+            this.send(encodePong(frame.nonce));
+        }
+        else if (frame.type === 'welcome') {
+            if (this.#welcomed)
+                throw new TypeError('a second welcome');
+            this.#welcomed = true;
+            this.#listener.welcomed(this, frame);
+        }
+        else {
+            if (!this.#welcomed)
+                throw new TypeError('a frame before the welcome');
+            this.#listener.frame(this, frame);
+        }
+    }
+    #watch(ms) {
+        const due = this.#timers.now() + ms;
+        this.#alarm = this.#timers.set(() => {
+            const now = this.#timers.now();
+            const silent = now - this.#heard;
+            if (silent < this.#deadMs)
+                this.#watch(this.#deadMs - silent);
+            // What came in while the page slept is read after this timer: let it be.
+            else if (now - due > LATE_MS)
+                this.#watch(LATE_MS);
+            else
+                this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
+        }, ms);
+    }
+    #giveUp(reason) {
+        if (this.#over)
+            return;
+        this.drop();
+        this.#listener.closed(this, { code: CLOSE.broken, reason });
+    }
+    #end(why) {
+        if (this.#over)
+            return;
+        this.#silence();
+        this.#listener.closed(this, why);
+    }
+    #silence() {
+        this.#over = true;
+        this.#timers.clear(this.#alarm);
+        this.socket.onopen = null;
+        this.socket.onmessage = null;
+        this.socket.onclose = null;
+    }
+}

@@ -1,0 +1,66 @@
+/** The versions of the player protocol this client speaks, both ends included. */
+export const PROTOCOL = { min: 1, max: 1 };
+/** Where a room's connection stands. */
+export const STATES = ['connecting', 'open', 'resuming', 'ended'];
+/** How the server answered a HELLO, by the number on the wire. */
+export const MODES = ['new', 'resumed', 'fresh', 'watching'];
+/** 44xx: start afresh. 49xx: stop. Everything else, known or not: reconnect and resume. */
+export function closeClass(code) {
+    if (code >= 4400 && code <= 4499)
+        return 'afresh';
+    if (code >= 4900 && code <= 4999)
+        return 'stop';
+    return 'resume';
+}
+/** Close codes the client itself looks at; every other code is known by its class only. */
+export const CLOSE = {
+    /** Ended by `leave()`. */
+    normal: 1000,
+    /** The connection broke, or the client gave it up. */
+    broken: 1006,
+    /** No common protocol version or payload codec. */
+    version: 4900,
+    /** A newer socket of the same session took over. */
+    replaced: 4901,
+};
+/** First bytes of the frames a client sends. */
+export const TO_SERVER = { hello: 0x01, input: 0x02, ack: 0x03, bye: 0x04, pong: 0x05 };
+/** First bytes of the frames a client receives. */
+export const TO_CLIENT = {
+    welcome: 0x11,
+    event: 0x12,
+    view: 0x13,
+    now: 0x14,
+    ack: 0x15,
+    ping: 0x16,
+    move: 0x17,
+};
+/** Frame types with this bit may be skipped by a client that does not know them. */
+export const SKIPPABLE = 0x80;
+/** Frames of one message from the server; one more makes it unreadable. */
+export const SERVER_FRAMES_MAX = 4_096;
+/** Frames the client puts into one message; the server takes 64. */
+export const CLIENT_FRAMES_MAX = 32;
+/** Bytes of frames the client puts into one message if there is more than one; the server takes 64 KiB. */
+export const CLIENT_MESSAGE_BYTES_MAX = 32 * 1024;
+/** Bytes of a session token: 8 of session id, 16 of secret. */
+export const TOKEN_BYTES = 24;
+/** Bytes of a room id. */
+export const ROOM_BYTES = 16;
+/** Every default of the options, with its unit in its name. */
+export const DEFAULTS = {
+    /** Milliseconds without a byte from the server after which a socket is given up. */
+    deadMs: 12_000,
+    /** Milliseconds after which events taken in are acknowledged at the latest. */
+    ackMs: 500,
+    /** Events taken in after which they are acknowledged at the latest. */
+    ackEvery: 32,
+    /** Inputs held because they are not known to be applied. */
+    inputsMax: 256,
+    /** Bytes of such inputs. */
+    inputsBytesMax: 64 * 1024,
+    /** Bytes of one input, until the server names its own limit. */
+    inputBytesMax: 16 * 1024,
+    /** Milliseconds a connection must have lived for the next retry to be a first one again. */
+    stableMs: 5_000,
+};

@@ -1,0 +1,48 @@
+import { type Closed } from './connection.js';
+import type { ServerFrame, Welcome } from './frames.js';
+import type { Socket, SocketConstructor } from './socket.js';
+import type { Timers } from './timers.js';
+import type { Wake } from './wake.js';
+/** What a link needs of the world. */
+export interface LinkOptions {
+    readonly url: string;
+    readonly WebSocket: SocketConstructor;
+    readonly timers: Timers;
+    readonly random: () => number;
+    readonly backoff: readonly number[];
+    readonly deadMs: number;
+    readonly wake: Wake;
+}
+/** Whom a link serves. */
+export interface LinkUser {
+    /** A HELLO for a new socket. */
+    hello(): Uint8Array;
+    /** The link is up, on a new socket; all others are closed. */
+    up(terms: Welcome): void;
+    /** A frame of the socket that is up. */
+    frame(frame: ServerFrame): void;
+    /** The link is down and comes back by itself. */
+    down(why: Closed): void;
+    /** The session is not known any more; the link comes back by itself and wants a HELLO of a new one. */
+    afresh(why: Closed): void;
+    /** After `down` or `afresh`: the next try is this many milliseconds away. */
+    retry(why: Closed, ms: number): void;
+    /** The server said to stop. The link does nothing any more. */
+    ended(why: Closed): void;
+}
+/**
+ * The way to the server: at most one connection that is up and one on trial.
+ *
+ * It retries with growing, random waits, goes to another address when asked to while the old connection plays on,
+ * and reads close codes by their class. It knows nothing of what is said over it.
+ */
+export declare class Link {
+    #private;
+    constructor(options: LinkOptions, user: LinkUser);
+    /** The socket that is up. */
+    get socket(): Socket | null;
+    /** Sends frames over the connection that is up, else nowhere. */
+    send(message: Uint8Array): void;
+    /** Closes everything, for good. */
+    stop(): void;
+}

@@ -1,0 +1,60 @@
+import { type Codec } from './codec.js';
+import type { Coalesce } from './outbox.js';
+import type { SocketConstructor } from './socket.js';
+import { type Storage } from './storage.js';
+import { type Timers } from './timers.js';
+import { type Wake } from './wake.js';
+/** Where to play, and how. Every option but `kind` has a default. */
+export interface Options<Input = unknown> {
+    /** Address of the server's WebSocket. Default: `/play` on the server the page came from; none in Node. */
+    url?: string;
+    /** The kind of room. */
+    kind: string;
+    /** The room's name within its kind; it is created if there is none. Default: empty, any open room. */
+    name?: string;
+    /** The room's id, a UUID, instead of a name. Default: none. */
+    room?: string;
+    /** What the player says about itself. Default: nothing. */
+    profile?: unknown;
+    /** How the room is made if it must be. Default: nothing. */
+    params?: unknown;
+    /** Look on instead of playing. Default: false. */
+    watch?: boolean;
+    /** Under which name the session is kept. Two rooms of one page need two. Default: made of address, kind and name. */
+    key?: string;
+    /** Where the session is kept so that a reload finds it. Default: `sessionStorage` in browsers, memory elsewhere. */
+    storage?: Storage;
+    /** How payloads are encoded. Default: JSON. */
+    codec?: Codec;
+    /** Inputs held until they are known to be applied. At the bound `send` refuses. Default: 256. */
+    inputsMax?: number;
+    /** Bytes of such inputs. At the bound `send` refuses. Default: 65,536. */
+    inputsBytesMax?: number;
+    /**
+     * What happens to an input at one of these bounds: it is refused, or this function merges it with the inputs that
+     * were never sent (it gets those and the new one, and returns what to send instead). Default: refused.
+     */
+    coalesce?: Coalesce<Input>;
+    /** Events after which they are acknowledged at the latest. Default: 32. */
+    ackEvery?: number;
+    /** Milliseconds after which events are acknowledged at the latest. Default: 500. */
+    ackMs?: number;
+    /** Milliseconds of silence after which a connection is given up. Default: 12,000. */
+    deadMs?: number;
+    /** Longest wait before each retry, in milliseconds, the last one repeating. Default: `BACKOFF_MS`. */
+    backoff?: readonly number[];
+    /** Makes sockets. Default: the global `WebSocket`; Node 20 has none, pass that of `ws`. */
+    WebSocket?: SocketConstructor;
+    /** Clock and timers. Default: the system's. */
+    timers?: Timers;
+    /** Numbers from 0 up to but without 1. Default: `Math.random`. */
+    random?: () => number;
+    /** Tells when to try again at once. Default: the page's `online` and `visibilitychange`. */
+    wake?: Wake;
+    /** Gets what the page's own listeners throw. Default: `reportError`, else `console.error`. */
+    onError?: (error: unknown) => void;
+}
+/** Options with every default filled in. */
+export type Settings<Input> = Required<Omit<Options<Input>, 'coalesce'>> & Pick<Options<Input>, 'coalesce'>;
+/** Fills the defaults in. Throws a `TypeError` about options that cannot work. */
+export declare function settle<Input>(options: Options<Input>): Settings<Input>;

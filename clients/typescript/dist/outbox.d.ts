@@ -1,0 +1,55 @@
+/** An input that is not known to be applied. */
+export interface Pending<Input> {
+    /** Its number on this page. */
+    readonly seq: number;
+    readonly input: Input;
+    readonly payload: Uint8Array;
+}
+/** Merges inputs that wait for a connection. */
+export type Coalesce<Input> = (waiting: readonly Input[], next: Input) => readonly Input[];
+/**
+ * The inputs that are not known to be applied, oldest first.
+ *
+ * Inputs are numbered from 1 for the life of the object. A session counts from its own first input, which after a
+ * reload or a fresh start is another one: `#shift` is the difference.
+ */
+export declare class Outbox<Input> {
+    #private;
+    /** At `inputsMax` inputs or `bytesMax` bytes of them a further one is refused. */
+    constructor(inputsMax: number, bytesMax: number);
+    /** The last input known to be applied, or given up with its session. */
+    get applied(): number;
+    /** How many are held. */
+    get size(): number;
+    /** Bytes of those held. */
+    get bytes(): number;
+    /** The session's number of the oldest input held, or of the next one if none is. */
+    get lo(): number;
+    /** The session's number of an input. */
+    wire(seq: number): number;
+    /** Holds an input; its number, or false if there is no room for it. */
+    push(input: Input, payload: Uint8Array): number | false;
+    /** The inputs that were never on a socket, which `replaceWaiting` may change. */
+    waiting(): Input[];
+    /**
+     * Puts others in the place of the inputs that were never on a socket, if they fit; else nothing changes.
+     * The last one's number, or false. Numbers given out for inputs that were merged away are given out again.
+     */
+    replaceWaiting(inputs: readonly Input[], payloads: readonly Uint8Array[]): number | false;
+    /** The inputs to put on the socket now, so that no more than `inFlightMax` are sent and not applied. */
+    takeUnsent(inFlightMax: number): Pending<Input>[];
+    /**
+     * The server has applied inputs up to `applied`, in the session's numbers. How many are newly known to be;
+     * null if that many were never sent.
+     */
+    ack(applied: number): number | null;
+    /** A session begins with input `inNext`, for this object at least: the oldest one held gets that number. */
+    anchor(inNext: number): void;
+    /**
+     * A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again.
+     * False if the server wants one that was let go or never sent.
+     */
+    rewind(inNext: number): boolean;
+    /** Gives up everything held; how many that were. */
+    clear(): number;
+}

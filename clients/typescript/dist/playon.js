@@ -1,0 +1,1399 @@
+// playon: the browser client, in one file. Built from clients/typescript; do not edit.
+
+// src/backoff.ts
+var BACKOFF_MS = [500, 1e3, 2e3, 4e3, 8e3, 1e4];
+var Backoff = class {
+  #table;
+  #random;
+  #attempts = 0;
+  /** `table` as `BACKOFF_MS`; `random` gives numbers from 0 up to but without 1. */
+  constructor(table, random) {
+    if (table.length === 0) throw new RangeError("the backoff table is empty");
+    this.#table = table;
+    this.#random = random;
+  }
+  /** Retries since the last reset. */
+  get attempts() {
+    return this.#attempts;
+  }
+  /** Milliseconds to wait before the next retry, which this counts. */
+  next() {
+    const longest = this.#table[Math.min(this.#attempts, this.#table.length - 1)] ?? 0;
+    this.#attempts += 1;
+    return Math.floor(this.#random() * longest);
+  }
+  /** The next retry is a first one. */
+  reset() {
+    this.#attempts = 0;
+  }
+};
+
+// src/bytes.ts
+function toHex(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+function fromHex(text) {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) return null;
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+function toUuid(bytes) {
+  return toHex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+function fromUuid(text) {
+  const bytes = fromHex(text.replaceAll("-", ""));
+  return bytes?.length === 16 ? bytes : null;
+}
+
+// src/codec.ts
+var encoder = new TextEncoder();
+var decoder = new TextDecoder("utf-8", { fatal: true });
+var json = {
+  id: 0,
+  encode: (value) => encoder.encode(JSON.stringify(value)),
+  decode: (bytes) => JSON.parse(decoder.decode(bytes))
+};
+
+// src/constants.ts
+var PROTOCOL = { min: 1, max: 1 };
+var STATES = ["connecting", "open", "resuming", "ended"];
+var MODES = ["new", "resumed", "fresh", "watching"];
+function closeClass(code) {
+  if (code >= 4400 && code <= 4499) return "afresh";
+  if (code >= 4900 && code <= 4999) return "stop";
+  return "resume";
+}
+var CLOSE = {
+  /** Ended by `leave()`. */
+  normal: 1e3,
+  /** The connection broke, or the client gave it up. */
+  broken: 1006,
+  /** No common protocol version or payload codec. */
+  version: 4900,
+  /** A newer socket of the same session took over. */
+  replaced: 4901
+};
+var TO_SERVER = { hello: 1, input: 2, ack: 3, bye: 4, pong: 5 };
+var TO_CLIENT = {
+  welcome: 17,
+  event: 18,
+  view: 19,
+  now: 20,
+  ack: 21,
+  ping: 22,
+  move: 23
+};
+var SKIPPABLE = 128;
+var SERVER_FRAMES_MAX = 4096;
+var CLIENT_FRAMES_MAX = 32;
+var CLIENT_MESSAGE_BYTES_MAX = 32 * 1024;
+var TOKEN_BYTES = 24;
+var ROOM_BYTES = 16;
+var DEFAULTS = {
+  /** Milliseconds without a byte from the server after which a socket is given up. */
+  deadMs: 12e3,
+  /** Milliseconds after which events taken in are acknowledged at the latest. */
+  ackMs: 500,
+  /** Events taken in after which they are acknowledged at the latest. */
+  ackEvery: 32,
+  /** Inputs held because they are not known to be applied. */
+  inputsMax: 256,
+  /** Bytes of such inputs. */
+  inputsBytesMax: 64 * 1024,
+  /** Bytes of one input, until the server names its own limit. */
+  inputBytesMax: 16 * 1024,
+  /** Milliseconds a connection must have lived for the next retry to be a first one again. */
+  stableMs: 5e3
+};
+
+// src/mover.ts
+var Mover = class {
+  #timers;
+  #random;
+  #backoff;
+  #go;
+  #giveUp;
+  #url = null;
+  #until = 0;
+  #timer;
+  #deadline;
+  /** `go` opens the new connection while the old one plays on; `giveUp` drops it and keeps the old one. */
+  constructor(timers, random, backoff, go, giveUp) {
+    this.#timers = timers;
+    this.#random = random;
+    this.#backoff = backoff;
+    this.#go = go;
+    this.#giveUp = giveUp;
+  }
+  /** Where to; null if there is nothing to change over to. */
+  get url() {
+    return this.#url;
+  }
+  /** Begins at a random moment of the window; a later order replaces an earlier one. Not a URL: no order. */
+  begin(move, from) {
+    const url = socketUrl(move.url, from);
+    if (url === null) return;
+    this.stop();
+    this.#backoff.reset();
+    this.#url = url;
+    this.#until = this.#timers.now() + move.deadlineMs;
+    this.#deadline = this.#timers.set(
+      () => {
+        this.stop();
+        this.#giveUp();
+      },
+      Math.min(move.deadlineMs, TIMER_MS_MAX)
+    );
+    this.#later(this.#random() * Math.min(move.windowMs, move.deadlineMs, TIMER_MS_MAX));
+  }
+  /** The new connection failed: try once more if there is time. */
+  failed() {
+    const wait = this.#backoff.next();
+    if (this.#url !== null && this.#timers.now() + wait < this.#until) this.#later(wait);
+    else this.stop();
+  }
+  /** It is done, or no longer wanted. */
+  stop() {
+    this.#url = null;
+    this.#timers.clear(this.#timer);
+    this.#timers.clear(this.#deadline);
+  }
+  #later(ms) {
+    this.#timer = this.#timers.set(() => {
+      if (this.#url !== null) this.#go(this.#url);
+    }, ms);
+  }
+};
+var TIMER_MS_MAX = 2 ** 31 - 1;
+function socketUrl(url, from) {
+  try {
+    const absolute = new URL(url, from);
+    absolute.protocol = absolute.protocol.replace(/^http/, "ws");
+    absolute.hash = "";
+    return /^wss?:$/.test(absolute.protocol) ? absolute.href : null;
+  } catch {
+    return null;
+  }
+}
+
+// src/storage.ts
+var MemoryStorage = class {
+  #values = /* @__PURE__ */ new Map();
+  load(key) {
+    return this.#values.get(key) ?? null;
+  }
+  save(key, value) {
+    this.#values.set(key, value);
+  }
+  remove(key) {
+    this.#values.delete(key);
+  }
+};
+var PageStorage = class {
+  #storage;
+  constructor(storage) {
+    this.#storage = storage;
+  }
+  load(key) {
+    return quietly(() => this.#storage.getItem(key)) ?? null;
+  }
+  save(key, value) {
+    quietly(() => this.#storage.setItem(key, value));
+  }
+  remove(key) {
+    quietly(() => this.#storage.removeItem(key));
+  }
+};
+function defaultStorage() {
+  const page = quietly(() => globalThis.sessionStorage);
+  const browser = globalThis.document !== void 0;
+  return browser && page ? new PageStorage(page) : new MemoryStorage();
+}
+function quietly(run) {
+  try {
+    return run();
+  } catch {
+    return void 0;
+  }
+}
+
+// src/timers.ts
+var systemTimers = {
+  now: () => performance.now(),
+  set: (run, ms) => setTimeout(run, ms),
+  clear: (timer) => clearTimeout(timer)
+};
+
+// src/wake.ts
+var browserWake = (again) => {
+  const page = globalThis;
+  const shown = () => {
+    if (page.document?.visibilityState === "visible") again();
+  };
+  page.addEventListener?.("online", again);
+  page.document?.addEventListener("visibilitychange", shown);
+  return () => {
+    page.removeEventListener?.("online", again);
+    page.document?.removeEventListener("visibilitychange", shown);
+  };
+};
+
+// src/options.ts
+function settle(options) {
+  const url = socketUrl(options.url ?? "/play", pageUrl());
+  if (url === null) throw new TypeError(`playon: no WebSocket address: ${options.url ?? "(none given)"}`);
+  const WebSocket = options.WebSocket ?? globalThis.WebSocket;
+  if (!WebSocket)
+    throw new TypeError("playon: there is no WebSocket here; pass one, for example that of `ws`");
+  const { kind, name = "", room = "" } = options;
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== void 0));
+  return {
+    profile: void 0,
+    params: void 0,
+    watch: false,
+    key: `playon ${url} ${kind} ${room || name}`,
+    codec: json,
+    inputsMax: DEFAULTS.inputsMax,
+    inputsBytesMax: DEFAULTS.inputsBytesMax,
+    ackEvery: DEFAULTS.ackEvery,
+    ackMs: DEFAULTS.ackMs,
+    deadMs: DEFAULTS.deadMs,
+    backoff: BACKOFF_MS,
+    timers: systemTimers,
+    random: Math.random,
+    wake: browserWake,
+    onError: report,
+    ...given,
+    storage: options.storage ?? defaultStorage(),
+    url,
+    kind,
+    name,
+    room,
+    WebSocket
+  };
+}
+function pageUrl() {
+  return globalThis.location?.href;
+}
+function report(error) {
+  const { reportError } = globalThis;
+  if (reportError) reportError(error);
+  else console.error(error);
+}
+
+// src/outbox.ts
+var Outbox = class {
+  #inputsMax;
+  #bytesMax;
+  #pending = [];
+  #bytes = 0;
+  #next = 1;
+  /** The last one put on the current connection. */
+  #sent = 0;
+  /** The last one put on any connection of the session. */
+  #everSent = 0;
+  #applied = 0;
+  #shift = 0;
+  /** At `inputsMax` inputs or `bytesMax` bytes of them a further one is refused. */
+  constructor(inputsMax, bytesMax) {
+    this.#inputsMax = inputsMax;
+    this.#bytesMax = bytesMax;
+  }
+  /** The last input known to be applied, or given up with its session. */
+  get applied() {
+    return this.#applied;
+  }
+  /** How many are held. */
+  get size() {
+    return this.#pending.length;
+  }
+  /** Bytes of those held. */
+  get bytes() {
+    return this.#bytes;
+  }
+  /** The session's number of the oldest input held, or of the next one if none is. */
+  get lo() {
+    return this.#applied + 1 + this.#shift;
+  }
+  /** The session's number of an input. */
+  wire(seq) {
+    return seq + this.#shift;
+  }
+  /** Holds an input; its number, or false if there is no room for it. */
+  push(input, payload) {
+    if (this.#pending.length >= this.#inputsMax) return false;
+    if (this.#bytes + payload.length > this.#bytesMax) return false;
+    const seq = this.#next;
+    this.#next += 1;
+    this.#bytes += payload.length;
+    this.#pending.push({ seq, input, payload });
+    return seq;
+  }
+  /** The inputs that were never on a socket, which `replaceWaiting` may change. */
+  waiting() {
+    return this.#pending.filter((pending) => pending.seq > this.#everSent).map((pending) => pending.input);
+  }
+  /**
+   * Puts others in the place of the inputs that were never on a socket, if they fit; else nothing changes.
+   * The last one's number, or false. Numbers given out for inputs that were merged away are given out again.
+   */
+  replaceWaiting(inputs, payloads) {
+    const kept = this.#pending.filter((pending) => pending.seq <= this.#everSent);
+    const bytes = sum(kept) + payloads.reduce((total, payload) => total + payload.length, 0);
+    if (inputs.length === 0 || kept.length + inputs.length > this.#inputsMax || bytes > this.#bytesMax)
+      return false;
+    this.#pending = kept;
+    this.#bytes = sum(kept);
+    this.#next = this.#everSent + 1;
+    let last = false;
+    inputs.forEach((input, at) => {
+      last = this.push(input, payloads[at] ?? new Uint8Array());
+    });
+    return last;
+  }
+  /** The inputs to put on the socket now, so that no more than `inFlightMax` are sent and not applied. */
+  takeUnsent(inFlightMax) {
+    const last = this.#applied + inFlightMax;
+    const unsent = this.#pending.filter((pending) => pending.seq > this.#sent && pending.seq <= last);
+    this.#sent = unsent.at(-1)?.seq ?? this.#sent;
+    this.#everSent = Math.max(this.#everSent, this.#sent);
+    return unsent;
+  }
+  /**
+   * The server has applied inputs up to `applied`, in the session's numbers. How many are newly known to be;
+   * null if that many were never sent.
+   */
+  ack(applied) {
+    const upTo = applied - this.#shift;
+    if (upTo > this.#everSent) return null;
+    this.#sent = Math.max(this.#sent, upTo);
+    return this.#settle(upTo);
+  }
+  /** A session begins with input `inNext`, for this object at least: the oldest one held gets that number. */
+  anchor(inNext) {
+    this.#shift = inNext - (this.#applied + 1);
+    this.#sent = this.#applied;
+    this.#everSent = this.#applied;
+  }
+  /**
+   * A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again.
+   * False if the server wants one that was let go or never sent.
+   */
+  rewind(inNext) {
+    const sent = inNext - 1 - this.#shift;
+    if (sent < this.#applied || sent > this.#everSent) return false;
+    this.#sent = sent;
+    return true;
+  }
+  /** Gives up everything held; how many that were. */
+  clear() {
+    this.#sent = this.#next - 1;
+    this.#everSent = this.#sent;
+    return this.#settle(this.#next - 1);
+  }
+  #settle(upTo) {
+    const before = this.#pending.length;
+    this.#pending = this.#pending.filter((pending) => pending.seq > upTo);
+    this.#bytes = sum(this.#pending);
+    this.#applied = Math.max(this.#applied, upTo);
+    return before - this.#pending.length;
+  }
+};
+function sum(pending) {
+  return pending.reduce((total, { payload }) => total + payload.length, 0);
+}
+
+// src/emitter.ts
+var Emitter = class {
+  #listeners = /* @__PURE__ */ new Map();
+  #onError;
+  /** `onError` gets what listeners throw. */
+  constructor(onError) {
+    this.#onError = onError;
+  }
+  /** Calls `listener` from now on; what it returns stops that. */
+  on(name, listener) {
+    const listeners = this.#listeners.get(name) ?? /* @__PURE__ */ new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+    };
+  }
+  /** Calls every listener in the order they came. */
+  emit(name, ...args) {
+    for (const listener of [...this.#listeners.get(name) ?? []]) {
+      try {
+        listener(...args);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+};
+
+// src/frame-error.ts
+var FrameError = class extends Error {
+  name = "FrameError";
+};
+
+// src/varint.ts
+var VARINT_BYTES_MAX = 10;
+var U64_MAX = (1n << 64n) - 1n;
+function varint(value) {
+  let rest = BigInt(value);
+  if (rest < 0n || rest > U64_MAX) throw new RangeError(`no unsigned 64-bit number: ${value}`);
+  const bytes = [];
+  while (rest > 0x7fn) {
+    bytes.push(Number(rest & 0x7fn) | 128);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest));
+  return Uint8Array.from(bytes);
+}
+function readVarint(bytes, at) {
+  let value = 0n;
+  for (let index = 0; index < VARINT_BYTES_MAX; index += 1) {
+    const byte = bytes[at + index];
+    if (byte === void 0) throw new FrameError("a number is cut off");
+    value |= BigInt(byte & 127) << BigInt(7 * index);
+    if (byte < 128) {
+      if (byte === 0 && index > 0) throw new FrameError("a number is not in its shortest form");
+      if (value > U64_MAX) throw new FrameError("a number is over 64 bits");
+      return [value, at + index + 1];
+    }
+  }
+  throw new FrameError("a number is over 10 bytes");
+}
+
+// src/reader.ts
+var utf8 = new TextDecoder("utf-8", { fatal: true });
+var Reader = class {
+  #bytes;
+  #at = 0;
+  constructor(bytes) {
+    this.#bytes = bytes;
+  }
+  /** Whether every byte was read. */
+  get done() {
+    return this.#at >= this.#bytes.length;
+  }
+  /** One byte. */
+  byte() {
+    const byte = this.#bytes[this.#at];
+    if (byte === void 0) throw new FrameError("a frame is cut off");
+    this.#at += 1;
+    return byte;
+  }
+  /** A number of up to 64 bits. */
+  big() {
+    const [value, next] = readVarint(this.#bytes, this.#at);
+    this.#at = next;
+    return value;
+  }
+  /** A number that a JavaScript number holds exactly; a larger one is an error. */
+  int() {
+    const value = Number(this.big());
+    if (!Number.isSafeInteger(value)) throw new FrameError("a number is over 53 bits");
+    return value;
+  }
+  /** A limit or a duration: one too large to hold exactly counts as the largest that fits. */
+  limit() {
+    return Math.min(Number(this.big()), Number.MAX_SAFE_INTEGER);
+  }
+  /** `length` bytes. */
+  take(length) {
+    if (length > this.#bytes.length - this.#at) throw new FrameError("a frame is cut off");
+    const bytes = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return bytes;
+  }
+  /** Bytes behind their length. */
+  bytes() {
+    return this.take(this.limit());
+  }
+  /** A string behind its length in bytes. */
+  string() {
+    try {
+      return utf8.decode(this.bytes());
+    } catch (error) {
+      if (error instanceof FrameError) throw error;
+      throw new FrameError("a string is not UTF-8");
+    }
+  }
+  /** Everything that is left. */
+  rest() {
+    return this.take(this.#bytes.length - this.#at);
+  }
+};
+
+// src/writer.ts
+var utf82 = new TextEncoder();
+function concat(parts) {
+  const whole2 = new Uint8Array(parts.reduce((sum2, part) => sum2 + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole2.set(part, at);
+    at += part.length;
+  }
+  return whole2;
+}
+var Writer = class {
+  #parts = [];
+  /** A number of up to 64 bits. */
+  int(value) {
+    return this.rest(varint(value));
+  }
+  /** Bytes behind their length. */
+  bytes(bytes) {
+    return this.int(bytes.length).rest(bytes);
+  }
+  /** A string behind its length in bytes. */
+  string(text) {
+    return this.bytes(utf82.encode(text));
+  }
+  /** Bytes as they are. */
+  rest(bytes) {
+    this.#parts.push(bytes);
+    return this;
+  }
+  /** The whole frame: its type, the length of what was written, and that. */
+  frame(type) {
+    const body = concat(this.#parts);
+    return concat([Uint8Array.of(type), varint(body.length), body]);
+  }
+};
+
+// src/frames.ts
+function encodeHello(hello) {
+  return new Writer().int(hello.protoMin).int(hello.protoMax).int(hello.watch ? 1 : 0).bytes(hello.token).bytes(hello.room).string(hello.kind).string(hello.name).bytes(hello.profile).bytes(hello.params).int(hello.history).int(hello.generation).int(hello.recv).int(hello.lo).frame(TO_SERVER.hello);
+}
+function encodeInput(seq, recv, payload) {
+  return new Writer().int(seq).int(recv).rest(payload).frame(TO_SERVER.input);
+}
+function encodeAck(recv) {
+  return new Writer().int(recv).frame(TO_SERVER.ack);
+}
+function encodeBye() {
+  return new Writer().frame(TO_SERVER.bye);
+}
+function encodePong(nonce) {
+  return new Writer().int(nonce).frame(TO_SERVER.pong);
+}
+function decodeFrames(message) {
+  const reader = new Reader(message);
+  if (reader.done) throw new FrameError("a message is empty");
+  const frames = [];
+  for (let count = 0; !reader.done; count += 1) {
+    if (count === SERVER_FRAMES_MAX)
+      throw new FrameError(`a message has more than ${SERVER_FRAMES_MAX} frames`);
+    const type = reader.byte();
+    const body = new Reader(reader.bytes());
+    if ((type & SKIPPABLE) === 0) frames.push(decodeFrame(type, body));
+  }
+  return frames;
+}
+function decodeFrame(type, body) {
+  switch (type) {
+    case TO_CLIENT.welcome:
+      return decodeWelcome(body);
+    case TO_CLIENT.event:
+      return { type: "event", seq: body.int(), payload: body.rest() };
+    case TO_CLIENT.view:
+      return { type: "view", asOf: body.int(), base: body.int(), payload: body.rest() };
+    case TO_CLIENT.now:
+      return { type: "now", payload: body.rest() };
+    case TO_CLIENT.ack:
+      return whole(body, { type: "ack", applied: body.int() });
+    case TO_CLIENT.ping:
+      return whole(body, { type: "ping", nonce: body.big() });
+    case TO_CLIENT.move:
+      return decodeMove(body);
+    default:
+      throw new FrameError(`unknown frame type 0x${type.toString(16)}`);
+  }
+}
+function decodeWelcome(body) {
+  const proto = body.int();
+  const mode = MODES[body.int()];
+  const codec = body.int();
+  const token = body.bytes();
+  const room = body.bytes();
+  if (proto < PROTOCOL.min || proto > PROTOCOL.max) throw new FrameError(`unknown protocol ${proto}`);
+  if (mode === void 0) throw new FrameError("unknown mode");
+  if (token.length !== 0 && token.length !== TOKEN_BYTES) throw new FrameError("a token of a wrong length");
+  if (room.length !== ROOM_BYTES) throw new FrameError("a room id of a wrong length");
+  return whole(body, {
+    type: "welcome",
+    proto,
+    mode,
+    codec,
+    token: token.slice(),
+    room: room.slice(),
+    history: body.int(),
+    generation: body.int(),
+    inNext: body.int(),
+    eventSeq: body.int(),
+    lost: body.limit(),
+    ttlMs: body.limit(),
+    pingMs: body.limit(),
+    inputBytesMax: body.limit(),
+    inputsPendingMax: body.limit(),
+    release: body.string()
+  });
+}
+function decodeMove(body) {
+  return whole(body, {
+    type: "move",
+    url: body.string(),
+    ticket: body.bytes().slice(),
+    windowMs: body.limit(),
+    deadlineMs: body.limit()
+  });
+}
+function whole(body, frame) {
+  if (!body.done) throw new FrameError("a frame is longer than its fields");
+  return frame;
+}
+
+// src/connection.ts
+var LATE_MS = 1e3;
+var Connection = class {
+  /** The socket itself. */
+  socket;
+  /** Where it leads. */
+  url;
+  /** When it was opened, by the timers' clock. */
+  since;
+  #listener;
+  #timers;
+  #deadMs;
+  #heard;
+  #opened = false;
+  #welcomed = false;
+  #over = false;
+  #alarm;
+  /** Opens a socket to `url`. Throws what its constructor throws. */
+  constructor(WebSocket, url, listener, timers, deadMs) {
+    this.socket = new WebSocket(url);
+    this.url = url;
+    this.#listener = listener;
+    this.#timers = timers;
+    this.#deadMs = deadMs;
+    this.since = timers.now();
+    this.#heard = this.since;
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => this.#open();
+    this.socket.onmessage = (event) => this.#message(event.data);
+    this.socket.onclose = (event) => this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? "" });
+    this.socket.onerror = () => {
+    };
+    this.#watch(deadMs);
+  }
+  /** Whether the HELLO is on its way. */
+  get opened() {
+    return this.#opened;
+  }
+  /** Sends frames; into nothing once the socket is closing. */
+  send(message) {
+    if (this.#over) return;
+    try {
+      this.socket.send(message);
+    } catch {
+    }
+  }
+  /** Closes it and reads no more of it; its listener hears nothing of that. */
+  drop(reason = "") {
+    if (this.#over) return;
+    this.#silence();
+    try {
+      this.socket.close(CLOSE.normal, reason);
+    } catch {
+    }
+  }
+  #open() {
+    if (this.#over) return;
+    this.#opened = true;
+    this.#heard = this.#timers.now();
+    this.send(this.#listener.hello(this));
+  }
+  #message(data) {
+    if (this.#over) return;
+    this.#heard = this.#timers.now();
+    try {
+      if (!(data instanceof ArrayBuffer)) throw new TypeError("a message is not binary");
+      for (const frame of decodeFrames(new Uint8Array(data))) {
+        if (this.#over) return;
+        this.#frame(frame);
+      }
+    } catch (error) {
+      this.#giveUp(error instanceof Error ? error.message : String(error));
+    }
+  }
+  #frame(frame) {
+    if (frame.type === "ping") {
+      this.send(encodePong(frame.nonce));
+    } else if (frame.type === "welcome") {
+      if (this.#welcomed) throw new TypeError("a second welcome");
+      this.#welcomed = true;
+      this.#listener.welcomed(this, frame);
+    } else {
+      if (!this.#welcomed) throw new TypeError("a frame before the welcome");
+      this.#listener.frame(this, frame);
+    }
+  }
+  #watch(ms) {
+    const due = this.#timers.now() + ms;
+    this.#alarm = this.#timers.set(() => {
+      const now = this.#timers.now();
+      const silent = now - this.#heard;
+      if (silent < this.#deadMs) this.#watch(this.#deadMs - silent);
+      else if (now - due > LATE_MS) this.#watch(LATE_MS);
+      else this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
+    }, ms);
+  }
+  #giveUp(reason) {
+    if (this.#over) return;
+    this.drop();
+    this.#listener.closed(this, { code: CLOSE.broken, reason });
+  }
+  #end(why) {
+    if (this.#over) return;
+    this.#silence();
+    this.#listener.closed(this, why);
+  }
+  #silence() {
+    this.#over = true;
+    this.#timers.clear(this.#alarm);
+    this.socket.onopen = null;
+    this.socket.onmessage = null;
+    this.socket.onclose = null;
+  }
+};
+
+// src/link.ts
+var PATIENCE_MS = 2e3;
+var Link = class {
+  #options;
+  #user;
+  #backoff;
+  #mover;
+  #unwake;
+  /** Where to connect: the address given, or the one last moved to. */
+  #url;
+  #current = null;
+  #trial = null;
+  #upSince = 0;
+  #retry = null;
+  #over = false;
+  constructor(options, user) {
+    this.#options = options;
+    this.#user = user;
+    this.#url = options.url;
+    this.#backoff = new Backoff(options.backoff, options.random);
+    const moves = new Backoff(options.backoff, options.random);
+    this.#mover = new Mover(
+      options.timers,
+      options.random,
+      moves,
+      (url) => {
+        if (this.#current) this.#dial(url);
+      },
+      () => this.#keepOld()
+    );
+    this.#unwake = options.wake(() => this.#wake());
+    this.#dial(this.#url);
+  }
+  /** The socket that is up. */
+  get socket() {
+    return this.#current?.socket ?? null;
+  }
+  /** Sends frames over the connection that is up, else nowhere. */
+  send(message) {
+    this.#current?.send(message);
+  }
+  /** Closes everything, for good. */
+  stop() {
+    this.#over = true;
+    this.#unwake();
+    this.#mover.stop();
+    this.#clearRetry();
+    this.#current?.drop();
+    this.#trial?.drop();
+    this.#current = null;
+    this.#trial = null;
+  }
+  #dial(url) {
+    const { WebSocket, timers, deadMs } = this.#options;
+    const listener = {
+      hello: () => this.#user.hello(),
+      welcomed: (connection, terms) => this.#welcomed(connection, terms),
+      frame: (connection, frame) => this.#frame(connection, frame),
+      closed: (connection, why) => this.#closed(connection, why)
+    };
+    this.#trial?.drop();
+    try {
+      this.#trial = new Connection(WebSocket, url, listener, timers, deadMs);
+    } catch (error) {
+      this.#trial = null;
+      this.#failed({ code: CLOSE.broken, reason: String(error) });
+    }
+  }
+  #welcomed(connection, terms) {
+    const old = this.#current;
+    if (connection === this.#trial) this.#trial = null;
+    this.#current = connection;
+    this.#url = connection.url;
+    this.#upSince = this.#options.timers.now();
+    this.#mover.stop();
+    old?.drop();
+    this.#user.up(terms);
+  }
+  #frame(connection, frame) {
+    if (frame.type === "move") this.#mover.begin(frame, connection.url);
+    else this.#user.frame(frame);
+  }
+  #closed(connection, why) {
+    if (connection === this.#trial) {
+      this.#trial = null;
+      this.#failed(why);
+    } else if (connection === this.#current) {
+      this.#current = null;
+      if (this.#options.timers.now() - this.#upSince >= DEFAULTS.stableMs) this.#backoff.reset();
+      const ours = this.#trial?.opened === true && why.code === CLOSE.replaced;
+      if (!this.#trial) this.#settle(why);
+      else if (ours || closeClass(why.code) === "resume") this.#user.down(why);
+      else this.#settle(why);
+    }
+  }
+  /** The connection on trial came to nothing. */
+  #failed(why) {
+    if (this.#current) this.#mover.failed();
+    else this.#settle(why);
+  }
+  /** Nothing is up: does what the close code's class asks. */
+  #settle(why) {
+    this.#trial?.drop();
+    this.#trial = null;
+    const order = closeClass(why.code);
+    if (order === "stop") {
+      this.stop();
+      this.#user.ended(why);
+      return;
+    }
+    const ms = this.#backoff.next();
+    this.#later(ms);
+    if (order === "afresh") this.#user.afresh(why);
+    else this.#user.down(why);
+    if (!this.#over) this.#user.retry(why, ms);
+  }
+  #later(ms) {
+    this.#clearRetry();
+    this.#retry = this.#options.timers.set(() => {
+      this.#retry = null;
+      this.#dial(this.#nextUrl());
+    }, ms);
+  }
+  /** Where the server wants us, then the address we were at, and the one given at every other try. */
+  #nextUrl() {
+    const url = this.#backoff.attempts % 2 === 0 ? this.#options.url : this.#mover.url ?? this.#url;
+    this.#mover.stop();
+    return url;
+  }
+  #clearRetry() {
+    if (this.#retry !== null) this.#options.timers.clear(this.#retry);
+    this.#retry = null;
+  }
+  /** The change-over did not come about in time. */
+  #keepOld() {
+    if (!this.#current) return;
+    this.#trial?.drop();
+    this.#trial = null;
+  }
+  /** The network is back or the page is looked at: what is waited for is tried at once, or nearly. */
+  #wake() {
+    if (this.#over || this.#current) return;
+    const { timers } = this.#options;
+    if (this.#trial && (this.#trial.opened || timers.now() - this.#trial.since < PATIENCE_MS)) return;
+    this.#trial?.drop();
+    this.#trial = null;
+    this.#backoff.reset();
+    this.#later(this.#backoff.next());
+  }
+};
+
+// src/room.ts
+var Room = class {
+  #settings;
+  #session;
+  #emitter;
+  #link;
+  #state;
+  #view = null;
+  #ackTimer = null;
+  /** Use `join`. */
+  constructor(settings, session) {
+    this.#settings = settings;
+    this.#session = session;
+    this.#emitter = new Emitter(settings.onError);
+    const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
+    this.#state = seated ? "resuming" : "connecting";
+    this.#link = new Link(settings, {
+      hello: () => this.#hello(),
+      up: (terms) => this.#up(terms),
+      frame: (frame) => this.#frame(frame),
+      down: (why) => this.#enter(this.#session.seated ? "resuming" : "connecting", why),
+      afresh: (why) => this.#afresh(why),
+      retry: (why, ms) => this.#tell("retry", why, ms),
+      ended: (why) => this.#end({ ...why, left: false })
+    });
+  }
+  /** Where the connection stands. */
+  get state() {
+    return this.#state;
+  }
+  /** The player's id in the game; null before the first welcome and for spectators. */
+  get session() {
+    return this.#session.id;
+  }
+  /** The room's id, a UUID; null before it is known. */
+  get roomId() {
+    return this.#session.roomId;
+  }
+  /** The release the room ran on at the last welcome; empty before it. */
+  get release() {
+    return this.#session.terms?.release ?? "";
+  }
+  /** The last input that needs no care any more: it is applied and safe, or was reported as dropped. */
+  get applied() {
+    return this.#session.outbox.applied;
+  }
+  /** How many inputs are held because they are not known to be applied. */
+  get pending() {
+    return this.#session.outbox.size;
+  }
+  /** The last event taken in. */
+  get recv() {
+    return this.#session.inbox.recv;
+  }
+  /** The last view; null before the first. */
+  get view() {
+    return this.#view;
+  }
+  /** The WebSocket in use; null while there is none. To look at, not to use. */
+  get socket() {
+    return this.#link.socket;
+  }
+  /** Calls `listener` from now on; what it returns stops that. */
+  on(name, listener) {
+    return this.#emitter.on(name, listener);
+  }
+  /**
+   * Sends an input, now or as soon as there is a connection, and again after every break until it is applied.
+   * Its number, counted from 1 on this page; false if too much is pending, or the room is ended or only watched.
+   * Throws a `RangeError` if the input is larger than the server takes.
+   */
+  send(input) {
+    if (this.#state === "ended" || this.#settings.watch) return false;
+    const payload = this.#encode(input);
+    const seq = this.#session.outbox.push(input, payload) || this.#coalesce(input);
+    if (seq !== false) this.#flush();
+    return seq;
+  }
+  /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
+  leave() {
+    if (this.#state === "ended") return;
+    if (!this.#settings.watch) this.#link.send(encodeBye());
+    this.#link.stop();
+    this.#end({ code: CLOSE.normal, reason: "left", left: true });
+  }
+  /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
+  detach() {
+    this.#link.stop();
+    this.#clearAckTimer();
+    this.#enter("ended", null);
+  }
+  #encode(input) {
+    const payload = this.#settings.codec.encode(input);
+    const max = this.#session.inputBytesMax;
+    if (payload.length > max)
+      throw new RangeError(`playon: an input of ${payload.length} bytes, ${max} are allowed`);
+    return payload;
+  }
+  #coalesce(input) {
+    const { coalesce } = this.#settings;
+    if (!coalesce) return false;
+    const merged = coalesce(this.#session.outbox.waiting(), input);
+    return this.#session.outbox.replaceWaiting(
+      merged,
+      merged.map((one) => this.#encode(one))
+    );
+  }
+  #hello() {
+    const hello = encodeHello(this.#session.hello());
+    this.#save();
+    return hello;
+  }
+  #up(terms) {
+    if (terms.codec !== this.#settings.codec.id) {
+      this.#link.stop();
+      this.#end({ code: CLOSE.version, reason: `payload codec ${terms.codec} is not spoken`, left: false });
+      return;
+    }
+    const gap = this.#welcome(terms);
+    this.#save();
+    this.#state = "open";
+    this.#flush();
+    this.#tell("state", "open", null);
+    const { mode, release, ttlMs } = terms;
+    this.#tell("welcome", { mode, session: this.session, roomId: this.roomId ?? "", release, ttlMs });
+    if (gap) this.#tell("gap", gap);
+  }
+  /** What was missed. Terms that make no sense end the session; the next connection begins another one. */
+  #welcome(terms) {
+    try {
+      return this.#session.welcome(terms);
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+  }
+  /** Calls listeners, unless one of them has just ended the room. */
+  #tell(name, ...args) {
+    if (this.#state !== "ended") this.#emitter.emit(name, ...args);
+  }
+  #frame(frame) {
+    if (frame.type === "event") this.#event(frame.seq, frame.payload);
+    else if (frame.type === "view") this.#showView(frame.asOf, frame.base, frame.payload);
+    else if (frame.type === "now") this.#decode(frame.payload, (message) => this.#tell("now", message));
+    else if (frame.type === "ack") this.#applied(frame.applied);
+  }
+  #event(seq, payload) {
+    const arrival = this.#session.event(seq);
+    if (arrival === "duplicate") return;
+    if (arrival === "gap") throw new FrameError(`event ${seq} came after ${this.recv}`);
+    this.#decode(
+      payload,
+      (event) => this.#tell("event", event, seq),
+      () => this.#tell("gap", { reason: "unreadable", missed: 1, lost: 0, dropped: 0 })
+    );
+    this.#ackSoon();
+  }
+  #showView(asOf, base, payload) {
+    if (base !== 0) throw new FrameError("a view that is not whole");
+    const gap = this.#session.view(asOf);
+    if (gap) this.#tell("gap", gap);
+    this.#decode(payload, (view) => {
+      this.#view = view;
+      this.#tell("view", view, asOf);
+    });
+    if (gap) this.#ackSoon();
+  }
+  #applied(applied) {
+    if (!this.#session.applied(applied)) return;
+    this.#tell("applied", this.applied);
+    this.#flush();
+  }
+  /** A payload that cannot be decoded would be no better on another connection: it is reported and passed over. */
+  #decode(payload, use, unreadable) {
+    let value;
+    try {
+      value = this.#settings.codec.decode(payload);
+    } catch (error) {
+      this.#settings.onError(error);
+      unreadable?.();
+      return;
+    }
+    use(value);
+  }
+  /** Puts on the socket what may be sent, several inputs to a message. */
+  #flush() {
+    if (this.#state !== "open") return;
+    let message = [];
+    let bytes = 0;
+    for (const { seq, payload } of this.#session.outbox.takeUnsent(this.#session.inFlightMax)) {
+      const frame = encodeInput(this.#session.outbox.wire(seq), this.#session.inbox.tell(), payload);
+      if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX) {
+        this.#link.send(concat(message));
+        message = [];
+        bytes = 0;
+      }
+      message.push(frame);
+      bytes += frame.length;
+    }
+    if (message.length > 0) this.#link.send(concat(message));
+  }
+  #ackSoon() {
+    if (this.#state !== "open") return;
+    if (this.#session.inbox.untold >= this.#settings.ackEvery) this.#ack();
+    else this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), this.#settings.ackMs);
+  }
+  #ack() {
+    this.#clearAckTimer();
+    if (this.#state === "open" && this.#session.inbox.untold > 0) {
+      this.#link.send(encodeAck(this.#session.inbox.tell()));
+    }
+  }
+  #clearAckTimer() {
+    if (this.#ackTimer !== null) this.#settings.timers.clear(this.#ackTimer);
+    this.#ackTimer = null;
+  }
+  #afresh(why) {
+    this.#forget();
+    this.#enter("connecting", why);
+  }
+  #forget() {
+    this.#session.forget();
+    this.#settings.storage.remove(this.#settings.key);
+  }
+  #end(end) {
+    this.#clearAckTimer();
+    if (end.code !== CLOSE.replaced) this.#settings.storage.remove(this.#settings.key);
+    this.#enter("ended", end);
+    this.#emitter.emit("end", end);
+  }
+  #save() {
+    const saved = this.#session.save();
+    if (saved !== null) this.#settings.storage.save(this.#settings.key, saved);
+  }
+  #enter(state, why) {
+    if (this.#state === state) return;
+    if (state !== "open") this.#clearAckTimer();
+    this.#state = state;
+    this.#emitter.emit("state", state, why);
+  }
+};
+
+// src/inbox.ts
+var Inbox = class {
+  #recv = 0;
+  #told = 0;
+  /** The last event taken in. */
+  get recv() {
+    return this.#recv;
+  }
+  /** Events taken in of which the server has not been told. */
+  get untold() {
+    return this.#recv - this.#told;
+  }
+  /** Takes event `seq` in if it is the next one. A gap leaves everything as it was. */
+  event(seq) {
+    if (seq <= this.#recv) return "duplicate";
+    if (seq > this.#recv + 1) return "gap";
+    this.#recv = seq;
+    return "next";
+  }
+  /** Takes a view as of event `asOf` in; how many events it came instead of. */
+  view(asOf) {
+    const missed = Math.max(0, asOf - this.#recv);
+    this.#recv += missed;
+    return missed;
+  }
+  /** The server is being told of `recv`; tells it. */
+  tell() {
+    this.#told = this.#recv;
+    return this.#recv;
+  }
+  /** Goes on after event `seq`, wherever it was before. */
+  restart(seq) {
+    this.#recv = seq;
+    this.#told = seq;
+  }
+};
+
+// src/session.ts
+var NOTHING = new Uint8Array();
+var Session = class {
+  inbox = new Inbox();
+  outbox;
+  #request;
+  #token = NOTHING;
+  #room = NOTHING;
+  #history = 0;
+  #generation = 0;
+  /** Oldest input the server may want; what a reloaded page has to go by instead of the outbox. */
+  #lo = 1;
+  /** Whether this object, and not just the page before the reload, was welcomed into the session. */
+  #known = false;
+  /** Inputs given up with the last session, to be reported with the next one. */
+  #dropped = null;
+  #terms = null;
+  constructor(request, outbox) {
+    this.#request = request;
+    this.#room = request.room;
+    this.outbox = outbox;
+  }
+  /** Whether there is a seat to come back to. */
+  get seated() {
+    return this.#token.length > 0;
+  }
+  /** The session's id, which is the player's id in the game; null without one. */
+  get id() {
+    if (!this.seated) return null;
+    const view = new DataView(this.#token.buffer, this.#token.byteOffset, TOKEN_BYTES);
+    return Number(view.getBigUint64(0));
+  }
+  /** The room's id; null before it is known. */
+  get roomId() {
+    return this.#room.length === ROOM_BYTES ? toUuid(this.#room) : null;
+  }
+  /** The last answer of the server; null before it. */
+  get terms() {
+    return this.#terms;
+  }
+  /** Inputs that may be sent and not applied. */
+  get inFlightMax() {
+    return this.#terms?.inputsPendingMax ?? 0;
+  }
+  /** Bytes of one input. */
+  get inputBytesMax() {
+    return this.#terms?.inputBytesMax ?? DEFAULTS.inputBytesMax;
+  }
+  /** The first frame of a new socket. Each is of a higher generation than all before it. */
+  hello() {
+    this.#generation += 1;
+    const { watch, kind, name, profile, params } = this.#request;
+    return {
+      protoMin: PROTOCOL.min,
+      protoMax: PROTOCOL.max,
+      watch,
+      token: this.#token,
+      room: this.#room,
+      kind,
+      name,
+      profile: this.seated ? NOTHING : profile,
+      params: this.seated ? NOTHING : params,
+      // A page that was reloaded has seen nothing, whatever the one before it had: without a history it
+      // is given the whole view.
+      history: this.#known ? this.#history : 0,
+      generation: this.#generation,
+      recv: this.#known ? this.inbox.recv : 0,
+      lo: this.#known ? this.outbox.lo : this.#lo
+    };
+  }
+  /** The server's answer; what the page has to be told was missed, if anything. */
+  welcome(terms) {
+    this.#check(terms);
+    const gap = this.#enter(terms);
+    if (terms.token.length > 0) this.#token = terms.token;
+    this.#room = terms.room;
+    this.#history = terms.history;
+    this.#generation = Math.max(this.#generation, terms.generation);
+    this.#terms = terms;
+    this.#known = true;
+    return gap;
+  }
+  /** Event `seq` came in. */
+  event(seq) {
+    return this.inbox.event(seq);
+  }
+  /** A view as of event `asOf` came in. */
+  view(asOf) {
+    const missed = this.inbox.view(asOf);
+    return missed > 0 ? { reason: "view", missed, lost: 0, dropped: 0 } : null;
+  }
+  /** Inputs up to `applied` are applied and safe; whether that was news. */
+  applied(applied) {
+    const freed = this.outbox.ack(applied);
+    if (freed === null) throw new FrameError("an input that was never sent is acknowledged");
+    return freed > 0;
+  }
+  /** Gives the session up, to begin another one with the next socket. */
+  forget() {
+    if (this.seated || this.#known) this.#dropped = (this.#dropped ?? 0) + this.outbox.clear();
+    this.#token = NOTHING;
+    this.#room = this.#request.room;
+    this.#history = 0;
+    this.#generation = 0;
+    this.#lo = 1;
+    this.#known = false;
+  }
+  /** What a reloaded page needs to come back to its seat; null without one. */
+  save() {
+    if (!this.seated) return null;
+    return JSON.stringify({
+      token: toHex(this.#token),
+      room: toHex(this.#room),
+      generation: this.#generation,
+      lo: this.#known ? this.outbox.lo : this.#lo
+    });
+  }
+  /** Takes up what `save` told, if it can be read; whether there is a seat now. */
+  restore(saved) {
+    const parsed = parse(saved);
+    const token = fromHex(String(parsed.token));
+    const room = fromHex(String(parsed.room));
+    const generation = Number(parsed.generation);
+    const lo = Number(parsed.lo);
+    if (token?.length !== TOKEN_BYTES || room?.length !== ROOM_BYTES) return false;
+    if (!Number.isSafeInteger(generation) || generation < 0 || !Number.isSafeInteger(lo) || lo < 1)
+      return false;
+    this.#token = token;
+    this.#room = room;
+    this.#generation = generation;
+    this.#lo = lo;
+    return true;
+  }
+  /** Refuses an answer to something that was not asked. */
+  #check(terms) {
+    const { watch } = this.#request;
+    const asked = watch ? "watching" : this.seated ? "resumed" : "new";
+    const answered = terms.mode === "fresh" ? "resumed" : terms.mode;
+    if (answered !== asked) throw new FrameError(`welcomed as ${terms.mode} instead of ${asked}`);
+    if (asked === "new" && terms.token.length === 0) throw new FrameError("a new session without a token");
+    if (terms.inNext < 1 && !watch) throw new FrameError("inputs are numbered from 1");
+  }
+  #enter(terms) {
+    const first = !this.#known;
+    const resumed = !first && terms.mode === "resumed";
+    const missed = terms.history === this.#history ? Math.max(0, terms.eventSeq - this.inbox.recv) : null;
+    if (terms.mode !== "watching") {
+      if (first) this.outbox.anchor(terms.inNext);
+      else if (!this.outbox.rewind(terms.inNext))
+        throw new FrameError("an input is wanted that is not there");
+    }
+    if (!resumed) this.inbox.restart(terms.eventSeq);
+    const dropped = this.#dropped;
+    this.#dropped = null;
+    if (dropped !== null) return { reason: "afresh", missed: null, lost: terms.lost, dropped };
+    const whole2 = first || resumed ? 0 : missed;
+    return whole2 === 0 && terms.lost === 0 ? null : { reason: "fresh", missed: whole2, lost: terms.lost, dropped: 0 };
+  }
+};
+function parse(saved) {
+  try {
+    const value = JSON.parse(saved ?? "{}");
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+// src/client.ts
+var NOTHING2 = new Uint8Array();
+function join(options) {
+  const settings = settle(options);
+  const encode = (value) => value === void 0 ? NOTHING2 : settings.codec.encode(value);
+  const room = settings.room === "" ? NOTHING2 : fromUuid(settings.room);
+  if (room === null) throw new TypeError(`playon: not the id of a room: ${settings.room}`);
+  const request = {
+    watch: settings.watch,
+    room,
+    kind: settings.kind,
+    name: settings.name,
+    profile: encode(settings.profile),
+    params: encode(settings.params)
+  };
+  const outbox = new Outbox(settings.inputsMax, settings.inputsBytesMax);
+  return new Room(settings, new Session(request, outbox));
+}
+export {
+  BACKOFF_MS,
+  DEFAULTS,
+  MODES,
+  MemoryStorage,
+  PROTOCOL,
+  PageStorage,
+  STATES,
+  closeClass,
+  join,
+  json
+};

@@ -1,0 +1,276 @@
+import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE } from './constants.js';
+import { Emitter } from './emitter.js';
+import { FrameError } from './frame-error.js';
+import { encodeAck, encodeBye, encodeHello, encodeInput } from './frames.js';
+import { Link } from './link.js';
+import { concat } from './writer.js';
+/**
+ * A seat in a room, seen from the player's side.
+ *
+ * It outlives its connections: they come and go without a word but `state`. Made by `join`.
+ */
+export class Room {
+    #settings;
+    #session;
+    #emitter;
+    #link;
+    #state;
+    #view = null;
+    #ackTimer = null;
+    /** Use `join`. */
+    constructor(settings, session) {
+        this.#settings = settings;
+        this.#session = session;
+        this.#emitter = new Emitter(settings.onError);
+        const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
+        this.#state = seated ? 'resuming' : 'connecting';
+        this.#link = new Link(settings, {
+            hello: () => this.#hello(),
+            up: (terms) => this.#up(terms),
+            frame: (frame) => this.#frame(frame),
+            down: (why) => this.#enter(this.#session.seated ? 'resuming' : 'connecting', why),
+            afresh: (why) => this.#afresh(why),
+            retry: (why, ms) => this.#tell('retry', why, ms),
+            ended: (why) => this.#end({ ...why, left: false }),
+        });
+    }
+    /** Where the connection stands. */
+    get state() {
+        return this.#state;
+    }
+    /** The player's id in the game; null before the first welcome and for spectators. */
+    get session() {
+        return this.#session.id;
+    }
+    /** The room's id, a UUID; null before it is known. */
+    get roomId() {
+        return this.#session.roomId;
+    }
+    /** The release the room ran on at the last welcome; empty before it. */
+    get release() {
+        return this.#session.terms?.release ?? '';
+    }
+    /** The last input that needs no care any more: it is applied and safe, or was reported as dropped. */
+    get applied() {
+        return this.#session.outbox.applied;
+    }
+    /** How many inputs are held because they are not known to be applied. */
+    get pending() {
+        return this.#session.outbox.size;
+    }
+    /** The last event taken in. */
+    get recv() {
+        return this.#session.inbox.recv;
+    }
+    /** The last view; null before the first. */
+    get view() {
+        return this.#view;
+    }
+    /** The WebSocket in use; null while there is none. To look at, not to use. */
+    get socket() {
+        return this.#link.socket;
+    }
+    /** Calls `listener` from now on; what it returns stops that. */
+    on(name, listener) {
+        return this.#emitter.on(name, listener);
+    }
+    /**
+     * Sends an input, now or as soon as there is a connection, and again after every break until it is applied.
+     * Its number, counted from 1 on this page; false if too much is pending, or the room is ended or only watched.
+     * Throws a `RangeError` if the input is larger than the server takes.
+     */
+    send(input) {
+        if (this.#state === 'ended' || this.#settings.watch)
+            return false;
+        const payload = this.#encode(input);
+        const seq = this.#session.outbox.push(input, payload) || this.#coalesce(input);
+        if (seq !== false)
+            this.#flush();
+        return seq;
+    }
+    /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
+    leave() {
+        if (this.#state === 'ended')
+            return;
+        if (!this.#settings.watch)
+            this.#link.send(encodeBye());
+        this.#link.stop();
+        this.#end({ code: CLOSE.normal, reason: 'left', left: true });
+    }
+    /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
+    detach() {
+        this.#link.stop();
+        this.#clearAckTimer();
+        this.#enter('ended', null);
+    }
+    #encode(input) {
+        const payload = this.#settings.codec.encode(input);
+        const max = this.#session.inputBytesMax;
+        if (payload.length > max)
+            throw new RangeError(`playon: an input of ${payload.length} bytes, ${max} are allowed`);
+        return payload;
+    }
+    #coalesce(input) {
+        const { coalesce } = this.#settings;
+        if (!coalesce)
+            return false;
+        const merged = coalesce(this.#session.outbox.waiting(), input);
+        return this.#session.outbox.replaceWaiting(merged, merged.map((one) => this.#encode(one)));
+    }
+    #hello() {
+        const hello = encodeHello(this.#session.hello());
+        // Kept before it is sent: no later page may use the same generation again.
+        this.#save();
+        return hello;
+    }
+    #up(terms) {
+        if (terms.codec !== this.#settings.codec.id) {
+            this.#link.stop();
+            this.#end({ code: CLOSE.version, reason: `payload codec ${terms.codec} is not spoken`, left: false });
+            return;
+        }
+        const gap = this.#welcome(terms);
+        this.#save();
+        // First what is owed to the server: listeners may send more.
+        this.#state = 'open';
+        this.#flush();
+        this.#tell('state', 'open', null);
+        const { mode, release, ttlMs } = terms;
+        this.#tell('welcome', { mode, session: this.session, roomId: this.roomId ?? '', release, ttlMs });
+        if (gap)
+            this.#tell('gap', gap);
+    }
+    /** What was missed. Terms that make no sense end the session; the next connection begins another one. */
+    #welcome(terms) {
+        try {
+            return this.#session.welcome(terms);
+        }
+        catch (error) {
+            this.#forget();
+            throw error;
+        }
+    }
+    /** Calls listeners, unless one of them has just ended the room. */
+    #tell(name, ...args) {
+        if (this.#state !== 'ended')
+            this.#emitter.emit(name, ...args);
+    }
+    #frame(frame) {
+        if (frame.type === 'event')
+            this.#event(frame.seq, frame.payload);
+        else if (frame.type === 'view')
+            this.#showView(frame.asOf, frame.base, frame.payload);
+        else if (frame.type === 'now')
+            this.#decode(frame.payload, (message) => this.#tell('now', message));
+        else if (frame.type === 'ack')
+            this.#applied(frame.applied);
+    }
+    #event(seq, payload) {
+        const arrival = this.#session.event(seq);
+        if (arrival === 'duplicate')
+            return;
+        if (arrival === 'gap')
+            throw new FrameError(`event ${seq} came after ${this.recv}`);
+        this.#decode(payload, (event) => this.#tell('event', event, seq), () => this.#tell('gap', { reason: 'unreadable', missed: 1, lost: 0, dropped: 0 }));
+        this.#ackSoon();
+    }
+    #showView(asOf, base, payload) {
+        if (base !== 0)
+            throw new FrameError('a view that is not whole');
+        const gap = this.#session.view(asOf);
+        if (gap)
+            this.#tell('gap', gap);
+        this.#decode(payload, (view) => {
+            this.#view = view;
+            this.#tell('view', view, asOf);
+        });
+        if (gap)
+            this.#ackSoon();
+    }
+    #applied(applied) {
+        if (!this.#session.applied(applied))
+            return;
+        this.#tell('applied', this.applied);
+        this.#flush();
+    }
+    /** A payload that cannot be decoded would be no better on another connection: it is reported and passed over. */
+    #decode(payload, use, unreadable) {
+        let value;
+        try {
+            value = this.#settings.codec.decode(payload);
+        }
+        catch (error) {
+            this.#settings.onError(error);
+            unreadable?.();
+            return;
+        }
+        use(value);
+    }
+    /** Puts on the socket what may be sent, several inputs to a message. */
+    #flush() {
+        if (this.#state !== 'open')
+            return;
+        let message = [];
+        let bytes = 0;
+        for (const { seq, payload } of this.#session.outbox.takeUnsent(this.#session.inFlightMax)) {
+            const frame = encodeInput(this.#session.outbox.wire(seq), this.#session.inbox.tell(), payload);
+            if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX) {
+                this.#link.send(concat(message));
+                message = [];
+                bytes = 0;
+            }
+            message.push(frame);
+            bytes += frame.length;
+        }
+        if (message.length > 0)
+            this.#link.send(concat(message));
+    }
+    #ackSoon() {
+        if (this.#state !== 'open')
+            return;
+        if (this.#session.inbox.untold >= this.#settings.ackEvery)
+            this.#ack();
+        else
+            this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), this.#settings.ackMs);
+    }
+    #ack() {
+        this.#clearAckTimer();
+        if (this.#state === 'open' && this.#session.inbox.untold > 0) {
+            this.#link.send(encodeAck(this.#session.inbox.tell()));
+        }
+    }
+    #clearAckTimer() {
+        if (this.#ackTimer !== null)
+            this.#settings.timers.clear(this.#ackTimer);
+        this.#ackTimer = null;
+    }
+    #afresh(why) {
+        this.#forget();
+        this.#enter('connecting', why);
+    }
+    #forget() {
+        this.#session.forget();
+        this.#settings.storage.remove(this.#settings.key);
+    }
+    #end(end) {
+        this.#clearAckTimer();
+        // Another page has the seat now: this one's key to it may be the same entry.
+        if (end.code !== CLOSE.replaced)
+            this.#settings.storage.remove(this.#settings.key);
+        this.#enter('ended', end);
+        this.#emitter.emit('end', end);
+    }
+    #save() {
+        const saved = this.#session.save();
+        if (saved !== null)
+            this.#settings.storage.save(this.#settings.key, saved);
+    }
+    #enter(state, why) {
+        if (this.#state === state)
+            return;
+        if (state !== 'open')
+            this.#clearAckTimer();
+        this.#state = state;
+        this.#emitter.emit('state', state, why);
+    }
+}

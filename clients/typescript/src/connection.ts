@@ -1,0 +1,158 @@
+import { CLOSE } from './constants.js';
+import { decodeFrames, encodePong, type ServerFrame, type Welcome } from './frames.js';
+import type { Socket, SocketConstructor } from './socket.js';
+import type { Timers } from './timers.js';
+
+/** How a connection ended. `code` is 1006 when it was the client that gave it up. */
+export interface Closed {
+  readonly code: number;
+  /** For people; the server's begins with a code `PLY-nnnn`. */
+  readonly reason: string;
+}
+
+/** Whom a connection tells. */
+export interface Listener {
+  /** The socket is open; the HELLO to begin with. */
+  hello(connection: Connection): Uint8Array;
+  /** The server answered. Nothing of the session came before. */
+  welcomed(connection: Connection, terms: Welcome): void;
+  /** A later frame, in the order they came. */
+  frame(connection: Connection, frame: ServerFrame): void;
+  /** It is over, and nothing more will be told. */
+  closed(connection: Connection, why: Closed): void;
+}
+
+/** A timer that fires this much late ran in a page that slept, and proves nothing about the server. */
+const LATE_MS = 1_000;
+
+/**
+ * One socket, from its opening to its end: speaks first, answers pings, notices silence, and gives up at the
+ * first bytes it cannot read.
+ */
+export class Connection {
+  /** The socket itself. */
+  readonly socket: Socket;
+  /** Where it leads. */
+  readonly url: string;
+  /** When it was opened, by the timers' clock. */
+  readonly since: number;
+  readonly #listener: Listener;
+  readonly #timers: Timers;
+  readonly #deadMs: number;
+  #heard: number;
+  #opened = false;
+  #welcomed = false;
+  #over = false;
+  #alarm: unknown;
+
+  /** Opens a socket to `url`. Throws what its constructor throws. */
+  constructor(WebSocket: SocketConstructor, url: string, listener: Listener, timers: Timers, deadMs: number) {
+    this.socket = new WebSocket(url);
+    this.url = url;
+    this.#listener = listener;
+    this.#timers = timers;
+    this.#deadMs = deadMs;
+    this.since = timers.now();
+    this.#heard = this.since;
+    this.socket.binaryType = 'arraybuffer';
+    this.socket.onopen = () => this.#open();
+    this.socket.onmessage = (event: { data: unknown }) => this.#message(event.data);
+    this.socket.onclose = (event: { code?: number; reason?: string }) =>
+      this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? '' });
+    // A close always follows; the listener is here because `ws` throws errors that nobody listens to.
+    this.socket.onerror = () => {};
+    this.#watch(deadMs);
+  }
+
+  /** Whether the HELLO is on its way. */
+  get opened(): boolean {
+    return this.#opened;
+  }
+
+  /** Sends frames; into nothing once the socket is closing. */
+  send(message: Uint8Array): void {
+    if (this.#over) return;
+    try {
+      this.socket.send(message as Uint8Array<ArrayBuffer>);
+    } catch {
+      // Its close is about to be told.
+    }
+  }
+
+  /** Closes it and reads no more of it; its listener hears nothing of that. */
+  drop(reason = ''): void {
+    if (this.#over) return;
+    this.#silence();
+    try {
+      this.socket.close(CLOSE.normal, reason);
+    } catch {
+      // It never opened, or is closed already.
+    }
+  }
+
+  #open(): void {
+    if (this.#over) return;
+    this.#opened = true;
+    this.#heard = this.#timers.now();
+    this.send(this.#listener.hello(this));
+  }
+
+  #message(data: unknown): void {
+    if (this.#over) return;
+    this.#heard = this.#timers.now();
+    try {
+      if (!(data instanceof ArrayBuffer)) throw new TypeError('a message is not binary');
+      for (const frame of decodeFrames(new Uint8Array(data))) {
+        if (this.#over) return;
+        this.#frame(frame);
+      }
+    } catch (error) {
+      this.#giveUp(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #frame(frame: ServerFrame): void {
+    if (frame.type === 'ping') {
+      this.send(encodePong(frame.nonce));
+    } else if (frame.type === 'welcome') {
+      if (this.#welcomed) throw new TypeError('a second welcome');
+      this.#welcomed = true;
+      this.#listener.welcomed(this, frame);
+    } else {
+      if (!this.#welcomed) throw new TypeError('a frame before the welcome');
+      this.#listener.frame(this, frame);
+    }
+  }
+
+  #watch(ms: number): void {
+    const due = this.#timers.now() + ms;
+    this.#alarm = this.#timers.set(() => {
+      const now = this.#timers.now();
+      const silent = now - this.#heard;
+      if (silent < this.#deadMs) this.#watch(this.#deadMs - silent);
+      // What came in while the page slept is read after this timer: let it be.
+      else if (now - due > LATE_MS) this.#watch(LATE_MS);
+      else this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
+    }, ms);
+  }
+
+  #giveUp(reason: string): void {
+    if (this.#over) return;
+    this.drop();
+    this.#listener.closed(this, { code: CLOSE.broken, reason });
+  }
+
+  #end(why: Closed): void {
+    if (this.#over) return;
+    this.#silence();
+    this.#listener.closed(this, why);
+  }
+
+  #silence(): void {
+    this.#over = true;
+    this.#timers.clear(this.#alarm);
+    this.socket.onopen = null;
+    this.socket.onmessage = null;
+    this.socket.onclose = null;
+  }
+}

@@ -1,0 +1,74 @@
+import { FrameError } from './frame-error.js';
+import { readVarint } from './varint.js';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Reads the fields of one frame in order. Every method throws a `FrameError` if the field is not there. */
+export class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** Whether every byte was read. */
+  get done(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  /** One byte. */
+  byte(): number {
+    const byte = this.#bytes[this.#at];
+    if (byte === undefined) throw new FrameError('a frame is cut off');
+    this.#at += 1;
+    return byte;
+  }
+
+  /** A number of up to 64 bits. */
+  big(): bigint {
+    const [value, next] = readVarint(this.#bytes, this.#at);
+    this.#at = next;
+    return value;
+  }
+
+  /** A number that a JavaScript number holds exactly; a larger one is an error. */
+  int(): number {
+    const value = Number(this.big());
+    if (!Number.isSafeInteger(value)) throw new FrameError('a number is over 53 bits');
+    return value;
+  }
+
+  /** A limit or a duration: one too large to hold exactly counts as the largest that fits. */
+  limit(): number {
+    return Math.min(Number(this.big()), Number.MAX_SAFE_INTEGER);
+  }
+
+  /** `length` bytes. */
+  take(length: number): Uint8Array {
+    if (length > this.#bytes.length - this.#at) throw new FrameError('a frame is cut off');
+    const bytes = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return bytes;
+  }
+
+  /** Bytes behind their length. */
+  bytes(): Uint8Array {
+    return this.take(this.limit());
+  }
+
+  /** A string behind its length in bytes. */
+  string(): string {
+    try {
+      return utf8.decode(this.bytes());
+    } catch (error) {
+      if (error instanceof FrameError) throw error;
+      throw new FrameError('a string is not UTF-8');
+    }
+  }
+
+  /** Everything that is left. */
+  rest(): Uint8Array {
+    return this.take(this.#bytes.length - this.#at);
+  }
+}

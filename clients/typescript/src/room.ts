@@ -1,0 +1,337 @@
+import type { Closed } from './connection.js';
+import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, type Mode, type State } from './constants.js';
+import { Emitter } from './emitter.js';
+import { FrameError } from './frame-error.js';
+import { encodeAck, encodeBye, encodeHello, encodeInput, type ServerFrame, type Welcome } from './frames.js';
+import { Link } from './link.js';
+import type { Settings } from './options.js';
+import type { Gap, Session } from './session.js';
+import type { Socket } from './socket.js';
+import { concat } from './writer.js';
+
+/** How the server welcomed a connection. */
+export interface Welcomed {
+  readonly mode: Mode;
+  readonly session: number | null;
+  readonly roomId: string;
+  readonly release: string;
+  /** Milliseconds the seat is kept without a connection. */
+  readonly ttlMs: number;
+}
+
+/** Why it is over. */
+export interface End extends Closed {
+  /** Whether it was `leave()`. */
+  readonly left: boolean;
+}
+
+/** What listeners are called with. A deploy causes none of these by itself. */
+export type RoomEvents<Event, View, Now> = {
+  /** An event, in order and once, and its number. */
+  event: [event: Event, seq: number];
+  /** What the player sees now, which replaces every earlier view, and the last event it includes. */
+  view: [view: View, asOf: number];
+  /** A message that is sent once and may be missed. */
+  now: [message: Now];
+  /** The state changed; for a connection that broke, why. */
+  state: [state: State, why: Closed | null];
+  /** A connection broke or did not come about, why, and in how many milliseconds the next one is tried. */
+  retry: [why: Closed, ms: number];
+  /** Inputs up to this number are applied and safe. */
+  applied: [seq: number];
+  /** Something was missed or lost; never silently. */
+  gap: [gap: Gap];
+  /** A connection was welcomed; the first time, or again. */
+  welcome: [welcome: Welcomed];
+  /** It is over: the server said to stop, or `leave()` was called. Not for broken connections and deploys. */
+  end: [end: End];
+};
+
+/**
+ * A seat in a room, seen from the player's side.
+ *
+ * It outlives its connections: they come and go without a word but `state`. Made by `join`.
+ */
+export class Room<Input, Event, View, Now = Event> {
+  readonly #settings: Settings<Input>;
+  readonly #session: Session<Input>;
+  readonly #emitter: Emitter<RoomEvents<Event, View, Now>>;
+  readonly #link: Link;
+  #state: State;
+  #view: View | null = null;
+  #ackTimer: unknown = null;
+
+  /** Use `join`. */
+  constructor(settings: Settings<Input>, session: Session<Input>) {
+    this.#settings = settings;
+    this.#session = session;
+    this.#emitter = new Emitter(settings.onError);
+    const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
+    this.#state = seated ? 'resuming' : 'connecting';
+    this.#link = new Link(settings, {
+      hello: () => this.#hello(),
+      up: (terms) => this.#up(terms),
+      frame: (frame) => this.#frame(frame),
+      down: (why) => this.#enter(this.#session.seated ? 'resuming' : 'connecting', why),
+      afresh: (why) => this.#afresh(why),
+      retry: (why, ms) => this.#tell('retry', why, ms),
+      ended: (why) => this.#end({ ...why, left: false }),
+    });
+  }
+
+  /** Where the connection stands. */
+  get state(): State {
+    return this.#state;
+  }
+
+  /** The player's id in the game; null before the first welcome and for spectators. */
+  get session(): number | null {
+    return this.#session.id;
+  }
+
+  /** The room's id, a UUID; null before it is known. */
+  get roomId(): string | null {
+    return this.#session.roomId;
+  }
+
+  /** The release the room ran on at the last welcome; empty before it. */
+  get release(): string {
+    return this.#session.terms?.release ?? '';
+  }
+
+  /** The last input that needs no care any more: it is applied and safe, or was reported as dropped. */
+  get applied(): number {
+    return this.#session.outbox.applied;
+  }
+
+  /** How many inputs are held because they are not known to be applied. */
+  get pending(): number {
+    return this.#session.outbox.size;
+  }
+
+  /** The last event taken in. */
+  get recv(): number {
+    return this.#session.inbox.recv;
+  }
+
+  /** The last view; null before the first. */
+  get view(): View | null {
+    return this.#view;
+  }
+
+  /** The WebSocket in use; null while there is none. To look at, not to use. */
+  get socket(): Socket | null {
+    return this.#link.socket;
+  }
+
+  /** Calls `listener` from now on; what it returns stops that. */
+  on<N extends keyof RoomEvents<Event, View, Now>>(
+    name: N,
+    listener: (...args: RoomEvents<Event, View, Now>[N]) => void,
+  ): () => void {
+    return this.#emitter.on(name, listener);
+  }
+
+  /**
+   * Sends an input, now or as soon as there is a connection, and again after every break until it is applied.
+   * Its number, counted from 1 on this page; false if too much is pending, or the room is ended or only watched.
+   * Throws a `RangeError` if the input is larger than the server takes.
+   */
+  send(input: Input): number | false {
+    if (this.#state === 'ended' || this.#settings.watch) return false;
+    const payload = this.#encode(input);
+    const seq = this.#session.outbox.push(input, payload) || this.#coalesce(input);
+    if (seq !== false) this.#flush();
+    return seq;
+  }
+
+  /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
+  leave(): void {
+    if (this.#state === 'ended') return;
+    if (!this.#settings.watch) this.#link.send(encodeBye());
+    this.#link.stop();
+    this.#end({ code: CLOSE.normal, reason: 'left', left: true });
+  }
+
+  /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
+  detach(): void {
+    this.#link.stop();
+    this.#clearAckTimer();
+    this.#enter('ended', null);
+  }
+
+  #encode(input: Input): Uint8Array {
+    const payload = this.#settings.codec.encode(input);
+    const max = this.#session.inputBytesMax;
+    if (payload.length > max)
+      throw new RangeError(`playon: an input of ${payload.length} bytes, ${max} are allowed`);
+    return payload;
+  }
+
+  #coalesce(input: Input): number | false {
+    const { coalesce } = this.#settings;
+    if (!coalesce) return false;
+    const merged = coalesce(this.#session.outbox.waiting(), input);
+    return this.#session.outbox.replaceWaiting(
+      merged,
+      merged.map((one) => this.#encode(one)),
+    );
+  }
+
+  #hello(): Uint8Array {
+    const hello = encodeHello(this.#session.hello());
+    // Kept before it is sent: no later page may use the same generation again.
+    this.#save();
+    return hello;
+  }
+
+  #up(terms: Welcome): void {
+    if (terms.codec !== this.#settings.codec.id) {
+      this.#link.stop();
+      this.#end({ code: CLOSE.version, reason: `payload codec ${terms.codec} is not spoken`, left: false });
+      return;
+    }
+    const gap = this.#welcome(terms);
+    this.#save();
+    // First what is owed to the server: listeners may send more.
+    this.#state = 'open';
+    this.#flush();
+    this.#tell('state', 'open', null);
+    const { mode, release, ttlMs } = terms;
+    this.#tell('welcome', { mode, session: this.session, roomId: this.roomId ?? '', release, ttlMs });
+    if (gap) this.#tell('gap', gap);
+  }
+
+  /** What was missed. Terms that make no sense end the session; the next connection begins another one. */
+  #welcome(terms: Welcome): Gap | null {
+    try {
+      return this.#session.welcome(terms);
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+  }
+
+  /** Calls listeners, unless one of them has just ended the room. */
+  #tell<N extends keyof RoomEvents<Event, View, Now>>(
+    name: N,
+    ...args: RoomEvents<Event, View, Now>[N]
+  ): void {
+    if (this.#state !== 'ended') this.#emitter.emit(name, ...args);
+  }
+
+  #frame(frame: ServerFrame): void {
+    if (frame.type === 'event') this.#event(frame.seq, frame.payload);
+    else if (frame.type === 'view') this.#showView(frame.asOf, frame.base, frame.payload);
+    else if (frame.type === 'now') this.#decode<Now>(frame.payload, (message) => this.#tell('now', message));
+    else if (frame.type === 'ack') this.#applied(frame.applied);
+  }
+
+  #event(seq: number, payload: Uint8Array): void {
+    const arrival = this.#session.event(seq);
+    if (arrival === 'duplicate') return;
+    if (arrival === 'gap') throw new FrameError(`event ${seq} came after ${this.recv}`);
+    this.#decode<Event>(
+      payload,
+      (event) => this.#tell('event', event, seq),
+      () => this.#tell('gap', { reason: 'unreadable', missed: 1, lost: 0, dropped: 0 }),
+    );
+    this.#ackSoon();
+  }
+
+  #showView(asOf: number, base: number, payload: Uint8Array): void {
+    if (base !== 0) throw new FrameError('a view that is not whole');
+    const gap = this.#session.view(asOf);
+    if (gap) this.#tell('gap', gap);
+    this.#decode<View>(payload, (view) => {
+      this.#view = view;
+      this.#tell('view', view, asOf);
+    });
+    if (gap) this.#ackSoon();
+  }
+
+  #applied(applied: number): void {
+    if (!this.#session.applied(applied)) return;
+    this.#tell('applied', this.applied);
+    this.#flush();
+  }
+
+  /** A payload that cannot be decoded would be no better on another connection: it is reported and passed over. */
+  #decode<T>(payload: Uint8Array, use: (value: T) => void, unreadable?: () => void): void {
+    let value: T;
+    try {
+      value = this.#settings.codec.decode(payload) as T;
+    } catch (error) {
+      this.#settings.onError(error);
+      unreadable?.();
+      return;
+    }
+    use(value);
+  }
+
+  /** Puts on the socket what may be sent, several inputs to a message. */
+  #flush(): void {
+    if (this.#state !== 'open') return;
+    let message: Uint8Array[] = [];
+    let bytes = 0;
+    for (const { seq, payload } of this.#session.outbox.takeUnsent(this.#session.inFlightMax)) {
+      const frame = encodeInput(this.#session.outbox.wire(seq), this.#session.inbox.tell(), payload);
+      if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX) {
+        this.#link.send(concat(message));
+        message = [];
+        bytes = 0;
+      }
+      message.push(frame);
+      bytes += frame.length;
+    }
+    if (message.length > 0) this.#link.send(concat(message));
+  }
+
+  #ackSoon(): void {
+    if (this.#state !== 'open') return;
+    if (this.#session.inbox.untold >= this.#settings.ackEvery) this.#ack();
+    else this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), this.#settings.ackMs);
+  }
+
+  #ack(): void {
+    this.#clearAckTimer();
+    if (this.#state === 'open' && this.#session.inbox.untold > 0) {
+      this.#link.send(encodeAck(this.#session.inbox.tell()));
+    }
+  }
+
+  #clearAckTimer(): void {
+    if (this.#ackTimer !== null) this.#settings.timers.clear(this.#ackTimer);
+    this.#ackTimer = null;
+  }
+
+  #afresh(why: Closed): void {
+    this.#forget();
+    this.#enter('connecting', why);
+  }
+
+  #forget(): void {
+    this.#session.forget();
+    this.#settings.storage.remove(this.#settings.key);
+  }
+
+  #end(end: End): void {
+    this.#clearAckTimer();
+    // Another page has the seat now: this one's key to it may be the same entry.
+    if (end.code !== CLOSE.replaced) this.#settings.storage.remove(this.#settings.key);
+    this.#enter('ended', end);
+    this.#emitter.emit('end', end);
+  }
+
+  #save(): void {
+    const saved = this.#session.save();
+    if (saved !== null) this.#settings.storage.save(this.#settings.key, saved);
+  }
+
+  #enter(state: State, why: Closed | null): void {
+    if (this.#state === state) return;
+    if (state !== 'open') this.#clearAckTimer();
+    this.#state = state;
+    this.#emitter.emit('state', state, why);
+  }
+}

@@ -1,0 +1,230 @@
+import { fromHex, toHex, toUuid } from './bytes.js';
+import { DEFAULTS, PROTOCOL, ROOM_BYTES, TOKEN_BYTES } from './constants.js';
+import { FrameError } from './frame-error.js';
+import type { Hello, Welcome } from './frames.js';
+import { type Arrival, Inbox } from './inbox.js';
+import type { Outbox } from './outbox.js';
+
+/** What a player asks for when it has no session yet. */
+export interface Request {
+  readonly watch: boolean;
+  /** Empty, or the id of the room. */
+  readonly room: Uint8Array;
+  readonly kind: string;
+  readonly name: string;
+  readonly profile: Uint8Array;
+  readonly params: Uint8Array;
+}
+
+/** What a player was not told, or what was not done with its inputs. */
+export interface Gap {
+  /**
+   * - `view`: the server dropped events that the next view makes up for.
+   * - `fresh`: after a reconnect the server could not repeat events; the next view makes up for them.
+   * - `afresh`: the server no longer knows the session, or its room; this is a new one.
+   * - `unreadable`: the payload of an event could not be decoded.
+   */
+  readonly reason: 'view' | 'fresh' | 'afresh' | 'unreadable';
+  /** How many events were missed; null if that cannot be known. */
+  readonly missed: number | null;
+  /** Inputs once reported as applied that the server lost in a crash. */
+  readonly lost: number;
+  /** Inputs that were not applied, as far as is known, and will not be sent again. */
+  readonly dropped: number;
+}
+
+const NOTHING = new Uint8Array();
+
+/**
+ * One player's numbered conversation with a room, which outlives connections.
+ *
+ * It knows no socket and no clock: what it is told are frames, what it gives out are frames to send.
+ */
+export class Session<Input> {
+  readonly inbox = new Inbox();
+  readonly outbox: Outbox<Input>;
+  readonly #request: Request;
+  #token: Uint8Array = NOTHING;
+  #room: Uint8Array = NOTHING;
+  #history = 0;
+  #generation = 0;
+  /** Oldest input the server may want; what a reloaded page has to go by instead of the outbox. */
+  #lo = 1;
+  /** Whether this object, and not just the page before the reload, was welcomed into the session. */
+  #known = false;
+  /** Inputs given up with the last session, to be reported with the next one. */
+  #dropped: number | null = null;
+  #terms: Welcome | null = null;
+
+  constructor(request: Request, outbox: Outbox<Input>) {
+    this.#request = request;
+    this.#room = request.room;
+    this.outbox = outbox;
+  }
+
+  /** Whether there is a seat to come back to. */
+  get seated(): boolean {
+    return this.#token.length > 0;
+  }
+
+  /** The session's id, which is the player's id in the game; null without one. */
+  get id(): number | null {
+    if (!this.seated) return null;
+    const view = new DataView(this.#token.buffer, this.#token.byteOffset, TOKEN_BYTES);
+    return Number(view.getBigUint64(0));
+  }
+
+  /** The room's id; null before it is known. */
+  get roomId(): string | null {
+    return this.#room.length === ROOM_BYTES ? toUuid(this.#room) : null;
+  }
+
+  /** The last answer of the server; null before it. */
+  get terms(): Welcome | null {
+    return this.#terms;
+  }
+
+  /** Inputs that may be sent and not applied. */
+  get inFlightMax(): number {
+    return this.#terms?.inputsPendingMax ?? 0;
+  }
+
+  /** Bytes of one input. */
+  get inputBytesMax(): number {
+    return this.#terms?.inputBytesMax ?? DEFAULTS.inputBytesMax;
+  }
+
+  /** The first frame of a new socket. Each is of a higher generation than all before it. */
+  hello(): Hello {
+    this.#generation += 1;
+    const { watch, kind, name, profile, params } = this.#request;
+    return {
+      protoMin: PROTOCOL.min,
+      protoMax: PROTOCOL.max,
+      watch,
+      token: this.#token,
+      room: this.#room,
+      kind,
+      name,
+      profile: this.seated ? NOTHING : profile,
+      params: this.seated ? NOTHING : params,
+      // A page that was reloaded has seen nothing, whatever the one before it had: without a history it
+      // is given the whole view.
+      history: this.#known ? this.#history : 0,
+      generation: this.#generation,
+      recv: this.#known ? this.inbox.recv : 0,
+      lo: this.#known ? this.outbox.lo : this.#lo,
+    };
+  }
+
+  /** The server's answer; what the page has to be told was missed, if anything. */
+  welcome(terms: Welcome): Gap | null {
+    this.#check(terms);
+    const gap = this.#enter(terms);
+    if (terms.token.length > 0) this.#token = terms.token;
+    this.#room = terms.room;
+    this.#history = terms.history;
+    this.#generation = Math.max(this.#generation, terms.generation);
+    this.#terms = terms;
+    this.#known = true;
+    return gap;
+  }
+
+  /** Event `seq` came in. */
+  event(seq: number): Arrival {
+    return this.inbox.event(seq);
+  }
+
+  /** A view as of event `asOf` came in. */
+  view(asOf: number): Gap | null {
+    const missed = this.inbox.view(asOf);
+    return missed > 0 ? { reason: 'view', missed, lost: 0, dropped: 0 } : null;
+  }
+
+  /** Inputs up to `applied` are applied and safe; whether that was news. */
+  applied(applied: number): boolean {
+    const freed = this.outbox.ack(applied);
+    if (freed === null) throw new FrameError('an input that was never sent is acknowledged');
+    return freed > 0;
+  }
+
+  /** Gives the session up, to begin another one with the next socket. */
+  forget(): void {
+    if (this.seated || this.#known) this.#dropped = (this.#dropped ?? 0) + this.outbox.clear();
+    this.#token = NOTHING;
+    this.#room = this.#request.room;
+    this.#history = 0;
+    this.#generation = 0;
+    this.#lo = 1;
+    this.#known = false;
+  }
+
+  /** What a reloaded page needs to come back to its seat; null without one. */
+  save(): string | null {
+    if (!this.seated) return null;
+    return JSON.stringify({
+      token: toHex(this.#token),
+      room: toHex(this.#room),
+      generation: this.#generation,
+      lo: this.#known ? this.outbox.lo : this.#lo,
+    });
+  }
+
+  /** Takes up what `save` told, if it can be read; whether there is a seat now. */
+  restore(saved: string | null): boolean {
+    const parsed = parse(saved);
+    const token = fromHex(String(parsed.token));
+    const room = fromHex(String(parsed.room));
+    const generation = Number(parsed.generation);
+    const lo = Number(parsed.lo);
+    if (token?.length !== TOKEN_BYTES || room?.length !== ROOM_BYTES) return false;
+    if (!Number.isSafeInteger(generation) || generation < 0 || !Number.isSafeInteger(lo) || lo < 1)
+      return false;
+    this.#token = token;
+    this.#room = room;
+    this.#generation = generation;
+    this.#lo = lo;
+    return true;
+  }
+
+  /** Refuses an answer to something that was not asked. */
+  #check(terms: Welcome): void {
+    const { watch } = this.#request;
+    const asked = watch ? 'watching' : this.seated ? 'resumed' : 'new';
+    const answered = terms.mode === 'fresh' ? 'resumed' : terms.mode;
+    if (answered !== asked) throw new FrameError(`welcomed as ${terms.mode} instead of ${asked}`);
+    if (asked === 'new' && terms.token.length === 0) throw new FrameError('a new session without a token');
+    if (terms.inNext < 1 && !watch) throw new FrameError('inputs are numbered from 1');
+  }
+
+  #enter(terms: Welcome): Gap | null {
+    const first = !this.#known;
+    const resumed = !first && terms.mode === 'resumed';
+    const missed = terms.history === this.#history ? Math.max(0, terms.eventSeq - this.inbox.recv) : null;
+    if (terms.mode !== 'watching') {
+      if (first) this.outbox.anchor(terms.inNext);
+      else if (!this.outbox.rewind(terms.inNext))
+        throw new FrameError('an input is wanted that is not there');
+    }
+    if (!resumed) this.inbox.restart(terms.eventSeq);
+    const dropped = this.#dropped;
+    this.#dropped = null;
+    if (dropped !== null) return { reason: 'afresh', missed: null, lost: terms.lost, dropped };
+    const whole = first || resumed ? 0 : missed;
+    return whole === 0 && terms.lost === 0
+      ? null
+      : { reason: 'fresh', missed: whole, lost: terms.lost, dropped: 0 };
+  }
+}
+
+/** What `save` wrote, unchecked. */
+type Saved = { token?: unknown; room?: unknown; generation?: unknown; lo?: unknown };
+
+function parse(saved: string | null): Saved {
+  try {
+    const value: unknown = JSON.parse(saved ?? '{}');
+    return typeof value === 'object' && value !== null ? (value as Saved) : {};
+  } catch {
+    return {};
+  }
+}
