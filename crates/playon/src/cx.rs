@@ -23,6 +23,8 @@ pub struct Cx<R: Room> {
     pub(crate) outputs: Vec<Output>,
     output_bytes: usize,
     pub(crate) dismissed: Vec<(SessionId, String)>,
+    /// How many of `dismissed` have been told to [`Room::leave`].
+    pub(crate) settled: usize,
     room: PhantomData<fn() -> R>,
 }
 
@@ -47,6 +49,7 @@ impl<R: Room> Cx<R> {
             outputs: Vec::new(),
             output_bytes: 0,
             dismissed: Vec::new(),
+            settled: 0,
             room: PhantomData,
         }
     }
@@ -57,6 +60,7 @@ impl<R: Room> Cx<R> {
         self.outputs.clear();
         self.output_bytes = 0;
         self.dismissed.clear();
+        self.settled = 0;
     }
 
     /// The time since the room was created. It stands still while the room is not live, and within one batch of calls.

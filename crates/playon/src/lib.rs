@@ -1,14 +1,18 @@
 //! Write a multiplayer game that stays up while you deploy it.
 
 mod app;
+mod check;
 mod cx;
 mod envelope;
 mod hidden;
+mod kind;
+mod live;
 mod player;
 mod policies;
 mod refusal;
 mod rng;
 mod room;
+pub mod testing;
 mod versions;
 
 pub use app::{App, Asset, app};

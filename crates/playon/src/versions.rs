@@ -123,7 +123,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {
     }
 
     /// Opens bytes of any version that is read.
-    pub(crate) fn open(&self, kind: &str, bytes: &[u8]) -> Result<(Opened<T>, u32), Trouble> {
+    pub(crate) fn open(&self, kind: &str, bytes: &[u8]) -> Result<Opened<T>, Trouble> {
         let found = envelope::header(kind, bytes)?;
         if found > self.newest() {
             return Err(Trouble::Newer {
@@ -138,7 +138,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {
             found,
             oldest: self.oldest,
         })?;
-        Ok((opener(bytes)?, found))
+        opener(bytes)
     }
 
     /// Encodes as an older version.
