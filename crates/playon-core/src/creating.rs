@@ -42,14 +42,7 @@ impl Creating {
         limits: &Limits,
         now: Time,
     ) -> Self {
-        Self {
-            room,
-            create,
-            post: None,
-            waiting,
-            deadline: now + limits.open_timeout,
-            tries: 0,
-        }
+        Self { room, create, post: None, waiting, deadline: now + limits.open_timeout, tries: 0 }
     }
 
     /// Asks a worker of the preferred release, unless one has been asked or none is there.
@@ -57,9 +50,7 @@ impl Creating {
         if self.post.is_some() {
             return;
         }
-        let Some(post) = env
-            .prefer
-            .and_then(|release| env.occupy(release, &self.create.kind))
+        let Some(post) = env.prefer.and_then(|release| env.occupy(release, &self.create.kind))
         else {
             return;
         };
@@ -81,9 +72,7 @@ impl Creating {
         now: Time,
         commit: Commit,
     ) -> Outcome {
-        let Some(post) = self
-            .post
-            .filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
+        let Some(post) = self.post.filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
         else {
             return Outcome::Pending;
         };
@@ -91,10 +80,8 @@ impl Creating {
             return self.failed(env, "PLY-0104 the first commit must carry the whole state");
         };
         if state.len() > env.limits.state_bytes_max || env.codec.hash(&state) != commit.hash {
-            return self.failed(
-                env,
-                "PLY-0104 the first commit is too large or not what it claims to be",
-            );
+            return self
+                .failed(env, "PLY-0104 the first commit is too large or not what it claims to be");
         }
         let image = Image {
             room: self.room,
@@ -133,10 +120,7 @@ impl Creating {
             let detail = format!("PLY-0106 {}", fault.message);
             return Outcome::Refused(std::mem::take(&mut self.waiting), Close::Refused, detail);
         }
-        self.failed(
-            env,
-            &format!("PLY-0117 the room could not be created: {}", fault.message),
-        )
+        self.failed(env, &format!("PLY-0117 the room could not be created: {}", fault.message))
     }
 
     /// The worker went away.
@@ -148,10 +132,7 @@ impl Creating {
         if self.post.is_none_or(|p| p.worker != worker) {
             return Outcome::Pending;
         }
-        self.failed(
-            env,
-            "PLY-0117 the worker went away while it created the room",
-        )
+        self.failed(env, "PLY-0117 the worker went away while it created the room")
     }
 
     /// Nobody could make it in time.

@@ -151,6 +151,8 @@ pub enum Report {
         room: RoomId,
         /// Why.
         reason: String,
+        /// Whether the new release is to blame; otherwise the move may be tried again.
+        blame: Blame,
     },
     /// The room's policy is to end on the release it has.
     Staying {
@@ -202,6 +204,15 @@ pub enum Report {
     },
     /// After `Order::Stop`: everything is safe and nothing more will come.
     Stopped,
+}
+
+/// Who is to blame for a move that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The new release: it cannot open the room, or not in time.
+    Release,
+    /// A process that went away, or a newer deploy. The move may be tried again.
+    Circumstance,
 }
 
 /// What opening a copy cost.

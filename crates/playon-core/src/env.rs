@@ -73,35 +73,21 @@ impl<C> Env<C> {
     }
 
     pub(crate) fn close(&mut self, conn: ConnId, why: Close, detail: impl Into<String>) {
-        self.emit(Effect::Gate(ToGateway::Close {
-            conn,
-            why,
-            detail: detail.into(),
-        }));
+        self.emit(Effect::Gate(ToGateway::Close { conn, why, detail: detail.into() }));
     }
 
     /// A worker for the kind on that release; the room is counted on it until `leave`.
     pub(crate) fn occupy(&mut self, release: ReleaseId, kind: &str) -> Option<Post> {
         let worker = self.fleet.least_loaded(release, kind)?;
         self.fleet.occupy(worker);
-        Some(Post {
-            worker,
-            attempt: self.mint(),
-            release,
-        })
+        Some(Post { worker, attempt: self.mint(), release })
     }
 
     /// Ends a post: the worker forgets the attempt.
     pub(crate) fn leave(&mut self, room: RoomId, post: Post) {
         self.fleet.vacate(post.worker);
         if self.fleet.has(post.worker) {
-            self.tell(
-                post.worker,
-                ToWorker::Retire {
-                    room,
-                    attempt: post.attempt,
-                },
-            );
+            self.tell(post.worker, ToWorker::Retire { room, attempt: post.attempt });
         }
     }
 }

@@ -89,11 +89,7 @@ mod tests {
             exports_to: 1,
             policies: Policies::default(),
         };
-        WorkerInfo {
-            id: WorkerId(id),
-            release: ReleaseId([release; 32]),
-            kinds: vec![kind],
-        }
+        WorkerInfo { id: WorkerId(id), release: ReleaseId([release; 32]), kinds: vec![kind] }
     }
 
     #[test]

@@ -97,10 +97,7 @@ impl RoomId {
     /// A well-mixed number for sharding, staggering and waves.
     pub fn mix(self, salt: u64) -> u64 {
         let (high, low) = self.0.split_at(8);
-        let word = |half: &[u8]| {
-            half.iter()
-                .fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
-        };
+        let word = |half: &[u8]| half.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
         crate::rng::mix(word(high) ^ crate::rng::mix(word(low) ^ salt))
     }
 }

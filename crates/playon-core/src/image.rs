@@ -219,17 +219,10 @@ impl Image {
     ) -> Result<(), Misfit> {
         let seq = record.seq;
         if seq != self.seq.next() {
-            return Err(Misfit::Sequence {
-                held: self.seq,
-                found: seq,
-            });
+            return Err(Misfit::Sequence { held: self.seq, found: seq });
         }
         if record.parent_hash != self.hash {
-            return Err(Misfit::Parent {
-                seq,
-                held: self.hash,
-                found: record.parent_hash,
-            });
+            return Err(Misfit::Parent { seq, held: self.hash, found: record.parent_hash });
         }
         if record.now < self.now || record.tick < self.tick {
             return Err(Misfit::Clock { seq });
@@ -262,22 +255,12 @@ impl Image {
     fn apply_seat(&mut self, change: &SeatChange, bounds: &ApplyBounds) {
         match change {
             SeatChange::Joined { session, secret } => {
-                self.seats.insert(
-                    *session,
-                    Seat {
-                        secret: *secret,
-                        ..Seat::default()
-                    },
-                );
+                self.seats.insert(*session, Seat { secret: *secret, ..Seat::default() });
             }
             SeatChange::Left { session } => {
                 self.seats.remove(session);
             }
-            SeatChange::Progress {
-                session,
-                applied,
-                events,
-            } => {
+            SeatChange::Progress { session, applied, events } => {
                 let Some(seat) = self.seats.get_mut(session) else {
                     return;
                 };
@@ -337,9 +320,5 @@ pub fn materialize(
         Body::Full(_) => return Err(Misfit::Delta { seq }),
     };
     let found = codec.hash(&state);
-    if found == told {
-        Ok(state)
-    } else {
-        Err(Misfit::Hash { seq, told, found })
-    }
+    if found == told { Ok(state) } else { Err(Misfit::Hash { seq, told, found }) }
 }

@@ -31,9 +31,7 @@ pub enum OnDeploy {
 
 impl Default for OnDeploy {
     fn default() -> Self {
-        Self::BetweenRounds {
-            deadline: Span::secs(300),
-        }
+        Self::BetweenRounds { deadline: Span::secs(300) }
     }
 }
 

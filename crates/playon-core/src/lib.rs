@@ -10,6 +10,7 @@
 
 pub mod attach;
 mod creating;
+pub mod deploy;
 pub mod effect;
 mod env;
 pub mod fleet;

@@ -83,8 +83,7 @@ struct Entry {
 
 impl Entry {
     fn taken(&self) -> u32 {
-        self.players
-            .saturating_add(u32::try_from(self.coming.len()).unwrap_or(u32::MAX))
+        self.players.saturating_add(u32::try_from(self.coming.len()).unwrap_or(u32::MAX))
     }
 
     fn has_seat(&self) -> bool {
@@ -106,9 +105,8 @@ impl Lobby {
     /// The facts about a room changed.
     pub fn handle_listing(&mut self, opening: Opening) {
         let room = opening.room;
-        let mut entry = self
-            .take(room)
-            .unwrap_or_else(|| Entry::unlisted(&opening.kind, opening.players_max));
+        let mut entry =
+            self.take(room).unwrap_or_else(|| Entry::unlisted(&opening.kind, opening.players_max));
         let arrived = opening.players.saturating_sub(entry.players) as usize;
         entry.coming.drain(..arrived.min(entry.coming.len()));
         entry.kind = opening.kind;
@@ -152,11 +150,7 @@ impl Lobby {
             Entry::unlisted(kind, declared.unwrap_or(PLAYERS_MAX_UNDECLARED))
         });
         entry.coming.push_back(until);
-        let pick = if entry.listed {
-            Pick::Room(room)
-        } else {
-            Pick::New(room)
-        };
+        let pick = if entry.listed { Pick::Room(room) } else { Pick::New(room) };
         self.put(room, entry);
         pick
     }
@@ -247,21 +241,13 @@ mod tests {
     }
 
     fn opening(room: RoomId, players: u32) -> Opening {
-        Opening {
-            room,
-            kind: "duel".into(),
-            players,
-            players_max: 4,
-            open: true,
-        }
+        Opening { room, kind: "duel".into(), players, players_max: 4, open: true }
     }
 
     fn burst(lobby: &mut Lobby, players: u8) -> BTreeMap<RoomId, u32> {
         let mut sent = BTreeMap::new();
         for n in 0..players {
-            *sent
-                .entry(lobby.pick(NOW, "duel", id(100 + n)).room())
-                .or_default() += 1;
+            *sent.entry(lobby.pick(NOW, "duel", id(100 + n)).room()).or_default() += 1;
         }
         sent
     }
@@ -282,10 +268,7 @@ mod tests {
         lobby.handle_listing(opening(id(1), 1));
         lobby.handle_listing(opening(id(2), 3));
         lobby.handle_listing(opening(id(3), 4));
-        lobby.handle_listing(Opening {
-            open: false,
-            ..opening(id(4), 2)
-        });
+        lobby.handle_listing(Opening { open: false, ..opening(id(4), 2) });
         let picks: Vec<_> = (0..5).map(|_| lobby.pick(NOW, "duel", id(9))).collect();
         let expected = [
             Pick::Room(id(2)),
@@ -368,11 +351,7 @@ mod tests {
                 .filter(|(_, e)| e.has_seat())
                 .map(|(room, e)| (e.taken(), *room))
                 .collect();
-            let indexed = lobby
-                .kinds
-                .get("duel")
-                .map(|kind| kind.free.clone())
-                .unwrap_or_default();
+            let indexed = lobby.kinds.get("duel").map(|kind| kind.free.clone()).unwrap_or_default();
             assert_eq!(free, indexed, "step {step}");
             assert!(lobby.placements.len() < 1_000, "placements expire");
         }

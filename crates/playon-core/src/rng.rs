@@ -28,11 +28,7 @@ impl Rng {
 
     /// A number below `bound`, or 0 when `bound` is 0. The bias is below 2^-32 for the small bounds used.
     pub const fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 {
-            0
-        } else {
-            self.next_u64() % bound
-        }
+        if bound == 0 { 0 } else { self.next_u64() % bound }
     }
 
     /// True `percent` times in a hundred.

@@ -148,21 +148,12 @@ mod tests {
 
     #[test]
     fn the_backlog_holds_back_what_is_not_safe() {
-        let mut seat = Seat {
-            event_seq: 3,
-            ..Seat::default()
-        };
-        seat.outbox
-            .extend([1u8, 2, 3].map(|n| Bytes::copy_from_slice(&[n])));
+        let mut seat = Seat { event_seq: 3, ..Seat::default() };
+        seat.outbox.extend([1u8, 2, 3].map(|n| Bytes::copy_from_slice(&[n])));
         let mut session = Session::recovered(&seat, RoomTime(0));
         session.released = 2;
-        let seqs = |from| {
-            session
-                .backlog(&seat, from)
-                .iter()
-                .map(|(seq, _)| *seq)
-                .collect::<Vec<_>>()
-        };
+        let seqs =
+            |from| session.backlog(&seat, from).iter().map(|(seq, _)| *seq).collect::<Vec<_>>();
         assert_eq!(seqs(0), [1, 2]);
         assert_eq!(seqs(1), [2]);
         assert!(session.reaches_back(&seat, 0) && !session.reaches_back(&seat, 3));

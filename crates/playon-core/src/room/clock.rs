@@ -12,10 +12,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that stands still.
     pub(crate) const fn standing(at: RoomTime) -> Self {
-        Self {
-            stood_at: at,
-            running_since: None,
-        }
+        Self { stood_at: at, running_since: None }
     }
 
     /// Room time now.
@@ -28,8 +25,7 @@ impl Clock {
 
     /// When room time reaches `at`, if the clock runs.
     pub(crate) fn when(&self, at: RoomTime) -> Option<Time> {
-        self.running_since
-            .map(|since| since + at.since(self.stood_at))
+        self.running_since.map(|since| since + at.since(self.stood_at))
     }
 
     /// Stops the clock.
@@ -48,17 +44,9 @@ impl Clock {
         self.running_since = Some(since);
     }
 
-    /// Starts the clock `delay` after `now`.
-    pub(crate) fn start_later(&mut self, now: Time, delay: Span) {
-        self.running_since = Some(now + delay);
-    }
-
     /// Sets room time, forwards or backwards: an outage of ours never shows as a jump of the room's clock.
     pub(crate) fn slip(&mut self, now: Time, to: RoomTime) {
-        *self = Self {
-            stood_at: to,
-            running_since: Some(now),
-        };
+        *self = Self { stood_at: to, running_since: Some(now) };
     }
 }
 
@@ -82,10 +70,6 @@ mod tests {
         let mut clock = Clock::standing(RoomTime(30));
         clock.start(Time(1_003), Some(RoomTime(50)), Span(10));
         assert_eq!(clock.when(RoomTime(50)), Some(Time(1_030)));
-        assert_eq!(
-            clock.read(Time(1_003)),
-            RoomTime(30),
-            "never runs backwards before it starts"
-        );
+        assert_eq!(clock.read(Time(1_003)), RoomTime(30), "never runs backwards before it starts");
     }
 }

@@ -34,21 +34,14 @@ impl Room {
         let Some(inflight) = live.inflight.take_if(|i| i.seq == commit.seq) else {
             return;
         };
-        let writes = env
-            .fleet
-            .kind(live.post.release, &self.image.kind)
-            .map(|kind| kind.writes);
+        let writes = env.fleet.kind(live.post.release, &self.image.kind).map(|kind| kind.writes);
         let release = live.post.release;
         let (record, held) = self.digest(&inflight, &commit, release);
         let fits = match writes {
-            Some(writes) if writes != commit.version => Err(Misfit::Version {
-                seq: commit.seq,
-                told: commit.version,
-                announced: writes,
-            }),
-            _ => self
-                .image
-                .apply(env.epoch, &record, &env.codec, &env.bounds),
+            Some(writes) if writes != commit.version => {
+                Err(Misfit::Version { seq: commit.seq, told: commit.version, announced: writes })
+            }
+            _ => self.image.apply(env.epoch, &record, &env.codec, &env.bounds),
         };
         if let Err(misfit) = fits {
             self.refuse_commit(env, now, inflight, &misfit);
@@ -111,13 +104,9 @@ impl Room {
                 continue;
             };
             if let Some((_, reason)) = commit.refused.iter().find(|(id, _)| id == session) {
-                held.goodbyes
-                    .push((*session, Close::Refused, format!("PLY-0106 {reason}")));
+                held.goodbyes.push((*session, Close::Refused, format!("PLY-0106 {reason}")));
             } else if let Some(known) = self.sessions.get(session) {
-                seats.push(SeatChange::Joined {
-                    session: *session,
-                    secret: known.secret,
-                });
+                seats.push(SeatChange::Joined { session: *session, secret: known.secret });
                 held.seated.push(*session);
             }
         }
@@ -152,11 +141,7 @@ impl Room {
         for output in &commit.outputs {
             let draft = drafts.entry(output.session).or_default();
             if output.reliable {
-                let first = self
-                    .image
-                    .seats
-                    .get(&output.session)
-                    .map_or(0, |seat| seat.event_seq);
+                let first = self.image.seats.get(&output.session).map_or(0, |seat| seat.event_seq);
                 let number = first + 1 + draft.events.len() as u64;
                 draft.events.push((number, output.payload.clone()));
             } else {
@@ -165,11 +150,7 @@ impl Room {
         }
         for (session, view) in &commit.views {
             let draft = drafts.entry(*session).or_default();
-            let before = self
-                .image
-                .seats
-                .get(session)
-                .map_or(0, |seat| seat.event_seq);
+            let before = self.image.seats.get(session).map_or(0, |seat| seat.event_seq);
             draft.view = Some((before + draft.events.len() as u64, view.clone()));
         }
         for (session, draft) in drafts {
@@ -177,11 +158,7 @@ impl Room {
                 seats.push(SeatChange::Progress {
                     session,
                     applied: draft.applied.unwrap_or(0),
-                    events: draft
-                        .events
-                        .iter()
-                        .map(|(_, event)| event.clone())
-                        .collect(),
+                    events: draft.events.iter().map(|(_, event)| event.clone()).collect(),
                 });
             }
             held.pushes.push((session, draft));
@@ -198,19 +175,14 @@ impl Room {
         for item in &inflight.items {
             let Item::Leave(session) = item else { continue };
             seats.push(SeatChange::Left { session: *session });
-            held.goodbyes.push((
-                *session,
-                Close::Left,
-                "PLY-0109 the seat was given up".into(),
-            ));
+            held.goodbyes.push((*session, Close::Left, "PLY-0109 the seat was given up".into()));
         }
         for (session, reason) in &commit.dismissed {
             if let Some(known) = self.sessions.get_mut(session) {
                 known.standing = Standing::Leaving;
             }
             seats.push(SeatChange::Left { session: *session });
-            held.goodbyes
-                .push((*session, Close::Left, format!("PLY-0110 {reason}")));
+            held.goodbyes.push((*session, Close::Left, format!("PLY-0110 {reason}")));
         }
         // What a leaving player had sent before but what has not run will not run any more.
         let gone = |id: &SessionId| held.goodbyes.iter().any(|(gone, ..)| gone == id);
@@ -232,11 +204,7 @@ impl Room {
         };
         self.image.clean = false;
         self.checkpoint_at = self.checkpoint_at.or(Some(now + checkpoint));
-        if !record
-            .seats
-            .iter()
-            .all(|change| matches!(change, SeatChange::Progress { .. }))
-        {
+        if !record.seats.iter().all(|change| matches!(change, SeatChange::Progress { .. })) {
             // Who has a seat is known to the store at once, so that tokens stay good.
             self.snapshot(env);
         }
@@ -247,11 +215,7 @@ impl Room {
     pub(super) fn append<C: StateCodec>(&mut self, env: &mut Env<C>, record: Record) {
         self.commits_since_snapshot += 1;
         self.bytes_since_snapshot += record.body.len();
-        env.emit(Effect::Append {
-            room: self.id(),
-            seq: record.seq,
-            record,
-        });
+        env.emit(Effect::Append { room: self.id(), seq: record.seq, record });
         if self.commits_since_snapshot >= env.limits.snapshot_every_commits
             || self.bytes_since_snapshot >= env.limits.snapshot_every_bytes
         {
@@ -279,12 +243,9 @@ impl Room {
         misfit: &Misfit,
     ) {
         let reason = format!("PLY-0104 {misfit}");
-        env.report(Report::Refused {
-            room: self.id(),
-            reason: reason.clone(),
-        });
+        env.report(Report::Refused { room: self.id(), reason: reason.clone() });
         self.requeue(inflight);
-        self.fall(env, now, &reason);
+        self.fall(env, now, crate::effect::Blame::Circumstance, &reason);
     }
 
     /// The store has made `seq` safe.

@@ -23,11 +23,7 @@ impl Room {
         if live.inflight.is_some() || env.stopping {
             return;
         }
-        if live
-            .warm
-            .as_ref()
-            .is_some_and(|w| matches!(w.step, WarmStep::Ready { .. }))
-        {
+        if live.warm.as_ref().is_some_and(|w| matches!(w.step, WarmStep::Ready { .. })) {
             self.begin_cutover(env, now);
             return;
         }
@@ -115,14 +111,7 @@ impl Room {
             .collect();
         let watch = !self.watchers.is_empty();
         let deadline = now + env.limits.batch_timeout;
-        let inflight = Inflight {
-            seq,
-            items,
-            now: at,
-            tick,
-            deadline,
-            watch,
-        };
+        let inflight = Inflight { seq, items, now: at, tick, deadline, watch };
         let room = self.id();
         let Phase::Live(live) = &mut self.phase else {
             return;
@@ -143,11 +132,7 @@ impl Room {
 
     /// Gives the worker more time; it has been reported and will be killed.
     pub(super) const fn extend_deadline(&mut self, deadline: Time) {
-        if let Phase::Live(Live {
-            inflight: Some(inflight),
-            ..
-        }) = &mut self.phase
-        {
+        if let Phase::Live(Live { inflight: Some(inflight), .. }) = &mut self.phase {
             inflight.deadline = deadline;
         }
     }

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use crate::attach::{Body, Commit, Exported, Fault, Prewarmed, Ready, ToWorker};
-use crate::effect::{Cost, Report};
+use crate::effect::{Blame, Cost, Report};
 use crate::env::{Env, Post};
 use crate::image::StateCodec;
 use crate::kind::OnDeploy;
@@ -28,43 +28,26 @@ impl Room {
     ) {
         if order.to == self.release() && !matches!(self.phase, Phase::Switching(_)) {
             let report = if order.check {
-                let cost = Cost {
-                    took: Span::ZERO,
-                    bytes: self.image.state.len() as u64,
-                };
-                Report::Checked {
-                    deploy: order.deploy,
-                    room: self.id(),
-                    result: Ok(cost),
-                }
+                let cost = Cost { took: Span::ZERO, bytes: self.image.state.len() as u64 };
+                Report::Checked { deploy: order.deploy, room: self.id(), result: Ok(cost) }
             } else {
-                Report::Moved {
-                    deploy: order.deploy,
-                    room: self.id(),
-                    pause: Span::ZERO,
-                }
+                Report::Moved { deploy: order.deploy, room: self.id(), pause: Span::ZERO }
             };
             env.report(report);
             return;
         }
-        let policy = if forced || order.check {
-            OnDeploy::Now
-        } else {
-            self.policies.on_deploy
-        };
+        let policy = if forced || order.check { OnDeploy::Now } else { self.policies.on_deploy };
         order.at_once_from = match policy {
             OnDeploy::Finish => {
-                env.report(Report::Staying {
-                    deploy: order.deploy,
-                    room: self.id(),
-                });
+                env.report(Report::Staying { deploy: order.deploy, room: self.id() });
                 return;
             }
             OnDeploy::Now => Time(0),
             OnDeploy::BetweenRounds { deadline } => now + deadline,
         };
         if let Some(earlier) = self.wish.replace(order) {
-            self.move_failed(env, earlier, "PLY-0306 a newer deploy has taken its place");
+            let reason = "PLY-0306 a newer deploy has taken its place";
+            self.move_failed(env, earlier, Blame::Circumstance, reason);
         }
         self.pump(env, now);
         if matches!(self.phase, Phase::Idle { .. }) {
@@ -110,12 +93,13 @@ impl Room {
         }
         let version = match self.version_for(env, &order) {
             Ok(version) => version,
-            Err(reason) => return self.move_failed(env, order, &reason),
+            Err(reason) => return self.move_failed(env, order, Blame::Release, &reason),
         };
         let Some(post) = env.occupy(order.to, &self.image.kind) else {
             return self.move_failed(
                 env,
                 order,
+                Blame::Circumstance,
                 "PLY-0302 no worker of the new release serves this kind",
             );
         };
@@ -126,16 +110,8 @@ impl Room {
                 let Phase::Live(live) = &self.phase else {
                     return;
                 };
-                let export = ToWorker::Export {
-                    room,
-                    attempt: live.post.attempt,
-                    version,
-                };
-                (
-                    WarmStep::Exporting { post, version },
-                    live.post.worker,
-                    export,
-                )
+                let export = ToWorker::Export { room, attempt: live.post.attempt, version };
+                (WarmStep::Exporting { post, version }, live.post.worker, export)
             }
             None => {
                 let (version, state) = (self.image.version, self.image.state.clone());
@@ -150,11 +126,7 @@ impl Room {
         env.tell(worker, message);
         let deadline = now + env.limits.prewarm_timeout;
         if let Phase::Live(live) = &mut self.phase {
-            live.warm = Some(Warm {
-                order,
-                step,
-                deadline,
-            });
+            live.warm = Some(Warm { order, step, deadline });
         }
     }
 
@@ -179,9 +151,7 @@ impl Room {
         let kind = &self.image.kind;
         let held = self.image.version;
         let Some(to) = env.fleet.kind(order.to, kind) else {
-            return Err(format!(
-                "PLY-0302 no worker of the new release serves the kind `{kind}`"
-            ));
+            return Err(format!("PLY-0302 no worker of the new release serves the kind `{kind}`"));
         };
         if to.reads(held) {
             return Ok(None);
@@ -213,17 +183,12 @@ impl Room {
                 if exported.version != version {
                     return;
                 }
-                warm.step = WarmStep::Prewarming {
-                    post,
-                    tail: Tail::Export(version),
-                };
+                warm.step = WarmStep::Prewarming { post, tail: Tail::Export(version) };
                 let message = self.prewarm(post, version, exported.state);
                 env.tell(post.worker, message);
             }
             Phase::Cutover(cutover)
-                if cutover
-                    .old
-                    .is_some_and(|old| old.attempt == exported.attempt)
+                if cutover.old.is_some_and(|old| old.attempt == exported.attempt)
                     && cutover.exporting == Some(exported.version)
                     && exported.seq == self.image.seq =>
             {
@@ -256,20 +221,14 @@ impl Room {
         now: Time,
         prewarmed: &Prewarmed,
     ) {
-        let Phase::Live(Live {
-            warm: Some(warm), ..
-        }) = &mut self.phase
-        else {
+        let Phase::Live(Live { warm: Some(warm), .. }) = &mut self.phase else {
             return;
         };
         if warm.step.post().attempt != prewarmed.attempt {
             return;
         }
         if warm.order.check {
-            let cost = Cost {
-                took: Span(u64::from(prewarmed.cost_us)),
-                bytes: prewarmed.size,
-            };
+            let cost = Cost { took: Span(u64::from(prewarmed.cost_us)), bytes: prewarmed.size };
             self.finish_check(env, Ok(cost));
             return;
         }
@@ -289,19 +248,12 @@ impl Room {
         let Some(warm) = live.warm.take() else { return };
         env.leave(id, warm.step.post());
         env.moving.remove(&id);
-        env.report(Report::Checked {
-            deploy: warm.order.deploy,
-            room: id,
-            result,
-        });
+        env.report(Report::Checked { deploy: warm.order.deploy, room: id, result });
     }
 
     /// Keeps what must be sent after the copy to bring it up to the last commit.
     pub(super) fn track_tail(&mut self, commit: &Commit, deltas_max: usize) {
-        let Phase::Live(Live {
-            warm: Some(warm), ..
-        }) = &mut self.phase
-        else {
+        let Phase::Live(Live { warm: Some(warm), .. }) = &mut self.phase else {
             return;
         };
         let (WarmStep::Prewarming { tail, .. } | WarmStep::Ready { tail, .. }) = &mut warm.step
@@ -338,16 +290,7 @@ impl Room {
         let exporting = match tail {
             Tail::Deltas(deltas) => {
                 let (attempt, seq, hash) = (new.attempt, self.image.seq, self.image.hash);
-                env.tell(
-                    new.worker,
-                    ToWorker::Tail {
-                        room,
-                        attempt,
-                        seq,
-                        hash,
-                        deltas,
-                    },
-                );
+                env.tell(new.worker, ToWorker::Tail { room, attempt, seq, hash, deltas });
                 None
             }
             Tail::Whole => {
@@ -355,14 +298,7 @@ impl Room {
                 None
             }
             Tail::Export(version) => {
-                env.tell(
-                    old.worker,
-                    ToWorker::Export {
-                        room,
-                        attempt: old.attempt,
-                        version,
-                    },
-                );
+                env.tell(old.worker, ToWorker::Export { room, attempt: old.attempt, version });
                 Some(version)
             }
         };
@@ -396,17 +332,23 @@ impl Room {
     }
 
     /// The handoff failed before its switch was issued: the room goes on where it was.
-    pub(super) fn thaw<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) {
+    pub(super) fn thaw<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        blame: Blame,
+        reason: &str,
+    ) {
         let Phase::Cutover(cutover) = &self.phase else {
             return;
         };
         let (order, old, new) = (cutover.order, cutover.old, cutover.new);
         let Some(post) = old else {
-            self.fall(env, now, reason);
+            self.fall(env, now, blame, reason);
             return;
         };
         env.leave(self.id(), new);
-        self.move_failed(env, order, reason);
+        self.move_failed(env, order, blame, reason);
         self.go_live(env, now, post, false);
     }
 
@@ -422,11 +364,7 @@ impl Room {
         let pause = now.since(switching.frozen_at);
         env.moving.remove(&self.id());
         if let Some(order) = order {
-            env.report(Report::Moved {
-                deploy: order.deploy,
-                room: self.id(),
-                pause,
-            });
+            env.report(Report::Moved { deploy: order.deploy, room: self.id(), pause });
         }
         if let Some(old) = old {
             env.leave(self.id(), old);
@@ -442,15 +380,13 @@ impl Room {
 
     /// Preparing takes too long: the move has failed, the room has not noticed.
     pub(super) fn warm_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let Phase::Live(Live {
-            warm: Some(warm), ..
-        }) = &self.phase
-        else {
+        let Phase::Live(Live { warm: Some(warm), .. }) = &self.phase else {
             return;
         };
         if warm.deadline <= now && !matches!(warm.step, WarmStep::Ready { .. }) {
             self.abandon_warm(
                 env,
+                Blame::Release,
                 "PLY-0307 the new release did not open a copy of the room in time",
             );
         }
@@ -461,22 +397,15 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         order: MoveOrder,
+        blame: Blame,
         reason: &str,
     ) {
         env.moving.remove(&self.id());
         let (deploy, room, reason) = (order.deploy, self.id(), reason.to_owned());
         env.report(if order.check {
-            Report::Checked {
-                deploy,
-                room,
-                result: Err(reason),
-            }
+            Report::Checked { deploy, room, result: Err(reason) }
         } else {
-            Report::MoveFailed {
-                deploy,
-                room,
-                reason,
-            }
+            Report::MoveFailed { deploy, room, reason, blame }
         });
     }
 
@@ -490,25 +419,25 @@ impl Room {
         match &mut self.phase {
             Phase::Opening(opening) if opening.post.attempt == fault.attempt => {
                 self.faults += 1;
-                self.fall(env, now, &fault.message);
+                self.fall(env, now, Blame::Release, &fault.message);
             }
             Phase::Live(live) if live.post.attempt == fault.attempt => {
                 self.live_fault(env, now, fault)
             }
-            Phase::Live(Live {
-                warm: Some(warm), ..
-            }) if warm.step.post().attempt == fault.attempt => {
-                self.abandon_warm(env, &fault.message);
+            Phase::Live(Live { warm: Some(warm), .. })
+                if warm.step.post().attempt == fault.attempt =>
+            {
+                self.abandon_warm(env, Blame::Release, &fault.message);
                 self.pump(env, now);
             }
             Phase::Cutover(cutover) if cutover.new.attempt == fault.attempt => {
-                self.thaw(env, now, &fault.message);
+                self.thaw(env, now, Blame::Release, &fault.message);
             }
             Phase::Cutover(cutover)
                 if cutover.old.is_some_and(|old| old.attempt == fault.attempt) =>
             {
                 // It could not write the older version; its object of the room is untouched.
-                self.thaw(env, now, &fault.message);
+                self.thaw(env, now, Blame::Release, &fault.message);
             }
             Phase::Switching(switching)
                 if switching.new.is_some_and(|n| n.attempt == fault.attempt) =>
@@ -526,7 +455,7 @@ impl Room {
             return;
         };
         if fault.stage == crate::attach::Stage::Export {
-            self.abandon_warm(env, &fault.message);
+            self.abandon_warm(env, Blame::Release, &fault.message);
             self.pump(env, now);
             return;
         }
@@ -534,6 +463,6 @@ impl Room {
         if let Some(inflight) = live.inflight.take() {
             self.blame(env, inflight);
         }
-        self.fall(env, now, &fault.message);
+        self.fall(env, now, Blame::Release, &fault.message);
     }
 }

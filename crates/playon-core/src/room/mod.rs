@@ -17,9 +17,9 @@ mod rest;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::attach::Item;
-use crate::effect::{Effect, Listing, Report};
+use crate::effect::{Blame, Effect, Listing, Report};
 use crate::env::{Env, Post};
-use crate::ids::{ConnId, ReleaseId, RoomId, Seq, SessionId};
+use crate::ids::{ConnId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use crate::image::{Image, StateCodec};
 use crate::kind::{Policies, Survives};
 use crate::limits::Limits;
@@ -84,8 +84,7 @@ impl Room {
         let mut room = Self::new(image, &env.limits, now);
         room.safe = room.image.seq;
         // Whoever was connected no longer is; the game hears it before anything else.
-        room.pending
-            .extend(sessions.keys().map(|id| Item::Away(*id)));
+        room.pending.extend(sessions.keys().map(|id| Item::Away(*id)));
         room.sessions = sessions;
         for session in room.sessions.values_mut() {
             session.told_away = true;
@@ -96,10 +95,7 @@ impl Room {
 
     /// A room whose first commit is not yet stored.
     pub(crate) fn unsafe_yet<C: StateCodec>(env: &Env<C>, now: Time, image: Image) -> Self {
-        Self {
-            down_since: None,
-            ..Self::new(image, &env.limits, now)
-        }
+        Self { down_since: None, ..Self::new(image, &env.limits, now) }
     }
 
     /// The worker that made the room runs it.
@@ -150,11 +146,7 @@ impl Room {
 
     /// Seats taken and seats asked for.
     fn players(&self) -> u32 {
-        let joining = self
-            .sessions
-            .values()
-            .filter(|s| s.standing == Standing::Joining)
-            .count();
+        let joining = self.sessions.values().filter(|s| s.standing == Standing::Joining).count();
         u32::try_from(self.image.seats.len() + joining).unwrap_or(u32::MAX)
     }
 
@@ -168,10 +160,7 @@ impl Room {
             version: self.image.version,
             players: self.players(),
             players_max: self.policies.players_max,
-            live: matches!(
-                self.phase,
-                Phase::Live(_) | Phase::Cutover(_) | Phase::Switching(_)
-            ),
+            live: matches!(self.phase, Phase::Live(_) | Phase::Cutover(_) | Phase::Switching(_)),
             halted: None,
         };
         if self.listed.as_ref() != Some(&listing) {
@@ -193,28 +182,16 @@ impl Room {
     }
 
     fn live_timeout(&self, live: &phase::Live) -> Option<Time> {
-        let warm = live
-            .warm
-            .as_ref()
-            .filter(|w| !matches!(w.step, phase::WarmStep::Ready { .. }));
+        let warm = live.warm.as_ref().filter(|w| !matches!(w.step, phase::WarmStep::Ready { .. }));
         let next = match &live.inflight {
             Some(inflight) => Some(inflight.deadline),
             None => self.due(),
         };
-        let wish = self
-            .wish
-            .filter(|w| !w.queued && live.warm.is_none())
-            .map(|w| w.at_once_from);
-        [
-            next,
-            warm.map(|w| w.deadline),
-            self.seat_timeout(),
-            self.idle_timeout(),
-            wish,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let wish = self.wish.filter(|w| !w.queued && live.warm.is_none()).map(|w| w.at_once_from);
+        [next, warm.map(|w| w.deadline), self.seat_timeout(), self.idle_timeout(), wish]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Time has passed.
@@ -227,7 +204,12 @@ impl Room {
             Phase::Opening(opening) if opening.deadline <= now => self.opening_timed_out(env, now),
             Phase::Live(_) => self.live_timed_out(env, now),
             Phase::Cutover(cutover) if cutover.deadline <= now => {
-                self.thaw(env, now, "the new release did not get ready in time");
+                self.thaw(
+                    env,
+                    now,
+                    Blame::Release,
+                    "PLY-0308 the new release did not get ready in time",
+                );
             }
             _ => {}
         }
@@ -235,18 +217,12 @@ impl Room {
 
     fn live_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.expire_seats(now);
-        if let Phase::Live(live) = &self.phase {
-            if let Some(inflight) = live.inflight.as_ref().filter(|i| i.deadline <= now) {
-                let why = format!(
-                    "room {} got no commit {} in time",
-                    self.image.room, inflight.seq
-                );
-                let worker = live.post.worker;
-                // Named once: the worker is killed, and `handle_worker_down` follows.
-                self.extend_deadline(now + env.limits.batch_timeout);
-                env.emit(Effect::Suspect { worker, why });
-                return;
-            }
+        if let Some((worker, seq)) = self.overdue(now) {
+            let why = format!("PLY-0404 room {} got no commit {seq} in time", self.id());
+            // Named once: the worker is killed, and `handle_worker_down` follows.
+            self.extend_deadline(now + env.limits.batch_timeout);
+            env.emit(Effect::Suspect { worker, why });
+            return;
         }
         self.warm_timed_out(env, now);
         if self.hibernate(env, now) {
@@ -255,19 +231,22 @@ impl Room {
         self.pump(env, now);
     }
 
+    /// The batch that takes too long, and who has it.
+    fn overdue(&self, now: Time) -> Option<(WorkerId, Seq)> {
+        let Phase::Live(phase::Live { post, inflight: Some(inflight), .. }) = &self.phase else {
+            return None;
+        };
+        (inflight.deadline <= now).then_some((post.worker, inflight.seq))
+    }
+
     fn idle_timeout(&self) -> Option<Time> {
-        self.idle_since
-            .map(|since| since + self.policies.idle_hibernate)
+        self.idle_since.map(|since| since + self.policies.idle_hibernate)
     }
 
     /// Notes that the set of sockets changed.
     fn note_presence(&mut self, now: Time) {
         let present = !self.watchers.is_empty() || self.sessions.values().any(|s| s.conn.is_some());
-        self.idle_since = if present {
-            None
-        } else {
-            self.idle_since.or(Some(now))
-        };
+        self.idle_since = if present { None } else { self.idle_since.or(Some(now)) };
     }
 
     /// Whether it would be opened if there were a worker for it.

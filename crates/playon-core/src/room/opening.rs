@@ -1,7 +1,7 @@
 //! From committed bytes to a live room: at start, after a crash, and when a sleeping room is woken.
 
 use crate::attach::{Ready, ToWorker};
-use crate::effect::Report;
+use crate::effect::{Blame, Report};
 use crate::env::{Env, Post};
 use crate::ids::{ReleaseId, WorkerId};
 use crate::image::{Misfit, StateCodec, materialize};
@@ -42,18 +42,13 @@ impl Room {
             state: self.image.state.clone(),
         };
         env.tell(post.worker, message);
-        self.phase = Phase::Opening(Opening {
-            post,
-            deadline: now + env.limits.open_timeout,
-        });
+        self.phase = Phase::Opening(Opening { post, deadline: now + env.limits.open_timeout });
     }
 
     /// The release to open on: where a deploy wants it, if that release reads the state and is there.
     fn target<C: StateCodec>(&self, env: &Env<C>) -> ReleaseId {
         let reads = |to: &ReleaseId| {
-            env.fleet
-                .kind(*to, &self.image.kind)
-                .is_some_and(|kind| kind.reads(self.image.version))
+            env.fleet.kind(*to, &self.image.kind).is_some_and(|kind| kind.reads(self.image.version))
         };
         let wished = self.wish.filter(|w| !w.check).map(|w| w.to);
         wished.filter(reads).unwrap_or(self.image.release)
@@ -74,10 +69,7 @@ impl Room {
                     self.image.wake_at = ready.wake_at;
                     self.go_live(env, now, post, true);
                 } else {
-                    let order = self
-                        .wish
-                        .take()
-                        .filter(|w| !w.check && w.to == post.release);
+                    let order = self.wish.take().filter(|w| !w.check && w.to == post.release);
                     self.migrate(env, now, order, None, post, ready, None);
                 }
             }
@@ -97,11 +89,7 @@ impl Room {
         stagger: bool,
     ) {
         self.adopt_policies(env, post.release);
-        self.phase = Phase::Live(Live {
-            post,
-            inflight: None,
-            warm: None,
-        });
+        self.phase = Phase::Live(Live { post, inflight: None, warm: None });
         let due = self.period().and_then(|_| self.due_at());
         self.clock.start(now, due, env.limits.tick_grid);
         if let (Some(period), true) = (self.period(), stagger) {
@@ -113,10 +101,7 @@ impl Room {
             self.clock.start(now + delay, due, env.limits.tick_grid);
         }
         if let Some(since) = self.down_since.take() {
-            env.report(Report::Recovered {
-                room: self.id(),
-                outage: now.since(since),
-            });
+            env.report(Report::Recovered { room: self.id(), outage: now.since(since) });
         }
         self.list(env);
         self.pump(env, now);
@@ -132,20 +117,22 @@ impl Room {
     /// Opening took too long: another try, elsewhere if possible.
     pub(super) fn opening_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.faults += 1;
-        self.fall(
-            env,
-            now,
-            "PLY-0403 the worker did not open the room in time",
-        );
+        self.fall(env, now, Blame::Release, "PLY-0403 the worker did not open the room in time");
     }
 
     /// The live object is gone or not to be trusted: back to committed bytes, to be opened again.
-    pub(super) fn fall<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) {
+    pub(super) fn fall<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        blame: Blame,
+        reason: &str,
+    ) {
         self.clock.stop(now);
         for post in self.phase.posts() {
             env.leave(self.id(), post);
         }
-        self.settle_move(env, reason);
+        self.settle_move(env, blame, reason);
         env.opening.remove(&self.id());
         let report = Report::Fault {
             room: self.id(),
@@ -156,9 +143,7 @@ impl Room {
         env.report(report);
         self.down_since = self.down_since.or(Some(now));
         let wait = backoff(self.faults, env.limits.reopen_backoff_max);
-        self.phase = Phase::Idle {
-            retry_at: Some(now + wait),
-        };
+        self.phase = Phase::Idle { retry_at: Some(now + wait) };
         if wait == Span::ZERO {
             self.want_open(env, now);
         }
@@ -166,25 +151,22 @@ impl Room {
     }
 
     /// A move that was under way when the room fell has failed; one that had not begun goes on later.
-    fn settle_move<C: StateCodec>(&mut self, env: &mut Env<C>, reason: &str) {
+    fn settle_move<C: StateCodec>(&mut self, env: &mut Env<C>, blame: Blame, reason: &str) {
         if let Some(order) = self.begun_move() {
             self.wish.take_if(|w| w.deploy == order.deploy);
-            self.move_failed(env, order, reason);
+            self.move_failed(env, order, blame, reason);
         }
     }
 
     /// The move that is under way, if one is.
     pub(super) fn begun_move(&self) -> Option<MoveOrder> {
         match &self.phase {
-            Phase::Live(Live {
-                warm: Some(Warm { order, .. }),
-                ..
-            }) => Some(*order),
+            Phase::Live(Live { warm: Some(Warm { order, .. }), .. }) => Some(*order),
             Phase::Cutover(cutover) => Some(cutover.order),
             Phase::Switching(switching) => switching.order,
-            Phase::Opening(opening) => self
-                .wish
-                .filter(|w| !w.check && w.to == opening.post.release),
+            Phase::Opening(opening) => {
+                self.wish.filter(|w| !w.check && w.to == opening.post.release)
+            }
             Phase::Live(_) | Phase::Idle { .. } | Phase::Resting => None,
         }
     }
@@ -201,11 +183,20 @@ impl Room {
         }
         match &mut self.phase {
             Phase::Live(live) if live.post.worker != worker => {
-                self.abandon_warm(env, "PLY-0303 the new release's worker went away");
+                self.abandon_warm(
+                    env,
+                    Blame::Circumstance,
+                    "PLY-0303 the new release's worker went away",
+                );
                 self.pump(env, now);
             }
             Phase::Cutover(cutover) if cutover.new.worker == worker => {
-                self.thaw(env, now, "PLY-0303 the new release's worker went away");
+                self.thaw(
+                    env,
+                    now,
+                    Blame::Circumstance,
+                    "PLY-0303 the new release's worker went away",
+                );
             }
             Phase::Cutover(cutover) if cutover.exporting.is_none() => {
                 // The last commit is here and the new worker has what it needs: go on.
@@ -220,17 +211,14 @@ impl Room {
                 if let Some(inflight) = inflight {
                     self.requeue(inflight);
                 }
-                self.fall(env, now, "PLY-0402 the worker went away");
+                self.fall(env, now, Blame::Circumstance, "PLY-0402 the worker went away");
             }
-            _ => self.fall(env, now, "PLY-0402 the worker went away"),
+            _ => self.fall(env, now, Blame::Circumstance, "PLY-0402 the worker went away"),
         }
     }
 
     /// Brings the image to what the new release made of it, and has that made safe.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one transition, each argument a part of it"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one transition, each argument a part of it")]
     pub(super) fn migrate<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
@@ -244,20 +232,13 @@ impl Room {
         let (frozen_at, given) = frozen.unwrap_or((now, None));
         let record = self.migrate_record(env, order, new, ready, given);
         let applied = record.and_then(|record| {
-            self.image
-                .apply(env.epoch, &record, &env.codec, &env.bounds)
-                .map(|()| record)
+            self.image.apply(env.epoch, &record, &env.codec, &env.bounds).map(|()| record)
         });
         match applied {
             Ok(record) => {
                 let seq = record.seq;
-                self.phase = Phase::Switching(Switching {
-                    order,
-                    old,
-                    new: Some(new),
-                    seq,
-                    frozen_at,
-                });
+                self.phase =
+                    Phase::Switching(Switching { order, old, new: Some(new), seq, frozen_at });
                 if self.durable() {
                     self.append(env, record);
                 } else {
@@ -267,14 +248,11 @@ impl Room {
             }
             Err(misfit) => {
                 let reason = format!("PLY-0305 the new release's state does not fit: {misfit}");
-                env.report(Report::Refused {
-                    room: self.id(),
-                    reason: reason.clone(),
-                });
+                env.report(Report::Refused { room: self.id(), reason: reason.clone() });
                 self.faults += 1;
                 match order {
-                    Some(_) if old.is_some() => self.thaw(env, now, &reason),
-                    _ => self.fall(env, now, &reason),
+                    Some(_) if old.is_some() => self.thaw(env, now, Blame::Release, &reason),
+                    _ => self.fall(env, now, Blame::Release, &reason),
                 }
             }
         }
@@ -315,13 +293,18 @@ impl Room {
     }
 
     /// The preparation of a handoff ends without one; the room has not noticed.
-    pub(super) fn abandon_warm<C: StateCodec>(&mut self, env: &mut Env<C>, reason: &str) {
+    pub(super) fn abandon_warm<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        blame: Blame,
+        reason: &str,
+    ) {
         let id = self.id();
         let Phase::Live(live) = &mut self.phase else {
             return;
         };
         let Some(warm) = live.warm.take() else { return };
         env.leave(id, warm.step.post());
-        self.move_failed(env, warm.order, reason);
+        self.move_failed(env, warm.order, blame, reason);
     }
 }

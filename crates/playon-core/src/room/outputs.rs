@@ -65,10 +65,7 @@ impl Room {
         }
         if let Some(view) = held.watch_view {
             for conn in &self.watchers {
-                let push = Push {
-                    view: Some((0, view.clone())),
-                    ..Push::default()
-                };
+                let push = Push { view: Some((0, view.clone())), ..Push::default() };
                 env.emit(Effect::Gate(ToGateway::Push { conn: *conn, push }));
             }
         }
@@ -138,17 +135,10 @@ impl Room {
         else {
             return;
         };
-        let events = if session.reaches_back(seat, recv) {
-            session.backlog(seat, recv)
-        } else {
-            Vec::new()
-        };
+        let events =
+            if session.reaches_back(seat, recv) { session.backlog(seat, recv) } else { Vec::new() };
         session.pushed = session.released;
-        let push = Push {
-            applied: Some(session.applied),
-            events,
-            ..Push::default()
-        };
+        let push = Push { applied: Some(session.applied), events, ..Push::default() };
         env.emit(Effect::Gate(ToGateway::Push { conn, push }));
         self.want_view();
     }

@@ -131,13 +131,7 @@ pub(crate) struct MoveOrder {
 impl MoveOrder {
     /// A move to a release; the room's policy decides when.
     pub(crate) const fn to(deploy: DeployId, to: ReleaseId) -> Self {
-        Self {
-            deploy,
-            to,
-            check: false,
-            at_once_from: Time(0),
-            queued: false,
-        }
+        Self { deploy, to, check: false, at_once_from: Time(0), queued: false }
     }
 }
 
@@ -166,10 +160,5 @@ pub(crate) fn backoff(faults: u32, max: Span) -> Span {
     if faults <= 1 {
         return Span::ZERO;
     }
-    Span(
-        Span::millis(100)
-            .0
-            .saturating_mul(1 << (faults - 2).min(20)),
-    )
-    .min(max)
+    Span(Span::millis(100).0.saturating_mul(1 << (faults - 2).min(20))).min(max)
 }

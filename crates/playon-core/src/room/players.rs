@@ -37,30 +37,10 @@ impl Room {
             return false;
         }
         let taken = match who {
-            Who::New {
-                session,
-                secret,
-                profile,
-            } => self.seat(env, conn, session, secret, profile),
-            Who::Known {
-                session,
-                secret,
-                history,
-                generation,
-                recv,
-                lo,
-            } => self.resume(
-                env,
-                conn,
-                &Claim {
-                    session,
-                    secret,
-                    history,
-                    generation,
-                    recv,
-                    lo,
-                },
-            ),
+            Who::New { session, secret, profile } => self.seat(env, conn, session, secret, profile),
+            Who::Known { session, secret, history, generation, recv, lo } => {
+                self.resume(env, conn, &Claim { session, secret, history, generation, recv, lo })
+            }
             Who::Watcher => self.watch(env, conn),
         };
         self.note_presence(now);
@@ -78,11 +58,7 @@ impl Room {
         profile: Bytes,
     ) -> bool {
         if env.draining || env.stopping {
-            env.close(
-                conn,
-                Close::Busy,
-                "PLY-0101 the server takes no new players just now",
-            );
+            env.close(conn, Close::Busy, "PLY-0101 the server takes no new players just now");
             return false;
         }
         if self.players() >= self.policies.players_max {
@@ -93,40 +69,24 @@ impl Room {
             env.close(conn, Close::Busy, "PLY-0101 try again");
             return false;
         }
-        self.sessions
-            .insert(session, Session::joining(conn, secret));
+        self.sessions.insert(session, Session::joining(conn, secret));
         self.pending.push_back(Item::Join { session, profile });
         true
     }
 
     fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) -> bool {
         let id = claim.session;
-        let known = self
-            .sessions
-            .get_mut(&id)
-            .filter(|s| s.secret == claim.secret);
+        let known = self.sessions.get_mut(&id).filter(|s| s.secret == claim.secret);
         let (Some(session), Some(seat)) = (known, self.image.seats.get(&id)) else {
-            env.close(
-                conn,
-                Close::UnknownSession,
-                "PLY-0111 no such session in this room",
-            );
+            env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
             return false;
         };
         if session.standing == Standing::Leaving {
-            env.close(
-                conn,
-                Close::UnknownSession,
-                "PLY-0111 the seat is being given up",
-            );
+            env.close(conn, Close::UnknownSession, "PLY-0111 the seat is being given up");
             return false;
         }
         if claim.generation <= session.generation {
-            env.close(
-                conn,
-                Close::Replaced,
-                "PLY-0112 a newer connection holds this session",
-            );
+            env.close(conn, Close::Replaced, "PLY-0112 a newer connection holds this session");
             return false;
         }
         let same = claim.history == self.image.history;
@@ -147,20 +107,13 @@ impl Room {
         session.away_since = None;
         let back = std::mem::take(&mut session.told_away) || lost > 0;
         if let Some(old) = old {
-            env.close(
-                old,
-                Close::Replaced,
-                "PLY-0112 a newer connection holds this session",
-            );
+            env.close(old, Close::Replaced, "PLY-0112 a newer connection holds this session");
         }
         if back {
             self.pending.push_back(Item::Back { session: id, lost });
         }
         if lost > 0 {
-            env.report(Report::InputsLost {
-                room: self.id(),
-                inputs: lost,
-            });
+            env.report(Report::InputsLost { room: self.id(), inputs: lost });
         }
         let mode = if whole { Mode::Resumed } else { Mode::Fresh };
         let welcome = self.welcome(mode, id, recv, lost);
@@ -215,10 +168,9 @@ impl Room {
                 Admit::Take => None,
                 Admit::Duplicate => return,
                 Admit::Gap => Some((Close::InputGap, "PLY-0113 inputs are missing")),
-                Admit::TooMany => Some((
-                    Close::TooMany,
-                    "PLY-0116 too many inputs wait to be applied",
-                )),
+                Admit::TooMany => {
+                    Some((Close::TooMany, "PLY-0116 too many inputs wait to be applied"))
+                }
             }
         };
         if let Some((why, detail)) = refuse {
@@ -226,11 +178,7 @@ impl Room {
             self.handle_gone(env, now, from);
             return;
         }
-        self.pending.push_back(Item::Input {
-            session: id,
-            seq,
-            payload,
-        });
+        self.pending.push_back(Item::Input { session: id, seq, payload });
         self.pump(env, now);
     }
 
@@ -253,12 +201,11 @@ impl Room {
         now: Time,
         from: (ConnId, Option<SessionId>),
     ) {
-        if let Some((id, session)) = self.speaker(from.0, from.1) {
-            if session.standing == Standing::Seated {
-                session.standing = Standing::Leaving;
-                self.pending.push_back(Item::Leave(id));
-                self.pump(env, now);
-            }
+        let Some((id, session)) = self.speaker(from.0, from.1) else { return };
+        if session.standing == Standing::Seated {
+            session.standing = Standing::Leaving;
+            self.pending.push_back(Item::Leave(id));
+            self.pump(env, now);
         }
     }
 
@@ -324,9 +271,7 @@ impl Room {
     }
 
     fn holding(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
-        self.sessions
-            .iter()
-            .filter(|(_, s)| s.standing == Standing::Seated && s.conn.is_none())
+        self.sessions.iter().filter(|(_, s)| s.standing == Standing::Seated && s.conn.is_none())
     }
 
     /// Everyone connected is told goodbye.

@@ -13,14 +13,7 @@ impl Room {
     /// Puts a room that nobody is connected to to rest. Tells whether it did.
     pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
         let due = self.idle_timeout().is_some_and(|at| at <= now);
-        let quiet = matches!(
-            self.phase,
-            Phase::Live(Live {
-                inflight: None,
-                warm: None,
-                ..
-            })
-        );
+        let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
         let settled = self.safe == self.image.seq && self.pending.is_empty() && self.wish.is_none();
         if !(due && quiet && settled) {
             return false;
@@ -43,11 +36,7 @@ impl Room {
     /// An operator ends the room.
     pub(crate) fn close_down<C: StateCodec>(&mut self, env: &mut Env<C>) {
         if !self.ending && !self.resting_asleep {
-            self.close_all(
-                env,
-                Close::RoomEnded,
-                "PLY-0103 the room was closed by the operator",
-            );
+            self.close_all(env, Close::RoomEnded, "PLY-0103 the room was closed by the operator");
             self.finish(env);
         }
     }
@@ -56,10 +45,7 @@ impl Room {
         self.ending = true;
         for order in self.begun_move().into_iter().chain(self.wish.take()) {
             // A room that is gone is no longer in the way of a deploy.
-            env.report(Report::Staying {
-                deploy: order.deploy,
-                room: self.id(),
-            });
+            env.report(Report::Staying { deploy: order.deploy, room: self.id() });
         }
         env.moving.remove(&self.id());
         env.opening.remove(&self.id());
@@ -78,10 +64,7 @@ impl Room {
     pub(crate) fn stop<C: StateCodec>(&mut self, env: &mut Env<C>) -> bool {
         let busy = matches!(
             &self.phase,
-            Phase::Live(Live {
-                inflight: Some(_),
-                ..
-            }) | Phase::Switching(_)
+            Phase::Live(Live { inflight: Some(_), .. }) | Phase::Switching(_)
         );
         if busy || self.safe < self.image.seq {
             return false;

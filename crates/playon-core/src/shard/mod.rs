@@ -1,0 +1,259 @@
+//! One owner shard: the rooms it holds, who speaks to them, and their timers.
+
+mod gate;
+mod orders;
+mod storage;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::attach::FromWorker;
+use crate::creating::{Creating, Outcome};
+use crate::effect::Effect;
+use crate::env::Env;
+use crate::fleet::WorkerInfo;
+use crate::gate::Hello;
+use crate::ids::{ConnId, Epoch, RoomId, SessionId, WorkerId};
+use crate::image::StateCodec;
+use crate::limits::Limits;
+use crate::room::Room;
+use crate::time::Time;
+
+/// How a shard begins.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Raised and synced by the store when it was opened.
+    pub epoch: Epoch,
+    /// All bounds.
+    pub limits: Limits,
+    /// Which shard this is; attempts of different shards never meet.
+    pub shard: u16,
+}
+
+/// What the shard has under a room's id.
+enum Slot {
+    /// The store is asked about it, or recovery has not reached it yet.
+    Loading(Vec<Hello>),
+    Creating(Creating),
+    Room(Box<Room>),
+    /// Damaged: it is not served, and not overwritten.
+    Halted(String),
+}
+
+struct Entry {
+    slot: Slot,
+    timer: Option<Time>,
+    /// Sockets that came while the room was going to sleep.
+    late: Vec<Hello>,
+}
+
+#[derive(Clone, Copy)]
+struct Speaker {
+    room: RoomId,
+    session: Option<SessionId>,
+}
+
+/// All rooms of one shard. See the crate's front page for how it is driven.
+pub struct Shard<C> {
+    env: Env<C>,
+    rooms: BTreeMap<RoomId, Entry>,
+    conns: BTreeMap<ConnId, Speaker>,
+    timers: BTreeSet<(Time, RoomId)>,
+    recovery_done: bool,
+    /// Rooms that are not yet quiet, after `Order::Stop`.
+    unquiet: Option<BTreeSet<RoomId>>,
+}
+
+impl<C: StateCodec> Shard<C> {
+    /// An empty shard.
+    pub fn new(config: ShardConfig, codec: C) -> Self {
+        Self {
+            env: Env::new(config.epoch, config.shard, config.limits, codec),
+            rooms: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            recovery_done: false,
+            unquiet: None,
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.env.out.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.timers.first().map(|(at, _)| *at).filter(|_| !self.env.stopping)
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Time) {
+        let due: Vec<(Time, RoomId)> =
+            self.timers.iter().take_while(|(at, _)| *at <= now).copied().collect();
+        for (at, id) in due {
+            self.timers.remove(&(at, id));
+            let Some(entry) = self.rooms.get_mut(&id) else {
+                continue;
+            };
+            entry.timer = None;
+            match &mut entry.slot {
+                Slot::Room(room) => room.handle_timeout(&mut self.env, now),
+                Slot::Creating(creating) if creating.deadline <= now => {
+                    let outcome = creating.give_up(&mut self.env);
+                    self.conclude(now, id, outcome);
+                }
+                _ => {}
+            }
+            self.settle(now, id);
+        }
+    }
+
+    /// A worker has attached.
+    pub fn handle_worker_up(&mut self, now: Time, worker: WorkerInfo) {
+        self.env.fleet.add(worker);
+        self.wake_all(now);
+    }
+
+    /// Rooms without a worker may find one now.
+    fn wake_all(&mut self, now: Time) {
+        for (id, entry) in &mut self.rooms {
+            match &mut entry.slot {
+                Slot::Room(room)
+                    if room.waits_for_worker() && !self.env.open_queue.contains(id) =>
+                {
+                    self.env.open_queue.push_back(*id);
+                }
+                Slot::Creating(creating) => creating.ask(&mut self.env),
+                _ => {}
+            }
+        }
+        self.run_queues(now);
+    }
+
+    /// A worker process is gone.
+    pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId) {
+        self.env.fleet.remove(worker);
+        let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for id in ids {
+            match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+                Some(Slot::Room(room)) => room.handle_worker_down(&mut self.env, now, worker),
+                Some(Slot::Creating(creating)) => {
+                    let outcome = creating.handle_worker_down(&mut self.env, worker);
+                    self.conclude(now, id, outcome);
+                }
+                _ => {}
+            }
+            self.refresh(id);
+        }
+        self.run_queues(now);
+    }
+
+    /// Something from a worker. Whatever carries a void attempt has no effect.
+    pub fn handle_worker(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
+        let (id, _) = message.about();
+        if !self.env.fleet.has(worker) {
+            return;
+        }
+        match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+            Some(Slot::Room(room)) => match message {
+                FromWorker::Commit(commit) => room.handle_commit(&mut self.env, now, commit),
+                FromWorker::Ready(ready) => room.handle_ready(&mut self.env, now, &ready),
+                FromWorker::Exported(exported) => {
+                    room.handle_exported(&mut self.env, now, exported)
+                }
+                FromWorker::Prewarmed(prewarmed) => {
+                    room.handle_prewarmed(&mut self.env, now, &prewarmed)
+                }
+                FromWorker::Fault(fault) => room.handle_fault(&mut self.env, now, &fault),
+            },
+            Some(Slot::Creating(creating)) => {
+                let outcome = match message {
+                    FromWorker::Commit(commit) => {
+                        creating.handle_commit(&mut self.env, now, commit)
+                    }
+                    FromWorker::Fault(fault) => creating.handle_fault(&mut self.env, &fault),
+                    _ => Outcome::Pending,
+                };
+                self.conclude(now, id, outcome);
+            }
+            _ => return,
+        }
+        self.settle(now, id);
+    }
+
+    fn conclude(&mut self, now: Time, id: RoomId, outcome: Outcome) {
+        match outcome {
+            Outcome::Pending => {}
+            Outcome::Born(room, waiting) => {
+                if let Some(entry) = self.rooms.get_mut(&id) {
+                    entry.slot = Slot::Room(room);
+                }
+                waiting.into_iter().for_each(|hello| self.handle_hello(now, hello));
+            }
+            Outcome::Refused(waiting, why, detail) => {
+                self.remove(id);
+                for hello in waiting {
+                    self.env.close(hello.conn, why, detail.clone());
+                }
+            }
+        }
+    }
+
+    /// After each change of a room: its timer, and the rooms whose turn it may be now.
+    fn settle(&mut self, now: Time, id: RoomId) {
+        self.refresh(id);
+        self.run_queues(now);
+        if self.env.stopping {
+            self.try_quiet(id);
+        }
+    }
+
+    fn refresh(&mut self, id: RoomId) {
+        let Some(entry) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        let next = match &entry.slot {
+            Slot::Room(room) => room.next_timeout(),
+            Slot::Creating(creating) => Some(creating.deadline),
+            Slot::Loading(_) | Slot::Halted(_) => None,
+        };
+        if next != entry.timer {
+            if let Some(old) = entry.timer {
+                self.timers.remove(&(old, id));
+            }
+            if let Some(next) = next {
+                self.timers.insert((next, id));
+            }
+            entry.timer = next;
+        }
+    }
+
+    fn run_queues(&mut self, now: Time) {
+        while self.env.moving.len() < self.env.limits.handoffs_max {
+            let Some(id) = self.env.move_queue.pop_front() else {
+                break;
+            };
+            if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+                room.begin_warm(&mut self.env, now);
+            }
+            self.refresh(id);
+        }
+        while self.env.opening.len() < self.env.limits.opens_max {
+            let Some(id) = self.env.open_queue.pop_front() else {
+                break;
+            };
+            if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+                room.open(&mut self.env, now);
+            }
+            self.refresh(id);
+        }
+    }
+
+    fn remove(&mut self, id: RoomId) -> Option<Entry> {
+        let entry = self.rooms.remove(&id)?;
+        if let Some(at) = entry.timer {
+            self.timers.remove(&(at, id));
+        }
+        Some(entry)
+    }
+}

@@ -1,0 +1,94 @@
+//! What the director and the operators order, and the orderly stop.
+
+use std::collections::BTreeSet;
+
+use crate::effect::{Order, Report};
+use crate::ids::RoomId;
+use crate::image::StateCodec;
+use crate::room::MoveOrder;
+use crate::time::Time;
+
+use super::{Entry, Shard, Slot};
+
+impl<C: StateCodec> Shard<C> {
+    /// An order of the director or an operator.
+    pub fn handle_order(&mut self, now: Time, order: Order) {
+        match order {
+            Order::Prefer(release) => {
+                self.env.prefer = Some(release);
+                self.wake_all(now);
+            }
+            Order::Check { deploy, room, to } => {
+                let order = MoveOrder { check: true, ..MoveOrder::to(deploy, to) };
+                self.order_move(now, room, order, true);
+            }
+            Order::Move { deploy, room, to, at_once } => {
+                self.order_move(now, room, MoveOrder::to(deploy, to), at_once);
+            }
+            Order::CancelMoves { deploy } => {
+                for entry in self.rooms.values_mut() {
+                    if let Slot::Room(room) = &mut entry.slot {
+                        room.cancel_wish(deploy);
+                    }
+                }
+            }
+            Order::Create { room, create } => {
+                if !self.rooms.contains_key(&room) && !self.env.draining {
+                    self.begin_create(now, room, create, Vec::new());
+                }
+            }
+            Order::Close { room } => {
+                if let Some(Entry { slot: Slot::Room(held), .. }) = self.rooms.get_mut(&room) {
+                    held.close_down(&mut self.env);
+                }
+            }
+            Order::Drain => self.env.draining = true,
+            Order::Stop => self.stop(),
+        }
+    }
+
+    pub(super) fn order_move(&mut self, now: Time, id: RoomId, order: MoveOrder, at_once: bool) {
+        match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+            Some(Slot::Room(room)) if !room.is_resting() => {
+                room.handle_move(&mut self.env, now, order, at_once);
+                self.settle(now, id);
+            }
+            _ => self.env.report(Report::Staying { deploy: order.deploy, room: id }),
+        }
+    }
+
+    fn stop(&mut self) {
+        self.env.stopping = true;
+        self.unquiet = Some(self.rooms.keys().copied().collect());
+        let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.try_quiet(id));
+        if self.unquiet.as_ref().is_some_and(BTreeSet::is_empty) {
+            self.finish_stop();
+        }
+    }
+
+    pub(super) fn try_quiet(&mut self, id: RoomId) {
+        let Some(unquiet) = &mut self.unquiet else {
+            return;
+        };
+        if !unquiet.contains(&id) {
+            return;
+        }
+        let quiet = match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+            Some(Slot::Room(room)) => room.stop(&mut self.env),
+            _ => true,
+        };
+        if quiet {
+            unquiet.remove(&id);
+            if unquiet.is_empty() {
+                self.finish_stop();
+            }
+        }
+    }
+
+    fn finish_stop(&mut self) {
+        if self.unquiet.take().is_some() {
+            self.env.report(Report::Stopped);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Rooms come from the store and go back to it: recovery, waking, creation, sleep.
+
+use crate::creating::Creating;
+use crate::effect::{Effect, Listing, Loaded, Report, Stored};
+use crate::gate::{Close, Create, Hello, Who};
+use crate::ids::{DeployId, ReleaseId, RoomId};
+use crate::image::{Image, StateCodec};
+use crate::room::{MoveOrder, Room};
+use crate::time::Time;
+
+use super::{Entry, Shard, Slot};
+
+impl<C: StateCodec> Shard<C> {
+    /// A room was read from the store at start.
+    pub fn handle_recovered(&mut self, now: Time, image: Image) {
+        self.bring_back(now, image);
+    }
+
+    fn bring_back(&mut self, now: Time, image: Image) {
+        let id = image.room;
+        let mut room = Room::recovered(&mut self.env, now, image);
+        room.list(&mut self.env);
+        let slot = Slot::Room(Box::new(room));
+        let old = self.rooms.insert(id, Entry { slot, timer: None, late: Vec::new() });
+        if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
+            waiting.into_iter().for_each(|hello| self.handle_hello(now, hello));
+        }
+        self.settle(now, id);
+    }
+
+    /// A room was found damaged: it is halted, and says so.
+    pub fn handle_damaged(&mut self, _now: Time, room: RoomId, why: String) {
+        let slot = Slot::Halted(why.clone());
+        let old = self.rooms.insert(room, Entry { slot, timer: None, late: Vec::new() });
+        if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
+            for hello in waiting {
+                self.env.close(
+                    hello.conn,
+                    Close::RoomHalted,
+                    format!("PLY-0119 the room is halted: {why}"),
+                );
+            }
+        }
+        self.env.report(Report::Listing(Listing {
+            room,
+            kind: String::new(),
+            name: String::new(),
+            release: ReleaseId::default(),
+            version: 0,
+            players: 0,
+            players_max: 0,
+            live: false,
+            halted: Some(why),
+        }));
+    }
+
+    /// All hot rooms have been handed over: whoever still waits is looked for among the sleeping ones.
+    pub fn handle_recovery_done(&mut self, _now: Time) {
+        self.recovery_done = true;
+        for (id, entry) in &self.rooms {
+            if matches!(entry.slot, Slot::Loading(_)) {
+                self.env.emit(Effect::Load(*id));
+            }
+        }
+    }
+
+    /// What the store knows about a room that was asked for.
+    pub fn handle_loaded(&mut self, now: Time, id: RoomId, loaded: Loaded) {
+        let Some(Entry { slot: Slot::Loading(waiting), .. }) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        match loaded {
+            Loaded::Asleep(image) => {
+                // Back into the hot log before anything else is written about it.
+                self.env.emit(Effect::Snapshot((*image).clone()));
+                let (release, prefer) = (image.release, self.env.prefer);
+                self.bring_back(now, *image);
+                if let Some(to) = prefer.filter(|to| *to != release) {
+                    self.order_move(now, id, MoveOrder::to(DeployId(0), to), true);
+                }
+            }
+            Loaded::Missing => {
+                let waiting = std::mem::take(waiting);
+                self.create_for(now, id, waiting);
+            }
+            Loaded::Unreadable(why) => {
+                let waiting = std::mem::take(waiting);
+                self.remove(id);
+                for hello in waiting {
+                    self.env.close(
+                        hello.conn,
+                        Close::Busy,
+                        format!("PLY-0120 cannot be read now: {why}"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The room certainly does not exist: it is created if somebody who waits says how.
+    fn create_for(&mut self, now: Time, id: RoomId, waiting: Vec<Hello>) {
+        let create = waiting.iter().find_map(|hello| hello.create.clone());
+        let (stay, go): (Vec<Hello>, Vec<Hello>) = waiting
+            .into_iter()
+            .partition(|hello| create.is_some() && !matches!(hello.who, Who::Known { .. }));
+        for hello in go {
+            self.env.close(hello.conn, Close::UnknownRoom, "PLY-0121 there is no such room");
+        }
+        match create {
+            Some(create) if !self.env.draining => self.begin_create(now, id, create, stay),
+            _ => {
+                self.remove(id);
+                for hello in stay {
+                    self.env.close(
+                        hello.conn,
+                        Close::Busy,
+                        "PLY-0101 the server takes no new rooms",
+                    );
+                }
+            }
+        }
+    }
+
+    pub(super) fn begin_create(
+        &mut self,
+        now: Time,
+        id: RoomId,
+        create: Create,
+        waiting: Vec<Hello>,
+    ) {
+        let mut creating = Creating::new(id, create, waiting, &self.env.limits, now);
+        creating.ask(&mut self.env);
+        self.rooms
+            .insert(id, Entry { slot: Slot::Creating(creating), timer: None, late: Vec::new() });
+        self.settle(now, id);
+    }
+
+    /// An effect has become safe in the store.
+    pub fn handle_stored(&mut self, now: Time, id: RoomId, stored: Stored) {
+        let Some(entry) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        let Slot::Room(room) = &mut entry.slot else {
+            return;
+        };
+        match stored {
+            Stored::Record(seq) | Stored::Snapshot(seq) => {
+                room.handle_safe(&mut self.env, now, seq);
+                self.settle(now, id);
+            }
+            Stored::Asleep | Stored::Deleted => {
+                let late = std::mem::take(&mut entry.late);
+                self.depart(now, id, stored == Stored::Asleep, late);
+            }
+        }
+    }
+
+    /// A room leaves memory; whoever came late wakes it again or starts afresh.
+    fn depart(&mut self, now: Time, id: RoomId, asleep: bool, late: Vec<Hello>) {
+        self.conns.retain(|_, speaker| speaker.room != id);
+        let Some(Entry { slot: Slot::Room(room), .. }) = self.remove(id) else {
+            return;
+        };
+        self.env.report(Report::Gone { room: id, asleep });
+        if late.is_empty() {
+            return;
+        }
+        let loaded =
+            if asleep { Loaded::Asleep(Box::new(room.into_image())) } else { Loaded::Missing };
+        self.rooms.insert(id, Entry { slot: Slot::Loading(late), timer: None, late: Vec::new() });
+        self.handle_loaded(now, id, loaded);
+    }
+
+    /// The store wants to cut its log and needs snapshots of these rooms.
+    pub fn handle_snapshots_wanted(&mut self, _now: Time, rooms: &[RoomId]) {
+        for id in rooms {
+            let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(id) else {
+                continue;
+            };
+            if !room.is_resting() {
+                room.snapshot(&mut self.env);
+            }
+        }
+    }
+}
