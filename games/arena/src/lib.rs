@@ -4,6 +4,7 @@
 //! them on and has its own way to write the world down ([`r1`], [`r2`]); the second reads what the first wrote and can turn it back.
 
 pub mod arena;
+pub mod autopilot;
 pub mod event;
 pub mod page;
 pub mod pilot;
