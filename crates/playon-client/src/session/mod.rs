@@ -1,0 +1,295 @@
+//! One player's session, without any I/O.
+//!
+//! The machine is told what happened (`handle_*`, [`Session::send`], [`Session::leave`]) and says what is to be done
+//! ([`Session::poll`]), what the player learns ([`Session::poll_update`]) and when it wants to be woken ([`Session::next_timeout`]). The time is an argument and the
+//! random numbers come from a seed, so tests run it in virtual time against a pretended keeper.
+//!
+//! After each call drain `poll`, then `poll_update`.
+
+mod frames;
+mod inputs;
+mod outgoing;
+mod sockets;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod welcome;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use playon_core::ids::{Generation, History, RoomId, SessionId};
+use playon_core::rng::Rng;
+use playon_core::time::{Span, Time};
+use playon_wire::player::{ClientFrame, Token};
+
+use crate::counters::Counters;
+use crate::error::SendError;
+use crate::options::JoinOptions;
+use crate::update::{End, RawUpdate, Update};
+
+use inputs::Inputs;
+use outgoing::Outgoing;
+use sockets::Sockets;
+use timers::{Timer, Timers};
+
+/// Names a socket of one session; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketId(pub u64);
+
+/// Where the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not let in yet.
+    Joining,
+    /// A socket is open and everything flows.
+    Live,
+    /// The socket was lost and the next one is on its way; inputs are kept, nothing is lost so far.
+    Reconnecting,
+    /// Over for good.
+    Ended,
+}
+
+/// What the driver has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open a socket and report it with [`Session::handle_opened`] or [`Session::handle_closed`].
+    Open {
+        /// Its name from here on.
+        socket: SocketId,
+        /// Where.
+        url: String,
+    },
+    /// Write a binary message.
+    Write {
+        /// On which socket.
+        socket: SocketId,
+        /// The message.
+        message: Bytes,
+    },
+    /// Close the socket and read nothing more from it. It is not reported back.
+    Drop {
+        /// Which one.
+        socket: SocketId,
+    },
+}
+
+/// How a socket ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// The close code, if the other side sent one.
+    pub code: Option<u16>,
+    /// Its text, or what went wrong.
+    pub reason: String,
+    /// How long the other side asks to wait before the next try.
+    pub retry_after: Option<Span>,
+}
+
+/// The session. See the module's text.
+#[derive(Debug)]
+pub struct Session {
+    options: JoinOptions,
+    rng: Rng,
+    state: State,
+    token: Option<Token>,
+    room: Option<RoomId>,
+    history: History,
+    generation: Generation,
+    release: String,
+    /// The last event taken in, and the last one that the keeper was told of.
+    recv: u64,
+    recv_told: u64,
+    inputs: Inputs,
+    /// What the keeper of this session allows.
+    inputs_max: usize,
+    input_bytes_max: usize,
+    sockets: Sockets,
+    timers: Timers,
+    outgoing: Outgoing,
+    actions: VecDeque<Action>,
+    updates: VecDeque<RawUpdate>,
+    counters: Counters,
+    leaving: bool,
+    afresh: u32,
+}
+
+impl Session {
+    /// Begins a session; the first action opens a socket.
+    pub fn new(now: Time, options: JoinOptions, seed: u64) -> Self {
+        let mut session = Self {
+            sockets: Sockets::new(options.url.clone()),
+            room: options.room,
+            inputs_max: options.limits.inputs_max,
+            input_bytes_max: options.limits.inputs_bytes_max,
+            options,
+            rng: Rng::new(seed),
+            state: State::Joining,
+            token: None,
+            history: History::default(),
+            generation: Generation::default(),
+            release: String::new(),
+            recv: 0,
+            recv_told: 0,
+            inputs: Inputs::default(),
+            timers: Timers::default(),
+            outgoing: Outgoing::default(),
+            actions: VecDeque::new(),
+            updates: VecDeque::new(),
+            counters: Counters::default(),
+            leaving: false,
+            afresh: 0,
+        };
+        session.open(now);
+        session
+    }
+
+    /// Takes an input, to be applied exactly once, and returns its number.
+    ///
+    /// It is sent at once if a socket is open, else as soon as one is.
+    ///
+    /// # Errors
+    /// See [`SendError`]; nothing has changed then.
+    pub fn send(&mut self, payload: Bytes) -> Result<u64, SendError> {
+        if self.state == State::Ended || self.leaving {
+            return Err(SendError::Over);
+        }
+        if self.options.watch {
+            return Err(SendError::Watching);
+        }
+        if payload.len() > self.input_bytes_max {
+            return Err(SendError::TooLarge { bytes: payload.len(), max: self.input_bytes_max });
+        }
+        let (inputs, bytes) = (self.inputs.len(), self.inputs.bytes());
+        if inputs >= self.inputs_max || bytes + payload.len() > self.options.limits.inputs_bytes_max
+        {
+            return Err(SendError::Full { inputs, bytes });
+        }
+        let seq = self.inputs.push(payload.clone());
+        self.counters.inputs_sent += 1;
+        if self.sockets.live().is_some() {
+            self.write_input(seq, payload);
+        }
+        Ok(seq)
+    }
+
+    /// Gives the seat up for good. The end follows as an update.
+    pub fn leave(&mut self, now: Time) {
+        if self.state == State::Ended || self.leaving {
+            return;
+        }
+        self.leaving = true;
+        if self.sockets.live().is_none() {
+            return self.end(End::Left);
+        }
+        self.outgoing.push(&ClientFrame::Bye);
+        self.timers.set(Timer::Leave, now + self.options.limits.leave_timeout);
+    }
+
+    /// Some time has passed: does what is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::Open => self.opening_failed(now, "no welcome in time"),
+                Timer::Silence => self.live_lost(now),
+                Timer::Ack => self.acknowledge(),
+                Timer::Retry | Timer::Move => self.open(now),
+                Timer::Leave => self.end(End::Left),
+                Timer::GiveUp => self.end(End::GaveUp),
+            }
+        }
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called.
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// What is to be done next.
+    pub fn poll(&mut self) -> Option<Action> {
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        let socket = self.sockets.live()?;
+        let message = self.outgoing.pop()?;
+        Some(Action::Write { socket, message })
+    }
+
+    /// What the player learns next.
+    pub fn poll_update(&mut self) -> Option<RawUpdate> {
+        self.updates.pop_front()
+    }
+
+    /// Updates that wait to be polled.
+    pub fn updates_len(&self) -> usize {
+        self.updates.len()
+    }
+
+    /// Where the connection stands.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// What has been counted so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The room, once let in.
+    pub const fn room(&self) -> Option<RoomId> {
+        self.room
+    }
+
+    /// The player's id in the game, once let in.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.token.map(|token| token.session)
+    }
+
+    /// The label of the release that ran the room at the last welcome.
+    pub fn release(&self) -> &str {
+        &self.release
+    }
+
+    /// The last input known to be applied and safe.
+    pub const fn applied(&self) -> u64 {
+        self.inputs.lo() - 1
+    }
+
+    /// What the last attempt to open a socket ran into.
+    pub fn trouble(&self) -> &str {
+        self.sockets.trouble()
+    }
+
+    fn write_input(&mut self, seq: u64, payload: Bytes) {
+        self.outgoing.push(&ClientFrame::Input { seq, recv: self.recv, payload });
+        self.told();
+    }
+
+    fn acknowledge(&mut self) {
+        if self.sockets.live().is_some() && self.recv > self.recv_told {
+            self.outgoing.push(&ClientFrame::Ack { recv: self.recv });
+            self.told();
+        }
+    }
+
+    fn told(&mut self) {
+        self.recv_told = self.recv;
+        self.timers.clear(Timer::Ack);
+    }
+
+    fn set_state(&mut self, state: State) {
+        if self.state != state {
+            self.state = state;
+            self.updates.push_back(Update::State(state));
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        for socket in self.sockets.take_all() {
+            self.actions.push_back(Action::Drop { socket });
+        }
+        self.outgoing.clear();
+        self.timers.clear_all();
+        self.set_state(State::Ended);
+        self.updates.push_back(Update::Ended(end));
+    }
+}

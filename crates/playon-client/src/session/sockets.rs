@@ -1,0 +1,239 @@
+//! Opening, losing and replacing sockets.
+
+use bytes::BytesMut;
+use playon_core::time::{Span, Time};
+use playon_wire::player::{ClientFrame, ClientHello, PLAYER_PROTOCOL};
+
+use super::{Action, Closed, Session, SocketId, State, Timer};
+use crate::update::{End, Update};
+
+/// At most one socket in use and one that is being opened.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    live: Option<SocketId>,
+    opening: Option<SocketId>,
+    last: u64,
+    /// Failures since the last welcome.
+    failures: u32,
+    home: String,
+    /// Where a MOVE sent us.
+    away: Option<String>,
+    trouble: String,
+}
+
+impl Sockets {
+    pub(super) const fn new(home: String) -> Self {
+        Self {
+            live: None,
+            opening: None,
+            last: 0,
+            failures: 0,
+            home,
+            away: None,
+            trouble: String::new(),
+        }
+    }
+
+    pub(super) const fn live(&self) -> Option<SocketId> {
+        self.live
+    }
+
+    pub(super) const fn opening(&self) -> Option<SocketId> {
+        self.opening
+    }
+
+    pub(super) fn trouble(&self) -> &str {
+        &self.trouble
+    }
+
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = SocketId> + use<> {
+        [self.live.take(), self.opening.take()].into_iter().flatten()
+    }
+
+    /// The socket being opened is the one in use from here on; returns the one it replaces.
+    pub(super) fn promote(&mut self, socket: SocketId) -> Option<SocketId> {
+        self.opening = None;
+        self.failures = 0;
+        self.live.replace(socket)
+    }
+
+    /// A keeper that a MOVE named is asked first; when it does not answer, it and the first address take turns.
+    fn url(&self) -> &str {
+        match &self.away {
+            Some(away) if self.failures.is_multiple_of(2) => away,
+            _ => &self.home,
+        }
+    }
+}
+
+impl Session {
+    /// Opens a socket unless one is on its way.
+    pub(super) fn open(&mut self, now: Time) {
+        self.timers.clear(Timer::Retry);
+        if self.sockets.opening.is_some() {
+            return;
+        }
+        self.sockets.last += 1;
+        let socket = SocketId(self.sockets.last);
+        self.sockets.opening = Some(socket);
+        self.timers.set(Timer::Open, now + self.options.limits.open_timeout);
+        let url = self.sockets.url().to_owned();
+        self.actions.push_back(Action::Open { socket, url });
+    }
+
+    /// The socket is open: says who we are.
+    pub fn handle_opened(&mut self, _now: Time, socket: SocketId) {
+        if self.sockets.opening != Some(socket) {
+            return self.actions.push_back(Action::Drop { socket });
+        }
+        let mut message = BytesMut::new();
+        ClientFrame::Hello(Box::new(self.hello())).encode(&mut message);
+        self.actions.push_back(Action::Write { socket, message: message.freeze() });
+    }
+
+    fn hello(&mut self) -> ClientHello {
+        let known = self.token.is_some();
+        if known {
+            self.generation = self.generation.next();
+        }
+        ClientHello {
+            protocol: PLAYER_PROTOCOL,
+            watch: self.options.watch,
+            token: self.token,
+            room: self.room,
+            kind: self.options.kind.clone(),
+            name: self.options.name.clone(),
+            profile: if known { Default::default() } else { self.options.profile.clone() },
+            params: if known { Default::default() } else { self.options.params.clone() },
+            history: self.history,
+            generation: self.generation,
+            recv: self.recv,
+            lo: self.inputs.lo(),
+        }
+    }
+
+    /// The socket is gone, or could not be opened.
+    pub fn handle_closed(&mut self, now: Time, socket: SocketId, closed: Closed) {
+        let live = self.sockets.live == Some(socket);
+        if !live && self.sockets.opening != Some(socket) {
+            return;
+        }
+        if live {
+            self.sockets.live = None;
+        } else {
+            self.sockets.opening = None;
+            self.timers.clear(Timer::Open);
+        }
+        if self.leaving {
+            return self.end(End::Left);
+        }
+        self.sockets.trouble = match closed.code {
+            Some(code) => format!("closed with {code} {}", closed.reason),
+            None => closed.reason.clone(),
+        };
+        match closed.code {
+            Some(code @ 4900..5000) => self.end(End::Closed { code, reason: closed.reason }),
+            Some(code @ 4400..4500) => {
+                self.count_loss(live);
+                self.start_afresh(now, code, closed.reason);
+            }
+            _ => self.lost(now, live, closed.retry_after),
+        }
+    }
+
+    /// The socket in use has been silent for too long.
+    pub(super) fn live_lost(&mut self, now: Time) {
+        let Some(socket) = self.sockets.live.take() else { return };
+        self.actions.push_back(Action::Drop { socket });
+        self.sockets.trouble = "silence".to_owned();
+        self.lost(now, true, None);
+    }
+
+    /// The socket being opened came to nothing.
+    pub(super) fn opening_failed(&mut self, now: Time, why: &str) {
+        let Some(socket) = self.sockets.opening.take() else { return };
+        self.timers.clear(Timer::Open);
+        self.actions.push_back(Action::Drop { socket });
+        self.sockets.trouble = why.to_owned();
+        self.lost(now, false, None);
+    }
+
+    /// What the socket says makes no sense to us.
+    pub(super) fn misunderstood(&mut self, now: Time, socket: SocketId, why: &str) {
+        self.actions.push_back(Action::Drop { socket });
+        self.handle_closed(now, socket, Closed { reason: why.to_owned(), ..Closed::default() });
+    }
+
+    fn count_loss(&mut self, live: bool) {
+        if live {
+            self.counters.sockets_closed += 1;
+        } else {
+            self.counters.opens_failed += 1;
+            self.sockets.failures = self.sockets.failures.saturating_add(1);
+        }
+    }
+
+    fn lost(&mut self, now: Time, live: bool, retry_after: Option<Span>) {
+        self.count_loss(live);
+        if live {
+            self.outgoing.clear();
+            self.timers.clear(Timer::Silence);
+            self.timers.clear(Timer::Ack);
+        }
+        if self.sockets.live.is_none() {
+            self.look_for_a_keeper(now);
+        }
+        if self.sockets.opening.is_none() && !self.timers.is_set(Timer::Move) {
+            let wait = self.backoff() + retry_after.unwrap_or_default().0;
+            self.timers.set(Timer::Retry, now + Span(wait));
+        }
+    }
+
+    fn look_for_a_keeper(&mut self, now: Time) {
+        if self.state != State::Joining {
+            self.set_state(State::Reconnecting);
+        }
+        if let Some(patience) = self.options.limits.give_up {
+            self.timers.set_once(Timer::GiveUp, now + patience);
+        }
+    }
+
+    /// Full jitter: a random part of a bound that doubles with every failure; microseconds.
+    fn backoff(&mut self) -> u64 {
+        let limits = &self.options.limits;
+        let bound = limits.retry_first.0.saturating_mul(1 << self.sockets.failures.min(20));
+        self.rng.below(bound.min(limits.retry_max.0) + 1)
+    }
+
+    /// The keeper does not know the session any more: the next socket begins a new one.
+    fn start_afresh(&mut self, now: Time, code: u16, reason: String) {
+        if self.afresh >= self.options.limits.afresh_max {
+            return self.end(End::Closed { code, reason });
+        }
+        self.afresh += 1;
+        let inputs = self.inputs.len() as u64;
+        if self.token.take().is_some() && inputs > 0 {
+            self.updates.push_back(Update::Lost { inputs });
+            self.inputs = Default::default();
+        }
+        self.room = self.options.room;
+        self.history = Default::default();
+        self.generation = Default::default();
+        (self.recv, self.recv_told) = (0, 0);
+        self.outgoing.clear();
+        for socket in self.sockets.take_all() {
+            self.actions.push_back(Action::Drop { socket });
+        }
+        self.timers.clear_all();
+        self.look_for_a_keeper(now);
+        let wait = self.backoff();
+        self.timers.set(Timer::Retry, now + Span(wait));
+    }
+
+    /// The keeper asks us to connect elsewhere, somewhere within the window, while this socket goes on.
+    pub(super) fn move_to(&mut self, now: Time, url: String, window: Span) {
+        self.sockets.away = (!url.is_empty()).then_some(url);
+        let wait = self.rng.below(window.0 + 1);
+        self.timers.set(Timer::Move, now + Span(wait));
+    }
+}

@@ -1,0 +1,94 @@
+//! What a room tells a player.
+
+use std::fmt;
+
+use bytes::Bytes;
+use playon_core::gate::Close;
+
+use crate::session::State;
+
+/// One thing a player learns, in the order in which it was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Update<E, V> {
+    /// A reliable event. Each comes once and in order, also across lost sockets.
+    Event {
+        /// Its number within the session.
+        seq: u64,
+        /// The event.
+        event: E,
+    },
+    /// What the player sees; replaces every earlier view.
+    View {
+        /// The last event it already includes.
+        as_of: u64,
+        /// The view.
+        view: V,
+    },
+    /// Something of the moment, sent once and not kept.
+    Now(E),
+    /// Inputs up to this number are applied and safe.
+    Applied(u64),
+    /// Events will never come; the next view makes up for them.
+    Gap {
+        /// How many; 0 when nobody can tell because the room lost its own count.
+        missed: u64,
+    },
+    /// Inputs are lost: the keeper crashed and the kind of room does not survive that, or the session had to begin anew.
+    Lost {
+        /// How many.
+        inputs: u64,
+    },
+    /// The connection's state has changed.
+    State(State),
+    /// A payload that does not have the expected shape, perhaps of a newer release.
+    Unreadable {
+        /// The payload.
+        payload: Bytes,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It is over. Nothing else follows.
+    Ended(End),
+}
+
+/// An update whose payloads are left as they came.
+pub type RawUpdate = Update<Bytes, Bytes>;
+
+/// Why a session is over. A deploy never is the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// This side left.
+    Left,
+    /// The keeper said so.
+    Closed {
+        /// The WebSocket close code.
+        code: u16,
+        /// One line for people, starting with a `PLY-` code.
+        reason: String,
+    },
+    /// No keeper could be reached for as long as the options allow.
+    GaveUp,
+    /// The keeper speaks something that this client does not.
+    Foreign(String),
+}
+
+impl End {
+    /// The keeper's reason, if it is one this version knows.
+    pub fn close(&self) -> Option<Close> {
+        match self {
+            Self::Closed { code, .. } => Close::ALL.into_iter().find(|close| close.code() == *code),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left => f.write_str("left"),
+            Self::Closed { code, reason } => write!(f, "closed with {code} {reason}"),
+            Self::GaveUp => f.write_str("no keeper could be reached"),
+            Self::Foreign(what) => write!(f, "not understood: {what}"),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The driver against a pretended keeper on real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use playon_client::{JoinError, JoinOptions, Room, SendError, State, Update, join};
+use playon_core::gate::Mode;
+use playon_core::ids::{Generation, History, RoomId, SessionId};
+use playon_wire::player::{
+    ClientFrame, ClientHello, PlayerLimits, ServerFrame, ServerWelcome, Token, decode_client,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::{WebSocketStream, accept_async};
+
+type Test = Result<(), Box<dyn std::error::Error>>;
+
+struct Keeper(TcpListener);
+
+impl Keeper {
+    async fn new() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    fn options(&self) -> JoinOptions {
+        JoinOptions::new(format!("ws://{}/play", self.0.local_addr().unwrap()), "echo")
+    }
+
+    /// Lets the next socket in; inputs up to `received` are taken to be here already.
+    async fn admit(&self, mode: Mode, received: u64) -> (Conn, ClientHello) {
+        let (stream, _) = self.0.accept().await.unwrap();
+        let mut conn = Conn(accept_async(stream).await.unwrap());
+        let ClientFrame::Hello(hello) = conn.read().await.remove(0) else { panic!("no hello") };
+        let token = Token { session: SessionId(4), secret: [1; 16] };
+        conn.say(ServerFrame::Welcome(Box::new(ServerWelcome {
+            protocol: 1,
+            mode,
+            codec: 0,
+            token: (mode == Mode::New).then_some(token),
+            room: RoomId([2; 16]),
+            history: History(1),
+            generation: Generation(1),
+            in_next: received + 1,
+            event_seq: 0,
+            lost: 0,
+            ttl_ms: 120_000,
+            ping_ms: 5_000,
+            input_bytes_max: 1_000,
+            inputs_pending_max: 4,
+            release: "one".to_owned(),
+        })))
+        .await;
+        (conn, *hello)
+    }
+}
+
+struct Conn(WebSocketStream<TcpStream>);
+
+impl Conn {
+    async fn say(&mut self, frame: ServerFrame) {
+        let mut message = BytesMut::new();
+        frame.encode(&mut message);
+        self.0.send(Message::Binary(message.freeze())).await.unwrap();
+    }
+
+    async fn read(&mut self) -> Vec<ClientFrame> {
+        match self.0.next().await.unwrap().unwrap() {
+            Message::Binary(message) => decode_client(message, &PlayerLimits::default()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn input(&mut self) -> u64 {
+        match self.read().await.remove(0) {
+            ClientFrame::Input { seq, .. } => seq,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn close(mut self, code: u16) {
+        let frame = CloseFrame { code: code.into(), reason: "PLY-0000 test".into() };
+        self.0.close(Some(frame)).await.unwrap();
+    }
+}
+
+async fn joined(keeper: &Keeper) -> (Room<u32, String, u32>, Conn) {
+    let (room, (conn, hello)) = tokio::join!(join(keeper.options()), keeper.admit(Mode::New, 0));
+    assert_eq!(hello.kind, "echo");
+    (room.unwrap(), conn)
+}
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), future).await.unwrap()
+}
+
+#[tokio::test]
+async fn typed_payloads_go_both_ways() -> Test {
+    let keeper = Keeper::new().await;
+    let (mut room, mut conn) = within(joined(&keeper)).await;
+    assert_eq!(within(room.next()).await, Update::State(State::Live));
+    assert_eq!(room.send(&7).await, Ok(1));
+    let payload = Bytes::from_static(b"7");
+    assert_eq!(conn.read().await, [ClientFrame::Input { seq: 1, recv: 0, payload }]);
+    conn.say(ServerFrame::Ack { applied: 1 }).await;
+    conn.say(ServerFrame::Event { seq: 1, payload: Bytes::from_static(b"\"hi\"") }).await;
+    conn.say(ServerFrame::View { as_of: 1, base: 0, payload: Bytes::from_static(b"12") }).await;
+    conn.say(ServerFrame::Now { payload: Bytes::from_static(b"3") }).await;
+    assert_eq!(within(room.next()).await, Update::Applied(1));
+    assert_eq!(within(room.next()).await, Update::Event { seq: 1, event: "hi".to_owned() });
+    assert_eq!(within(room.next()).await, Update::View { as_of: 1, view: 12 });
+    assert!(matches!(within(room.next()).await, Update::Unreadable { .. }));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cut_socket_is_replaced_and_inputs_are_said_again() -> Test {
+    let keeper = Keeper::new().await;
+    let (mut room, mut conn) = within(joined(&keeper)).await;
+    room.send(&1).await?;
+    room.send(&2).await?;
+    assert_eq!((conn.input().await, conn.input().await), (1, 2));
+    drop(conn);
+    let again = async {
+        let (mut conn, hello) = keeper.admit(Mode::Resumed, 1).await;
+        assert_eq!((hello.generation, hello.lo), (Generation(2), 1));
+        assert_eq!(conn.input().await, 2);
+        conn.say(ServerFrame::Ack { applied: 2 }).await;
+        conn
+    };
+    let applied = async { while room.next().await != Update::Applied(2) {} };
+    let _conn = within(async { tokio::join!(again, applied) }).await;
+    let counters = room.counters();
+    assert_eq!((counters.sockets_opened, counters.sockets_closed, counters.reconnects), (2, 1, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn sending_waits_while_too_many_inputs_are_on_their_way() -> Test {
+    let keeper = Keeper::new().await;
+    let (mut room, mut conn) = within(joined(&keeper)).await;
+    for n in 0..4 {
+        room.try_send(&n)?;
+    }
+    assert!(matches!(room.try_send(&4), Err(SendError::Full { inputs: 4, .. })));
+    let answer = async {
+        assert_eq!(conn.read().await.len(), 4);
+        conn.say(ServerFrame::Ack { applied: 2 }).await;
+    };
+    let (sent, ()) = within(async { tokio::join!(room.send(&4), answer) }).await;
+    assert_eq!(sent, Ok(5));
+    assert_eq!(within(conn.input()).await, 5);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_no_is_an_error_of_joining() {
+    let keeper = Keeper::new().await;
+    let refuse = async {
+        let (stream, _) = keeper.0.accept().await.unwrap();
+        let mut conn = Conn(accept_async(stream).await.unwrap());
+        conn.read().await;
+        conn.close(4902).await;
+    };
+    let (room, ()) =
+        within(async { tokio::join!(join::<u32, u32, u32>(keeper.options()), refuse) }).await;
+    match room {
+        Err(JoinError::Ended(end)) => assert_eq!(end.to_string(), "closed with 4902 PLY-0000 test"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn leaving_says_goodbye() {
+    let keeper = Keeper::new().await;
+    let (room, mut conn) = within(joined(&keeper)).await;
+    let bye = async {
+        assert_eq!(conn.read().await, [ClientFrame::Bye]);
+        conn.close(4904).await;
+    };
+    let (end, ()) = within(async { tokio::join!(room.leave(), bye) }).await;
+    assert_eq!(end, playon_client::End::Left);
+}
