@@ -34,7 +34,7 @@ export class FakeTimers implements Timers {
     const until = this.#now + ms;
     for (let next = this.#due(until); next; next = this.#due(until)) {
       this.#pending.delete(next);
-      this.#now = next.at;
+      this.#now = Math.max(this.#now, next.at);
       next.run();
     }
     this.#now = until;

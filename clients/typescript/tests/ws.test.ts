@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { WebSocket, WebSocketServer } from 'ws';
+import { join } from '../src/client.js';
+import type { Room } from '../src/room.js';
+import { type ClientFrame, readClient, writeServer } from './support/wire.js';
+import { event, view, welcome } from './support/world.js';
+
+let server: WebSocketServer;
+let url: string;
+
+before(async () => {
+  server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/play`;
+});
+
+after(() => server.close());
+
+/** The next socket that a client opens, and what it says first. */
+async function accept(): Promise<[WebSocket, ClientFrame | undefined]> {
+  const [socket] = (await once(server, 'connection')) as [WebSocket];
+  const [data] = (await once(socket, 'message')) as [Buffer];
+  return [socket, readClient(new Uint8Array(data))[0]];
+}
+
+/** The next time the room tells that. */
+function next(
+  room: Room<unknown, unknown, unknown>,
+  name: 'event' | 'view' | 'end' | 'state',
+): Promise<unknown> {
+  return new Promise((resolve) => {
+    const off = room.on(name, (...args) => {
+      off();
+      resolve(args[0]);
+    });
+  });
+}
+
+test('over real sockets: join, play, lose the socket, resume, be refused', async () => {
+  const room = join({ url, kind: 'arena', WebSocket, backoff: [1] });
+  const [first, hello] = await accept();
+  assert.equal(hello?.type, 'hello');
+  first.send(Buffer.concat([welcome('new'), event(1), view(1)].map(writeServer)));
+  assert.equal(await next(room, 'view'), 'as of 1');
+  room.send('a');
+  const [input] = (await once(first, 'message')) as [Buffer];
+  assert.deepEqual(readClient(new Uint8Array(input)), [{ type: 'input', seq: 1, recv: 1, payload: '"a"' }]);
+  assert.ok(room.socket instanceof WebSocket);
+
+  const accepted = accept();
+  first.terminate();
+  const [second, again] = await accepted;
+  assert.ok(again?.type === 'hello');
+  assert.deepEqual([again.generation, again.recv, again.lo], [2, 1, 1]);
+  second.send(Buffer.concat([welcome('resumed', { eventSeq: 2 }), event(2)].map(writeServer)));
+  assert.equal(await next(room, 'event'), 2);
+  assert.equal(room.state, 'open');
+
+  const ended = next(room, 'end');
+  second.close(4903, 'PLY-0103 the room has ended');
+  assert.deepEqual(await ended, { code: 4903, reason: 'PLY-0103 the room has ended', left: false });
+});
+
+test('a room can be left before its socket is open', async () => {
+  const room = join({ url, kind: 'arena', WebSocket });
+  room.leave();
+  assert.equal(room.state, 'ended');
+});
+
+test('a server that is not there is tried again', async () => {
+  const room = join({ url: 'ws://127.0.0.1:1/play', kind: 'arena', WebSocket, backoff: [1] });
+  const why = await new Promise<{ code: number }>((resolve) => {
+    let tries = 0;
+    room.on('retry', (closed) => {
+      tries += 1;
+      if (tries === 3) resolve(closed);
+    });
+  });
+  assert.equal(why.code, 1006);
+  room.leave();
+});
