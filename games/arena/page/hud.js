@@ -7,6 +7,8 @@ const LINKS = {
   ended: ["bad", "ended"],
 };
 
+const TOUCH = matchMedia("(pointer: coarse)").matches;
+
 const $ = (id) => document.getElementById(id);
 
 function write(element, text) {
@@ -32,7 +34,7 @@ export class Hud {
     $("clock").dataset.late = String(on && view.clock_ms < 10_000);
     write($("round"), on ? `Round ${view.round}` : "Podium");
     this.#board(view);
-    this.#gauges(view.gauges);
+    this.#gauges(view);
     this.#places(view);
     this.#releaseIs(view);
   }
@@ -100,7 +102,7 @@ export class Hud {
     }
   }
 
-  #gauges(gauges) {
+  #gauges({ gauges, button }) {
     const place = $("gauges");
     while (place.children.length > gauges.length) place.lastChild.remove();
     while (place.children.length < gauges.length) {
@@ -110,7 +112,7 @@ export class Hud {
     }
     for (const [at, [label, percent, hue]] of gauges.entries()) {
       const gauge = place.children[at];
-      write(gauge.firstChild, label);
+      write(gauge.firstChild, label === button && !TOUCH ? `${label} · space` : label);
       gauge.dataset.idle = String(percent === 0);
       gauge.style.setProperty("--share", percent / 100);
       gauge.style.setProperty("--hue", hue);
@@ -120,7 +122,7 @@ export class Hud {
   #places({ podium, round, clock_ms }) {
     const places = JSON.stringify(podium);
     $("podium").hidden = podium.length === 0;
-    write($("podium-round"), String(round));
+    write($("podium-title"), `Round ${round}${podium.length > 0 ? ` · ${podium[0].name} wins` : ""}`);
     write($("podium-time"), clock(clock_ms));
     if (places === this.#podium) return;
     this.#podium = places;

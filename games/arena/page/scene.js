@@ -91,7 +91,7 @@ export class Scene {
 
   #drawTrails(now, things) {
     const context = this.#context;
-    context.lineCap = "round";
+    context.lineCap = "butt";
     for (const thing of things) {
       if (!thing.trail) continue;
       const dots = this.#trails.get(thing.id) ?? [];
@@ -177,12 +177,12 @@ function drawArena(context, share) {
   }
 }
 
-function drawTrail(context, dots, { x, y, hue, size, trail }, now) {
-  const wide = size * (trail > 20 ? 0.75 : 0.42);
+function drawTrail(context, dots, { x, y, hue, size, trail, shape }, now) {
+  const [wide, bright] = shape === "ship" ? [size * 0.42, 0.42] : [size * 1.1, 0.7];
   for (const [at, dot] of dots.entries()) {
     const next = dots[at + 1] ?? { x, y };
     const age = Math.max(0, 1 - (now - dot.at) / (trail * STEP_MS));
-    context.strokeStyle = `hsl(${hue} 90% 65% / ${0.42 * age * age})`;
+    context.strokeStyle = `hsl(${hue} 90% 65% / ${bright * age * age})`;
     context.lineWidth = 1 + wide * age;
     context.beginPath();
     context.moveTo(dot.x, dot.y);

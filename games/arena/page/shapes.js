@@ -34,7 +34,8 @@ const SHAPES = { ship, star, comet };
 function ship(context, { hue, size, angle, power }, seconds) {
   glow(context, 0, 0, size * 2.4, hue, 0.5);
   context.rotate(angle);
-  context.scale(size, size);
+  // The hull is drawn a little larger than what bumps.
+  context.scale(size * 1.18, size * 1.18);
   if (power > 5) flame(context, hue, power, seconds);
   const hull = context.createLinearGradient(-0.8, 0, 1.1, 0);
   hull.addColorStop(0, `hsl(${hue} 60% 38%)`);

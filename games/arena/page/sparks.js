@@ -33,7 +33,7 @@ export class Sparks {
       const left = Math.max(0, 1 - spark.age / spark.life);
       context.fillStyle = `hsl(${spark.hue} 95% ${60 + 25 * left}% / ${left})`;
       context.beginPath();
-      context.arc(spark.x, spark.y, 2 + 4 * left, 0, 7);
+      context.arc(spark.x, spark.y, 1.5 + 3.5 * left, 0, 7);
       context.fill();
     }
     context.globalCompositeOperation = "source-over";

@@ -99,9 +99,7 @@ impl World {
         self.bump(rng, news);
         self.stars.iter_mut().for_each(Star::drift);
         self.stars.retain(|star| !star.is_gone());
-        if self.round.is_on() {
-            self.catch(news);
-        }
+        self.catch(news);
         self.fill_sky(rng);
         if rules.comets && rng.range(0..COMET_STEPS) == 0 {
             self.add_star(|id, rng| Star::comet(id, rng), rng);
@@ -163,15 +161,21 @@ impl World {
     }
 
     fn catch(&mut self, news: &mut Vec<Event>) {
+        // On the podium they fly on and catch for the fun of it.
+        let counts = self.round.is_on();
         let ships = &mut self.ships;
         self.stars.retain(|star| {
             let reach = SHIP_SIZE + star.make.size() + 8.0;
             let near = |ship: &&mut Ship| ship.at.distance(star.at) < reach;
             let Some(ship) = ships.iter_mut().find(near) else { return true };
-            let points = star.make.worth() * ship.chain.factor();
-            ship.score += points;
-            ship.chain.catch();
-            news.push(Event::pop(star.at, star.make.hue(), &format!("+{points}")));
+            let mut text = "\u{2726}".to_owned();
+            if counts {
+                let points = star.make.worth() * ship.chain.factor();
+                ship.score += points;
+                ship.chain.catch();
+                text = format!("+{points}");
+            }
+            news.push(Event::pop(star.at, star.make.hue(), &text));
             false
         });
     }

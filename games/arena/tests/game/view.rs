@@ -6,7 +6,7 @@ use playon::testing::TestRoom;
 use crate::{fly, room};
 
 /// Bytes of a view of a full room.
-const VIEW_BYTES_MAX: usize = 1_600;
+const VIEW_BYTES_MAX: usize = 1_500;
 
 fn bytes(view: &View) -> usize {
     serde_json::to_vec(view).unwrap().len()
