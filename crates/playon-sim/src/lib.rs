@@ -1,1 +1,13 @@
-//! playon-sim
+//! The whole keeper in one thread: the real core, virtual time, seeded faults, invariants.
+//!
+//! Everything but the core and the encodings is a model: store, workers, network, players. A run follows
+//! entirely from its [`options::Options`]; a run that breaks an invariant says which, and how to see it again.
+//! The invariants are numbered as in `docs/invariants.md`.
+
+pub mod client;
+pub mod game;
+pub mod keeper;
+pub mod options;
+pub mod store;
+pub mod worker;
+pub mod world;

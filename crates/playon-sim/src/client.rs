@@ -1,0 +1,232 @@
+//! The model of a player: numbers inputs, keeps them until they are applied, resumes, and checks what it is told
+//! with its own books.
+
+use std::collections::BTreeMap;
+
+use bytes::Buf;
+use bytes::Bytes;
+use playon_core::gate::{Close, Mode, Push, Welcome, Who};
+use playon_core::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionId};
+use playon_core::time::Time;
+
+use crate::game::link;
+
+/// What a player knows.
+#[derive(Debug)]
+pub struct Client {
+    /// Which one.
+    pub index: u64,
+    /// Its room.
+    pub room: RoomId,
+    /// Whether its room's kind may lose the tail of its history with the keeper.
+    pub lossy: bool,
+    /// Its socket, if it has one.
+    pub conn: Option<ConnId>,
+    /// Whether the socket was welcomed.
+    pub welcomed: bool,
+    /// Its seat.
+    pub seat: Option<ClientSeat>,
+    /// The last input made.
+    pub sent: u64,
+    /// All inputs up to here were acknowledged.
+    pub applied: u64,
+    /// When it last heard of its room.
+    pub heard: Time,
+    /// The chain over its inputs, by number.
+    chains: BTreeMap<u64, u64>,
+    /// The chain cannot be checked any more: inputs were lost (and told so) or set aside.
+    pub tainted: bool,
+    /// Attempts to connect that were refused in a row.
+    pub refused: u32,
+    gone: u64,
+}
+
+/// A player's seat.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientSeat {
+    /// The session.
+    pub session: SessionId,
+    /// What its event numbers belong to.
+    pub history: History,
+    /// Of the last socket.
+    pub generation: Generation,
+    /// The last event taken in.
+    pub recv: u64,
+}
+
+/// The secret of a player, made of its number.
+pub fn secret_of(session: SessionId) -> SecretHash {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&session.0.to_be_bytes());
+    SecretHash(bytes)
+}
+
+impl Client {
+    /// A player that has not connected.
+    pub const fn new(index: u64, room: RoomId, lossy: bool) -> Self {
+        Self {
+            index,
+            room,
+            lossy,
+            conn: None,
+            welcomed: false,
+            seat: None,
+            sent: 0,
+            applied: 0,
+            heard: Time(0),
+            chains: BTreeMap::new(),
+            tainted: false,
+            refused: 0,
+            gone: 0,
+        }
+    }
+
+    /// How it introduces itself on a new socket.
+    pub fn introduce(&mut self, conn: ConnId, fresh: SessionId) -> Who {
+        self.conn = Some(conn);
+        self.welcomed = false;
+        match &mut self.seat {
+            None => Who::New { session: fresh, secret: secret_of(fresh), profile: Bytes::new() },
+            Some(seat) => {
+                seat.generation = seat.generation.next();
+                Who::Known {
+                    session: seat.session,
+                    secret: secret_of(seat.session),
+                    history: seat.history,
+                    generation: seat.generation,
+                    recv: seat.recv,
+                    lo: self.applied + 1,
+                }
+            }
+        }
+    }
+
+    /// The next input.
+    pub fn make_input(&mut self) -> u64 {
+        let before = self.chains.get(&self.sent).copied().unwrap_or(0);
+        self.sent += 1;
+        self.chains.insert(self.sent, link(before, self.sent));
+        self.sent
+    }
+
+    /// The chain over all inputs made.
+    pub fn chain(&self) -> u64 {
+        self.chains.get(&self.sent).copied().unwrap_or(0)
+    }
+
+    /// The owner's terms. Gives the inputs to send again.
+    ///
+    /// # Errors
+    /// When a promise is broken.
+    pub fn welcome(&mut self, welcome: &Welcome) -> Result<std::ops::RangeInclusive<u64>, String> {
+        self.welcomed = true;
+        self.refused = 0;
+        let recv = self.seat.map_or(0, |seat| seat.recv);
+        match welcome.mode {
+            Mode::New if self.seat.is_some() => {
+                return Err(format!("I6: client {} got a second seat", self.index));
+            }
+            Mode::Resumed if welcome.event_seq != recv => {
+                return Err(format!("I6: client {} resumed elsewhere", self.index));
+            }
+            Mode::Fresh if !self.lossy && welcome.event_seq < recv => {
+                return Err(format!("I14: client {} was thrown back", self.index));
+            }
+            _ => {}
+        }
+        if welcome.lost > 0 {
+            if !self.lossy {
+                return Err(format!("I7: client {} lost {} inputs", self.index, welcome.lost));
+            }
+            self.tainted = true;
+        }
+        if welcome.in_next <= self.applied && !self.lossy {
+            return Err(format!(
+                "I7: client {} is asked for applied input {}",
+                self.index, welcome.in_next
+            ));
+        }
+        self.seat = Some(ClientSeat {
+            session: welcome.session,
+            history: welcome.history,
+            generation: welcome.generation,
+            recv: welcome.event_seq,
+        });
+        Ok(welcome.in_next..=self.sent)
+    }
+
+    /// Something from the owner.
+    ///
+    /// # Errors
+    /// When a promise is broken.
+    pub fn take(&mut self, now: Time, push: &Push) -> Result<(), String> {
+        let Some(seat) = &mut self.seat else { return Err("I6: a push before the welcome".into()) };
+        self.heard = now;
+        for (seq, payload) in &push.events {
+            if *seq != seat.recv + 1 {
+                return Err(format!(
+                    "I6: client {} got event {seq} after {}",
+                    self.index, seat.recv
+                ));
+            }
+            seat.recv = *seq;
+            check_stamp(self.index, &self.chains, self.tainted, payload)?;
+        }
+        if let Some((as_of, payload)) = &push.view {
+            if *as_of < seat.recv && !self.lossy {
+                return Err(format!(
+                    "I6: client {} got a view of {as_of} after {}",
+                    self.index, seat.recv
+                ));
+            }
+            seat.recv = seat.recv.max(*as_of);
+            check_stamp(self.index, &self.chains, self.tainted, payload)?;
+        }
+        if let Some(applied) = push.applied {
+            if applied > self.sent {
+                return Err(format!("I7: client {} never sent input {applied}", self.index));
+            }
+            self.applied = self.applied.max(applied);
+        }
+        Ok(())
+    }
+
+    /// The socket is closed.
+    ///
+    /// # Errors
+    /// When it is closed for a reason that no fault of this run explains.
+    pub fn closed(&mut self, why: Close) -> Result<(), String> {
+        self.conn = None;
+        self.welcomed = false;
+        self.refused += 1;
+        match why {
+            Close::UnknownSession | Close::UnknownRoom if self.lossy && self.gone < 100 => {
+                // A seat taken after the last checkpoint went with the keeper.
+                self.gone += 1;
+                self.seat = None;
+                self.tainted = true;
+                Ok(())
+            }
+            Close::Replaced | Close::Busy | Close::Restarting | Close::RoomFull => Ok(()),
+            other => Err(format!("client {} was closed with {other:?}", self.index)),
+        }
+    }
+}
+
+/// An event or view says which input it answers, and the chain up to there.
+fn check_stamp(
+    index: u64,
+    chains: &BTreeMap<u64, u64>,
+    tainted: bool,
+    payload: &Bytes,
+) -> Result<(), String> {
+    let mut payload = payload.clone();
+    if payload.len() < 24 {
+        return Ok(());
+    }
+    let (_, number, chain) = (payload.get_u64(), payload.get_u64(), payload.get_u64());
+    if !tainted && chains.get(&number).copied().unwrap_or(0) != chain {
+        return Err(format!("I7: client {index} sees another history at input {number}"));
+    }
+    Ok(())
+}

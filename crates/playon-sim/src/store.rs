@@ -1,0 +1,162 @@
+//! The model of the store: batches become safe after a while, all of a batch or nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use playon_core::deploy::DeployRecord;
+use playon_core::effect::Stored;
+use playon_core::ids::{Epoch, ReleaseId, RoomId, Seq};
+use playon_core::image::{ApplyBounds, Image};
+use playon_wire::state::ZstdXxh3;
+use playon_wire::stored::{decode_image, decode_record};
+
+/// One write of a batch, as bytes.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A record appended to the log.
+    Append(RoomId, Seq, Bytes),
+    /// A snapshot put in place.
+    Snapshot(RoomId, Seq, Bytes),
+    /// A room put to rest.
+    Sleep(RoomId, Bytes),
+    /// A room deleted.
+    Delete(RoomId),
+}
+
+impl Write {
+    /// What the shard is told once it is safe.
+    pub const fn outcome(&self) -> (RoomId, Stored) {
+        match self {
+            Self::Append(room, seq, _) => (*room, Stored::Record(*seq)),
+            Self::Snapshot(room, seq, _) => (*room, Stored::Snapshot(*seq)),
+            Self::Sleep(room, _) => (*room, Stored::Asleep),
+            Self::Delete(room) => (*room, Stored::Deleted),
+        }
+    }
+}
+
+/// What is safe of one room.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    snapshot: Option<(Seq, Bytes)>,
+    log: BTreeMap<Seq, (Epoch, Bytes)>,
+    asleep: Option<Bytes>,
+}
+
+/// The disk: what is safe, and the batches on their way.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// The epoch of the last opening.
+    pub epoch: Epoch,
+    /// Safe rooms.
+    pub rooms: BTreeMap<RoomId, Rows>,
+    /// Batches handed over and not yet safe, oldest first.
+    pub pending: VecDeque<Vec<Write>>,
+    /// The stored deploy.
+    pub deploy: Option<DeployRecord>,
+    /// The stored decision which release is current.
+    pub current: Option<ReleaseId>,
+}
+
+impl Store {
+    /// The oldest batch becomes safe.
+    ///
+    /// # Errors
+    /// When the owner wrote something it must not.
+    pub fn make_safe(&mut self) -> Result<Vec<(RoomId, Stored)>, String> {
+        let batch = self.pending.pop_front().unwrap_or_default();
+        let mut outcomes = Vec::new();
+        for write in batch {
+            outcomes.push(write.outcome());
+            self.apply(write)?;
+        }
+        Ok(outcomes)
+    }
+
+    fn apply(&mut self, write: Write) -> Result<(), String> {
+        match write {
+            Write::Append(room, seq, body) => {
+                let last = self.last(room);
+                let epoch = self.epoch;
+                let rows = self.rooms.entry(room).or_default();
+                if rows.asleep.is_some() {
+                    return Err(format!("I11: {room} was appended to while asleep"));
+                }
+                if last != Some(Seq(seq.0 - 1)) {
+                    return Err(format!("I1/I14: {room} appended commit {seq} after {last:?}"));
+                }
+                rows.log.insert(seq, (epoch, body));
+            }
+            Write::Snapshot(room, seq, body) => {
+                let last = self.last(room);
+                if seq == Seq(1) && last.is_some_and(|last| last > seq) {
+                    return Err(format!("I22: an empty twin of {room} was created"));
+                }
+                if last.is_some_and(|last| last > seq) {
+                    return Err(format!(
+                        "I14: {room} got a snapshot of {seq} after commit {last:?}"
+                    ));
+                }
+                let rows = self.rooms.entry(room).or_default();
+                rows.asleep = None;
+                rows.log.retain(|at, _| *at > seq);
+                rows.snapshot = Some((seq, body));
+            }
+            Write::Sleep(room, body) => {
+                self.rooms.insert(room, Rows { asleep: Some(body), ..Rows::default() });
+            }
+            Write::Delete(room) => {
+                self.rooms.remove(&room);
+            }
+        }
+        Ok(())
+    }
+
+    /// The last safe commit of a room.
+    pub fn last(&self, room: RoomId) -> Option<Seq> {
+        let rows = self.rooms.get(&room)?;
+        let asleep =
+            rows.asleep.as_ref().and_then(|body| decode_image(body).ok()).map(|image| image.seq);
+        let snapshot = rows.snapshot.as_ref().map(|(seq, _)| *seq);
+        rows.log.keys().next_back().copied().or(snapshot).or(asleep)
+    }
+
+    /// All rooms in the hot log, as recovery finds them.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read back.
+    pub fn recover(&self, bounds: &ApplyBounds) -> Result<Vec<Image>, String> {
+        let hot = self.rooms.iter().filter(|(_, rows)| rows.asleep.is_none());
+        hot.map(|(room, rows)| read(*room, rows, bounds)).collect()
+    }
+
+    /// A room at rest.
+    pub fn asleep(&self, room: RoomId) -> Option<Image> {
+        self.rooms.get(&room)?.asleep.as_ref().and_then(|body| decode_image(body).ok())
+    }
+
+    /// One room as recovery would find it.
+    ///
+    /// # Errors
+    /// As `recover`.
+    pub fn read(&self, room: RoomId, bounds: &ApplyBounds) -> Result<Option<Image>, String> {
+        self.rooms.get(&room).map(|rows| read(room, rows, bounds)).transpose()
+    }
+}
+
+fn read(room: RoomId, rows: &Rows, bounds: &ApplyBounds) -> Result<Image, String> {
+    if let Some(body) = &rows.asleep {
+        return decode_image(body).map_err(|e| format!("I10: {room}: {e}"));
+    }
+    let Some((_, body)) = &rows.snapshot else {
+        return Err(format!("I11: {room} has no snapshot"));
+    };
+    let mut image = decode_image(body).map_err(|e| format!("I10: {room}: {e}"))?;
+    for (seq, (epoch, body)) in rows.log.range(Seq(image.seq.0 + 1)..) {
+        let record = decode_record(body).map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
+        image
+            .apply(*epoch, &record, &ZstdXxh3, bounds)
+            .map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
+    }
+    Ok(image)
+}

@@ -1,0 +1,325 @@
+//! The model of a worker process: it does what it is told, late, and may die at any moment.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use playon_core::attach::{
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Output, Prewarmed, Ready, Stage,
+    ToWorker,
+};
+use playon_core::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use playon_core::image::StateCodec;
+use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
+use playon_core::rng::Rng;
+use playon_core::time::{RoomTime, Span, Time};
+use playon_wire::state::{ZstdXxh3, diff};
+
+use crate::game::Game;
+
+/// The two releases of the model game.
+pub const RELEASES: [ReleaseId; 2] = [ReleaseId([1; 32]), ReleaseId([2; 32])];
+
+/// The state version that a release writes.
+pub fn version_of(release: ReleaseId) -> u32 {
+    u32::from(release.0[0])
+}
+
+/// What a release says about its kinds: one that ticks, one that does not, one that may lose its tail.
+pub fn kinds_of(release: ReleaseId) -> Vec<KindInfo> {
+    let version = version_of(release);
+    let tick = Some(Span::millis(50));
+    let calm = OnDeploy::BetweenRounds { deadline: Span::secs(2) };
+    let lossy = Survives::WorkerCrash { checkpoint: Span::millis(300) };
+    let now = OnDeploy::Now;
+    let rest = Span::secs(4);
+    [
+        ("ticking", Policies { tick, on_deploy: now, ..Policies::default() }),
+        ("turns", Policies { on_deploy: calm, idle_hibernate: rest, ..Policies::default() }),
+        ("lossy", Policies { tick, on_deploy: now, survives: lossy, ..Policies::default() }),
+    ]
+    .map(|(name, policies)| KindInfo {
+        name: name.into(),
+        writes: version,
+        reads_from: 1,
+        exports_to: 1,
+        policies,
+    })
+    .into()
+}
+
+/// A payload that says where in history it was written: room commit, then input number, then chain.
+pub fn stamp(seq: Seq, number: u64, chain: u64) -> Bytes {
+    let mut out = BytesMut::with_capacity(24);
+    out.put_u64(seq.0);
+    out.put_u64(number);
+    out.put_u64(chain);
+    out.freeze()
+}
+
+#[derive(Debug)]
+struct Object {
+    game: Game,
+    seq: Seq,
+    state: Bytes,
+}
+
+/// One worker process.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its id.
+    pub id: WorkerId,
+    /// Its release.
+    pub release: ReleaseId,
+    /// Whether the keeper has it attached.
+    pub attached: bool,
+    /// Until when it does nothing.
+    pub hung_until: Time,
+    /// What it was sent and has not done.
+    pub inbox: VecDeque<ToWorker>,
+    /// Panics per thousand batches.
+    pub panic: u64,
+    /// Copies that fail, per hundred.
+    pub bad_copy: u64,
+    objects: BTreeMap<(RoomId, Attempt), Object>,
+}
+
+impl Worker {
+    /// A fresh process.
+    pub const fn new(id: WorkerId, release: ReleaseId, panic: u64, bad_copy: u64) -> Self {
+        Self {
+            id,
+            release,
+            attached: false,
+            hung_until: Time(0),
+            inbox: VecDeque::new(),
+            panic,
+            bad_copy,
+            objects: BTreeMap::new(),
+        }
+    }
+
+    fn version(&self) -> u32 {
+        version_of(self.release)
+    }
+
+    /// Does the next thing it was sent.
+    pub fn step(&mut self, rng: &mut Rng) -> Option<FromWorker> {
+        match self.inbox.pop_front()? {
+            ToWorker::Create { room, attempt, kind, .. } => Some(self.create(room, attempt, &kind)),
+            ToWorker::Open { room, attempt, seq, state, .. } => {
+                Some(self.open(room, attempt, seq, &state, Stage::Open))
+            }
+            ToWorker::Deliver(deliver) => Some(self.deliver(&deliver, rng)),
+            ToWorker::Export { room, attempt, version } => {
+                Some(self.export(room, attempt, version))
+            }
+            ToWorker::Prewarm { room, attempt, seq, state, .. } => {
+                Some(self.prewarm(room, attempt, seq, state, rng))
+            }
+            ToWorker::Tail { room, attempt, seq, hash, deltas } => {
+                Some(self.tail(room, attempt, seq, hash, &deltas))
+            }
+            ToWorker::Retire { room, attempt } => {
+                self.objects.remove(&(room, attempt));
+                None
+            }
+        }
+    }
+
+    fn fault(&mut self, room: RoomId, attempt: Attempt, stage: Stage, message: &str) -> FromWorker {
+        self.objects.remove(&(room, attempt));
+        FromWorker::Fault(Fault { room, attempt, stage, message: message.into(), refusal: false })
+    }
+
+    fn create(&mut self, room: RoomId, attempt: Attempt, kind: &str) -> FromWorker {
+        let mut game = Game::new(self.version(), kind != "turns");
+        game.writer = attempt.0;
+        let state = game.encode();
+        let hash = ZstdXxh3.hash(&state);
+        let commit = Commit {
+            room,
+            attempt,
+            seq: Seq(1),
+            parent_hash: 0,
+            hash,
+            version: self.version(),
+            body: Body::Full(state.clone()),
+            refused: Vec::new(),
+            dismissed: Vec::new(),
+            outputs: Vec::new(),
+            views: Vec::new(),
+            watch_view: None,
+            wake_at: None,
+            between_rounds: true,
+            ended: false,
+            cost_us: 10,
+        };
+        self.objects.insert((room, attempt), Object { game, seq: Seq(1), state });
+        FromWorker::Commit(commit)
+    }
+
+    fn open(
+        &mut self,
+        room: RoomId,
+        attempt: Attempt,
+        seq: Seq,
+        given: &Bytes,
+        stage: Stage,
+    ) -> FromWorker {
+        let Some(game) = Game::decode(given).filter(|game| game.version <= self.version()) else {
+            return self.fault(room, attempt, stage, "unreadable state");
+        };
+        let game = if game.version < self.version() { game.migrate(self.version()) } else { game };
+        let state = game.encode();
+        let ready = Ready {
+            room,
+            attempt,
+            seq,
+            version: self.version(),
+            body: diff(given, &state),
+            hash: ZstdXxh3.hash(&state),
+            wake_at: game.timer,
+            cost_us: 10,
+        };
+        self.objects.insert((room, attempt), Object { game, seq, state });
+        FromWorker::Ready(ready)
+    }
+
+    fn prewarm(
+        &mut self,
+        room: RoomId,
+        attempt: Attempt,
+        seq: Seq,
+        state: Bytes,
+        rng: &mut Rng,
+    ) -> FromWorker {
+        let readable = Game::decode(&state).filter(|game| game.version <= self.version());
+        let Some(game) = readable.filter(|_| !rng.percent(self.bad_copy)) else {
+            return self.fault(room, attempt, Stage::Prewarm, "the copy cannot be opened");
+        };
+        let size = state.len() as u64;
+        self.objects.insert((room, attempt), Object { game, seq, state });
+        FromWorker::Prewarmed(Prewarmed { room, attempt, seq, size, cost_us: 10 })
+    }
+
+    fn tail(
+        &mut self,
+        room: RoomId,
+        attempt: Attempt,
+        seq: Seq,
+        hash: u64,
+        deltas: &[Bytes],
+    ) -> FromWorker {
+        let Some(object) = self.objects.get(&(room, attempt)) else {
+            return self.fault(room, attempt, Stage::Open, "no copy to bring up to date");
+        };
+        let mut state = object.state.clone();
+        for delta in deltas {
+            match ZstdXxh3.apply(&state, delta, 1 << 20) {
+                Some(next) => state = next,
+                None => return self.fault(room, attempt, Stage::Open, "a delta does not fit"),
+            }
+        }
+        if ZstdXxh3.hash(&state) != hash {
+            return self.fault(room, attempt, Stage::Open, "the tail leads elsewhere");
+        }
+        self.open(room, attempt, seq, &state, Stage::Open)
+    }
+
+    fn export(&mut self, room: RoomId, attempt: Attempt, version: u32) -> FromWorker {
+        let Some(object) = self.objects.get(&(room, attempt)) else {
+            return self.fault(room, attempt, Stage::Export, "no such room");
+        };
+        let state = object.game.clone().migrate(version).encode();
+        FromWorker::Exported(Exported {
+            room,
+            attempt,
+            seq: object.seq,
+            version,
+            state,
+            cost_us: 10,
+        })
+    }
+
+    fn deliver(&mut self, deliver: &Deliver, rng: &mut Rng) -> FromWorker {
+        let key = (deliver.room, deliver.attempt);
+        let fits = self.objects.get(&key).is_some_and(|object| deliver.seq == object.seq.next());
+        if !fits {
+            return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
+        }
+        if rng.below(1_000) < self.panic {
+            return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "panicked");
+        }
+        let Some(object) = self.objects.get_mut(&key) else {
+            return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
+        };
+        let parent = object.state.clone();
+        let mut outputs = Vec::new();
+        object.game.writer = deliver.attempt.0;
+        object.game.fire(deliver.now);
+        for item in &deliver.items {
+            run(&mut object.game, item, deliver.now, deliver.seq, &mut outputs);
+        }
+        let view = |id: &SessionId| {
+            let tally = object.game.players.get(id).cloned().unwrap_or_default();
+            (*id, stamp(deliver.seq, tally.count, tally.chain))
+        };
+        let views = deliver.render.iter().map(view).collect();
+        let state = object.game.encode();
+        let commit = Commit {
+            room: deliver.room,
+            attempt: deliver.attempt,
+            seq: deliver.seq,
+            parent_hash: ZstdXxh3.hash(&parent),
+            hash: ZstdXxh3.hash(&state),
+            version: object.game.version,
+            body: diff(&parent, &state),
+            refused: Vec::new(),
+            dismissed: Vec::new(),
+            outputs,
+            views,
+            watch_view: deliver.render_watch.then(Bytes::new),
+            wake_at: object.game.timer,
+            between_rounds: object.game.between_rounds(),
+            ended: false,
+            cost_us: 10,
+        };
+        object.state = state;
+        object.seq = deliver.seq;
+        FromWorker::Commit(commit)
+    }
+}
+
+fn run(game: &mut Game, item: &Item, now: RoomTime, at: Seq, outputs: &mut Vec<Output>) {
+    match item {
+        Item::Join { session, .. } => {
+            game.players.entry(*session).or_default().here = true;
+        }
+        Item::Input { session, seq, .. } => {
+            game.input(*session, *seq, now);
+            let chain = game.players.get(session).map_or(0, |tally| tally.chain);
+            outputs.push(Output {
+                session: *session,
+                payload: stamp(at, *seq, chain),
+                reliable: true,
+            });
+        }
+        Item::Away(session) => {
+            if let Some(tally) = game.players.get_mut(session) {
+                tally.here = false;
+            }
+        }
+        Item::Back { session, lost } => {
+            if let Some(tally) = game.players.get_mut(session) {
+                tally.here = true;
+                // The game is told how many inputs it will never see.
+                tally.count += lost;
+            }
+        }
+        Item::Leave(session) => {
+            game.players.remove(session);
+        }
+        Item::Tick(tick) => game.ticks = *tick,
+        Item::Wake => {}
+    }
+}
