@@ -39,6 +39,8 @@ export declare const CLOSE: {
     readonly version: 4900;
     /** A newer socket of the same session took over. */
     readonly replaced: 4901;
+    /** The room has ended. */
+    readonly roomEnded: 4903;
 };
 /** First bytes of the frames a client sends. */
 export declare const TO_SERVER: {

@@ -22,6 +22,8 @@ export const CLOSE = {
     version: 4900,
     /** A newer socket of the same session took over. */
     replaced: 4901,
+    /** The room has ended. */
+    roomEnded: 4903,
 };
 /** First bytes of the frames a client sends. */
 export const TO_SERVER = { hello: 0x01, input: 0x02, ack: 0x03, bye: 0x04, pong: 0x05 };

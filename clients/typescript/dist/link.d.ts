@@ -1,4 +1,5 @@
 import { type Closed } from './connection.js';
+import { type CloseClass } from './constants.js';
 import type { ServerFrame, Welcome } from './frames.js';
 import type { Socket, SocketConstructor } from './socket.js';
 import type { Timers } from './timers.js';
@@ -17,6 +18,8 @@ export interface LinkOptions {
 export interface LinkUser {
     /** A HELLO for a new socket. */
     hello(): Uint8Array;
+    /** What a close means for the session. */
+    order(why: Closed): CloseClass;
     /** The link is up, on a new socket; all others are closed. */
     up(terms: Welcome): void;
     /** A frame of the socket that is up. */

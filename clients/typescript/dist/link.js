@@ -120,7 +120,7 @@ export class Link {
     #settle(why) {
         this.#trial?.drop();
         this.#trial = null;
-        const order = closeClass(why.code);
+        const order = this.#user.order(why);
         if (order === 'stop') {
             this.stop();
             this.#user.ended(why);

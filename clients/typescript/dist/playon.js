@@ -70,7 +70,9 @@ var CLOSE = {
   /** No common protocol version or payload codec. */
   version: 4900,
   /** A newer socket of the same session took over. */
-  replaced: 4901
+  replaced: 4901,
+  /** The room has ended. */
+  roomEnded: 4903
 };
 var TO_SERVER = { hello: 1, input: 2, ack: 3, bye: 4, pong: 5 };
 var TO_CLIENT = {
@@ -873,7 +875,7 @@ var Link = class {
   #settle(why) {
     this.#trial?.drop();
     this.#trial = null;
-    const order = closeClass(why.code);
+    const order = this.#user.order(why);
     if (order === "stop") {
       this.stop();
       this.#user.ended(why);
@@ -938,6 +940,7 @@ var Room = class {
     this.#state = seated ? "resuming" : "connecting";
     this.#link = new Link(settings, {
       hello: () => this.#hello(),
+      order: (why) => this.#order(why),
       up: (terms) => this.#up(terms),
       frame: (frame) => this.#frame(frame),
       down: (why) => this.#enter(this.#session.seated ? "resuming" : "connecting", why),
@@ -1026,6 +1029,11 @@ var Room = class {
       merged,
       merged.map((one) => this.#encode(one))
     );
+  }
+  /** The class of the code; but a room that ended before this page was loaded is not the page's end. */
+  #order(why) {
+    const old = this.#session.remembered && why.code === CLOSE.roomEnded;
+    return old ? "afresh" : closeClass(why.code);
   }
   #hello() {
     const hello = encodeHello(this.#session.hello());
@@ -1224,6 +1232,10 @@ var Session = class {
   /** Whether there is a seat to come back to. */
   get seated() {
     return this.#token.length > 0;
+  }
+  /** Whether the seat is one that this page has only read about in its storage. */
+  get remembered() {
+    return this.seated && !this.#known;
   }
   /** The session's id, which is the player's id in the game; null without one. */
   get id() {

@@ -1,4 +1,4 @@
-import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE } from './constants.js';
+import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, closeClass, } from './constants.js';
 import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
 import { encodeAck, encodeBye, encodeHello, encodeInput } from './frames.js';
@@ -26,6 +26,7 @@ export class Room {
         this.#state = seated ? 'resuming' : 'connecting';
         this.#link = new Link(settings, {
             hello: () => this.#hello(),
+            order: (why) => this.#order(why),
             up: (terms) => this.#up(terms),
             frame: (frame) => this.#frame(frame),
             down: (why) => this.#enter(this.#session.seated ? 'resuming' : 'connecting', why),
@@ -116,6 +117,11 @@ export class Room {
             return false;
         const merged = coalesce(this.#session.outbox.waiting(), input);
         return this.#session.outbox.replaceWaiting(merged, merged.map((one) => this.#encode(one)));
+    }
+    /** The class of the code; but a room that ended before this page was loaded is not the page's end. */
+    #order(why) {
+        const old = this.#session.remembered && why.code === CLOSE.roomEnded;
+        return old ? 'afresh' : closeClass(why.code);
     }
     #hello() {
         const hello = encodeHello(this.#session.hello());

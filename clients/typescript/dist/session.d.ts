@@ -39,6 +39,8 @@ export declare class Session<Input> {
     constructor(request: Request, outbox: Outbox<Input>);
     /** Whether there is a seat to come back to. */
     get seated(): boolean;
+    /** Whether the seat is one that this page has only read about in its storage. */
+    get remembered(): boolean;
     /** The session's id, which is the player's id in the game; null without one. */
     get id(): number | null;
     /** The room's id; null before it is known. */

@@ -32,6 +32,10 @@ export class Session {
     get seated() {
         return this.#token.length > 0;
     }
+    /** Whether the seat is one that this page has only read about in its storage. */
+    get remembered() {
+        return this.seated && !this.#known;
+    }
     /** The session's id, which is the player's id in the game; null without one. */
     get id() {
         if (!this.seated)

@@ -47,6 +47,8 @@ export const CLOSE = {
   version: 4900,
   /** A newer socket of the same session took over. */
   replaced: 4901,
+  /** The room has ended. */
+  roomEnded: 4903,
 } as const;
 
 /** First bytes of the frames a client sends. */

@@ -1,6 +1,6 @@
 import { Backoff } from './backoff.js';
 import { type Closed, Connection } from './connection.js';
-import { CLOSE, closeClass, DEFAULTS } from './constants.js';
+import { CLOSE, type CloseClass, closeClass, DEFAULTS } from './constants.js';
 import type { ServerFrame, Welcome } from './frames.js';
 import { Mover } from './mover.js';
 import type { Socket, SocketConstructor } from './socket.js';
@@ -22,6 +22,8 @@ export interface LinkOptions {
 export interface LinkUser {
   /** A HELLO for a new socket. */
   hello(): Uint8Array;
+  /** What a close means for the session. */
+  order(why: Closed): CloseClass;
   /** The link is up, on a new socket; all others are closed. */
   up(terms: Welcome): void;
   /** A frame of the socket that is up. */
@@ -159,7 +161,7 @@ export class Link {
   #settle(why: Closed): void {
     this.#trial?.drop();
     this.#trial = null;
-    const order = closeClass(why.code);
+    const order = this.#user.order(why);
     if (order === 'stop') {
       this.stop();
       this.#user.ended(why);

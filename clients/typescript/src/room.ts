@@ -1,5 +1,13 @@
 import type { Closed } from './connection.js';
-import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, type Mode, type State } from './constants.js';
+import {
+  CLIENT_FRAMES_MAX,
+  CLIENT_MESSAGE_BYTES_MAX,
+  CLOSE,
+  type CloseClass,
+  closeClass,
+  type Mode,
+  type State,
+} from './constants.js';
 import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
 import { encodeAck, encodeBye, encodeHello, encodeInput, type ServerFrame, type Welcome } from './frames.js';
@@ -70,6 +78,7 @@ export class Room<Input, Event, View, Now = Event> {
     this.#state = seated ? 'resuming' : 'connecting';
     this.#link = new Link(settings, {
       hello: () => this.#hello(),
+      order: (why) => this.#order(why),
       up: (terms) => this.#up(terms),
       frame: (frame) => this.#frame(frame),
       down: (why) => this.#enter(this.#session.seated ? 'resuming' : 'connecting', why),
@@ -176,6 +185,12 @@ export class Room<Input, Event, View, Now = Event> {
       merged,
       merged.map((one) => this.#encode(one)),
     );
+  }
+
+  /** The class of the code; but a room that ended before this page was loaded is not the page's end. */
+  #order(why: Closed): CloseClass {
+    const old = this.#session.remembered && why.code === CLOSE.roomEnded;
+    return old ? 'afresh' : closeClass(why.code);
   }
 
   #hello(): Uint8Array {

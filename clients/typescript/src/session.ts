@@ -67,6 +67,11 @@ export class Session<Input> {
     return this.#token.length > 0;
   }
 
+  /** Whether the seat is one that this page has only read about in its storage. */
+  get remembered(): boolean {
+    return this.seated && !this.#known;
+  }
+
   /** The session's id, which is the player's id in the game; null without one. */
   get id(): number | null {
     if (!this.seated) return null;

@@ -90,6 +90,20 @@ test('49xx to the HELLO ends the room too', () => {
   assert.deepEqual(world.heardOf('end'), ['end {"code":4902,"reason":"PLY-0110 no","left":false}']);
 });
 
+test('a room that ended before the page was loaded is not the end of the page', () => {
+  const world = new World();
+  world.begin();
+  world.join();
+  world.socket.open();
+  world.socket.end(4903, 'PLY-0103 the room has ended');
+  assert.deepEqual(world.heardOf('state', 'end'), ['state connecting 4903']);
+  world.timers.pass(500);
+  world.socket.open();
+  assert.equal(world.socket.hello().token.length, 0);
+  world.socket.end(4903, 'PLY-0103 the room has ended');
+  assert.equal(world.room.state, 'ended', 'the room asked for by name has ended as well');
+});
+
 test('a payload codec that is not spoken ends the room', () => {
   const world = new World();
   world.socket.open();
