@@ -1,8 +1,21 @@
 //! The executable of a game.
 
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 
 use crate::Room;
+use crate::kind::{Kind, TypedKind};
+use crate::worker::{self, ServeError};
+
+/// Exit code when the link to the keeper failed.
+const EXIT_LINK: u8 = 1;
+/// Exit code when there is no keeper to serve.
+const EXIT_ALONE: u8 = 2;
+/// Exit code when the keeper does not accept this release.
+const EXIT_REFUSED: u8 = 3;
 
 /// A static file that a release brings along for its page.
 ///
@@ -30,15 +43,12 @@ pub struct App {
     name: String,
     label: String,
     assets: Vec<Asset>,
+    kinds: Vec<Arc<dyn Kind>>,
 }
 
 /// A game by name. See [`App`].
 pub fn app(name: impl Into<String>) -> App {
-    App {
-        name: name.into(),
-        label: "dev".to_owned(),
-        assets: Vec::new(),
-    }
+    App { name: name.into(), label: "dev".to_owned(), assets: Vec::new(), kinds: Vec::new() }
 }
 
 impl App {
@@ -55,20 +65,76 @@ impl App {
     }
 
     /// A kind of room.
-    pub fn room<R: Room>(self) -> Self {
+    pub fn room<R: Room>(mut self) -> Self {
+        self.kinds.push(Arc::new(TypedKind::<R>::new()));
         self
     }
 
-    /// Serves the game: as a worker when a keeper started this process, else as a complete server (with the feature `embedded`).
+    /// Serves the game as a worker of the keeper that started this process.
     ///
-    /// The exit code is 0 when the keeper said to stop, 1 when the link to it failed, 2 when there is no keeper to serve, 3 when this release cannot be served as it is.
+    /// The exit code is 0 when the keeper said to end, 1 when the link to it failed, 2 when there is
+    /// no keeper, 3 when the keeper does not accept this release.
     pub fn run(self) -> ExitCode {
-        eprintln!(
-            "{} {} ({} assets)",
-            self.name,
-            self.label,
-            self.assets.len()
-        );
-        ExitCode::from(2)
+        let Some(path) = std::env::var_os(ENV_ATTACH) else {
+            return self.run_alone();
+        };
+        let secret = std::env::var(ENV_SECRET).ok().and_then(|text| LinkSecret::parse(&text));
+        let Some(secret) = secret else {
+            say(&format!("PLY-0420 {ENV_SECRET} is not set or not 64 hexadecimal digits"));
+            return ExitCode::from(EXIT_LINK);
+        };
+        let served = UnixStream::connect(&path)
+            .map_err(|why| format!("PLY-0420 cannot attach to {}: {why}", path.display()))
+            .map(|stream| self.serve(stream, secret));
+        match served {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(why)) => {
+                say(&why.to_string());
+                let refused = matches!(why, ServeError::Refused { .. });
+                ExitCode::from(if refused { EXIT_REFUSED } else { EXIT_LINK })
+            }
+            Err(why) => {
+                say(&why);
+                ExitCode::from(EXIT_LINK)
+            }
+        }
     }
+
+    /// Serves the game as a worker of the keeper at the other end of a stream, until that says to end.
+    ///
+    /// # Errors
+    /// When the keeper does not accept this release, or the link ends in any other way.
+    pub fn serve(&self, stream: UnixStream, secret: LinkSecret) -> Result<(), ServeError> {
+        worker::serve(self, stream, secret)
+    }
+
+    fn run_alone(&self) -> ExitCode {
+        let me = std::env::args().next().unwrap_or_else(|| self.name.clone());
+        say(&format!(
+            "`{}` is a game, it needs a keeper. Start one and deploy the game to it:\n\n    playon serve\n    playon deploy {me}",
+            self.name
+        ));
+        ExitCode::from(EXIT_ALONE)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn name_of_release(&self) -> &str {
+        &self.label
+    }
+
+    pub(crate) fn files(&self) -> &[Asset] {
+        &self.assets
+    }
+
+    pub(crate) fn kinds(&self) -> &[Arc<dyn Kind>] {
+        &self.kinds
+    }
+}
+
+/// A worker's standard error is its keeper's log.
+fn say(text: &str) {
+    eprintln!("{text}");
 }

@@ -29,16 +29,16 @@ pub struct Cx<R: Room> {
 }
 
 impl<R: Room> Cx<R> {
-    /// Events that one batch of calls may send, each receiver counted. One more panics (`PLY-0411`).
+    /// Events that one batch of calls may send, each receiver counted. One more panics (`PLY-0431`).
     pub const OUTPUTS_MAX: usize = 16_384;
 
-    /// Bytes of events that one batch of calls may send, each receiver counted. More panics (`PLY-0411`).
+    /// Bytes of events that one batch of calls may send, each receiver counted. More panics (`PLY-0431`).
     pub const OUTPUT_BYTES_MAX: usize = 8 << 20;
 
-    /// Timers armed at the same time. One more panics (`PLY-0415`).
+    /// Timers armed at the same time. One more panics (`PLY-0435`).
     pub const TIMERS_MAX: usize = 1_024;
 
-    /// Bytes of a timer's name. A longer one panics (`PLY-0415`).
+    /// Bytes of a timer's name. A longer one panics (`PLY-0435`).
     pub const TIMER_NAME_BYTES_MAX: usize = 256;
 
     pub(crate) fn new(hidden: Hidden) -> Self {
@@ -139,15 +139,11 @@ impl<R: Room> Cx<R> {
         self.output_bytes += payload.len();
         assert!(
             self.outputs.len() < Self::OUTPUTS_MAX && self.output_bytes <= Self::OUTPUT_BYTES_MAX,
-            "PLY-0411 one batch sent more than {} events or {} bytes",
+            "PLY-0431 one batch sent more than {} events or {} bytes",
             Self::OUTPUTS_MAX,
             Self::OUTPUT_BYTES_MAX,
         );
-        self.outputs.push(Output {
-            session: to.into(),
-            payload,
-            reliable,
-        });
+        self.outputs.push(Output { session: to.into(), payload, reliable });
     }
 
     /// Arms a timer: [`Room::timer`] is called once with this name when `after` has passed in room time.
@@ -163,7 +159,7 @@ impl<R: Room> Cx<R> {
             self.hidden.timers.len() < Self::TIMERS_MAX || self.hidden.timers.contains_key(&name);
         assert!(
             room && name.len() <= Self::TIMER_NAME_BYTES_MAX,
-            "PLY-0415 more than {} timers, or a name of more than {} bytes",
+            "PLY-0435 more than {} timers, or a name of more than {} bytes",
             Self::TIMERS_MAX,
             Self::TIMER_NAME_BYTES_MAX,
         );
@@ -204,9 +200,6 @@ impl<R: Room> Cx<R> {
 fn json<T: serde::Serialize>(event: &T) -> Bytes {
     match serde_json::to_vec(event) {
         Ok(bytes) => bytes.into(),
-        Err(why) => panic!(
-            "PLY-0416 {} cannot be JSON: {why}",
-            std::any::type_name::<T>()
-        ),
+        Err(why) => panic!("PLY-0436 {} cannot be JSON: {why}", std::any::type_name::<T>()),
     }
 }

@@ -32,10 +32,7 @@ pub(crate) struct TypedKind<R: Room> {
 
 impl<R: Room> TypedKind<R> {
     pub(crate) fn new() -> Self {
-        Self {
-            versions: R::versions(),
-            room: PhantomData,
-        }
+        Self { versions: R::versions(), room: PhantomData }
     }
 
     pub(crate) fn create_room(&self, params: &[u8], seed: u64) -> Result<LiveRoom<R>, Trouble> {
@@ -43,20 +40,12 @@ impl<R: Room> TypedKind<R> {
         let mut cx = Cx::new(Hidden::new(seed));
         let state =
             R::create(params, &mut cx).map_err(|refusal| Trouble::Refused(refusal.to_string()))?;
-        Ok(LiveRoom {
-            state,
-            cx,
-            version: self.versions.newest(),
-        })
+        Ok(LiveRoom { state, cx, version: self.versions.newest() })
     }
 
     pub(crate) fn open_room(&self, bytes: &[u8]) -> Result<LiveRoom<R>, Trouble> {
         let Opened { hidden, state } = self.versions.open(R::KIND, bytes)?;
-        Ok(LiveRoom {
-            state,
-            cx: Cx::new(hidden),
-            version: self.versions.newest(),
-        })
+        Ok(LiveRoom { state, cx: Cx::new(hidden), version: self.versions.newest() })
     }
 }
 

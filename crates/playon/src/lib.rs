@@ -14,6 +14,7 @@ mod rng;
 mod room;
 pub mod testing;
 mod versions;
+pub mod worker;
 
 pub use app::{App, Asset, app};
 pub use cx::Cx;

@@ -14,8 +14,8 @@ use crate::{Cx, Player, PlayerId, Refusal, Room};
 pub(crate) trait Live: Send {
     /// Runs one batch: due timers first, then the items in order.
     fn run(&mut self, now: RoomTime, items: &[Item]) -> Outcome;
-    /// What the player may see now, as JSON.
-    fn view(&self, who: SessionId) -> Result<Bytes, Trouble>;
+    /// What the player may see now, as JSON; nothing without a seat.
+    fn view(&self, who: SessionId) -> Result<Option<Bytes>, Trouble>;
     /// What spectators may see now, as JSON.
     fn watch(&self) -> Result<Option<Bytes>, Trouble>;
     /// The whole room as bytes of the newest version.
@@ -65,8 +65,9 @@ impl<R: Room> Live for LiveRoom<R> {
         outcome
     }
 
-    fn view(&self, who: SessionId) -> Result<Bytes, Trouble> {
-        json(&self.state.view(who.into(), &self.cx))
+    fn view(&self, who: SessionId) -> Result<Option<Bytes>, Trouble> {
+        let seat = self.cx.player(who.into());
+        seat.map(|player| json(&self.state.view(player.id(), &self.cx))).transpose()
     }
 
     fn watch(&self) -> Result<Option<Bytes>, Trouble> {
@@ -112,9 +113,7 @@ impl<R: Room> LiveRoom<R> {
     fn item(&mut self, item: &Item, outcome: &mut Outcome) {
         if self.cx.hidden.ended {
             if let Item::Join { session, .. } = item {
-                outcome
-                    .refused
-                    .push((*session, "the room has ended".to_owned()));
+                outcome.refused.push((*session, "the room has ended".to_owned()));
             }
             return;
         }
@@ -124,11 +123,7 @@ impl<R: Room> LiveRoom<R> {
                     outcome.refused.push((*session, refusal.to_string()));
                 }
             }
-            Item::Input {
-                session,
-                seq: _,
-                payload,
-            } => {
+            Item::Input { session, seq: _, payload } => {
                 self.input((*session).into(), payload, &mut outcome.unreadable);
             }
             Item::Away(session) => self.presence((*session).into(), false),
@@ -230,10 +225,7 @@ fn checked_profile(profile: &[u8]) -> Result<String, Refusal> {
 
 fn json<T: Serialize>(view: &T) -> Result<Bytes, Trouble> {
     let bytes = serde_json::to_vec(view).map_err(|why| {
-        Trouble::Unwritable(format!(
-            "{} cannot be JSON: {why}",
-            std::any::type_name::<T>()
-        ))
+        Trouble::Unwritable(format!("{} cannot be JSON: {why}", std::any::type_name::<T>()))
     })?;
     Ok(bytes.into())
 }

@@ -45,11 +45,7 @@ impl Player {
     pub const PROFILE_BYTES_MAX: usize = 4096;
 
     pub(crate) const fn new(id: PlayerId, profile: String) -> Self {
-        Self {
-            id,
-            profile,
-            present: true,
-        }
+        Self { id, profile, present: true }
     }
 
     pub(crate) const fn set_present(&mut self, present: bool) {
@@ -79,9 +75,7 @@ impl Player {
         struct Named {
             name: String,
         }
-        self.profile::<Named>()
-            .map(|named| named.name)
-            .unwrap_or_default()
+        self.profile::<Named>().map(|named| named.name).unwrap_or_default()
     }
 }
 

@@ -72,9 +72,9 @@ impl Policies {
     #[must_use]
     pub fn survives(mut self, survives: Survives) -> Self {
         self.inner.survives = match survives {
-            Survives::WorkerCrash { checkpoint } => core::Survives::WorkerCrash {
-                checkpoint: span(checkpoint),
-            },
+            Survives::WorkerCrash { checkpoint } => {
+                core::Survives::WorkerCrash { checkpoint: span(checkpoint) }
+            }
             Survives::KeeperCrash => core::Survives::KeeperCrash,
         };
         self
@@ -85,9 +85,9 @@ impl Policies {
     pub fn on_deploy(mut self, on_deploy: OnDeploy) -> Self {
         self.inner.on_deploy = match on_deploy {
             OnDeploy::Finish => core::OnDeploy::Finish,
-            OnDeploy::BetweenRounds { deadline } => core::OnDeploy::BetweenRounds {
-                deadline: span(deadline),
-            },
+            OnDeploy::BetweenRounds { deadline } => {
+                core::OnDeploy::BetweenRounds { deadline: span(deadline) }
+            }
             OnDeploy::Now => core::OnDeploy::Now,
         };
         self
@@ -150,17 +150,8 @@ mod tests {
     #[test]
     fn the_step_is_kept_within_its_bounds() {
         assert_eq!(Policies::default().step(), None);
-        assert_eq!(
-            Policies::default().hz(20).step(),
-            Some(Duration::from_millis(50))
-        );
-        assert_eq!(
-            Policies::default().hz(0).step(),
-            Some(Duration::from_secs(1))
-        );
-        assert_eq!(
-            Policies::default().tick(Duration::ZERO).step(),
-            Some(Duration::from_millis(1))
-        );
+        assert_eq!(Policies::default().hz(20).step(), Some(Duration::from_millis(50)));
+        assert_eq!(Policies::default().hz(0).step(), Some(Duration::from_secs(1)));
+        assert_eq!(Policies::default().tick(Duration::ZERO).step(), Some(Duration::from_millis(1)));
     }
 }

@@ -26,13 +26,8 @@ impl Refusal {
         if reason.len() <= Self::BYTES_MAX {
             return Self { reason };
         }
-        let end = (0..=Self::BYTES_MAX)
-            .rev()
-            .find(|at| reason.is_char_boundary(*at))
-            .unwrap_or(0);
-        Self {
-            reason: Cow::Owned(reason[..end].to_owned()),
-        }
+        let end = (0..=Self::BYTES_MAX).rev().find(|at| reason.is_char_boundary(*at)).unwrap_or(0);
+        Self { reason: Cow::Owned(reason[..end].to_owned()) }
     }
 
     /// The reason given.
@@ -69,9 +64,6 @@ mod tests {
     fn long_reasons_are_cut_between_characters() {
         let refusal = Refusal::new("ä".repeat(80));
         assert_eq!(refusal.reason(), "ä".repeat(50));
-        assert_eq!(
-            Refusal::new(format!("x{refusal}{refusal}")).reason().len(),
-            99
-        );
+        assert_eq!(Refusal::new(format!("x{refusal}{refusal}")).reason().len(), 99);
     }
 }

@@ -13,7 +13,7 @@ use crate::{Cx, Player, PlayerId, Policies, Refusal, Versions};
 ///
 /// The state is encoded by `serde` as MessagePack with named fields. Fields may be added with `#[serde(default)]` and removed
 /// freely; other changes are described by [`Room::versions`]. Use `BTreeMap` and `BTreeSet` in it:
-/// a `HashMap` has no fixed order, and is refused when the worker starts (`PLY-0406`).
+/// a `HashMap` has no fixed order, and is refused when the worker starts (`PLY-0426`).
 ///
 /// A panic throws the object away; the room is reopened from its last commit, and no other room notices.
 pub trait Room: Serialize + DeserializeOwned + Send + 'static {

@@ -52,11 +52,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {
 
     /// The oldest version that is still read, once support for those before it has been dropped.
     pub fn since(oldest: u32) -> Self {
-        Self {
-            openers: vec![opener()],
-            exporters: vec![exporter(oldest)],
-            oldest,
-        }
+        Self { openers: vec![opener()], exporters: vec![exporter(oldest)], oldest }
     }
 
     /// The next version. A room that has taken this step cannot go back to a release before it.
@@ -71,18 +67,11 @@ impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {
             let upgrade = Arc::clone(&upgrade);
             Arc::new(move |bytes: &[u8]| {
                 let Opened { hidden, state } = older(bytes)?;
-                Ok(Opened {
-                    hidden,
-                    state: upgrade(state),
-                })
+                Ok(Opened { hidden, state: upgrade(state) })
             }) as Opener<N>
         });
         let openers = chain.chain([opener()]).collect();
-        Versions {
-            openers,
-            exporters: vec![exporter(newest)],
-            oldest: self.oldest,
-        }
+        Versions { openers, exporters: vec![exporter(newest)], oldest: self.oldest }
     }
 
     /// The next version, with a way back: a rollback takes the running rooms along.
@@ -126,18 +115,10 @@ impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {
     pub(crate) fn open(&self, kind: &str, bytes: &[u8]) -> Result<Opened<T>, Trouble> {
         let found = envelope::header(kind, bytes)?;
         if found > self.newest() {
-            return Err(Trouble::Newer {
-                found,
-                newest: self.newest(),
-            });
+            return Err(Trouble::Newer { found, newest: self.newest() });
         }
-        let index = found
-            .checked_sub(self.oldest)
-            .and_then(|at| self.openers.get(at as usize));
-        let opener = index.ok_or(Trouble::Older {
-            found,
-            oldest: self.oldest,
-        })?;
+        let index = found.checked_sub(self.oldest).and_then(|at| self.openers.get(at as usize));
+        let opener = index.ok_or(Trouble::Older { found, oldest: self.oldest })?;
         opener(bytes)
     }
 
@@ -149,14 +130,10 @@ impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {
         state: T,
         version: u32,
     ) -> Result<Vec<u8>, Trouble> {
-        let back = self
-            .newest()
-            .checked_sub(version)
-            .and_then(|back| self.exporters.get(back as usize));
-        let exporter = back.ok_or(Trouble::NoWayBack {
-            wanted: version,
-            oldest: self.goes_back_to(),
-        })?;
+        let back =
+            self.newest().checked_sub(version).and_then(|back| self.exporters.get(back as usize));
+        let exporter =
+            back.ok_or(Trouble::NoWayBack { wanted: version, oldest: self.goes_back_to() })?;
         exporter(kind, hidden, state)
     }
 }

@@ -15,10 +15,7 @@ enum Value {
 /// The path of the first field that differs, as `players[2].scores`; relative to the game's state.
 pub(crate) fn first(a: &[u8], b: &[u8]) -> Option<String> {
     let mut path = String::new();
-    let (a, b) = (
-        rmp_serde::from_slice(a).ok()?,
-        rmp_serde::from_slice(b).ok()?,
-    );
+    let (a, b) = (rmp_serde::from_slice(a).ok()?, rmp_serde::from_slice(b).ok()?);
     descend(&a, &b, &mut path).then(|| {
         let path = path.strip_prefix('.').unwrap_or(&path);
         path.strip_prefix("state.").unwrap_or(path).to_owned()
@@ -63,9 +60,7 @@ fn permuted(a: &[Value], b: &[Value]) -> bool {
 }
 
 fn same_keys(a: &[(Value, Value)], b: &[(Value, Value)]) -> bool {
-    a.iter()
-        .map(|(key, _)| key)
-        .eq(b.iter().map(|(key, _)| key))
+    a.iter().map(|(key, _)| key).eq(b.iter().map(|(key, _)| key))
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -147,15 +142,7 @@ mod tests {
             r#"{"state":{"a":1,"b":[1,{"c":3}]}}"#,
             Some("b[1].c"),
         );
-        check(
-            r#"{"state":{"set":[1,2,3]}}"#,
-            r#"{"state":{"set":[2,1,3]}}"#,
-            Some("set"),
-        );
-        check(
-            r#"{"state":{"m":{"x":1}}}"#,
-            r#"{"state":{"m":{"y":1}}}"#,
-            Some("m"),
-        );
+        check(r#"{"state":{"set":[1,2,3]}}"#, r#"{"state":{"set":[2,1,3]}}"#, Some("set"));
+        check(r#"{"state":{"m":{"x":1}}}"#, r#"{"state":{"m":{"y":1}}}"#, Some("m"));
     }
 }

@@ -29,16 +29,9 @@ pub(crate) fn make_up<T: DeserializeOwned>() -> Vec<T> {
     let mut variants_max = 1;
     let mut pass = 0;
     while pass < variants_max.min(PASSES_MAX) {
-        let source = Source {
-            pass,
-            parts: Cell::new(0),
-            enums: Cell::new(0),
-            variants_max: Cell::new(1),
-        };
-        values.extend(T::deserialize(Maker {
-            source: &source,
-            depth: 0,
-        }));
+        let source =
+            Source { pass, parts: Cell::new(0), enums: Cell::new(0), variants_max: Cell::new(1) };
+        values.extend(T::deserialize(Maker { source: &source, depth: 0 }));
         variants_max = variants_max.max(source.variants_max.get());
         pass += 1;
     }
@@ -70,10 +63,7 @@ impl Maker<'_> {
         if self.depth >= DEPTH_MAX {
             return Err(Error::custom("too deep to be made up"));
         }
-        Ok(Self {
-            depth: self.depth + 1,
-            ..self
-        })
+        Ok(Self { depth: self.depth + 1, ..self })
     }
 
     fn full(self) -> bool {
@@ -93,8 +83,7 @@ impl Maker<'_> {
         let turn = if self.full() { turn } else { self.depth };
         let count = names.len().max(1);
         let name = names.get((self.source.pass + turn) % count);
-        name.copied()
-            .ok_or_else(|| Error::custom("an enum without variants"))
+        name.copied().ok_or_else(|| Error::custom("an enum without variants"))
     }
 }
 
@@ -150,11 +139,7 @@ impl<'de> Deserializer<'de> for Maker<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.full() {
-            visitor.visit_some(self.deeper()?)
-        } else {
-            visitor.visit_none()
-        }
+        if self.full() { visitor.visit_some(self.deeper()?) } else { visitor.visit_none() }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -166,17 +151,11 @@ impl<'de> Deserializer<'de> for Maker<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_seq(Parts {
-            maker: self.deeper()?,
-            left: self.entries(),
-        })
+        visitor.visit_seq(Parts { maker: self.deeper()?, left: self.entries() })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_seq(Parts {
-            maker: self.deeper()?,
-            left: len,
-        })
+        visitor.visit_seq(Parts { maker: self.deeper()?, left: len })
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -189,10 +168,7 @@ impl<'de> Deserializer<'de> for Maker<'_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_map(Parts {
-            maker: self.deeper()?,
-            left: self.entries(),
-        })
+        visitor.visit_map(Parts { maker: self.deeper()?, left: self.entries() })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -201,10 +177,7 @@ impl<'de> Deserializer<'de> for Maker<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_map(Fields {
-            maker: self.deeper()?,
-            names: fields.iter(),
-        })
+        visitor.visit_map(Fields { maker: self.deeper()?, names: fields.iter() })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -214,10 +187,7 @@ impl<'de> Deserializer<'de> for Maker<'_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let name = self.variant(variants)?;
-        visitor.visit_enum(Variant {
-            maker: self.deeper()?,
-            name,
-        })
+        visitor.visit_enum(Variant { maker: self.deeper()?, name })
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -266,9 +236,7 @@ impl<'de> SeqAccess<'de> for Parts<'_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Error> {
-        self.take()
-            .then(|| seed.deserialize(self.maker))
-            .transpose()
+        self.take().then(|| seed.deserialize(self.maker)).transpose()
     }
 }
 
@@ -279,9 +247,7 @@ impl<'de> MapAccess<'de> for Parts<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        self.take()
-            .then(|| seed.deserialize(self.maker))
-            .transpose()
+        self.take().then(|| seed.deserialize(self.maker)).transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
@@ -302,10 +268,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        self.names
-            .next()
-            .map(|name| seed.deserialize(text(name)))
-            .transpose()
+        self.names.next().map(|name| seed.deserialize(text(name))).transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {

@@ -21,10 +21,7 @@ pub(crate) fn verify(kind: &dyn Kind, bytes: &[u8]) -> Result<(), Trouble> {
         let again = kind.open(bytes)?.encode()?;
         if again != bytes {
             let field = difference::first(bytes, &again).unwrap_or_else(|| "?".to_owned());
-            return Err(Trouble::Unordered {
-                kind: kind.info().name,
-                field,
-            });
+            return Err(Trouble::Unordered { kind: kind.info().name, field });
         }
     }
     Ok(())
@@ -32,13 +29,11 @@ pub(crate) fn verify(kind: &dyn Kind, bytes: &[u8]) -> Result<(), Trouble> {
 
 /// What is wrong with a kind before any room of it exists: its state type is tried with made-up contents.
 pub(crate) fn defect(kind: &dyn Kind) -> Option<Trouble> {
-    kind.made_up()
-        .iter()
-        .find_map(|bytes| match verify(kind, bytes) {
-            // Contents that make no sense may well be refused by the type; only order is judged here.
-            Err(unordered @ Trouble::Unordered { .. }) => Some(unordered),
-            Ok(()) | Err(_) => None,
-        })
+    kind.made_up().iter().find_map(|bytes| match verify(kind, bytes) {
+        // Contents that make no sense may well be refused by the type; only order is judged here.
+        Err(unordered @ Trouble::Unordered { .. }) => Some(unordered),
+        Ok(()) | Err(_) => None,
+    })
 }
 
 #[cfg(test)]

@@ -81,11 +81,8 @@ fn ordered_state_has_no_defect() {
 #[test]
 fn a_hash_map_is_named_before_anything_is_in_it() {
     let message = named::<Mapped>().unwrap();
-    assert!(message.starts_with("PLY-0406"), "{message}");
-    assert!(
-        message.contains("`checked`") && message.contains("`scores`"),
-        "{message}"
-    );
+    assert!(message.starts_with("PLY-0426"), "{message}");
+    assert!(message.contains("`checked`") && message.contains("`scores`"), "{message}");
 }
 
 #[test]

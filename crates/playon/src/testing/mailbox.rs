@@ -19,14 +19,8 @@ pub(super) struct Mailbox {
 impl Mailbox {
     pub(super) fn take_in(&mut self, outcome: Outcome) {
         for output in outcome.outputs {
-            let tray = if output.reliable {
-                &mut self.sent
-            } else {
-                &mut self.flashed
-            };
-            tray.entry(output.session.into())
-                .or_default()
-                .push(output.payload);
+            let tray = if output.reliable { &mut self.sent } else { &mut self.flashed };
+            tray.entry(output.session.into()).or_default().push(output.payload);
         }
         for (session, reason) in outcome.dismissed {
             self.dismissed.insert(session.into(), reason);
@@ -47,9 +41,6 @@ impl Mailbox {
 }
 
 fn decode<E: DeserializeOwned>(events: Vec<Bytes>) -> Vec<E> {
-    let decoded: Result<_, _> = events
-        .iter()
-        .map(|event| serde_json::from_slice(event))
-        .collect();
+    let decoded: Result<_, _> = events.iter().map(|event| serde_json::from_slice(event)).collect();
     decoded.unwrap_or_else(|why| panic!("an event does not read back what was written: {why}"))
 }

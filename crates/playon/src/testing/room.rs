@@ -57,20 +57,11 @@ impl<R: Room> TestRoom<R> {
         if let Some(defect) = check::defect(&kind) {
             panic!("{defect}");
         }
-        let live = kind
-            .create_room(&to_json(&params), seed)
-            .map_err(|trouble| match trouble {
-                Trouble::Refused(reason) => Refusal::new(reason),
-                other => panic!("{other}"),
-            })?;
-        Ok(Self::over(
-            kind,
-            live,
-            RoomTime(0),
-            Mailbox::default(),
-            0,
-            0,
-        ))
+        let live = kind.create_room(&to_json(&params), seed).map_err(|trouble| match trouble {
+            Trouble::Refused(reason) => Refusal::new(reason),
+            other => panic!("{other}"),
+        })?;
+        Ok(Self::over(kind, live, RoomTime(0), Mailbox::default(), 0, 0))
     }
 
     /// A room from what [`TestRoom::save`] gave, possibly by an older release; room time begins anew at `now`.
@@ -80,21 +71,8 @@ impl<R: Room> TestRoom<R> {
     pub fn load(bytes: &[u8], now: Duration) -> Self {
         let kind = TypedKind::<R>::new();
         let live = open(&kind, bytes);
-        let joined = live
-            .cx
-            .players()
-            .iter()
-            .map(|player| player.id().0)
-            .max()
-            .unwrap_or(0);
-        Self::over(
-            kind,
-            live,
-            RoomTime(0) + span(now),
-            Mailbox::default(),
-            joined,
-            0,
-        )
+        let joined = live.cx.players().iter().map(|player| player.id().0).max().unwrap_or(0);
+        Self::over(kind, live, RoomTime(0) + span(now), Mailbox::default(), joined, 0)
     }
 
     fn over(
@@ -106,15 +84,7 @@ impl<R: Room> TestRoom<R> {
         inputs: u64,
     ) -> Self {
         live.cx.begin(now);
-        let mut room = Self {
-            kind,
-            live,
-            bytes: Vec::new(),
-            now,
-            joined,
-            inputs,
-            mailbox,
-        };
+        let mut room = Self { kind, live, bytes: Vec::new(), now, joined, inputs, mailbox };
         room.commit();
         room
     }
@@ -124,8 +94,7 @@ impl<R: Room> TestRoom<R> {
     /// # Panics
     /// When the game refuses.
     pub fn join(&mut self, name: &str) -> PlayerId {
-        self.try_join(name)
-            .unwrap_or_else(|refusal| panic!("{name} was refused: {refusal}"))
+        self.try_join(name).unwrap_or_else(|refusal| panic!("{name} was refused: {refusal}"))
     }
 
     /// Seats a player with the profile `{"name": name}`.
@@ -144,10 +113,7 @@ impl<R: Room> TestRoom<R> {
         self.joined += 1;
         let who = PlayerId(self.joined);
         let profile = to_json(profile).into();
-        let refused = self.batch(&[Item::Join {
-            session: who.into(),
-            profile,
-        }]);
+        let refused = self.batch(&[Item::Join { session: who.into(), profile }]);
         match refused.into_iter().next() {
             Some((_, reason)) => Err(reason.into()),
             None => Ok(who),
@@ -166,11 +132,7 @@ impl<R: Room> TestRoom<R> {
     pub fn input_raw(&mut self, from: PlayerId, payload: &[u8]) {
         self.inputs += 1;
         let payload = Bytes::copy_from_slice(payload);
-        self.batch(&[Item::Input {
-            session: from.into(),
-            seq: self.inputs,
-            payload,
-        }]);
+        self.batch(&[Item::Input { session: from.into(), seq: self.inputs, payload }]);
     }
 
     /// Lets room time pass: ticks run and timers fire, each at its time.
@@ -182,11 +144,7 @@ impl<R: Room> TestRoom<R> {
             let tick = step.map(|step| RoomTime(step.0 * (self.live.cx.tick() + 1)).max(self.now));
             // A timer that arms itself for "at once" fires once a millisecond, as a keeper wakes no room more often.
             let soonest = woken.map_or(self.now, |woken| woken + Span::millis(1));
-            let timer = self
-                .live
-                .facts()
-                .wake_at
-                .map(|at| at.max(soonest).max(self.now));
+            let timer = self.live.facts().wake_at.map(|at| at.max(soonest).max(self.now));
             match (tick, timer) {
                 (Some(tick), timer) if tick <= end && timer.is_none_or(|timer| timer >= tick) => {
                     self.now = tick;
@@ -226,10 +184,7 @@ impl<R: Room> TestRoom<R> {
 
     /// The player has a socket again after a keeper's crash that undid so many of its inputs.
     pub fn lost(&mut self, who: PlayerId, inputs: u64) {
-        self.batch(&[Item::Back {
-            session: who.into(),
-            lost: inputs,
-        }]);
+        self.batch(&[Item::Back { session: who.into(), lost: inputs }]);
     }
 
     /// The player gives its seat up.
@@ -254,11 +209,15 @@ impl<R: Room> TestRoom<R> {
     }
 
     /// What a player sees, after its way through JSON.
+    ///
+    /// # Panics
+    /// When the player has no seat.
     pub fn view(&self, who: PlayerId) -> R::View
     where
         R::View: DeserializeOwned,
     {
-        from_json(&sound(self.live.view(who.into())))
+        let view = sound(self.live.view(who.into()));
+        from_json(&view.unwrap_or_else(|| panic!("player {who} has no seat")))
     }
 
     /// What spectators see, after its way through JSON.

@@ -1,7 +1,10 @@
 //! A room that does a little of everything.
 
-// Each test binary uses its own part of this.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+// Each test binary uses its own part of this, and in tests a failed step is a failed test.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+
+pub mod owner;
+pub mod releases;
 
 use std::time::Duration;
 
@@ -32,7 +35,6 @@ pub enum Do {
     End,
     Panic,
     Flood(usize),
-    Hang,
 }
 
 impl Log {
@@ -90,7 +92,6 @@ impl Room for Log {
             Do::End => cx.end(),
             Do::Panic => panic!("asked to"),
             Do::Flood(count) => (0..count).for_each(|_| cx.send(from, "drop".to_owned())),
-            Do::Hang => std::thread::park(),
         }
     }
 

@@ -1,0 +1,99 @@
+//! One batch: the game plays, the state is encoded, and both become a commit.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use playon_core::attach::{Commit, Deliver};
+use playon_core::ids::SessionId;
+use playon_core::image::StateCodec;
+use playon_wire::state::{ZstdXxh3, diff};
+
+use super::rooms::micros;
+use super::slot::OpenRoom;
+use crate::check;
+use crate::envelope::Trouble;
+
+/// Bytes of all views of one batch. More are a fault of the game.
+const VIEW_BYTES_MAX: usize = 4 << 20;
+
+/// Commits after which a played room is checked for an order that does not keep, being fuller than when it
+/// was made; every `CHECK_EVERY` after the last of them.
+const CHECK_AT: [u64; 3] = [16, 128, 1_024];
+/// See [`CHECK_AT`].
+const CHECK_EVERY: u64 = 8_192;
+/// Bytes of state up to which that check is made; it costs three decodings.
+const CHECK_BYTES_MAX: usize = 256 << 10;
+
+/// Runs a batch. Gives the commit, and lines for the log. After an error the room is half changed.
+pub(super) fn run(
+    open: &mut OpenRoom,
+    deliver: &Deliver,
+    state_bytes_max: usize,
+) -> Result<(Commit, Vec<String>), Trouble> {
+    let started = Instant::now();
+    let outcome = open.live.run(deliver.now, &deliver.items);
+    let views = views(open, &deliver.render)?;
+    let watch_view = if deliver.render_watch { open.live.watch()? } else { None };
+    let bytes = open.live.encode()?;
+    if bytes.len() > state_bytes_max {
+        return Err(Trouble::TooLarge { bytes: bytes.len(), max: state_bytes_max });
+    }
+    let mut notes = Vec::new();
+    notes.extend(outcome.unreadable.and_then(|found| note_unreadable(open, found)));
+    notes.extend(check_order(open, deliver.seq.0, &bytes));
+    let facts = open.live.facts();
+    let commit = Commit {
+        room: deliver.room,
+        attempt: deliver.attempt,
+        seq: deliver.seq,
+        parent_hash: open.hash,
+        hash: ZstdXxh3.hash(&bytes),
+        version: open.kind.info().writes,
+        body: diff(&open.bytes, &bytes),
+        refused: outcome.refused,
+        dismissed: outcome.dismissed,
+        outputs: outcome.outputs,
+        views,
+        watch_view,
+        wake_at: facts.wake_at,
+        between_rounds: facts.between_rounds,
+        ended: facts.ended,
+        cost_us: micros(started),
+    };
+    open.seq = commit.seq;
+    open.hash = commit.hash;
+    open.bytes = bytes.into();
+    Ok((commit, notes))
+}
+
+/// Players without a seat, such as those refused in this very batch, see nothing.
+fn views(open: &OpenRoom, render: &[SessionId]) -> Result<Vec<(SessionId, Bytes)>, Trouble> {
+    let mut views = Vec::with_capacity(render.len());
+    let mut bytes = 0;
+    for session in render {
+        if let Some(view) = open.live.view(*session)? {
+            bytes += view.len();
+            views.push((*session, view));
+        }
+    }
+    if bytes > VIEW_BYTES_MAX {
+        return Err(Trouble::ViewsTooLarge { bytes, max: VIEW_BYTES_MAX });
+    }
+    Ok(views)
+}
+
+/// A broken client may go on for ever: one line each time the number has doubled.
+fn note_unreadable(open: &mut OpenRoom, (count, first): (u64, String)) -> Option<String> {
+    let before = open.unreadable;
+    open.unreadable += count;
+    (before.checked_ilog2() != open.unreadable.checked_ilog2())
+        .then(|| format!("PLY-0437 {} inputs so far cannot be read: {first}", open.unreadable))
+}
+
+fn check_order(open: &OpenRoom, seq: u64, bytes: &[u8]) -> Option<String> {
+    let due = CHECK_AT.contains(&seq) || seq.is_multiple_of(CHECK_EVERY);
+    if !due || bytes.len() > CHECK_BYTES_MAX {
+        return None;
+    }
+    check::verify(&*open.kind, bytes).err().map(|trouble| trouble.to_string())
+}

@@ -1,0 +1,86 @@
+//! What a worker says about itself when it attaches.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use playon_wire::attach::{
+    ASSETS_BYTES_MAX, ASSETS_MAX, ATTACH_PROTOCOL, Asset, DEFECTS_MAX, KINDS_MAX, LinkSecret,
+    WorkerHello,
+};
+
+use super::guard;
+use crate::App;
+use crate::check;
+use crate::kind::Kind;
+
+/// Bytes of a kind's name.
+const KIND_BYTES_MAX: usize = 64;
+
+pub(super) fn hello(app: &App, secret: LinkSecret) -> WorkerHello {
+    let kinds = app.kinds();
+    let mut defects = defects(app);
+    defects.truncate(DEFECTS_MAX);
+    WorkerHello {
+        protocol: ATTACH_PROTOCOL,
+        secret,
+        app: app.name().to_owned(),
+        label: app.name_of_release().to_owned(),
+        pid: std::process::id(),
+        kinds: kinds.iter().take(KINDS_MAX).map(|kind| kind.info()).collect(),
+        assets: if assets_fit(app) { assets(app) } else { Vec::new() },
+        defects,
+    }
+}
+
+fn assets(app: &App) -> Vec<Asset> {
+    app.files()
+        .iter()
+        .map(|file| Asset {
+            path: file.path.trim_start_matches('/').to_owned(),
+            mime: file.mime.to_owned(),
+            bytes: Bytes::from_static(file.bytes),
+        })
+        .collect()
+}
+
+fn assets_fit(app: &App) -> bool {
+    let bytes: usize = app.files().iter().map(|file| file.bytes.len()).sum();
+    app.files().len() <= ASSETS_MAX && bytes <= ASSETS_BYTES_MAX
+}
+
+/// Everything that keeps this release from being served, one line each.
+pub(super) fn defects(app: &App) -> Vec<String> {
+    let mut defects = Vec::new();
+    if !assets_fit(app) {
+        defects.push(format!(
+            "PLY-0438 more than {ASSETS_MAX} assets, or more than {ASSETS_BYTES_MAX} bytes of them"
+        ));
+    }
+    if app.kinds().is_empty() || app.kinds().len() > KINDS_MAX {
+        defects.push(format!("PLY-0438 an app has 1 to {KINDS_MAX} kinds of rooms"));
+    }
+    let mut names = BTreeSet::new();
+    for kind in app.kinds() {
+        let name = kind.info().name;
+        if !well_named(&name) {
+            defects.push(format!(
+                "PLY-0438 `{name}` is no name for a kind: [a-z0-9_-], 1 to 64 bytes"
+            ));
+        }
+        if !names.insert(name.clone()) {
+            defects.push(format!("PLY-0438 two kinds are called `{name}`"));
+        }
+        defects.extend(unordered(&**kind));
+    }
+    defects
+}
+
+fn well_named(name: &str) -> bool {
+    (1..=KIND_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+}
+
+/// A type that cannot cope with made-up contents is judged later, by its first real room.
+fn unordered(kind: &dyn Kind) -> Option<String> {
+    guard::guard(|| check::defect(kind)).ok().flatten().map(|trouble| trouble.to_string())
+}

@@ -1,0 +1,112 @@
+//! A worker: the part of a game's executable that runs rooms for a keeper.
+//!
+//! Plain threads and one blocking socket. This thread reads; each message goes to the room thread that its room
+//! belongs to for good, so a room's calls are never concurrent; answers are written by whichever
+//! thread has them. A room that panics is thrown away and reported, and nobody else notices.
+
+mod batch;
+mod guard;
+mod handshake;
+mod outlet;
+mod pool;
+mod rooms;
+mod slot;
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use playon_wire::attach::LinkSecret;
+use playon_wire::attach::{AttachError, Down, KeeperWelcome, Up, read_down};
+use thiserror::Error;
+
+use crate::App;
+use outlet::Outlet;
+use pool::Pool;
+
+/// How long the keeper may take to answer the hello.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many heartbeats may be missed before the link is held to be dead.
+const HEARTBEATS_MISSED_MAX: u64 = 3;
+
+/// How long rooms may take to finish their last batch when the keeper says to end.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a worker stopped serving before it was told to.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The link failed or the other side does not keep to the protocol.
+    #[error(transparent)]
+    Link(#[from] AttachError),
+    /// The keeper is gone.
+    #[error("PLY-0421 the keeper closed the link")]
+    Closed,
+    /// The keeper does not want this worker.
+    #[error("{code} {detail}")]
+    Refused {
+        /// A stable code.
+        code: String,
+        /// One line for people.
+        detail: String,
+    },
+    /// The keeper's answer to the hello was something else.
+    #[error("PLY-0422 the keeper did not answer the hello")]
+    NoAnswer,
+}
+
+/// Runs the app's rooms for the keeper at the other end of the stream, until it says to end.
+///
+/// # Errors
+/// When the keeper does not accept the worker, or the link ends in any other way.
+pub fn serve(app: &App, stream: UnixStream, secret: LinkSecret) -> Result<(), ServeError> {
+    guard::install();
+    stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(AttachError::from)?;
+    let mut reader = stream.try_clone().map_err(AttachError::from)?;
+    let outlet = Arc::new(Outlet::new(stream));
+    outlet.send(&[Up::Hello(Box::new(handshake::hello(app, secret)))])?;
+    let (welcome, rest) = answer(read_down(&mut reader)?)?;
+    let silence = welcome.heartbeat_ms.saturating_mul(HEARTBEATS_MISSED_MAX).max(1);
+    reader.set_read_timeout(Some(Duration::from_millis(silence))).map_err(AttachError::from)?;
+    let pool = Pool::start(app.kinds(), &outlet, &welcome);
+    let ended = read(rest, &mut reader, &pool, &outlet);
+    pool.finish(FINISH_TIMEOUT);
+    ended
+}
+
+fn answer(items: Option<Vec<Down>>) -> Result<(KeeperWelcome, Vec<Down>), ServeError> {
+    let mut items = items.ok_or(ServeError::Closed)?.into_iter();
+    match items.next() {
+        Some(Down::Welcome(welcome)) => Ok((welcome, items.collect())),
+        Some(Down::Refuse(refuse)) => {
+            Err(ServeError::Refused { code: refuse.code, detail: refuse.detail })
+        }
+        Some(Down::Room(_) | Down::Ping { .. } | Down::Shutdown) | None => {
+            Err(ServeError::NoAnswer)
+        }
+    }
+}
+
+/// Hands out what comes until the keeper says to end.
+fn read(
+    mut items: Vec<Down>,
+    reader: &mut UnixStream,
+    pool: &Pool,
+    outlet: &Outlet,
+) -> Result<(), ServeError> {
+    loop {
+        for item in items {
+            match item {
+                Down::Room(message) => pool.hand_out(message),
+                Down::Ping { nonce } => outlet.send(&[Up::Pong { nonce }])?,
+                Down::Shutdown => return Ok(()),
+                Down::Refuse(refuse) => {
+                    return Err(ServeError::Refused { code: refuse.code, detail: refuse.detail });
+                }
+                // Said twice, it is no news.
+                Down::Welcome(_) => {}
+            }
+        }
+        items = read_down(reader)?.ok_or(ServeError::Closed)?;
+    }
+}

@@ -1,0 +1,307 @@
+//! The rooms of one thread, and what each message does to them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use playon_core::attach::{
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Prewarmed, Ready, Stage, ToWorker,
+};
+use playon_core::ids::{Attempt, RoomId, Seq};
+use playon_core::image::StateCodec;
+use playon_core::limits::Limits;
+use playon_wire::attach::{LogLevel, LogLine, Up};
+use playon_wire::state::{ZstdXxh3, diff};
+
+use super::batch;
+use super::guard::{Panicked, guard};
+use super::slot::{OpenRoom, Slot, WarmCopy};
+use crate::check;
+use crate::envelope::Trouble;
+use crate::kind::Kind;
+use crate::live::Live;
+
+/// A room under one attempt. Whatever carries another attempt has no effect on it.
+type Key = (RoomId, Attempt);
+
+/// The rooms of one thread.
+pub(super) struct Rooms {
+    kinds: BTreeMap<String, Arc<dyn Kind>>,
+    slots: HashMap<Key, Slot>,
+    state_bytes_max: usize,
+}
+
+/// A room and its bytes as they would be committed.
+struct Opened {
+    live: Box<dyn Live>,
+    bytes: Bytes,
+    cost_us: u32,
+}
+
+impl Rooms {
+    pub(super) fn new(kinds: Vec<Arc<dyn Kind>>) -> Self {
+        let kinds = kinds.into_iter().map(|kind| (kind.info().name, kind)).collect();
+        let state_bytes_max = Limits::default().state_bytes_max;
+        Self { kinds, slots: HashMap::new(), state_bytes_max }
+    }
+
+    /// Does what the owner asks and puts the answer into `out`. A message that comes twice is answered once.
+    pub(super) fn handle(&mut self, message: ToWorker, out: &mut Vec<Up>) {
+        match message {
+            ToWorker::Create { room, attempt, kind, params, seed } => {
+                if !self.slots.contains_key(&(room, attempt)) {
+                    let made = self.create((room, attempt), &kind, &params, seed, out);
+                    self.answer((room, attempt), Stage::Create, made, out);
+                }
+            }
+            ToWorker::Open { room, attempt, kind, seq, version: _, state } => {
+                if !matches!(self.slots.get(&(room, attempt)), Some(Slot::Open(_))) {
+                    let opened = self.open((room, attempt), &kind, seq, state, out);
+                    self.answer((room, attempt), Stage::Open, opened, out);
+                }
+            }
+            ToWorker::Deliver(deliver) => self.deliver(&deliver, out),
+            ToWorker::Export { room, attempt, version } => {
+                let exported = self.export((room, attempt), version, out);
+                self.answer((room, attempt), Stage::Export, exported, out);
+            }
+            ToWorker::Prewarm { room, attempt, kind, seq, version: _, state } => {
+                if !self.slots.contains_key(&(room, attempt)) {
+                    let warmed = self.prewarm((room, attempt), &kind, seq, state, out);
+                    self.answer((room, attempt), Stage::Prewarm, warmed, out);
+                }
+            }
+            ToWorker::Tail { room, attempt, seq, hash, deltas } => {
+                if !matches!(self.slots.get(&(room, attempt)), Some(Slot::Open(_))) {
+                    let opened = self.tail((room, attempt), seq, hash, &deltas, out);
+                    self.answer((room, attempt), Stage::Open, opened, out);
+                }
+            }
+            ToWorker::Retire { room, attempt } => self.forget((room, attempt)),
+        }
+    }
+
+    /// Sends the answer. After a fault nothing is held under the attempt any more, except when
+    /// only a downgrade failed.
+    fn answer(
+        &mut self,
+        key: Key,
+        stage: Stage,
+        result: Result<FromWorker, Trouble>,
+        out: &mut Vec<Up>,
+    ) {
+        let answer = result.unwrap_or_else(|trouble| {
+            if stage != Stage::Export {
+                self.forget(key);
+            }
+            let refusal = matches!(trouble, Trouble::Refused(_));
+            let (room, attempt) = key;
+            FromWorker::Fault(Fault { room, attempt, stage, message: trouble.to_string(), refusal })
+        });
+        out.push(Up::Room(answer));
+    }
+
+    /// The game's own types are dropped here, and they may panic when they are.
+    fn forget(&mut self, key: Key) {
+        if let Some(slot) = self.slots.remove(&key) {
+            let _ = guard(|| drop(slot));
+        }
+    }
+
+    fn kind(&self, name: &str) -> Result<Arc<dyn Kind>, Trouble> {
+        self.kinds.get(name).cloned().ok_or_else(|| Trouble::UnknownKind(name.to_owned()))
+    }
+
+    fn create(
+        &mut self,
+        key: Key,
+        kind: &str,
+        params: &[u8],
+        seed: u64,
+        out: &mut Vec<Up>,
+    ) -> Result<FromWorker, Trouble> {
+        let kind = self.kind(kind)?;
+        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.create(params, seed))?;
+        play(key, out, || check::verify(&*kind, &bytes))?;
+        let facts = live.facts();
+        let seq = Seq(1);
+        let hash = ZstdXxh3.hash(&bytes);
+        let commit = Commit {
+            room: key.0,
+            attempt: key.1,
+            seq,
+            parent_hash: 0,
+            hash,
+            version: kind.info().writes,
+            body: Body::Full(bytes.clone()),
+            refused: Vec::new(),
+            dismissed: Vec::new(),
+            outputs: Vec::new(),
+            views: Vec::new(),
+            watch_view: None,
+            wake_at: facts.wake_at,
+            between_rounds: facts.between_rounds,
+            ended: facts.ended,
+            cost_us,
+        };
+        self.slots
+            .insert(key, Slot::Open(OpenRoom { kind, live, seq, bytes, hash, unreadable: 0 }));
+        Ok(FromWorker::Commit(commit))
+    }
+
+    fn open(
+        &mut self,
+        key: Key,
+        kind: &str,
+        seq: Seq,
+        state: Bytes,
+        out: &mut Vec<Up>,
+    ) -> Result<FromWorker, Trouble> {
+        let kind = self.kind(kind)?;
+        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.open(&state))?;
+        // A room that has been played is not refused for this: it would be down for good.
+        if let Ok(Err(trouble)) = guard(|| check::verify(&*kind, &bytes)) {
+            out.push(log(LogLevel::Warn, key.0, trouble.to_string()));
+        }
+        Ok(self.ready(key, kind, live, seq, (&state, bytes), cost_us))
+    }
+
+    fn prewarm(
+        &mut self,
+        key: Key,
+        kind: &str,
+        seq: Seq,
+        state: Bytes,
+        out: &mut Vec<Up>,
+    ) -> Result<FromWorker, Trouble> {
+        let kind = self.kind(kind)?;
+        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.open(&state))?;
+        play(key, out, || {
+            drop(live);
+            check::verify(&*kind, &bytes)
+        })?;
+        let size = bytes.len() as u64;
+        self.slots.insert(key, Slot::Warm(WarmCopy { kind, base: state }));
+        Ok(FromWorker::Prewarmed(Prewarmed { room: key.0, attempt: key.1, seq, size, cost_us }))
+    }
+
+    fn tail(
+        &mut self,
+        key: Key,
+        seq: Seq,
+        hash: u64,
+        deltas: &[Bytes],
+        out: &mut Vec<Up>,
+    ) -> Result<FromWorker, Trouble> {
+        let Some(Slot::Warm(WarmCopy { kind, base })) = self.slots.remove(&key) else {
+            return Err(Trouble::NotHeld);
+        };
+        let started = Instant::now();
+        let max = self.state_bytes_max;
+        let state = deltas
+            .iter()
+            .try_fold(base, |state, delta| ZstdXxh3.apply(&state, delta, max))
+            .filter(|state| ZstdXxh3.hash(state) == hash)
+            .ok_or(Trouble::Tail)?;
+        let Opened { live, bytes, cost_us: _ } = self.make(key, out, || kind.open(&state))?;
+        Ok(self.ready(key, kind, live, seq, (&state, bytes), micros(started)))
+    }
+
+    fn export(&self, key: Key, version: u32, out: &mut Vec<Up>) -> Result<FromWorker, Trouble> {
+        let Some(Slot::Open(open)) = self.slots.get(&key) else { return Err(Trouble::NotHeld) };
+        let started = Instant::now();
+        let state = play(key, out, || open.kind.export(&open.bytes, version))?;
+        self.bounded(&state)?;
+        let (state, cost_us) = (Bytes::from(state), micros(started));
+        let (room, attempt, seq) = (key.0, key.1, open.seq);
+        Ok(FromWorker::Exported(Exported { room, attempt, seq, version, state, cost_us }))
+    }
+
+    fn deliver(&mut self, deliver: &Deliver, out: &mut Vec<Up>) {
+        let key = (deliver.room, deliver.attempt);
+        let Some(Slot::Open(open)) = self.slots.get_mut(&key) else {
+            self.answer(key, Stage::Deliver, Err(Trouble::NotHeld), out);
+            return;
+        };
+        if deliver.seq <= open.seq {
+            return;
+        }
+        let max = self.state_bytes_max;
+        let commit = play(key, out, || batch::run(open, deliver, max)).map(|(commit, notes)| {
+            out.extend(notes.into_iter().map(|note| log(LogLevel::Warn, key.0, note)));
+            FromWorker::Commit(commit)
+        });
+        self.answer(key, Stage::Deliver, commit, out);
+    }
+
+    /// Makes a room and encodes it, as its first commit would.
+    fn make(
+        &self,
+        key: Key,
+        out: &mut Vec<Up>,
+        make: impl FnOnce() -> Result<Box<dyn Live>, Trouble>,
+    ) -> Result<Opened, Trouble> {
+        let started = Instant::now();
+        let (live, bytes) = play(key, out, || {
+            let live = make()?;
+            let bytes = live.encode()?;
+            Ok((live, bytes))
+        })?;
+        self.bounded(&bytes)?;
+        Ok(Opened { live, bytes: bytes.into(), cost_us: micros(started) })
+    }
+
+    fn bounded(&self, bytes: &[u8]) -> Result<(), Trouble> {
+        let max = self.state_bytes_max;
+        if bytes.len() > max { Err(Trouble::TooLarge { bytes: bytes.len(), max }) } else { Ok(()) }
+    }
+
+    fn ready(
+        &mut self,
+        key: Key,
+        kind: Arc<dyn Kind>,
+        live: Box<dyn Live>,
+        seq: Seq,
+        (given, bytes): (&[u8], Bytes),
+        cost_us: u32,
+    ) -> FromWorker {
+        let hash = ZstdXxh3.hash(&bytes);
+        let ready = Ready {
+            room: key.0,
+            attempt: key.1,
+            seq,
+            version: kind.info().writes,
+            body: diff(given, &bytes),
+            hash,
+            wake_at: live.facts().wake_at,
+            cost_us,
+        };
+        self.forget(key);
+        self.slots
+            .insert(key, Slot::Open(OpenRoom { kind, live, seq, bytes, hash, unreadable: 0 }));
+        FromWorker::Ready(ready)
+    }
+}
+
+/// Runs the game's code; what a panic says goes to the log with its backtrace.
+fn play<T>(
+    key: Key,
+    out: &mut Vec<Up>,
+    game: impl FnOnce() -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    guard(game).unwrap_or_else(|Panicked { message, backtrace }| {
+        let text = format!("PLY-0428 the game panicked: {message}\n{backtrace}");
+        out.push(log(LogLevel::Error, key.0, text));
+        Err(Trouble::Panicked(message))
+    })
+}
+
+fn log(level: LogLevel, room: RoomId, text: String) -> Up {
+    Up::Log(LogLine { level, room: Some(room), text })
+}
+
+/// Microseconds since then.
+pub(super) fn micros(started: Instant) -> u32 {
+    u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX)
+}

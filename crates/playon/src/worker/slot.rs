@@ -1,0 +1,37 @@
+//! What a worker holds of one room under one attempt.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use playon_core::ids::Seq;
+
+use crate::kind::Kind;
+use crate::live::Live;
+
+/// A room, or a copy of one.
+pub(super) enum Slot {
+    /// Waits for batches.
+    Open(OpenRoom),
+    /// The copy of a room that is live elsewhere: bytes on which a tail can be put.
+    Warm(WarmCopy),
+}
+
+/// A live room.
+pub(super) struct OpenRoom {
+    pub(super) kind: Arc<dyn Kind>,
+    pub(super) live: Box<dyn Live>,
+    /// The last commit.
+    pub(super) seq: Seq,
+    /// Its bytes, which the next one is made from.
+    pub(super) bytes: Bytes,
+    /// Their hash.
+    pub(super) hash: u64,
+    /// Inputs that the game could not read.
+    pub(super) unreadable: u64,
+}
+
+/// A copy as it was given.
+pub(super) struct WarmCopy {
+    pub(super) kind: Arc<dyn Kind>,
+    pub(super) base: Bytes,
+}
