@@ -102,7 +102,7 @@ impl World {
         self.catch(news);
         self.fill_sky(rng);
         if rules.comets && rng.range(0..COMET_STEPS) == 0 {
-            self.add_star(|id, rng| Star::comet(id, rng), rng);
+            self.add_star(Star::comet, rng);
         }
         if at.tick.is_multiple_of(u64::from(HZ)) && self.ships.len() < SHIPS_WANTED {
             self.add_machine(rng);
