@@ -4,10 +4,11 @@
 //! cargo run -p playon-wire --example codegen
 //! ```
 //!
+//! Run it before the code around the generated types is adapted, as it is built together with that.
 //! The output is committed, so that neither users nor builds need a compiler for it; the test
 //! `generated_code_is_current` says when it was forgotten.
 
-#[path = "../tests/support/codegen.rs"]
+#[path = "../tests/wire/codegen.rs"]
 mod codegen;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -136,13 +136,7 @@ pub struct Asset {
 
 impl std::fmt::Debug for Asset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Asset({}, {}, {} bytes)",
-            self.path,
-            self.mime,
-            self.bytes.len()
-        )
+        write!(f, "Asset({}, {}, {} bytes)", self.path, self.mime, self.bytes.len())
     }
 }
 

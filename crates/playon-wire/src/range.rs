@@ -14,10 +14,7 @@ pub struct ProtocolRange {
 impl ProtocolRange {
     /// Exactly one version.
     pub const fn only(version: u32) -> Self {
-        Self {
-            min: version,
-            max: version,
-        }
+        Self { min: version, max: version }
     }
 
     /// The newest version that both sides speak; nothing when the ranges do not meet or one is empty.

@@ -15,10 +15,10 @@ const LEVEL: i32 = 1;
 
 /// States with at least this many bytes, old and new together, are compared over their whole length by a
 /// context made for it; the window that belongs to [`LEVEL`] would not reach across them.
-const LONG_BYTES: usize = 384 << 10;
+const LONG_BYTES: usize = 256 << 10;
 
-/// The window for long states, as a power of two: two states of 16 MiB.
-const LONG_WINDOW_LOG: u32 = 25;
+/// The widest window, as a power of two: it reaches across two states of 16 MiB.
+const WINDOW_LOG_MAX: u32 = 25;
 
 /// A prefix that begins with these bytes would be taken for a trained dictionary; it is not used as a base.
 const DICTIONARY_MAGIC: [u8; 4] = 0xEC30_A437_u32.to_le_bytes();
@@ -42,9 +42,7 @@ impl StateCodec for ZstdXxh3 {
         let mut state = Vec::with_capacity(size);
         DECOMPRESS.with_borrow_mut(|slot| {
             let context = slot.take().or_else(DCtx::try_create)?;
-            let written = slot
-                .insert(context)
-                .decompress_using_dict(&mut state, delta, base);
+            let written = slot.insert(context).decompress_using_dict(&mut state, delta, base);
             written.ok().filter(|written| *written == size)
         })?;
         Some(state.into())
@@ -78,24 +76,18 @@ fn delta(base: &[u8], new: &[u8]) -> Option<Vec<u8>> {
     }
     COMPRESS.with_borrow_mut(|slot| {
         let context = slot.take().or_else(CCtx::try_create)?;
-        slot.insert(context)
-            .compress_using_dict(&mut out, new, base, LEVEL)
-            .ok()
+        slot.insert(context).compress_using_dict(&mut out, new, base, LEVEL).ok()
     })?;
     Some(out)
 }
 
 fn long_delta(base: &[u8], new: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut context = CCtx::try_create()?;
-    context
-        .set_parameter(CParameter::CompressionLevel(LEVEL))
-        .ok()?;
-    context
-        .set_parameter(CParameter::WindowLog(LONG_WINDOW_LOG))
-        .ok()?;
-    context
-        .set_parameter(CParameter::EnableLongDistanceMatching(true))
-        .ok()?;
+    context.set_parameter(CParameter::CompressionLevel(LEVEL)).ok()?;
+    // No wider than needed: the tables to be cleared grow with it.
+    let window_log = (base.len() + new.len()).next_power_of_two().ilog2().min(WINDOW_LOG_MAX);
+    context.set_parameter(CParameter::WindowLog(window_log)).ok()?;
+    context.set_parameter(CParameter::EnableLongDistanceMatching(true)).ok()?;
     context.ref_prefix(base).ok()?;
     context.compress2(out, new).ok()?;
     Some(())

@@ -26,10 +26,7 @@ pub const FORMAT: u8 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoredError {
     /// They were written by a later build. They may be whole; this build must not touch them.
-    #[error(
-        "PLY-0280 the format is version {found}, this build reads up to {}",
-        FORMAT
-    )]
+    #[error("PLY-0280 the format is version {found}, this build reads up to {}", FORMAT)]
     Newer {
         /// The version found.
         found: u8,
@@ -65,19 +62,12 @@ fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, StoredError> {
 }
 
 fn release_id(bytes: &[u8]) -> Result<ReleaseId, StoredError> {
-    bytes
-        .try_into()
-        .map(ReleaseId)
-        .map_err(|_| StoredError::Field {
-            field: "the release",
-        })
+    bytes.try_into().map(ReleaseId).map_err(|_| StoredError::Field { field: "the release" })
 }
 
 fn secret_hash(bytes: &[u8]) -> Result<SecretHash, StoredError> {
     bytes
         .try_into()
         .map(SecretHash)
-        .map_err(|_| StoredError::Field {
-            field: "the hash of a secret",
-        })
+        .map_err(|_| StoredError::Field { field: "the hash of a secret" })
 }

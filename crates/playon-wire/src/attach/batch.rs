@@ -35,9 +35,7 @@ pub fn encode_up(items: &[Up]) -> Result<Bytes, AttachError> {
 /// # Errors
 /// When the frame is not a batch within the limits. Then none of its items counts.
 pub fn decode_down(frame: Bytes) -> Result<Vec<Down>, AttachError> {
-    decode(frame, |item: wire::Down, pieces| {
-        down::from_wire(item, pieces)
-    })
+    decode(frame, |item: wire::Down, pieces| down::from_wire(item, pieces))
 }
 
 /// The items of a frame of the worker, given without its length.
@@ -49,11 +47,7 @@ pub fn decode_up(frame: Bytes) -> Result<Vec<Up>, AttachError> {
 }
 
 fn encode<M: Message>(items: impl Iterator<Item = M>) -> Result<Bytes, AttachError> {
-    let mut frames = Frames {
-        out: BytesMut::new(),
-        start: 0,
-        items: 0,
-    };
+    let mut frames = Frames { out: BytesMut::new(), start: 0, items: 0 };
     for item in items {
         frames.add(&item)?;
     }
@@ -73,10 +67,7 @@ impl Frames {
         let length = item.encoded_len();
         let bytes = 1 + varint::len(length as u64) + length;
         if bytes > FRAME_BYTES_MAX {
-            return Err(AttachError::Frame {
-                bytes,
-                max: FRAME_BYTES_MAX,
-            });
+            return Err(AttachError::Frame { bytes, max: FRAME_BYTES_MAX });
         }
         let is_full = self.items == BATCH_ITEMS_MAX || self.frame_bytes() + bytes > FRAME_BYTES_MAX;
         if is_full {
@@ -112,24 +103,17 @@ fn decode<M: Message + Default, T>(
     mut frame: Bytes,
     from_wire: impl Fn(M, Pieces) -> Result<T, AttachError>,
 ) -> Result<Vec<T>, AttachError> {
-    const FIELD: AttachError = AttachError::Field {
-        field: "an item of the batch",
-    };
-    let pieces = Pieces {
-        frame_bytes: frame.len(),
-    };
+    const FIELD: AttachError = AttachError::Field { field: "an item of the batch" };
+    let pieces = Pieces { frame_bytes: frame.len() };
     let mut items = Vec::new();
     while frame.has_remaining() {
         if items.len() == BATCH_ITEMS_MAX {
-            return Err(AttachError::Items {
-                max: BATCH_ITEMS_MAX,
-            });
+            return Err(AttachError::Items { max: BATCH_ITEMS_MAX });
         }
         let key = frame.get_u8();
         let length = varint::take(&mut frame).and_then(|length| usize::try_from(length).ok());
-        let length = length
-            .filter(|length| key == ITEM_KEY && *length <= frame.len())
-            .ok_or(FIELD)?;
+        let length =
+            length.filter(|length| key == ITEM_KEY && *length <= frame.len()).ok_or(FIELD)?;
         let item = M::decode(frame.split_to(length));
         items.push(from_wire(
             item.map_err(|error| AttachError::Protobuf(error.to_string()))?,
@@ -160,8 +144,5 @@ pub(super) fn room_bytes(room: RoomId) -> Bytes {
 }
 
 pub(super) fn room_id(bytes: &[u8]) -> Result<RoomId, AttachError> {
-    bytes
-        .try_into()
-        .map(RoomId)
-        .map_err(|_| AttachError::Field { field: "the room" })
+    bytes.try_into().map(RoomId).map_err(|_| AttachError::Field { field: "the room" })
 }

@@ -42,10 +42,7 @@ pub struct Credit {
 impl Credit {
     /// Begins with all of `window` bytes.
     pub const fn new(window: u64) -> Self {
-        Self {
-            window,
-            outstanding: 0,
-        }
+        Self { window, outstanding: 0 }
     }
 
     /// Whether one more item may be sent, whatever its cost: a state larger than the window must pass too.
@@ -88,21 +85,14 @@ pub struct Consumed {
 impl Consumed {
     /// For the window that the keeper named in its welcome, in bytes.
     pub const fn new(window: u64) -> Self {
-        Self {
-            quarter: window / 4,
-            bytes: 0,
-        }
+        Self { quarter: window / 4, bytes: 0 }
     }
 
     /// An item of that cost is worked off. Returns what to give back now: all of it as soon as it
     /// reaches a quarter of the window.
     pub const fn worked_off(&mut self, cost: u64) -> Option<u64> {
         self.bytes = self.bytes.saturating_add(cost);
-        if self.bytes < self.quarter {
-            None
-        } else {
-            self.flush()
-        }
+        if self.bytes < self.quarter { None } else { self.flush() }
     }
 
     /// Everything not yet given back, if there is anything; for when the worker has nothing else to do.
@@ -122,10 +112,7 @@ mod tests {
     fn what_is_worked_off_can_be_sent_again() {
         let (mut credit, mut consumed) = (Credit::new(1_000), Consumed::new(1_000));
         credit.sent(5_000);
-        assert!(
-            !credit.may_send(),
-            "one large item passes and takes everything"
-        );
+        assert!(!credit.may_send(), "one large item passes and takes everything");
         assert_eq!(consumed.worked_off(100), None);
         let back = consumed.worked_off(4_900).expect("over a quarter");
         assert_eq!(back, 5_000);

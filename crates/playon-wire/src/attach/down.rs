@@ -16,10 +16,9 @@ pub(super) fn to_wire(message: &Down) -> wire::Down {
             heartbeat_ms: m.heartbeat_ms,
             credit_bytes: m.credit_bytes,
         }),
-        Down::Refuse(m) => down::Item::Refuse(wire::Refuse {
-            code: m.code.clone(),
-            detail: m.detail.clone(),
-        }),
+        Down::Refuse(m) => {
+            down::Item::Refuse(wire::Refuse { code: m.code.clone(), detail: m.detail.clone() })
+        }
         Down::Room(m) => room_to_wire(m),
         Down::Ping { nonce } => down::Item::Ping(wire::Ping { nonce: *nonce }),
         Down::Shutdown => down::Item::Shutdown(wire::Shutdown {}),
@@ -29,76 +28,51 @@ pub(super) fn to_wire(message: &Down) -> wire::Down {
 
 fn room_to_wire(message: &ToWorker) -> down::Item {
     match message {
-        ToWorker::Create {
-            room,
-            attempt,
-            kind,
-            params,
-            seed,
-        } => down::Item::Create(wire::Create {
-            room: room_bytes(*room),
-            attempt: attempt.0,
-            kind: kind.clone(),
-            params: params.clone(),
-            seed: *seed,
-        }),
-        ToWorker::Open {
-            room,
-            attempt,
-            kind,
-            seq,
-            version,
-            state,
-        } => down::Item::Open(wire::Open {
-            room: room_bytes(*room),
-            attempt: attempt.0,
-            kind: kind.clone(),
-            seq: seq.0,
-            version: *version,
-            state: state.clone(),
-        }),
+        ToWorker::Create { room, attempt, kind, params, seed } => {
+            down::Item::Create(wire::Create {
+                room: room_bytes(*room),
+                attempt: attempt.0,
+                kind: kind.clone(),
+                params: params.clone(),
+                seed: *seed,
+            })
+        }
+        ToWorker::Open { room, attempt, kind, seq, version, state } => {
+            down::Item::Open(wire::Open {
+                room: room_bytes(*room),
+                attempt: attempt.0,
+                kind: kind.clone(),
+                seq: seq.0,
+                version: *version,
+                state: state.clone(),
+            })
+        }
         ToWorker::Deliver(deliver) => down::Item::Deliver(deliver_to_wire(deliver)),
-        ToWorker::Export {
-            room,
-            attempt,
-            version,
-        } => down::Item::Export(wire::Export {
+        ToWorker::Export { room, attempt, version } => down::Item::Export(wire::Export {
             room: room_bytes(*room),
             attempt: attempt.0,
             version: *version,
         }),
-        ToWorker::Prewarm {
-            room,
-            attempt,
-            kind,
-            seq,
-            version,
-            state,
-        } => down::Item::Prewarm(wire::Open {
-            room: room_bytes(*room),
-            attempt: attempt.0,
-            kind: kind.clone(),
-            seq: seq.0,
-            version: *version,
-            state: state.clone(),
-        }),
-        ToWorker::Tail {
-            room,
-            attempt,
-            seq,
-            hash,
-            deltas,
-        } => down::Item::Tail(wire::Tail {
+        ToWorker::Prewarm { room, attempt, kind, seq, version, state } => {
+            down::Item::Prewarm(wire::Open {
+                room: room_bytes(*room),
+                attempt: attempt.0,
+                kind: kind.clone(),
+                seq: seq.0,
+                version: *version,
+                state: state.clone(),
+            })
+        }
+        ToWorker::Tail { room, attempt, seq, hash, deltas } => down::Item::Tail(wire::Tail {
             room: room_bytes(*room),
             attempt: attempt.0,
             seq: seq.0,
             hash: *hash,
             deltas: deltas.clone(),
         }),
-        ToWorker::Retire { room, attempt } => down::Item::Retire(wire::Retire {
-            room: room_bytes(*room),
-            attempt: attempt.0,
-        }),
+        ToWorker::Retire { room, attempt } => {
+            down::Item::Retire(wire::Retire { room: room_bytes(*room), attempt: attempt.0 })
+        }
     }
 }
 
@@ -116,24 +90,18 @@ fn deliver_to_wire(deliver: &Deliver) -> wire::Deliver {
 
 fn item_to_wire(happening: &Item) -> wire::Item {
     let item = match happening {
-        Item::Join { session, profile } => item::Item::Join(wire::Join {
-            session: session.0,
-            profile: profile.clone(),
-        }),
-        Item::Input {
-            session,
-            seq,
-            payload,
-        } => item::Item::Input(wire::Input {
+        Item::Join { session, profile } => {
+            item::Item::Join(wire::Join { session: session.0, profile: profile.clone() })
+        }
+        Item::Input { session, seq, payload } => item::Item::Input(wire::Input {
             session: session.0,
             seq: *seq,
             payload: payload.clone(),
         }),
         Item::Away(session) => item::Item::Away(session.0),
-        Item::Back { session, lost } => item::Item::Back(wire::Back {
-            session: session.0,
-            lost: *lost,
-        }),
+        Item::Back { session, lost } => {
+            item::Item::Back(wire::Back { session: session.0, lost: *lost })
+        }
         Item::Leave(session) => item::Item::Leave(session.0),
         Item::Tick(number) => item::Item::Tick(*number),
         Item::Wake => item::Item::Wake(true),
@@ -142,9 +110,7 @@ fn item_to_wire(happening: &Item) -> wire::Item {
 }
 
 pub(super) fn from_wire(message: wire::Down, pieces: Pieces) -> Result<Down, AttachError> {
-    let item = message.item.ok_or(AttachError::Field {
-        field: "the kind of an item",
-    })?;
+    let item = message.item.ok_or(AttachError::Field { field: "the kind of an item" })?;
     let room = match item {
         down::Item::Welcome(m) => {
             return Ok(Down::Welcome(KeeperWelcome {
@@ -155,10 +121,7 @@ pub(super) fn from_wire(message: wire::Down, pieces: Pieces) -> Result<Down, Att
             }));
         }
         down::Item::Refuse(m) => {
-            return Ok(Down::Refuse(KeeperRefuse {
-                code: m.code,
-                detail: m.detail,
-            }));
+            return Ok(Down::Refuse(KeeperRefuse { code: m.code, detail: m.detail }));
         }
         down::Item::Ping(m) => return Ok(Down::Ping { nonce: m.nonce }),
         down::Item::Shutdown(_) => return Ok(Down::Shutdown),
@@ -196,16 +159,11 @@ pub(super) fn from_wire(message: wire::Down, pieces: Pieces) -> Result<Down, Att
             attempt: Attempt(m.attempt),
             seq: Seq(m.seq),
             hash: m.hash,
-            deltas: m
-                .deltas
-                .into_iter()
-                .map(|delta| pieces.keep(delta))
-                .collect(),
+            deltas: m.deltas.into_iter().map(|delta| pieces.keep(delta)).collect(),
         },
-        down::Item::Retire(m) => ToWorker::Retire {
-            room: room_id(&m.room)?,
-            attempt: Attempt(m.attempt),
-        },
+        down::Item::Retire(m) => {
+            ToWorker::Retire { room: room_id(&m.room)?, attempt: Attempt(m.attempt) }
+        }
     };
     Ok(Down::Room(room))
 }
@@ -227,27 +185,19 @@ fn deliver_from_wire(deliver: wire::Deliver, pieces: Pieces) -> Result<Deliver, 
 }
 
 fn item_from_wire(happening: wire::Item, pieces: Pieces) -> Result<Item, AttachError> {
-    Ok(
-        match happening.item.ok_or(AttachError::Field {
-            field: "an item of a delivery",
-        })? {
-            item::Item::Join(m) => Item::Join {
-                session: SessionId(m.session),
-                profile: pieces.keep(m.profile),
-            },
-            item::Item::Input(m) => Item::Input {
-                session: SessionId(m.session),
-                seq: m.seq,
-                payload: pieces.keep(m.payload),
-            },
-            item::Item::Away(session) => Item::Away(SessionId(session)),
-            item::Item::Back(m) => Item::Back {
-                session: SessionId(m.session),
-                lost: m.lost,
-            },
-            item::Item::Leave(session) => Item::Leave(SessionId(session)),
-            item::Item::Tick(number) => Item::Tick(number),
-            item::Item::Wake(_) => Item::Wake,
+    Ok(match happening.item.ok_or(AttachError::Field { field: "an item of a delivery" })? {
+        item::Item::Join(m) => {
+            Item::Join { session: SessionId(m.session), profile: pieces.keep(m.profile) }
+        }
+        item::Item::Input(m) => Item::Input {
+            session: SessionId(m.session),
+            seq: m.seq,
+            payload: pieces.keep(m.payload),
         },
-    )
+        item::Item::Away(session) => Item::Away(SessionId(session)),
+        item::Item::Back(m) => Item::Back { session: SessionId(m.session), lost: m.lost },
+        item::Item::Leave(session) => Item::Leave(SessionId(session)),
+        item::Item::Tick(number) => Item::Tick(number),
+        item::Item::Wake(_) => Item::Wake,
+    })
 }

@@ -51,8 +51,7 @@ impl FrameDecoder {
         let whole = LENGTH_BYTES + length;
         if self.held.len() < whole {
             // Room for the frame is made as it arrives, so that a length alone reserves little.
-            self.held
-                .reserve(ADVANCE_BYTES.min(whole - self.held.len()));
+            self.held.reserve(ADVANCE_BYTES.min(whole - self.held.len()));
             return Ok(None);
         }
         self.held.advance(LENGTH_BYTES);
@@ -67,10 +66,7 @@ impl FrameDecoder {
 
 fn check_length(bytes: [u8; LENGTH_BYTES]) -> Result<usize, AttachError> {
     match u32::from_be_bytes(bytes) as usize {
-        bytes if bytes > FRAME_BYTES_MAX => Err(AttachError::Frame {
-            bytes,
-            max: FRAME_BYTES_MAX,
-        }),
+        bytes if bytes > FRAME_BYTES_MAX => Err(AttachError::Frame { bytes, max: FRAME_BYTES_MAX }),
         length => Ok(length),
     }
 }
@@ -86,10 +82,7 @@ pub fn read_frame(reader: &mut impl Read) -> Result<Option<Bytes>, AttachError> 
     }
     let length = check_length(length)?;
     let mut frame = Vec::with_capacity(length.min(ADVANCE_BYTES));
-    reader
-        .by_ref()
-        .take(length as u64)
-        .read_to_end(&mut frame)?;
+    reader.by_ref().take(length as u64).read_to_end(&mut frame)?;
     if frame.len() < length {
         return Err(AttachError::Cut);
     }
@@ -119,10 +112,7 @@ pub fn write_frame(writer: &mut impl Write, frame: &[u8]) -> Result<(), AttachEr
     let length = match u32::try_from(frame.len()) {
         Ok(length) if frame.len() <= FRAME_BYTES_MAX => length,
         _ => {
-            return Err(AttachError::Frame {
-                bytes: frame.len(),
-                max: FRAME_BYTES_MAX,
-            });
+            return Err(AttachError::Frame { bytes: frame.len(), max: FRAME_BYTES_MAX });
         }
     };
     writer.write_all(&length.to_be_bytes())?;

@@ -26,11 +26,7 @@ pub(super) fn to_wire(hello: &WorkerHello) -> wire::Hello {
 }
 
 fn asset_to_wire(asset: &Asset) -> wire::Asset {
-    wire::Asset {
-        path: asset.path.clone(),
-        mime: asset.mime.clone(),
-        bytes: asset.bytes.clone(),
-    }
+    wire::Asset { path: asset.path.clone(), mime: asset.mime.clone(), bytes: asset.bytes.clone() }
 }
 
 fn kind_to_wire(kind: &KindInfo) -> wire::Kind {
@@ -47,18 +43,14 @@ fn policies_to_wire(policies: &Policies) -> wire::Policies {
     wire::Policies {
         survives: Some(match policies.survives {
             Survives::WorkerCrash { checkpoint } => {
-                policies::Survives::WorkerCrash(wire::WorkerCrash {
-                    checkpoint_us: checkpoint.0,
-                })
+                policies::Survives::WorkerCrash(wire::WorkerCrash { checkpoint_us: checkpoint.0 })
             }
             Survives::KeeperCrash => policies::Survives::KeeperCrash(wire::KeeperCrash {}),
         }),
         on_deploy: Some(match policies.on_deploy {
             OnDeploy::Finish => policies::OnDeploy::Finish(wire::Finish {}),
             OnDeploy::BetweenRounds { deadline } => {
-                policies::OnDeploy::BetweenRounds(wire::BetweenRounds {
-                    deadline_us: deadline.0,
-                })
+                policies::OnDeploy::BetweenRounds(wire::BetweenRounds { deadline_us: deadline.0 })
             }
             OnDeploy::Now => policies::OnDeploy::Now(wire::Now {}),
         }),
@@ -82,50 +74,27 @@ pub(super) fn from_wire(hello: wire::Hello, pieces: Pieces) -> Result<WorkerHell
     check("defects", hello.defects.len(), DEFECTS_MAX)?;
     let secret = <[u8; 32]>::try_from(&hello.secret[..]);
     Ok(WorkerHello {
-        protocol: ProtocolRange {
-            min: hello.protocol_min,
-            max: hello.protocol_max,
-        },
-        secret: LinkSecret(secret.map_err(|_| AttachError::Field {
-            field: "the secret",
-        })?),
+        protocol: ProtocolRange { min: hello.protocol_min, max: hello.protocol_max },
+        secret: LinkSecret(secret.map_err(|_| AttachError::Field { field: "the secret" })?),
         app: hello.app,
         label: hello.label,
         pid: hello.pid,
-        kinds: hello
-            .kinds
-            .into_iter()
-            .map(kind_from_wire)
-            .collect::<Result<_, _>>()?,
-        assets: hello
-            .assets
-            .into_iter()
-            .map(|asset| asset_from_wire(asset, pieces))
-            .collect(),
+        kinds: hello.kinds.into_iter().map(kind_from_wire).collect::<Result<_, _>>()?,
+        assets: hello.assets.into_iter().map(|asset| asset_from_wire(asset, pieces)).collect(),
         defects: hello.defects,
     })
 }
 
 fn check(what: &'static str, found: usize, max: usize) -> Result<(), AttachError> {
-    if found > max {
-        Err(AttachError::Hello { what, found, max })
-    } else {
-        Ok(())
-    }
+    if found > max { Err(AttachError::Hello { what, found, max }) } else { Ok(()) }
 }
 
 fn asset_from_wire(asset: wire::Asset, pieces: Pieces) -> Asset {
-    Asset {
-        path: asset.path,
-        mime: asset.mime,
-        bytes: pieces.keep(asset.bytes),
-    }
+    Asset { path: asset.path, mime: asset.mime, bytes: pieces.keep(asset.bytes) }
 }
 
 fn kind_from_wire(kind: wire::Kind) -> Result<KindInfo, AttachError> {
-    let policies = kind.policies.ok_or(AttachError::Field {
-        field: "the policies of a kind",
-    })?;
+    let policies = kind.policies.ok_or(AttachError::Field { field: "the policies of a kind" })?;
     Ok(KindInfo {
         name: kind.name,
         writes: kind.writes,
@@ -138,13 +107,10 @@ fn kind_from_wire(kind: wire::Kind) -> Result<KindInfo, AttachError> {
 fn policies_from_wire(policies: wire::Policies) -> Result<Policies, AttachError> {
     let missing = |field| AttachError::Field { field };
     Ok(Policies {
-        survives: match policies
-            .survives
-            .ok_or_else(|| missing("what a kind survives"))?
-        {
-            policies::Survives::WorkerCrash(m) => Survives::WorkerCrash {
-                checkpoint: Span(m.checkpoint_us),
-            },
+        survives: match policies.survives.ok_or_else(|| missing("what a kind survives"))? {
+            policies::Survives::WorkerCrash(m) => {
+                Survives::WorkerCrash { checkpoint: Span(m.checkpoint_us) }
+            }
             policies::Survives::KeeperCrash(_) => Survives::KeeperCrash,
         },
         on_deploy: match policies
@@ -152,9 +118,9 @@ fn policies_from_wire(policies: wire::Policies) -> Result<Policies, AttachError>
             .ok_or_else(|| missing("what a kind does on a deploy"))?
         {
             policies::OnDeploy::Finish(_) => OnDeploy::Finish,
-            policies::OnDeploy::BetweenRounds(m) => OnDeploy::BetweenRounds {
-                deadline: Span(m.deadline_us),
-            },
+            policies::OnDeploy::BetweenRounds(m) => {
+                OnDeploy::BetweenRounds { deadline: Span(m.deadline_us) }
+            }
             policies::OnDeploy::Now(_) => OnDeploy::Now,
         },
         pause_budget: Span(policies.pause_budget_us),

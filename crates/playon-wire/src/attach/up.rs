@@ -86,10 +86,7 @@ fn commit_to_wire(commit: &Commit) -> wire::Commit {
 }
 
 fn sentence_to_wire((session, reason): &(SessionId, String)) -> wire::Sentence {
-    wire::Sentence {
-        session: session.0,
-        reason: reason.clone(),
-    }
+    wire::Sentence { session: session.0, reason: reason.clone() }
 }
 
 fn output_to_wire(output: &Output) -> wire::Output {
@@ -101,10 +98,7 @@ fn output_to_wire(output: &Output) -> wire::Output {
 }
 
 fn view_to_wire((session, payload): &(SessionId, Bytes)) -> wire::View {
-    wire::View {
-        session: session.0,
-        payload: payload.clone(),
-    }
+    wire::View { session: session.0, payload: payload.clone() }
 }
 
 fn body_to_wire(body: &Body) -> wire::Body {
@@ -137,9 +131,7 @@ const fn stage_to_wire(stage: Stage) -> wire::Stage {
 }
 
 pub(super) fn from_wire(message: wire::Up, pieces: Pieces) -> Result<Up, AttachError> {
-    let item = message.item.ok_or(AttachError::Field {
-        field: "the kind of an item",
-    })?;
+    let item = message.item.ok_or(AttachError::Field { field: "the kind of an item" })?;
     Ok(match item {
         up::Item::Hello(m) => Up::Hello(Box::new(hello::from_wire(m, pieces)?)),
         up::Item::Pong(m) => Up::Pong { nonce: m.nonce },
@@ -186,11 +178,7 @@ fn commit_from_wire(commit: wire::Commit, pieces: Pieces) -> Result<Commit, Atta
         version: commit.version,
         body: body_from_wire(commit.body, pieces)?,
         refused: commit.refused.into_iter().map(sentence_from_wire).collect(),
-        dismissed: commit
-            .dismissed
-            .into_iter()
-            .map(sentence_from_wire)
-            .collect(),
+        dismissed: commit.dismissed.into_iter().map(sentence_from_wire).collect(),
         outputs: commit
             .outputs
             .into_iter()
@@ -235,24 +223,17 @@ fn output_from_wire(output: wire::Output, pieces: Pieces) -> Output {
 }
 
 fn body_from_wire(body: Option<wire::Body>, pieces: Pieces) -> Result<Body, AttachError> {
-    Ok(
-        match body
-            .and_then(|body| body.body)
-            .ok_or(AttachError::Field { field: "the state" })?
-        {
-            body::Body::Same(_) => Body::Same,
-            body::Body::Delta(bytes) => Body::Delta(pieces.keep(bytes)),
-            body::Body::Full(bytes) => Body::Full(pieces.keep(bytes)),
-        },
-    )
+    Ok(match body.and_then(|body| body.body).ok_or(AttachError::Field { field: "the state" })? {
+        body::Body::Same(_) => Body::Same,
+        body::Body::Delta(bytes) => Body::Delta(pieces.keep(bytes)),
+        body::Body::Full(bytes) => Body::Full(pieces.keep(bytes)),
+    })
 }
 
 const fn level_from_wire(level: wire::Level) -> Result<LogLevel, AttachError> {
     Ok(match level {
         wire::Level::Unspecified => {
-            return Err(AttachError::Field {
-                field: "the level of a line",
-            });
+            return Err(AttachError::Field { field: "the level of a line" });
         }
         wire::Level::Error => LogLevel::Error,
         wire::Level::Warn => LogLevel::Warn,
@@ -265,9 +246,7 @@ const fn level_from_wire(level: wire::Level) -> Result<LogLevel, AttachError> {
 const fn stage_from_wire(stage: wire::Stage) -> Result<Stage, AttachError> {
     Ok(match stage {
         wire::Stage::Unspecified => {
-            return Err(AttachError::Field {
-                field: "the stage of a fault",
-            });
+            return Err(AttachError::Field { field: "the stage of a fault" });
         }
         wire::Stage::Create => Stage::Create,
         wire::Stage::Open => Stage::Open,

@@ -23,9 +23,7 @@ pub fn decode_client(
     let mut frames = Vec::new();
     while message.has_remaining() {
         if frames.len() == limits.frames_max {
-            return Err(DecodeError::Frames {
-                max: limits.frames_max,
-            });
+            return Err(DecodeError::Frames { max: limits.frames_max });
         }
         let mut fields = Fields::split_off(&mut message)?;
         let frame = client_frame(&mut fields, limits)?;
@@ -48,9 +46,7 @@ pub fn decode_server(mut message: Bytes) -> Result<Vec<ServerFrame>, DecodeError
             break;
         }
         if count == SERVER_FRAMES_MAX {
-            return Err(DecodeError::Frames {
-                max: SERVER_FRAMES_MAX,
-            });
+            return Err(DecodeError::Frames { max: SERVER_FRAMES_MAX });
         }
         let mut fields = Fields::split_off(&mut message)?;
         if fields.kind & SKIPPABLE != 0 {
@@ -79,13 +75,9 @@ fn client_frame(fields: &mut Fields, limits: &PlayerLimits) -> Result<ClientFram
             recv: fields.int("recv")?,
             payload: fields.rest("the input", limits.input_bytes_max)?,
         },
-        kind::CLIENT_ACK => ClientFrame::Ack {
-            recv: fields.int("recv")?,
-        },
+        kind::CLIENT_ACK => ClientFrame::Ack { recv: fields.int("recv")? },
         kind::BYE => ClientFrame::Bye,
-        kind::PONG => ClientFrame::Pong {
-            nonce: fields.int("the nonce")?,
-        },
+        kind::PONG => ClientFrame::Pong { nonce: fields.int("the nonce")? },
         kind => return Err(DecodeError::Unknown { kind }),
     })
 }
@@ -99,15 +91,9 @@ fn client_hello(fields: &mut Fields, limits: &PlayerLimits) -> Result<ClientHell
     let watch = fields.int("the flags")? & FLAG_WATCH != 0;
     let token = fields.token()?;
     let room = fields.bytes("the room", 16)?;
-    let room = if room.is_empty() {
-        None
-    } else {
-        Some(room_id(&room)?)
-    };
+    let room = if room.is_empty() { None } else { Some(room_id(&room)?) };
     if token.is_some() && room.is_none() {
-        return Err(DecodeError::Value {
-            field: "a token without a room",
-        });
+        return Err(DecodeError::Value { field: "a token without a room" });
     }
     Ok(ClientHello {
         protocol,
@@ -137,15 +123,9 @@ fn server_frame(fields: &mut Fields) -> Result<ServerFrame, DecodeError> {
             base: fields.int("base")?,
             payload: fields.rest("the view", usize::MAX)?,
         },
-        kind::NOW => ServerFrame::Now {
-            payload: fields.rest("the message", usize::MAX)?,
-        },
-        kind::SERVER_ACK => ServerFrame::Ack {
-            applied: fields.int("applied")?,
-        },
-        kind::PING => ServerFrame::Ping {
-            nonce: fields.int("the nonce")?,
-        },
+        kind::NOW => ServerFrame::Now { payload: fields.rest("the message", usize::MAX)? },
+        kind::SERVER_ACK => ServerFrame::Ack { applied: fields.int("applied")? },
+        kind::PING => ServerFrame::Ping { nonce: fields.int("the nonce")? },
         kind::MOVE => ServerFrame::Move(Box::new(MoveTo {
             url: fields.text("the address", usize::MAX)?,
             ticket: fields.bytes("the ticket", usize::MAX)?,
@@ -183,9 +163,7 @@ fn server_welcome(fields: &mut Fields) -> Result<ServerWelcome, DecodeError> {
 }
 
 fn room_id(bytes: &[u8]) -> Result<RoomId, DecodeError> {
-    let bytes = bytes
-        .try_into()
-        .map_err(|_| DecodeError::Value { field: "the room" })?;
+    let bytes = bytes.try_into().map_err(|_| DecodeError::Value { field: "the room" })?;
     Ok(RoomId(bytes))
 }
 
@@ -202,10 +180,9 @@ impl Fields {
         let kind = message.get_u8();
         let length = varint::take(message).ok_or(DecodeError::Malformed { field: FIELD })?;
         match usize::try_from(length) {
-            Ok(length) if length <= message.len() => Ok(Self {
-                kind,
-                rest: message.split_to(length),
-            }),
+            Ok(length) if length <= message.len() => {
+                Ok(Self { kind, rest: message.split_to(length) })
+            }
             _ => Err(DecodeError::Malformed { field: FIELD }),
         }
     }
@@ -221,11 +198,7 @@ impl Fields {
     fn bytes(&mut self, field: &'static str, max: usize) -> Result<Bytes, DecodeError> {
         let length = usize::try_from(self.int(field)?).unwrap_or(usize::MAX);
         if length > max {
-            return Err(DecodeError::Field {
-                field,
-                bytes: length,
-                max,
-            });
+            return Err(DecodeError::Field { field, bytes: length, max });
         }
         if length > self.rest.len() {
             return Err(DecodeError::Malformed { field });
@@ -245,9 +218,7 @@ impl Fields {
         if bytes.is_empty() {
             return Ok(None);
         }
-        Token::from_bytes(&bytes)
-            .map(Some)
-            .ok_or(DecodeError::Value { field: FIELD })
+        Token::from_bytes(&bytes).map(Some).ok_or(DecodeError::Value { field: FIELD })
     }
 
     fn rest(&mut self, field: &'static str, max: usize) -> Result<Bytes, DecodeError> {
@@ -261,10 +232,7 @@ impl Fields {
     fn finish(self) -> Result<(), DecodeError> {
         match self.rest.len() {
             0 => Ok(()),
-            bytes => Err(DecodeError::Trailing {
-                kind: self.kind,
-                bytes,
-            }),
+            bytes => Err(DecodeError::Trailing { kind: self.kind, bytes }),
         }
     }
 }

@@ -139,11 +139,7 @@ impl Frame for ServerFrame {
                 out.int(*seq);
                 out.raw(payload);
             }
-            Self::View {
-                as_of,
-                base,
-                payload,
-            } => {
+            Self::View { as_of, base, payload } => {
                 out.int(*as_of);
                 out.int(*base);
                 out.raw(payload);

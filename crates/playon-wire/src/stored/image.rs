@@ -26,11 +26,7 @@ pub fn encode_image(image: &Image) -> Bytes {
         between_rounds: image.between_rounds,
         ended: image.ended,
         clean: image.clean,
-        seats: image
-            .seats
-            .iter()
-            .map(|(session, seat)| seat_to_wire(*session, seat))
-            .collect(),
+        seats: image.seats.iter().map(|(session, seat)| seat_to_wire(*session, seat)).collect(),
     })
 }
 
@@ -50,9 +46,7 @@ fn seat_to_wire(session: SessionId, seat: &Seat) -> wire::Seat {
 /// When the bytes are of a later format or cannot be an image.
 pub fn decode_image(bytes: &[u8]) -> Result<Image, StoredError> {
     let image: wire::Image = decode(bytes)?;
-    let room = image.room[..]
-        .try_into()
-        .map_err(|_| StoredError::Field { field: "the room" })?;
+    let room = image.room[..].try_into().map_err(|_| StoredError::Field { field: "the room" })?;
     Ok(Image {
         room: RoomId(room),
         kind: image.kind,
@@ -70,20 +64,14 @@ pub fn decode_image(bytes: &[u8]) -> Result<Image, StoredError> {
         between_rounds: image.between_rounds,
         ended: image.ended,
         clean: image.clean,
-        seats: image
-            .seats
-            .into_iter()
-            .map(seat_from_wire)
-            .collect::<Result<_, _>>()?,
+        seats: image.seats.into_iter().map(seat_from_wire).collect::<Result<_, _>>()?,
     })
 }
 
 fn seat_from_wire(seat: wire::Seat) -> Result<(SessionId, Seat), StoredError> {
     // The numbers of the events kept end at `event_seq` and begin at 1 or later.
     if seat.outbox.len() as u64 > seat.event_seq || seat.event_seq == u64::MAX {
-        return Err(StoredError::Field {
-            field: "the number of a seat's last event",
-        });
+        return Err(StoredError::Field { field: "the number of a seat's last event" });
     }
     let found = Seat {
         secret: secret_hash(&seat.secret)?,

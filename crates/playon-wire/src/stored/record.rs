@@ -39,19 +39,15 @@ fn change_to_wire(change: &SeatChange) -> wire::SeatChange {
             secret: Bytes::copy_from_slice(&secret.0),
         }),
         SeatChange::Left { session } => seat_change::Change::Left(session.0),
-        SeatChange::Progress {
-            session,
-            applied,
-            events,
-        } => seat_change::Change::Progress(wire::Progress {
-            session: session.0,
-            applied: *applied,
-            events: events.clone(),
-        }),
+        SeatChange::Progress { session, applied, events } => {
+            seat_change::Change::Progress(wire::Progress {
+                session: session.0,
+                applied: *applied,
+                events: events.clone(),
+            })
+        }
     };
-    wire::SeatChange {
-        change: Some(change),
-    }
+    wire::SeatChange { change: Some(change) }
 }
 
 /// Reads what [`encode_record`] wrote, in this or an earlier build.
@@ -65,10 +61,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, StoredError> {
         parent_hash: record.parent_hash,
         hash: record.hash,
         version: record.version,
-        body: match record
-            .body
-            .ok_or(StoredError::Field { field: "the state" })?
-        {
+        body: match record.body.ok_or(StoredError::Field { field: "the state" })? {
             record::Body::Same(_) => Body::Same,
             record::Body::Delta(bytes) => Body::Delta(bytes),
             record::Body::Full(bytes) => Body::Full(bytes),
@@ -80,31 +73,20 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, StoredError> {
         between_rounds: record.between_rounds,
         ended: record.ended,
         migrate: record.migrate.map(DeployId),
-        seats: record
-            .seats
-            .into_iter()
-            .map(change_from_wire)
-            .collect::<Result<_, _>>()?,
+        seats: record.seats.into_iter().map(change_from_wire).collect::<Result<_, _>>()?,
     })
 }
 
 fn change_from_wire(change: wire::SeatChange) -> Result<SeatChange, StoredError> {
-    Ok(
-        match change.change.ok_or(StoredError::Field {
-            field: "what became of a seat",
-        })? {
-            seat_change::Change::Joined(m) => SeatChange::Joined {
-                session: SessionId(m.session),
-                secret: secret_hash(&m.secret)?,
-            },
-            seat_change::Change::Left(session) => SeatChange::Left {
-                session: SessionId(session),
-            },
-            seat_change::Change::Progress(m) => SeatChange::Progress {
-                session: SessionId(m.session),
-                applied: m.applied,
-                events: m.events,
-            },
+    Ok(match change.change.ok_or(StoredError::Field { field: "what became of a seat" })? {
+        seat_change::Change::Joined(m) => {
+            SeatChange::Joined { session: SessionId(m.session), secret: secret_hash(&m.secret)? }
+        }
+        seat_change::Change::Left(session) => SeatChange::Left { session: SessionId(session) },
+        seat_change::Change::Progress(m) => SeatChange::Progress {
+            session: SessionId(m.session),
+            applied: m.applied,
+            events: m.events,
         },
-    )
+    })
 }

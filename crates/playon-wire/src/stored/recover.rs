@@ -51,10 +51,7 @@ pub fn recover<'a>(
     let mut image = decode_image(snapshot).map_err(RecoverError::Snapshot)?;
     let found = codec.hash(&image.state);
     if found != image.hash {
-        return Err(RecoverError::Hash {
-            told: image.hash,
-            found,
-        });
+        return Err(RecoverError::Hash { told: image.hash, found });
     }
     for (epoch, bytes) in records {
         let after = image.seq;

@@ -37,10 +37,7 @@ impl Target {
         let protos = crate_dir().join("proto");
         let descriptors = protox::compile([protos.join(self.proto)], [&protos])?;
         let out = tempfile::tempdir()?;
-        prost_build::Config::new()
-            .bytes(["."])
-            .out_dir(out.path())
-            .compile_fds(descriptors)?;
+        prost_build::Config::new().bytes(["."]).out_dir(out.path()).compile_fds(descriptors)?;
         let code = fs::read_to_string(out.path().join(self.package_file))?;
         Ok(HEADER.replace("{}", self.proto) + &code)
     }

@@ -1,0 +1,149 @@
+//! What the store keeps.
+
+use playon_core::attach::Body;
+use playon_core::ids::{Epoch, ReleaseId, RoomId, SecretHash, Seq, SessionId};
+use playon_core::image::{ApplyBounds, Image, Misfit, Record, SeatChange, StateCodec};
+use playon_core::limits::Limits;
+use playon_core::time::RoomTime;
+use playon_wire::state::{ZstdXxh3, diff};
+use playon_wire::stored::{
+    FORMAT, RecoverError, StoredError, decode_image, decode_record, encode_image, encode_record,
+    recover,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::any::{image, record};
+use crate::mutate::{damaged, damages};
+
+proptest! {
+    #[test]
+    fn images_read_back(image in image()) {
+        prop_assert_eq!(decode_image(&encode_image(&image)), Ok(image));
+    }
+
+    #[test]
+    fn records_read_back(record in record()) {
+        prop_assert_eq!(decode_record(&encode_record(&record)), Ok(record));
+    }
+
+    #[test]
+    fn any_bytes_are_survived(mut bytes in vec(any::<u8>(), 1..200)) {
+        bytes[0] = FORMAT;
+        let _ = decode_image(&bytes);
+        let _ = decode_record(&bytes);
+    }
+
+    #[test]
+    fn damaged_bytes_are_survived(image in image(), record in record(), damages in damages()) {
+        if let Ok(read) = decode_image(&damaged(&encode_image(&image), &damages)) {
+            // Whatever was read can be worked with.
+            read.seats.values().for_each(|seat| assert!(seat.outbox_first() >= 1));
+        }
+        let _ = decode_record(&damaged(&encode_record(&record), &damages));
+    }
+}
+
+#[test]
+fn later_formats_are_left_alone() {
+    let mut bytes = encode_record(&first_record()).to_vec();
+    bytes[0] = FORMAT + 1;
+    assert_eq!(decode_record(&bytes), Err(StoredError::Newer { found: FORMAT + 1 }));
+    assert_eq!(decode_image(&bytes), Err(StoredError::Newer { found: FORMAT + 1 }));
+    assert!(matches!(decode_image(&[]), Err(StoredError::Malformed(_))));
+    assert!(matches!(decode_image(&[0]), Err(StoredError::Malformed(_))));
+}
+
+fn first_image() -> Image {
+    let state = b"one room, and in it a number: 1".to_vec();
+    Image {
+        room: RoomId([5; 16]),
+        kind: "arena".to_owned(),
+        name: String::new(),
+        history: playon_core::ids::History(1),
+        release: ReleaseId([6; 32]),
+        epoch: Epoch(1),
+        seq: Seq(1),
+        version: 1,
+        hash: ZstdXxh3.hash(&state),
+        state: state.into(),
+        now: RoomTime(0),
+        tick: 0,
+        wake_at: None,
+        between_rounds: false,
+        ended: false,
+        clean: false,
+        seats: Default::default(),
+    }
+}
+
+fn first_record() -> Record {
+    next_record(&first_image(), b"one room, and in it a number: 2")
+}
+
+fn next_record(image: &Image, state: &[u8]) -> Record {
+    Record {
+        seq: image.seq.next(),
+        parent_hash: image.hash,
+        hash: ZstdXxh3.hash(state),
+        version: 1,
+        body: diff(&image.state, state),
+        release: image.release,
+        now: RoomTime(image.now.0 + 50_000),
+        tick: image.tick + 1,
+        wake_at: None,
+        between_rounds: false,
+        ended: false,
+        migrate: None,
+        seats: vec![SeatChange::Joined {
+            session: SessionId(image.seq.0),
+            secret: SecretHash([1; 16]),
+        }],
+    }
+}
+
+fn bounds() -> ApplyBounds {
+    ApplyBounds::from(&Limits::default())
+}
+
+#[test]
+fn a_room_is_recovered_as_it_was_held() {
+    let mut held = first_image();
+    let snapshot = encode_image(&held);
+    let mut stored = Vec::new();
+    for step in 2..20 {
+        let record = next_record(&held, format!("one room, and in it a number: {step}").as_bytes());
+        held.apply(Epoch(2), &record, &ZstdXxh3, &bounds()).expect("follows");
+        stored.push(encode_record(&record));
+    }
+    let records = stored.iter().map(|bytes| (Epoch(2), &bytes[..]));
+    assert_eq!(recover(&snapshot, records, &ZstdXxh3, &bounds()), Ok(held));
+}
+
+#[test]
+fn a_damaged_room_is_not_recovered_as_an_older_one() {
+    let image = first_image();
+    let records = [first_record()].map(|record| encode_record(&record));
+    let with = |image: &Image, record: &[u8]| {
+        recover(&encode_image(image), [(Epoch(1), record)], &ZstdXxh3, &bounds())
+    };
+    assert!(with(&image, &records[0]).is_ok());
+
+    let found = with(&image, &records[0][..3]);
+    assert!(matches!(found, Err(RecoverError::Record { after: Seq(1), .. })), "{found:?}");
+    let gap = Record { seq: Seq(3), ..first_record() };
+    let found = with(&image, &encode_record(&gap));
+    assert!(
+        matches!(found, Err(RecoverError::Misfit { source: Misfit::Sequence { .. }, .. })),
+        "{found:?}"
+    );
+    let other = Record { body: Body::Full(b"else".to_vec().into()), ..first_record() };
+    let found = with(&image, &encode_record(&other));
+    assert!(
+        matches!(found, Err(RecoverError::Misfit { source: Misfit::Hash { .. }, .. })),
+        "{found:?}"
+    );
+    let changed = Image { state: b"changed".to_vec().into(), ..image };
+    let found = with(&changed, &records[0]);
+    assert!(matches!(found, Err(RecoverError::Hash { .. })), "{found:?}");
+}
