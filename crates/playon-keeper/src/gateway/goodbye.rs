@@ -1,0 +1,49 @@
+//! Closing so that the other side learns why.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+
+use futures_util::Sink;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Duration, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+
+use super::close::Reason;
+
+/// Writes the close frame and waits for the other side to hang up, but no longer than `within`.
+///
+/// What still arrives is read and thrown away: closing a socket with unread bytes in it resets the
+/// connection, and a reset can overtake the close frame.
+pub(super) async fn goodbye(mut ws: WebSocketStream<TcpStream>, reason: Reason, within: Duration) {
+    let frame = CloseFrame { code: reason.why.code().into(), reason: reason.text.into() };
+    let leave = async {
+        // It fails when the other side has begun to close, and then there is nothing to tell.
+        if Pin::new(&mut ws).start_send(Message::Close(Some(frame))).is_ok() {
+            _ = poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx)).await;
+        }
+        let mut stream = ws.into_inner();
+        _ = stream.shutdown().await;
+        hear_out(&stream).await
+    };
+    _ = timeout(within, leave).await;
+}
+
+/// Reads and forgets until the other side hangs up.
+async fn hear_out(stream: &TcpStream) -> io::Result<()> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut [0; 4 << 10]) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+/// Answers the other side's close frame, if it sent one, and drops the socket.
+pub(super) async fn hang_up(mut ws: WebSocketStream<TcpStream>, within: Duration) {
+    _ = timeout(within, poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx))).await;
+}

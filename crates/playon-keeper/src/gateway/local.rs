@@ -1,0 +1,127 @@
+//! What the parts of the gateway share: all threads, and all tasks of one thread.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::BytesMut;
+use playon_core::gate::ToOwner;
+use playon_core::ids::ConnId;
+use playon_core::lobby::Lobby;
+use playon_core::time::Span;
+use tokio::sync::Notify;
+
+use super::assets::Assets;
+use super::config::GatewayConfig;
+use super::http::Extra;
+use super::mailbox::Switchboard;
+use super::owner::OwnerLink;
+use super::pace::Bucket;
+use super::stats::GatewayStats;
+use crate::clock::Clock;
+
+/// What the gateway works with, besides its configuration.
+#[derive(Clone)]
+pub struct GatewayParts {
+    /// How it reaches the owner.
+    pub owner: Arc<dyn OwnerLink>,
+    /// Who finds rooms for players without one.
+    pub lobby: Arc<Mutex<Lobby>>,
+    /// The pages of the current release.
+    pub assets: Assets,
+    /// Answers requests below `/demo`, if anything does.
+    pub extra: Option<Extra>,
+    /// What it counts.
+    pub stats: Arc<GatewayStats>,
+    /// The clock that the lobby is also told.
+    pub clock: Clock,
+}
+
+/// Shared by all threads of the gateway.
+pub(super) struct Shared {
+    pub(super) config: GatewayConfig,
+    pub(super) parts: GatewayParts,
+    pace: Mutex<Bucket>,
+}
+
+impl Shared {
+    pub(super) fn new(config: GatewayConfig, parts: GatewayParts) -> Self {
+        let pace = Bucket::new(parts.clock.now(), config.admit_per_second, config.admit_burst);
+        Self { config, parts, pace: Mutex::new(pace) }
+    }
+
+    /// Lets one more player in, or says after how long to ask again.
+    pub(super) fn admit(&self) -> Result<(), Span> {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.take(self.parts.clock.now(), 1)
+    }
+}
+
+/// Shared by all tasks of one thread.
+pub(super) struct Local {
+    pub(super) shared: Arc<Shared>,
+    pub(super) switchboard: Switchboard,
+    /// Messages are put together here, so that writing needs no memory of its own.
+    pub(super) scratch: RefCell<BytesMut>,
+    thread: u8,
+    next: Cell<u64>,
+    /// Player sockets whose tasks have not ended.
+    live: Cell<usize>,
+    pub(super) quiet: Notify,
+}
+
+impl Local {
+    pub(super) fn new(shared: Arc<Shared>, thread: u8) -> Self {
+        Self {
+            shared,
+            switchboard: Switchboard::default(),
+            scratch: RefCell::new(BytesMut::with_capacity(16 << 10)),
+            thread,
+            next: Cell::new(1),
+            live: Cell::new(0),
+            quiet: Notify::new(),
+        }
+    }
+
+    /// A number that no other socket of this keeper process has or had. The lowest 8 bits are the thread.
+    pub(super) fn new_conn(&self) -> ConnId {
+        let next = self.next.replace(self.next.get() + 1);
+        ConnId(next << 8 | u64::from(self.thread))
+    }
+
+    pub(super) fn stats(&self) -> &Arc<GatewayStats> {
+        &self.shared.parts.stats
+    }
+
+    /// Tells a shard; whether it was taken.
+    pub(super) fn tell(&self, shard: u16, message: ToOwner) -> bool {
+        let taken = self.shared.parts.owner.send(shard, message).is_ok();
+        if !taken {
+            self.stats().owner_full.add(1);
+        }
+        taken
+    }
+
+    pub(super) fn live(&self) -> usize {
+        self.live.get()
+    }
+}
+
+/// Counts a task among the living until it is dropped.
+pub(super) struct Living(Rc<Local>);
+
+impl Living {
+    pub(super) fn new(local: &Rc<Local>) -> Self {
+        local.live.set(local.live.get() + 1);
+        Self(local.clone())
+    }
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.live.set(self.0.live.get() - 1);
+        if self.0.live.get() == 0 {
+            self.0.quiet.notify_one();
+        }
+    }
+}

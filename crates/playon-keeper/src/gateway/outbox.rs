@@ -1,0 +1,211 @@
+//! What waits to be written to one player: the only buffer between the owner and the socket.
+//!
+//! It knows no socket and no clock. Whatever waits goes out as one message, so a player whose socket is slow
+//! gets fewer and fuller messages: events pile up to a bound, of views only the newest is kept.
+//!
+//! Beyond the bound, events are dropped. Once all the rest is written the owner is asked to send them
+//! again; until they come, later events and the views that include them are held back, for a client
+//! takes a view as the end of the events before it.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use playon_core::gate::{Close, Push, Welcome};
+use playon_core::time::{Span, Time};
+use playon_wire::player::ServerFrame;
+
+use super::close::Reason;
+use super::config::OutboxConfig;
+use super::stats::GatewayStats;
+
+/// What a waiting event or message costs beside its payload: its place in the queue, and its frame's head.
+const ITEM_BYTES: usize = 32;
+
+/// Time after which the owner is asked again, should it have had no answer.
+const ASK_AGAIN: Span = Span::secs(1);
+
+#[derive(Debug)]
+pub(super) struct Outbox {
+    bounds: OutboxConfig,
+    /// The terms of the session, to be written before all else.
+    pub(super) welcome: Option<Welcome>,
+    /// Why to close once all is written.
+    pub(super) close: Option<Reason>,
+    /// The nonce of a ping to send.
+    pub(super) ping: Option<u64>,
+    applied: Option<u64>,
+    events: VecDeque<(u64, Bytes)>,
+    events_bytes: usize,
+    view: Option<(u64, Bytes)>,
+    nows: VecDeque<Bytes>,
+    nows_bytes: usize,
+    /// The last event that was queued, or is included in a view that was.
+    last: u64,
+    gap: Gap,
+}
+
+/// Whether events are missing after `last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gap {
+    No,
+    /// Some were dropped, up to this one.
+    Dropped { to: u64 },
+    /// As before, and the owner was asked for them.
+    Asked { to: u64, at: Time },
+}
+
+impl Outbox {
+    pub(super) fn new(bounds: OutboxConfig) -> Self {
+        Self {
+            bounds,
+            welcome: None,
+            close: None,
+            ping: None,
+            applied: None,
+            events: VecDeque::new(),
+            events_bytes: 0,
+            view: None,
+            nows: VecDeque::new(),
+            nows_bytes: 0,
+            last: 0,
+            gap: Gap::No,
+        }
+    }
+
+    /// Takes what the owner wants written.
+    pub(super) fn push(&mut self, now: Time, push: Push, stats: &GatewayStats) {
+        if self.close.is_some() {
+            return;
+        }
+        let payloads = push.events.iter().chain(&push.view).map(|(_, payload)| payload.len());
+        if let Some(bytes) = payloads.max().filter(|bytes| *bytes > self.bounds.payload_bytes_max) {
+            let text = format!("PLY-0129 {bytes} bytes in one frame, {} are allowed", self.bounds.payload_bytes_max);
+            self.close = Some(Reason::new(Close::TooLarge, text));
+            return;
+        }
+        self.applied = push.applied.or(self.applied);
+        for (seq, event) in push.events {
+            self.event(now, seq, event, stats);
+        }
+        if let Some((as_of, view)) = push.view {
+            if self.gap == Gap::No {
+                self.last = self.last.max(as_of);
+            }
+            if self.view.replace((as_of, view)).is_some() {
+                stats.views_replaced.add(1);
+            }
+        }
+        for message in push.now {
+            self.now(message, stats);
+        }
+    }
+
+    fn event(&mut self, now: Time, seq: u64, event: Bytes, stats: &GatewayStats) {
+        if seq <= self.last && self.last != 0 {
+            // Sent again although it is on its way already.
+            return;
+        }
+        let cost = event.len() + ITEM_BYTES;
+        let missing = self.gap != Gap::No && seq != self.last + 1;
+        let over = !self.events.is_empty() && self.events_bytes + cost > self.bounds.events_bytes_max;
+        if missing || over {
+            stats.events_dropped.add(1);
+            self.gap = self.gap.widened(now, seq);
+            return;
+        }
+        self.gap = Gap::No;
+        self.last = seq;
+        self.events_bytes += cost;
+        self.events.push_back((seq, event));
+    }
+
+    fn now(&mut self, message: Bytes, stats: &GatewayStats) {
+        self.nows_bytes += message.len() + ITEM_BYTES;
+        self.nows.push_back(message);
+        while self.nows_bytes > self.bounds.now_bytes_max
+            && let Some(oldest) = self.nows.pop_front()
+        {
+            self.nows_bytes -= oldest.len() + ITEM_BYTES;
+            stats.nows_dropped.add(1);
+        }
+    }
+
+    /// Appends all that may be written now and says how many frames that is.
+    pub(super) fn encode(&mut self, now: Time, out: &mut BytesMut) -> u64 {
+        let mut frames = 0;
+        let mut put = |frame: ServerFrame| {
+            frame.encode(out);
+            frames += 1;
+        };
+        if let Some(nonce) = self.ping.take() {
+            put(ServerFrame::Ping { nonce });
+        }
+        // What is acknowledged comes before what it led to, so that a client that predicts can drop its guess first.
+        if let Some(applied) = self.applied.take() {
+            put(ServerFrame::Ack { applied });
+        }
+        for (seq, payload) in self.events.drain(..) {
+            put(ServerFrame::Event { seq, payload });
+        }
+        self.events_bytes = 0;
+        if let Some((as_of, payload)) = self.ripe_view(now) {
+            put(ServerFrame::View { as_of, base: 0, payload });
+        }
+        for payload in self.nows.drain(..) {
+            put(ServerFrame::Now { payload });
+        }
+        self.nows_bytes = 0;
+        frames
+    }
+
+    /// Takes the view out if it may be written: if no event that it includes may yet come.
+    fn ripe_view(&mut self, now: Time) -> Option<(u64, Bytes)> {
+        let grace = Span(self.bounds.view_grace.as_micros() as u64);
+        let as_of = self.view.as_ref()?.0;
+        if let Gap::Dropped { to } | Gap::Asked { to, .. } = self.gap
+            && as_of > self.last
+        {
+            match self.gap {
+                Gap::Asked { at, .. } if now.since(at) >= grace => {}
+                _ => return None,
+            }
+            // The owner no longer has those events, so the view stands for them.
+            self.last = as_of;
+            self.gap = if to > as_of { Gap::Dropped { to } } else { Gap::No };
+        }
+        self.view.take()
+    }
+
+    /// To be called when all is written: the last event that was, if later ones were dropped.
+    pub(super) fn drained(&mut self, now: Time) -> Option<u64> {
+        let Gap::Dropped { to } = self.gap else { return None };
+        if !self.events.is_empty() {
+            return None;
+        }
+        self.gap = Gap::Asked { to, at: now };
+        Some(self.last)
+    }
+
+    /// When to try again although nothing has come.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        match self.gap {
+            Gap::Asked { at, .. } if self.view.is_some() => Some(at + Span(self.bounds.view_grace.as_micros() as u64)),
+            _ => None,
+        }
+    }
+}
+
+impl Gap {
+    fn widened(self, now: Time, seq: u64) -> Self {
+        match self {
+            Self::No => Self::Dropped { to: seq },
+            Self::Dropped { to } => Self::Dropped { to: to.max(seq) },
+            Self::Asked { to, at } if now.since(at) < ASK_AGAIN => Self::Asked { to: to.max(seq), at },
+            Self::Asked { to, .. } => Self::Dropped { to: to.max(seq) },
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

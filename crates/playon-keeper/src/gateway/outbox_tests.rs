@@ -1,0 +1,155 @@
+use std::time::Duration;
+
+use playon_wire::player::decode_server;
+
+use super::*;
+
+const NOW: Time = Time(1_000_000);
+const AFTER_GRACE: Time = Time(1_250_000);
+
+fn outbox() -> Outbox {
+    let bounds = OutboxConfig {
+        events_bytes_max: 200,
+        now_bytes_max: 100,
+        payload_bytes_max: 1_000,
+        view_grace: Duration::from_millis(250),
+    };
+    Outbox::new(bounds)
+}
+
+fn payload(bytes: usize) -> Bytes {
+    vec![b'x'; bytes].into()
+}
+
+fn events(seqs: impl IntoIterator<Item = u64>) -> Push {
+    Push { events: seqs.into_iter().map(|seq| (seq, payload(18))).collect(), ..Push::default() }
+}
+
+fn view(as_of: u64) -> Push {
+    Push { view: Some((as_of, payload(9))), ..Push::default() }
+}
+
+/// One letter and number per frame: what goes out.
+fn written(outbox: &mut Outbox, now: Time) -> String {
+    let mut out = BytesMut::new();
+    let count = outbox.encode(now, &mut out);
+    if out.is_empty() {
+        return String::new();
+    }
+    let frames = decode_server(out.freeze()).unwrap();
+    assert_eq!(frames.len() as u64, count);
+    let names = frames.iter().map(|frame| match frame {
+        ServerFrame::Event { seq, .. } => format!("e{seq}"),
+        ServerFrame::View { as_of, .. } => format!("v{as_of}"),
+        ServerFrame::Ack { applied } => format!("a{applied}"),
+        ServerFrame::Now { payload } => format!("n{}", payload.len()),
+        other => format!("{other:?}"),
+    });
+    names.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_waits_goes_out_together_and_only_the_newest_view() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    outbox.push(NOW, Push { applied: Some(1), view: Some((1, payload(3))), ..events([1]) }, &stats);
+    outbox.push(NOW, Push { applied: Some(4), now: vec![payload(7)], ..events([2]) }, &stats);
+    outbox.push(NOW, view(2), &stats);
+    assert_eq!(written(&mut outbox, NOW), "a4 e1 e2 v2 n7");
+    assert_eq!(written(&mut outbox, NOW), "");
+    assert_eq!(stats.views_replaced.get(), 1);
+    assert_eq!(outbox.drained(NOW), None);
+}
+
+#[test]
+fn events_beyond_the_bound_are_asked_for_again() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    outbox.push(NOW, events(1..=6), &stats);
+    assert_eq!(stats.events_dropped.get(), 2);
+    // It includes events that were dropped, so it must wait for them.
+    outbox.push(NOW, view(6), &stats);
+    assert_eq!(outbox.drained(NOW), None, "not while events wait");
+    assert_eq!(written(&mut outbox, NOW), "e1 e2 e3 e4");
+    assert_eq!(outbox.drained(NOW), Some(4));
+    assert_eq!(outbox.drained(NOW), None, "once");
+    // One was on its way when the owner was asked.
+    outbox.push(NOW, events([7]), &stats);
+    assert_eq!(written(&mut outbox, NOW), "");
+    outbox.push(NOW, events(5..=7), &stats);
+    outbox.push(NOW, events([8]), &stats);
+    assert_eq!(written(&mut outbox, NOW), "e5 e6 e7 e8 v6");
+}
+
+#[test]
+fn a_view_stands_for_events_that_the_owner_does_not_have() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    outbox.push(NOW, events(1..=9), &stats);
+    assert_eq!(written(&mut outbox, NOW), "e1 e2 e3 e4");
+    assert_eq!(outbox.drained(NOW), Some(4));
+    outbox.push(NOW, view(9), &stats);
+    assert_eq!(written(&mut outbox, NOW), "");
+    assert_eq!(outbox.next_timeout(), Some(AFTER_GRACE));
+    assert_eq!(written(&mut outbox, AFTER_GRACE), "v9");
+    assert_eq!(outbox.next_timeout(), None);
+    outbox.push(AFTER_GRACE, events([10]), &stats);
+    assert_eq!(written(&mut outbox, AFTER_GRACE), "e10");
+}
+
+#[test]
+fn events_after_such_a_view_are_asked_for() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    outbox.push(NOW, events(1..=9), &stats);
+    written(&mut outbox, NOW);
+    assert_eq!(outbox.drained(NOW), Some(4));
+    outbox.push(NOW, view(9), &stats);
+    outbox.push(NOW, events([10]), &stats);
+    assert_eq!(written(&mut outbox, AFTER_GRACE), "v9");
+    assert_eq!(outbox.drained(AFTER_GRACE), Some(9));
+}
+
+#[test]
+fn an_owner_that_did_not_answer_is_asked_again() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    outbox.push(NOW, events(1..=5), &stats);
+    written(&mut outbox, NOW);
+    assert_eq!(outbox.drained(NOW), Some(4));
+    outbox.push(NOW + ASK_AGAIN, events([6]), &stats);
+    assert_eq!(outbox.drained(NOW + ASK_AGAIN), Some(4));
+}
+
+#[test]
+fn a_view_of_what_was_written_does_not_wait() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    outbox.push(NOW, view(4), &stats);
+    outbox.push(NOW, events(5..=10), &stats);
+    assert_eq!(written(&mut outbox, NOW), "e5 e6 e7 e8 v4");
+}
+
+#[test]
+fn events_that_were_sent_already_are_not_repeated() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    outbox.push(NOW, events([7, 8]), &stats);
+    outbox.push(NOW, events([7, 8, 9]), &stats);
+    assert_eq!(written(&mut outbox, NOW), "e7 e8 e9");
+}
+
+#[test]
+fn the_oldest_unnumbered_messages_give_way() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    let push = Push { now: vec![payload(1), payload(2), payload(3), payload(90)], ..Push::default() };
+    outbox.push(NOW, push, &stats);
+    assert_eq!(written(&mut outbox, NOW), "");
+    outbox.push(NOW, Push { now: vec![payload(1), payload(2), payload(3)], ..Push::default() }, &stats);
+    assert_eq!(written(&mut outbox, NOW), "n2 n3");
+    assert_eq!(stats.nows_dropped.get(), 5);
+}
+
+#[test]
+fn one_event_over_the_bound_goes_through_alone_but_not_over_the_payload_bound() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    outbox.push(NOW, Push { events: vec![(1, payload(900))], ..Push::default() }, &stats);
+    assert_eq!(written(&mut outbox, NOW), "e1");
+    outbox.push(NOW, Push { view: Some((1, payload(1_001))), ..Push::default() }, &stats);
+    assert_eq!(outbox.close.as_ref().unwrap().why, Close::TooLarge);
+    outbox.push(NOW, events([2]), &stats);
+    assert_eq!(written(&mut outbox, NOW), "", "nothing after the last word");
+}

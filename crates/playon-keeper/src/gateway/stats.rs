@@ -1,0 +1,145 @@
+//! What the gateway counts, for whoever exports it.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use playon_core::gate::Close;
+
+/// Counters of all gateway threads. Every field only grows, but the two that say so.
+#[derive(Debug, Default)]
+pub struct GatewayStats {
+    /// Sockets of any kind that are open now.
+    pub sockets: Count,
+    /// Player sockets that are open now.
+    pub connections: Count,
+    /// Player sockets that were let in.
+    pub accepted: Count,
+    /// Sockets and requests that were not, by reason.
+    pub refused: [Count; Refusal::ALL.len()],
+    /// Requests for anything but a player socket.
+    pub requests: Count,
+    /// Frames from players.
+    pub frames_in: Count,
+    /// Bytes of messages from players.
+    pub bytes_in: Count,
+    /// Frames to players.
+    pub frames_out: Count,
+    /// Bytes of messages to players.
+    pub bytes_out: Count,
+    /// Messages to players.
+    pub messages_out: Count,
+    /// Views replaced by newer ones before they were written.
+    pub views_replaced: Count,
+    /// Events dropped for a slow socket; they are asked for again.
+    pub events_dropped: Count,
+    /// Unnumbered messages dropped for a slow socket.
+    pub nows_dropped: Count,
+    /// Slow sockets that caught up and asked for what was dropped.
+    pub drained: Count,
+    /// Messages a full or stopped shard did not take.
+    pub owner_full: Count,
+    /// Players that were sent to another room because the first was full.
+    pub rematched: Count,
+    /// Sockets closed by this side, in the order of [`Close::ALL`].
+    pub closed: [Count; Close::ALL.len()],
+    /// Sockets that ended from the other side: closed, reset or vanished.
+    pub left: Count,
+}
+
+/// Why a socket or request was turned away before it was a player's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// `sockets_max` is reached.
+    Sockets,
+    /// `connections_max` is reached.
+    Connections,
+    /// More than `admit_per_second`.
+    Pace,
+    /// The page's origin is not allowed.
+    Origin,
+    /// Not a proper WebSocket request.
+    Handshake,
+}
+
+impl Refusal {
+    /// All of them, in the order of [`GatewayStats::refused`].
+    pub const ALL: [Self; 5] = [Self::Sockets, Self::Connections, Self::Pace, Self::Origin, Self::Handshake];
+
+    /// A name for a metric's label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Sockets => "sockets",
+            Self::Connections => "connections",
+            Self::Pace => "pace",
+            Self::Origin => "origin",
+            Self::Handshake => "handshake",
+        }
+    }
+}
+
+impl GatewayStats {
+    pub(super) fn refuse(&self, why: Refusal) {
+        self.refused[why as usize].add(1);
+    }
+
+    pub(super) fn close(&self, why: Close) {
+        self.closed[why as usize].add(1);
+    }
+
+    /// How many sockets were refused for that reason.
+    pub fn refused(&self, why: Refusal) -> u64 {
+        self.refused[why as usize].get()
+    }
+
+    /// How many sockets this side closed for that reason.
+    pub fn closed(&self, why: Close) -> u64 {
+        self.closed[why as usize].get()
+    }
+}
+
+/// One number that many threads may change.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// What it is now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    pub(super) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    fn sub(&self, n: u64) {
+        self.0.fetch_sub(n, Relaxed);
+    }
+
+    /// Adds 1 unless it has reached `max`.
+    pub(super) fn add_below(&self, max: usize) -> bool {
+        self.0.fetch_update(Relaxed, Relaxed, |n| (n < max as u64).then_some(n + 1)).is_ok()
+    }
+}
+
+/// A place under a bound, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    stats: std::sync::Arc<GatewayStats>,
+    which: fn(&GatewayStats) -> &Count,
+}
+
+impl Slot {
+    /// Takes a place unless all `max` are taken.
+    pub(super) fn take(
+        stats: &std::sync::Arc<GatewayStats>,
+        which: fn(&GatewayStats) -> &Count,
+        max: usize,
+    ) -> Option<Self> {
+        which(stats).add_below(max).then(|| Self { stats: stats.clone(), which })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        (self.which)(&self.stats).sub(1);
+    }
+}

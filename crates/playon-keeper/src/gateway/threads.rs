@@ -1,0 +1,131 @@
+//! The gateway's threads, from listening to the last socket's end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use playon_core::gate::{Close, ToGateway};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+use super::accept::{accept, allow_files, open};
+use super::close::Reason;
+use super::config::GatewayConfig;
+use super::local::{GatewayParts, Local, Shared};
+use super::owner::Inboxes;
+
+/// The running gateway. Dropping it ends its threads and resets their sockets; [`Gateway::shutdown`] is kinder.
+#[derive(Debug)]
+pub struct Gateway {
+    address: SocketAddr,
+    phase: watch::Sender<Phase>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What the threads are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serve,
+    /// Take no new connections.
+    Drain,
+    /// Close all sockets and end, at the latest after this long.
+    Close(Duration),
+}
+
+type Inbox = mpsc::Receiver<Vec<ToGateway>>;
+
+impl Gateway {
+    /// Listens for players, with one thread per inbox.
+    ///
+    /// # Errors
+    /// When the address is taken or not allowed, or a thread cannot be started.
+    pub fn listen(config: GatewayConfig, parts: GatewayParts, inboxes: Inboxes) -> io::Result<Self> {
+        allow_files(config.sockets_max);
+        let listener = open(config.address, config.send_buffer_bytes)?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::new(config, parts));
+        let (phase, phases) = watch::channel(Phase::Serve);
+        let mut gateway = Self { address, phase, threads: Vec::new() };
+        for (number, inbox) in (0_u8..).zip(inboxes.0) {
+            let (shared, phases, listener) = (shared.clone(), phases.clone(), listener.try_clone()?);
+            // Made here so that its failure is the caller's to see; a runtime cannot leave its thread.
+            let (ready, started) = std::sync::mpsc::channel();
+            let run = move || {
+                let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+                let runtime = match runtime {
+                    Ok(runtime) => runtime,
+                    Err(error) => {
+                        _ = ready.send(Err(error));
+                        return;
+                    }
+                };
+                _ = ready.send(Ok(()));
+                runtime.block_on(serve(Rc::new(Local::new(shared, number)), listener, inbox, phases));
+            };
+            gateway.threads.push(thread::Builder::new().name(format!("gateway-{number}")).spawn(run)?);
+            started.recv().unwrap_or_else(|_| Err(io::Error::other("a gateway thread did not start")))?;
+        }
+        Ok(gateway)
+    }
+
+    /// Where it listens; the port is the one that was chosen if port 0 was asked for.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no new connections from now on. Those there are go on.
+    pub fn drain(&self) {
+        self.phase.send_replace(Phase::Drain);
+    }
+
+    /// Tells every player to come back (`4000`), waits for their sockets to close, and for its threads to
+    /// end. Blocks for at most about `within`.
+    pub fn shutdown(mut self, within: Duration) {
+        self.phase.send_replace(Phase::Close(within));
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a gateway thread had panicked");
+            }
+        }
+    }
+}
+
+async fn serve(local: Rc<Local>, listener: std::net::TcpListener, inbox: Inbox, mut phases: watch::Receiver<Phase>) {
+    let accepting = match TcpListener::from_std(listener) {
+        Ok(listener) => spawn_local(accept(listener, local.clone())),
+        Err(error) => return tracing::error!(%error, "a gateway thread cannot listen"),
+    };
+    let dispatching = spawn_local(dispatch(local.clone(), inbox));
+    // The sender's end counts as an order to end at once.
+    let serving = phases.wait_for(|phase| *phase != Phase::Serve).await.map(|phase| *phase);
+    accepting.abort();
+    let last = match serving {
+        Ok(Phase::Drain) => phases.wait_for(|phase| matches!(phase, Phase::Close(_))).await.map(|phase| *phase),
+        other => other,
+    };
+    if let Ok(Phase::Close(within)) = last {
+        local.switchboard.close_all(&Reason::new(Close::Restarting, "the keeper restarts, come back in a moment"));
+        let quiet = async {
+            while local.live() > 0 {
+                local.quiet.notified().await;
+            }
+        };
+        if timeout(within, quiet).await.is_err() {
+            tracing::warn!(sockets = local.live(), "not all players hung up in time");
+        }
+    }
+    dispatching.abort();
+}
+
+/// Sorts what the owner sends to the sockets' tasks.
+async fn dispatch(local: Rc<Local>, mut inbox: Inbox) {
+    while let Some(batch) = inbox.recv().await {
+        local.switchboard.deliver(local.shared.parts.clock.now(), batch, local.stats());
+    }
+}
