@@ -38,8 +38,12 @@ function play(name) {
   });
   probe.room = room;
   room.on("view", (view) => show(view, watch));
-  room.on("event", happen);
-  room.on("now", happen);
+  for (const name of ["event", "now"]) {
+    room.on(name, (event) => {
+      probe.events += 1;
+      happen(event);
+    });
+  }
   room.on("state", (state) => {
     probe.state(state);
     hud.link(state, watch && state === "open" ? "watching" : "");
@@ -51,6 +55,7 @@ function play(name) {
 
 function show(view, watch) {
   const now = performance.now();
+  if (watch) cheer(probe.lastView, view);
   probe.view(view, now);
   timeline.push(view, now);
   names = new Map(view.board.map(([id, name, , who]) => [id, { name, who }]));
@@ -60,7 +65,6 @@ function show(view, watch) {
 
 // Sparks and words belong to what is drawn, which lies a little in the past.
 function happen(event) {
-  probe.events += 1;
   setTimeout(() => {
     if (event.kind === "say") {
       hud.say(event.text);
@@ -71,6 +75,16 @@ function happen(event) {
       else sound.chime();
     }
   }, DELAY_MS);
+}
+
+// Events go to players only; a spectator sees from the board who has scored.
+function cheer(last, view) {
+  const scores = new Map(last?.board.map(([id, , score]) => [id, score]));
+  for (const [id, , score] of view.board) {
+    const more = score - (scores.get(id) ?? score);
+    const [, x, y, look] = view.things.find((thing) => thing[0] === id) ?? [];
+    if (more > 0 && look !== undefined) happen({ kind: "pop", x, y, hue: view.looks[look][1], text: `+${more}` });
+  }
 }
 
 function frame(now) {

@@ -1,4 +1,4 @@
-// Keyboard and touch, turned into {x, y, button}: thrust in percent to the right and down, and the one button.
+// Keyboard and stick (a finger or the mouse, anywhere), turned into {x, y, button}: thrust in percent to the right and down, and the one button.
 
 const KEYS = {
   ArrowLeft: [-1, 0], KeyA: [-1, 0],
@@ -67,7 +67,7 @@ export class Controls {
   }
 
   #touch(event) {
-    if (event.pointerType === "mouse" || this.#finger) return;
+    if (this.#finger) return;
     this.#finger = { id: event.pointerId, x: event.clientX, y: event.clientY };
     const { style } = this.#stickElement;
     style.left = `${event.clientX}px`;

@@ -156,3 +156,78 @@ impl Ship {
         Some(closing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::HZ;
+
+    fn ship(x: f32) -> Ship {
+        Ship::new(1, Pilot::machine(), String::new(), 0, Point::new(x, 0.0))
+    }
+
+    #[test]
+    fn a_bump_pushes_apart_and_keeps_what_both_had_together() {
+        let (mut a, mut b) = (ship(0.0), ship(SHIP_SIZE));
+        a.speed = Point::new(400.0, 30.0);
+        b.speed = Point::new(-100.0, 0.0);
+        let met = a.bump(&mut b);
+        assert_eq!(met, Some(500.0));
+        assert!((a.speed.x + b.speed.x - 300.0).abs() < 1e-3);
+        assert!(b.at.x - a.at.x >= 2.0 * SHIP_SIZE - 1e-3);
+        assert!(b.speed.x > a.speed.x, "they fly apart");
+        assert_eq!(a.bump(&mut b), None);
+    }
+
+    #[test]
+    fn a_ship_speeds_up_to_a_limit_and_glides_to_a_stop() {
+        let mut ship = ship(-900.0);
+        ship.steer = Steer { x: 100, y: 0, button: false };
+        for _ in 0..2 * HZ {
+            ship.fly(false);
+        }
+        assert!((400.0..THRUST / DRAG + 1.0).contains(&ship.speed.x), "{:?}", ship.speed);
+        ship.steer = Steer::default();
+        for _ in 0..4 * HZ {
+            ship.fly(false);
+        }
+        assert!(ship.speed.len() < 1.0, "{:?}", ship.speed);
+    }
+
+    #[test]
+    fn a_dash_ends_with_the_energy_and_comes_back_with_it() {
+        let mut ship = ship(0.0);
+        ship.steer = Steer { x: 100, y: 0, button: true };
+        let mut steps = 0;
+        ship.fly(true);
+        while ship.dashing {
+            ship.fly(true);
+            steps += 1;
+            assert!(steps < 1_000);
+        }
+        assert_eq!(steps, ENERGY_MAX / ENERGY_DASH);
+        ship.fly(true);
+        assert!(!ship.dashing, "it takes some energy to begin");
+        ship.energy = ENERGY_START;
+        ship.fly(false);
+        assert!(!ship.dashing, "not in release 1");
+        ship.fly(true);
+        assert!(ship.dashing);
+    }
+
+    #[test]
+    fn every_third_star_of_a_chain_is_worth_more_up_to_a_limit() {
+        let mut chain = Chain::default();
+        let factors: Vec<u32> = (0..9)
+            .map(|_| {
+                let factor = chain.factor();
+                chain.catch();
+                factor
+            })
+            .collect();
+        assert_eq!(factors, [1, 1, 1, 2, 2, 2, 3, 3, 3]);
+        assert_eq!(chain.factor(), CHAIN_MAX);
+        (0..CHAIN_STEPS).for_each(|_| chain.fade());
+        assert_eq!(chain.factor(), 1);
+    }
+}

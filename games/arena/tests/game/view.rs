@@ -9,7 +9,7 @@ use crate::{fly, room};
 const VIEW_BYTES_MAX: usize = 1_500;
 
 fn bytes(view: &View) -> usize {
-    serde_json::to_vec(view).unwrap().len()
+    serde_json::to_vec(view).expect("views are JSON").len()
 }
 
 #[test]
