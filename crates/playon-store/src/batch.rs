@@ -1,0 +1,81 @@
+//! What is handed over and what is read back.
+
+use bytes::Bytes;
+use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
+
+/// One record of a room, opaque to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRecord {
+    /// The room.
+    pub room: RoomId,
+    /// Its position in the room's history.
+    pub seq: Seq,
+    /// What happened, encoded by `playon-wire`.
+    pub body: Bytes,
+}
+
+/// A whole room as of one commit, opaque to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotRow {
+    /// The room.
+    pub room: RoomId,
+    /// The commit it stands for.
+    pub seq: Seq,
+    /// The room, encoded by `playon-wire`.
+    pub body: Bytes,
+}
+
+/// What the owners hand over at once; all of it becomes safe together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Appended to the log, in order. A room's sequences have no gaps.
+    pub records: Vec<LogRecord>,
+    /// Replace the snapshots of their rooms.
+    pub snapshots: Vec<SnapshotRow>,
+    /// Leave the hot log and go to rest.
+    pub sleeps: Vec<SnapshotRow>,
+    /// Rooms that ended or expired: everything about them is deleted.
+    pub deletes: Vec<RoomId>,
+}
+
+/// A room as found at recovery or when a sleeping one is touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRoom {
+    /// The room.
+    pub room: RoomId,
+    /// The newest snapshot.
+    pub snapshot: SnapshotRow,
+    /// The epoch that wrote the snapshot.
+    pub snapshot_epoch: Epoch,
+    /// All later records with the epochs that wrote them, without gaps.
+    pub records: Vec<(Epoch, LogRecord)>,
+}
+
+/// A damaged room: what is wrong, and where exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The room, if that much can be told.
+    pub room: Option<RoomId>,
+    /// Table, row, offset and what was expected there.
+    pub place: String,
+}
+
+/// A stored release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseRow {
+    /// Hash of its executable; the artifact lies under that name beside the database.
+    pub id: ReleaseId,
+    /// The name people use, unique.
+    pub label: String,
+    /// Wall-clock milliseconds since 1970, for people only.
+    pub added_ms: u64,
+}
+
+/// A stored deploy, opaque to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeployRow {
+    /// The deploy.
+    pub id: DeployId,
+    /// Its record, encoded by the keeper.
+    pub body: Bytes,
+}

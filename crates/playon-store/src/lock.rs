@@ -1,0 +1,78 @@
+//! At most one keeper per directory.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::OpenError;
+
+/// Name of the lock file. It stays behind when the keeper ends; only the lock on it counts.
+pub(crate) const LOCK_FILE: &str = "lock";
+
+/// An exclusive lock on a data directory, held until dropped or until the process ends in any way.
+#[derive(Debug)]
+pub(crate) struct DirLock {
+    _file: File,
+}
+
+impl DirLock {
+    /// Takes the lock for writing and leaves the own process id in the file.
+    pub(crate) fn take(dir: &Path) -> Result<Self, OpenError> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(dir.join(LOCK_FILE))
+            .map_err(|e| from_io(dir, &e))?;
+        hold(dir, &mut file)?;
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+        written.map_err(|e| from_io(dir, &e))?;
+        Ok(Self { _file: file })
+    }
+
+    /// Makes sure that no keeper runs while the directory is only read. Nothing is written, and a
+    /// directory without a lock file has never had a keeper that could still run.
+    pub(crate) fn take_to_read(dir: &Path) -> Result<Option<Self>, OpenError> {
+        match File::open(dir.join(LOCK_FILE)) {
+            Ok(mut file) => {
+                hold(dir, &mut file)?;
+                Ok(Some(Self { _file: file }))
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(from_io(dir, &e)),
+        }
+    }
+}
+
+fn hold(dir: &Path, file: &mut File) -> Result<(), OpenError> {
+    match flock(&*file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(e) if e == rustix::io::Errno::WOULDBLOCK => {
+            let mut holder = String::new();
+            // A holder that has not yet written its id, or an unreadable file, is still a holder.
+            let known = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+            let holder = if known { holder.trim().to_owned() } else { "unknown".to_owned() };
+            Err(OpenError::Locked { dir: dir.to_owned(), holder })
+        }
+        Err(e) => Err(from_io(dir, &e.into())),
+    }
+}
+
+/// Sorts an error of the operating system into what people can act on.
+pub(crate) fn from_io(dir: &Path, error: &std::io::Error) -> OpenError {
+    let dir = dir.to_owned();
+    let why = error.to_string();
+    match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            OpenError::ReadOnly { dir, why }
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => OpenError::Full { dir, why },
+        _ => OpenError::Io { dir, why },
+    }
+}

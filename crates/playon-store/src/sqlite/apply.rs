@@ -1,0 +1,323 @@
+//! One transaction: everything that waits, as one batch row.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use playon_core::ids::{Epoch, RoomId, Seq};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use crate::batch::{Batch, SnapshotRow};
+use crate::check;
+use crate::error::StoreError;
+use crate::log::{self, Entry, Item, Kind};
+use crate::sqlite::census::{Census, carried_key};
+use crate::sqlite::fault::Fault;
+use crate::sqlite::ledger::{Ledger, Op};
+use crate::sqlite::scan::{carried_sum, read_batches};
+use crate::sqlite::tables::{self, Put};
+
+/// Not before any commit that can be stored.
+const SEQ_END: Seq = Seq(u64::MAX >> 1);
+
+/// Everything the writer keeps in memory about what is stored.
+#[derive(Debug)]
+pub(crate) struct Books {
+    pub(crate) epoch: Epoch,
+    /// The last batch written.
+    pub(crate) last: u64,
+    /// The last batch found when the store was opened.
+    pub(crate) last_found: u64,
+    pub(crate) ledger: Ledger,
+    pub(crate) census: Census,
+    /// Rows that are known to be missing and still counted.
+    pub(crate) missing: HashSet<(&'static str, RoomId)>,
+    /// Over it, entries are carried instead of waiting for snapshots. Bytes.
+    pub(crate) carry_over_bytes: u64,
+}
+
+/// A transaction that is being filled.
+pub(crate) struct Group<'a> {
+    tx: Transaction<'a>,
+    books: &'a mut Books,
+    id: u64,
+    entries: Vec<Entry>,
+    ops: Vec<Op>,
+    /// Whether a batch was refused half way, so that the books cannot be relied on for cutting.
+    spoilt: bool,
+}
+
+impl<'a> Group<'a> {
+    /// Begins the next batch.
+    pub(crate) fn begin(conn: &'a Connection, books: &'a mut Books) -> Result<Self, StoreError> {
+        let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+        let id = books.last + 1;
+        Ok(Self { tx, books, id, entries: Vec::new(), ops: Vec::new(), spoilt: false })
+    }
+
+    /// Adds what an owner handed over. After an error the group can still be committed without it, but the
+    /// books know of parts of it, so nothing may follow.
+    pub(crate) fn add(&mut self, batch: Batch) -> Result<(), StoreError> {
+        let (entries, ops) = (self.entries.len(), self.ops.len());
+        self.books.ledger.admit(batch, self.id, &mut self.entries, &mut self.ops).map_err(|why| {
+            self.entries.truncate(entries);
+            self.ops.truncate(ops);
+            self.spoilt = true;
+            StoreError::Misused(why)
+        })
+    }
+
+    /// Adds a row of a small table; the inner error is the caller's, and changes nothing.
+    pub(crate) fn put(&mut self, put: &Put) -> Result<Result<(), StoreError>, StoreError> {
+        let said = tables::put(&self.tx, &mut self.books.census, put)?;
+        Ok(said.map(|entries| self.entries.extend(entries)))
+    }
+
+    /// Makes it all safe. Returns the number of the batch, or nothing if there was nothing to write.
+    pub(crate) fn commit(mut self) -> Result<Option<u64>, StoreError> {
+        if self.entries.is_empty() {
+            return Ok(None);
+        }
+        for op in std::mem::take(&mut self.ops) {
+            self.apply(op)?;
+        }
+        let first = self.cut_head().map_err(Fault::into_store)?;
+        let Self { tx, books, id, entries, .. } = self;
+        let body = log::encode(id, books.epoch, first, &entries).map_err(StoreError::Misused)?;
+        insert_batch(&tx, id, books.epoch, &body)?;
+        books.census.write(&tx)?;
+        tx.commit()?;
+        books.last = id;
+        books.ledger.written(body.len() as u64, first);
+        Ok(Some(id))
+    }
+
+    fn apply(&mut self, op: Op) -> Result<(), StoreError> {
+        let Self { tx, books: Books { epoch, census, missing, .. }, .. } = self;
+        match op {
+            Op::Snapshot { row, fresh } => {
+                if fresh {
+                    wake(tx, census, &row)?;
+                }
+                put_room(tx, "snapshot", *epoch, &row)?;
+            }
+            Op::Superseded { room, seq } => drop_carried(tx, census, room, seq)?,
+            Op::Sleep { row, hot, carried } => {
+                if hot {
+                    drop_room(tx, census, missing, "snapshot", row.room)?;
+                }
+                if carried {
+                    drop_carried(tx, census, row.room, SEQ_END)?;
+                }
+                if !rests_before(tx, &row)? {
+                    census.add("sleeping", &row.room.0);
+                }
+                put_room(tx, "sleeping", *epoch, &row)?;
+            }
+            Op::Delete { room } => {
+                drop_room(tx, census, missing, "snapshot", room)?;
+                drop_room(tx, census, missing, "sleeping", room)?;
+                drop_carried(tx, census, room, SEQ_END)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a bounded portion of batches that nobody needs, or, when the log is far over its bound, carries
+    /// over what is needed and removes them too. Returns where the log begins from now on.
+    fn cut_head(&mut self) -> Result<u64, Fault> {
+        let ledger = &self.books.ledger;
+        if self.spoilt {
+            return Ok(ledger.first());
+        }
+        let mut first = ledger.cut();
+        if first == ledger.first() && ledger.bytes() > self.books.carry_over_bytes {
+            first = ledger.forced_cut();
+            self.carry(first)?;
+        }
+        if first > self.books.ledger.first() {
+            self.tx
+                .prepare_cached("DELETE FROM batch WHERE id < ?1")?
+                .execute([first.cast_signed()])?;
+        }
+        Ok(first)
+    }
+
+    /// Copies what rooms still need of the batches before `until` out of the log.
+    fn carry(&mut self, until: u64) -> Result<(), Fault> {
+        let Books { ledger, census, last_found, .. } = &mut *self.books;
+        let tx = &self.tx;
+        let mut carried: HashMap<RoomId, Seq> = HashMap::new();
+        read_batches(tx, ledger.first(), until, |id, epoch, body| {
+            let decoded = log::decode(id, epoch, body)
+                .map_err(|why| Fault::Damage(format!("table batch, row {id}: {why}")))?;
+            for item in decoded.items {
+                let (entry, sum) = to_carry(id, epoch, item);
+                if ledger.still_needs(entry.room, entry.seq, id) {
+                    insert_carried(tx, census, epoch, &entry, sum)?;
+                    carried.insert(entry.room, entry.seq);
+                }
+            }
+            Ok(())
+        })?;
+        tracing::debug!(
+            rooms = carried.len(),
+            until,
+            "entries of rooms without a recent snapshot are carried over"
+        );
+        ledger.carried_over(until, &carried, *last_found);
+        Ok(())
+    }
+}
+
+/// Inserts a batch row through the fence: only while the keeper's row still has our epoch.
+pub(crate) fn insert_batch(
+    conn: &Connection,
+    id: u64,
+    epoch: Epoch,
+    body: &[u8],
+) -> Result<(), StoreError> {
+    let inserted = conn
+        .prepare_cached(
+            "INSERT INTO batch (id, epoch, body) SELECT ?1, ?2, ?3 FROM keeper WHERE id = 1 AND epoch = ?2",
+        )?
+        .execute((id.cast_signed(), epoch.0.cast_signed(), body))?;
+    if inserted == 1 {
+        return Ok(());
+    }
+    Err(StoreError::Fenced(format!("the epoch of the database is no longer {epoch}")))
+}
+
+/// An entry as it is carried, with its checksum. A damaged one stays recognisable as such.
+fn to_carry(id: u64, epoch: Epoch, item: Item) -> (Entry, u64) {
+    match item {
+        Item::Good { entry, .. } => {
+            let sum = carried_sum(epoch, &entry);
+            (entry, sum)
+        }
+        Item::Bad { kind, room, seq, offset, why } => {
+            let body = Bytes::from(format!("batch {id}, offset {offset}: {why}"));
+            let entry = Entry { kind: kind.unwrap_or(Kind::Record), room, seq, body };
+            let sum = !carried_sum(epoch, &entry);
+            (entry, sum)
+        }
+    }
+}
+
+fn insert_carried(
+    conn: &Connection,
+    census: &mut Census,
+    epoch: Epoch,
+    entry: &Entry,
+    sum: u64,
+) -> rusqlite::Result<()> {
+    let Entry { kind, room, seq, body } = entry;
+    census.add("carried", &carried_key(&room.0, kind.number(), seq.0));
+    conn.prepare_cached(
+        "INSERT INTO carried (room, kind, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute((
+        &room.0[..],
+        kind.number(),
+        seq.0.cast_signed(),
+        epoch.0.cast_signed(),
+        &body[..],
+        sum.cast_signed(),
+    ))?;
+    Ok(())
+}
+
+fn drop_carried(
+    conn: &Connection,
+    census: &mut Census,
+    room: RoomId,
+    until: Seq,
+) -> rusqlite::Result<()> {
+    let mut delete = conn
+        .prepare_cached("DELETE FROM carried WHERE room = ?1 AND seq <= ?2 RETURNING kind, seq")?;
+    let mut rows = delete.query((&room.0[..], until.0.cast_signed()))?;
+    while let Some(row) = rows.next()? {
+        let (kind, seq): (u32, i64) = (row.get(0)?, row.get(1)?);
+        census.remove("carried", &carried_key(&room.0, kind, seq.cast_unsigned()));
+    }
+    Ok(())
+}
+
+/// Takes a room that was not in the hot log out of its rest, if it was there, and counts it in.
+fn wake(conn: &Connection, census: &mut Census, row: &SnapshotRow) -> Result<(), StoreError> {
+    let asleep: Option<i64> = conn
+        .prepare_cached("DELETE FROM sleeping WHERE room = ?1 RETURNING seq")?
+        .query_row([&row.room.0[..]], |found| found.get(0))
+        .optional()?;
+    if let Some(seq) = asleep {
+        census.remove("sleeping", &row.room.0);
+        if row.seq.0 < seq.cast_unsigned() {
+            let SnapshotRow { room, seq: woken, .. } = row;
+            return Err(StoreError::Misused(format!(
+                "room {room} went to rest at {seq} and wakes at {woken}"
+            )));
+        }
+    }
+    census.add("snapshot", &row.room.0);
+    Ok(())
+}
+
+fn put_room(
+    conn: &Connection,
+    table: &str,
+    epoch: Epoch,
+    row: &SnapshotRow,
+) -> rusqlite::Result<()> {
+    let SnapshotRow { room, seq, body } = row;
+    let sum = check::room_row(table, &room.0, seq.0, epoch.0, body);
+    let sql = match table {
+        "snapshot" => {
+            "INSERT INTO snapshot (room, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (room) DO UPDATE SET seq = ?2, epoch = ?3, body = ?4, sum = ?5"
+        }
+        _ => {
+            "INSERT INTO sleeping (room, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (room) DO UPDATE SET seq = ?2, epoch = ?3, body = ?4, sum = ?5"
+        }
+    };
+    conn.prepare_cached(sql)?.execute((
+        &room.0[..],
+        seq.0.cast_signed(),
+        epoch.0.cast_signed(),
+        &body[..],
+        sum.cast_signed(),
+    ))?;
+    Ok(())
+}
+
+/// Whether a room that goes to rest has a row there already; never a later one.
+fn rests_before(conn: &Connection, row: &SnapshotRow) -> Result<bool, StoreError> {
+    let at: Option<i64> = conn
+        .prepare_cached("SELECT seq FROM sleeping WHERE room = ?1")?
+        .query_row([&row.room.0[..]], |found| found.get(0))
+        .optional()?;
+    match at {
+        Some(at) if at.cast_unsigned() > row.seq.0 => {
+            let SnapshotRow { room, seq, .. } = row;
+            Err(StoreError::Misused(format!("room {room} rests at {at} and goes to rest at {seq}")))
+        }
+        at => Ok(at.is_some()),
+    }
+}
+
+fn drop_room(
+    conn: &Connection,
+    census: &mut Census,
+    missing: &mut HashSet<(&'static str, RoomId)>,
+    table: &'static str,
+    room: RoomId,
+) -> rusqlite::Result<()> {
+    let sql = match table {
+        "snapshot" => "DELETE FROM snapshot WHERE room = ?1",
+        _ => "DELETE FROM sleeping WHERE room = ?1",
+    };
+    let dropped = conn.prepare_cached(sql)?.execute([&room.0[..]])?;
+    if missing.remove(&(table, room)) || dropped > 0 {
+        census.remove(table, &room.0);
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! How many rows each table should have, and which: the guard against rows that vanish.
+//!
+//! A count and the exclusive or of the hashes of all keys are kept per table and written in the same
+//! transaction as the change. A row that is lost to damage, or was removed by hand, no longer adds up.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use crate::check::Check;
+
+/// The tables that are counted, the query that lists the keys, and whether another one lists them again by
+/// a different path.
+pub(crate) const COUNTED: [&str; 6] =
+    ["snapshot", "sleeping", "carried", "release", "deploy", "setting"];
+
+/// Rows and digest of one table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) rows: i64,
+    pub(crate) digest: u64,
+}
+
+impl Tally {
+    /// Counts a key in.
+    pub(crate) fn add(&mut self, table: &str, key: &[u8]) {
+        self.rows += 1;
+        self.digest ^= Check::of(table).bytes(key).sum();
+    }
+
+    /// Counts a key out.
+    pub(crate) fn remove(&mut self, table: &str, key: &[u8]) {
+        self.rows -= 1;
+        self.digest ^= Check::of(table).bytes(key).sum();
+    }
+}
+
+/// The tallies of all counted tables.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Census {
+    tallies: HashMap<&'static str, Tally>,
+    changed: Vec<&'static str>,
+}
+
+impl Census {
+    /// Reads what is stored.
+    pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Self> {
+        let mut census = Self::default();
+        for table in COUNTED {
+            let tally = conn.query_row(
+                "SELECT rows, digest FROM census WHERE name = ?1",
+                [table],
+                |row| {
+                    Ok(Tally { rows: row.get(0)?, digest: row.get::<_, i64>(1)?.cast_unsigned() })
+                },
+            )?;
+            census.tallies.insert(table, tally);
+        }
+        Ok(census)
+    }
+
+    /// What a table should have.
+    pub(crate) fn of(&self, table: &str) -> Tally {
+        self.tallies.get(table).copied().unwrap_or_default()
+    }
+
+    /// Counts a key in.
+    pub(crate) fn add(&mut self, table: &'static str, key: &[u8]) {
+        self.change(table).add(table, key);
+    }
+
+    /// Counts a key out.
+    pub(crate) fn remove(&mut self, table: &'static str, key: &[u8]) {
+        self.change(table).remove(table, key);
+    }
+
+    fn change(&mut self, table: &'static str) -> &mut Tally {
+        if !self.changed.contains(&table) {
+            self.changed.push(table);
+        }
+        self.tallies.entry(table).or_default()
+    }
+
+    /// Writes what has changed since the last call.
+    pub(crate) fn write(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        for table in self.changed.drain(..) {
+            let tally = self.tallies.get(table).copied().unwrap_or_default();
+            conn.prepare_cached("UPDATE census SET rows = ?2, digest = ?3 WHERE name = ?1")?
+                .execute((table, tally.rows, tally.digest.cast_signed()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The key of a row of `carried`.
+pub(crate) fn carried_key(room: &[u8], kind: u32, seq: u64) -> Vec<u8> {
+    [room, &kind.to_le_bytes(), &seq.to_le_bytes()].concat()
+}
+
+/// Counts the rows that a query finds; its columns together are the key.
+pub(crate) fn count(conn: &Connection, table: &str, query: &str) -> rusqlite::Result<Tally> {
+    let mut tally = Tally::default();
+    let mut statement = conn.prepare(query)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let key = row.get_ref(0)?;
+        match key {
+            rusqlite::types::ValueRef::Blob(key) | rusqlite::types::ValueRef::Text(key) => {
+                tally.add(table, key)
+            }
+            rusqlite::types::ValueRef::Integer(key) => tally.add(table, &key.to_le_bytes()),
+            // A key that cannot be one never adds up.
+            rusqlite::types::ValueRef::Null | rusqlite::types::ValueRef::Real(_) => tally.rows += 1,
+        }
+    }
+    Ok(tally)
+}

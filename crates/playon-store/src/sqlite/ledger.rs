@@ -1,0 +1,331 @@
+//! What the writer knows about the log without reading it: where it begins, how large it is, and which of
+//! its batches each room still needs.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use playon_core::ids::{RoomId, Seq};
+
+use crate::batch::{Batch, SnapshotRow};
+use crate::log::{Entry, Kind};
+
+/// Rooms asked for a snapshot at a time.
+pub(crate) const WANTED_ROOMS_MAX: usize = 256;
+
+/// Rows cut off the head of the log in one transaction.
+pub(crate) const CUT_ROWS_MAX: u64 = 16;
+
+/// One room as opening found it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FoundRoom {
+    /// Its last commit.
+    pub(crate) last: Seq,
+    /// The commit of its stored snapshot.
+    pub(crate) snapshot: Seq,
+    /// Whether entries of it were carried over.
+    pub(crate) carried: bool,
+    /// Whether it is damaged. Then it can only be deleted.
+    pub(crate) damaged: bool,
+}
+
+/// One room of the hot log.
+#[derive(Clone, Debug, Default)]
+struct Mark {
+    last: Seq,
+    snapshot: Seq,
+    /// The first batch that recovery needs for it, if any.
+    needs: Option<u64>,
+    carried: bool,
+    damaged: bool,
+    /// Whether its owner was asked for a snapshot.
+    wished: bool,
+}
+
+/// What a batch does to the tables.
+#[derive(Debug)]
+pub(crate) enum Op {
+    /// Replace or add the snapshot; `fresh` if the room was not in the hot log, and may be asleep.
+    Snapshot { row: SnapshotRow, fresh: bool },
+    /// Remove carried entries up to a commit.
+    Superseded { room: RoomId, seq: Seq },
+    /// Put the room to rest; `hot` if it has a snapshot, `carried` if entries of it may be carried.
+    Sleep { row: SnapshotRow, hot: bool, carried: bool },
+    /// Remove everything about the room.
+    Delete { room: RoomId },
+}
+
+/// What a batch says about one room's snapshot.
+struct Given {
+    /// The newest one in the batch; older ones are passed over.
+    newest: Seq,
+    /// The room's last commit before the batch.
+    before: Seq,
+    /// Whether the room was not in the hot log.
+    fresh: bool,
+}
+
+/// The writer's view of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    rooms: HashMap<RoomId, Mark>,
+    needs: BTreeSet<(u64, RoomId)>,
+    /// The first batch that is kept.
+    first: u64,
+    /// Bytes of each batch kept, from `first` on.
+    sizes: VecDeque<u64>,
+    bytes: u64,
+    /// Batches from here on may still be in the write-ahead log only, and are kept.
+    floor: u64,
+}
+
+impl Ledger {
+    /// A ledger of the batches from `first` on, with their sizes in bytes.
+    pub(crate) fn new(first: u64, sizes: VecDeque<u64>) -> Self {
+        let bytes = sizes.iter().sum();
+        let floor = first + sizes.len() as u64;
+        Self { first, sizes, bytes, floor, ..Self::default() }
+    }
+
+    /// Adds a room found when the store was opened.
+    pub(crate) fn found(&mut self, room: RoomId, found: FoundRoom, needs: Option<u64>) {
+        let FoundRoom { last, snapshot, carried, damaged } = found;
+        self.rooms.insert(room, Mark { last, snapshot, carried, damaged, ..Mark::default() });
+        self.set_needs(room, needs);
+    }
+
+    /// The first batch kept.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Bytes of all batches kept.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes a batch into the group `id`, or says which rule it breaks.
+    pub(crate) fn admit(
+        &mut self,
+        batch: Batch,
+        id: u64,
+        entries: &mut Vec<Entry>,
+        ops: &mut Vec<Op>,
+    ) -> Result<(), String> {
+        let mut given: HashMap<RoomId, Given> = HashMap::with_capacity(batch.snapshots.len());
+        for row in &batch.snapshots {
+            let known = self.rooms.get(&row.room).map(|mark| mark.last);
+            let new =
+                Given { newest: row.seq, before: known.unwrap_or(row.seq), fresh: known.is_none() };
+            let given = given.entry(row.room).or_insert(new);
+            given.newest = given.newest.max(row.seq);
+        }
+        for (room, given) in &given {
+            self.begin_snapshot(*room, given.newest)?;
+            entries.push(entry(Kind::Snapshot, *room, given.newest));
+        }
+        for record in batch.records {
+            self.record(record.room, record.seq, given.get(&record.room), id)?;
+            entries.push(Entry {
+                kind: Kind::Record,
+                room: record.room,
+                seq: record.seq,
+                body: record.body,
+            });
+        }
+        for row in batch.snapshots {
+            if let Some(given) = given.get(&row.room).filter(|given| row.seq == given.newest) {
+                self.end_snapshot(row, given, id, ops);
+            }
+        }
+        for row in batch.sleeps {
+            let gone = self.remove(row.room);
+            if let Some(mark) = gone.as_ref().filter(|mark| mark.damaged || row.seq < mark.last) {
+                return Err(broken(row.room, row.seq, "goes to rest", mark));
+            }
+            entries.push(entry(Kind::Sleep, row.room, row.seq));
+            let carried = gone.as_ref().is_some_and(|mark| mark.carried);
+            ops.push(Op::Sleep { row, hot: gone.is_some(), carried });
+        }
+        for room in batch.deletes {
+            let last = self.remove(room).map_or(Seq(0), |mark| mark.last);
+            entries.push(entry(Kind::Delete, room, last));
+            ops.push(Op::Delete { room });
+        }
+        Ok(())
+    }
+
+    /// Checks a snapshot and makes its room known.
+    fn begin_snapshot(&mut self, room: RoomId, seq: Seq) -> Result<(), String> {
+        let new = || Mark { last: seq, snapshot: seq, ..Mark::default() };
+        let mark = self.rooms.entry(room).or_insert_with(new);
+        if mark.damaged || seq < mark.snapshot {
+            return Err(broken(room, seq, "has a snapshot", mark));
+        }
+        Ok(())
+    }
+
+    /// Checks that a record follows the one before it, or the snapshot in the same batch.
+    fn record(
+        &mut self,
+        room: RoomId,
+        seq: Seq,
+        given: Option<&Given>,
+        id: u64,
+    ) -> Result<(), String> {
+        let Some(mark) = self.rooms.get_mut(&room) else {
+            return Err(format!("room {room} has commit {seq} but no snapshot before it"));
+        };
+        // Commits that led to the first snapshot of a room may come along with it.
+        if given.is_some_and(|given| given.fresh && seq <= given.newest) {
+            return Ok(());
+        }
+        let jumps =
+            given.is_some_and(|given| seq == given.newest.next() && given.newest > mark.last);
+        if mark.damaged || (seq != mark.last.next() && !jumps) {
+            return Err(broken(room, seq, "has a record", mark));
+        }
+        mark.last = seq;
+        if mark.needs.is_none() && given.is_none_or(|given| seq > given.newest) {
+            self.set_needs(room, Some(id));
+        }
+        Ok(())
+    }
+
+    /// Lets go of the batches that a snapshot makes needless.
+    fn end_snapshot(&mut self, row: SnapshotRow, given: &Given, id: u64, ops: &mut Vec<Op>) {
+        let room = row.room;
+        let Some(mark) = self.rooms.get_mut(&room) else { return };
+        mark.snapshot = row.seq;
+        mark.last = mark.last.max(row.seq);
+        mark.wished = false;
+        let last = mark.last;
+        if mark.carried {
+            ops.push(Op::Superseded { room, seq: row.seq });
+        }
+        // If commits after the snapshot's came before this group, they stay where they are needed.
+        if given.before <= row.seq {
+            mark.carried = false;
+            self.set_needs(room, (last > row.seq).then_some(id));
+        }
+        ops.push(Op::Snapshot { row, fresh: given.fresh });
+    }
+
+    fn remove(&mut self, room: RoomId) -> Option<Mark> {
+        self.set_needs(room, None);
+        self.rooms.remove(&room)
+    }
+
+    fn set_needs(&mut self, room: RoomId, needs: Option<u64>) {
+        let Some(mark) = self.rooms.get_mut(&room) else { return };
+        if let Some(old) = mark.needs {
+            self.needs.remove(&(old, room));
+        }
+        mark.needs = needs;
+        if let Some(new) = needs {
+            self.needs.insert((new, room));
+        }
+    }
+
+    /// Where the log will begin when what nobody needs is cut off, a bounded portion at a time.
+    pub(crate) fn cut(&self) -> u64 {
+        let needed = self.needs.first().map_or(u64::MAX, |(batch, _)| *batch);
+        needed.min(self.floor).min(self.first + CUT_ROWS_MAX).max(self.first)
+    }
+
+    /// Where the log would begin if a bounded portion were cut off whether rooms need it or not.
+    pub(crate) fn forced_cut(&self) -> u64 {
+        self.floor.min(self.first + CUT_ROWS_MAX).max(self.first)
+    }
+
+    /// Whether a room still needs an entry that stands before the forced cut.
+    pub(crate) fn still_needs(&self, entry_room: RoomId, seq: Seq, batch: u64) -> bool {
+        self.rooms.get(&entry_room).is_some_and(|mark| {
+            mark.damaged || (seq > mark.snapshot && mark.needs.is_some_and(|needs| needs <= batch))
+        })
+    }
+
+    /// Notes that all entries before batch `first` that rooms need have been carried over. `last_found` is the last batch
+    /// that was there when the store was opened.
+    pub(crate) fn carried_over(
+        &mut self,
+        first: u64,
+        carried: &HashMap<RoomId, Seq>,
+        last_found: u64,
+    ) {
+        let behind: Vec<RoomId> = self
+            .needs
+            .iter()
+            .take_while(|(batch, _)| *batch < first)
+            .map(|(_, room)| *room)
+            .collect();
+        for room in behind {
+            let Some(mark) = self.rooms.get_mut(&room) else { continue };
+            let mut needs = Some(first);
+            if let Some(seq) = carried.get(&room) {
+                mark.carried = true;
+                if !mark.damaged && *seq >= mark.last {
+                    needs = None;
+                }
+            }
+            // A damaged room gets no new entries.
+            if mark.damaged && first > last_found {
+                needs = None;
+            }
+            self.set_needs(room, needs);
+        }
+    }
+
+    /// Notes that the batch after the last one was written with the log beginning at `first`.
+    pub(crate) fn written(&mut self, bytes: u64, first: u64) {
+        self.sizes.push_back(bytes);
+        self.bytes += bytes;
+        while self.first < first {
+            self.bytes -= self.sizes.pop_front().unwrap_or_default();
+            self.first += 1;
+        }
+    }
+
+    /// Notes that all batches before `id` are in the database file and the write-ahead log starts anew.
+    pub(crate) fn wal_restarted(&mut self, id: u64) {
+        self.floor = id;
+    }
+
+    /// The rooms whose snapshots would let the log shrink to three quarters of `bytes_max`; each is named
+    /// once until its snapshot comes.
+    pub(crate) fn wanted(&mut self, bytes_max: u64) -> Vec<RoomId> {
+        let mut over = self.bytes.saturating_sub(bytes_max / 4 * 3);
+        let mut until = self.first;
+        for size in &self.sizes {
+            if over == 0 {
+                break;
+            }
+            over = over.saturating_sub(*size);
+            until += 1;
+        }
+        let mut wanted = Vec::new();
+        for (_, room) in self.needs.range(..(until, RoomId::default())) {
+            let Some(mark) = self.rooms.get_mut(room) else { continue };
+            if !mark.wished && !mark.damaged {
+                mark.wished = true;
+                wanted.push(*room);
+            }
+            if wanted.len() == WANTED_ROOMS_MAX {
+                break;
+            }
+        }
+        wanted
+    }
+}
+
+fn entry(kind: Kind, room: RoomId, seq: Seq) -> Entry {
+    Entry { kind, room, seq, body: bytes::Bytes::new() }
+}
+
+fn broken(room: RoomId, seq: Seq, what: &str, mark: &Mark) -> String {
+    let Mark { last, snapshot, damaged, .. } = mark;
+    if *damaged {
+        return format!("room {room} {what} of commit {seq}, but what is stored of it is damaged");
+    }
+    format!(
+        "room {room} {what} of commit {seq}, but its last commit is {last} and its snapshot is of {snapshot}"
+    )
+}

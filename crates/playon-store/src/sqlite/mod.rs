@@ -1,0 +1,250 @@
+//! The embedded engine: SQLite, written the way a log is written.
+
+mod apply;
+mod census;
+mod checkpoint;
+pub(crate) mod connect;
+pub(crate) mod fault;
+pub(crate) mod judge;
+mod ledger;
+pub(crate) mod open;
+pub(crate) mod rooms;
+pub(crate) mod scan;
+pub(crate) mod schema;
+mod tables;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use playon_core::ids::{Epoch, RoomId};
+use rusqlite::Connection;
+
+use crate::batch::{Batch, Damage, DeployRow, ReleaseRow, StoredRoom};
+use crate::error::{OpenError, StoreError};
+use crate::lock::from_io;
+use crate::store::{Done, Store};
+use checkpoint::Checkpointer;
+use judge::Judged;
+use tables::Put;
+use writer::{Answer, Command, Wanted, Writer, send};
+
+/// Name of the database within the data directory.
+pub const DATABASE_FILE: &str = "playon.db";
+
+/// How the embedded engine uses disk and memory.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// Bytes of log beyond which owners are asked for snapshots. At twice as much, entries of rooms that gave
+    /// none are copied out of the log instead, so it never grows past that by more than one group.
+    pub log_bytes_max: u64,
+    /// Bytes of write-ahead log beyond which it is moved into the database.
+    pub wal_bytes_max: u64,
+    /// Bytes of records and snapshots in one transaction; what waits beyond it goes into the next one.
+    pub group_bytes_max: usize,
+    /// Bytes of database pages that the writer keeps in memory.
+    pub cache_bytes: usize,
+    /// Whether the structure of the whole file is verified at opening, about 1 s per GB. Contents are
+    /// verified in any case.
+    pub quick_check: bool,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            log_bytes_max: 64 << 20,
+            wal_bytes_max: 16 << 20,
+            group_bytes_max: 8 << 20,
+            cache_bytes: 64 << 20,
+            quick_check: true,
+        }
+    }
+}
+
+/// The embedded store of one data directory.
+pub struct SqliteStore {
+    dir: PathBuf,
+    epoch: Epoch,
+    commands: Sender<Command>,
+    wanted: Wanted,
+    /// What opening found, until it is recovered.
+    found: Mutex<Option<Judged>>,
+    /// For questions; gone when the store is closed.
+    reader: Mutex<Option<Connection>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens the store in `dir`, creating both if needed, verifies it, and raises the epoch.
+    ///
+    /// The log is read once here and kept in memory until the first [`recover`](Store::recover); that takes
+    /// at most as many bytes as the log has.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing that was there is overwritten.
+    pub fn open(dir: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        let opened = open::open(dir, &options)?;
+        let sql = |error| connect::open_error(dir, &error);
+        let reader = connect::reader(dir).map_err(sql)?;
+        let side = connect::writer(dir, false).map_err(sql)?;
+        let (commands, orders) = mpsc::channel();
+        let checkpointer = Checkpointer::start(side, options.wal_bytes_max, commands.clone())
+            .map_err(|e| from_io(dir, &e))?;
+        let wanted = Wanted::default();
+        let epoch = opened.books.epoch;
+        let writer = Writer {
+            conn: opened.conn,
+            books: opened.books,
+            options,
+            watermark: opened.watermark,
+            wanted: Arc::clone(&wanted),
+            checkpointer,
+            wal_pages: opened.wal_pages,
+            stopped: None,
+            next_wish: 0,
+            _lock: opened.lock,
+        };
+        let thread = std::thread::Builder::new()
+            .name("playon-store".to_owned())
+            .spawn(move || writer.run(&orders))
+            .map_err(|e| from_io(dir, &e))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            epoch,
+            commands,
+            wanted,
+            found: Mutex::new(Some(opened.judged)),
+            reader: Mutex::new(Some(reader)),
+            writer: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn put(&self, put: Put) -> Result<(), StoreError> {
+        self.ask(|answer| Command::Put(put, answer))
+    }
+
+    /// Sends a command and waits for the answer.
+    fn ask(&self, command: impl FnOnce(Answer) -> Command) -> Result<(), StoreError> {
+        let (tell, told) = mpsc::channel();
+        let answer = Answer::new(Box::new(move |outcome| drop(tell.send(outcome))));
+        send(&self.commands, command(answer));
+        told.recv().unwrap_or_else(|_| Err(StoreError::Stopped("its thread is gone".to_owned())))
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match held(&self.reader).as_ref() {
+            Some(reader) => read(reader),
+            None => Err(StoreError::Stopped("it is closed".to_owned())),
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn submit(&self, batch: Batch, done: Done) {
+        send(&self.commands, Command::Batch(batch, Answer::new(done)));
+    }
+
+    /// The first call gives the rooms as they were found at opening, whatever was submitted since; a later one
+    /// reads everything again, and includes what was submitted.
+    fn recover(&self, each: &mut dyn FnMut(Result<StoredRoom, Damage>)) -> Result<(), StoreError> {
+        let found = held(&self.found).take();
+        // A connection of its own: a long recovery must not keep a touched room from being loaded.
+        if held(&self.reader).is_none() {
+            return Err(StoreError::Stopped("it is closed".to_owned()));
+        }
+        let conn = connect::reader(&self.dir)?;
+        let tx = conn.unchecked_transaction()?;
+        let (judged, except) = match found {
+            Some(judged) => (judged, Some(self.epoch)),
+            None => (judge::judge(&tx).map_err(fault::Fault::into_store)?, None),
+        };
+        rooms::recover(&tx, judged, except, each).map_err(fault::Fault::into_store)
+    }
+
+    fn load_sleeping(&self, room: RoomId) -> Result<Option<StoredRoom>, StoreError> {
+        self.read(|conn| rooms::load_sleeping(conn, room))
+    }
+
+    fn on_snapshots_wanted(&self, wanted: Box<dyn Fn(Vec<RoomId>) + Send>) {
+        *held(&self.wanted) = Some(wanted);
+    }
+
+    fn put_release(&self, release: ReleaseRow) -> Result<(), StoreError> {
+        self.put(Put::Release(release))
+    }
+
+    fn releases(&self) -> Result<Vec<ReleaseRow>, StoreError> {
+        self.read(tables::releases)
+    }
+
+    fn put_deploy(&self, deploy: DeployRow) -> Result<(), StoreError> {
+        self.put(Put::Deploy(deploy))
+    }
+
+    fn deploys(&self, limit: usize) -> Result<Vec<DeployRow>, StoreError> {
+        self.read(|conn| tables::deploys(conn, limit))
+    }
+
+    fn put_setting(&self, name: &str, value: Bytes) -> Result<(), StoreError> {
+        self.put(Put::Setting { name: name.to_owned(), value })
+    }
+
+    fn setting(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        self.read(|conn| tables::setting(conn, name))
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        let Some(thread) = held(&self.writer).take() else {
+            return Err(StoreError::Stopped("it is closed".to_owned()));
+        };
+        // A reader would keep the write-ahead log from being emptied.
+        drop(held(&self.reader).take());
+        if thread.thread().id() == std::thread::current().id() {
+            // Called from a `Done`: the thread ends when it gets there, nobody can wait for it here.
+            send(&self.commands, Command::Close(Answer::new(Box::new(drop))));
+            return Ok(());
+        }
+        let outcome = self.ask(Command::Close);
+        let joined =
+            thread.join().map_err(|_| StoreError::Stopped("its thread panicked".to_owned()));
+        outcome.and(joined)
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        match self.close() {
+            Ok(()) | Err(StoreError::Stopped(_)) => {}
+            Err(error) => tracing::error!(%error, "the store was not closed in good order"),
+        }
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("dir", &self.dir)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,196 @@
+//! Opening: everything is checked before anything is written.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use playon_core::ids::Epoch;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::error::OpenError;
+use crate::lock::{DirLock, from_io};
+use crate::log;
+use crate::sqlite::apply::{Books, insert_batch};
+use crate::sqlite::census::Census;
+use crate::sqlite::connect::{self, open_error};
+use crate::sqlite::fault::Fault;
+use crate::sqlite::judge::{Judged, judge};
+use crate::sqlite::schema::{self, Identity, MIGRATIONS};
+use crate::sqlite::{DATABASE_FILE, SqliteOptions};
+use crate::watermark::{self, Reading, Watermark, WatermarkFile};
+
+/// What a successful opening leaves.
+pub(crate) struct Opened {
+    pub(crate) lock: DirLock,
+    pub(crate) conn: Connection,
+    pub(crate) books: Books,
+    pub(crate) watermark: WatermarkFile,
+    pub(crate) judged: Judged,
+    pub(crate) wal_pages: Arc<AtomicU64>,
+}
+
+/// Opens or creates the store in `dir`.
+pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
+    let sql = |error| open_error(dir, &error);
+    std::fs::create_dir_all(dir).map_err(|e| from_io(dir, &e))?;
+    let lock = DirLock::take(dir)?;
+    let promised = promised(dir)?;
+    let exists = has_bytes(dir, DATABASE_FILE)?;
+    if !exists {
+        refuse_remains(dir, promised)?;
+    }
+    let mut conn = connect::writer(dir, !exists).map_err(sql)?;
+    if conn.is_readonly("main").map_err(sql)? {
+        return Err(OpenError::ReadOnly {
+            dir: dir.to_owned(),
+            why: format!("{DATABASE_FILE} is read-only"),
+        });
+    }
+    let found = examine(&conn, dir, promised)?;
+    if found.is_some() && options.quick_check {
+        quick_check(&conn, dir)?;
+    }
+    connect::use_wal(&conn, options.cache_bytes).map_err(sql)?;
+    let version = found.unwrap_or(0);
+    if (version as usize) < MIGRATIONS.len() {
+        schema::migrate(&mut conn, version, MIGRATIONS).map_err(sql)?;
+    }
+    let judged = if found.is_some() {
+        judge(&conn).map_err(|fault| fault.into_open(dir))?
+    } else {
+        Judged { census: Census::read(&conn).map_err(sql)?, ..Judged::default() }
+    };
+    let wal_pages = watch_wal(&mut conn).map_err(sql)?;
+    let mut books = books(&judged, options);
+    raise_epoch(&conn, &mut books).map_err(|fault| fault.into_open(dir))?;
+    // From here on the database file itself has everything, and the log starts empty.
+    connect::checkpoint_whole(&conn).map_err(sql)?;
+    wal_pages.store(0, Ordering::Relaxed);
+    let mark = Watermark { epoch: books.epoch, batch: books.last };
+    let watermark = WatermarkFile::open(dir, mark).map_err(|e| from_io(dir, &e))?;
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| from_io(dir, &e))?;
+    Ok(Opened { lock, conn, books, watermark, judged, wal_pages })
+}
+
+/// What the watermark vouches for: the last batch, 0 if there is no watermark.
+pub(crate) fn promised(dir: &Path) -> Result<u64, OpenError> {
+    match watermark::read(dir).map_err(|e| from_io(dir, &e))? {
+        Reading::Missing => Ok(0),
+        Reading::Mark(mark) => Ok(mark.batch),
+        Reading::Unreadable => {
+            let place =
+                format!("file {}: neither slot has a valid checksum", watermark::WATERMARK_FILE);
+            Err(OpenError::Damaged { dir: dir.to_owned(), place })
+        }
+    }
+}
+
+fn has_bytes(dir: &Path, name: &str) -> Result<bool, OpenError> {
+    match std::fs::metadata(dir.join(name)) {
+        Ok(meta) => Ok(meta.len() > 0),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(from_io(dir, &e)),
+    }
+}
+
+/// Without a database there must be nothing left that belonged to one: the engine would remove it.
+fn refuse_remains(dir: &Path, promised: u64) -> Result<(), OpenError> {
+    if promised > 0 {
+        return Err(OpenError::LostWrites { dir: dir.to_owned(), found: 0, promised });
+    }
+    let wal = format!("{DATABASE_FILE}-wal");
+    if has_bytes(dir, &wal)? {
+        let place = format!("there is {wal}, but {DATABASE_FILE} is missing or empty");
+        return Err(OpenError::Damaged { dir: dir.to_owned(), place });
+    }
+    Ok(())
+}
+
+/// Tells whether the database is ours, of a version we know, and not older than promised; reads only. Returns
+/// the schema version, or nothing if the database is new.
+pub(crate) fn examine(
+    conn: &Connection,
+    dir: &Path,
+    promised: u64,
+) -> Result<Option<u32>, OpenError> {
+    let sql = |error| open_error(dir, &error);
+    let lost = |found| OpenError::LostWrites { dir: dir.to_owned(), found, promised };
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    match schema::identify(conn).map_err(sql)? {
+        Identity::Empty if promised > 0 => Err(lost(0)),
+        Identity::Empty => Ok(None),
+        Identity::Foreign(why) => Err(OpenError::NotOurs { file: dir.join(DATABASE_FILE), why }),
+        Identity::Ours(found) if found > known => {
+            Err(OpenError::Newer { dir: dir.to_owned(), found, known })
+        }
+        Identity::Ours(version) => {
+            let schema = schema::compare(conn, MIGRATIONS).map_err(sql)?;
+            schema.map_err(|why| OpenError::Schema { dir: dir.to_owned(), why })?;
+            let tail: Option<i64> = conn
+                .query_row("SELECT max(id) FROM batch", [], |row| row.get(0))
+                .map_err(|error| Fault::Sql(error).into_open(dir))?;
+            let found = tail.unwrap_or(0).cast_unsigned();
+            if found < promised {
+                return Err(lost(found));
+            }
+            // The schema is made in one transaction, the first epoch in the next.
+            let unused = "SELECT epoch = 0 FROM keeper WHERE id = 1";
+            let unused = found == 0
+                && conn
+                    .query_row(unused, [], |row| row.get::<_, bool>(0))
+                    .map_err(|error| Fault::Sql(error).into_open(dir))?;
+            Ok(if unused { None } else { Some(version) })
+        }
+    }
+}
+
+/// Lets the engine look for structural damage.
+pub(crate) fn quick_check(conn: &Connection, dir: &Path) -> Result<(), OpenError> {
+    let verdict: String = conn
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| open_error(dir, &error))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(OpenError::Damaged { dir: dir.to_owned(), place: format!("{DATABASE_FILE}: {verdict}") })
+}
+
+fn watch_wal(conn: &mut Connection) -> rusqlite::Result<Arc<AtomicU64>> {
+    let pages = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&pages);
+    conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
+        seen.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    }))?;
+    Ok(pages)
+}
+
+fn books(judged: &Judged, options: &SqliteOptions) -> Books {
+    let mut ledger = judged.ledger();
+    ledger.wal_restarted(judged.scan.last + 2);
+    Books {
+        epoch: judged.keeper,
+        last: judged.scan.last,
+        last_found: judged.scan.last,
+        ledger,
+        census: judged.census.clone(),
+        missing: judged.missing.clone(),
+        carry_over_bytes: options.log_bytes_max.saturating_mul(2),
+    }
+}
+
+/// Raises the epoch and begins it with an empty batch, in one synced transaction.
+fn raise_epoch(conn: &Connection, books: &mut Books) -> Result<(), Fault> {
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    let (epoch, id) = (books.epoch.next(), books.last + 1);
+    let first = books.ledger.first().max(1);
+    let body = log::encode(id, epoch, first, &[]).map_err(Fault::Damage)?;
+    tx.execute("UPDATE keeper SET epoch = ?1 WHERE id = 1", [epoch.0.cast_signed()])?;
+    insert_batch(&tx, id, epoch, &body).map_err(|error| Fault::Damage(error.to_string()))?;
+    tx.commit()?;
+    books.epoch = Epoch(epoch.0);
+    books.last = id;
+    books.ledger.written(body.len() as u64, first);
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Reading rooms, verified.
+
+use bytes::Bytes;
+use playon_core::ids::{Epoch, RoomId, Seq};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::batch::{Damage, SnapshotRow, StoredRoom};
+use crate::check;
+use crate::error::StoreError;
+use crate::sqlite::fault::Fault;
+use crate::sqlite::judge::Judged;
+use crate::sqlite::scan::number;
+
+/// Hands every hot room to `each`, damaged ones as such. Rooms whose snapshots were written by `except` are
+/// passed over: they were created after the log was read.
+pub(crate) fn recover(
+    conn: &Connection,
+    mut judged: Judged,
+    except: Option<Epoch>,
+    each: &mut dyn FnMut(Result<StoredRoom, Damage>),
+) -> Result<(), Fault> {
+    for (room, place) in &judged.damaged {
+        each(Err(Damage { room: Some(*room), place: place.clone() }));
+    }
+    let mut query =
+        conn.prepare("SELECT room, seq, epoch, body, sum, rowid FROM snapshot NOT INDEXED")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: RoomId = RoomId(row.get(0)?);
+        let known = judged.hot.remove(&id);
+        if judged.damaged.contains_key(&id) || except == Some(Epoch(number(row, 2)?)) {
+            continue;
+        }
+        let room = read_row("snapshot", id, row)?;
+        each(room.and_then(|room| match known {
+            Some((seq, _)) if seq == room.snapshot.seq => Ok(with_records(room, &mut judged)),
+            _ => Err(Damage {
+                room: Some(id),
+                place: format!("table snapshot, row {id}: it changed while it was read"),
+            }),
+        }));
+    }
+    for (room, _) in judged.hot.drain() {
+        if !judged.damaged.contains_key(&room) {
+            let place = format!("table snapshot, row {room}: it vanished while the table was read");
+            each(Err(Damage { room: Some(room), place }));
+        }
+    }
+    Ok(())
+}
+
+fn with_records(mut room: StoredRoom, judged: &mut Judged) -> StoredRoom {
+    if let Some(found) = judged.scan.rooms.remove(&room.room) {
+        let later = found.records.into_iter().filter(|found| found.record.seq > room.snapshot.seq);
+        room.records = later.map(|found| (found.epoch, found.record)).collect();
+    }
+    room
+}
+
+/// Reads one sleeping room. A room that is in the hot log instead is an error, not an absence.
+pub(crate) fn load_sleeping(
+    conn: &Connection,
+    room: RoomId,
+) -> Result<Option<StoredRoom>, StoreError> {
+    // Both questions must be put to the same state of the database.
+    let tx = conn.unchecked_transaction()?;
+    let found = tx
+        .prepare_cached("SELECT room, seq, epoch, body, sum, rowid FROM sleeping WHERE room = ?1")?
+        .query_row([&room.0[..]], |row| read_row("sleeping", room, row))
+        .optional()?;
+    if let Some(found) = found {
+        return found.map(Some).map_err(StoreError::Damaged);
+    }
+    if tx.prepare_cached("SELECT 1 FROM snapshot WHERE room = ?1")?.exists([&room.0[..]])? {
+        let place = format!("room {room} is in the hot log, not at rest");
+        return Err(StoreError::Damaged(Damage { room: Some(room), place }));
+    }
+    Ok(None)
+}
+
+/// Reads a row of `snapshot` or `sleeping` with the columns room, seq, epoch, body, sum, rowid.
+pub(crate) fn read_row(
+    table: &str,
+    wanted: RoomId,
+    row: &Row<'_>,
+) -> rusqlite::Result<Result<StoredRoom, Damage>> {
+    let rowid: i64 = row.get(5)?;
+    let damage = |why: &str| Damage {
+        room: Some(wanted),
+        place: format!("table {table}, row {rowid}, room {wanted}: {why}"),
+    };
+    let typed = || -> rusqlite::Result<_> {
+        let room: [u8; 16] = row.get(0)?;
+        Ok((
+            RoomId(room),
+            number(row, 1)?,
+            number(row, 2)?,
+            row.get::<_, Vec<u8>>(3)?,
+            number(row, 4)?,
+        ))
+    };
+    let Ok((room, seq, epoch, body, sum)) = typed() else {
+        return Ok(Err(damage("a column has a value of the wrong type")));
+    };
+    if room != wanted {
+        return Ok(Err(damage(&format!("the index leads to room {room}"))));
+    }
+    if check::room_row(table, &room.0, seq, epoch, &body) != sum {
+        return Ok(Err(damage("the checksum over room, seq, epoch and body is wrong")));
+    }
+    let snapshot = SnapshotRow { room, seq: Seq(seq), body: Bytes::from(body) };
+    Ok(Ok(StoredRoom { room, snapshot, snapshot_epoch: Epoch(epoch), records: Vec::new() }))
+}

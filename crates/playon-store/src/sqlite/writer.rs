@@ -1,0 +1,280 @@
+//! The one thread that writes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use playon_core::ids::RoomId;
+use rusqlite::Connection;
+
+use crate::batch::Batch;
+use crate::error::StoreError;
+use crate::lock::DirLock;
+use crate::sqlite::SqliteOptions;
+use crate::sqlite::apply::{Books, Group};
+use crate::sqlite::checkpoint::Checkpointer;
+use crate::sqlite::connect;
+use crate::sqlite::tables::Put;
+use crate::store::Done;
+use crate::watermark::{Watermark, WatermarkFile};
+
+/// Batches between two looks for rooms that hold up the head of the log.
+const WISH_EVERY_BATCHES: u64 = 16;
+
+/// Who wants to hear which rooms hold up the head of the log.
+pub(crate) type Wanted = Arc<Mutex<Option<Box<dyn Fn(Vec<RoomId>) + Send>>>>;
+
+/// What the writer is asked to do.
+pub(crate) enum Command {
+    /// Make a batch safe.
+    Batch(Batch, Answer),
+    /// Make a row of a small table safe.
+    Put(Put, Answer),
+    /// The checkpointer is done with a round; the pages it left, or what went wrong.
+    Checkpointed(Result<u64, String>),
+    /// Write what waits, checkpoint, end.
+    Close(Answer),
+}
+
+/// Somebody who waits for an outcome. One who is dropped unanswered is told that the store has stopped.
+pub(crate) struct Answer(Option<Done>);
+
+impl Answer {
+    pub(crate) fn new(done: Done) -> Self {
+        Self(Some(done))
+    }
+
+    pub(crate) fn give(mut self, outcome: Result<(), StoreError>) {
+        if let Some(done) = self.0.take() {
+            done(outcome);
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            done(Err(StoreError::Stopped("it is closed".to_owned())));
+        }
+    }
+}
+
+/// The writer's state.
+pub(crate) struct Writer {
+    pub(crate) conn: Connection,
+    pub(crate) books: Books,
+    pub(crate) options: SqliteOptions,
+    pub(crate) watermark: WatermarkFile,
+    pub(crate) wanted: Wanted,
+    pub(crate) checkpointer: Checkpointer,
+    /// Pages in the write-ahead log as of the last commit; set by the engine's hook.
+    pub(crate) wal_pages: Arc<AtomicU64>,
+    /// Why nothing more is written.
+    pub(crate) stopped: Option<String>,
+    /// The batch at which rooms are next asked for snapshots.
+    pub(crate) next_wish: u64,
+    /// Let go of last, when the connections are closed.
+    pub(crate) _lock: DirLock,
+}
+
+impl Writer {
+    /// Runs until closed.
+    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+        while let Ok(first) = commands.recv() {
+            let mut group = vec![first];
+            let mut bytes = 0;
+            while bytes < self.options.group_bytes_max
+                && let Ok(next) = commands.try_recv()
+            {
+                bytes += next.bytes();
+                group.push(next);
+            }
+            if let Some(closing) = self.group(group) {
+                let outcome = self.close();
+                closing.give(outcome);
+                return;
+            }
+        }
+    }
+
+    /// Writes everything in the group. Returns the one who asked to close.
+    fn group(&mut self, group: Vec<Command>) -> Option<Answer> {
+        let mut closing = None;
+        let mut writes = Vec::with_capacity(group.len());
+        for command in group {
+            match command {
+                Command::Checkpointed(Ok(rest)) => self.finish_checkpoint(rest),
+                Command::Checkpointed(Err(why)) => {
+                    self.stop(&StoreError::Io(format!("checkpoint: {why}")))
+                }
+                Command::Close(answer) => closing = Some(answer),
+                write => writes.push(write),
+            }
+        }
+        if !writes.is_empty() {
+            self.write(writes);
+        }
+        closing
+    }
+
+    fn write(&mut self, writes: Vec<Command>) {
+        if let Some(why) = &self.stopped {
+            let why = why.clone();
+            return writes
+                .into_iter()
+                .for_each(|write| write.answer(Err(StoreError::Stopped(why.clone()))));
+        }
+        let mut safe = Vec::with_capacity(writes.len());
+        let mut refused = Vec::new();
+        let outcome = self.transaction(writes, &mut safe, &mut refused);
+        if let Err(error) = outcome {
+            self.stop(&error);
+            let later = StoreError::Stopped(error.to_string());
+            let mut told = Some(error);
+            for answer in safe.into_iter().chain(refused) {
+                answer.give(Err(told.take().unwrap_or_else(|| later.clone())));
+            }
+            return;
+        }
+        safe.into_iter().for_each(|answer| answer.give(Ok(())));
+        refused.into_iter().for_each(|answer| {
+            answer.give(Err(StoreError::Stopped(self.stopped.clone().unwrap_or_default())));
+        });
+        self.look_after();
+    }
+
+    /// One transaction. Answers at once who is refused for reasons of his own; of the others, `safe` are
+    /// those whose writes are in it, `refused` those that came after one that broke the rules.
+    fn transaction(
+        &mut self,
+        writes: Vec<Command>,
+        safe: &mut Vec<Answer>,
+        refused: &mut Vec<Answer>,
+    ) -> Result<(), StoreError> {
+        let epoch = self.books.epoch;
+        let mut broken = None;
+        let written = {
+            let mut writes = writes.into_iter();
+            let begun = Group::begin(&self.conn, &mut self.books);
+            let mut group = match begun {
+                Ok(group) => group,
+                Err(error) => {
+                    safe.extend(writes.filter_map(Command::into_answer));
+                    return Err(error);
+                }
+            };
+            for write in writes.by_ref() {
+                match write {
+                    Command::Batch(batch, answer) => match group.add(batch) {
+                        Ok(()) => safe.push(answer),
+                        Err(error) => {
+                            broken = Some(error.clone());
+                            refused.push(answer);
+                            break;
+                        }
+                    },
+                    Command::Put(put, answer) => match group.put(&put) {
+                        Ok(Ok(())) => safe.push(answer),
+                        Ok(Err(own)) => answer.give(Err(own)),
+                        Err(error) => {
+                            safe.push(answer);
+                            safe.extend(writes.filter_map(Command::into_answer));
+                            return Err(error);
+                        }
+                    },
+                    Command::Checkpointed(_) | Command::Close(_) => {}
+                }
+            }
+            refused.extend(writes.filter_map(Command::into_answer));
+            group.commit()?
+        };
+        if let Some(batch) = written {
+            self.watermark
+                .raise(Watermark { epoch, batch })
+                .map_err(|e| StoreError::Io(format!("the watermark cannot be written: {e}")))?;
+        }
+        if let Some(error) = broken {
+            self.stop(&error);
+        }
+        Ok(())
+    }
+
+    /// After a commit: asks for snapshots, begins a checkpoint.
+    fn look_after(&mut self) {
+        let last = self.books.last;
+        if self.checkpointer.saw(self.wal_pages.load(Ordering::Relaxed)) {
+            self.books.ledger.wal_restarted(last);
+        }
+        if self.books.ledger.bytes() > self.options.log_bytes_max && last >= self.next_wish {
+            self.next_wish = last + WISH_EVERY_BATCHES;
+            let rooms = self.books.ledger.wanted(self.options.log_bytes_max);
+            let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(wanted) = wanted.as_ref().filter(|_| !rooms.is_empty()) {
+                wanted(rooms);
+            }
+        }
+    }
+
+    /// Copies the small rest that the checkpointer left, so that the write-ahead log starts anew.
+    fn finish_checkpoint(&mut self, rest: u64) {
+        if self.stopped.is_some() || !self.checkpointer.is_small(rest) {
+            return;
+        }
+        match connect::checkpoint(&self.conn) {
+            Ok((pages, copied)) => {
+                tracing::debug!(pages, copied, "the write-ahead log is checkpointed")
+            }
+            Err(error) => self.stop(&StoreError::Io(format!("checkpoint: {error}"))),
+        }
+    }
+
+    fn stop(&mut self, error: &StoreError) {
+        if self.stopped.is_none() {
+            tracing::error!(epoch = self.books.epoch.0, %error, "the store stops for good");
+            self.stopped = Some(error.to_string());
+        }
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        self.checkpointer.end();
+        if let Some(why) = &self.stopped {
+            return Err(StoreError::Stopped(why.clone()));
+        }
+        self.stopped = Some("it is closed".to_owned());
+        if !connect::checkpoint_whole(&self.conn)? {
+            tracing::debug!("a reader keeps the write-ahead log from being emptied");
+        }
+        Ok(())
+    }
+}
+
+impl Command {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Batch(batch, _) => {
+                let records = batch.records.iter().map(|record| record.body.len());
+                let rows = batch.snapshots.iter().chain(&batch.sleeps).map(|row| row.body.len());
+                records.chain(rows).sum()
+            }
+            Self::Put(..) | Self::Checkpointed(_) | Self::Close(_) => 0,
+        }
+    }
+
+    fn into_answer(self) -> Option<Answer> {
+        match self {
+            Self::Batch(_, answer) | Self::Put(_, answer) | Self::Close(answer) => Some(answer),
+            Self::Checkpointed(_) => None,
+        }
+    }
+
+    fn answer(self, outcome: Result<(), StoreError>) {
+        if let Some(answer) = self.into_answer() {
+            answer.give(outcome);
+        }
+    }
+}
+
+/// Sends a command; when the writer is gone, dropping the command tells whoever waits.
+pub(crate) fn send(commands: &Sender<Command>, command: Command) {
+    drop(commands.send(command));
+}

@@ -1,0 +1,78 @@
+//! The contract of every engine.
+
+use bytes::Bytes;
+use playon_core::ids::{Epoch, RoomId};
+
+use crate::batch::{Batch, Damage, DeployRow, ReleaseRow, StoredRoom};
+use crate::error::StoreError;
+
+/// Called once, on the store's own thread, when the fate of a batch is known.
+pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// What makes commits survive. All methods may be called from any thread.
+pub trait Store: Send + Sync {
+    /// The epoch raised and synced when this store was opened.
+    fn epoch(&self) -> Epoch;
+
+    /// Hands a batch over and returns at once; `done` is called in order of submission, when the batch is
+    /// safe or the store has failed. After one failure every later batch fails: nothing is retried.
+    fn submit(&self, batch: Batch, done: Done);
+
+    /// Reads every room in the hot log once, in any order. Rooms that are damaged are reported as such and
+    /// never served older than they were acknowledged.
+    ///
+    /// # Errors
+    /// When the damage cannot be pinned to single rooms.
+    fn recover(&self, each: &mut dyn FnMut(Result<StoredRoom, Damage>)) -> Result<(), StoreError>;
+
+    /// Reads one sleeping room; `None` only if it certainly does not exist.
+    ///
+    /// # Errors
+    /// When it cannot be read now or is damaged.
+    fn load_sleeping(&self, room: RoomId) -> Result<Option<StoredRoom>, StoreError>;
+
+    /// Names the rooms whose snapshots the owners must write soon, so that the head of the log can be cut.
+    fn on_snapshots_wanted(&self, wanted: Box<dyn Fn(Vec<RoomId>) + Send>);
+
+    /// Adds or renames a release.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    fn put_release(&self, release: ReleaseRow) -> Result<(), StoreError>;
+
+    /// All releases, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn releases(&self) -> Result<Vec<ReleaseRow>, StoreError>;
+
+    /// Writes a deploy record and returns when it is safe.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    fn put_deploy(&self, deploy: DeployRow) -> Result<(), StoreError>;
+
+    /// The newest deploys, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn deploys(&self, limit: usize) -> Result<Vec<DeployRow>, StoreError>;
+
+    /// Writes one small named value and returns when it is safe (the current release, for one).
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    fn put_setting(&self, name: &str, value: Bytes) -> Result<(), StoreError>;
+
+    /// Reads one named value.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn setting(&self, name: &str) -> Result<Option<Bytes>, StoreError>;
+
+    /// Waits until everything submitted is safe, checkpoints and closes. Further batches fail.
+    ///
+    /// # Errors
+    /// When the last batches could not be made safe.
+    fn close(&self) -> Result<(), StoreError>;
+}
