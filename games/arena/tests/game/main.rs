@@ -1,6 +1,7 @@
 //! The arena without a network: rooms driven by `playon::testing`.
 
 mod deploy;
+mod page;
 mod round;
 mod score;
 mod seats;
