@@ -5,6 +5,7 @@ mod attach;
 mod codegen;
 mod mutate;
 
+mod pages;
 mod player;
 mod state;
 mod stored;

@@ -60,10 +60,10 @@ proptest! {
     fn damaged_server_messages_are_survived(
         frames in vec(server_frame(), 1..4), damages in damages(),
     ) {
-        if let Ok(read) = decode_server(damaged(&server_bytes(&frames), &damages).into()) {
-            if !read.is_empty() {
-                prop_assert_eq!(decode_server(server_bytes(&read)), Ok(read));
-            }
+        if let Ok(read) = decode_server(damaged(&server_bytes(&frames), &damages).into())
+            && !read.is_empty()
+        {
+            prop_assert_eq!(decode_server(server_bytes(&read)), Ok(read));
         }
     }
 }

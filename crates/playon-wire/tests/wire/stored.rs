@@ -1,8 +1,8 @@
 //! What the store keeps.
 
 use playon_core::attach::Body;
-use playon_core::ids::{Epoch, ReleaseId, RoomId, SecretHash, Seq, SessionId};
-use playon_core::image::{ApplyBounds, Image, Misfit, Record, SeatChange, StateCodec};
+use playon_core::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
+use playon_core::image::{ApplyBounds, Image, Misfit, Record, Seat, SeatChange, StateCodec};
 use playon_core::limits::Limits;
 use playon_core::time::RoomTime;
 use playon_wire::state::{ZstdXxh3, diff};
@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 use crate::any::{image, record};
 use crate::mutate::{damaged, damages};
+use crate::{hex, unhex};
 
 proptest! {
     #[test]
@@ -60,7 +61,7 @@ fn first_image() -> Image {
         room: RoomId([5; 16]),
         kind: "arena".to_owned(),
         name: String::new(),
-        history: playon_core::ids::History(1),
+        history: History(1),
         release: ReleaseId([6; 32]),
         epoch: Epoch(1),
         seq: Seq(1),
@@ -146,4 +147,66 @@ fn a_damaged_room_is_not_recovered_as_an_older_one() {
     let changed = Image { state: b"changed".to_vec().into(), ..image };
     let found = with(&changed, &records[0]);
     assert!(matches!(found, Err(RecoverError::Hash { .. })), "{found:?}");
+}
+
+/// An image in which no field has the value that protobuf leaves out.
+fn kept_image() -> Image {
+    let seat = Seat {
+        secret: SecretHash(*b"half of a sha256"),
+        applied: 12,
+        event_seq: 40,
+        outbox: [&b"first"[..], b"second"].map(bytes::Bytes::from_static).into(),
+    };
+    Image {
+        name: "kitchen".to_owned(),
+        history: History(2),
+        epoch: Epoch(3),
+        seq: Seq(77),
+        version: 4,
+        now: RoomTime(3_850_000),
+        tick: 76,
+        wake_at: Some(RoomTime(3_900_000)),
+        between_rounds: true,
+        ended: true,
+        clean: true,
+        seats: [(SessionId(1 << 40), seat)].into(),
+        ..first_image()
+    }
+}
+
+fn kept_record() -> Record {
+    let session = SessionId(1 << 40);
+    let events = [&b"first"[..], b"second"].map(bytes::Bytes::from_static).into();
+    Record {
+        seq: Seq(78),
+        parent_hash: 1,
+        hash: 2,
+        version: 4,
+        body: Body::Delta(b"a delta".to_vec().into()),
+        release: ReleaseId([6; 32]),
+        now: RoomTime(3_900_000),
+        tick: 77,
+        wake_at: Some(RoomTime(4_000_000)),
+        between_rounds: true,
+        ended: true,
+        migrate: Some(DeployId(9)),
+        seats: vec![
+            SeatChange::Joined { session, secret: SecretHash(*b"half of a sha256") },
+            SeatChange::Progress { session, applied: 13, events },
+            SeatChange::Left { session },
+        ],
+    }
+}
+
+/// Files written by each version of the format. They are never changed; a new version adds new ones.
+#[test]
+fn what_earlier_builds_wrote_is_still_read() {
+    let file = |name: &str| {
+        let path = format!("{}/vectors/{name}.hex", env!("CARGO_MANIFEST_DIR"));
+        unhex(&std::fs::read_to_string(&path).expect(&path))
+    };
+    assert_eq!(decode_image(&file("image-1")), Ok(kept_image()));
+    assert_eq!(decode_record(&file("record-1")), Ok(kept_record()));
+    assert_eq!(hex(&encode_image(&kept_image())), hex(&file(&format!("image-{FORMAT}"))));
+    assert_eq!(hex(&encode_record(&kept_record())), hex(&file(&format!("record-{FORMAT}"))));
 }
