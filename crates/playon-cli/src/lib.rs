@@ -1,1 +1,3 @@
-//! playon-cli
+//! The `playon` command, as a library: each command is a module.
+
+pub mod drill;

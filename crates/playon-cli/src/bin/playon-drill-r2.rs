@@ -1,0 +1,16 @@
+//! The bundled drill game, release 2.
+
+use std::process::ExitCode;
+
+use playon_cli::drill::game::Two;
+
+fn main() -> ExitCode {
+    playon::app("drill")
+        .label("drill-2")
+        .room::<Two<5>>()
+        .room::<Two<10>>()
+        .room::<Two<20>>()
+        .room::<Two<30>>()
+        .room::<Two<60>>()
+        .run()
+}

@@ -1,0 +1,297 @@
+//! A player's own account of what it sent and was told. Nothing in here believes the server.
+
+use std::collections::VecDeque;
+
+use playon_core::rng::Rng;
+
+use crate::drill::game::{Account, Event, Input, View};
+
+/// What went wrong, counted. All zero is what is promised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Faults {
+    /// Inputs sent and never applied.
+    pub inputs_lost: u64,
+    /// Inputs applied more than once.
+    pub inputs_duplicated: u64,
+    /// Inputs applied after a later one.
+    pub inputs_reordered: u64,
+    /// Events that never came.
+    pub events_lost: u64,
+    /// Events that came twice or late.
+    pub events_repeated: u64,
+    /// Views that contradict what was sent or what an earlier view said.
+    pub state_mismatches: u64,
+}
+
+impl Faults {
+    /// Adds another player's.
+    pub const fn add(&mut self, other: Self) {
+        self.inputs_lost += other.inputs_lost;
+        self.inputs_duplicated += other.inputs_duplicated;
+        self.inputs_reordered += other.inputs_reordered;
+        self.events_lost += other.events_lost;
+        self.events_repeated += other.events_repeated;
+        self.state_mismatches += other.state_mismatches;
+    }
+}
+
+/// One player's books.
+#[derive(Debug)]
+pub(super) struct Book {
+    words: Rng,
+    /// The account as it must look once everything sent is applied.
+    own: Account,
+    /// The chain after each input not yet seen applied, oldest first; before them comes `seen`.
+    chains: VecDeque<u64>,
+    /// What the last view said.
+    seen: Account,
+    seen_tick: u64,
+    /// Whether a view has contradicted the chain. What exactly is wrong is worked out at the end.
+    torn: bool,
+    /// The number of the next event.
+    event_next: u64,
+    room_mismatches: u64,
+    faults: Faults,
+}
+
+impl Book {
+    /// Empty books; the words come from `seed`.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            words: Rng::new(seed),
+            own: Account::default(),
+            chains: VecDeque::new(),
+            seen: Account::default(),
+            seen_tick: 0,
+            torn: false,
+            event_next: 1,
+            room_mismatches: 0,
+            faults: Faults::default(),
+        }
+    }
+
+    /// The next input. It counts as sent when [`Book::sent`] is told of it.
+    pub(super) fn next_input(&self) -> Input {
+        let word = self.words.clone().next_u64();
+        Input { n: self.own.count + 1, word }
+    }
+
+    /// Enters the input that [`Book::next_input`] gave.
+    pub(super) fn sent(&mut self, input: Input) {
+        self.words.next_u64();
+        self.own.apply(input);
+        self.chains.push_back(self.own.chain);
+    }
+
+    /// Enters an event.
+    pub(super) const fn event(&mut self, event: Event) {
+        if event.n < self.event_next {
+            self.faults.events_repeated += 1;
+            return;
+        }
+        self.faults.events_lost += event.n - self.event_next;
+        self.event_next = event.n + 1;
+    }
+
+    /// Compares a view with the books.
+    pub(super) fn view(&mut self, view: &View) {
+        let back = view.tick < self.seen_tick || view.own.count < self.seen.count;
+        // What a player was shown must never be taken back.
+        self.faults.state_mismatches += u64::from(back);
+        self.faults.state_mismatches += view.mismatches.saturating_sub(self.room_mismatches);
+        self.room_mismatches = self.room_mismatches.max(view.mismatches);
+        if view.own.count > self.seen.count {
+            let ahead = view.own.count - self.seen.count;
+            let expected = (0..ahead).map(|_| self.chains.pop_front()).last().flatten();
+            self.torn |= expected != Some(view.own.chain);
+        } else {
+            self.torn |= !back && view.own.chain != self.seen.chain;
+        }
+        self.seen = view.own;
+        self.seen_tick = self.seen_tick.max(view.tick);
+    }
+
+    /// Whether everything sent has been applied, as far as one can see.
+    pub(super) const fn settled(&self) -> bool {
+        self.seen.count >= self.own.count
+    }
+
+    /// The chain over everything sent.
+    pub(super) const fn chain(&self) -> u64 {
+        self.own.chain
+    }
+
+    /// Closes the books with the last view: what went wrong in all.
+    pub(super) fn close(mut self, last: &View) -> Faults {
+        let sent = last.events;
+        self.faults.events_lost += (sent + 1).saturating_sub(self.event_next);
+        let seen = last.own;
+        if seen.count == self.own.count && seen.chain == self.own.chain && !self.torn {
+            return self.faults;
+        }
+        let distinct = seen.count.saturating_sub(seen.repeated);
+        self.faults.inputs_lost += self.own.count.saturating_sub(distinct);
+        self.faults.inputs_duplicated += seen.repeated;
+        self.faults.inputs_reordered += seen.late;
+        let explained = self.own.count != distinct || seen.repeated + seen.late > 0;
+        // The right numbers in the right order, and yet another hash: the contents differ.
+        self.faults.state_mismatches += u64::from(!explained);
+        self.faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A room that does to its player what the test asks for.
+    struct Room {
+        book: Book,
+        view: View,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            let view = View {
+                tick: 0,
+                release: 1,
+                own: Account::default(),
+                events: 0,
+                counts: Vec::new(),
+                total: 0,
+                mismatches: 0,
+                stamp: 0,
+            };
+            Self { book: Book::new(3), view }
+        }
+
+        fn send(&mut self) -> Input {
+            let input = self.book.next_input();
+            self.book.sent(input);
+            input
+        }
+
+        fn apply(&mut self, input: Input) {
+            self.view.own.apply(input);
+        }
+
+        fn tick(&mut self) {
+            self.view.tick += 1;
+            self.book.view(&self.view);
+        }
+
+        fn event(&mut self) -> Event {
+            self.view.events += 1;
+            Event { n: self.view.events, tick: self.view.tick }
+        }
+
+        /// Sends four inputs and applies those picked, in that order, with a view after each.
+        fn play(picks: &[usize]) -> Faults {
+            let mut room = Self::new();
+            let inputs = [(); 4].map(|()| room.send());
+            for pick in picks {
+                room.apply(inputs[*pick]);
+                room.tick();
+            }
+            room.book.close(&room.view)
+        }
+    }
+
+    #[test]
+    fn what_is_promised_counts_nothing() {
+        assert_eq!(Room::play(&[0, 1, 2, 3]), Faults::default());
+    }
+
+    #[test]
+    fn a_lost_input_is_caught() {
+        let lost = Faults { inputs_lost: 1, ..Faults::default() };
+        assert_eq!(Room::play(&[0, 1, 3]), lost);
+        assert_eq!(Room::play(&[1, 2, 3]), lost);
+        assert_eq!(Room::play(&[0, 1, 2]), lost);
+    }
+
+    #[test]
+    fn an_input_applied_twice_is_caught() {
+        let twice = Faults { inputs_duplicated: 1, ..Faults::default() };
+        assert_eq!(Room::play(&[0, 1, 1, 2, 3]), twice);
+        assert_eq!(Room::play(&[0, 1, 2, 3, 3]), twice);
+    }
+
+    #[test]
+    fn swapped_inputs_are_caught() {
+        assert_eq!(Room::play(&[0, 2, 1, 3]), Faults { inputs_reordered: 1, ..Faults::default() });
+    }
+
+    #[test]
+    fn one_lost_and_one_doubled_do_not_cancel_out() {
+        let both = Faults { inputs_lost: 1, inputs_duplicated: 1, ..Faults::default() };
+        assert_eq!(Room::play(&[0, 1, 1, 3]), both);
+    }
+
+    #[test]
+    fn a_changed_input_is_caught() {
+        let mut room = Room::new();
+        let input = room.send();
+        room.apply(Input { word: input.word ^ 1, ..input });
+        room.tick();
+        assert_eq!(room.book.close(&room.view).state_mismatches, 1);
+    }
+
+    #[test]
+    fn a_wrong_hash_on_the_way_is_caught_even_if_it_is_right_again_at_the_end() {
+        let mut room = Room::new();
+        let input = room.send();
+        room.apply(input);
+        let right = room.view.own;
+        room.view.own.chain ^= 1;
+        room.tick();
+        room.view.own = right;
+        room.tick();
+        assert_eq!(room.book.close(&room.view).state_mismatches, 1);
+    }
+
+    #[test]
+    fn a_state_that_goes_back_is_caught() {
+        let mut room = Room::new();
+        let input = room.send();
+        let before = room.view.clone();
+        room.apply(input);
+        room.tick();
+        room.book.view(&before);
+        room.tick();
+        assert!(room.book.close(&room.view).state_mismatches > 0);
+    }
+
+    #[test]
+    fn what_the_room_finds_wrong_with_its_state_counts_once() {
+        let mut room = Room::new();
+        room.view.mismatches = 2;
+        room.tick();
+        room.tick();
+        assert_eq!(room.book.close(&room.view).state_mismatches, 2);
+    }
+
+    #[test]
+    fn a_lost_event_is_caught_in_the_middle_and_at_the_end() {
+        let mut room = Room::new();
+        let events = [(); 3].map(|()| room.event());
+        room.book.event(events[0]);
+        room.book.event(events[2]);
+        assert_eq!(room.book.close(&room.view).events_lost, 1);
+
+        let mut room = Room::new();
+        let event = room.event();
+        room.event();
+        room.book.event(event);
+        assert_eq!(room.book.close(&room.view).events_lost, 1);
+    }
+
+    #[test]
+    fn a_repeated_event_is_caught() {
+        let mut room = Room::new();
+        let event = room.event();
+        room.book.event(event);
+        room.book.event(event);
+        assert_eq!(room.book.close(&room.view), Faults { events_repeated: 1, ..Faults::default() });
+    }
+}

@@ -1,0 +1,160 @@
+//! The process that plays: hundreds of players on one thread.
+//!
+//! It is started by the drill and speaks lines of JSON with it: orders come in on stdin, words go out on stdout.
+
+mod book;
+mod bot;
+mod gaps;
+mod report;
+mod shared;
+
+use std::cell::Cell;
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+pub use book::Faults;
+pub use gaps::{Measured, Phase, Stall};
+pub use report::{Order, Report, Word};
+
+use bot::Bot;
+use shared::{SETTLE_TIMEOUT, Shared};
+
+/// What one process of bots plays.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Plan {
+    /// The keeper's player address.
+    #[arg(long)]
+    pub url: String,
+    /// The kind of room.
+    #[arg(long)]
+    pub kind: String,
+    /// The number of this process's first room.
+    #[arg(long, default_value_t = 0)]
+    pub first_room: u32,
+    /// Rooms.
+    #[arg(long)]
+    pub rooms: u32,
+    /// Players in each room.
+    #[arg(long)]
+    pub players: u32,
+    /// Views a room should make per second.
+    #[arg(long)]
+    pub hz: u32,
+    /// Inputs each player sends per second.
+    #[arg(long)]
+    pub inputs_per_second: u32,
+    /// Where the contents and the timing come from.
+    #[arg(long)]
+    pub seed: u64,
+    /// Inputs of another game, one JSON value a line, sent in turn.
+    #[arg(long)]
+    pub inputs: Option<PathBuf>,
+}
+
+impl Plan {
+    fn input_every(&self) -> Duration {
+        Duration::from_secs(1) / self.inputs_per_second.max(1)
+    }
+
+    fn lines(&self) -> anyhow::Result<Option<Vec<Bytes>>> {
+        let Some(path) = &self.inputs else { return Ok(None) };
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let lines: Vec<_> = lines.map(|line| Bytes::copy_from_slice(line.as_bytes())).collect();
+        anyhow::ensure!(!lines.is_empty(), "{} holds no inputs", path.display());
+        Ok(Some(lines))
+    }
+}
+
+/// Plays until the drill says that it is enough.
+///
+/// # Errors
+/// When not everyone gets in, or the drill goes away.
+pub fn run(plan: Plan) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = tokio::task::LocalSet::new().block_on(&runtime, play(plan));
+    let word = match result {
+        Ok(report) => Word::Report(Box::new(report)),
+        Err(why) => Word::Failed { why: format!("{why:#}") },
+    };
+    say(&word)
+}
+
+fn say(word: &Word) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, word)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Lines from stdin. A thread reads them, because nothing else can be interrupted; it ends with the process.
+fn orders() -> mpsc::Receiver<Order> {
+    let (into, orders) = mpsc::channel(8);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let Ok(order) = serde_json::from_str(&line) else { break };
+            if into.blocking_send(order).is_err() {
+                break;
+            }
+        }
+    });
+    orders
+}
+
+async fn play(plan: Plan) -> anyhow::Result<Report> {
+    let lines = plan.lines()?;
+    let shared = Rc::new(Shared::new(plan, lines));
+    let failure = Rc::new(Cell::new(None));
+    for room in 0..shared.plan.rooms {
+        for player in 0..shared.plan.players {
+            let (shared, failure) = (Rc::clone(&shared), Rc::clone(&failure));
+            tokio::task::spawn_local(async move {
+                match Bot::join(Rc::clone(&shared), room, player).await {
+                    Ok(bot) => {
+                        shared.count(&shared.joined);
+                        bot.run().await;
+                    }
+                    Err(why) => failure.set(Some(why)),
+                }
+                shared.count(&shared.finished);
+            });
+        }
+    }
+    while shared.joined.get() < shared.players() {
+        if let Some(why) = failure.take() {
+            return Err(why.into());
+        }
+        shared.changed.notified().await;
+    }
+    say(&Word::Ready { players: shared.players() })?;
+    obey(&shared).await?;
+    let all = async {
+        while shared.finished.get() < shared.players() {
+            shared.changed.notified().await;
+        }
+    };
+    // Each bot keeps to the time limit by itself; this one is for a bot that does not.
+    let _ = tokio::time::timeout(SETTLE_TIMEOUT + Duration::from_secs(5), all).await;
+    let mut report = shared.report.take();
+    let missing = shared.players() - report.players;
+    report.unsettled += missing;
+    Ok(report)
+}
+
+async fn obey(shared: &Shared) -> anyhow::Result<()> {
+    let mut orders = orders();
+    loop {
+        let Order::Phase(phase) = orders.recv().await.context("the drill went away")?;
+        shared.enter(phase);
+        if phase == Phase::Settling {
+            return Ok(());
+        }
+    }
+}
