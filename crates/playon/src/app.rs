@@ -44,11 +44,18 @@ pub struct App {
     label: String,
     assets: Vec<Asset>,
     kinds: Vec<Arc<dyn Kind>>,
+    threads: Option<usize>,
 }
 
 /// A game by name. See [`App`].
 pub fn app(name: impl Into<String>) -> App {
-    App { name: name.into(), label: "dev".to_owned(), assets: Vec::new(), kinds: Vec::new() }
+    App {
+        name: name.into(),
+        label: "dev".to_owned(),
+        assets: Vec::new(),
+        kinds: Vec::new(),
+        threads: None,
+    }
 }
 
 impl App {
@@ -67,6 +74,14 @@ impl App {
     /// A kind of room.
     pub fn room<R: Room>(mut self) -> Self {
         self.kinds.push(Arc::new(TypedKind::<R>::new()));
+        self
+    }
+
+    /// Threads that rooms are spread over, 1 to 64; each room stays on one. Default: as many as there are cores, 4 at most.
+    ///
+    /// The variable `PLAYON_THREADS` overrides it.
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
         self
     }
 
@@ -127,6 +142,10 @@ impl App {
 
     pub(crate) fn files(&self) -> &[Asset] {
         &self.assets
+    }
+
+    pub(crate) const fn wanted_threads(&self) -> Option<usize> {
+        self.threads
     }
 
     pub(crate) fn kinds(&self) -> &[Arc<dyn Kind>] {

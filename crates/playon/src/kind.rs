@@ -14,6 +14,8 @@ use crate::{Cx, Room, Versions};
 pub(crate) trait Kind: Send + Sync {
     /// What the keeper is told about the kind.
     fn info(&self) -> KindInfo;
+    /// The version of the state that is written.
+    fn version(&self) -> u32;
     /// Makes a new room.
     fn create(&self, params: &[u8], seed: u64) -> Result<Box<dyn Live>, Trouble>;
     /// Opens a room of any version that is read.
@@ -58,6 +60,10 @@ impl<R: Room> Kind for TypedKind<R> {
             exports_to: self.versions.goes_back_to(),
             policies: R::policies().as_core().clone(),
         }
+    }
+
+    fn version(&self) -> u32 {
+        self.versions.newest()
     }
 
     fn create(&self, params: &[u8], seed: u64) -> Result<Box<dyn Live>, Trouble> {

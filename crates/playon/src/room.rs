@@ -78,7 +78,7 @@ pub trait Room: Serialize + DeserializeOwned + Send + 'static {
 
     /// The keeper crashed and the room went back to a checkpoint: so many of the player's inputs had been acknowledged and are undone.
     ///
-    /// Called just before [`Room::back`], and only for kinds with [`Survives::WorkerCrash`](crate::Survives::WorkerCrash).
+    /// Called before [`Room::back`], and only for kinds with [`Survives::WorkerCrash`](crate::Survives::WorkerCrash).
     fn lost(&mut self, _who: PlayerId, _inputs: u64, _cx: &mut Cx<Self>) {}
 
     /// What this player may see now.

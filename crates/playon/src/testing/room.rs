@@ -287,7 +287,7 @@ impl<R: Room> TestRoom<R> {
     #[must_use]
     pub fn rollback_to<O: Room>(self) -> TestRoom<O> {
         let kind = TypedKind::<O>::new();
-        let version = self.kind.info().writes.min(kind.info().writes);
+        let version = self.kind.version().min(kind.version());
         let bytes = sound(self.kind.export(&self.bytes, version));
         let live = open(&kind, &bytes);
         TestRoom::over(kind, live, self.now, self.mailbox, self.joined, self.inputs)

@@ -48,7 +48,7 @@ pub(super) fn run(
         seq: deliver.seq,
         parent_hash: open.hash,
         hash: ZstdXxh3.hash(&bytes),
-        version: open.kind.info().writes,
+        version: open.kind.version(),
         body: diff(&open.bytes, &bytes),
         refused: outcome.refused,
         dismissed: outcome.dismissed,

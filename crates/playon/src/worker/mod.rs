@@ -68,7 +68,7 @@ pub fn serve(app: &App, stream: UnixStream, secret: LinkSecret) -> Result<(), Se
     let (welcome, rest) = answer(read_down(&mut reader)?)?;
     let silence = welcome.heartbeat_ms.saturating_mul(HEARTBEATS_MISSED_MAX).max(1);
     reader.set_read_timeout(Some(Duration::from_millis(silence))).map_err(AttachError::from)?;
-    let pool = Pool::start(app.kinds(), &outlet, &welcome);
+    let pool = Pool::start(app, &outlet, &welcome);
     let ended = read(rest, &mut reader, &pool, &outlet);
     pool.finish(FINISH_TIMEOUT);
     ended

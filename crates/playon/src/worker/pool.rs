@@ -12,7 +12,7 @@ use playon_wire::attach::{Consumed, KeeperWelcome, Up, cost};
 
 use super::outlet::Outlet;
 use super::rooms::Rooms;
-use crate::kind::Kind;
+use crate::App;
 
 /// Overrides the number of room threads, 1 to [`THREADS_MAX`].
 const ENV_THREADS: &str = "PLAYON_THREADS";
@@ -33,18 +33,14 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn start(
-        kinds: &[Arc<dyn Kind>],
-        outlet: &Arc<Outlet>,
-        welcome: &KeeperWelcome,
-    ) -> Self {
-        let count = thread_count();
+    pub(super) fn start(app: &App, outlet: &Arc<Outlet>, welcome: &KeeperWelcome) -> Self {
+        let count = thread_count(app.wanted_threads());
         let (done, finished) = channel();
         let threads = (0..count).map(|number| {
             let (sender, receiver) = channel();
             let thread = RoomThread {
                 queue: receiver,
-                rooms: Rooms::new(kinds.to_vec()),
+                rooms: Rooms::new(app.kinds().to_vec()),
                 consumed: Consumed::new(welcome.credit_bytes / count as u64),
                 outlet: Arc::clone(outlet),
                 gathered: Vec::new(),
@@ -84,10 +80,10 @@ impl Pool {
     }
 }
 
-fn thread_count() -> usize {
+fn thread_count(wanted: Option<usize>) -> usize {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let asked = std::env::var(ENV_THREADS).ok().and_then(|text| text.parse().ok());
-    asked.unwrap_or(cores.min(THREADS)).clamp(1, THREADS_MAX)
+    asked.or(wanted).unwrap_or(cores.min(THREADS)).clamp(1, THREADS_MAX)
 }
 
 fn room(message: &ToWorker) -> RoomId {

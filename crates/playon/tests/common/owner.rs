@@ -40,6 +40,18 @@ pub struct Held {
     pub hash: u64,
 }
 
+impl Held {
+    /// Applies a commit after checking that it is the next one.
+    pub fn take_in(&mut self, commit: &Commit) {
+        assert_eq!((commit.room, commit.attempt), (self.room, self.attempt));
+        assert_eq!((commit.seq, commit.parent_hash), (self.seq.next(), self.hash));
+        self.state =
+            materialize(commit.seq, &self.state, &commit.body, commit.hash, &ZstdXxh3, 1 << 24)
+                .unwrap();
+        (self.seq, self.hash, self.version) = (commit.seq, commit.hash, commit.version);
+    }
+}
+
 impl Owner {
     /// Starts a worker for the app and shakes hands.
     pub fn attach(app: App) -> Self {
@@ -206,12 +218,7 @@ impl Owner {
     pub fn commit(&mut self, held: &mut Held) -> Commit {
         let answer = self.answer();
         let FromWorker::Commit(commit) = answer else { panic!("{answer:?}") };
-        assert_eq!((commit.room, commit.attempt), (held.room, held.attempt));
-        assert_eq!((commit.seq, commit.parent_hash), (held.seq.next(), held.hash));
-        held.state =
-            materialize(commit.seq, &held.state, &commit.body, commit.hash, &ZstdXxh3, 1 << 24)
-                .unwrap();
-        (held.seq, held.hash, held.version) = (commit.seq, commit.hash, commit.version);
+        held.take_in(&commit);
         commit
     }
 
