@@ -1,4 +1,5 @@
-// Keyboard and stick (a finger or the mouse, anywhere), turned into {x, y, button}: thrust in percent to the right and down, and the one button.
+// Keyboard and stick (a finger or the mouse, anywhere), turned into {x, y, button}:
+// thrust in percent to the right and down, and the one button.
 
 const KEYS = {
   ArrowLeft: [-1, 0], KeyA: [-1, 0],
