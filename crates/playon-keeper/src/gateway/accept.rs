@@ -8,7 +8,9 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
+};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
@@ -29,7 +31,10 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 const HEAD_BYTES_MAX: usize = 8 << 10;
 
 /// Opens the listening socket. The threads share it, so that whoever has time takes the next connection.
-pub(super) fn open(address: SocketAddr, send_buffer_bytes: usize) -> io::Result<std::net::TcpListener> {
+pub(super) fn open(
+    address: SocketAddr,
+    send_buffer_bytes: usize,
+) -> io::Result<std::net::TcpListener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
@@ -76,7 +81,10 @@ pub(super) async fn accept(listener: TcpListener, local: Rc<Local>) {
 
 /// Whether the error is about a connection that was gone before it was taken.
 fn one_connections(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    )
 }
 
 fn take(local: &Rc<Local>, stream: TcpStream) {
@@ -85,7 +93,8 @@ fn take(local: &Rc<Local>, stream: TcpStream) {
         Some(slot) => _ = spawn_local(serve(local.clone(), stream, slot)),
         None => {
             local.stats().refuse(Refusal::Sockets);
-            const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
+            const FULL: &[u8] =
+                b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
             _ = stream.try_write(FULL);
         }
     }

@@ -57,7 +57,10 @@ impl Site {
     ///
     /// # Errors
     /// When a path or media type cannot be served, or there is too much of it.
-    pub fn new(label: impl Into<String>, assets: impl IntoIterator<Item = Asset>) -> Result<Self, SiteError> {
+    pub fn new(
+        label: impl Into<String>,
+        assets: impl IntoIterator<Item = Asset>,
+    ) -> Result<Self, SiteError> {
         let mut site = Self { label: label.into(), files: BTreeMap::new() };
         let mut bytes = 0;
         for asset in assets {
@@ -66,7 +69,10 @@ impl Site {
                 return Err(SiteError::TooLarge);
             }
             let path = asset.path.strip_prefix('/').unwrap_or(&asset.path);
-            if path.split('/').any(|part| matches!(part, "" | "." | "..") || part.contains(['\\', '\0'])) {
+            if path
+                .split('/')
+                .any(|part| matches!(part, "" | "." | "..") || part.contains(['\\', '\0']))
+            {
                 return Err(SiteError::Path(asset.path));
             }
             site.files.insert(path.to_owned(), File::new(path, &asset)?);
@@ -93,13 +99,16 @@ impl File {
     fn new(path: &str, asset: &Asset) -> Result<Self, SiteError> {
         let mime = match asset.mime.as_str() {
             "" => mime_of(path),
-            text if text.starts_with("text/") && !text.contains("charset") => &format!("{text}; charset=utf-8"),
+            text if text.starts_with("text/") && !text.contains("charset") => {
+                &format!("{text}; charset=utf-8")
+            }
             other => other,
         };
         let mime = mime.try_into().map_err(|_| SiteError::Mime(asset.mime.clone()))?;
         let hash = Sha256::digest(&asset.body);
         let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let etag = http::HeaderValue::try_from(format!("\"{hex}\"")).map_err(|_| SiteError::Path(path.to_owned()))?;
+        let etag = http::HeaderValue::try_from(format!("\"{hex}\""))
+            .map_err(|_| SiteError::Path(path.to_owned()))?;
         Ok(Self { mime, etag, body: asset.body.clone() })
     }
 }
@@ -162,12 +171,17 @@ mod tests {
     use super::*;
 
     fn asset(path: &str) -> Asset {
-        Asset { path: path.into(), mime: String::new(), body: Bytes::copy_from_slice(path.as_bytes()) }
+        Asset {
+            path: path.into(),
+            mime: String::new(),
+            body: Bytes::copy_from_slice(path.as_bytes()),
+        }
     }
 
     #[test]
     fn only_what_is_there_is_found() {
-        let site = Site::new("r1", ["/index.html", "js/a b.js", "sub/index.html"].map(asset)).unwrap();
+        let site =
+            Site::new("r1", ["/index.html", "js/a b.js", "sub/index.html"].map(asset)).unwrap();
         let found = |path: &str| site.find(path).map(|file| file.body.clone());
         for (path, body) in [
             ("/", "/index.html"),
@@ -177,7 +191,16 @@ mod tests {
         ] {
             assert_eq!(found(path), Some(Bytes::from(body)), "{path}");
         }
-        for path in ["", "/sub", "/../index.html", "/%2e%2e/index.html", "//index.html", "/x%", "/x%zz", "/%ff"] {
+        for path in [
+            "",
+            "/sub",
+            "/../index.html",
+            "/%2e%2e/index.html",
+            "//index.html",
+            "/x%",
+            "/x%zz",
+            "/%ff",
+        ] {
             assert_eq!(found(path), None, "{path}");
         }
     }
@@ -185,7 +208,11 @@ mod tests {
     #[test]
     fn strange_paths_and_types_are_refused() {
         for path in ["", "/", "../x", "a/../b", "a//b", "a\\b", "./a", "a/"] {
-            assert_eq!(Site::new("r", [asset(path)]).unwrap_err(), SiteError::Path(path.into()), "{path}");
+            assert_eq!(
+                Site::new("r", [asset(path)]).unwrap_err(),
+                SiteError::Path(path.into()),
+                "{path}"
+            );
         }
         let odd = Asset { mime: "a\nb".into(), ..asset("x") };
         assert_eq!(Site::new("r", [odd]).unwrap_err(), SiteError::Mime("a\nb".into()));

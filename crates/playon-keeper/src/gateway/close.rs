@@ -60,7 +60,10 @@ mod tests {
     fn texts_fit_and_begin_with_a_code() {
         let long = Reason::new(Close::Busy, "ü".repeat(200));
         assert!(long.text.starts_with("PLY-0101 ü") && long.text.len() <= TEXT_BYTES_MAX);
-        assert_eq!(Reason::new(Close::Busy, "PLY-0105 too many rooms").text, "PLY-0105 too many rooms");
+        assert_eq!(
+            Reason::new(Close::Busy, "PLY-0105 too many rooms").text,
+            "PLY-0105 too many rooms"
+        );
         assert_eq!(Reason::new(Close::Left, "").text, "PLY-0112");
     }
 }

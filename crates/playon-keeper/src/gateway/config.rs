@@ -110,7 +110,12 @@ impl Default for GatewayConfig {
 
 impl Default for RateConfig {
     fn default() -> Self {
-        Self { frames_per_second: 120, frames_burst: 600, bytes_per_second: 64 << 10, bytes_burst: 256 << 10 }
+        Self {
+            frames_per_second: 120,
+            frames_burst: 600,
+            bytes_per_second: 64 << 10,
+            bytes_burst: 256 << 10,
+        }
     }
 }
 
@@ -118,7 +123,10 @@ impl OutboxConfig {
     /// Bytes of the largest message that can come of it, with room for the answers to pings.
     pub(super) fn message_bytes_max(&self) -> usize {
         const OTHER_FRAMES: usize = 4 << 10;
-        self.events_bytes_max.max(self.payload_bytes_max) + self.payload_bytes_max + self.now_bytes_max + OTHER_FRAMES
+        self.events_bytes_max.max(self.payload_bytes_max)
+            + self.payload_bytes_max
+            + self.now_bytes_max
+            + OTHER_FRAMES
     }
 }
 

@@ -34,15 +34,23 @@ pub(super) struct Request {
 
 impl Request {
     /// Judges a HELLO and finds its room.
-    pub(super) fn new(hello: Box<ClientHello>, now: Time, lobby: &Mutex<Lobby>) -> Result<Self, Reason> {
-        let protocol = PLAYER_PROTOCOL.common(hello.protocol).ok_or_else(|| version(hello.protocol))?;
+    pub(super) fn new(
+        hello: Box<ClientHello>,
+        now: Time,
+        lobby: &Mutex<Lobby>,
+    ) -> Result<Self, Reason> {
+        let protocol =
+            PLAYER_PROTOCOL.common(hello.protocol).ok_or_else(|| version(hello.protocol))?;
         let token = match (hello.watch, hello.token) {
             (true, _) => None,
-            (false, Some(_)) if hello.room.is_none() => return Err(bad("PLY-0124 a token without its room")),
+            (false, Some(_)) if hello.room.is_none() => {
+                return Err(bad("PLY-0124 a token without its room"));
+            }
             (false, Some(token)) => Some(token),
             (false, None) => Some(new_token()?),
         };
-        let mut request = Self { hello, protocol, token, room: RoomId::default(), create: false, matches: 0 };
+        let mut request =
+            Self { hello, protocol, token, room: RoomId::default(), create: false, matches: 0 };
         match request.hello.room {
             Some(room) => request.room = room,
             None => request.find(now, lobby)?,
@@ -61,7 +69,8 @@ impl Request {
             self.create = !hello.watch;
         } else if hello.watch {
             let room = lock(lobby).watch(&hello.kind);
-            self.room = room.ok_or_else(|| Reason::new(Close::UnknownRoom, "there is nothing to watch"))?;
+            self.room =
+                room.ok_or_else(|| Reason::new(Close::UnknownRoom, "there is nothing to watch"))?;
         } else {
             self.pick(now, lobby)?;
         }
@@ -115,7 +124,9 @@ impl Request {
         }
         match why {
             Close::RoomFull => lock(lobby).handle_full(self.room),
-            Close::RoomEnded | Close::UnknownRoom | Close::RoomHalted => lock(lobby).handle_gone(self.room),
+            Close::RoomEnded | Close::UnknownRoom | Close::RoomHalted => {
+                lock(lobby).handle_gone(self.room)
+            }
             _ => {
                 lock(lobby).handle_lost(self.room);
                 return false;
@@ -132,7 +143,12 @@ impl Request {
     }
 
     /// The frame that answers it.
-    pub(super) fn welcome(&self, welcome: &Welcome, config: &GatewayConfig, release: &str) -> ServerWelcome {
+    pub(super) fn welcome(
+        &self,
+        welcome: &Welcome,
+        config: &GatewayConfig,
+        release: &str,
+    ) -> ServerWelcome {
         ServerWelcome {
             protocol: self.protocol,
             mode: welcome.mode,
@@ -168,7 +184,10 @@ pub(super) fn check_version(message: &Bytes) -> Result<(), Reason> {
 }
 
 fn version(theirs: ProtocolRange) -> Reason {
-    Reason::new(Close::Version, format!("the keeper speaks versions {PLAYER_PROTOCOL}, the client {theirs}"))
+    Reason::new(
+        Close::Version,
+        format!("the keeper speaks versions {PLAYER_PROTOCOL}, the client {theirs}"),
+    )
 }
 
 fn bad(text: &str) -> Reason {
@@ -207,7 +226,8 @@ fn new_token() -> Result<Token, Reason> {
 
 fn draw<const N: usize>() -> Result<[u8; N], Reason> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Reason::new(Close::Busy, format!("no randomness: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Reason::new(Close::Busy, format!("no randomness: {error}")))?;
     Ok(bytes)
 }
 

@@ -42,7 +42,9 @@ fn a_new_player_gets_a_key_and_the_owner_its_hash() {
     let request = Request::new(Box::new(hello()), NOW, &lobby).unwrap();
     let token = request.token.unwrap();
     assert!(token.session.0 > 0 && token.session.0 < 1 << 53);
-    let Who::New { session, secret, profile } = request.to_owner(ConnId(7)).unwrap().who else { panic!() };
+    let Who::New { session, secret, profile } = request.to_owner(ConnId(7)).unwrap().who else {
+        panic!()
+    };
     assert_eq!((session, profile), (token.session, Bytes::from_static(b"{}")));
     assert_eq!(secret.0, Sha256::digest(token.secret)[..16]);
     let other = Request::new(Box::new(hello()), NOW, &lobby).unwrap().token.unwrap();
@@ -51,19 +53,24 @@ fn a_new_player_gets_a_key_and_the_owner_its_hash() {
 
 #[test]
 fn a_named_room_is_the_same_for_everyone_and_created_on_demand() {
-    let named = |name: &str| ask(ClientHello { name: name.into(), ..hello() }, &Mutex::default()).unwrap();
+    let named =
+        |name: &str| ask(ClientHello { name: name.into(), ..hello() }, &Mutex::default()).unwrap();
     let (one, two) = (named("a"), named("b"));
     assert_eq!(one.room, named("a").room);
     assert_ne!(one.room, two.room);
     assert_eq!(one.room.0, Sha256::digest("duel/a")[..16]);
     let create = one.create.unwrap();
-    assert_eq!((create.kind.as_str(), create.name.as_str(), &create.params[..]), ("duel", "a", &b"[]"[..]));
+    assert_eq!(
+        (create.kind.as_str(), create.name.as_str(), &create.params[..]),
+        ("duel", "a", &b"[]"[..])
+    );
 }
 
 #[test]
 fn a_known_player_goes_back_to_its_room_and_creates_nothing() {
     let token = Token { session: SessionId(5), secret: [9; 16] };
-    let known = ClientHello { token: Some(token), room: Some(RoomId([1; 16])), recv: 3, lo: 4, ..hello() };
+    let known =
+        ClientHello { token: Some(token), room: Some(RoomId([1; 16])), recv: 3, lo: 4, ..hello() };
     let asked = ask(known.clone(), &Mutex::default()).unwrap();
     assert_eq!((asked.room, asked.create), (RoomId([1; 16]), None));
     let Who::Known { session, generation, recv, lo, .. } = asked.who else { panic!() };
@@ -108,17 +115,27 @@ fn a_matched_player_is_sent_on_when_the_room_is_full() {
 
 #[test]
 fn only_the_players_own_versions_and_kinds_make_sense() {
-    assert_eq!(refused(ClientHello { protocol: ProtocolRange { min: 8, max: 9 }, ..hello() }), Close::Version);
+    assert_eq!(
+        refused(ClientHello { protocol: ProtocolRange { min: 8, max: 9 }, ..hello() }),
+        Close::Version
+    );
     for kind in ["", "a/b"] {
-        assert_eq!(refused(ClientHello { kind: kind.into(), ..hello() }), Close::BadFrame, "{kind}");
+        assert_eq!(
+            refused(ClientHello { kind: kind.into(), ..hello() }),
+            Close::BadFrame,
+            "{kind}"
+        );
     }
 }
 
 #[test]
 fn a_hello_of_the_future_is_told_about_the_version() {
     let mut bytes = BytesMut::new();
-    ClientFrame::Hello(Box::new(ClientHello { protocol: ProtocolRange { min: 8, max: 9 }, ..hello() }))
-        .encode(&mut bytes);
+    ClientFrame::Hello(Box::new(ClientHello {
+        protocol: ProtocolRange { min: 8, max: 9 },
+        ..hello()
+    }))
+    .encode(&mut bytes);
     bytes.truncate(20);
     assert_eq!(check_version(&bytes.freeze()).unwrap_err().why, Close::Version);
     for fine in [&[kind::HELLO][..], &[kind::HELLO, 9, 1, 1], &[kind::IN, 9, 8, 9], &[]] {

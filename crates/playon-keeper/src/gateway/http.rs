@@ -26,7 +26,9 @@ pub type ReplyBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Syn
 pub type Reply = Response<ReplyBody>;
 
 /// Answers requests below `/demo`; where it returns nothing the reply is 404.
-pub type Extra = Arc<dyn Fn(Request<Incoming>) -> Option<Pin<Box<dyn Future<Output = Reply> + Send>>> + Send + Sync>;
+pub type Extra = Arc<
+    dyn Fn(Request<Incoming>) -> Option<Pin<Box<dyn Future<Output = Reply> + Send>>> + Send + Sync,
+>;
 
 /// Where players connect.
 const PLAY: &str = "/play";
@@ -84,7 +86,12 @@ fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, Slot), 
         Refused { status, text, extra }
     };
     let later = |why, text, seconds: u64| {
-        refuse(why, StatusCode::SERVICE_UNAVAILABLE, text, Some((header::RETRY_AFTER, seconds.into())))
+        refuse(
+            why,
+            StatusCode::SERVICE_UNAVAILABLE,
+            text,
+            Some((header::RETRY_AFTER, seconds.into())),
+        )
     };
     let Some(key) = websocket_key(request) else {
         let version = (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -97,9 +104,15 @@ fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, Slot), 
         return Err(refuse(Refusal::Origin, StatusCode::FORBIDDEN, text, None));
     }
     let slot = Slot::take(local.stats(), |stats| &stats.connections, config.connections_max)
-        .ok_or_else(|| later(Refusal::Connections, "PLY-0132 too many players are connected\n", 5))?;
+        .ok_or_else(|| {
+            later(Refusal::Connections, "PLY-0132 too many players are connected\n", 5)
+        })?;
     local.shared.admit().map_err(|wait| {
-        later(Refusal::Pace, "PLY-0133 too many players connect at once\n", wait.as_millis().div_ceil(1_000).max(1))
+        later(
+            Refusal::Pace,
+            "PLY-0133 too many players connect at once\n",
+            wait.as_millis().div_ceil(1_000).max(1),
+        )
     })?;
     let mut reply = Response::new(Full::default().map_err(Into::into).boxed_unsync());
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -116,9 +129,12 @@ fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, Slot), 
 fn websocket_key<B>(request: &Request<B>) -> Option<&[u8]> {
     /// Bytes of 16 bytes in base64.
     const KEY_BYTES: usize = 24;
-    let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let header =
+        |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let lists = |name, wanted: &str| {
-        header(name).is_some_and(|value| value.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted)))
+        header(name).is_some_and(|value| {
+            value.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted))
+        })
     };
     let proper = request.method() == Method::GET
         && request.version() == Version::HTTP_11
@@ -141,7 +157,9 @@ fn allowed<B>(origins: &Origins, request: &Request<B>) -> bool {
     match origins {
         Origins::Any => true,
         Origins::SameHost => same_host(),
-        Origins::Listed(list) => same_host() || list.iter().any(|listed| listed.eq_ignore_ascii_case(origin)),
+        Origins::Listed(list) => {
+            same_host() || list.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+        }
     }
 }
 
@@ -161,7 +179,9 @@ fn page(local: &Local, request: &Request<Incoming>) -> Reply {
     };
     let known = request.headers().get(header::IF_NONE_MATCH);
     let unchanged = known.and_then(|known| known.to_str().ok()).is_some_and(|known| {
-        known.split(',').any(|etag| matches!(etag.trim(), "*") || file.etag == etag.trim().trim_start_matches("W/"))
+        known.split(',').any(|etag| {
+            matches!(etag.trim(), "*") || file.etag == etag.trim().trim_start_matches("W/")
+        })
     });
     // Hyper cuts the body of an answer to HEAD but keeps its length.
     let body = if unchanged { Bytes::new() } else { file.body.clone() };
@@ -177,9 +197,13 @@ fn page(local: &Local, request: &Request<Incoming>) -> Reply {
 }
 
 fn text(status: StatusCode, text: &'static str) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from_static(text.as_bytes())).map_err(Into::into).boxed_unsync());
+    let mut reply = Response::new(
+        Full::new(Bytes::from_static(text.as_bytes())).map_err(Into::into).boxed_unsync(),
+    );
     *reply.status_mut() = status;
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    reply
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     reply
 }
 
@@ -223,7 +247,13 @@ mod tests {
         assert!(allowed(&listed, &from("http://game.example:4000")));
         assert!(allowed(&listed, &from("https://play.example")));
         assert!(allowed(&Origins::Any, &from("https://evil.example")));
-        for origin in ["http://game.example", "https://evil.example", "null", "http://game.example:4000.evil", ""] {
+        for origin in [
+            "http://game.example",
+            "https://evil.example",
+            "null",
+            "http://game.example:4000.evil",
+            "",
+        ] {
             assert!(!allowed(&Origins::SameHost, &from(origin)), "{origin}");
             assert!(!allowed(&listed, &from(origin)), "{origin}");
         }

@@ -51,7 +51,9 @@ impl Mailbox {
         match message {
             ToGateway::Push { push, .. } => outbox.push(now, push, stats),
             ToGateway::Welcome { welcome, .. } => outbox.welcome = Some(welcome),
-            ToGateway::Close { why, detail, .. } => _ = outbox.close.get_or_insert(Reason::new(why, detail)),
+            ToGateway::Close { why, detail, .. } => {
+                _ = outbox.close.get_or_insert(Reason::new(why, detail))
+            }
         }
     }
 }

@@ -14,7 +14,6 @@ mod assets;
 mod close;
 mod config;
 mod conn;
-mod goodbye;
 mod hello;
 mod http;
 mod local;

@@ -49,9 +49,14 @@ pub(super) struct Outbox {
 enum Gap {
     No,
     /// Some were dropped, up to this one.
-    Dropped { to: u64 },
+    Dropped {
+        to: u64,
+    },
     /// As before, and the owner was asked for them.
-    Asked { to: u64, at: Time },
+    Asked {
+        to: u64,
+        at: Time,
+    },
 }
 
 impl Outbox {
@@ -79,7 +84,10 @@ impl Outbox {
         }
         let payloads = push.events.iter().chain(&push.view).map(|(_, payload)| payload.len());
         if let Some(bytes) = payloads.max().filter(|bytes| *bytes > self.bounds.payload_bytes_max) {
-            let text = format!("PLY-0129 {bytes} bytes in one frame, {} are allowed", self.bounds.payload_bytes_max);
+            let text = format!(
+                "PLY-0129 {bytes} bytes in one frame, {} are allowed",
+                self.bounds.payload_bytes_max
+            );
             self.close = Some(Reason::new(Close::TooLarge, text));
             return;
         }
@@ -107,7 +115,8 @@ impl Outbox {
         }
         let cost = event.len() + ITEM_BYTES;
         let missing = self.gap != Gap::No && seq != self.last + 1;
-        let over = !self.events.is_empty() && self.events_bytes + cost > self.bounds.events_bytes_max;
+        let over =
+            !self.events.is_empty() && self.events_bytes + cost > self.bounds.events_bytes_max;
         if missing || over {
             stats.events_dropped.add(1);
             self.gap = self.gap.widened(now, seq);
@@ -189,7 +198,9 @@ impl Outbox {
     /// When to try again although nothing has come.
     pub(super) fn next_timeout(&self) -> Option<Time> {
         match self.gap {
-            Gap::Asked { at, .. } if self.view.is_some() => Some(at + Span(self.bounds.view_grace.as_micros() as u64)),
+            Gap::Asked { at, .. } if self.view.is_some() => {
+                Some(at + Span(self.bounds.view_grace.as_micros() as u64))
+            }
             _ => None,
         }
     }
@@ -200,7 +211,9 @@ impl Gap {
         match self {
             Self::No => Self::Dropped { to: seq },
             Self::Dropped { to } => Self::Dropped { to: to.max(seq) },
-            Self::Asked { to, at } if now.since(at) < ASK_AGAIN => Self::Asked { to: to.max(seq), at },
+            Self::Asked { to, at } if now.since(at) < ASK_AGAIN => {
+                Self::Asked { to: to.max(seq), at }
+            }
             Self::Asked { to, .. } => Self::Dropped { to: to.max(seq) },
         }
     }

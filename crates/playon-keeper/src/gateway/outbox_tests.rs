@@ -135,10 +135,15 @@ fn events_that_were_sent_already_are_not_repeated() {
 #[test]
 fn the_oldest_unnumbered_messages_give_way() {
     let (mut outbox, stats) = (outbox(), GatewayStats::default());
-    let push = Push { now: vec![payload(1), payload(2), payload(3), payload(90)], ..Push::default() };
+    let push =
+        Push { now: vec![payload(1), payload(2), payload(3), payload(90)], ..Push::default() };
     outbox.push(NOW, push, &stats);
     assert_eq!(written(&mut outbox, NOW), "");
-    outbox.push(NOW, Push { now: vec![payload(1), payload(2), payload(3)], ..Push::default() }, &stats);
+    outbox.push(
+        NOW,
+        Push { now: vec![payload(1), payload(2), payload(3)], ..Push::default() },
+        &stats,
+    );
     assert_eq!(written(&mut outbox, NOW), "n2 n3");
     assert_eq!(stats.nows_dropped.get(), 5);
 }

@@ -62,7 +62,8 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in the order of [`GatewayStats::refused`].
-    pub const ALL: [Self; 5] = [Self::Sockets, Self::Connections, Self::Pace, Self::Origin, Self::Handshake];
+    pub const ALL: [Self; 5] =
+        [Self::Sockets, Self::Connections, Self::Pace, Self::Origin, Self::Handshake];
 
     /// A name for a metric's label.
     pub const fn label(self) -> &'static str {

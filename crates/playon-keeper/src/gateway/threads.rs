@@ -45,7 +45,11 @@ impl Gateway {
     ///
     /// # Errors
     /// When the address is taken or not allowed, or a thread cannot be started.
-    pub fn listen(config: GatewayConfig, parts: GatewayParts, inboxes: Inboxes) -> io::Result<Self> {
+    pub fn listen(
+        config: GatewayConfig,
+        parts: GatewayParts,
+        inboxes: Inboxes,
+    ) -> io::Result<Self> {
         allow_files(config.sockets_max);
         let listener = open(config.address, config.send_buffer_bytes)?;
         let address = listener.local_addr()?;
@@ -53,11 +57,13 @@ impl Gateway {
         let (phase, phases) = watch::channel(Phase::Serve);
         let mut gateway = Self { address, phase, threads: Vec::new() };
         for (number, inbox) in (0_u8..).zip(inboxes.0) {
-            let (shared, phases, listener) = (shared.clone(), phases.clone(), listener.try_clone()?);
+            let (shared, phases, listener) =
+                (shared.clone(), phases.clone(), listener.try_clone()?);
             // Made here so that its failure is the caller's to see; a runtime cannot leave its thread.
             let (ready, started) = std::sync::mpsc::channel();
             let run = move || {
-                let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+                let runtime =
+                    Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
                 let runtime = match runtime {
                     Ok(runtime) => runtime,
                     Err(error) => {
@@ -66,10 +72,19 @@ impl Gateway {
                     }
                 };
                 _ = ready.send(Ok(()));
-                runtime.block_on(serve(Rc::new(Local::new(shared, number)), listener, inbox, phases));
+                runtime.block_on(serve(
+                    Rc::new(Local::new(shared, number)),
+                    listener,
+                    inbox,
+                    phases,
+                ));
             };
-            gateway.threads.push(thread::Builder::new().name(format!("gateway-{number}")).spawn(run)?);
-            started.recv().unwrap_or_else(|_| Err(io::Error::other("a gateway thread did not start")))?;
+            gateway
+                .threads
+                .push(thread::Builder::new().name(format!("gateway-{number}")).spawn(run)?);
+            started
+                .recv()
+                .unwrap_or_else(|_| Err(io::Error::other("a gateway thread did not start")))?;
         }
         Ok(gateway)
     }
@@ -96,7 +111,12 @@ impl Gateway {
     }
 }
 
-async fn serve(local: Rc<Local>, listener: std::net::TcpListener, inbox: Inbox, mut phases: watch::Receiver<Phase>) {
+async fn serve(
+    local: Rc<Local>,
+    listener: std::net::TcpListener,
+    inbox: Inbox,
+    mut phases: watch::Receiver<Phase>,
+) {
     let accepting = match TcpListener::from_std(listener) {
         Ok(listener) => spawn_local(accept(listener, local.clone())),
         Err(error) => return tracing::error!(%error, "a gateway thread cannot listen"),
@@ -106,11 +126,16 @@ async fn serve(local: Rc<Local>, listener: std::net::TcpListener, inbox: Inbox, 
     let serving = phases.wait_for(|phase| *phase != Phase::Serve).await.map(|phase| *phase);
     accepting.abort();
     let last = match serving {
-        Ok(Phase::Drain) => phases.wait_for(|phase| matches!(phase, Phase::Close(_))).await.map(|phase| *phase),
+        Ok(Phase::Drain) => {
+            phases.wait_for(|phase| matches!(phase, Phase::Close(_))).await.map(|phase| *phase)
+        }
         other => other,
     };
     if let Ok(Phase::Close(within)) = last {
-        local.switchboard.close_all(&Reason::new(Close::Restarting, "the keeper restarts, come back in a moment"));
+        local.switchboard.close_all(&Reason::new(
+            Close::Restarting,
+            "the keeper restarts, come back in a moment",
+        ));
         let quiet = async {
             while local.live() > 0 {
                 local.quiet.notified().await;

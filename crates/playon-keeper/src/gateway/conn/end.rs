@@ -1,0 +1,89 @@
+//! How a player's socket ends.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+
+use futures_util::Sink;
+use playon_core::gate::ToOwner;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Duration, sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+
+use super::{Conn, End, Stage};
+use crate::gateway::close::Reason;
+
+/// Between two attempts to tell a full shard that a socket is gone.
+const GONE_RETRY: Duration = Duration::from_millis(20);
+
+impl Conn {
+    pub(super) async fn finish(self, end: End) {
+        let Self { id, local, ws, stage, _living, _slots, .. } = self;
+        local.switchboard.remove(id);
+        let shard = match (&stage, &end) {
+            (Stage::Silent, _) | (_, End::Owner(_)) => None,
+            (Stage::Asking(request, shard), _) => {
+                request.give_up(&local.shared.parts.lobby);
+                Some(*shard)
+            }
+            (Stage::Seated(shard), _) => Some(*shard),
+        };
+        drop(stage);
+        // The owner first, if it listens: the room should know before the other side has hung up.
+        let untold = shard.filter(|shard| !local.tell(*shard, ToOwner::Gone { conn: id }));
+        let close_timeout = local.shared.config.close_timeout;
+        match end {
+            End::Left => {
+                local.stats().left.add(1);
+                hang_up(ws, close_timeout).await;
+            }
+            End::Close(reason) | End::Owner(reason) => {
+                local.stats().close(reason.why);
+                goodbye(ws, reason, close_timeout).await;
+            }
+        }
+        if let Some(shard) = untold {
+            // Were it never told, the seat would count as taken for ever.
+            while !local.tell(shard, ToOwner::Gone { conn: id }) {
+                sleep(GONE_RETRY).await;
+            }
+        }
+    }
+}
+
+/// Writes the close frame and waits for the other side to hang up, but no longer than `within`.
+///
+/// What still arrives is read and thrown away: closing a socket with unread bytes in it resets the
+/// connection, and a reset can overtake the close frame.
+async fn goodbye(mut ws: WebSocketStream<TcpStream>, reason: Reason, within: Duration) {
+    let frame = CloseFrame { code: reason.why.code().into(), reason: reason.text.into() };
+    let leave = async {
+        // It fails when the other side has begun to close, and then there is nothing to tell.
+        if Pin::new(&mut ws).start_send(Message::Close(Some(frame))).is_ok() {
+            _ = poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx)).await;
+        }
+        let mut stream = ws.into_inner();
+        _ = stream.shutdown().await;
+        hear_out(&stream).await
+    };
+    _ = timeout(within, leave).await;
+}
+
+/// Reads and forgets until the other side hangs up.
+async fn hear_out(stream: &TcpStream) -> io::Result<()> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut [0; 4 << 10]) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+/// Answers the other side's close frame, if it sent one, and drops the socket.
+async fn hang_up(mut ws: WebSocketStream<TcpStream>, within: Duration) {
+    _ = timeout(within, poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx))).await;
+}

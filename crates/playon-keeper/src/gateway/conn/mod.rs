@@ -1,0 +1,204 @@
+//! One player's socket, from the upgrade to the close. One task owns it, unsplit.
+//!
+//! The task is one hand-written poll: read what has come, write what waits, look at the one timer. A
+//! message is begun only when the one before is written, so what waits stays in the outbox, where views
+//! replace each other, and the library below never holds more than one message.
+
+mod end;
+mod read;
+mod write;
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use playon_core::gate::{Close, ToOwner};
+use playon_core::ids::ConnId;
+use playon_core::time::Time;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::close::Reason;
+use super::hello::Request;
+use super::local::{Living, Local};
+use super::mailbox::Mailbox;
+use super::owner::shard_of;
+use super::pace::Bucket;
+use super::stats::Slot;
+
+/// Bytes the library reads at once, and keeps for each socket.
+const READ_BUFFER_BYTES: usize = 4 << 10;
+
+/// A player's socket.
+pub(super) struct Conn {
+    id: ConnId,
+    local: Rc<Local>,
+    mailbox: Rc<Mailbox>,
+    ws: WebSocketStream<TcpStream>,
+    stage: Stage,
+    frames: Bucket,
+    bytes: Bucket,
+    born: Instant,
+    heard: Instant,
+    /// A ping was sent since something was heard.
+    pinged: bool,
+    /// A message is being written.
+    writing: bool,
+    /// When to stop trying to write what comes before a close.
+    close_by: Option<Instant>,
+    _living: Living,
+    _slots: (Slot, Slot),
+}
+
+/// How far a socket has come.
+enum Stage {
+    /// Nothing was said yet.
+    Silent,
+    /// The owner was asked for a seat.
+    Asking(Box<Request>, u16),
+    /// The owner's shard knows it.
+    Seated(u16),
+}
+
+/// How it ends.
+enum End {
+    /// This side closes; the owner does not know yet.
+    Close(Reason),
+    /// The owner has closed.
+    Owner(Reason),
+    /// The other side closed, or is gone.
+    Left,
+}
+
+type Go = Result<(), End>;
+
+impl Conn {
+    pub(super) async fn new(
+        local: Rc<Local>,
+        stream: TcpStream,
+        begun: Vec<u8>,
+        slots: (Slot, Slot),
+    ) -> Self {
+        let config = &local.shared.config;
+        let limits = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(config.outbox.message_bytes_max())
+            .max_message_size(Some(config.limits.message_bytes_max))
+            .max_frame_size(Some(config.limits.message_bytes_max))
+            .accept_unmasked_frames(false);
+        let ws =
+            WebSocketStream::from_partially_read(stream, begun, Role::Server, Some(limits)).await;
+        let (clock, rate) = (local.shared.parts.clock.now(), config.rate);
+        let id = local.new_conn();
+        let mailbox = Rc::new(Mailbox::new(config.outbox));
+        local.switchboard.add(id, mailbox.clone());
+        local.stats().accepted.add(1);
+        Self {
+            id,
+            mailbox,
+            ws,
+            stage: Stage::Silent,
+            frames: Bucket::new(clock, rate.frames_per_second, rate.frames_burst),
+            bytes: Bucket::new(clock, rate.bytes_per_second, rate.bytes_burst),
+            born: Instant::now(),
+            heard: Instant::now(),
+            pinged: false,
+            writing: false,
+            close_by: None,
+            _living: Living::new(&local),
+            _slots: slots,
+            local,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let end = {
+            let mut timer = pin!(sleep_until(self.next_timeout()));
+            poll_fn(|cx| self.poll(cx, timer.as_mut())).await
+        };
+        self.finish(end).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<End> {
+        self.mailbox.wake_with(cx.waker());
+        let done = self
+            .poll_read(cx)
+            .and_then(|()| self.poll_write(cx))
+            .and_then(|()| self.poll_timer(cx, timer));
+        done.map_or_else(Poll::Ready, |()| Poll::Pending)
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Go {
+        let next = self.next_timeout();
+        // Mostly it moves later with every message, and then the timer may as well fire early once.
+        if next < timer.deadline() {
+            timer.as_mut().reset(next);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            self.handle_timeout(Instant::now())?;
+            self.poll_write(cx)?;
+            timer.as_mut().reset(self.next_timeout());
+        }
+        Ok(())
+    }
+
+    fn next_timeout(&self) -> Instant {
+        let config = &self.local.shared.config;
+        if matches!(self.stage, Stage::Silent) {
+            return self.born + config.hello_timeout;
+        }
+        let quiet = self.heard + if self.pinged { config.idle_timeout } else { config.ping_after };
+        let view = self.mailbox.outbox().next_timeout();
+        let view = view.map(|at| Instant::now() + self.local.shared.parts.clock.until(at));
+        [self.close_by, view].into_iter().flatten().fold(quiet, Instant::min)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Go {
+        let config = &self.local.shared.config;
+        if self.close_by.is_some_and(|by| now >= by) {
+            let close = self.mailbox.outbox().close.take();
+            return Err(close.map_or(End::Left, End::Owner));
+        }
+        if matches!(self.stage, Stage::Silent) {
+            if now >= self.born + config.hello_timeout {
+                return close(Close::Silent, "PLY-0120 no HELLO came in time");
+            }
+        } else if now >= self.heard + config.idle_timeout {
+            return close(
+                Close::Silent,
+                format!("nothing was heard for {} ms", config.idle_timeout.as_millis()),
+            );
+        } else if now >= self.heard + config.ping_after && !self.pinged {
+            self.pinged = true;
+            self.mailbox.outbox().ping = Some(self.now().0);
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Time {
+        self.local.shared.parts.clock.now()
+    }
+
+    /// Asks the owner for what the socket wants.
+    fn ask(&mut self, request: Box<Request>) -> Go {
+        let shard = shard_of(request.room(), self.local.shared.parts.owner.shards());
+        let hello = request.to_owner(self.id).map_err(End::Close)?;
+        self.stage = Stage::Asking(request, shard);
+        self.tell(shard, ToOwner::Hello(hello))
+    }
+
+    fn tell(&self, shard: u16, message: ToOwner) -> Go {
+        match self.local.tell(shard, message) {
+            true => Ok(()),
+            false => close(Close::Busy, "the owner is too busy, try again in a moment"),
+        }
+    }
+}
+
+fn close(why: Close, text: impl Into<String>) -> Go {
+    Err(End::Close(Reason::new(why, text)))
+}

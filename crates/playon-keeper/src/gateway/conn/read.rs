@@ -1,0 +1,113 @@
+//! What a player says.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use playon_core::gate::{Close, ToOwner};
+use playon_wire::player::{ClientFrame, ClientHello, decode_client};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::Message;
+use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
+
+use super::{Conn, End, Go, Stage, close};
+use crate::gateway::close::Reason;
+use crate::gateway::hello::{Request, check_version};
+
+/// Messages read from one socket before the others have their turn.
+const READS_PER_TURN: usize = 16;
+
+/// Messages up to this are copied out of the read buffer, which would otherwise be kept for as long as an input waits.
+const COPY_BYTES_MAX: usize = 1 << 10;
+
+impl Conn {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Go {
+        for _ in 0..READS_PER_TURN {
+            match Pin::new(&mut self.ws).poll_next(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(None) => return Err(End::Left),
+                Poll::Ready(Some(Ok(message))) => self.handle_message(message)?,
+                Poll::Ready(Some(Err(error))) => return Err(read_error(&error)),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    fn handle_message(&mut self, message: Message) -> Go {
+        self.heard = Instant::now();
+        self.pinged = false;
+        match message {
+            Message::Binary(bytes) => self.handle_binary(bytes),
+            Message::Ping(bytes) | Message::Pong(bytes) => self.pace(1, bytes.len()),
+            Message::Text(_) => close(Close::BadFrame, "PLY-0125 messages must be binary"),
+            Message::Close(_) | Message::Frame(_) => Err(End::Left),
+        }
+    }
+
+    fn handle_binary(&mut self, mut bytes: Bytes) -> Go {
+        if bytes.len() <= COPY_BYTES_MAX {
+            bytes = Bytes::copy_from_slice(&bytes);
+        }
+        let size = bytes.len();
+        if matches!(self.stage, Stage::Silent) {
+            check_version(&bytes).map_err(End::Close)?;
+        }
+        let frames = decode_client(bytes, &self.local.shared.config.limits)
+            .map_err(|error| End::Close(Reason::new(error.close(), error.to_string())))?;
+        self.local.stats().frames_in.add(frames.len() as u64);
+        self.local.stats().bytes_in.add(size as u64);
+        self.pace(frames.len(), size)?;
+        frames.into_iter().try_for_each(|frame| self.handle_frame(frame))
+    }
+
+    fn pace(&mut self, frames: usize, bytes: usize) -> Go {
+        let now = self.now();
+        if self.frames.take(now, frames as u64).is_err() {
+            return close(Close::TooMany, "PLY-0126 too many frames per second");
+        }
+        if self.bytes.take(now, bytes as u64).is_err() {
+            return close(Close::TooMany, "PLY-0127 too many bytes per second");
+        }
+        Ok(())
+    }
+
+    fn handle_frame(&mut self, frame: ClientFrame) -> Go {
+        let conn = self.id;
+        match (&self.stage, frame) {
+            (Stage::Silent, ClientFrame::Hello(hello)) => self.handle_hello(hello),
+            (Stage::Silent, _) => close(Close::BadFrame, "PLY-0121 the first frame must be HELLO"),
+            (_, ClientFrame::Hello(_)) => close(Close::BadFrame, "PLY-0122 HELLO comes once"),
+            (_, ClientFrame::Pong { .. }) => Ok(()),
+            (Stage::Asking(..), ClientFrame::Bye) => close(Close::Left, "the player left"),
+            (Stage::Asking(..), _) => {
+                close(Close::BadFrame, "PLY-0123 nothing may be sent before WELCOME")
+            }
+            (Stage::Seated(shard), ClientFrame::Input { seq, recv, payload }) => {
+                self.tell(*shard, ToOwner::Input { conn, seq, recv, payload })
+            }
+            (Stage::Seated(shard), ClientFrame::Ack { recv }) => {
+                self.tell(*shard, ToOwner::Ack { conn, recv })
+            }
+            (Stage::Seated(shard), ClientFrame::Bye) => self.tell(*shard, ToOwner::Bye { conn }),
+        }
+    }
+
+    fn handle_hello(&mut self, hello: Box<ClientHello>) -> Go {
+        let request =
+            Request::new(hello, self.now(), &self.local.shared.parts.lobby).map_err(End::Close)?;
+        self.ask(Box::new(request))
+    }
+}
+
+fn read_error(error: &WsError) -> End {
+    let (why, text) = match error {
+        WsError::Capacity(error) => (Close::TooLarge, format!("PLY-0180 {error}")),
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Left,
+        WsError::Protocol(error) => (Close::BadFrame, format!("PLY-0128 {error}")),
+        WsError::Utf8(_) => (Close::BadFrame, "PLY-0125 messages must be binary".to_owned()),
+        _ => return End::Left,
+    };
+    End::Close(Reason::new(why, text))
+}

@@ -1,0 +1,104 @@
+//! What a player is told.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Sink;
+use playon_core::gate::{ToOwner, Welcome};
+use playon_wire::player::ServerFrame;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::Message;
+
+use super::{Conn, End, Go, Stage};
+use crate::gateway::close::Reason;
+
+impl Conn {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Go {
+        loop {
+            if self.writing {
+                match Pin::new(&mut self.ws).poll_flush(cx) {
+                    Poll::Ready(Ok(())) => self.writing = false,
+                    Poll::Ready(Err(_)) => return Err(End::Left),
+                    Poll::Pending => {
+                        self.limit_close();
+                        return Ok(());
+                    }
+                }
+            }
+            let message = self.compose();
+            if message.is_empty() {
+                self.all_written()?;
+                // Another room may have been asked, but nothing new can be there to write.
+                return Ok(());
+            }
+            self.local.stats().bytes_out.add(message.len() as u64);
+            self.local.stats().messages_out.add(1);
+            if Pin::new(&mut self.ws).start_send(Message::Binary(message)).is_err() {
+                return Err(End::Left);
+            }
+            self.writing = true;
+        }
+    }
+
+    /// A close waits for what comes before it, but not for ever.
+    fn limit_close(&mut self) {
+        if self.close_by.is_none() && self.mailbox.outbox().close.is_some() {
+            self.close_by = Some(Instant::now() + self.local.shared.config.close_timeout);
+        }
+    }
+
+    /// One message of all that waits; empty if nothing does.
+    fn compose(&mut self) -> Bytes {
+        let local = self.local.clone();
+        let mut out = local.scratch.borrow_mut();
+        let welcome = self.mailbox.outbox().welcome.take();
+        let mut frames = 0;
+        if let Some(frame) = welcome.and_then(|welcome| self.seat(&welcome)) {
+            frame.encode(&mut out);
+            frames += 1;
+        }
+        frames += self.mailbox.outbox().encode(self.now(), &mut out);
+        local.stats().frames_out.add(frames);
+        out.split().freeze()
+    }
+
+    fn seat(&mut self, welcome: &Welcome) -> Option<ServerFrame> {
+        let Stage::Asking(request, shard) = &self.stage else { return None };
+        let (shared, shard) = (&self.local.shared, *shard);
+        let site = shared.parts.assets.current();
+        let welcome = request.welcome(welcome, &shared.config, site.label());
+        self.stage = Stage::Seated(shard);
+        Some(ServerFrame::Welcome(Box::new(welcome)))
+    }
+
+    /// Nothing waits any more: the moment for what had to come after.
+    fn all_written(&mut self) -> Go {
+        let (drained, reason) = {
+            let mut outbox = self.mailbox.outbox();
+            (outbox.drained(self.now()), outbox.close.take())
+        };
+        if let Some(reason) = reason {
+            return self.owner_closed(reason);
+        }
+        if let (Some(sent), Stage::Seated(shard)) = (drained, &self.stage) {
+            self.local.stats().drained.add(1);
+            return self.tell(*shard, ToOwner::Drained { conn: self.id, sent });
+        }
+        Ok(())
+    }
+
+    /// The owner wants it closed, unless it was not let into a room and there is another.
+    fn owner_closed(&mut self, reason: Reason) -> Go {
+        let now = self.now();
+        let Stage::Asking(request, _) = &mut self.stage else { return Err(End::Owner(reason)) };
+        if !request.retry(reason.why, now, &self.local.shared.parts.lobby) {
+            return Err(End::Owner(reason));
+        }
+        self.local.stats().rematched.add(1);
+        let Stage::Asking(request, _) = std::mem::replace(&mut self.stage, Stage::Silent) else {
+            return Ok(());
+        };
+        self.ask(request)
+    }
+}

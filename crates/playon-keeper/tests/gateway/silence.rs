@@ -1,0 +1,67 @@
+//! Timeouts. They are real here, and short.
+
+use std::time::Duration;
+
+use playon_core::gate::ToOwner;
+use playon_wire::player::{ClientFrame, ServerFrame};
+use tokio::time::Instant;
+
+use crate::harness::{Client, World, check};
+
+fn impatient() -> World {
+    World::with(|config| {
+        config.hello_timeout = Duration::from_millis(200);
+        config.ping_after = Duration::from_millis(150);
+        config.idle_timeout = Duration::from_millis(600);
+    })
+}
+
+#[tokio::test]
+async fn a_socket_that_never_says_hello_is_closed() {
+    check(async {
+        let mut world = impatient();
+        let begun = Instant::now();
+        let mut client = Client::connect(world.address()).await;
+        let ended = client.ended().await;
+        assert_eq!((ended.code, &ended.text[..8]), (4008, "PLY-0120"));
+        assert!(begun.elapsed() >= Duration::from_millis(200));
+        assert!(world.quiet());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_silent_player_is_pinged_and_stays_as_long_as_it_answers() {
+    check(async {
+        let mut world = impatient();
+        let (mut client, conn) = world.seated().await;
+        let begun = Instant::now();
+        // Longer than the idle timeout in all.
+        for _ in 0..6 {
+            let ServerFrame::Ping { nonce } = client.frame().await else { panic!() };
+            client.send(ClientFrame::Pong { nonce }).await;
+        }
+        assert!(begun.elapsed() > Duration::from_millis(700));
+        assert!(matches!(client.frame().await, ServerFrame::Ping { .. }));
+        let ended = client.ended().await;
+        assert_eq!((ended.code, &ended.text[..8]), (4008, "PLY-0102"));
+        assert_eq!(world.told().await, ToOwner::Gone { conn });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_player_that_speaks_is_not_pinged() {
+    check(async {
+        let mut world = impatient();
+        let (mut client, _) = world.seated().await;
+        let mut every = tokio::time::interval(Duration::from_millis(50));
+        for recv in 0..10 {
+            every.tick().await;
+            client.send(ClientFrame::Ack { recv }).await;
+            assert!(matches!(world.told().await, ToOwner::Ack { .. }));
+        }
+        assert_eq!(world.stats.messages_out.get(), 1, "the welcome and nothing else");
+    })
+    .await;
+}
