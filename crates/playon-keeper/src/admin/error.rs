@@ -1,0 +1,52 @@
+//! Errors as JSON.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::error::Coded;
+
+/// An error on its way out.
+#[derive(Debug)]
+pub(super) struct Failed(pub(super) Coded);
+
+impl From<Coded> for Failed {
+    fn from(error: Coded) -> Self {
+        Self(error)
+    }
+}
+
+fn status(code: &str) -> StatusCode {
+    match code {
+        "PLY-0504" | "PLY-0507" | "PLY-0509" | "PLY-0516" => StatusCode::BAD_REQUEST,
+        "PLY-0515" => StatusCode::UNAUTHORIZED,
+        "PLY-0511" | "PLY-0514" => StatusCode::NOT_FOUND,
+        "PLY-0206" | "PLY-0510" | "PLY-0512" | "PLY-0513" => StatusCode::CONFLICT,
+        "PLY-0505" => StatusCode::PAYLOAD_TOO_LARGE,
+        "PLY-0508" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let error = self.0;
+        let body = json!({"code": error.code, "message": error.message, "remedy": error.remedy});
+        (status(error.code), Json(body)).into_response()
+    }
+}
+
+/// Nothing lies under that name.
+pub(super) fn not_found(what: &str, name: &str) -> Failed {
+    Failed(Coded::new(
+        "PLY-0514",
+        format!("there is no {what} {name}"),
+        "look at the list of what there is",
+    ))
+}
+
+/// The request cannot be read.
+pub(super) fn bad_request(message: impl Into<String>) -> Failed {
+    Failed(Coded::new("PLY-0516", message, "see `docs/admin-api.md` for what may be asked"))
+}

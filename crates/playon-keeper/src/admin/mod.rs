@@ -1,0 +1,12 @@
+//! The admin API: HTTP with JSON, for operators and the `playon` command.
+//!
+//! Everything below `/v1` wants the bearer token of the data directory. Errors are JSON too:
+//! `{"code": "PLY-0511", "message": "..", "remedy": ".."}`. `/healthz`, `/readyz` and `/metrics` are open.
+
+mod auth;
+mod error;
+mod routes;
+mod upload;
+
+pub(crate) use routes::router;
+pub use routes::{DeployRequest, HistoryPage, RollbackRequest};

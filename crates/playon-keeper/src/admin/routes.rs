@@ -1,0 +1,185 @@
+//! What may be asked.
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use playon_core::ids::{DeployId, RoomId};
+use serde::{Deserialize, Serialize};
+
+use super::auth::{Token, require};
+use super::error::{Failed, bad_request, not_found};
+use super::upload::receive;
+use crate::control::{
+    DeployAnswer, DeployView, Handle, ReleaseView, RoomFilter, RoomView, StatusView,
+};
+
+/// Rooms listed unless another limit is asked for.
+const ROOMS_LIMIT: usize = 1_000;
+
+/// Body of `POST /v1/deploys`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeployRequest {
+    /// Label or hash of the release.
+    pub release: String,
+    /// Whether rooms move in the middle of a round.
+    #[serde(default)]
+    pub now: bool,
+}
+
+/// Body of `POST /v1/rollback`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct RollbackRequest {
+    /// Whether rooms move in the middle of a round.
+    #[serde(default)]
+    pub now: bool,
+}
+
+/// Query of `GET /v1/deploys`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct HistoryPage {
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RoomsQuery {
+    kind: Option<String>,
+    release: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+struct UploadQuery {
+    label: Option<String>,
+    hint: Option<String>,
+}
+
+type Answer<T> = Result<Json<T>, Failed>;
+
+/// The whole API.
+pub(crate) fn router(handle: Handle, token: &str) -> Router {
+    let guarded = Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/rooms", get(rooms))
+        .route("/v1/rooms/{id}", get(room))
+        .route("/v1/releases", get(releases).post(add_release))
+        .route("/v1/deploys", get(deploys).post(deploy))
+        .route("/v1/deploys/{id}", get(one_deploy))
+        .route("/v1/rollback", post(rollback))
+        .route("/v1/drain", post(drain))
+        .layer(from_fn_with_state(Token::new(token), require));
+    let open = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics));
+    guarded.merge(open).fallback(nothing).with_state(handle)
+}
+
+async fn nothing() -> Failed {
+    bad_request("there is nothing under this path")
+}
+
+async fn status(State(handle): State<Handle>) -> Json<StatusView> {
+    Json(handle.status())
+}
+
+async fn rooms(State(handle): State<Handle>, query: Query<RoomsQuery>) -> Answer<Vec<RoomView>> {
+    let Query(query) = query;
+    let limit = query.limit.unwrap_or(ROOMS_LIMIT);
+    Ok(Json(handle.catalog().rooms(&RoomFilter {
+        kind: query.kind,
+        release: query.release,
+        limit,
+    })))
+}
+
+async fn room(State(handle): State<Handle>, Path(id): Path<String>) -> Answer<RoomView> {
+    let parsed =
+        RoomId::parse(&id).ok_or_else(|| bad_request(format!("{id} is not the id of a room")))?;
+    handle.catalog().room(parsed).map(Json).ok_or_else(|| not_found("room", &id))
+}
+
+async fn releases(State(handle): State<Handle>) -> Json<Vec<ReleaseView>> {
+    Json(handle.catalog().releases())
+}
+
+async fn add_release(
+    State(handle): State<Handle>,
+    query: Query<UploadQuery>,
+    body: Body,
+) -> Result<Response, Failed> {
+    let Query(UploadQuery { label, hint }) = query;
+    let artifact = receive(handle.artifacts(), body).await?;
+    let status = if artifact.known { StatusCode::OK } else { StatusCode::CREATED };
+    let release = handle.add_release(artifact, label, hint).await?;
+    Ok((status, Json(release)).into_response())
+}
+
+async fn deploys(
+    State(handle): State<Handle>,
+    Query(page): Query<HistoryPage>,
+) -> Json<Vec<DeployView>> {
+    let mut deploys = handle.catalog().deploys();
+    deploys.truncate(page.limit.unwrap_or(usize::MAX));
+    Json(deploys)
+}
+
+async fn deploy(
+    State(handle): State<Handle>,
+    Json(wish): Json<DeployRequest>,
+) -> Answer<DeployAnswer> {
+    Ok(Json(handle.deploy(wish.release, wish.now).await?))
+}
+
+async fn one_deploy(State(handle): State<Handle>, Path(id): Path<u64>) -> Answer<DeployView> {
+    let found = handle.catalog().deploy(DeployId(id));
+    found.map(Json).ok_or_else(|| not_found("deploy", &id.to_string()))
+}
+
+async fn rollback(
+    State(handle): State<Handle>,
+    wish: Option<Json<RollbackRequest>>,
+) -> Answer<DeployAnswer> {
+    let now = wish.is_some_and(|Json(wish)| wish.now);
+    Ok(Json(handle.rollback(now).await?))
+}
+
+async fn drain(State(handle): State<Handle>) -> Answer<StatusView> {
+    handle.drain().await?;
+    Ok(Json(handle.status()))
+}
+
+async fn healthz(State(handle): State<Handle>) -> Response {
+    match handle.catalog().failed() {
+        None => (StatusCode::OK, "ok\n").into_response(),
+        Some(why) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn readyz(State(handle): State<Handle>) -> Response {
+    let catalog = handle.catalog();
+    let missing = if let Some(why) = catalog.failed() {
+        Some(why)
+    } else if !catalog.recovered() {
+        Some("rooms are being read back")
+    } else if catalog.draining() {
+        Some("no new rooms are taken")
+    } else if !catalog.serves() {
+        Some("no worker of the current release is attached")
+    } else {
+        None
+    };
+    match missing {
+        None => (StatusCode::OK, "ready\n").into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(handle): State<Handle>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], handle.metrics().render()).into_response()
+}

@@ -1,0 +1,257 @@
+//! The executables of releases, each stored once under its SHA-256.
+//!
+//! An upload goes to a temporary file first and gets its name when it is whole and synced, so a
+//! name in this folder always stands for the whole executable.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use playon_core::ids::ReleaseId;
+use sha2::{Digest, Sha256};
+
+use crate::error::Coded;
+
+const REMEDY_SPACE: &str = "check free space and permissions of the data directory";
+
+/// The folder of artifacts.
+#[derive(Debug)]
+pub struct Artifacts {
+    folder: PathBuf,
+    bytes_max: u64,
+    uploads: AtomicU64,
+}
+
+/// An artifact as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its hash.
+    pub id: ReleaseId,
+    /// The executable.
+    pub path: PathBuf,
+    /// Whether it was there already.
+    pub known: bool,
+}
+
+impl Artifacts {
+    /// The artifacts in that folder. What unfinished uploads left behind is removed.
+    ///
+    /// # Errors
+    /// When the folder cannot be read; `PLY-0501`.
+    pub fn open(folder: PathBuf, bytes_max: u64) -> Result<Self, Coded> {
+        let this = Self { folder, bytes_max, uploads: AtomicU64::new(0) };
+        this.sweep().map_err(|error| {
+            crate::error::data_dir(format!("{}: {error}", this.folder.display()))
+        })?;
+        Ok(this)
+    }
+
+    fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with("upload-") {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the executable of a release lies, if it is stored.
+    pub fn path(&self, id: ReleaseId) -> Option<PathBuf> {
+        let path = self.folder.join(id.to_string());
+        path.is_file().then_some(path)
+    }
+
+    /// Begins an upload.
+    ///
+    /// # Errors
+    /// When no file can be made; `PLY-0506`.
+    pub fn begin(&self) -> Result<Upload<'_>, Coded> {
+        let number = self.uploads.fetch_add(1, Ordering::Relaxed);
+        let part = self.folder.join(format!("upload-{}-{number}", std::process::id()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&part)
+            .map_err(write_error)?;
+        Ok(Upload { artifacts: self, file: Some(file), part, hash: Sha256::new(), bytes: 0 })
+    }
+
+    /// Stores an executable that lies on this machine.
+    ///
+    /// # Errors
+    /// When it cannot be read (`PLY-0504`), is too large (`PLY-0505`) or cannot be stored (`PLY-0506`).
+    pub fn add_file(&self, path: &Path) -> Result<Artifact, Coded> {
+        let unreadable = |error: io::Error| {
+            let message = format!("cannot read {}: {error}", path.display());
+            Coded::new(
+                "PLY-0504",
+                message,
+                "give the path of an executable that this user can read",
+            )
+        };
+        let mut source = File::open(path).map_err(unreadable)?;
+        if source.metadata().map_err(unreadable)?.is_dir() {
+            return Err(unreadable(io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        let mut upload = self.begin()?;
+        let mut chunk = vec![0; 1 << 20];
+        loop {
+            let count = source.read(&mut chunk).map_err(unreadable)?;
+            if count == 0 {
+                return upload.finish();
+            }
+            upload.write(&chunk[..count])?;
+        }
+    }
+}
+
+fn write_error(error: io::Error) -> Coded {
+    Coded::new("PLY-0506", format!("cannot store the artifact: {error}"), REMEDY_SPACE)
+}
+
+/// An executable on its way in. Dropped before `finish`, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    artifacts: &'a Artifacts,
+    file: Option<File>,
+    part: PathBuf,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Upload<'_> {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When it grows too large (`PLY-0505`) or cannot be written (`PLY-0506`).
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Coded> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes > self.artifacts.bytes_max {
+            let message = format!("the artifact is larger than {} bytes", self.artifacts.bytes_max);
+            return Err(Coded::new(
+                "PLY-0505",
+                message,
+                "strip the executable, or load large assets from elsewhere",
+            ));
+        }
+        self.hash.update(bytes);
+        match &mut self.file {
+            Some(file) => file.write_all(bytes).map_err(write_error),
+            None => Ok(()),
+        }
+    }
+
+    /// Syncs the executable and gives it its name.
+    ///
+    /// # Errors
+    /// When it is empty (`PLY-0507`) or cannot be stored (`PLY-0506`).
+    pub fn finish(mut self) -> Result<Artifact, Coded> {
+        if self.bytes == 0 {
+            return Err(Coded::new(
+                "PLY-0507",
+                "the artifact is empty",
+                "upload the executable as the request's body",
+            ));
+        }
+        let hash = std::mem::take(&mut self.hash).finalize();
+        let mut id = ReleaseId::default();
+        id.0.copy_from_slice(&hash);
+        let path = self.artifacts.folder.join(id.to_string());
+        if path.is_file() {
+            return Ok(Artifact { id, path, known: true });
+        }
+        self.settle(&path).map_err(write_error)?;
+        Ok(Artifact { id, path, known: false })
+    }
+
+    fn settle(&mut self, path: &Path) -> io::Result<()> {
+        if let Some(file) = self.file.take() {
+            file.set_permissions(Permissions::from_mode(0o500))?;
+            file.sync_all()?;
+            // Closed before it gets its name: a file open for writing cannot be executed.
+        }
+        fs::rename(&self.part, path)?;
+        File::open(&self.artifacts.folder)?.sync_all()
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        // After a rename there is nothing under this name, which is just as well.
+        let _ = fs::remove_file(&self.part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn artifacts(max: u64) -> (tempfile::TempDir, Artifacts) {
+        let dir = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::open(dir.path().to_owned(), max).unwrap();
+        (dir, artifacts)
+    }
+
+    fn files(dir: &tempfile::TempDir) -> usize {
+        fs::read_dir(dir.path()).unwrap().count()
+    }
+
+    #[test]
+    fn an_upload_gets_the_name_of_its_hash_and_can_be_executed() {
+        let (dir, artifacts) = artifacts(100);
+        let mut upload = artifacts.begin().unwrap();
+        upload.write(b"ab").unwrap();
+        upload.write(b"c").unwrap();
+        let stored = upload.finish().unwrap();
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(stored.id.to_string(), abc);
+        assert!(!stored.known);
+        assert_eq!(artifacts.path(stored.id), Some(stored.path.clone()));
+        assert_eq!(fs::metadata(&stored.path).unwrap().permissions().mode() & 0o777, 0o500);
+        assert_eq!(files(&dir), 1);
+    }
+
+    #[test]
+    fn uploading_twice_changes_nothing() {
+        let (dir, artifacts) = artifacts(100);
+        let source = dir.path().join("source");
+        fs::write(&source, "abc").unwrap();
+        let first = artifacts.add_file(&source).unwrap();
+        let second = artifacts.add_file(&source).unwrap();
+        assert_eq!(second, Artifact { known: true, ..first });
+        assert_eq!(files(&dir), 2);
+    }
+
+    #[test]
+    fn an_upload_that_is_cut_off_or_too_large_leaves_nothing() {
+        let (dir, artifacts) = artifacts(4);
+        let mut upload = artifacts.begin().unwrap();
+        upload.write(b"abc").unwrap();
+        assert_eq!(files(&dir), 1);
+        assert_eq!(upload.write(b"abc").unwrap_err().code, "PLY-0505");
+        drop(upload);
+        assert_eq!(files(&dir), 0);
+        assert_eq!(artifacts.begin().unwrap().finish().unwrap_err().code, "PLY-0507");
+        assert_eq!(files(&dir), 0);
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_are_swept() {
+        let (dir, artifacts) = artifacts(4);
+        fs::write(dir.path().join("upload-1-0"), "x").unwrap();
+        drop(artifacts);
+        Artifacts::open(dir.path().to_owned(), 4).unwrap();
+        assert_eq!(files(&dir), 0);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let (_dir, artifacts) = artifacts(4);
+        let error = artifacts.add_file(Path::new("/no/such/file")).unwrap_err();
+        assert_eq!(error.code, "PLY-0504");
+    }
+}

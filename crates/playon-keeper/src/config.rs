@@ -1,0 +1,133 @@
+//! How a keeper is set up, and every bound of its shell.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use playon_core::limits::Limits;
+
+use crate::gateway::GatewayConfig;
+
+/// How a keeper is set up.
+#[derive(Clone, Debug)]
+pub struct KeeperConfig {
+    /// The data directory: database, artifacts, attach socket, admin token. Made if missing.
+    pub data: PathBuf,
+    /// Where players connect. Port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Where the admin API listens. Port 0 takes any free one.
+    pub admin: SocketAddr,
+    /// Releases to add at start, oldest first. The last becomes current if no release is yet.
+    pub releases: Vec<ReleaseFile>,
+    /// Owner shards, each a thread.
+    pub shards: u16,
+    /// Gateway threads.
+    pub gateway_threads: u8,
+    /// Worker processes per release that runs rooms.
+    pub workers_per_release: u32,
+    /// Names of environment variables that workers see, beside those of [`crate::workers`].
+    pub worker_env: Vec<String>,
+    /// Web pages that may open a player socket, as `scheme://host[:port]`; `*` for all. The page's own host always may.
+    pub origins: Vec<String>,
+    /// The bounds of the rules.
+    pub limits: Limits,
+    /// The bounds of the shell.
+    pub bounds: Bounds,
+    /// The bounds of the gateway. Its address, threads, origins and the limits on inputs are taken from the fields above.
+    pub gateway: GatewayConfig,
+}
+
+/// An executable to add at start.
+#[derive(Clone, Debug)]
+pub struct ReleaseFile {
+    /// The executable.
+    pub path: PathBuf,
+    /// Its label; without one the file name is taken.
+    pub label: Option<String>,
+}
+
+/// Every bound of the shell, with its unit and what happens at it.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Messages from the gateway waiting for one shard. At the bound the socket that sent is closed with `4003`.
+    pub inbox_gate_items_max: usize,
+    /// Messages waiting for one worker beyond its credits. One more and the worker is held to be hung (`PLY-0407`).
+    pub outbound_items_max: usize,
+    /// Bytes waiting for one worker beyond its credits; as `outbound_items_max`.
+    pub outbound_bytes_max: usize,
+    /// Workers attached at the same time. One more is refused (`PLY-0408`).
+    pub workers_max: usize,
+    /// How long a process may take from connecting to its complete hello.
+    pub hello_timeout: Duration,
+    /// How long a started worker may take to attach. Then it is killed (`PLY-0404`).
+    pub attach_timeout: Duration,
+    /// A link is pinged this often.
+    pub ping_every: Duration,
+    /// A link silent for that long is dead; its worker is killed (`PLY-0409`).
+    pub silent_max: Duration,
+    /// The first wait before a worker that failed again is restarted; it doubles each time.
+    pub restart_backoff_min: Duration,
+    /// The longest wait before a restart.
+    pub restart_backoff_max: Duration,
+    /// A worker attached for that long is healthy: its earlier faults are forgotten and its next restart is immediate.
+    /// Short, because rooms wait for a restart, and one start in two seconds harms nobody.
+    pub healthy_after: Duration,
+    /// Failed starts in a row after which a release that never attached is given up.
+    pub starts_max: u32,
+    /// Files a worker may have open.
+    pub worker_files_max: u64,
+    /// Bytes of one artifact. A larger upload is refused (`PLY-0505`).
+    pub artifact_bytes_max: u64,
+    /// How long an orderly stop may take. Then the keeper exits as it is.
+    pub stop_timeout: Duration,
+    /// How long workers may take to end by themselves at a stop. Then they are killed.
+    pub worker_stop_timeout: Duration,
+    /// Deploys kept in memory and listed.
+    pub deploys_listed_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            inbox_gate_items_max: 65_536,
+            outbound_items_max: 65_536,
+            outbound_bytes_max: 256 << 20,
+            workers_max: 64,
+            hello_timeout: Duration::from_secs(5),
+            attach_timeout: Duration::from_secs(10),
+            ping_every: Duration::from_secs(1),
+            silent_max: Duration::from_secs(3),
+            restart_backoff_min: Duration::from_millis(100),
+            restart_backoff_max: Duration::from_secs(10),
+            healthy_after: Duration::from_secs(2),
+            starts_max: 3,
+            worker_files_max: 4_096,
+            artifact_bytes_max: 512 << 20,
+            stop_timeout: Duration::from_secs(10),
+            worker_stop_timeout: Duration::from_secs(2),
+            deploys_listed_max: 100,
+        }
+    }
+}
+
+impl KeeperConfig {
+    /// The defaults for a data directory: players on 127.0.0.1:4000, admin on 127.0.0.1:4001.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            data: data.into(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 4001)),
+            releases: Vec::new(),
+            // The other half of the cores is for gateways and workers.
+            shards: u16::try_from((cores / 2).clamp(1, 8)).unwrap_or(1),
+            gateway_threads: u8::try_from((cores / 4).clamp(1, 8)).unwrap_or(1),
+            workers_per_release: 1,
+            worker_env: Vec::new(),
+            origins: Vec::new(),
+            limits: Limits::default(),
+            bounds: Bounds::default(),
+            gateway: GatewayConfig::default(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The control thread: it drives the core's director.
+//!
+//! Everything that is rare and concerns the whole keeper comes together here: workers that come and go, reports of
+//! shards, deploys, the stored decisions. What it knows is kept in the [`Catalog`], which others read.
+
+mod catalog;
+mod course;
+mod notes;
+mod recovery;
+mod releases;
+mod request;
+mod thread;
+mod view;
+
+use playon_core::effect::Report;
+use playon_core::ids::WorkerId;
+
+use crate::error::Coded;
+use crate::links::LinkNews;
+use crate::workers::WorkerNews;
+
+pub use catalog::{Catalog, RoomFilter};
+pub(crate) use recovery::recover_rooms;
+pub use request::Handle;
+pub(crate) use request::Request;
+pub(crate) use thread::{Control, ControlSetup};
+pub use view::{
+    DeployAnswer, DeployView, KindView, PauseView, ReleaseView, RoomView, StatusView, WorkerView,
+};
+
+/// What reaches the control thread.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// From a shard.
+    Shard(u16, ShardNews),
+    /// From the links.
+    Link(LinkNews),
+    /// From the supervisor.
+    Worker(WorkerNews),
+    /// Somebody wants something.
+    Request(Request),
+    /// The hot rooms cannot be read back.
+    RecoveryFailed(Coded),
+    /// The thread ends.
+    Quit,
+}
+
+/// What a shard tells.
+#[derive(Debug)]
+pub(crate) enum ShardNews {
+    /// In order.
+    Reports(Vec<Report>),
+    /// Every recovered room has been listed.
+    Recovered,
+    /// A worker that must be killed.
+    Suspect(WorkerId, String),
+    /// Nothing can be made safe any more.
+    StoreFailed(String),
+}

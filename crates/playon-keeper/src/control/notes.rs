@@ -1,0 +1,79 @@
+//! Reports of shards, for the log and the counters. Every line about a room names room, epoch and release.
+
+use playon_core::effect::Report;
+use playon_core::ids::{Epoch, RoomId};
+
+use super::catalog::Catalog;
+use crate::metrics::{Metrics, Outcome};
+
+/// Writes down one report, before the catalog takes it in.
+pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &Report) {
+    let epoch = epoch.0;
+    let on =
+        |room: &RoomId| catalog.rooms.get(room).map(|entry| catalog.label(entry.listing.release));
+    let outcome = |outcome| metrics.moves.get_or_create(&Outcome { outcome }).inc();
+    match report {
+        Report::Listing(listing) => {
+            let release = catalog.label(listing.release);
+            let (room, kind, players, live) =
+                (&listing.room, &listing.kind, listing.players, listing.live);
+            match &listing.halted {
+                Some(why) => tracing::error!(%room, epoch, release, why, "room is halted"),
+                None => tracing::debug!(%room, epoch, release, kind, players, live, "room changed"),
+            }
+        }
+        Report::Gone { room, asleep } => {
+            tracing::info!(%room, epoch, release = on(room), asleep, "room left memory");
+        }
+        Report::Checked { deploy, room, result } => match result {
+            Ok(cost) => {
+                tracing::info!(%room, epoch, release = on(room), %deploy, took = ?cost.took, bytes = cost.bytes, "copy opens");
+            }
+            Err(why) => {
+                tracing::warn!(%room, epoch, release = on(room), %deploy, why, "copy does not open")
+            }
+        },
+        Report::Moved { deploy, room, pause } => {
+            outcome("moved");
+            metrics.pause_seconds.observe(seconds(pause.0));
+            tracing::info!(%room, epoch, release = on(room), %deploy, ?pause, "room moved");
+        }
+        Report::MoveFailed { deploy, room, reason, blame } => {
+            outcome("failed");
+            tracing::warn!(%room, epoch, release = on(room), %deploy, reason, ?blame, "room was not moved");
+        }
+        Report::Staying { deploy, room } => {
+            outcome("stayed");
+            tracing::debug!(%room, epoch, release = on(room), %deploy, "room stays where it is");
+        }
+        Report::Fault { room, release, message, count } => {
+            metrics.room_faults.inc();
+            let release = catalog.label(*release);
+            tracing::warn!(%room, epoch, release, message, count, "room failed");
+        }
+        Report::Quarantined { room, release, input } => {
+            metrics.inputs_quarantined.inc();
+            let release = catalog.label(*release);
+            tracing::error!(%room, epoch, release, input, "input was set aside");
+        }
+        Report::Refused { room, reason } => {
+            metrics.commits_refused.inc();
+            tracing::error!(%room, epoch, release = on(room), reason, "commit was refused");
+        }
+        Report::Recovered { room, outage } => {
+            metrics.rooms_recovered.inc();
+            metrics.outage_seconds.observe(seconds(outage.0));
+            tracing::info!(%room, epoch, release = on(room), ?outage, "room is live again");
+        }
+        Report::InputsLost { room, inputs } => {
+            metrics.inputs_lost.inc_by(*inputs);
+            tracing::error!(%room, epoch, release = on(room), inputs, "acknowledged inputs are lost");
+        }
+        Report::Stopped => {}
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of a pause are far below 2^52")]
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}

@@ -1,0 +1,51 @@
+//! Reading the hot rooms back at start, while players may already connect.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use playon_core::image::ApplyBounds;
+use playon_store::{Damage, Store, StoredRoom};
+
+use super::News;
+use super::releases::store_error;
+use crate::owner::{ShardEvent, Shards, read_back};
+
+/// Hands every room of the hot log to its shard, and tells the shards when that was all. If the rooms cannot be told
+/// apart from the damage, the shards are never told: no room is created in the place of one that cannot be read.
+pub(crate) fn recover_rooms(
+    store: &Arc<dyn Store>,
+    shards: &Shards,
+    bounds: &ApplyBounds,
+    news: &Sender<News>,
+) {
+    let mut rooms = 0_u64;
+    let mut each = |found: Result<StoredRoom, Damage>| match found {
+        Ok(stored) => {
+            rooms += 1;
+            let event = match read_back(&stored, bounds) {
+                Ok(image) => ShardEvent::Recovered(Box::new(image)),
+                Err(error) => ShardEvent::Damaged(stored.room, error.to_string()),
+            };
+            shards.of(stored.room).push(event);
+        }
+        Err(Damage { room: Some(room), place }) => {
+            shards.of(room).push(ShardEvent::Damaged(room, place));
+        }
+        Err(Damage { room: None, place }) => {
+            tracing::error!(
+                place,
+                "stored data is damaged, and it cannot be told which room it belongs to"
+            );
+        }
+    };
+    match store.recover(&mut each) {
+        Ok(()) => {
+            tracing::info!(rooms, "all rooms have been read back");
+            shards.push_each(|| ShardEvent::RecoveryDone);
+        }
+        Err(error) => {
+            tracing::error!(%error, "the rooms cannot be read back");
+            let _ = news.send(News::RecoveryFailed(store_error(&error)));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Releases: how they get their labels and how they are kept.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use playon_core::ids::ReleaseId;
+use playon_store::{ReleaseRow, StoreError};
+
+use super::catalog::ReleaseEntry;
+use super::thread::Control;
+use super::view::ReleaseView;
+use crate::artifacts::Artifact;
+use crate::error::Coded;
+
+/// Characters of a label.
+const LABEL_CHARS_MAX: usize = 64;
+
+/// Milliseconds since 1970, for people only.
+pub(super) fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the store said, with its code.
+pub(super) fn store_error(error: &StoreError) -> Coded {
+    let text = error.to_string();
+    let message = text.strip_prefix(error.code()).unwrap_or(&text).trim_start().to_owned();
+    Coded::new(
+        error.code(),
+        message,
+        "look at the keeper's log; `playon store verify` checks the data directory",
+    )
+}
+
+fn check_label(label: &str) -> Result<(), Coded> {
+    let fits = !label.is_empty() && label.chars().count() <= LABEL_CHARS_MAX;
+    let plain = label.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
+    if fits && plain {
+        return Ok(());
+    }
+    let remedy = "use up to 64 letters, digits and - _ . +";
+    Err(Coded::new("PLY-0509", format!("{label:?} is not a label"), remedy))
+}
+
+impl Control {
+    /// Adds a release, or gives a known one another label.
+    pub(super) fn add_release(
+        &self,
+        artifact: &Artifact,
+        label: Option<String>,
+        hint: Option<&str>,
+    ) -> Result<ReleaseView, Coded> {
+        let known = self.catalog().releases.get(&artifact.id).map(|entry| entry.row.label.clone());
+        let label = match (label, known) {
+            (Some(label), _) => {
+                check_label(&label)?;
+                self.check_free(&label, artifact.id)?;
+                label
+            }
+            (None, Some(known)) => known,
+            (None, None) => self.make_label(artifact.id, hint),
+        };
+        self.keep_release(artifact.id, label, true)
+    }
+
+    fn check_free(&self, label: &str, id: ReleaseId) -> Result<(), Coded> {
+        let taken = self
+            .catalog()
+            .releases
+            .values()
+            .any(|entry| entry.row.label == label && entry.row.id != id);
+        if taken {
+            let message = format!("the label {label} belongs to another release");
+            return Err(Coded::new("PLY-0510", message, "choose another label with --label"));
+        }
+        Ok(())
+    }
+
+    /// The hint, with a number if it is taken; without a hint the beginning of the hash.
+    fn make_label(&self, id: ReleaseId, hint: Option<&str>) -> String {
+        let cleaned: String = hint
+            .unwrap_or_default()
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "-_.+".contains(*c))
+            .take(LABEL_CHARS_MAX - 8)
+            .collect();
+        let base = if cleaned.is_empty() { id.to_string()[..12].to_owned() } else { cleaned };
+        let free = |label: &String| self.check_free(label, id).is_ok();
+        let numbered = (2..10_000).map(|n| format!("{base}-{n}"));
+        std::iter::once(base.clone()).chain(numbered).find(free).unwrap_or_else(|| id.to_string())
+    }
+
+    /// Stores a release and puts it into the catalog.
+    pub(super) fn keep_release(
+        &self,
+        id: ReleaseId,
+        label: String,
+        stored: bool,
+    ) -> Result<ReleaseView, Coded> {
+        let known = self.catalog().releases.get(&id).map(|entry| entry.row.clone());
+        let added_ms = known.as_ref().map_or_else(wall_ms, |row| row.added_ms);
+        let row = ReleaseRow { id, label, added_ms };
+        if known.as_ref() != Some(&row) {
+            self.setup.store.put_release(row.clone()).map_err(|error| store_error(&error))?;
+        }
+        let mut catalog = self.catalog_mut();
+        let entry = catalog.releases.entry(id).or_insert_with(|| ReleaseEntry {
+            row: row.clone(),
+            stored,
+            kinds: Vec::new(),
+        });
+        entry.row = row;
+        entry.stored |= stored;
+        catalog
+            .release(id)
+            .ok_or_else(|| crate::error::system("a release vanished", "this is a bug"))
+    }
+
+    /// A worker that the keeper did not start may run a release that the keeper has never seen.
+    pub(super) fn keep_external(&self, id: ReleaseId, label: &str) {
+        if self.catalog().releases.contains_key(&id) {
+            return;
+        }
+        let label = self.make_label(id, Some(label));
+        if let Err(error) = self.keep_release(id, label, false) {
+            tracing::error!(%error, "an external release is not stored");
+        }
+    }
+}

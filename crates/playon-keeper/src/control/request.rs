@@ -1,0 +1,144 @@
+//! What may be asked of the control thread, and the handle to ask with.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+
+use playon_core::ids::Epoch;
+use tokio::sync::oneshot;
+
+use super::News;
+use super::catalog::Catalog;
+use super::view::{DeployAnswer, ReleaseView, StatusView};
+use crate::artifacts::{Artifact, Artifacts};
+use crate::clock::Clock;
+use crate::error::Coded;
+use crate::gateway::GatewayStats;
+use crate::metrics::Metrics;
+
+type Reply<T> = oneshot::Sender<Result<T, Coded>>;
+
+/// What may be asked.
+#[derive(Debug)]
+pub(crate) enum Request {
+    AddRelease {
+        artifact: Artifact,
+        label: Option<String>,
+        hint: Option<String>,
+        reply: Reply<ReleaseView>,
+    },
+    Deploy {
+        release: String,
+        now: bool,
+        reply: Reply<DeployAnswer>,
+    },
+    Rollback {
+        now: bool,
+        reply: Reply<DeployAnswer>,
+    },
+    Drain {
+        reply: Reply<()>,
+    },
+    /// Answered when every shard has stored everything.
+    Stop {
+        reply: Reply<()>,
+    },
+}
+
+/// The way to a running keeper, from any thread of its process.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(crate) news: Sender<News>,
+    pub(crate) catalog: Arc<RwLock<Catalog>>,
+    pub(crate) artifacts: Arc<Artifacts>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) stats: Arc<GatewayStats>,
+    pub(crate) clock: Clock,
+    pub(crate) epoch: Epoch,
+    pub(crate) players_at: Arc<OnceLock<SocketAddr>>,
+}
+
+fn gone() -> Coded {
+    Coded::new("PLY-0508", "the keeper is stopping", "ask again when it is back")
+}
+
+impl Handle {
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Coded> {
+        let (reply, answer) = oneshot::channel();
+        self.news.send(News::Request(request(reply))).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// What the keeper knows. The guard must not be held for long: the control thread waits for it.
+    pub fn catalog(&self) -> RwLockReadGuard<'_, Catalog> {
+        self.catalog.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stored executables.
+    pub fn artifacts(&self) -> &Artifacts {
+        &self.artifacts
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Adds a stored executable as a release. Without a label one is made from the hint, or from the hash.
+    ///
+    /// # Errors
+    /// When the label belongs to another release (`PLY-0510`) or nothing can be stored.
+    pub async fn add_release(
+        &self,
+        artifact: Artifact,
+        label: Option<String>,
+        hint: Option<String>,
+    ) -> Result<ReleaseView, Coded> {
+        self.ask(|reply| Request::AddRelease { artifact, label, hint, reply }).await
+    }
+
+    /// Begins a deploy of a known release, given by label or hash; with `now` rooms move in the middle of a round.
+    ///
+    /// # Errors
+    /// When there is no such release (`PLY-0511`) or nothing can be stored.
+    pub async fn deploy(&self, release: String, now: bool) -> Result<DeployAnswer, Coded> {
+        self.ask(|reply| Request::Deploy { release, now, reply }).await
+    }
+
+    /// Begins a deploy of the release that was current before this one.
+    ///
+    /// # Errors
+    /// When there was none (`PLY-0512`) or nothing can be stored.
+    pub async fn rollback(&self, now: bool) -> Result<DeployAnswer, Coded> {
+        self.ask(|reply| Request::Rollback { now, reply }).await
+    }
+
+    /// Takes no new rooms from now on.
+    ///
+    /// # Errors
+    /// When the keeper is stopping.
+    pub async fn drain(&self) -> Result<(), Coded> {
+        self.ask(|reply| Request::Drain { reply }).await
+    }
+
+    /// The keeper at a glance.
+    pub fn status(&self) -> StatusView {
+        let catalog = self.catalog();
+        let (rooms, rooms_live, players) = catalog.totals();
+        StatusView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            epoch: self.epoch.0,
+            uptime_s: self.clock.now().0 / 1_000_000,
+            players_at: self.players_at.get().map(ToString::to_string).unwrap_or_default(),
+            current: catalog.current(),
+            rooms,
+            rooms_live,
+            players,
+            sockets: self.stats.connections.get(),
+            recovered: catalog.recovered(),
+            draining: catalog.draining(),
+            workers: catalog.workers(),
+            deploy: catalog.deploys().into_iter().next(),
+        }
+    }
+}

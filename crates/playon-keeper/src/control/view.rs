@@ -1,0 +1,169 @@
+//! What the admin API shows, as JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// The keeper at a glance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Version of the keeper.
+    pub version: String,
+    /// The store's epoch: how often it was opened.
+    pub epoch: u64,
+    /// Seconds since the keeper began.
+    pub uptime_s: u64,
+    /// Where players connect.
+    pub players_at: String,
+    /// The current release's label.
+    pub current: Option<String>,
+    /// Rooms in memory.
+    pub rooms: usize,
+    /// Of these, rooms that a worker runs.
+    pub rooms_live: usize,
+    /// Seats taken.
+    pub players: u64,
+    /// Player sockets.
+    pub sockets: u64,
+    /// Whether all rooms have been read back after the start.
+    pub recovered: bool,
+    /// Whether no new rooms are taken.
+    pub draining: bool,
+    /// Attached workers.
+    pub workers: Vec<WorkerView>,
+    /// The deploy under way or the last one.
+    pub deploy: Option<DeployView>,
+}
+
+/// An attached worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// Its number.
+    pub id: u64,
+    /// Its release's label.
+    pub release: String,
+    /// The game's own name.
+    pub app: String,
+    /// Its process.
+    pub pid: u32,
+    /// Whether the keeper started it.
+    pub spawned: bool,
+}
+
+/// A room's public facts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoomView {
+    /// Its UUID.
+    pub id: String,
+    /// Which kind.
+    pub kind: String,
+    /// Its name, or empty.
+    pub name: String,
+    /// The label of the release it runs on.
+    pub release: String,
+    /// Version of its state.
+    pub version: u32,
+    /// Seats taken or about to be.
+    pub players: u32,
+    /// Seats there are.
+    pub players_max: u32,
+    /// Whether a worker runs it.
+    pub live: bool,
+    /// Why it is halted, if it is.
+    pub halted: Option<String>,
+    /// Faults since the keeper began.
+    pub faults: u64,
+    /// The last of them.
+    pub last_fault: Option<String>,
+}
+
+/// A release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReleaseView {
+    /// Its label.
+    pub label: String,
+    /// The SHA-256 of its executable.
+    pub id: String,
+    /// When it was added, in milliseconds since 1970.
+    pub added_ms: u64,
+    /// Whether new rooms go to it.
+    pub current: bool,
+    /// Whether the keeper has its executable.
+    pub stored: bool,
+    /// Its attached workers.
+    pub workers: usize,
+    /// Rooms on it.
+    pub rooms: usize,
+    /// What it can run, once a worker of it has attached.
+    pub kinds: Vec<KindView>,
+}
+
+/// A kind of room as a release serves it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KindView {
+    /// The kind's name.
+    pub name: String,
+    /// The state version it writes.
+    pub writes: u32,
+    /// The oldest state version it reads.
+    pub reads_from: u32,
+    /// The oldest state version it can turn its own back into.
+    pub exports_to: u32,
+}
+
+/// How long rooms were frozen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PauseView {
+    /// Half of the rooms were frozen for less, in milliseconds.
+    pub p50: f64,
+    /// 99 of 100 rooms were frozen for less.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// A deploy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeployView {
+    /// Its number.
+    pub id: u64,
+    /// The label of the release before.
+    pub from: Option<String>,
+    /// The label of the release after.
+    pub to: String,
+    /// `starting`, `checking`, `moving`, `done`, `stopped`, `reverted` or `superseded`.
+    pub phase: String,
+    /// Whether nothing more will happen.
+    pub finished: bool,
+    /// Whether rooms move in the middle of a round.
+    pub now: bool,
+    /// Rooms that have moved.
+    pub rooms_moved: u64,
+    /// Rooms that still have to move.
+    pub rooms_waiting: u64,
+    /// Rooms that end on the release they have.
+    pub rooms_staying: u64,
+    /// Handoffs that failed, retries included.
+    pub faults: u64,
+    /// Sockets that the keeper closed meanwhile for reasons of its own.
+    pub sockets_closed: u64,
+    /// Acknowledged inputs that were lost meanwhile.
+    pub inputs_lost: u64,
+    /// Commits that came twice and were refused count as none: this is 0 by construction and `playon drill` measures it.
+    pub inputs_applied_twice: u64,
+    /// How long rooms were frozen.
+    pub pause_ms: PauseView,
+    /// When it was begun, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// When it ended.
+    pub finished_ms: Option<u64>,
+    /// Why it was stopped or reverted.
+    pub reason: Option<String>,
+}
+
+/// The answer to a request for a deploy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeployAnswer {
+    /// The deploy; nothing if there is nothing to do.
+    pub deploy: Option<DeployView>,
+    /// One line about it.
+    pub note: String,
+}

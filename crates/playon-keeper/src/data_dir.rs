@@ -1,0 +1,147 @@
+//! What lies where in the data directory, and its two secrets.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Coded, data_dir, system};
+
+/// The data directory of one keeper.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    root: PathBuf,
+}
+
+impl DataDir {
+    /// Makes the directory and its folders if they are missing, for this user only.
+    ///
+    /// # Errors
+    /// When it cannot be made; `PLY-0501`.
+    pub fn open(root: &Path) -> Result<Self, Coded> {
+        let make = |path: &Path| {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(|error| data_dir(format!("cannot make {}: {error}", path.display())))
+        };
+        make(root)?;
+        let root = fs::canonicalize(root)
+            .map_err(|error| data_dir(format!("cannot use {}: {error}", root.display())))?;
+        let this = Self { root };
+        make(&this.artifacts())?;
+        Ok(this)
+    }
+
+    /// The directory without making anything, for programs that only look.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Executables, each under its hash.
+    pub fn artifacts(&self) -> PathBuf {
+        self.root.join("artifacts")
+    }
+
+    /// Where workers attach.
+    pub fn attach_socket(&self) -> PathBuf {
+        self.root.join("attach.sock")
+    }
+
+    /// The bearer token of the admin API.
+    pub fn admin_token(&self) -> PathBuf {
+        self.root.join("admin.token")
+    }
+
+    /// The shared secret of workers that the keeper did not start.
+    pub fn worker_secret(&self) -> PathBuf {
+        self.root.join("worker.secret")
+    }
+
+    /// Where the running keeper is reached, as JSON.
+    pub fn addresses(&self) -> PathBuf {
+        self.root.join("keeper.json")
+    }
+}
+
+/// Random bytes, good for secrets.
+///
+/// # Errors
+/// When the system has no randomness; `PLY-0503`.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], Coded> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| system("no random numbers", error))?;
+    Ok(bytes)
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing into a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Reads a secret from its file, or makes both, readable by this user only.
+///
+/// # Errors
+/// When the file cannot be read or made; `PLY-0501`.
+pub fn secret_file(path: &Path) -> Result<String, Coded> {
+    let refuse = |error: io::Error| data_dir(format!("cannot use {}: {error}", path.display()));
+    match fs::read_to_string(path) {
+        Ok(text) if text.trim().len() >= 32 => return Ok(text.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(refuse(error)),
+    }
+    let secret = hex(&random_bytes::<32>()?);
+    write_private(path, format!("{secret}\n").as_bytes()).map_err(refuse)?;
+    Ok(secret)
+}
+
+/// Writes a file that only this user can read, all of it or nothing.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&part, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_secret_is_made_once_and_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.token");
+        let first = secret_file(&path).unwrap();
+        assert_eq!(first.len(), 64);
+        assert_eq!(secret_file(&path).unwrap(), first);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = DataDir::open(&file.join("data")).unwrap_err();
+        assert_eq!(error.code, "PLY-0501");
+        assert!(error.message.contains("file/data"), "{error}");
+    }
+}

@@ -1,0 +1,59 @@
+//! Why a keeper does not start, and what it refuses to do.
+//!
+//! Every error that reaches an operator carries a stable code; `docs/errors` has one page for each.
+
+use std::fmt;
+
+/// An error with its stable code, one line for people, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coded {
+    /// `PLY-nnnn`.
+    pub code: &'static str,
+    /// What happened.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+impl Coded {
+    /// An error.
+    pub fn new(code: &'static str, message: impl Into<String>, remedy: &'static str) -> Self {
+        Self { code, message: message.into(), remedy }
+    }
+}
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Coded {}
+
+/// The data directory cannot be used.
+pub(crate) fn data_dir(message: impl Into<String>) -> Coded {
+    Coded::new(
+        "PLY-0501",
+        message,
+        "check that the data directory exists, is writable and belongs to this user",
+    )
+}
+
+/// An address cannot be listened on.
+pub(crate) fn listen(what: &str, address: impl fmt::Display, error: &std::io::Error) -> Coded {
+    let message = format!("cannot listen for {what} on {address}: {error}");
+    Coded::new(
+        "PLY-0502",
+        message,
+        "choose another address or stop the process that holds this one",
+    )
+}
+
+/// The operating system refused something the keeper cannot do without.
+pub(crate) fn system(what: &str, error: impl fmt::Display) -> Coded {
+    Coded::new(
+        "PLY-0503",
+        format!("{what}: {error}"),
+        "look at the limits of this user and the state of the machine",
+    )
+}

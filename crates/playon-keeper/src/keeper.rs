@@ -1,0 +1,483 @@
+//! A whole keeper, from its data directory to its last thread.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use playon_core::deploy::DirectorConfig;
+use playon_core::image::ApplyBounds;
+use playon_core::shard::ShardConfig;
+use playon_store::{SqliteOptions, SqliteStore, Store};
+use playon_wire::attach::LinkSecret;
+use playon_wire::player::PlayerLimits;
+use tokio::sync::{oneshot, watch};
+
+use crate::artifacts::Artifacts;
+use crate::clock::Clock;
+use crate::config::KeeperConfig;
+use crate::control::{Catalog, Control, ControlSetup, Handle, News, Request, recover_rooms};
+use crate::data_dir::{DataDir, secret_file, write_private};
+use crate::error::{Coded, data_dir, listen, system};
+use crate::gateway::{
+    Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Inboxes,
+    Origins,
+};
+use crate::links::{self, Hub};
+use crate::metrics::Metrics;
+use crate::owner::{self, Loader, Outside, ShardEvent, Shards};
+use crate::runtime::RuntimeThread;
+use crate::workers::{Passes, Supervisor, SupervisorSetup};
+
+/// Part of `stop_timeout` that rooms get to store what they hold.
+const ROOMS_SHARE: u32 = 2;
+
+/// A running keeper. It must be ended with [`Keeper::stop`]; dropped, its threads go on until the process ends.
+#[derive(Debug)]
+pub struct Keeper {
+    handle: Handle,
+    data: DataDir,
+    admin_at: SocketAddr,
+    gateway: Option<Gateway>,
+    hub: Arc<Hub>,
+    shards: Shards,
+    shard_threads: Vec<JoinHandle<()>>,
+    control: Option<JoinHandle<()>>,
+    links: RuntimeThread,
+    admin: RuntimeThread,
+    store: StoreHandle,
+    failure: watch::Receiver<Option<Coded>>,
+    stop_timeout: Duration,
+}
+
+/// The store has no name to print.
+struct StoreHandle(Arc<dyn Store>);
+
+impl std::fmt::Debug for StoreHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+/// What most parts share.
+struct Common {
+    clock: Clock,
+    store: Arc<dyn Store>,
+    shards: Shards,
+    stats: Arc<GatewayStats>,
+    metrics: Arc<Metrics>,
+    lobby: Arc<Mutex<playon_core::lobby::Lobby>>,
+    assets: Assets,
+    news: Sender<News>,
+    failure: watch::Sender<Option<Coded>>,
+}
+
+impl Keeper {
+    /// Starts a keeper; it serves when this returns, although rooms may still be read back.
+    ///
+    /// # Errors
+    /// When the data directory, an address or a resource of the system cannot be had. Nothing is left running then but
+    /// threads that have nothing to do.
+    pub fn start(config: &KeeperConfig) -> Result<Self, Coded> {
+        Self::start_with(config, |_| None)
+    }
+
+    /// As [`Keeper::start`], with requests below `/demo` of the player port answered by what `extra` makes.
+    ///
+    /// # Errors
+    /// As [`Keeper::start`].
+    pub fn start_with(
+        config: &KeeperConfig,
+        extra: impl FnOnce(&Handle) -> Option<Extra>,
+    ) -> Result<Self, Coded> {
+        let data = DataDir::open(&config.data)?;
+        // The store holds the lock of the directory; nothing in it is touched before.
+        let store: Arc<dyn Store> = Arc::new(open_store(&data)?);
+        let started = Self::start_on(config, data, Arc::clone(&store), extra);
+        if started.is_err() {
+            let _ = store.close();
+        }
+        started
+    }
+
+    fn start_on(
+        config: &KeeperConfig,
+        data: DataDir,
+        store: Arc<dyn Store>,
+        extra: impl FnOnce(&Handle) -> Option<Extra>,
+    ) -> Result<Self, Coded> {
+        let (common, news, failure) = common(config, Arc::clone(&store));
+        let artifacts =
+            Arc::new(Artifacts::open(data.artifacts(), config.bounds.artifact_bytes_max)?);
+        let passes = Arc::new(Passes::new(shared_secret(&data)?));
+        let hub = Arc::new(hub(config, &common, Arc::clone(&passes)));
+        let (gates, inboxes) = crate::gateway::inboxes(config.gateway_threads.into());
+        let shard_threads = start_shards(config, &common, &hub, &gates)?;
+        let supervisor = start_supervisor(config, &data, &common, passes)?;
+        let links = start_links(&data, &hub)?;
+        let catalog = Arc::<std::sync::RwLock<Catalog>>::default();
+        let handle = Handle {
+            news: common.news.clone(),
+            catalog: Arc::clone(&catalog),
+            artifacts: Arc::clone(&artifacts),
+            metrics: Arc::clone(&common.metrics),
+            stats: Arc::clone(&common.stats),
+            clock: common.clock,
+            epoch: store.epoch(),
+            players_at: Arc::new(OnceLock::new()),
+        };
+        let setup = ControlSetup {
+            store: Arc::clone(&store),
+            shards: common.shards.clone(),
+            hub: Arc::clone(&hub),
+            supervisor,
+            artifacts,
+            assets: common.assets.clone(),
+            lobby: Arc::clone(&common.lobby),
+            metrics: Arc::clone(&common.metrics),
+            stats: Arc::clone(&common.stats),
+            clock: common.clock,
+            catalog,
+            failure: common.failure.clone(),
+            director: DirectorConfig {
+                workers_per_release: config.workers_per_release,
+                ..DirectorConfig::default()
+            },
+            deploys_max: config.bounds.deploys_listed_max,
+        };
+        let control = Control::start(setup, news)?;
+        let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
+        let _ = handle.players_at.set(gateway.local_addr());
+        let (admin, admin_at) = start_admin(config, &data, &handle)?;
+        let keeper = Self {
+            handle,
+            data,
+            admin_at,
+            gateway: Some(gateway),
+            hub,
+            shards: common.shards.clone(),
+            shard_threads,
+            control: Some(control),
+            links,
+            admin,
+            store: StoreHandle(store),
+            failure,
+            stop_timeout: config.bounds.stop_timeout,
+        };
+        keeper.write_addresses()?;
+        start_recovery(config, &common)?;
+        keeper.add_releases(config)?;
+        Ok(keeper)
+    }
+
+    /// Where players connect.
+    pub fn players_at(&self) -> SocketAddr {
+        self.gateway.as_ref().map_or(self.admin_at, Gateway::local_addr)
+    }
+
+    /// Where the admin API listens.
+    pub const fn admin_at(&self) -> SocketAddr {
+        self.admin_at
+    }
+
+    /// The data directory.
+    pub const fn data(&self) -> &DataDir {
+        &self.data
+    }
+
+    /// The way to the running keeper.
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Becomes `Some` when the keeper cannot go on and must be stopped.
+    pub fn failure(&self) -> watch::Receiver<Option<Coded>> {
+        self.failure.clone()
+    }
+
+    /// So that the `playon` command finds the keeper of a data directory.
+    fn write_addresses(&self) -> Result<(), Coded> {
+        let facts = serde_json::json!({
+            "pid": std::process::id(),
+            "admin": self.admin_at.to_string(),
+            "players": self.players_at().to_string(),
+        });
+        let path = self.data.addresses();
+        write_private(&path, format!("{facts}\n").as_bytes())
+            .map_err(|error| data_dir(format!("cannot write {}: {error}", path.display())))
+    }
+
+    /// Adds the releases of the configuration; the last becomes current if none is yet.
+    fn add_releases(&self, config: &KeeperConfig) -> Result<(), Coded> {
+        let mut last = None;
+        for file in &config.releases {
+            let artifact = self.handle.artifacts.add_file(&file.path)?;
+            let id = artifact.id;
+            let hint = file.path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let label = file.label.clone();
+            self.ask(|reply| Request::AddRelease { artifact, label, hint, reply })?;
+            last = Some(id);
+        }
+        let undecided = self.handle.catalog().current().is_none();
+        match last.filter(|_| undecided) {
+            Some(id) => self
+                .ask(|reply| Request::Deploy { release: id.to_string(), now: true, reply })
+                .map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the control thread and waits, on whatever thread this is.
+    fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, Coded>>) -> Request,
+    ) -> Result<T, Coded> {
+        let stopping = || system("the control thread", "it has ended");
+        let (reply, mut answer) = oneshot::channel();
+        self.handle.news.send(News::Request(request(reply))).map_err(|_| stopping())?;
+        let until = Instant::now() + self.stop_timeout;
+        loop {
+            match answer.try_recv() {
+                Ok(answer) => return answer,
+                Err(oneshot::error::TryRecvError::Closed) => return Err(stopping()),
+                Err(oneshot::error::TryRecvError::Empty) if Instant::now() >= until => {
+                    return Err(system("the control thread", "it does not answer"));
+                }
+                Err(oneshot::error::TryRecvError::Empty) => {
+                    std::thread::sleep(Duration::from_millis(1))
+                }
+            }
+        }
+    }
+
+    /// Ends the keeper in order, within about `stop_timeout`: takes no more connections, stores what rooms hold, tells
+    /// players to come back, ends the workers, closes the store.
+    ///
+    /// # Errors
+    /// When the last batches could not be made safe.
+    pub fn stop(mut self) -> Result<(), Coded> {
+        tracing::info!("the keeper stops");
+        if let Some(gateway) = &self.gateway {
+            gateway.drain();
+        }
+        self.quiet_rooms();
+        if let Some(gateway) = self.gateway.take() {
+            gateway.shutdown(self.stop_timeout / 5);
+        }
+        self.hub.shut_down();
+        let _ = self.handle.news.send(News::Quit);
+        if let Some(control) = self.control.take() {
+            let _ = control.join();
+        }
+        self.shards.push_each(|| ShardEvent::Quit);
+        for thread in self.shard_threads.drain(..) {
+            let _ = thread.join();
+        }
+        let closed = self.store.0.close().map_err(|error| {
+            Coded::new(
+                error.code(),
+                error.to_string(),
+                "look at the disk; `playon store verify` checks the data",
+            )
+        });
+        self.links.stop();
+        self.admin.stop();
+        let _ = std::fs::remove_file(self.data.attach_socket());
+        let _ = std::fs::remove_file(self.data.addresses());
+        closed
+    }
+
+    /// Waits until every shard has stored everything, but not for ever: what is not safe then was never acknowledged.
+    fn quiet_rooms(&self) {
+        let (reply, mut answer) = oneshot::channel();
+        if self.handle.news.send(News::Request(Request::Stop { reply })).is_err() {
+            return;
+        }
+        let until = Instant::now() + self.stop_timeout / ROOMS_SHARE;
+        while matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            if Instant::now() >= until {
+                tracing::warn!("not all rooms came to rest in time");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn open_store(data: &DataDir) -> Result<SqliteStore, Coded> {
+    SqliteStore::open(data.root(), SqliteOptions::default()).map_err(|error| {
+        let code = error.code();
+        let text = error.to_string();
+        let message = text.strip_prefix(code).unwrap_or(&text).trim_start().to_owned();
+        Coded::new(code, message, "`playon explain` with this code says what can be done")
+    })
+}
+
+fn shared_secret(data: &DataDir) -> Result<LinkSecret, Coded> {
+    let path = data.worker_secret();
+    let text = secret_file(&path)?;
+    LinkSecret::parse(&text)
+        .ok_or_else(|| data_dir(format!("{} does not hold 64 hexadecimal digits", path.display())))
+}
+
+fn common(
+    config: &KeeperConfig,
+    store: Arc<dyn Store>,
+) -> (Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>) {
+    let stats = Arc::<GatewayStats>::default();
+    let (news, inbox) = mpsc::channel();
+    let (failure, failed) = watch::channel(None);
+    let common = Common {
+        clock: Clock::new(),
+        store,
+        shards: Shards::new(config.shards, config.bounds.inbox_gate_items_max),
+        metrics: Arc::new(Metrics::new(Arc::clone(&stats))),
+        stats,
+        lobby: Arc::default(),
+        assets: Assets::default(),
+        news,
+        failure,
+    };
+    (common, inbox, failed)
+}
+
+fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
+    let news = common.news.clone();
+    Hub::new(
+        passes,
+        common.shards.clone(),
+        config.bounds.clone(),
+        common.store.epoch(),
+        Arc::clone(&common.metrics),
+        Box::new(move |link| {
+            let _ = news.send(News::Link(link));
+        }),
+    )
+}
+
+fn start_shards(
+    config: &KeeperConfig,
+    common: &Common,
+    hub: &Arc<Hub>,
+    gates: &GatewayLink,
+) -> Result<Vec<JoinHandle<()>>, Coded> {
+    let bounds = ApplyBounds::from(&config.limits);
+    let no_thread = |error| system("no thread for a shard", error);
+    let (loader, _) = Loader::start(Arc::clone(&common.store), common.shards.clone(), bounds)
+        .map_err(no_thread)?;
+    let outside = Outside {
+        clock: common.clock,
+        shards: common.shards.clone(),
+        hub: Arc::clone(hub),
+        gates: gates.clone(),
+        store: Arc::clone(&common.store),
+        loader,
+        control: common.news.clone(),
+        metrics: Arc::clone(&common.metrics),
+    };
+    let shards = common.shards.clone();
+    common.store.on_snapshots_wanted(Box::new(move |rooms| {
+        for room in rooms {
+            shards.of(room).push(ShardEvent::SnapshotsWanted(vec![room]));
+        }
+    }));
+    let epoch = common.store.epoch();
+    let config_of = |shard| ShardConfig { epoch, limits: config.limits.clone(), shard };
+    (0..common.shards.count())
+        .map(|shard| owner::spawn(config_of(shard), outside.clone()).map_err(no_thread))
+        .collect()
+}
+
+fn start_supervisor(
+    config: &KeeperConfig,
+    data: &DataDir,
+    common: &Common,
+    passes: Arc<Passes>,
+) -> Result<Supervisor, Coded> {
+    let news = common.news.clone();
+    Supervisor::start(SupervisorSetup {
+        attach_socket: data.attach_socket(),
+        folder: data.root().to_owned(),
+        env: config.worker_env.clone(),
+        passes,
+        bounds: config.bounds.clone(),
+        news: Box::new(move |worker| {
+            let _ = news.send(News::Worker(worker));
+        }),
+    })
+}
+
+fn start_links(data: &DataDir, hub: &Arc<Hub>) -> Result<RuntimeThread, Coded> {
+    let (socket, hub) = (data.attach_socket(), Arc::clone(hub));
+    RuntimeThread::start("links", move || Ok(links::serve(links::bind(&socket)?, hub)))
+}
+
+fn start_gateway(
+    config: &KeeperConfig,
+    common: &Common,
+    inboxes: Inboxes,
+    extra: Option<Extra>,
+) -> Result<Gateway, Coded> {
+    let origins = match config.origins.as_slice() {
+        [] => Origins::SameHost,
+        [any] if any == "*" => Origins::Any,
+        listed => Origins::Listed(listed.to_vec()),
+    };
+    let gateway = GatewayConfig {
+        address: config.listen,
+        threads: config.gateway_threads.into(),
+        origins,
+        limits: PlayerLimits {
+            input_bytes_max: config.limits.input_bytes_max,
+            ..PlayerLimits::default()
+        },
+        inputs_pending_max: config.limits.inputs_pending_max,
+        ..config.gateway.clone()
+    };
+    let parts = GatewayParts {
+        owner: Arc::new(common.shards.clone()),
+        lobby: Arc::clone(&common.lobby),
+        assets: common.assets.clone(),
+        extra,
+        stats: Arc::clone(&common.stats),
+        clock: common.clock,
+    };
+    Gateway::listen(gateway, parts, inboxes)
+        .map_err(|error| listen("players", config.listen, &error))
+}
+
+fn start_admin(
+    config: &KeeperConfig,
+    data: &DataDir,
+    handle: &Handle,
+) -> Result<(RuntimeThread, SocketAddr), Coded> {
+    let refuse = |error: std::io::Error| listen("admins", config.admin, &error);
+    let listener = TcpListener::bind(config.admin).map_err(refuse)?;
+    listener.set_nonblocking(true).map_err(refuse)?;
+    let address = listener.local_addr().map_err(refuse)?;
+    let router = crate::admin::router(handle.clone(), &secret_file(&data.admin_token())?);
+    let thread = RuntimeThread::start("admin", move || {
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(|error| system("the admin API", error))?;
+        Ok(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the admin API has ended");
+            }
+        })
+    })?;
+    Ok((thread, address))
+}
+
+fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {
+    let bounds = ApplyBounds::from(&config.limits);
+    let (store, shards, news) =
+        (Arc::clone(&common.store), common.shards.clone(), common.news.clone());
+    let run = move || recover_rooms(&store, &shards, &bounds, &news);
+    // It ends by itself.
+    std::thread::Builder::new()
+        .name("recovery".into())
+        .spawn(run)
+        .map(drop)
+        .map_err(|error| system("no thread for recovery", error))
+}

@@ -1,0 +1,82 @@
+//! Who is let in.
+
+use playon_core::fleet::WorkerInfo;
+use playon_core::ids::{ReleaseId, WorkerId};
+use playon_wire::attach::{ATTACH_PROTOCOL, WorkerHello};
+use sha2::{Digest, Sha256};
+
+use super::hub::{Attached, Hub};
+use crate::error::Coded;
+use crate::workers::Pass;
+
+const REMEDY_SECRET: &str = "start the worker through the keeper, or give it the secret in `worker.secret` of the data directory";
+const REMEDY_VERSION: &str = "build the game with a `playon` crate that fits this keeper";
+const REMEDY_DEFECT: &str = "fix what is named and build again";
+
+/// Checks a hello.
+///
+/// # Errors
+/// When the worker is not to be let in; the pass it used comes along if it had one.
+pub(super) fn check(
+    hub: &Hub,
+    hello: WorkerHello,
+) -> Result<(Attached, u32), (Option<Pass>, Coded)> {
+    let pass = hub.passes.present(hello.secret);
+    let Some(pass) = pass else {
+        let error =
+            Coded::new("PLY-0401", "a process showed a secret that is not known", REMEDY_SECRET);
+        return Err((None, error));
+    };
+    match check_hello(hub, &hello) {
+        Ok((worker, protocol)) => Ok((attached(worker, &pass, hello), protocol)),
+        Err(error) => Err((Some(pass), error)),
+    }
+}
+
+fn check_hello(hub: &Hub, hello: &WorkerHello) -> Result<(WorkerId, u32), Coded> {
+    let Some(protocol) = ATTACH_PROTOCOL.common(hello.protocol) else {
+        let message = format!(
+            "the worker speaks attach protocol {}, this keeper {ATTACH_PROTOCOL}",
+            hello.protocol
+        );
+        return Err(Coded::new("PLY-0402", message, REMEDY_VERSION));
+    };
+    if !hello.defects.is_empty() {
+        return Err(Coded::new("PLY-0410", hello.defects.join("; "), REMEDY_DEFECT));
+    }
+    if hello.kinds.is_empty() {
+        return Err(Coded::new("PLY-0410", "the worker serves no kind of room", REMEDY_DEFECT));
+    }
+    match hub.admit() {
+        Some(worker) => Ok((worker, protocol)),
+        None => {
+            let message = format!("{} workers are attached already", hub.bounds.workers_max);
+            Err(Coded::new(
+                "PLY-0408",
+                message,
+                "end workers that are not needed or raise `workers_max`",
+            ))
+        }
+    }
+}
+
+fn attached(worker: WorkerId, pass: &Pass, hello: WorkerHello) -> Attached {
+    let (release, label, spawn) = match pass {
+        Pass::Spawned { spawn, release, label } => (*release, label.clone(), Some(*spawn)),
+        Pass::External => (external_release(&hello.app, &hello.label), hello.label, None),
+    };
+    let info = WorkerInfo { id: worker, release, kinds: hello.kinds };
+    Attached { info, label, app: hello.app, pid: hello.pid, spawn, assets: hello.assets }
+}
+
+/// The identity of a release whose executable the keeper has never seen: whoever runs it vouches for the label.
+pub(crate) fn external_release(app: &str, label: &str) -> ReleaseId {
+    let mut hash = Sha256::new();
+    hash.update(b"playon external release\0");
+    hash.update(app.as_bytes());
+    hash.update([0]);
+    hash.update(label.as_bytes());
+    let mut id = ReleaseId::default();
+    id.0.copy_from_slice(&hash.finalize());
+    id
+}

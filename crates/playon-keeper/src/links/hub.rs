@@ -1,0 +1,154 @@
+//! All attached workers, as the other threads see them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use playon_core::attach::ToWorker;
+use playon_core::fleet::WorkerInfo;
+use playon_core::ids::{Epoch, WorkerId};
+use playon_wire::attach::Asset;
+
+use super::outbound::{Ending, Outbound};
+use crate::config::Bounds;
+use crate::error::Coded;
+use crate::metrics::Metrics;
+use crate::owner::{ShardEvent, Shards};
+use crate::workers::{Pass, Passes, SpawnId};
+
+/// A worker that has been accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Attached {
+    /// What the core needs to know.
+    pub(crate) info: WorkerInfo,
+    /// The release's label.
+    pub(crate) label: String,
+    /// The game's own name.
+    pub(crate) app: String,
+    /// Its process.
+    pub(crate) pid: u32,
+    /// Set if the keeper started it.
+    pub(crate) spawn: Option<SpawnId>,
+    /// The release's files for browsers.
+    pub(crate) assets: Vec<Asset>,
+}
+
+/// News for the control thread.
+#[derive(Debug)]
+pub(crate) enum LinkNews {
+    /// A worker has attached; the shards know.
+    Up(Box<Attached>),
+    /// A worker is gone; the shards know.
+    Down {
+        /// Which.
+        worker: WorkerId,
+        /// Why.
+        why: String,
+    },
+    /// A started process was not let in.
+    Refused {
+        /// Which.
+        spawn: SpawnId,
+        /// Why.
+        error: Coded,
+    },
+}
+
+/// What links work with, and the way to them.
+pub(crate) struct Hub {
+    pub(super) passes: Arc<Passes>,
+    pub(super) shards: Shards,
+    pub(super) bounds: Bounds,
+    pub(super) epoch: Epoch,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) news: Box<dyn Fn(LinkNews) + Send + Sync>,
+    workers: RwLock<HashMap<WorkerId, Arc<Outbound>>>,
+    next: AtomicU64,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    pub(crate) fn new(
+        passes: Arc<Passes>,
+        shards: Shards,
+        bounds: Bounds,
+        epoch: Epoch,
+        metrics: Arc<Metrics>,
+        news: Box<dyn Fn(LinkNews) + Send + Sync>,
+    ) -> Self {
+        let (workers, next) = (RwLock::default(), AtomicU64::new(1));
+        Self { passes, shards, bounds, epoch, metrics, news, workers, next }
+    }
+
+    /// The store's epoch, for the log.
+    pub(crate) const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Sends messages to a worker, in order. False if it has more waiting than it may; it must be killed then. What is sent
+    /// to a worker that is gone is dropped: the shard is told that it is.
+    pub(crate) fn send(&self, worker: WorkerId, messages: Vec<ToWorker>) -> bool {
+        let outbound = self.read().get(&worker).cloned();
+        outbound.is_none_or(|outbound| outbound.push_all(messages).is_ok())
+    }
+
+    /// Ends the link of a worker at once.
+    pub(crate) fn cut(&self, worker: WorkerId) {
+        if let Some(outbound) = self.read().get(&worker) {
+            outbound.end(Ending::AtOnce);
+        }
+    }
+
+    /// Asks all workers to end.
+    pub(crate) fn shut_down(&self) {
+        for outbound in self.read().values() {
+            outbound.end(Ending::Orderly);
+        }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<WorkerId, Arc<Outbound>>> {
+        self.workers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<WorkerId, Arc<Outbound>>> {
+        self.workers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for a worker, if one more may attach.
+    pub(super) fn admit(&self) -> Option<WorkerId> {
+        let room = self.read().len() < self.bounds.workers_max;
+        room.then(|| WorkerId(self.next.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Makes the worker known to the shards first and to the control thread then, so that whoever hears of it can use it.
+    pub(super) fn register(&self, attached: Attached) -> Arc<Outbound> {
+        let outbound =
+            Arc::new(Outbound::new(self.bounds.outbound_items_max, self.bounds.outbound_bytes_max));
+        let worker = attached.info.id;
+        self.write().insert(worker, Arc::clone(&outbound));
+        self.metrics.workers.inc();
+        self.shards.push_each(|| ShardEvent::WorkerUp(attached.info.clone()));
+        (self.news)(LinkNews::Up(Box::new(attached)));
+        outbound
+    }
+
+    pub(super) fn unregister(&self, worker: WorkerId, why: String) {
+        self.write().remove(&worker);
+        self.metrics.workers.dec();
+        self.shards.push_each(|| ShardEvent::WorkerDown(worker));
+        (self.news)(LinkNews::Down { worker, why });
+    }
+
+    pub(super) fn refuse(&self, pass: Option<&Pass>, error: Coded) {
+        tracing::warn!(%error, "a worker was refused");
+        if let Some(Pass::Spawned { spawn, .. }) = pass {
+            (self.news)(LinkNews::Refused { spawn: *spawn, error });
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! One worker's link. One task owns the socket; nothing is ever split.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use playon_core::ids::WorkerId;
+use playon_wire::attach::{
+    AttachError, Credit, Down, FrameDecoder, KeeperRefuse, KeeperWelcome, LogLevel, LogLine, Up,
+    WorkerHello, decode_up, encode_down,
+};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout};
+
+use super::handshake;
+use super::hub::{Attached, Hub};
+use super::outbound::{Ending, Outbound};
+use crate::error::Coded;
+use crate::owner::ShardEvent;
+
+/// Bytes of batches that a worker may have before it must give credit back.
+const CREDIT_BYTES: u64 = 8 << 20;
+
+/// Bytes read before the other links get their turn.
+const READ_BYTES_MAX: usize = 1 << 20;
+
+/// Room made for one read.
+const READ_CHUNK: usize = 64 << 10;
+
+/// How long a refused or ended worker may take to read why.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Serves one connection to its end.
+pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>) {
+    let mut decoder = FrameDecoder::new();
+    let hello = match timeout(hub.bounds.hello_timeout, read_hello(&stream, &mut decoder)).await {
+        Ok(Ok(hello)) => hello,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "a process connected and said no hello");
+            return;
+        }
+        Err(_) => {
+            tracing::warn!("a process connected and said nothing in time");
+            return;
+        }
+    };
+    match handshake::check(&hub, *hello) {
+        Ok((attached, protocol)) => {
+            Link::open(stream, decoder, hub, attached, protocol).serve().await
+        }
+        Err((pass, error)) => {
+            refuse(&stream, &error).await;
+            hub.refuse(pass.as_ref(), error);
+        }
+    }
+}
+
+async fn read_hello(
+    stream: &UnixStream,
+    decoder: &mut FrameDecoder,
+) -> Result<Box<WorkerHello>, AttachError> {
+    loop {
+        if let Some(frame) = decoder.next_frame()? {
+            let mut items = decode_up(frame)?;
+            return match (items.pop(), items.is_empty()) {
+                (Some(Up::Hello(hello)), true) => Ok(hello),
+                _ => Err(AttachError::Field { field: "the hello" }),
+            };
+        }
+        stream.readable().await?;
+        match read_some(stream, decoder) {
+            Ok(0) => return Err(AttachError::Cut),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn read_some(stream: &UnixStream, decoder: &mut FrameDecoder) -> io::Result<usize> {
+    let buffer = decoder.buffer();
+    buffer.reserve(READ_CHUNK);
+    stream.try_read_buf(buffer)
+}
+
+async fn refuse(stream: &UnixStream, error: &Coded) {
+    let refusal =
+        Down::Refuse(KeeperRefuse { code: error.code.to_owned(), detail: error.message.clone() });
+    let Ok(mut bytes) = encode_down(&[refusal]) else { return };
+    let write = async {
+        while !bytes.is_empty() {
+            stream.writable().await?;
+            match stream.try_write(&bytes) {
+                Ok(count) => bytes.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    };
+    // A worker that does not listen learns it from the end of the link.
+    let _ = timeout(LINGER, write).await;
+}
+
+/// Why a link ends.
+enum End {
+    /// The worker closed it.
+    Closed,
+    /// The worker broke the protocol or the socket failed.
+    Broken(AttachError),
+    /// Nothing was heard for too long.
+    Silent,
+    /// The keeper wished it.
+    Wished,
+}
+
+impl From<AttachError> for End {
+    fn from(error: AttachError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+struct Link {
+    stream: UnixStream,
+    decoder: FrameDecoder,
+    hub: Arc<Hub>,
+    outbound: Arc<Outbound>,
+    worker: WorkerId,
+    label: String,
+    credit: Credit,
+    /// Encoded and not yet written.
+    unwritten: Bytes,
+    heard: Instant,
+    ping_at: Instant,
+    nonce: u64,
+    shutdown_sent: bool,
+    /// Per shard, what one read brought.
+    sorted: Vec<Vec<ShardEvent>>,
+}
+
+impl Link {
+    fn open(
+        stream: UnixStream,
+        decoder: FrameDecoder,
+        hub: Arc<Hub>,
+        attached: Attached,
+        protocol: u32,
+    ) -> Self {
+        let worker = attached.info.id;
+        let label = attached.label.clone();
+        let heartbeat_ms = u64::try_from(hub.bounds.ping_every.as_millis()).unwrap_or(1_000);
+        let welcome = KeeperWelcome { protocol, worker, heartbeat_ms, credit_bytes: CREDIT_BYTES };
+        // A welcome is far smaller than a frame may be, so this never leaves the worker without one.
+        let unwritten = encode_down(&[Down::Welcome(welcome)]).unwrap_or_default();
+        tracing::info!(%worker, release = %label, app = %attached.app, pid = attached.pid, "worker attached");
+        let outbound = hub.register(attached);
+        let now = Instant::now();
+        let ping_at = now + hub.bounds.ping_every;
+        let sorted = hub.shards.iter().map(|_| Vec::new()).collect();
+        Self {
+            stream,
+            decoder,
+            outbound,
+            worker,
+            label,
+            credit: Credit::new(CREDIT_BYTES),
+            unwritten,
+            heard: now,
+            ping_at,
+            nonce: 0,
+            shutdown_sent: false,
+            sorted,
+            hub,
+        }
+    }
+
+    async fn serve(mut self) {
+        let why = match self.converse().await {
+            End::Closed => "the worker closed the link".to_owned(),
+            End::Broken(error) => error.to_string(),
+            End::Silent => {
+                format!("PLY-0409 nothing was heard for {:?}", self.hub.bounds.silent_max)
+            }
+            End::Wished => "the keeper ended the link".to_owned(),
+        };
+        tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
+        // What was read before the end has been handed over; nothing of this worker follows.
+        self.hub.unregister(self.worker, why);
+    }
+
+    async fn converse(&mut self) -> End {
+        // Bytes that came with the hello are already here.
+        if let Err(end) = self.take_frames() {
+            return end;
+        }
+        loop {
+            if let Err(end) = self.fill() {
+                return end;
+            }
+            let interest = if self.unwritten.is_empty() {
+                Interest::READABLE
+            } else {
+                Interest::READABLE | Interest::WRITABLE
+            };
+            let dead_at = self.heard + self.hub.bounds.silent_max;
+            let outcome = tokio::select! {
+                ready = self.stream.ready(interest) => match ready {
+                    Ok(ready) => self.transfer(ready.is_readable(), ready.is_writable()),
+                    Err(error) => Err(error.into()),
+                },
+                () = self.outbound.changed() => Ok(()),
+                () = tokio::time::sleep_until(self.ping_at.min(dead_at)) => self.beat(Instant::now()),
+            };
+            if let Err(end) = outcome {
+                return end;
+            }
+        }
+    }
+
+    /// Encodes the next batch if the last one is written.
+    fn fill(&mut self) -> Result<(), End> {
+        let ending = self.outbound.ending();
+        if ending == Ending::AtOnce {
+            return Err(End::Wished);
+        }
+        if !self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let batch = self.outbound.take(&mut self.credit);
+        if !batch.is_empty() {
+            self.hub.metrics.worker_messages_out.inc_by(batch.len() as u64);
+            self.unwritten = encode_down(&batch)?;
+        } else if ending == Ending::Orderly && !self.shutdown_sent && self.outbound.is_empty() {
+            // The worker closes the link when it has ended; until then its last words are read.
+            self.shutdown_sent = true;
+            self.unwritten = encode_down(&[Down::Shutdown])?;
+        }
+        self.write()
+    }
+
+    fn transfer(&mut self, readable: bool, writable: bool) -> Result<(), End> {
+        if readable {
+            self.read()?;
+        }
+        if writable {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), End> {
+        let mut total = 0;
+        let mut closed = false;
+        while total < READ_BYTES_MAX {
+            match read_some(&self.stream, &mut self.decoder) {
+                Ok(0) => {
+                    closed = true;
+                    break;
+                }
+                Ok(count) => total += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if total > 0 {
+            self.heard = Instant::now();
+            self.take_frames()?;
+        }
+        if closed { Err(End::Closed) } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), End> {
+        while !self.unwritten.is_empty() {
+            match self.stream.try_write(&self.unwritten) {
+                Ok(count) => self.unwritten.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands all whole frames over, each shard its part at once.
+    fn take_frames(&mut self) -> Result<(), End> {
+        let outcome = self.sort_frames();
+        for (inbox, events) in self.hub.shards.iter().zip(&mut self.sorted) {
+            if !events.is_empty() {
+                self.hub.metrics.worker_messages_in.inc_by(events.len() as u64);
+                inbox.push_all(events.drain(..));
+            }
+        }
+        outcome
+    }
+
+    fn sort_frames(&mut self) -> Result<(), End> {
+        while let Some(frame) = self.decoder.next_frame()? {
+            for item in decode_up(frame)? {
+                self.take_item(item)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_item(&mut self, item: Up) -> Result<(), End> {
+        match item {
+            Up::Room(message) => {
+                let shard = crate::gateway::shard_of(message.about().0, self.hub.shards.count());
+                if let Some(events) = self.sorted.get_mut(usize::from(shard)) {
+                    events.push(ShardEvent::Worker(self.worker, message));
+                }
+                Ok(())
+            }
+            Up::Credit { bytes } => Ok(self.credit.returned(bytes)?),
+            Up::Log(line) => {
+                self.log(&line);
+                Ok(())
+            }
+            // Any byte shows that the worker lives; the nonce is for those who read a trace.
+            Up::Pong { .. } => Ok(()),
+            Up::Hello(_) => Err(AttachError::Field { field: "a second hello" }.into()),
+        }
+    }
+
+    fn log(&self, line: &LogLine) {
+        let (release, epoch, text) = (&self.label, self.hub.epoch.0, line.text.as_str());
+        let room = line.room.map(tracing::field::display);
+        match line.level {
+            LogLevel::Error => tracing::error!(target: "worker", room, epoch, release, "{text}"),
+            LogLevel::Warn => tracing::warn!(target: "worker", room, epoch, release, "{text}"),
+            LogLevel::Info => tracing::info!(target: "worker", room, epoch, release, "{text}"),
+            LogLevel::Debug => tracing::debug!(target: "worker", room, epoch, release, "{text}"),
+            LogLevel::Trace => tracing::trace!(target: "worker", room, epoch, release, "{text}"),
+        }
+    }
+
+    fn beat(&mut self, now: Instant) -> Result<(), End> {
+        let silent_max = self.hub.bounds.silent_max;
+        if now >= self.heard + silent_max {
+            // If it was the keeper that stood still, the worker's words are waiting.
+            self.read()?;
+            if now >= self.heard + silent_max {
+                return Err(End::Silent);
+            }
+        }
+        if now >= self.ping_at {
+            self.ping_at = now + self.hub.bounds.ping_every;
+            self.nonce += 1;
+            // While bytes wait to be written a ping behind them says nothing more than they do.
+            if self.unwritten.is_empty() {
+                self.unwritten = encode_down(&[Down::Ping { nonce: self.nonce }])?;
+                self.write()?;
+            }
+        }
+        Ok(())
+    }
+}

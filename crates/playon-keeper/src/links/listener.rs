@@ -1,0 +1,51 @@
+//! The attach socket.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+
+use super::hub::Hub;
+use super::link;
+use crate::error::{Coded, listen};
+
+/// How long to wait when no more connections can be taken (no file descriptors left, for one).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens on the attach socket, readable and writable by this user only. The data directory is locked by now, so a socket
+/// that is there is a leftover. Must be called inside a runtime.
+///
+/// # Errors
+/// When it cannot listen; `PLY-0502`.
+pub(crate) fn bind(path: &Path) -> Result<UnixListener, Coded> {
+    let attempt = || -> io::Result<UnixListener> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // The directory itself is closed to other users, so nobody slips in before the mode is set.
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        Ok(listener)
+    };
+    attempt().map_err(|error| listen("workers", path.display(), &error))
+}
+
+/// Accepts workers for as long as it is polled. Must run in a `LocalSet` or current-thread runtime.
+pub(crate) async fn serve(listener: UnixListener, hub: Arc<Hub>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(link::run(stream, Arc::clone(&hub)));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no worker can be accepted just now");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

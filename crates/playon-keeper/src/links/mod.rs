@@ -1,0 +1,13 @@
+//! Links: the sockets over which workers attach.
+//!
+//! One current-thread runtime holds all of them. Frames from workers are sorted into the shards' inboxes; what
+//! shards send waits per worker in an [`Outbound`] until the worker's credits let it pass.
+
+mod handshake;
+mod hub;
+mod link;
+mod listener;
+mod outbound;
+
+pub(crate) use hub::{Attached, Hub, LinkNews};
+pub(crate) use listener::{bind, serve};

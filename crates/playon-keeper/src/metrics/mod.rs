@@ -1,0 +1,142 @@
+//! What a keeper counts, in the format of Prometheus.
+//!
+//! Every keeper object has its own registry. Nothing is ever labelled by room, player or address: the number of
+//! time series is fixed by the code.
+
+mod gateway;
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::gateway::GatewayStats;
+
+/// A label with the outcome of something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Outcome {
+    /// `moved`, `failed` or `stayed`.
+    pub(crate) outcome: &'static str,
+}
+
+/// All counters but the gateway's own.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub(crate) rooms: Gauge,
+    pub(crate) players: Gauge,
+    pub(crate) workers: Gauge,
+    pub(crate) worker_ends: Counter,
+    pub(crate) worker_messages_in: Counter,
+    pub(crate) worker_messages_out: Counter,
+    pub(crate) store_batches: Counter,
+    pub(crate) store_records: Counter,
+    pub(crate) store_seconds: Histogram,
+    pub(crate) shard_busy: Counter<f64, std::sync::atomic::AtomicU64>,
+    pub(crate) room_faults: Counter,
+    pub(crate) commits_refused: Counter,
+    pub(crate) inputs_quarantined: Counter,
+    pub(crate) inputs_lost: Counter,
+    pub(crate) rooms_recovered: Counter,
+    pub(crate) outage_seconds: Histogram,
+    pub(crate) moves: Family<Outcome, Counter>,
+    pub(crate) pause_seconds: Histogram,
+    pub(crate) deploys: Counter,
+}
+
+/// Half a millisecond to about a minute.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_5, 2.0, 18))
+}
+
+impl Metrics {
+    /// Fresh counters; the gateway's are read when asked.
+    pub fn new(gateway: Arc<GatewayStats>) -> Self {
+        let mut this = Self {
+            registry: Registry::with_prefix("playon"),
+            rooms: Gauge::default(),
+            players: Gauge::default(),
+            workers: Gauge::default(),
+            worker_ends: Counter::default(),
+            worker_messages_in: Counter::default(),
+            worker_messages_out: Counter::default(),
+            store_batches: Counter::default(),
+            store_records: Counter::default(),
+            store_seconds: seconds(),
+            shard_busy: Counter::default(),
+            room_faults: Counter::default(),
+            commits_refused: Counter::default(),
+            inputs_quarantined: Counter::default(),
+            inputs_lost: Counter::default(),
+            rooms_recovered: Counter::default(),
+            outage_seconds: seconds(),
+            moves: Family::default(),
+            pause_seconds: seconds(),
+            deploys: Counter::default(),
+        };
+        this.register();
+        this.registry.register_collector(Box::new(gateway::Collected(gateway)));
+        this
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("rooms", "Rooms in memory", self.rooms.clone());
+        r.register("players", "Seats taken", self.players.clone());
+        r.register("workers", "Workers attached", self.workers.clone());
+        r.register("worker_ends", "Workers that ended unwished", self.worker_ends.clone());
+        r.register("worker_messages_in", "Messages from workers", self.worker_messages_in.clone());
+        r.register("worker_messages_out", "Messages to workers", self.worker_messages_out.clone());
+        r.register("store_batches", "Batches handed to the store", self.store_batches.clone());
+        r.register("store_records", "Records handed to the store", self.store_records.clone());
+        let batch = "From handing a batch over until it is safe";
+        r.register_with_unit("store_batch", batch, Unit::Seconds, self.store_seconds.clone());
+        let busy = "Time in which shards were not waiting";
+        r.register_with_unit("shard_busy", busy, Unit::Seconds, self.shard_busy.clone());
+        r.register("room_faults", "Faults of rooms", self.room_faults.clone());
+        let refused = "Commits that were not what they claimed to be";
+        r.register("commits_refused", refused, self.commits_refused.clone());
+        let aside = "Inputs set aside because the game fails on them";
+        r.register("inputs_quarantined", aside, self.inputs_quarantined.clone());
+        let lost = "Acknowledged inputs lost with a keeper";
+        r.register("inputs_lost", lost, self.inputs_lost.clone());
+        let recovered = "Rooms live again after they had lost their worker";
+        r.register("rooms_recovered", recovered, self.rooms_recovered.clone());
+        let outage = "How long such rooms were not live";
+        r.register_with_unit("room_outage", outage, Unit::Seconds, self.outage_seconds.clone());
+        r.register("room_moves", "Rooms handed over by deploys", self.moves.clone());
+        let pause = "How long rooms were frozen by a handoff";
+        r.register_with_unit("room_pause", pause, Unit::Seconds, self.pause_seconds.clone());
+        r.register("deploys", "Deploys begun", self.deploys.clone());
+    }
+
+    /// All of it, as text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_of_both_kinds_are_rendered() {
+        let metrics = Metrics::new(Arc::default());
+        metrics.rooms.set(3);
+        metrics.moves.get_or_create(&Outcome { outcome: "moved" }).inc();
+        let text = metrics.render();
+        assert!(text.contains("playon_rooms 3"), "{text}");
+        assert!(text.contains("playon_room_moves_total{outcome=\"moved\"} 1"), "{text}");
+        assert!(text.contains("playon_gateway_closed_total{code=\"4000\"} 0"), "{text}");
+        assert!(text.contains("playon_room_pause_seconds_bucket"), "{text}");
+    }
+}

@@ -1,0 +1,206 @@
+//! What waits for a shard.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use playon_core::attach::FromWorker;
+use playon_core::effect::{Loaded, Order, Stored};
+use playon_core::fleet::WorkerInfo;
+use playon_core::gate::ToOwner;
+use playon_core::ids::{RoomId, WorkerId};
+use playon_core::image::Image;
+
+use crate::gateway::{NotTaken, OwnerLink, shard_of};
+
+/// One thing that happens to a shard.
+#[derive(Debug)]
+pub(crate) enum ShardEvent {
+    /// From a socket.
+    Gate(ToOwner),
+    /// A worker has attached.
+    WorkerUp(WorkerInfo),
+    /// A worker is gone; nothing of it follows.
+    WorkerDown(WorkerId),
+    /// From a worker.
+    Worker(WorkerId, FromWorker),
+    /// A room was read back at start.
+    Recovered(Box<Image>),
+    /// A room cannot be read back.
+    Damaged(RoomId, String),
+    /// Every room has been read back.
+    RecoveryDone,
+    /// What the store knows about a room.
+    Loaded(RoomId, Loaded),
+    /// These are safe, in order.
+    Stored(Vec<(RoomId, Stored)>),
+    /// The store wants these snapshots soon.
+    SnapshotsWanted(Vec<RoomId>),
+    /// From the control thread.
+    Order(Order),
+    /// The thread ends after what came before.
+    Quit,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<ShardEvent>,
+    /// How many of them came from the gateway; only those are bounded here. The others are bounded where they arise: a
+    /// room has one batch with a worker and `unsafe_commits_max` with the store.
+    gate: usize,
+}
+
+/// What waits for one shard: many may push, the shard's thread drains.
+#[derive(Debug)]
+pub struct Inbox {
+    queue: Mutex<Queue>,
+    waiting: Condvar,
+    gate_max: usize,
+}
+
+impl Inbox {
+    pub(crate) fn new(gate_max: usize) -> Self {
+        Self { queue: Mutex::default(), waiting: Condvar::new(), gate_max }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // The queue is whole between any two statements, so a panic elsewhere does not spoil it.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands over what a socket said.
+    ///
+    /// # Errors
+    /// When too much waits already. `Gone` and `Drained` are always taken: each socket sends few of them.
+    pub fn push_gate(&self, message: ToOwner) -> Result<(), NotTaken> {
+        let mut queue = self.lock();
+        let must =
+            matches!(message, ToOwner::Gone { .. } | ToOwner::Drained { .. } | ToOwner::Bye { .. });
+        if queue.gate >= self.gate_max && !must {
+            return Err(NotTaken);
+        }
+        queue.gate += 1;
+        queue.events.push_back(ShardEvent::Gate(message));
+        drop(queue);
+        self.waiting.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn push(&self, event: ShardEvent) {
+        self.lock().events.push_back(event);
+        self.waiting.notify_one();
+    }
+
+    pub(crate) fn push_all(&self, events: impl IntoIterator<Item = ShardEvent>) {
+        self.lock().events.extend(events);
+        self.waiting.notify_one();
+    }
+
+    /// Moves at most `max` waiting events into `into`; waits until `until` if there are none, or for ever without it.
+    pub(crate) fn drain(
+        &self,
+        into: &mut VecDeque<ShardEvent>,
+        max: usize,
+        until: Option<Instant>,
+    ) {
+        let mut queue = self.lock();
+        while queue.events.is_empty() {
+            queue = match until {
+                None => self.waiting.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left == Duration::ZERO {
+                        return;
+                    }
+                    self.waiting.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        for _ in 0..max {
+            let Some(event) = queue.events.pop_front() else { break };
+            queue.gate -= usize::from(matches!(event, ShardEvent::Gate(_)));
+            into.push_back(event);
+        }
+    }
+}
+
+impl OwnerLink for Shards {
+    fn shards(&self) -> u16 {
+        self.count()
+    }
+
+    fn send(&self, shard: u16, message: ToOwner) -> Result<(), NotTaken> {
+        self.get(shard.into()).ok_or(NotTaken)?.push_gate(message)
+    }
+}
+
+/// The inboxes of all shards.
+#[derive(Clone, Debug)]
+pub struct Shards(Arc<[Inbox]>);
+
+impl Shards {
+    pub(crate) fn new(count: u16, gate_max: usize) -> Self {
+        Self((0..count.max(1)).map(|_| Inbox::new(gate_max)).collect())
+    }
+
+    /// How many there are; at least 1.
+    pub fn count(&self) -> u16 {
+        u16::try_from(self.0.len()).unwrap_or(u16::MAX)
+    }
+
+    /// The inbox of the shard that a room belongs to.
+    pub fn of(&self, room: RoomId) -> &Inbox {
+        &self.0[usize::from(shard_of(room, self.count()))]
+    }
+
+    /// The inbox of one shard.
+    pub fn get(&self, index: usize) -> Option<&Inbox> {
+        self.0.get(index)
+    }
+
+    /// All inboxes, in the order of the shards.
+    pub fn iter(&self) -> impl Iterator<Item = &Inbox> {
+        self.0.iter()
+    }
+
+    /// Gives every shard an event of its own.
+    pub(crate) fn push_each(&self, mut event: impl FnMut() -> ShardEvent) {
+        for inbox in self.iter() {
+            inbox.push(event());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use playon_core::ids::ConnId;
+
+    fn ack(conn: u64) -> ToOwner {
+        ToOwner::Ack { conn: ConnId(conn), recv: 0 }
+    }
+
+    #[test]
+    fn only_what_the_gateway_may_lose_is_refused() {
+        let inbox = Inbox::new(1);
+        assert_eq!(inbox.push_gate(ack(1)), Ok(()));
+        assert_eq!(inbox.push_gate(ack(2)), Err(NotTaken));
+        assert_eq!(inbox.push_gate(ToOwner::Gone { conn: ConnId(2) }), Ok(()));
+        inbox.push(ShardEvent::RecoveryDone);
+        let mut drained = VecDeque::new();
+        inbox.drain(&mut drained, 8, None);
+        assert_eq!(drained.len(), 3);
+        assert_eq!(inbox.push_gate(ack(2)), Ok(()));
+    }
+
+    #[test]
+    fn a_drain_ends_at_its_time_and_at_its_bound() {
+        let inbox = Inbox::new(8);
+        let mut drained = VecDeque::new();
+        inbox.drain(&mut drained, 8, Some(Instant::now()));
+        assert!(drained.is_empty());
+        inbox.push_all((0..5).map(|_| ShardEvent::RecoveryDone));
+        inbox.drain(&mut drained, 3, None);
+        assert_eq!(drained.len(), 3);
+    }
+}

@@ -1,0 +1,73 @@
+//! Reading single rooms back from the store while others play.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{Builder, JoinHandle};
+
+use playon_core::effect::Loaded;
+use playon_core::ids::RoomId;
+use playon_core::image::{ApplyBounds, Image};
+use playon_store::{Store, StoredRoom};
+use playon_wire::state::ZstdXxh3;
+use playon_wire::stored::{RecoverError, recover};
+
+use super::inbox::{ShardEvent, Shards};
+
+/// Asks for sleeping rooms; the answers go to the shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Loader(Sender<RoomId>);
+
+impl Loader {
+    /// Starts the thread; it ends when the last `Loader` is dropped.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub(crate) fn start(
+        store: Arc<dyn Store>,
+        shards: Shards,
+        bounds: ApplyBounds,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
+        let (asks, asked) = mpsc::channel();
+        let run = move || {
+            for room in asked {
+                let loaded = load(store.as_ref(), room, &bounds);
+                shards.of(room).push(ShardEvent::Loaded(room, loaded));
+            }
+        };
+        let thread = Builder::new().name("loader".into()).spawn(run)?;
+        Ok((Self(asks), thread))
+    }
+
+    /// Asks for a room.
+    pub(super) fn ask(&self, room: RoomId) {
+        // The thread lives as long as this sender does.
+        let _ = self.0.send(room);
+    }
+}
+
+fn load(store: &dyn Store, room: RoomId, bounds: &ApplyBounds) -> Loaded {
+    match store.load_sleeping(room) {
+        Ok(None) => Loaded::Missing,
+        Ok(Some(stored)) => match read_back(&stored, bounds) {
+            Ok(image) => Loaded::Asleep(Box::new(image)),
+            Err(error) => unreadable(room, &error),
+        },
+        Err(error) => unreadable(room, &error),
+    }
+}
+
+/// Cannot read is never "does not exist".
+fn unreadable(room: RoomId, error: &impl std::fmt::Display) -> Loaded {
+    tracing::error!(%room, %error, "a sleeping room cannot be read");
+    Loaded::Unreadable(error.to_string())
+}
+
+/// The room that was held when these bytes were stored.
+///
+/// # Errors
+/// When they cannot be read or do not fit together.
+pub(crate) fn read_back(stored: &StoredRoom, bounds: &ApplyBounds) -> Result<Image, RecoverError> {
+    let records = stored.records.iter().map(|(epoch, record)| (*epoch, &record.body[..]));
+    recover(&stored.snapshot.body, records, &ZstdXxh3, bounds)
+}

@@ -1,0 +1,154 @@
+//! What a shard wants done, gathered over one drain.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use playon_core::attach::ToWorker;
+use playon_core::effect::{Effect, Report, Stored};
+use playon_core::gate::ToGateway;
+use playon_core::ids::{RoomId, WorkerId};
+use playon_core::image::Image;
+use playon_store::{Batch, LogRecord, SnapshotRow, Store};
+use playon_wire::stored::{encode_image, encode_record};
+
+use super::inbox::{ShardEvent, Shards};
+use super::loader::Loader;
+use crate::clock::Clock;
+use crate::control::{News, ShardNews};
+use crate::gateway::GatewayLink;
+use crate::links::Hub;
+use crate::metrics::Metrics;
+
+/// Everything a shard reaches.
+#[derive(Clone)]
+pub(crate) struct Outside {
+    pub(crate) clock: Clock,
+    pub(crate) shards: Shards,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) gates: GatewayLink,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) loader: Loader,
+    pub(crate) control: Sender<News>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+pub(super) struct Outlet {
+    pub(super) outside: Outside,
+    number: u16,
+    gates: Vec<Vec<ToGateway>>,
+    workers: BTreeMap<WorkerId, Vec<ToWorker>>,
+    batch: Batch,
+    /// What becomes safe with the batch, in the order of the effects.
+    stored: Vec<(RoomId, Stored)>,
+    suspects: Vec<(WorkerId, String)>,
+    reports: Vec<Report>,
+}
+
+impl Outlet {
+    pub(super) fn new(number: u16, outside: Outside) -> Self {
+        let gates = (0..outside.gates.threads()).map(|_| Vec::new()).collect();
+        Self {
+            outside,
+            number,
+            gates,
+            workers: BTreeMap::new(),
+            batch: Batch::default(),
+            stored: Vec::new(),
+            suspects: Vec::new(),
+            reports: Vec::new(),
+        }
+    }
+
+    /// Takes one effect in.
+    pub(super) fn put(&mut self, effect: Effect) {
+        match effect {
+            Effect::Gate(message) => {
+                let thread = GatewayLink::thread_of(message.conn());
+                if let Some(batch) = self.gates.get_mut(thread) {
+                    batch.push(message);
+                }
+            }
+            Effect::Worker(worker, message) => {
+                self.workers.entry(worker).or_default().push(message)
+            }
+            Effect::Append { room, seq, record } => {
+                self.batch.records.push(LogRecord { room, seq, body: encode_record(&record) });
+                self.stored.push((room, Stored::Record(seq)));
+            }
+            Effect::Snapshot(image) => {
+                self.stored.push((image.room, Stored::Snapshot(image.seq)));
+                self.batch.snapshots.push(row(&image));
+            }
+            Effect::Sleep(image) => {
+                self.stored.push((image.room, Stored::Asleep));
+                self.batch.sleeps.push(row(&image));
+            }
+            Effect::Delete(room) => {
+                self.stored.push((room, Stored::Deleted));
+                self.batch.deletes.push(room);
+            }
+            Effect::Load(room) => self.outside.loader.ask(room),
+            Effect::Suspect { worker, why } => self.suspects.push((worker, why)),
+            Effect::Report(report) => self.reports.push(report),
+        }
+    }
+
+    /// Sends everything on its way: first to those who work on it, last to those who are told.
+    pub(super) fn flush(&mut self) {
+        for (worker, messages) in std::mem::take(&mut self.workers) {
+            if !self.outside.hub.send(worker, messages) {
+                self.suspects.push((worker, "PLY-0407 too much waits for the worker".into()));
+            }
+        }
+        if !self.stored.is_empty() {
+            self.submit();
+        }
+        for (thread, batch) in self.gates.iter_mut().enumerate() {
+            if !batch.is_empty() {
+                self.outside.gates.blocking_send(thread, std::mem::take(batch));
+            }
+        }
+        for (worker, why) in std::mem::take(&mut self.suspects) {
+            self.tell(ShardNews::Suspect(worker, why));
+        }
+        if !self.reports.is_empty() {
+            let reports = std::mem::take(&mut self.reports);
+            self.tell(ShardNews::Reports(reports));
+        }
+    }
+
+    pub(super) fn tell(&self, news: ShardNews) {
+        // The control thread ends after the shards; if it has failed there is nobody to tell.
+        let _ = self.outside.control.send(News::Shard(self.number, news));
+    }
+
+    fn submit(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let stored = std::mem::take(&mut self.stored);
+        let (shards, number) = (self.outside.shards.clone(), self.number);
+        let (control, metrics) = (self.outside.control.clone(), Arc::clone(&self.outside.metrics));
+        metrics.store_batches.inc();
+        metrics.store_records.inc_by(batch.records.len() as u64);
+        let began = Instant::now();
+        let done = move |outcome: Result<(), playon_store::StoreError>| match outcome {
+            Ok(()) => {
+                metrics.store_seconds.observe(began.elapsed().as_secs_f64());
+                if let Some(inbox) = shards.get(number.into()) {
+                    inbox.push(ShardEvent::Stored(stored));
+                }
+            }
+            Err(error) => {
+                // Nothing of the batch is acknowledged to anyone, and nothing more will be.
+                let _ =
+                    control.send(News::Shard(number, ShardNews::StoreFailed(error.to_string())));
+            }
+        };
+        self.outside.store.submit(batch, Box::new(done));
+    }
+}
+
+fn row(image: &Image) -> SnapshotRow {
+    SnapshotRow { room: image.room, seq: image.seq, body: encode_image(image) }
+}

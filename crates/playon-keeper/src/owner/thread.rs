@@ -1,0 +1,111 @@
+//! One shard's thread.
+
+use std::collections::VecDeque;
+use std::io;
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+use playon_core::shard::{Shard, ShardConfig};
+use playon_core::time::Time;
+use playon_wire::state::ZstdXxh3;
+
+use super::inbox::ShardEvent;
+use super::outlet::{Outlet, Outside};
+use crate::control::ShardNews;
+
+/// Events handled before their effects leave. More would let the first of them wait for the last.
+const EVENTS_PER_FLUSH_MAX: usize = 1_024;
+
+/// Starts the thread of one shard. It ends after `ShardEvent::Quit`.
+///
+/// # Errors
+/// When there is no thread to be had.
+pub(crate) fn spawn(config: ShardConfig, outside: Outside) -> io::Result<JoinHandle<()>> {
+    let name = format!("shard-{}", config.shard);
+    let run = move || {
+        let number = config.shard;
+        let shard = Shard::new(config, ZstdXxh3);
+        Driver { shard, outlet: Outlet::new(number, outside), number, events: VecDeque::new() }
+            .run();
+    };
+    Builder::new().name(name).spawn(run)
+}
+
+struct Driver {
+    shard: Shard<ZstdXxh3>,
+    outlet: Outlet,
+    number: u16,
+    events: VecDeque<ShardEvent>,
+}
+
+impl Driver {
+    fn run(mut self) {
+        loop {
+            if !self.wait() {
+                return;
+            }
+            let began = Instant::now();
+            let now = self.outlet.outside.clock.now();
+            let mut quit = false;
+            let mut recovered = false;
+            while let Some(event) = self.events.pop_front() {
+                quit |= matches!(event, ShardEvent::Quit);
+                recovered |= matches!(event, ShardEvent::RecoveryDone);
+                self.handle(now, event);
+                self.drain();
+            }
+            if self.shard.next_timeout().is_some_and(|at| at <= now) {
+                self.shard.handle_timeout(now);
+                self.drain();
+            }
+            self.outlet.flush();
+            if recovered {
+                // After the listings of all recovered rooms, which have just left.
+                self.outlet.tell(ShardNews::Recovered);
+            }
+            self.outlet.outside.metrics.shard_busy.inc_by(began.elapsed().as_secs_f64());
+            if quit {
+                return;
+            }
+        }
+    }
+
+    /// Waits for events or the next timeout. False if there is no such shard.
+    fn wait(&mut self) -> bool {
+        let outside = &self.outlet.outside;
+        let until = self.shard.next_timeout().map(|at| Instant::now() + outside.clock.until(at));
+        let Some(inbox) = outside.shards.get(self.number.into()) else { return false };
+        inbox.drain(&mut self.events, EVENTS_PER_FLUSH_MAX, until);
+        true
+    }
+
+    fn handle(&mut self, now: Time, event: ShardEvent) {
+        let shard = &mut self.shard;
+        match event {
+            ShardEvent::Gate(message) => shard.handle_gate(now, message),
+            ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
+            ShardEvent::WorkerDown(worker) => shard.handle_worker_down(now, worker),
+            ShardEvent::Worker(worker, message) => shard.handle_worker(now, worker, message),
+            ShardEvent::Recovered(image) => shard.handle_recovered(now, *image),
+            ShardEvent::Damaged(room, why) => shard.handle_damaged(now, room, why),
+            ShardEvent::RecoveryDone => shard.handle_recovery_done(now),
+            ShardEvent::Loaded(room, loaded) => shard.handle_loaded(now, room, loaded),
+            ShardEvent::Stored(stored) => {
+                for (room, what) in stored {
+                    self.shard.handle_stored(now, room, what);
+                    self.drain();
+                }
+            }
+            ShardEvent::SnapshotsWanted(rooms) => shard.handle_snapshots_wanted(now, &rooms),
+            ShardEvent::Order(order) => shard.handle_order(now, order),
+            ShardEvent::Quit => {}
+        }
+    }
+
+    /// After every handle, so that effects keep the order of their causes.
+    fn drain(&mut self) {
+        while let Some(effect) = self.shard.poll() {
+            self.outlet.put(effect);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Who may attach.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use playon_core::ids::ReleaseId;
+use playon_wire::attach::LinkSecret;
+
+/// One started process; unique within a keeper process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SpawnId(pub(crate) u64);
+
+/// What the bearer of a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// A process that the keeper started.
+    Spawned {
+        /// Which one.
+        spawn: SpawnId,
+        /// The release it runs.
+        release: ReleaseId,
+        /// The release's label.
+        label: String,
+    },
+    /// A process started by somebody else, which says itself what it runs.
+    External,
+}
+
+/// The secrets that may attach now. A started process has its own, good for one attach.
+#[derive(Debug)]
+pub(crate) struct Passes {
+    external: LinkSecret,
+    spawned: Mutex<HashMap<[u8; 32], Pass>>,
+}
+
+impl Passes {
+    pub(crate) fn new(external: LinkSecret) -> Self {
+        Self { external, spawned: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Pass>> {
+        self.spawned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn grant(&self, secret: LinkSecret, pass: Pass) {
+        self.lock().insert(secret.0, pass);
+    }
+
+    pub(crate) fn revoke(&self, secret: LinkSecret) {
+        self.lock().remove(&secret.0);
+    }
+
+    /// Uses a secret up. Random secrets of 256 bits are looked up by value: what a guess learns from timing is useless.
+    pub(crate) fn present(&self, secret: LinkSecret) -> Option<Pass> {
+        if secret == self.external {
+            return Some(Pass::External);
+        }
+        self.lock().remove(&secret.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHARED: LinkSecret = LinkSecret([1; 32]);
+    const ONE: LinkSecret = LinkSecret([2; 32]);
+    const TWO: LinkSecret = LinkSecret([3; 32]);
+
+    #[test]
+    fn a_pass_is_good_for_one_attach() {
+        let passes = Passes::new(SHARED);
+        let pass =
+            Pass::Spawned { spawn: SpawnId(1), release: ReleaseId([1; 32]), label: "r1".into() };
+        passes.grant(ONE, pass.clone());
+        passes.grant(TWO, pass.clone());
+        passes.revoke(TWO);
+        assert_eq!(passes.present(ONE), Some(pass));
+        assert_eq!(passes.present(ONE), None);
+        assert_eq!(passes.present(TWO), None);
+        assert_eq!(passes.present(SHARED), Some(Pass::External));
+        assert_eq!(passes.present(SHARED), Some(Pass::External));
+    }
+}

@@ -1,0 +1,152 @@
+//! One worker process.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
+
+use super::{ENV_NAMES, ENV_PREFIXES, output};
+
+/// A file that another thread has just written is busy for as long as a fork of it has not yet executed.
+const BUSY_TRIES_MAX: u32 = 50;
+
+/// How to start a worker.
+#[derive(Clone, Debug)]
+pub(super) struct Launch<'a> {
+    pub(super) executable: &'a Path,
+    pub(super) folder: &'a Path,
+    pub(super) label: &'a Arc<str>,
+    pub(super) env: BTreeMap<OsString, OsString>,
+    pub(super) files_max: u64,
+}
+
+/// A started process, not yet reaped: its number and its group's belong to it.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    pid: Pid,
+}
+
+/// The part of the keeper's own environment that workers may see.
+pub(super) fn environment(
+    all: impl IntoIterator<Item = (OsString, OsString)>,
+    more: &[String],
+) -> BTreeMap<OsString, OsString> {
+    let passes = |name: &str| {
+        let secret = name.contains("TOKEN") || name.contains("SECRET");
+        let listed =
+            ENV_NAMES.contains(&name) || ENV_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        (listed && !secret) || more.iter().any(|wanted| wanted == name)
+    };
+    all.into_iter().filter(|(name, _)| name.to_str().is_some_and(passes)).collect()
+}
+
+impl Process {
+    /// Starts a worker in a process group of its own. Must be called on a thread that has given up new privileges;
+    /// the child inherits that.
+    ///
+    /// # Errors
+    /// When it cannot be executed.
+    pub(super) fn start(launch: &Launch<'_>) -> io::Result<Self> {
+        let mut command = Command::new(launch.executable);
+        command
+            .current_dir(launch.folder)
+            .env_clear()
+            .envs(&launch.env)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = spawn_when_free(&mut command)?;
+        let raw = i32::try_from(child.id()).map_err(io::Error::other)?;
+        let pid =
+            Pid::from_raw(raw).ok_or_else(|| io::Error::other("a process without a number"))?;
+        limit(pid, Resource::Core, 0);
+        limit(pid, Resource::Nofile, launch.files_max);
+        if let Some(stdout) = child.stdout.take() {
+            output::capture(stdout, "stdout", launch.label, child.id());
+        }
+        if let Some(stderr) = child.stderr.take() {
+            output::capture(stderr, "stderr", launch.label, child.id());
+        }
+        Ok(Self { child, pid })
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills the whole group. Its number cannot have been given to others before `reap`.
+    pub(super) fn kill(&self) {
+        if let Err(error) = rustix::process::kill_process_group(self.pid, Signal::KILL) {
+            tracing::debug!(pid = self.number(), %error, "process group could not be killed");
+        }
+    }
+
+    /// Calls back on a thread of its own when the process has ended, without reaping it.
+    pub(super) fn on_exit(&self, then: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let pid = self.pid;
+        let watch = move || {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while matches!(
+                rustix::process::waitid(WaitId::Pid(pid), options),
+                Err(rustix::io::Errno::INTR)
+            ) {}
+            then();
+        };
+        thread::Builder::new()
+            .name(format!("wait-{}", self.number()))
+            .stack_size(64 << 10)
+            .spawn(watch)?;
+        Ok(())
+    }
+
+    /// Collects the process, which must have ended, and kills what is left of its group.
+    pub(super) fn reap(mut self) -> Option<ExitStatus> {
+        self.kill();
+        self.child.wait().ok()
+    }
+}
+
+fn spawn_when_free(command: &mut Command) -> io::Result<Child> {
+    let mut tries = 0;
+    loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES_MAX =>
+            {
+                tries += 1;
+                thread::sleep(Duration::from_millis(2));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Sets both limits of a process. A process that is gone already needs none.
+fn limit(pid: Pid, resource: Resource, value: u64) {
+    let wanted = Rlimit { current: Some(value), maximum: Some(value) };
+    if let Err(error) = rustix::process::prlimit(Some(pid), resource, wanted) {
+        tracing::debug!(?pid, ?resource, %error, "limit not set");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_see_a_short_environment_without_secrets() {
+        let all = ["PATH", "SSH_AUTH_SOCK", "RUST_LOG", "PLAYON_X", "PLAYON_ADMIN_TOKEN", "DB_URL"]
+            .map(|name| (OsString::from(name), OsString::from("v")));
+        let seen: Vec<_> = environment(all, &["DB_URL".into()]).into_keys().collect();
+        assert_eq!(seen, ["DB_URL", "PATH", "PLAYON_X", "RUST_LOG"]);
+    }
+}

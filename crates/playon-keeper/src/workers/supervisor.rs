@@ -1,0 +1,476 @@
+//! The thread that starts, watches, restarts and ends workers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use playon_core::ids::{ReleaseId, WorkerId};
+use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
+
+use super::backoff::Backoff;
+use super::passes::{Pass, Passes, SpawnId};
+use super::process::{Launch, Process, environment};
+use crate::config::Bounds;
+use crate::data_dir::random_bytes;
+use crate::error::{Coded, system};
+
+/// How many workers of a release should run.
+#[derive(Clone, Debug)]
+pub(crate) struct Want {
+    /// The release.
+    pub(crate) release: ReleaseId,
+    /// Its label.
+    pub(crate) label: String,
+    /// Its executable.
+    pub(crate) executable: PathBuf,
+    /// How many.
+    pub(crate) count: u32,
+}
+
+/// News for the control thread.
+#[derive(Debug)]
+pub(crate) enum WorkerNews {
+    /// A worker ended or was ended.
+    Ended {
+        /// The release it ran.
+        release: ReleaseId,
+        /// Why.
+        error: Coded,
+        /// It is not started again until it is wanted anew.
+        given_up: bool,
+    },
+}
+
+/// What the supervisor works with.
+pub(crate) struct SupervisorSetup {
+    /// Where workers attach; told to each of them.
+    pub(crate) attach_socket: PathBuf,
+    /// The working directory of workers.
+    pub(crate) folder: PathBuf,
+    /// Names of environment variables that workers see beside the usual ones.
+    pub(crate) env: Vec<String>,
+    /// Who may attach.
+    pub(crate) passes: Arc<Passes>,
+    /// The bounds of the shell.
+    pub(crate) bounds: Bounds,
+    /// Takes the news.
+    pub(crate) news: Box<dyn Fn(WorkerNews) + Send>,
+}
+
+enum Command {
+    Want(Want),
+    Attached(SpawnId, WorkerId),
+    Detached(WorkerId),
+    Kill(WorkerId, String),
+    Refused(SpawnId, Coded),
+    Exited(SpawnId),
+    Stop,
+}
+
+/// Handle to the thread.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    commands: Sender<Command>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Command")
+    }
+}
+
+impl Supervisor {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When there is no thread to be had, or privileges cannot be given up; `PLY-0503`.
+    pub(crate) fn start(setup: SupervisorSetup) -> Result<Self, Coded> {
+        let (commands, inbox) = mpsc::channel();
+        let (ready, told) = mpsc::channel();
+        let again = commands.clone();
+        let run = move || {
+            // Inherited by every child of this thread: no worker can gain rights by executing a privileged file.
+            let outcome = rustix::thread::set_no_new_privs(true);
+            let failed = outcome.is_err();
+            let _ = ready.send(outcome);
+            if !failed {
+                Thread::new(setup, again).run(&inbox);
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("supervisor".into())
+            .spawn(run)
+            .map_err(|error| system("no thread for the supervisor", error))?;
+        match told.recv() {
+            Ok(Ok(())) => Ok(Self { commands, thread: Some(thread) }),
+            Ok(Err(error)) => Err(system("cannot give up new privileges", error)),
+            Err(error) => Err(system("the supervisor ended", error)),
+        }
+    }
+
+    fn send(&self, command: Command) {
+        // After `stop` there is nobody left to tell.
+        let _ = self.commands.send(command);
+    }
+
+    /// Sets how many workers of a release should run. Asked anew, a release that was given up is tried again.
+    pub(crate) fn want(&self, want: Want) {
+        self.send(Command::Want(want));
+    }
+
+    /// A started process has attached.
+    pub(crate) fn attached(&self, spawn: SpawnId, worker: WorkerId) {
+        self.send(Command::Attached(spawn, worker));
+    }
+
+    /// The link of a worker is gone: its process has no more purpose.
+    pub(crate) fn detached(&self, worker: WorkerId) {
+        self.send(Command::Detached(worker));
+    }
+
+    /// A started process was not let in: it is ended, and that is the reason.
+    pub(crate) fn refused(&self, spawn: SpawnId, error: Coded) {
+        self.send(Command::Refused(spawn, error));
+    }
+
+    /// Kills a worker.
+    pub(crate) fn kill(&self, worker: WorkerId, why: String) {
+        self.send(Command::Kill(worker, why));
+    }
+
+    /// Ends all workers: those still there after `worker_stop_timeout` are killed.
+    pub(crate) fn stop(&mut self) {
+        self.send(Command::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Running {
+    release: ReleaseId,
+    process: Process,
+    secret: LinkSecret,
+    worker: Option<WorkerId>,
+    /// When it attached, and before that, until when it must.
+    attached_at: Option<Instant>,
+    deadline: Option<Instant>,
+    /// Why it was killed, if it was.
+    doomed: Option<Coded>,
+    /// It is not wanted any more, so its end is no failure.
+    dismissed: bool,
+}
+
+struct Release {
+    want: Want,
+    label: Arc<str>,
+    backoff: Backoff,
+    /// Whether any process of it ever attached.
+    proven: bool,
+    not_before: Option<Instant>,
+    given_up: bool,
+}
+
+struct Thread {
+    setup: SupervisorSetup,
+    again: Sender<Command>,
+    releases: BTreeMap<ReleaseId, Release>,
+    running: HashMap<SpawnId, Running>,
+    next: u64,
+    stopping: bool,
+}
+
+impl Thread {
+    fn new(setup: SupervisorSetup, again: Sender<Command>) -> Self {
+        Self {
+            setup,
+            again,
+            releases: BTreeMap::new(),
+            running: HashMap::new(),
+            next: 1,
+            stopping: false,
+        }
+    }
+
+    fn run(mut self, inbox: &Receiver<Command>) {
+        loop {
+            let command = match self.next_timeout() {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            match command {
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(command) => self.handle(command),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.check_deadlines(Instant::now());
+            self.fill(Instant::now());
+        }
+        self.wind_down(inbox);
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Want(want) => self.handle_want(want),
+            Command::Attached(spawn, worker) => self.handle_attached(spawn, worker),
+            Command::Detached(worker) => {
+                let error = Coded::new("PLY-0406", "the worker closed its link", REMEDY_WORKER);
+                self.doom(worker, error);
+            }
+            Command::Kill(worker, why) => {
+                tracing::warn!(%worker, why, "worker is killed");
+                self.doom(worker, Coded::new("PLY-0409", why, REMEDY_WORKER));
+            }
+            Command::Refused(spawn, error) => {
+                if let Some(running) = self.running.get_mut(&spawn) {
+                    running.doomed = Some(error);
+                    running.deadline = Some(Instant::now() + REFUSED_GRACE);
+                }
+            }
+            Command::Exited(spawn) => self.handle_exited(spawn),
+            Command::Stop => {}
+        }
+    }
+
+    fn handle_want(&mut self, want: Want) {
+        let release = want.release;
+        let label = Arc::from(want.label.as_str());
+        let known = self.releases.entry(release).or_insert_with(|| Release {
+            want: want.clone(),
+            label,
+            backoff: Backoff::default(),
+            proven: false,
+            not_before: None,
+            given_up: false,
+        });
+        known.want = want;
+        if known.given_up {
+            known.given_up = false;
+            known.backoff.reset();
+            known.not_before = None;
+        }
+        self.dismiss_surplus(release);
+    }
+
+    /// Kills what runs beyond the wanted number, the youngest first.
+    fn dismiss_surplus(&mut self, release: ReleaseId) {
+        let count = self.releases.get(&release).map_or(0, |known| known.want.count as usize);
+        let mut spawns: Vec<_> = self
+            .running
+            .iter()
+            .filter(|(_, r)| r.release == release && !r.dismissed)
+            .map(|(id, _)| *id)
+            .collect();
+        spawns.sort_unstable();
+        for spawn in spawns.into_iter().skip(count) {
+            if let Some(running) = self.running.get_mut(&spawn) {
+                running.dismissed = true;
+                running.process.kill();
+            }
+        }
+    }
+
+    fn handle_attached(&mut self, spawn: SpawnId, worker: WorkerId) {
+        let Some(running) = self.running.get_mut(&spawn) else { return };
+        running.worker = Some(worker);
+        running.attached_at = Some(Instant::now());
+        running.deadline = None;
+        if let Some(known) = self.releases.get_mut(&running.release) {
+            known.proven = true;
+        }
+    }
+
+    fn doom(&mut self, worker: WorkerId, error: Coded) {
+        let found = self.running.values_mut().find(|running| running.worker == Some(worker));
+        if let Some(running) = found.filter(|running| running.doomed.is_none()) {
+            running.doomed = Some(error);
+            running.process.kill();
+        }
+    }
+
+    fn handle_exited(&mut self, spawn: SpawnId) {
+        let Some(running) = self.running.remove(&spawn) else { return };
+        self.setup.passes.revoke(running.secret);
+        let healthy =
+            running.attached_at.is_some_and(|at| at.elapsed() >= self.setup.bounds.healthy_after);
+        let (release, pid) = (running.release, running.process.number());
+        let attached = running.attached_at.is_some();
+        let status = running.process.reap();
+        if running.dismissed {
+            tracing::info!(pid, ?release, "worker ended, it was not wanted any more");
+            return;
+        }
+        let error = running.doomed.unwrap_or_else(|| ended(status, attached));
+        self.note_failure(release, healthy, error);
+    }
+
+    fn note_failure(&mut self, release: ReleaseId, healthy: bool, error: Coded) {
+        let bounds = &self.setup.bounds;
+        let Some(known) = self.releases.get_mut(&release) else { return };
+        if healthy {
+            known.backoff.reset();
+        }
+        let wait = known.backoff.fail(bounds.restart_backoff_min, bounds.restart_backoff_max);
+        known.not_before = Some(Instant::now() + wait);
+        // A release that has worked before is needed by its rooms and tried for ever.
+        let hopeless =
+            HOPELESS.contains(&error.code) || known.backoff.failures() >= bounds.starts_max;
+        known.given_up = !known.proven && hopeless;
+        let (failures, given_up) = (known.backoff.failures(), known.given_up);
+        tracing::warn!(release = %known.label, %error, failures, given_up, ?wait, "worker ended");
+        (self.setup.news)(WorkerNews::Ended { release, error, given_up });
+    }
+
+    /// Starts what is wanted and may be started now.
+    fn fill(&mut self, now: Instant) {
+        let due: Vec<ReleaseId> =
+            self.releases.keys().copied().filter(|id| self.lacks(*id, now)).collect();
+        for release in due {
+            while self.lacks(release, now) {
+                self.start_one(release);
+            }
+        }
+    }
+
+    fn lacks(&self, release: ReleaseId, now: Instant) -> bool {
+        let Some(known) = self.releases.get(&release) else { return false };
+        let ready = !known.given_up && known.not_before.is_none_or(|at| at <= now);
+        let running =
+            self.running.values().filter(|r| r.release == release && !r.dismissed).count();
+        ready && !self.stopping && running < known.want.count as usize
+    }
+
+    fn start_one(&mut self, release: ReleaseId) {
+        let spawn = SpawnId(self.next);
+        self.next += 1;
+        if let Err(error) = self.launch(spawn, release) {
+            self.note_failure(release, false, error);
+        }
+    }
+
+    fn launch(&mut self, spawn: SpawnId, release: ReleaseId) -> Result<(), Coded> {
+        let Some(known) = self.releases.get(&release) else { return Ok(()) };
+        let secret = LinkSecret(random_bytes()?);
+        let mut env = environment(std::env::vars_os(), &self.setup.env);
+        env.insert(ENV_ATTACH.into(), self.setup.attach_socket.clone().into());
+        env.insert(ENV_SECRET.into(), secret.to_hex().into());
+        let label = known.want.label.clone();
+        // Granted before the process exists, so that it cannot be too early.
+        self.setup.passes.grant(secret, Pass::Spawned { spawn, release, label });
+        let launch = Launch {
+            executable: &known.want.executable,
+            folder: &self.setup.folder,
+            label: &known.label,
+            env,
+            files_max: self.setup.bounds.worker_files_max,
+        };
+        let process = Process::start(&launch).map_err(|error| {
+            self.setup.passes.revoke(secret);
+            Coded::new(
+                "PLY-0403",
+                format!("the executable cannot be started: {error}"),
+                REMEDY_EXECUTABLE,
+            )
+        })?;
+        tracing::info!(release = %known.label, pid = process.number(), "worker started");
+        let again = self.again.clone();
+        let watched = process.on_exit(move || {
+            let _ = again.send(Command::Exited(spawn));
+        });
+        if let Err(error) = watched {
+            process.kill();
+            process.reap();
+            return Err(system("no thread to watch a worker", error));
+        }
+        let deadline = Some(Instant::now() + self.setup.bounds.attach_timeout);
+        let running = Running {
+            release,
+            process,
+            secret,
+            worker: None,
+            attached_at: None,
+            deadline,
+            doomed: None,
+            dismissed: false,
+        };
+        self.running.insert(spawn, running);
+        Ok(())
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let deadlines = self.running.values().filter_map(|r| r.deadline);
+        let now = Instant::now();
+        let starts = self.releases.values().filter(|r| !r.given_up).filter_map(|r| r.not_before);
+        deadlines.chain(starts.filter(|at| *at > now)).min()
+    }
+
+    fn check_deadlines(&mut self, now: Instant) {
+        for running in self.running.values_mut().filter(|r| r.deadline.is_some_and(|at| at <= now))
+        {
+            running.deadline = None;
+            let seconds = self.setup.bounds.attach_timeout.as_secs();
+            let message = format!("the process did not attach within {seconds} s");
+            running.doomed.get_or_insert_with(|| Coded::new("PLY-0404", message, REMEDY_WORKER));
+            running.process.kill();
+        }
+    }
+
+    /// Workers end by themselves when their links are closed; the rest is killed.
+    fn wind_down(&mut self, inbox: &Receiver<Command>) {
+        self.stopping = true;
+        let until = Instant::now() + self.setup.bounds.worker_stop_timeout;
+        self.collect(inbox, until);
+        for running in self.running.values() {
+            running.process.kill();
+        }
+        self.collect(inbox, Instant::now() + Duration::from_secs(1));
+    }
+
+    fn collect(&mut self, inbox: &Receiver<Command>, until: Instant) {
+        while !self.running.is_empty() {
+            match inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Command::Exited(spawn)) => {
+                    if let Some(running) = self.running.remove(&spawn) {
+                        self.setup.passes.revoke(running.secret);
+                        running.process.reap();
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Failures that another try does not mend: it cannot be executed, does not attach, or is not let in.
+const HOPELESS: [&str; 4] = ["PLY-0402", "PLY-0403", "PLY-0404", "PLY-0410"];
+
+/// How long a refused process may take to say why in its log.
+const REFUSED_GRACE: Duration = Duration::from_millis(500);
+
+const REMEDY_EXECUTABLE: &str = "deploy an executable built for this machine";
+const REMEDY_WORKER: &str =
+    "look at the worker's lines in the keeper's log; the executable must call `playon::App::run`";
+
+/// What the end of a process that nobody killed means.
+fn ended(status: Option<ExitStatus>, attached: bool) -> Coded {
+    let how = status.map_or_else(|| "unknown status".to_owned(), |status| status.to_string());
+    if attached {
+        Coded::new("PLY-0406", format!("the worker ended: {how}"), REMEDY_WORKER)
+    } else {
+        Coded::new(
+            "PLY-0405",
+            format!("the process ended before it attached: {how}"),
+            REMEDY_WORKER,
+        )
+    }
+}
+
+#[cfg(test)]
+#[path = "supervisor_tests.rs"]
+mod tests;

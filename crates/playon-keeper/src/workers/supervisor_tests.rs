@@ -1,0 +1,136 @@
+//! Real processes, but no workers: what happens to executables that never attach.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::mpsc;
+
+use super::*;
+
+struct Rig {
+    supervisor: Supervisor,
+    news: Receiver<WorkerNews>,
+    passes: Arc<Passes>,
+    dir: tempfile::TempDir,
+}
+
+fn rig(change: impl FnOnce(&mut Bounds)) -> Rig {
+    let dir = tempfile::tempdir().unwrap();
+    let (tell, news) = mpsc::channel();
+    let mut bounds = Bounds { restart_backoff_min: Duration::from_millis(1), ..Bounds::default() };
+    change(&mut bounds);
+    let passes = Arc::new(Passes::new(LinkSecret([1; 32])));
+    let supervisor = Supervisor::start(SupervisorSetup {
+        attach_socket: dir.path().join("attach.sock"),
+        folder: dir.path().to_owned(),
+        env: Vec::new(),
+        passes: Arc::clone(&passes),
+        bounds,
+        news: Box::new(move |news| {
+            let _ = tell.send(news);
+        }),
+    })
+    .unwrap();
+    Rig { supervisor, news, passes, dir }
+}
+
+impl Rig {
+    fn script(&self, text: &str) -> PathBuf {
+        let path = self.dir.path().join("script");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        path
+    }
+
+    fn want(&self, executable: &Path, count: u32) {
+        let release = ReleaseId([1; 32]);
+        self.supervisor.want(Want {
+            release,
+            label: "r1".into(),
+            executable: executable.into(),
+            count,
+        });
+    }
+
+    fn end(&self) -> (Coded, bool) {
+        let WorkerNews::Ended { error, given_up, .. } =
+            self.news.recv_timeout(Duration::from_secs(20)).unwrap();
+        (error, given_up)
+    }
+
+    fn wait_for_file(&self, name: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            match fs::read_to_string(self.dir.path().join(name)) {
+                Ok(text) if text.ends_with('\n') => return text,
+                _ => assert!(Instant::now() < until, "{name} was not written"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_process_that_exits_at_once_is_given_up_after_some_tries() {
+    let mut rig = rig(|_| {});
+    rig.want(&rig.script("#!/bin/sh\nexit 3\n"), 1);
+    for turn in 1..=3 {
+        let (error, given_up) = rig.end();
+        assert_eq!(error.code, "PLY-0405");
+        assert!(error.message.contains('3'), "{error}");
+        assert_eq!(given_up, turn == 3);
+    }
+    // Wanted anew it is tried anew.
+    rig.want(&rig.dir.path().join("script"), 1);
+    assert!(!rig.end().1);
+    rig.supervisor.stop();
+}
+
+#[test]
+fn what_cannot_be_executed_is_told() {
+    let mut rig = rig(|bounds| bounds.starts_max = 1);
+    let path = rig.script("\x7fELFnonsense");
+    rig.want(&path, 1);
+    let (error, given_up) = rig.end();
+    assert_eq!(error.code, "PLY-0403");
+    assert!(given_up);
+    rig.supervisor.stop();
+}
+
+#[test]
+fn a_process_that_never_attaches_is_killed_with_its_children() {
+    let mut rig = rig(|bounds| {
+        bounds.starts_max = 1;
+        bounds.attach_timeout = Duration::from_millis(300);
+    });
+    rig.want(&rig.script("#!/bin/sh\nsleep 1000 &\necho $! > child\nsleep 1000\n"), 1);
+    let child: i32 = rig.wait_for_file("child").trim().parse().unwrap();
+    let (error, _) = rig.end();
+    assert_eq!(error.code, "PLY-0404");
+    let gone = || {
+        // An orphan that nobody has collected yet is dead all the same.
+        fs::read_to_string(format!("/proc/{child}/stat")).map_or(true, |stat| stat.contains(") Z"))
+    };
+    let until = Instant::now() + Duration::from_secs(10);
+    while !gone() {
+        assert!(Instant::now() < until, "the grandchild lives");
+        thread::sleep(Duration::from_millis(5));
+    }
+    rig.supervisor.stop();
+}
+
+#[test]
+fn workers_run_without_new_privileges_and_within_limits() {
+    let mut rig = rig(|_| {});
+    let text = "#!/bin/sh\ncat /proc/self/status /proc/self/limits > facts.part\necho >> facts.part\n\
+                mv facts.part facts\necho $PLAYON_SECRET > secret\nsleep 1000\n";
+    rig.want(&rig.script(text), 1);
+    let secret = rig.wait_for_file("secret");
+    let facts = rig.wait_for_file("facts");
+    assert!(facts.contains("NoNewPrivs:\t1"), "{facts}");
+    let spawned = rig.passes.present(LinkSecret::parse(secret.trim()).unwrap());
+    assert!(matches!(spawned, Some(Pass::Spawned { .. })), "{spawned:?}");
+    rig.want(&rig.dir.path().join("script"), 0);
+    rig.supervisor.stop();
+    assert!(rig.news.try_recv().is_err(), "an end that was wished is no news");
+}
