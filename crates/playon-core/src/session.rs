@@ -42,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) generation: Generation,
     /// The last input taken in; `applied` follows it.
     pub(crate) received: u64,
+    /// The last input applied when the seat was read back from the store.
+    pub(crate) recovered_at: u64,
     /// Where the inputs went on after some were lost with a keeper; 0 otherwise.
     pub(crate) resumed_at: u64,
     /// The last input applied and safe.
@@ -65,6 +67,7 @@ impl Session {
             conn: Some(conn),
             generation: Generation(1),
             received: 0,
+            recovered_at: 0,
             resumed_at: 0,
             applied: 0,
             released: 0,
@@ -82,6 +85,7 @@ impl Session {
             conn: None,
             generation: Generation(0),
             received: seat.applied,
+            recovered_at: seat.applied,
             resumed_at: 0,
             applied: seat.applied,
             released: seat.event_seq,

@@ -86,7 +86,7 @@ impl Game {
 
     /// Whether the room is at a safe point: every fourth tick, or always without ticks.
     pub const fn between_rounds(&self) -> bool {
-        self.ticks % 4 == 0
+        self.ticks.is_multiple_of(4)
     }
 
     /// The same state in another layout.

@@ -33,10 +33,14 @@ pub struct Options {
     pub panic: u64,
     /// A new release cannot open a copy, per hundred copies.
     pub bad_copy: u64,
+    /// A process that takes part in a handoff dies between its steps, per hundred steps.
+    pub strike: u64,
     /// Delays vary up to this.
     pub delay_max: Span,
     /// The store takes up to this for a batch.
     pub fsync_max: Span,
+    /// Hash every step into the summary.
+    pub digest: bool,
     /// Print every step.
     pub trace: bool,
 }
@@ -57,12 +61,14 @@ impl Options {
             repeat: some(10),
             panic: some(8),
             bad_copy: some(10),
+            strike: some(30),
             delay_max: Span::millis(1 + some(20)),
             fsync_max: Span::millis(1 + some(15)),
             rooms: 1 + some(4),
             players: 1 + some(3),
             trouble: Span::secs(20),
-            recovery: Span::secs(60),
+            recovery: Span::secs(25),
+            digest: false,
             trace: false,
         }
     }

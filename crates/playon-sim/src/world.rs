@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use bytes::Bytes;
-use playon_core::attach::FromWorker;
+use playon_core::attach::{FromWorker, ToWorker};
 use playon_core::effect::{Loaded, Order, Report};
 use playon_core::fleet::WorkerInfo;
 use playon_core::gate::{Create, Hello, ToGateway, ToOwner};
@@ -35,6 +35,8 @@ enum Event {
     Loaded(RoomId),
     Timer,
     RecoverNext(Vec<playon_core::image::Image>),
+    /// A worker dies, or the keeper.
+    Strike(Option<WorkerId>),
     /// Not bound to a life of the keeper.
     KeeperStart,
     Connect(u64),
@@ -85,6 +87,7 @@ pub struct World {
     sockets: BTreeMap<ConnId, u64>,
     /// The latest arrival on each ordered link.
     links: BTreeMap<(u8, u64), Time>,
+    timer_at: Option<Time>,
     next_id: u64,
     deploys: u64,
     calm_from: Time,
@@ -111,6 +114,7 @@ impl World {
             clients: Vec::new(),
             sockets: BTreeMap::new(),
             links: BTreeMap::new(),
+            timer_at: None,
             next_id: 0,
             deploys: 0,
             calm_from,
@@ -153,6 +157,9 @@ impl World {
 
     fn note(&mut self, event: &Event) {
         self.summary.steps += 1;
+        if !self.options.trace && !self.options.digest {
+            return;
+        }
         let text = format!("{:?} {event:?}", self.now);
         for byte in text.bytes() {
             self.summary.trace = playon_core::rng::mix(self.summary.trace ^ u64::from(byte));
@@ -186,9 +193,14 @@ impl World {
         match event {
             Event::KeeperStart => return self.start_keeper(),
             Event::Trouble => return self.trouble(),
+            Event::Strike(None) if self.keeper.is_some() => return self.crash_keeper(),
+            Event::Strike(Some(id)) => {
+                self.summary.worker_crashes += 1;
+                self.kill_worker(id);
+            }
             Event::Connect(index) => self.connect(index),
             Event::Act(index) => self.act(index),
-            Event::ToClient(message) => return self.to_client(message),
+            Event::ToClient(message) => return self.tell_client(message),
             Event::WorkerStep(id) => self.step_worker(id),
             other => return self.step_keeper(other),
         }
@@ -220,6 +232,7 @@ impl World {
                 keeper.shard.handle_loaded(clock, room, loaded);
             }
             Event::Timer => {
+                self.timer_at = None;
                 keeper.shard.handle_timeout(clock);
                 keeper.director.handle_timeout(clock);
             }
@@ -249,8 +262,12 @@ impl World {
         let next = [keeper.shard.next_timeout(), keeper.director.next_timeout()];
         let began = keeper.began;
         if let Some(at) = next.into_iter().flatten().min() {
-            let after = Time(began.0 + at.0).since(self.now).max(Span(100));
-            self.schedule(after, self.life, Event::Timer);
+            let at = Time(began.0 + at.0).max(self.now + Span(100));
+            // One timer event is enough, unless an earlier one is needed now.
+            if self.timer_at.is_none_or(|set| set <= self.now || set > at) {
+                self.timer_at = Some(at);
+                self.schedule(at.since(self.now), self.life, Event::Timer);
+            }
         }
         for wish in wishes {
             self.grant(wish);
@@ -265,6 +282,7 @@ impl World {
                 self.send((1, message.conn().0), life, Event::ToClient(message))
             }
             Wish::Worker(id, message) => {
+                self.strike(id, &message);
                 if let Some(worker) = self.workers.get_mut(&id) {
                     worker.inbox.push_back(message);
                     self.send((2, id.0), life, Event::WorkerStep(id));
@@ -296,6 +314,7 @@ impl World {
 
     fn start_keeper(&mut self) -> Result<(), String> {
         self.life += 1;
+        self.timer_at = None;
         self.store.epoch = Epoch(self.store.epoch.0 + 1);
         let lossy = self.clients.iter().filter(|c| c.lossy).map(|c| c.room).collect();
         let mut keeper = Keeper::new(self.store.epoch, self.now, lossy);
@@ -436,7 +455,7 @@ impl World {
         self.schedule(after, self.life, Event::Act(index));
     }
 
-    fn to_client(&mut self, message: ToGateway) -> Result<(), String> {
+    fn tell_client(&mut self, message: ToGateway) -> Result<(), String> {
         let conn = message.conn();
         let Some(index) = self.sockets.get(&conn).copied() else { return Ok(()) };
         let client = &mut self.clients[index as usize];
@@ -490,21 +509,19 @@ impl World {
         }
         let options = self.options.clone();
         let per = |rng: &mut Rng, percent: u64| rng.below(500) < percent;
-        if per(&mut self.rng, options.crash_worker) {
-            if let Some(id) = self.any_worker() {
-                self.summary.worker_crashes += 1;
-                self.kill_worker(id);
-            }
+        if per(&mut self.rng, options.crash_worker)
+            && let Some(id) = self.any_worker()
+        {
+            self.summary.worker_crashes += 1;
+            self.kill_worker(id);
         }
-        if per(&mut self.rng, options.cut_worker) {
-            if let Some(id) = self.any_worker() {
-                // The keeper sees the link end at once; what the process still sends must have no effect.
-                self.summary.worker_crashes += 1;
-                self.step_keeper(Event::WorkerGone(id))?;
-                self.schedule(Span::millis(200), self.life, Event::WorkerStep(id));
-                self.workers.remove(&id);
-                self.keep_workers();
-            }
+        if per(&mut self.rng, options.cut_worker)
+            && let Some(id) = self.any_worker()
+        {
+            // The keeper sees the link end at once; what is still on its way must have no effect.
+            self.summary.worker_crashes += 1;
+            self.workers.remove(&id);
+            self.step_keeper(Event::WorkerGone(id))?;
         }
         if per(&mut self.rng, options.hang_worker) {
             let until = self.now + Span::secs(3);
@@ -529,6 +546,27 @@ impl World {
             self.crash_keeper()?;
         }
         Ok(())
+    }
+
+    /// Faults aimed at a handoff: between its steps, the processes in it die more often than by chance.
+    fn strike(&mut self, worker: WorkerId, message: &ToWorker) {
+        let aimed = matches!(
+            message,
+            ToWorker::Tail { .. }
+                | ToWorker::Export { .. }
+                | ToWorker::Prewarm { .. }
+                | ToWorker::Retire { .. }
+        );
+        if !aimed || self.now >= self.calm_from || !self.rng.percent(self.options.strike) {
+            return;
+        }
+        let victim = match self.rng.below(3) {
+            0 => Some(worker),
+            1 => self.any_worker(),
+            _ => None,
+        };
+        let after = Span(self.rng.below(2 * self.options.delay_max.0 + self.options.fsync_max.0));
+        self.schedule(after, self.life, Event::Strike(victim));
     }
 
     fn any_worker(&mut self) -> Option<WorkerId> {

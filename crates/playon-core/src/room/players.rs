@@ -39,6 +39,7 @@ impl Room {
         let taken = match who {
             Who::New { session, secret, profile } => self.seat(env, conn, session, secret, profile),
             Who::Known { session, secret, history, generation, recv, lo } => {
+                let lo = lo.max(1);
                 self.resume(env, conn, &Claim { session, secret, history, generation, recv, lo })
             }
             Who::Watcher => self.watch(env, conn),
@@ -90,13 +91,14 @@ impl Room {
             return false;
         }
         let same = claim.history == self.image.history;
-        let mut lost = 0;
-        if claim.lo > session.received + 1 {
-            if same {
-                env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
-                return false;
-            }
-            lost = claim.lo - 1 - session.received;
+        // Told again until the player shows that it knows the new history; the room hears it once.
+        let told = if same { 0 } else { (claim.lo - 1).saturating_sub(session.recovered_at) };
+        let lost = (claim.lo - 1).saturating_sub(session.received);
+        if lost > 0 && same {
+            env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
+            return false;
+        }
+        if lost > 0 {
             session.received = claim.lo - 1;
             session.resumed_at = session.received;
         }
@@ -116,7 +118,7 @@ impl Room {
             env.report(Report::InputsLost { room: self.id(), inputs: lost });
         }
         let mode = if whole { Mode::Resumed } else { Mode::Fresh };
-        let welcome = self.welcome(mode, id, recv, lost);
+        let welcome = self.welcome(mode, id, recv, told);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
         self.catch_up(env, id, conn, recv);
         true
