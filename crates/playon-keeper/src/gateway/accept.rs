@@ -30,6 +30,9 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Bytes of a request's head. The smallest that hyper allows.
 const HEAD_BYTES_MAX: usize = 8 << 10;
 
+/// Headers of a request.
+const HEADERS_MAX: usize = 64;
+
 /// Opens the listening socket. The threads share it, so that whoever has time takes the next connection.
 pub(super) fn open(
     address: SocketAddr,
@@ -112,6 +115,7 @@ async fn serve(local: Rc<Local>, stream: TcpStream, socket: Slot) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.head_timeout)
+        .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .without_shutdown();

@@ -8,22 +8,22 @@ const TEXT_BYTES_MAX: usize = 123;
 /// The stable code of each reason, for texts that bring none of their own.
 pub const fn code(why: Close) -> &'static str {
     match why {
-        Close::Restarting => "PLY-0100",
+        Close::Restarting => "PLY-0118",
         Close::Busy => "PLY-0101",
-        Close::Silent => "PLY-0102",
-        Close::UnknownSession => "PLY-0103",
-        Close::UnknownRoom => "PLY-0104",
-        Close::InputGap => "PLY-0106",
-        Close::RoomFull => "PLY-0107",
-        Close::Version => "PLY-0108",
-        Close::Replaced => "PLY-0109",
-        Close::Refused => "PLY-0110",
-        Close::RoomEnded => "PLY-0111",
-        Close::Left => "PLY-0112",
-        Close::BadFrame => "PLY-0113",
-        Close::TooLarge => "PLY-0114",
-        Close::TooMany => "PLY-0115",
-        Close::RoomHalted => "PLY-0116",
+        Close::Silent => "PLY-0140",
+        Close::UnknownSession => "PLY-0111",
+        Close::UnknownRoom => "PLY-0121",
+        Close::InputGap => "PLY-0113",
+        Close::RoomFull => "PLY-0102",
+        Close::Version => "PLY-0141",
+        Close::Replaced => "PLY-0112",
+        Close::Refused => "PLY-0106",
+        Close::RoomEnded => "PLY-0103",
+        Close::Left => "PLY-0109",
+        Close::BadFrame => "PLY-0142",
+        Close::TooLarge => "PLY-0115",
+        Close::TooMany => "PLY-0116",
+        Close::RoomHalted => "PLY-0119",
     }
 }
 
@@ -64,6 +64,6 @@ mod tests {
             Reason::new(Close::Busy, "PLY-0105 too many rooms").text,
             "PLY-0105 too many rooms"
         );
-        assert_eq!(Reason::new(Close::Left, "").text, "PLY-0112");
+        assert_eq!(Reason::new(Close::Left, "").text, "PLY-0109");
     }
 }

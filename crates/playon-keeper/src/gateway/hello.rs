@@ -44,7 +44,7 @@ impl Request {
         let token = match (hello.watch, hello.token) {
             (true, _) => None,
             (false, Some(_)) if hello.room.is_none() => {
-                return Err(bad("PLY-0124 a token without its room"));
+                return Err(bad("PLY-0147 a token without its room"));
             }
             (false, Some(token)) => Some(token),
             (false, None) => Some(new_token()?),
@@ -62,7 +62,7 @@ impl Request {
         let hello = &self.hello;
         // The slash separates kind and name in what a room's id is made of.
         if hello.kind.is_empty() || hello.kind.contains('/') {
-            return Err(bad("PLY-0124 neither a room nor a kind of room"));
+            return Err(bad("PLY-0147 neither a room nor a kind of room"));
         }
         if !hello.name.is_empty() {
             self.room = named_room(&hello.kind, &hello.name);

@@ -95,22 +95,22 @@ fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, Slot), 
     };
     let Some(key) = websocket_key(request) else {
         let version = (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        let text = "PLY-0130 this is the address of a WebSocket, version 13\n";
+        let text = "PLY-0153 this is the address of a WebSocket, version 13\n";
         return Err(refuse(Refusal::Handshake, StatusCode::UPGRADE_REQUIRED, text, Some(version)));
     };
     let config = &local.shared.config;
     if !allowed(&config.origins, request) {
-        let text = "PLY-0131 pages of that origin may not connect\n";
+        let text = "PLY-0154 pages of that origin may not connect\n";
         return Err(refuse(Refusal::Origin, StatusCode::FORBIDDEN, text, None));
     }
     let slot = Slot::take(local.stats(), |stats| &stats.connections, config.connections_max)
         .ok_or_else(|| {
-            later(Refusal::Connections, "PLY-0132 too many players are connected\n", 5)
+            later(Refusal::Connections, "PLY-0155 too many players are connected\n", 5)
         })?;
     local.shared.admit().map_err(|wait| {
         later(
             Refusal::Pace,
-            "PLY-0133 too many players connect at once\n",
+            "PLY-0156 too many players connect at once\n",
             wait.as_millis().div_ceil(1_000).max(1),
         )
     })?;

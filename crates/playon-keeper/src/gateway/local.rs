@@ -45,7 +45,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(config: GatewayConfig, parts: GatewayParts) -> Self {
+    pub(super) fn new(mut config: GatewayConfig, parts: GatewayParts) -> Self {
+        // A message must hold the largest input, whichever of the two bounds was changed.
+        const INPUT_HEAD_BYTES: usize = 64;
+        let limits = &mut config.limits;
+        limits.message_bytes_max =
+            limits.message_bytes_max.max(limits.input_bytes_max + INPUT_HEAD_BYTES);
         let pace = Bucket::new(parts.clock.now(), config.admit_per_second, config.admit_burst);
         Self { config, parts, pace: Mutex::new(pace) }
     }
@@ -68,6 +73,8 @@ pub(super) struct Local {
     /// Player sockets whose tasks have not ended.
     live: Cell<usize>,
     pub(super) quiet: Notify,
+    /// The gateway is going down.
+    pub(super) ending: Cell<bool>,
 }
 
 impl Local {
@@ -80,6 +87,7 @@ impl Local {
             next: Cell::new(1),
             live: Cell::new(0),
             quiet: Notify::new(),
+            ending: Cell::new(false),
         }
     }
 

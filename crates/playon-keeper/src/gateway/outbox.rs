@@ -85,7 +85,7 @@ impl Outbox {
         let payloads = push.events.iter().chain(&push.view).map(|(_, payload)| payload.len());
         if let Some(bytes) = payloads.max().filter(|bytes| *bytes > self.bounds.payload_bytes_max) {
             let text = format!(
-                "PLY-0129 {bytes} bytes in one frame, {} are allowed",
+                "PLY-0152 {bytes} bytes in one frame, {} are allowed",
                 self.bounds.payload_bytes_max
             );
             self.close = Some(Reason::new(Close::TooLarge, text));

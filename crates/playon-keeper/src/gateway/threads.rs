@@ -131,6 +131,7 @@ async fn serve(
         }
         other => other,
     };
+    local.ending.set(true);
     if let Ok(Phase::Close(within)) = last {
         local.switchboard.close_all(&Reason::new(
             Close::Restarting,

@@ -60,7 +60,7 @@ async fn goodbye_is_the_owners_to_answer() {
         client.send(ClientFrame::Bye).await;
         assert_eq!(world.told().await, ToOwner::Bye { conn });
         world.close(conn, Close::Left, "").await;
-        assert_eq!(client.ended().await, Ended { code: 4904, text: "PLY-0112".into() });
+        assert_eq!(client.ended().await, Ended { code: 4904, text: "PLY-0109".into() });
     })
     .await;
 }
@@ -98,7 +98,7 @@ async fn messages_that_make_no_sense() {
             ..future
         }));
         let cases = [
-            (true, Message::Text("hi".into()), 4905, "PLY-0125"),
+            (true, Message::Text("hi".into()), 4905, "PLY-0148"),
             (true, binary(&[]), 4905, "PLY-0187"),
             (true, binary(&[0x7f, 0]), 4905, "PLY-0185"),
             (true, binary(&truncated[..50]), 4905, "PLY-0183"),
@@ -108,12 +108,12 @@ async fn messages_that_make_no_sense() {
                 4905,
                 "PLY-0183",
             ),
-            (true, binary(&encoded(&[hello("room")])), 4905, "PLY-0122"),
+            (true, binary(&encoded(&[hello("room")])), 4905, "PLY-0145"),
             (true, binary(&encoded(&[input((16 << 10) + 1)])), 4906, "PLY-0182"),
             (true, binary(&vec![0; (64 << 10) + 1]), 4906, "PLY-0180"),
             (true, binary(&encoded(&vec![ClientFrame::Pong { nonce: 0 }; 65])), 4907, "PLY-0181"),
-            (false, binary(&encoded(&[input(1)])), 4905, "PLY-0121"),
-            (false, binary(&encoded(&[future])), 4900, "PLY-0108"),
+            (false, binary(&encoded(&[input(1)])), 4905, "PLY-0144"),
+            (false, binary(&encoded(&[future])), 4900, "PLY-0141"),
         ];
         for (seated, message, code, text) in cases {
             assert_eq!(ends(&mut world, seated, message).await, (code, text.to_owned()));
@@ -128,7 +128,7 @@ async fn nothing_is_taken_before_the_welcome() {
         let mut world = World::new();
         let mut client = Client::connect(world.address()).await;
         client.send_all([hello("room"), input(1)]).await;
-        assert_eq!(client.ended().await.text[..8], *"PLY-0123");
+        assert_eq!(client.ended().await.text[..8], *"PLY-0146");
         let asked = world.told_hello().await;
         assert_eq!(world.told().await, ToOwner::Gone { conn: asked.conn });
         let mut client = Client::connect(world.address()).await;
@@ -151,7 +151,7 @@ async fn a_flood_is_cut_off() {
             client.send_all((0..4).map(|n| ClientFrame::Ack { recv: seq * 4 + n })).await;
         }
         let ended = client.ended().await;
-        assert_eq!((ended.code, &ended.text[..8]), (4907, "PLY-0126"));
+        assert_eq!((ended.code, &ended.text[..8]), (4907, "PLY-0149"));
         let mut taken = 0;
         while let ToOwner::Ack { .. } = world.told().await {
             taken += 1;
@@ -171,7 +171,7 @@ async fn too_many_bytes_are_cut_off_and_so_are_pings() {
         let (mut client, _) = world.seated().await;
         client.send(input(15_000)).await;
         client.send(input(15_000)).await;
-        assert_eq!(client.ended().await.text[..8], *"PLY-0127");
+        assert_eq!(client.ended().await.text[..8], *"PLY-0150");
         let mut world = World::with(|config| {
             config.rate.frames_burst = 100;
             config.rate.frames_per_second = 1;
@@ -180,7 +180,7 @@ async fn too_many_bytes_are_cut_off_and_so_are_pings() {
         for _ in 0..200 {
             client.send_raw(Message::Ping(Default::default())).await;
         }
-        assert_eq!(client.ended().await.text[..8], *"PLY-0126");
+        assert_eq!(client.ended().await.text[..8], *"PLY-0149");
     })
     .await;
 }
@@ -225,7 +225,7 @@ async fn a_view_too_large_to_be_sent_closes_only_that_socket() {
         let (mut client, conn) = world.seated().await;
         world.push(conn, crate::harness::view(1, (1 << 20) + 1)).await;
         let ended = client.ended().await;
-        assert_eq!((ended.code, &ended.text[..8]), (4906, "PLY-0129"));
+        assert_eq!((ended.code, &ended.text[..8]), (4906, "PLY-0152"));
     })
     .await;
 }

@@ -23,7 +23,7 @@ async fn a_socket_that_never_says_hello_is_closed() {
         let begun = Instant::now();
         let mut client = Client::connect(world.address()).await;
         let ended = client.ended().await;
-        assert_eq!((ended.code, &ended.text[..8]), (4008, "PLY-0120"));
+        assert_eq!((ended.code, &ended.text[..8]), (4008, "PLY-0143"));
         assert!(begun.elapsed() >= Duration::from_millis(200));
         assert!(world.quiet());
     })
@@ -44,7 +44,7 @@ async fn a_silent_player_is_pinged_and_stays_as_long_as_it_answers() {
         assert!(begun.elapsed() > Duration::from_millis(700));
         assert!(matches!(client.frame().await, ServerFrame::Ping { .. }));
         let ended = client.ended().await;
-        assert_eq!((ended.code, &ended.text[..8]), (4008, "PLY-0102"));
+        assert_eq!((ended.code, &ended.text[..8]), (4008, "PLY-0140"));
         assert_eq!(world.told().await, ToOwner::Gone { conn });
     })
     .await;

@@ -5,7 +5,6 @@ use std::io;
 use std::pin::Pin;
 
 use futures_util::Sink;
-use playon_core::gate::ToOwner;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, sleep, timeout};
@@ -20,19 +19,16 @@ const GONE_RETRY: Duration = Duration::from_millis(20);
 
 impl Conn {
     pub(super) async fn finish(self, end: End) {
-        let Self { id, local, ws, stage, _living, _slots, .. } = self;
-        local.switchboard.remove(id);
-        let shard = match (&stage, &end) {
-            (Stage::Silent, _) | (_, End::Owner(_)) => None,
-            (Stage::Asking(request, shard), _) => {
-                request.give_up(&local.shared.parts.lobby);
-                Some(*shard)
-            }
-            (Stage::Seated(shard), _) => Some(*shard),
-        };
+        let Self { mut entry, ws, stage, _living, _slots, .. } = self;
+        let local = entry.local.clone();
+        if let End::Owner(_) = end {
+            entry.shard = None;
+        } else if let Stage::Asking(request) = &stage {
+            request.give_up(&local.shared.parts.lobby);
+        }
         drop(stage);
         // The owner first, if it listens: the room should know before the other side has hung up.
-        let untold = shard.filter(|shard| !local.tell(*shard, ToOwner::Gone { conn: id }));
+        let mut told = entry.leave();
         let close_timeout = local.shared.config.close_timeout;
         match end {
             End::Left => {
@@ -44,11 +40,9 @@ impl Conn {
                 goodbye(ws, reason, close_timeout).await;
             }
         }
-        if let Some(shard) = untold {
-            // Were it never told, the seat would count as taken for ever.
-            while !local.tell(shard, ToOwner::Gone { conn: id }) {
-                sleep(GONE_RETRY).await;
-            }
+        while !told {
+            sleep(GONE_RETRY).await;
+            told = entry.leave();
         }
     }
 }

@@ -5,6 +5,7 @@
 //! replace each other, and the library below never holds more than one message.
 
 mod end;
+mod entry;
 mod read;
 mod write;
 
@@ -14,17 +15,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use playon_core::gate::{Close, ToOwner};
-use playon_core::ids::ConnId;
 use playon_core::time::Time;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use self::entry::Entry;
 use super::close::Reason;
 use super::hello::Request;
 use super::local::{Living, Local};
-use super::mailbox::Mailbox;
 use super::owner::shard_of;
 use super::pace::Bucket;
 use super::stats::Slot;
@@ -34,9 +34,7 @@ const READ_BUFFER_BYTES: usize = 4 << 10;
 
 /// A player's socket.
 pub(super) struct Conn {
-    id: ConnId,
-    local: Rc<Local>,
-    mailbox: Rc<Mailbox>,
+    entry: Entry,
     ws: WebSocketStream<TcpStream>,
     stage: Stage,
     frames: Bucket,
@@ -58,9 +56,9 @@ enum Stage {
     /// Nothing was said yet.
     Silent,
     /// The owner was asked for a seat.
-    Asking(Box<Request>, u16),
-    /// The owner's shard knows it.
-    Seated(u16),
+    Asking(Box<Request>),
+    /// The owner has let it in.
+    Seated,
 }
 
 /// How it ends.
@@ -93,13 +91,9 @@ impl Conn {
         let ws =
             WebSocketStream::from_partially_read(stream, begun, Role::Server, Some(limits)).await;
         let (clock, rate) = (local.shared.parts.clock.now(), config.rate);
-        let id = local.new_conn();
-        let mailbox = Rc::new(Mailbox::new(config.outbox));
-        local.switchboard.add(id, mailbox.clone());
         local.stats().accepted.add(1);
         Self {
-            id,
-            mailbox,
+            entry: Entry::new(&local),
             ws,
             stage: Stage::Silent,
             frames: Bucket::new(clock, rate.frames_per_second, rate.frames_burst),
@@ -111,7 +105,6 @@ impl Conn {
             close_by: None,
             _living: Living::new(&local),
             _slots: slots,
-            local,
         }
     }
 
@@ -124,7 +117,7 @@ impl Conn {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<End> {
-        self.mailbox.wake_with(cx.waker());
+        self.entry.mailbox.wake_with(cx.waker());
         let done = self
             .poll_read(cx)
             .and_then(|()| self.poll_write(cx))
@@ -147,25 +140,26 @@ impl Conn {
     }
 
     fn next_timeout(&self) -> Instant {
-        let config = &self.local.shared.config;
+        let config = &self.entry.local.shared.config;
         if matches!(self.stage, Stage::Silent) {
             return self.born + config.hello_timeout;
         }
         let quiet = self.heard + if self.pinged { config.idle_timeout } else { config.ping_after };
-        let view = self.mailbox.outbox().next_timeout();
-        let view = view.map(|at| Instant::now() + self.local.shared.parts.clock.until(at));
+        // While something is being written, a view that is due has to wait for that first.
+        let view = self.entry.mailbox.outbox().next_timeout().filter(|_| !self.writing);
+        let view = view.map(|at| Instant::now() + self.entry.local.shared.parts.clock.until(at));
         [self.close_by, view].into_iter().flatten().fold(quiet, Instant::min)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Go {
-        let config = &self.local.shared.config;
+        let config = &self.entry.local.shared.config;
         if self.close_by.is_some_and(|by| now >= by) {
-            let close = self.mailbox.outbox().close.take();
+            let close = self.entry.mailbox.outbox().close.take();
             return Err(close.map_or(End::Left, End::Owner));
         }
         if matches!(self.stage, Stage::Silent) {
             if now >= self.born + config.hello_timeout {
-                return close(Close::Silent, "PLY-0120 no HELLO came in time");
+                return close(Close::Silent, "PLY-0143 no HELLO came in time");
             }
         } else if now >= self.heard + config.idle_timeout {
             return close(
@@ -174,27 +168,31 @@ impl Conn {
             );
         } else if now >= self.heard + config.ping_after && !self.pinged {
             self.pinged = true;
-            self.mailbox.outbox().ping = Some(self.now().0);
+            self.entry.mailbox.outbox().ping = Some(self.now().0);
         }
         Ok(())
     }
 
     fn now(&self) -> Time {
-        self.local.shared.parts.clock.now()
+        self.entry.local.shared.parts.clock.now()
     }
 
     /// Asks the owner for what the socket wants.
     fn ask(&mut self, request: Box<Request>) -> Go {
-        let shard = shard_of(request.room(), self.local.shared.parts.owner.shards());
-        let hello = request.to_owner(self.id).map_err(End::Close)?;
-        self.stage = Stage::Asking(request, shard);
-        self.tell(shard, ToOwner::Hello(hello))
+        let shard = shard_of(request.room(), self.entry.local.shared.parts.owner.shards());
+        let hello = request.to_owner(self.entry.id).map_err(End::Close)?;
+        self.stage = Stage::Asking(request);
+        self.entry.shard = Some(shard);
+        self.tell(ToOwner::Hello(hello))
     }
 
-    fn tell(&self, shard: u16, message: ToOwner) -> Go {
-        match self.local.tell(shard, message) {
-            true => Ok(()),
-            false => close(Close::Busy, "the owner is too busy, try again in a moment"),
+    /// Tells the shard that was asked for a seat.
+    fn tell(&self, message: ToOwner) -> Go {
+        match self.entry.shard {
+            Some(shard) if !self.entry.local.tell(shard, message) => {
+                close(Close::Busy, "the owner is too busy, try again in a moment")
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -41,7 +41,7 @@ impl Conn {
         match message {
             Message::Binary(bytes) => self.handle_binary(bytes),
             Message::Ping(bytes) | Message::Pong(bytes) => self.pace(1, bytes.len()),
-            Message::Text(_) => close(Close::BadFrame, "PLY-0125 messages must be binary"),
+            Message::Text(_) => close(Close::BadFrame, "PLY-0148 messages must be binary"),
             Message::Close(_) | Message::Frame(_) => Err(End::Left),
         }
     }
@@ -54,10 +54,10 @@ impl Conn {
         if matches!(self.stage, Stage::Silent) {
             check_version(&bytes).map_err(End::Close)?;
         }
-        let frames = decode_client(bytes, &self.local.shared.config.limits)
+        let frames = decode_client(bytes, &self.entry.local.shared.config.limits)
             .map_err(|error| End::Close(Reason::new(error.close(), error.to_string())))?;
-        self.local.stats().frames_in.add(frames.len() as u64);
-        self.local.stats().bytes_in.add(size as u64);
+        self.entry.local.stats().frames_in.add(frames.len() as u64);
+        self.entry.local.stats().bytes_in.add(size as u64);
         self.pace(frames.len(), size)?;
         frames.into_iter().try_for_each(|frame| self.handle_frame(frame))
     }
@@ -65,38 +65,36 @@ impl Conn {
     fn pace(&mut self, frames: usize, bytes: usize) -> Go {
         let now = self.now();
         if self.frames.take(now, frames as u64).is_err() {
-            return close(Close::TooMany, "PLY-0126 too many frames per second");
+            return close(Close::TooMany, "PLY-0149 too many frames per second");
         }
         if self.bytes.take(now, bytes as u64).is_err() {
-            return close(Close::TooMany, "PLY-0127 too many bytes per second");
+            return close(Close::TooMany, "PLY-0150 too many bytes per second");
         }
         Ok(())
     }
 
     fn handle_frame(&mut self, frame: ClientFrame) -> Go {
-        let conn = self.id;
+        let conn = self.entry.id;
         match (&self.stage, frame) {
             (Stage::Silent, ClientFrame::Hello(hello)) => self.handle_hello(hello),
-            (Stage::Silent, _) => close(Close::BadFrame, "PLY-0121 the first frame must be HELLO"),
-            (_, ClientFrame::Hello(_)) => close(Close::BadFrame, "PLY-0122 HELLO comes once"),
+            (Stage::Silent, _) => close(Close::BadFrame, "PLY-0144 the first frame must be HELLO"),
+            (_, ClientFrame::Hello(_)) => close(Close::BadFrame, "PLY-0145 HELLO comes once"),
             (_, ClientFrame::Pong { .. }) => Ok(()),
-            (Stage::Asking(..), ClientFrame::Bye) => close(Close::Left, "the player left"),
-            (Stage::Asking(..), _) => {
-                close(Close::BadFrame, "PLY-0123 nothing may be sent before WELCOME")
+            (Stage::Asking(_), ClientFrame::Bye) => close(Close::Left, "the player left"),
+            (Stage::Asking(_), _) => {
+                close(Close::BadFrame, "PLY-0146 nothing may be sent before WELCOME")
             }
-            (Stage::Seated(shard), ClientFrame::Input { seq, recv, payload }) => {
-                self.tell(*shard, ToOwner::Input { conn, seq, recv, payload })
+            (Stage::Seated, ClientFrame::Input { seq, recv, payload }) => {
+                self.tell(ToOwner::Input { conn, seq, recv, payload })
             }
-            (Stage::Seated(shard), ClientFrame::Ack { recv }) => {
-                self.tell(*shard, ToOwner::Ack { conn, recv })
-            }
-            (Stage::Seated(shard), ClientFrame::Bye) => self.tell(*shard, ToOwner::Bye { conn }),
+            (Stage::Seated, ClientFrame::Ack { recv }) => self.tell(ToOwner::Ack { conn, recv }),
+            (Stage::Seated, ClientFrame::Bye) => self.tell(ToOwner::Bye { conn }),
         }
     }
 
     fn handle_hello(&mut self, hello: Box<ClientHello>) -> Go {
-        let request =
-            Request::new(hello, self.now(), &self.local.shared.parts.lobby).map_err(End::Close)?;
+        let request = Request::new(hello, self.now(), &self.entry.local.shared.parts.lobby)
+            .map_err(End::Close)?;
         self.ask(Box::new(request))
     }
 }
@@ -105,8 +103,8 @@ fn read_error(error: &WsError) -> End {
     let (why, text) = match error {
         WsError::Capacity(error) => (Close::TooLarge, format!("PLY-0180 {error}")),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Left,
-        WsError::Protocol(error) => (Close::BadFrame, format!("PLY-0128 {error}")),
-        WsError::Utf8(_) => (Close::BadFrame, "PLY-0125 messages must be binary".to_owned()),
+        WsError::Protocol(error) => (Close::BadFrame, format!("PLY-0151 {error}")),
+        WsError::Utf8(_) => (Close::BadFrame, "PLY-0148 messages must be binary".to_owned()),
         _ => return End::Left,
     };
     End::Close(Reason::new(why, text))

@@ -32,8 +32,8 @@ impl Conn {
                 // Another room may have been asked, but nothing new can be there to write.
                 return Ok(());
             }
-            self.local.stats().bytes_out.add(message.len() as u64);
-            self.local.stats().messages_out.add(1);
+            self.entry.local.stats().bytes_out.add(message.len() as u64);
+            self.entry.local.stats().messages_out.add(1);
             if Pin::new(&mut self.ws).start_send(Message::Binary(message)).is_err() {
                 return Err(End::Left);
             }
@@ -43,60 +43,61 @@ impl Conn {
 
     /// A close waits for what comes before it, but not for ever.
     fn limit_close(&mut self) {
-        if self.close_by.is_none() && self.mailbox.outbox().close.is_some() {
-            self.close_by = Some(Instant::now() + self.local.shared.config.close_timeout);
+        if self.close_by.is_none() && self.entry.mailbox.outbox().close.is_some() {
+            self.close_by = Some(Instant::now() + self.entry.local.shared.config.close_timeout);
         }
     }
 
     /// One message of all that waits; empty if nothing does.
     fn compose(&mut self) -> Bytes {
-        let local = self.local.clone();
+        let local = self.entry.local.clone();
         let mut out = local.scratch.borrow_mut();
-        let welcome = self.mailbox.outbox().welcome.take();
+        let welcome = self.entry.mailbox.outbox().welcome.take();
         let mut frames = 0;
         if let Some(frame) = welcome.and_then(|welcome| self.seat(&welcome)) {
             frame.encode(&mut out);
             frames += 1;
         }
-        frames += self.mailbox.outbox().encode(self.now(), &mut out);
+        frames += self.entry.mailbox.outbox().encode(self.now(), &mut out);
         local.stats().frames_out.add(frames);
         out.split().freeze()
     }
 
     fn seat(&mut self, welcome: &Welcome) -> Option<ServerFrame> {
-        let Stage::Asking(request, shard) = &self.stage else { return None };
-        let (shared, shard) = (&self.local.shared, *shard);
+        let Stage::Asking(request) = &self.stage else { return None };
+        let shared = &self.entry.local.shared;
         let site = shared.parts.assets.current();
         let welcome = request.welcome(welcome, &shared.config, site.label());
-        self.stage = Stage::Seated(shard);
+        self.stage = Stage::Seated;
         Some(ServerFrame::Welcome(Box::new(welcome)))
     }
 
     /// Nothing waits any more: the moment for what had to come after.
     fn all_written(&mut self) -> Go {
         let (drained, reason) = {
-            let mut outbox = self.mailbox.outbox();
+            let mut outbox = self.entry.mailbox.outbox();
             (outbox.drained(self.now()), outbox.close.take())
         };
         if let Some(reason) = reason {
             return self.owner_closed(reason);
         }
-        if let (Some(sent), Stage::Seated(shard)) = (drained, &self.stage) {
-            self.local.stats().drained.add(1);
-            return self.tell(*shard, ToOwner::Drained { conn: self.id, sent });
+        if let (Some(sent), Stage::Seated) = (drained, &self.stage) {
+            self.entry.local.stats().drained.add(1);
+            return self.tell(ToOwner::Drained { conn: self.entry.id, sent });
         }
         Ok(())
     }
 
     /// The owner wants it closed, unless it was not let into a room and there is another.
     fn owner_closed(&mut self, reason: Reason) -> Go {
+        self.entry.shard = None;
         let now = self.now();
-        let Stage::Asking(request, _) = &mut self.stage else { return Err(End::Owner(reason)) };
-        if !request.retry(reason.why, now, &self.local.shared.parts.lobby) {
+        let Stage::Asking(request) = &mut self.stage else { return Err(End::Owner(reason)) };
+        if !request.retry(reason.why, now, &self.entry.local.shared.parts.lobby) {
             return Err(End::Owner(reason));
         }
-        self.local.stats().rematched.add(1);
-        let Stage::Asking(request, _) = std::mem::replace(&mut self.stage, Stage::Silent) else {
+        self.entry.local.stats().rematched.add(1);
+        let Stage::Asking(request) = std::mem::replace(&mut self.stage, Stage::Silent) else {
             return Ok(());
         };
         self.ask(request)
