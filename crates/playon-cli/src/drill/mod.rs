@@ -1,7 +1,178 @@
 //! `playon drill`: a keeper, players and faults, and an account of what came of it.
+//!
+//! Everything runs as a game would: the keeper and the players are processes of their own, and players believe nothing
+//! but their own books. [`run`] is the command, [`bots::run`] the hidden command of a process that plays.
 
+mod admin;
+mod args;
 pub mod bots;
+mod faults;
+mod fleet;
 pub mod game;
+mod keeper;
+mod outcome;
+mod print;
 mod spread;
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use playon_core::rng::{Rng, mix};
+use tokio::time::{Instant, sleep};
+
+pub use args::{DrillArgs, Scenario};
+pub use outcome::{Baseline, KEEPER_BACK_P99_MS, Outcome, WORKER_BACK_P99_MS};
 pub use spread::{Figures, Spread};
+
+use bots::Phase;
+use faults::{Done, Faults, Releases};
+use fleet::Fleet;
+use keeper::Keeper;
+
+/// What the two releases are called.
+const LABELS: [&str; 2] = ["drill-1", "drill-2"];
+
+/// Runs the drill and prints what came of it. The exit code is 1 if a promise is broken.
+///
+/// # Errors
+/// When the drill could not be carried through; then it says nothing about the promises.
+pub fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
+    args.check()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut outcomes = Vec::new();
+    for scenario in args.scenario.each() {
+        let outcome = runtime.block_on(drill(args, *scenario))?;
+        if !args.json {
+            print(&print::table(&outcome))?;
+        }
+        outcomes.push(outcome);
+    }
+    let ok = outcomes.iter().all(|outcome| outcome.ok);
+    if args.json {
+        let whole = match outcomes.as_slice() {
+            [one] => serde_json::to_value(one)?,
+            all => serde_json::json!({ "scenario": "all", "ok": ok, "drills": all }),
+        };
+        print(&format!("{whole}\n"))?;
+    }
+    Ok(ExitCode::from(u8::from(!ok)))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> {
+    let seed = args.seed.unwrap_or_else(|| mix(game::monotonic_ns()) >> 24);
+    let progress = progress(scenario);
+    let data = Data::new(args, scenario)?;
+    progress.set_message("starting a keeper");
+    let mut keeper = Keeper::start(data.path()).await?;
+    let releases = ship(args, &keeper).await?;
+    progress.set_message("players come in");
+    let mut fleet = Fleet::gather(args, &keeper.url(), seed).await?;
+    progress.set_message("undisturbed");
+    fleet.enter(Phase::Baseline).await?;
+    sleep(args.baseline()).await;
+    progress.set_message(scenario.name());
+    fleet.enter(Phase::Disturbed).await?;
+    let rng = Rng::new(mix(seed));
+    let mut faults =
+        Faults { args, keeper: &mut keeper, releases: &releases, rng, done: Done::default() };
+    let ran = faults.run(scenario).await;
+    let done = faults.done;
+    ran.with_context(|| {
+        format!("the keeper's last words: {}", keeper::tail(&data.path().join("keeper.log")))
+    })?;
+    progress.set_message("players settle");
+    let report = fleet.report().await?;
+    progress.set_message("stopping the keeper");
+    keeper.stop().await?;
+    progress.finish_and_clear();
+    Ok(Outcome::new(args, scenario, seed, report, done))
+}
+
+/// A line on stderr that says what is going on, if a person is looking.
+fn progress(scenario: Scenario) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(scenario.name());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Ships both releases and puts the first in place.
+async fn ship(args: &DrillArgs, keeper: &Keeper) -> anyhow::Result<Releases> {
+    let [first, second] = executables(args)?;
+    let first = keeper.admin.add_release(&first, LABELS[0]).await?;
+    let second = keeper.admin.add_release(&second, LABELS[1]).await?;
+    if first == second {
+        bail!("PLY-0561 both releases are the same executable");
+    }
+    keeper.admin.deploy(&first).await?;
+    let until = Instant::now() + Duration::from_secs(20);
+    while !keeper.admin.ready().await {
+        if Instant::now() > until {
+            bail!("PLY-0562 no worker of the first release has attached within 20 s");
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    // The next deploy would have to wait for this one.
+    while keeper.admin.status().await?.deploy.is_some_and(|deploy| !deploy.finished) {
+        if Instant::now() > until {
+            bail!("PLY-0562 the first release is not in place within 20 s");
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok([first, second])
+}
+
+/// The game's own releases, or those of the drill game, which lie beside this executable.
+fn executables(args: &DrillArgs) -> anyhow::Result<[PathBuf; 2]> {
+    if let (Some(a), Some(b)) = (&args.release_a, &args.release_b) {
+        return Ok([a.clone(), b.clone()]);
+    }
+    let own = std::env::current_exe().context("finding this executable")?;
+    let beside = |name: &str| {
+        let path = own.with_file_name(name);
+        anyhow::ensure!(
+            path.is_file(),
+            "PLY-0563 {} is missing; build it with `cargo build -p playon-cli --bins`",
+            path.display()
+        );
+        Ok(path)
+    };
+    Ok([beside("playon-drill-r1")?, beside("playon-drill-r2")?])
+}
+
+/// The keeper's data directory: made for the drill, or the one asked for.
+enum Data {
+    Own(tempfile::TempDir),
+    Given(PathBuf),
+}
+
+impl Data {
+    fn new(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Self> {
+        let Some(path) = &args.data else {
+            return Ok(Self::Own(tempfile::Builder::new().prefix("playon-drill-").tempdir()?));
+        };
+        let path = path.join(scenario.name());
+        std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Self::Given(path))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(own) => own.path(),
+            Self::Given(path) => path,
+        }
+    }
+}

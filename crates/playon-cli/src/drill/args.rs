@@ -1,0 +1,141 @@
+//! What may be asked of a drill.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::game;
+
+/// What is done to the rooms while players play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenario {
+    /// Deploys back and forth between two releases.
+    Deploy,
+    /// Workers are killed at random moments, also in the middle of deploys.
+    CrashWorker,
+    /// The keeper is killed and started again at once.
+    CrashKeeper,
+    /// One after the other.
+    All,
+}
+
+impl Scenario {
+    /// The single drills in it.
+    pub(super) const fn each(self) -> &'static [Self] {
+        match self {
+            Self::Deploy => &[Self::Deploy],
+            Self::CrashWorker => &[Self::CrashWorker],
+            Self::CrashKeeper => &[Self::CrashKeeper],
+            Self::All => &[Self::Deploy, Self::CrashWorker, Self::CrashKeeper],
+        }
+    }
+
+    /// As it is written on the command line.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::CrashWorker => "crash-worker",
+            Self::CrashKeeper => "crash-keeper",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Proves on this machine what Playon promises: starts a keeper and players of its own, does what the scenario says,
+/// and counts what players lose. Exit code 1 if a promise is broken.
+#[derive(Clone, Debug, Args)]
+pub struct DrillArgs {
+    /// What is done to the rooms.
+    #[arg(value_enum, default_value = "deploy")]
+    pub scenario: Scenario,
+    /// Rooms.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rooms: u32,
+    /// Players in each room.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub players: u32,
+    /// Ticks per second: 5, 10, 20, 30 or 60. With a game of your own: the views a second it makes.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub hz: u32,
+    /// Inputs each player sends per second, whether or not anyone answers.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub inputs_per_second: u32,
+    /// How long players play, in seconds. The first sixth, 3 to 10 s, is left undisturbed.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=86_400))]
+    pub seconds: u32,
+    /// Where everything random comes from. Default: the clock.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// The time between two deploys or crashes, in seconds.
+    #[arg(long, default_value_t = 4.0, value_parser = every)]
+    pub deploy_every: f64,
+    /// Prints one JSON object and nothing else.
+    #[arg(long)]
+    pub json: bool,
+    /// A release of your own game, to start with.
+    #[arg(long, requires_all = ["release_b", "inputs", "kind"])]
+    pub release_a: Option<PathBuf>,
+    /// The other release of your own game.
+    #[arg(long, requires = "release_a")]
+    pub release_b: Option<PathBuf>,
+    /// What players of your own game send: a file with one JSON value a line, sent in turn.
+    #[arg(long, requires = "release_a")]
+    pub inputs: Option<PathBuf>,
+    /// The kind of room of your own game.
+    #[arg(long, requires = "release_a")]
+    pub kind: Option<String>,
+    /// 99 of 100 handoffs may pause a room for so many milliseconds.
+    #[arg(long, default_value_t = 25.0)]
+    pub pause_p99_ms: f64,
+    /// No room may pause for more milliseconds while deploys go on.
+    #[arg(long, default_value_t = 100.0)]
+    pub pause_max_ms: f64,
+    /// Where the keeper keeps its data; it is left there. Default: a temporary directory, removed at the end.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Players simulated by one process.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pub players_per_process: u32,
+}
+
+fn every(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.5..=3_600.0).contains(&seconds) => Ok(seconds),
+        Ok(_) => Err("between 0.5 and 3600".to_owned()),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+impl DrillArgs {
+    /// Whether the rooms are not those of the bundled game.
+    pub(super) const fn foreign(&self) -> bool {
+        self.release_a.is_some()
+    }
+
+    pub(super) fn kind(&self) -> &str {
+        self.kind.as_deref().unwrap_or_else(|| game::kind(self.hz))
+    }
+
+    /// The undisturbed time at the beginning.
+    pub(super) fn baseline(&self) -> Duration {
+        Duration::from_secs_f64((f64::from(self.seconds) / 6.0).clamp(3.0, 10.0))
+    }
+
+    /// The time with faults.
+    pub(super) fn disturbed(&self) -> Duration {
+        Duration::from_secs(self.seconds.into()).saturating_sub(self.baseline())
+    }
+
+    /// Checks what the parser cannot.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let known = self.foreign() || game::HZ.contains(&self.hz);
+        anyhow::ensure!(
+            known,
+            "PLY-0560 the drill game ticks 5, 10, 20, 30 or 60 times a second, not {}",
+            self.hz
+        );
+        Ok(())
+    }
+}

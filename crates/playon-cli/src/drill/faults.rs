@@ -1,0 +1,163 @@
+//! What is done to the keeper and its workers while players play.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use playon_core::rng::Rng;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::admin::Deploy;
+use super::args::{DrillArgs, Scenario};
+use super::keeper::Keeper;
+
+/// How long a deploy may take.
+const DEPLOY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a deploy is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A crash in the middle of a deploy comes so long after its order at most.
+const STRIKE_WITHIN_MS: u64 = 400;
+/// A keeper that was killed is left alone for so long, so that every player is back before the next time.
+const KEEPER_REST: Duration = Duration::from_secs(6);
+
+/// The two releases, by id.
+pub(super) type Releases = [String; 2];
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Deploys that went through.
+    pub(super) deploys: u64,
+    /// Deploys that were stopped or taken back, with the reason.
+    pub(super) stopped: Vec<String>,
+    /// Rooms moved, as the keeper counts them.
+    pub(super) rooms_moved: u64,
+    /// When something was killed, in nanoseconds of the monotonic clock.
+    pub(super) kills: Vec<u64>,
+}
+
+/// One drill's way through its disturbed window.
+pub(super) struct Faults<'a> {
+    pub(super) args: &'a DrillArgs,
+    pub(super) keeper: &'a mut Keeper,
+    pub(super) releases: &'a Releases,
+    pub(super) rng: Rng,
+    pub(super) done: Done,
+}
+
+impl Faults<'_> {
+    /// Does what the scenario says until the window is over.
+    pub(super) async fn run(&mut self, scenario: Scenario) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        let end = begin + self.args.disturbed();
+        let every = self.every(scenario);
+        let mut next = begin + every / 2;
+        let mut turn = 0_u64;
+        while next + every / 2 <= end {
+            sleep_until(next).await;
+            match scenario {
+                Scenario::CrashWorker => self.crash_worker(turn).await?,
+                Scenario::CrashKeeper => self.crash_keeper(turn).await?,
+                Scenario::Deploy | Scenario::All => self.deploy().await?,
+            }
+            turn += 1;
+            let jitter = match scenario {
+                Scenario::Deploy | Scenario::All => 1.0,
+                _ => 0.75 + self.rng.below(500) as f64 / 1_000.0,
+            };
+            next = (next + every.mul_f64(jitter)).max(Instant::now());
+        }
+        sleep_until(end).await;
+        Ok(())
+    }
+
+    fn every(&self, scenario: Scenario) -> Duration {
+        let every = Duration::from_secs_f64(self.args.deploy_every);
+        if scenario == Scenario::CrashKeeper { every.max(KEEPER_REST) } else { every }
+    }
+
+    /// Orders the release that is not current.
+    async fn order(&mut self) -> anyhow::Result<Option<Deploy>> {
+        let status = self.keeper.admin.status().await?;
+        let on_second = status.current.as_deref() == Some(super::LABELS[1]);
+        let [first, second] = self.releases;
+        self.keeper.admin.deploy(if on_second { first } else { second }).await
+    }
+
+    async fn deploy(&mut self) -> anyhow::Result<()> {
+        let Some(deploy) = self.order().await? else { return Ok(()) };
+        self.finish(deploy.id).await
+    }
+
+    /// Waits for the end of a deploy and enters it.
+    async fn finish(&mut self, id: u64) -> anyhow::Result<()> {
+        let until = Instant::now() + DEPLOY_TIMEOUT;
+        loop {
+            let deploy = self.keeper.admin.look_at(id).await?;
+            if deploy.finished {
+                self.enter(&deploy);
+                return Ok(());
+            }
+            if Instant::now() > until {
+                let limit = DEPLOY_TIMEOUT.as_secs();
+                self.done
+                    .stopped
+                    .push(format!("deploy {id} is still {} after {limit} s", deploy.phase));
+                return Ok(());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn enter(&mut self, deploy: &Deploy) {
+        self.done.rooms_moved += deploy.rooms_moved;
+        if deploy.phase == "done" {
+            self.done.deploys += 1;
+        } else {
+            let reason = deploy.reason.as_deref().unwrap_or("no reason given");
+            self.done.stopped.push(format!("deploy {} {}: {reason}", deploy.id, deploy.phase));
+        }
+    }
+
+    /// Every second time in the middle of a deploy.
+    async fn crash_worker(&mut self, turn: u64) -> anyhow::Result<()> {
+        let deploy = if turn.is_multiple_of(2) { None } else { self.order().await? };
+        if deploy.is_some() {
+            sleep(self.while_deploying()).await;
+        }
+        let mut workers = self.keeper.admin.status().await?.workers;
+        while !workers.is_empty() {
+            let pick = self.rng.below(workers.len() as u64) as usize;
+            if let Some(at) = self.keeper.kill_worker(&workers.swap_remove(pick))? {
+                self.done.kills.push(at);
+                break;
+            }
+        }
+        match deploy {
+            Some(deploy) => self.finish(deploy.id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Every second time in the middle of a deploy.
+    async fn crash_keeper(&mut self, turn: u64) -> anyhow::Result<()> {
+        if !turn.is_multiple_of(2) && self.order().await?.is_some() {
+            sleep(self.while_deploying()).await;
+        }
+        let at = self.keeper.crash().await?;
+        self.done.kills.push(at);
+        let until = Instant::now() + DEPLOY_TIMEOUT;
+        while !self.keeper.admin.ready().await {
+            anyhow::ensure!(Instant::now() < until, "the keeper is not ready again");
+            sleep(Duration::from_millis(20)).await;
+        }
+        let status = self.keeper.admin.status().await.context("the keeper after its crash")?;
+        match status.deploy.filter(|deploy| !deploy.finished) {
+            Some(deploy) => self.finish(deploy.id).await,
+            None => Ok(()),
+        }
+    }
+
+    fn while_deploying(&mut self) -> Duration {
+        Duration::from_millis(self.rng.below(STRIKE_WITHIN_MS))
+    }
+}

@@ -1,0 +1,243 @@
+//! The numbers of a drill, and whether they are what is promised.
+
+use serde::Serialize;
+
+use super::args::{DrillArgs, Scenario};
+use super::bots::{Measured, Report, Stall};
+use super::faults::Done;
+use super::spread::{Figures, Spread};
+
+/// 99 of 100 rooms are live again so soon after a worker was killed, in milliseconds.
+pub const WORKER_BACK_P99_MS: f64 = 1_000.0;
+/// 99 of 100 players see their room again so soon after the keeper was killed, in milliseconds.
+pub const KEEPER_BACK_P99_MS: f64 = 3_000.0;
+
+/// What came of a drill. The names are those of the JSON output.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Which one.
+    pub scenario: Scenario,
+    /// Whether every promise was kept.
+    pub ok: bool,
+    /// The promises that were not, with limit and value.
+    pub broken: Vec<String>,
+    /// Where everything random came from.
+    pub seed: u64,
+    /// Rooms.
+    pub rooms: u32,
+    /// Players in each.
+    pub players: u32,
+    /// Ticks per second.
+    pub hz: u32,
+    /// Seconds played.
+    pub seconds: u32,
+    /// Deploys that went through.
+    pub deploys: u64,
+    /// Deploys that were stopped or taken back.
+    pub deploys_stopped: u64,
+    /// Processes killed.
+    pub kills: u64,
+    /// Rooms that changed their release, as players saw it.
+    pub rooms_moved: u64,
+    /// Sockets closed under players.
+    pub sockets_closed: u64,
+    /// Sessions that ended before their time.
+    pub sessions_ended: u64,
+    /// Inputs sent.
+    pub inputs_sent: u64,
+    /// Inputs that were due while 256 others waited for their turn, and therefore not sent.
+    pub inputs_blocked: u64,
+    /// Inputs never applied.
+    pub inputs_lost: u64,
+    /// Inputs applied more than once.
+    pub inputs_duplicated: u64,
+    /// Inputs applied after a later one.
+    pub inputs_reordered: u64,
+    /// Events that came.
+    pub events: u64,
+    /// Events that never came.
+    pub events_lost: u64,
+    /// Events that came more than once.
+    pub events_repeated: u64,
+    /// States that were not what they should be.
+    pub state_mismatches: u64,
+    /// Players whose inputs were not all applied in time after the last.
+    pub unsettled: u64,
+    /// Time between the two ticks round a handoff, less the tick.
+    pub pause_ms: Option<Figures>,
+    /// The same between any two ticks while faults went on.
+    pub tick_pause_ms: Option<Figures>,
+    /// Time between two views as players received them.
+    pub gap_ms: Option<Figures>,
+    /// The longest such time of each player.
+    pub longest_gap_ms: Option<Figures>,
+    /// The undisturbed window of the same run.
+    pub baseline: Baseline,
+    /// From the kill to the first view after it, per player that waited longer than one and a half ticks.
+    pub recovery_ms: Option<Figures>,
+    /// What could not be checked with this game.
+    pub not_checked: Vec<&'static str>,
+    /// What the first troubles were.
+    pub troubles: Vec<String>,
+}
+
+/// The undisturbed window.
+#[derive(Clone, Debug, Serialize)]
+pub struct Baseline {
+    /// Its length in seconds.
+    pub seconds: f64,
+    /// Time between any two ticks, less the tick.
+    pub pause_ms: Option<Figures>,
+    /// Time between two views as players received them.
+    pub gap_ms: Option<Figures>,
+    /// The longest such time of each player.
+    pub longest_gap_ms: Option<Figures>,
+}
+
+impl Outcome {
+    pub(super) fn new(
+        args: &DrillArgs,
+        scenario: Scenario,
+        seed: u64,
+        report: Report,
+        done: Done,
+    ) -> Self {
+        let recovery = recovery(&report.stalls, &done.kills, args.foreign());
+        let Measured { gaps, longest, pauses, moves } = &report.disturbed;
+        let faults = report.faults;
+        let rooms_moved = if args.foreign() { done.rooms_moved } else { moves.len() };
+        let mut troubles = report.troubles;
+        troubles.extend(done.stopped.iter().cloned());
+        let mut outcome = Self {
+            scenario,
+            ok: true,
+            broken: Vec::new(),
+            seed,
+            rooms: args.rooms,
+            players: args.players,
+            hz: args.hz,
+            seconds: args.seconds,
+            deploys: done.deploys,
+            deploys_stopped: done.stopped.len() as u64,
+            kills: done.kills.len() as u64,
+            rooms_moved,
+            sockets_closed: report.sockets_closed,
+            sessions_ended: report.sessions_ended,
+            inputs_sent: report.inputs_sent,
+            inputs_blocked: report.inputs_blocked,
+            inputs_lost: faults.inputs_lost,
+            inputs_duplicated: faults.inputs_duplicated,
+            inputs_reordered: faults.inputs_reordered,
+            events: report.events,
+            events_lost: faults.events_lost,
+            events_repeated: faults.events_repeated,
+            state_mismatches: faults.state_mismatches,
+            unsettled: report.unsettled,
+            pause_ms: moves.figures(),
+            tick_pause_ms: pauses.figures(),
+            gap_ms: gaps.figures(),
+            longest_gap_ms: longest.figures(),
+            baseline: Baseline {
+                seconds: args.baseline().as_secs_f64(),
+                pause_ms: report.baseline.pauses.figures(),
+                gap_ms: report.baseline.gaps.figures(),
+                longest_gap_ms: report.baseline.longest.figures(),
+            },
+            recovery_ms: recovery.figures(),
+            not_checked: if args.foreign() { NOT_CHECKED.to_vec() } else { Vec::new() },
+            troubles,
+        };
+        outcome.broken = outcome.judge(args);
+        outcome.ok = outcome.broken.is_empty();
+        outcome
+    }
+
+    fn judge(&self, args: &DrillArgs) -> Vec<String> {
+        let mut broken = Vec::new();
+        let mut none = |what: &str, count: u64| {
+            if count > 0 {
+                broken.push(format!("{what} is {count}, promised is 0"));
+            }
+        };
+        none("inputs_lost", self.inputs_lost);
+        none("inputs_duplicated", self.inputs_duplicated);
+        none("inputs_reordered", self.inputs_reordered);
+        none("events_lost", self.events_lost);
+        none("events_repeated", self.events_repeated);
+        none("state_mismatches", self.state_mismatches);
+        none("sessions_ended", self.sessions_ended);
+        none("unsettled", self.unsettled);
+        if self.scenario != Scenario::CrashKeeper {
+            none("sockets_closed", self.sockets_closed);
+        }
+        let mut within = |what: &str, value: Option<f64>, limit: f64| {
+            if let Some(value) = value.filter(|value| *value > limit) {
+                broken.push(format!("{what} is {value} ms, promised is {limit} ms"));
+            }
+        };
+        let p99 = |figures: Option<Figures>| figures.map(|figures| figures.p99);
+        match self.scenario {
+            Scenario::CrashWorker => {
+                within("recovery_ms.p99", p99(self.recovery_ms), WORKER_BACK_P99_MS)
+            }
+            Scenario::CrashKeeper => {
+                within("recovery_ms.p99", p99(self.recovery_ms), KEEPER_BACK_P99_MS)
+            }
+            Scenario::Deploy | Scenario::All => {
+                within("pause_ms.p99", p99(self.pause_ms), args.pause_p99_ms);
+                within("pause_ms.max", self.pause_ms.map(|pause| pause.max), args.pause_max_ms);
+                within(
+                    "tick_pause_ms.max",
+                    self.tick_pause_ms.map(|pause| pause.max),
+                    args.pause_max_ms,
+                );
+            }
+        }
+        broken.extend(self.idle());
+        broken
+    }
+
+    /// A drill in which nothing happened proves nothing.
+    fn idle(&self) -> Vec<String> {
+        let mut idle = Vec::new();
+        let mut some = |what: &str, count: u64| {
+            if count == 0 {
+                idle.push(format!("{what} is 0: nothing was tested"));
+            }
+        };
+        some("inputs_sent", self.inputs_sent);
+        match self.scenario {
+            Scenario::Deploy | Scenario::All => {
+                some("deploys", self.deploys);
+                some("rooms_moved", self.rooms_moved);
+                if self.deploys_stopped > 0 {
+                    idle.push(format!(
+                        "{} deploys were stopped, promised is 0",
+                        self.deploys_stopped
+                    ));
+                }
+            }
+            Scenario::CrashWorker | Scenario::CrashKeeper => some("kills", self.kills),
+        }
+        idle
+    }
+}
+
+const NOT_CHECKED: [&str; 5] =
+    ["inputs_duplicated", "inputs_reordered", "state_mismatches", "pause_ms", "tick_pause_ms"];
+
+/// From each kill to the first view made after it, as it arrived.
+fn recovery(stalls: &[Stall], kills: &[u64], foreign: bool) -> Spread {
+    let mut spread = Spread::default();
+    for stall in stalls {
+        let (before, after) = if foreign {
+            (stall.arrived_before, stall.arrived_after)
+        } else {
+            (stall.stamp_before, stall.stamp_after)
+        };
+        if let Some(kill) = kills.iter().find(|kill| before <= **kill && **kill < after) {
+            spread.add(stall.arrived_after.saturating_sub(*kill) / 1_000);
+        }
+    }
+    spread
+}

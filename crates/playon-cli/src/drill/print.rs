@@ -1,0 +1,68 @@
+//! The drill's account for people.
+
+use std::fmt::{self, Display, Write as _};
+
+use super::outcome::Outcome;
+use super::spread::Figures;
+
+/// A table of an outcome.
+pub(super) fn table(outcome: &Outcome) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(outcome, &mut out);
+    out
+}
+
+fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
+    let Outcome { rooms, players, hz, seconds, seed, .. } = outcome;
+    writeln!(
+        out,
+        "drill {}: {rooms} rooms x {players} players, {hz} Hz, {seconds} s, seed {seed}\n",
+        outcome.scenario.name()
+    )?;
+    let mut row = |name: &str, value: &dyn Display| writeln!(out, "  {name:<20}{value:>10}");
+    row("deploys", &outcome.deploys)?;
+    if outcome.deploys_stopped > 0 {
+        row("deploys stopped", &outcome.deploys_stopped)?;
+    }
+    row("processes killed", &outcome.kills)?;
+    row("rooms moved", &outcome.rooms_moved)?;
+    row("sockets closed", &outcome.sockets_closed)?;
+    row("sessions ended", &outcome.sessions_ended)?;
+    row("inputs sent", &outcome.inputs_sent)?;
+    row("inputs lost", &outcome.inputs_lost)?;
+    row("inputs duplicated", &outcome.inputs_duplicated)?;
+    row("inputs reordered", &outcome.inputs_reordered)?;
+    row("events received", &outcome.events)?;
+    row("events lost", &outcome.events_lost)?;
+    row("state mismatches", &outcome.state_mismatches)?;
+    writeln!(
+        out,
+        "\n  {:<32}{:>9}{:>9}{:>9}{:>10}",
+        "milliseconds", "p50", "p99", "max", "samples"
+    )?;
+    let mut figures = |name: &str, figures: Option<Figures>| match figures {
+        Some(Figures { p50, p99, max, count }) => {
+            writeln!(out, "  {name:<32}{p50:>9.1}{p99:>9.1}{max:>9.1}{count:>10}")
+        }
+        None => Ok(()),
+    };
+    figures("pause of a room at a handoff", outcome.pause_ms)?;
+    figures("pause at any tick", outcome.tick_pause_ms)?;
+    figures("  undisturbed", outcome.baseline.pause_ms)?;
+    figures("gap a player saw", outcome.gap_ms)?;
+    figures("  undisturbed", outcome.baseline.gap_ms)?;
+    figures("longest gap of each player", outcome.longest_gap_ms)?;
+    figures("  undisturbed", outcome.baseline.longest_gap_ms)?;
+    figures("back after a kill", outcome.recovery_ms)?;
+    if !outcome.not_checked.is_empty() {
+        writeln!(out, "\n  not checked with this game: {}", outcome.not_checked.join(", "))?;
+    }
+    for trouble in &outcome.troubles {
+        writeln!(out, "  note: {trouble}")?;
+    }
+    match outcome.broken.as_slice() {
+        [] => writeln!(out, "\n  every promise was kept"),
+        broken => broken.iter().try_for_each(|promise| writeln!(out, "\n  BROKEN: {promise}")),
+    }
+}
