@@ -22,9 +22,9 @@ use playon_wire::player::{
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error as WsError};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// No test may take longer.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -244,7 +244,9 @@ impl Client {
         if let Some(origin) = origin {
             request = request.with_header("Origin", origin);
         }
-        let (ws, _) = client_async(request, stream).await?;
+        // The default is 128 KiB, too much for a thousand clients.
+        let small = WebSocketConfig::default().read_buffer_size(4 << 10).write_buffer_size(0);
+        let (ws, _) = client_async_with_config(request, stream, Some(small)).await?;
         Ok(Self { ws, frames: Default::default() })
     }
 

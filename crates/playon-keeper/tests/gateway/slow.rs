@@ -41,8 +41,8 @@ async fn a_player_that_does_not_read_costs_little_and_holds_nobody_up() {
         let (mut quick, quick_conn) = world.seated().await;
         let before = resident();
         let mut worst = Duration::ZERO;
-        // 96 MiB for the one, a small event for the other every now and then.
-        for round in 0..96 {
+        // 256 MiB for the one, a small event for the other every now and then.
+        for round in 0..256 {
             for part in 0..16 {
                 let seq = round * 16 + part + 1;
                 let push = Push { view: view(seq, 60 << 10).view, ..events([seq], 4 << 10) };
@@ -53,9 +53,10 @@ async fn a_player_that_does_not_read_costs_little_and_holds_nobody_up() {
             assert!(matches!(quick.frame().await, ServerFrame::Event { .. }));
             worst = worst.max(asked.elapsed());
         }
-        assert!(worst < Duration::from_secs(1), "{worst:?}");
+        assert!(worst < Duration::from_secs(3), "{worst:?}");
         let grown = resident().saturating_sub(before);
-        assert!(grown < 32 << 20, "{grown} bytes more");
+        // Other tests run in this process, so this is no more than a fraction of what was sent.
+        assert!(grown < 96 << 20, "{grown} bytes more");
         assert!(
             world.stats.events_dropped.get() > 1_000 && world.stats.views_replaced.get() > 1_000
         );
