@@ -13,6 +13,7 @@ use crate::worker::{self, ServeError};
 /// Exit code when the link to the keeper failed.
 const EXIT_LINK: u8 = 1;
 /// Exit code when there is no keeper to serve.
+#[cfg(not(feature = "embedded"))]
 const EXIT_ALONE: u8 = 2;
 /// Exit code when the keeper does not accept this release.
 const EXIT_REFUSED: u8 = 3;
@@ -85,10 +86,14 @@ impl App {
         self
     }
 
-    /// Serves the game as a worker of the keeper that started this process.
+    /// Serves the game: as a worker when a keeper started this process, else as a whole server if the crate's
+    /// feature `embedded` is on.
     ///
-    /// The exit code is 0 when the keeper said to end, 1 when the link to it failed, 2 when there is
-    /// no keeper, 3 when the keeper does not accept this release.
+    /// The whole server keeps its data in `.playon`, or where the variable `PLAYON_DATA` says, and listens on
+    /// `PLAYON_LISTEN` for players (`127.0.0.1:4000`) and on `PLAYON_ADMIN` for its admin API (`127.0.0.1:4001`).
+    ///
+    /// The exit code is 0 when the keeper or a signal said to end, 1 when the link to the keeper or the server failed, 2 when
+    /// there is no keeper and none is built in, 3 when the keeper does not accept this release.
     pub fn run(self) -> ExitCode {
         let Some(path) = std::env::var_os(ENV_ATTACH) else {
             return self.run_alone();
@@ -123,10 +128,18 @@ impl App {
         worker::serve(self, stream, secret)
     }
 
-    fn run_alone(&self) -> ExitCode {
+    #[cfg(feature = "embedded")]
+    fn run_alone(self) -> ExitCode {
+        crate::embedded::run(self)
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    fn run_alone(self) -> ExitCode {
         let me = std::env::args().next().unwrap_or_else(|| self.name.clone());
         say(&format!(
-            "`{}` is a game, it needs a keeper. Start one and deploy the game to it:\n\n    playon serve\n    playon deploy {me}",
+            "`{}` is a game and needs a keeper. Start one and deploy the game to it:\n\n    \
+             playon serve\n    playon deploy {me}\n\n\
+             Or build it with the feature `embedded` of the crate `playon`: then it is a whole server.",
             self.name
         ));
         ExitCode::from(EXIT_ALONE)
@@ -154,6 +167,16 @@ impl App {
 }
 
 /// A worker's standard error is its keeper's log.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     eprintln!("{text}");
+}
+
+#[cfg(all(test, not(feature = "embedded")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_game_without_a_keeper_says_so_by_its_exit_code() {
+        assert_eq!(app("lonely").run(), ExitCode::from(2));
+    }
 }

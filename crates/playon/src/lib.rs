@@ -74,11 +74,14 @@
 //! - [`Policies`] say what a room survives, when a deploy may move it, and whether it ticks.
 //! - [`Versions`] say how the state of an older release becomes that of this one, and back.
 //! - [`testing`] drives rooms in tests: no network, virtual time.
-//! - [`worker`] is what [`App::run`] does once a keeper has started the executable.
+//! - [`worker`] is what [`App::run`] does once a keeper has started the executable. With the feature `embedded` it is
+//!   a keeper as well when none has: `cargo run` in the game's folder is a whole server then.
 
 mod app;
 mod check;
 mod cx;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod envelope;
 mod hidden;
 mod kind;

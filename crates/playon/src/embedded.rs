@@ -1,0 +1,136 @@
+//! Keeper and game in one process.
+//!
+//! The game attaches to the keeper over the keeper's own socket, as any worker does, so nothing here is
+//! another way of doing things. What a process of its own gives is missing: a room that hangs
+//! cannot be killed, and a new build means a restart, after which rooms go on where they were.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use playon_keeper::data_dir::{DataDir, secret_file};
+use playon_keeper::{Coded, Keeper, KeeperConfig};
+use playon_wire::attach::LinkSecret;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::App;
+
+/// The data directory; `.playon` in the working directory without it.
+const ENV_DATA: &str = "PLAYON_DATA";
+/// Where players connect; `127.0.0.1:4000` without it.
+const ENV_LISTEN: &str = "PLAYON_LISTEN";
+/// Where the admin API listens; `127.0.0.1:4001` without it.
+const ENV_ADMIN: &str = "PLAYON_ADMIN";
+
+/// The label of whatever runs embedded: all builds of a game share one directory and one set of rooms.
+const LABEL: &str = "embedded";
+
+/// Exit code when the server could not start or go on.
+const EXIT_FAILED: u8 = 1;
+
+/// Between two tries to attach.
+const ATTACH_AGAIN: Duration = Duration::from_millis(200);
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(app: App) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A game that has set up its own log keeps it.
+    let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
+    match serve(app.label(LABEL)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            crate::app::say(&why.to_string());
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn serve(app: App) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let keeper = Keeper::start(&config()?)?;
+    let name = app.name().to_owned();
+    start_worker(app, keeper.data())?;
+    tracing::info!("{name} is played at http://{}, Ctrl-C ends it", keeper.players_at());
+    let ended = runtime.block_on(until_ended(&keeper));
+    keeper.stop()?;
+    ended
+}
+
+fn config() -> Result<KeeperConfig, Failure> {
+    let data = std::env::var_os(ENV_DATA).map_or_else(|| PathBuf::from(".playon"), PathBuf::from);
+    let mut config = KeeperConfig::new(data);
+    for (name, address) in [(ENV_LISTEN, &mut config.listen), (ENV_ADMIN, &mut config.admin)] {
+        if let Ok(text) = std::env::var(name) {
+            *address = text.parse::<SocketAddr>().map_err(|_| {
+                Failure(format!("PLY-0442 {name} is not an address and a port: {text}"))
+            })?;
+        }
+    }
+    Ok(config)
+}
+
+/// Attaches for as long as the process lives. The keeper closes the link of a worker that it holds to be
+/// hung; its rooms are opened again over the next link.
+fn start_worker(app: App, data: &DataDir) -> Result<(), Failure> {
+    let text = secret_file(&data.worker_secret())?;
+    let secret = LinkSecret::parse(&text).ok_or_else(|| {
+        Failure(format!("PLY-0420 {} holds no secret", data.worker_secret().display()))
+    })?;
+    let socket = data.attach_socket();
+    let attach = move || {
+        loop {
+            let served = UnixStream::connect(&socket)
+                .map_err(|why| why.to_string())
+                .and_then(|stream| app.serve(stream, secret).map_err(|why| why.to_string()));
+            match served {
+                Ok(()) => return,
+                Err(why) => tracing::warn!("the game is not attached: {why}"),
+            }
+            std::thread::sleep(ATTACH_AGAIN);
+        }
+    };
+    std::thread::Builder::new().name("worker".to_owned()).spawn(attach)?;
+    Ok(())
+}
+
+/// Waits for a signal to stop, or for the keeper to fail.
+async fn until_ended(keeper: &Keeper) -> Result<(), Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut failure = keeper.failure();
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        failed = failure.wait_for(Option::is_some) => match failed.ok().and_then(|coded| coded.clone()) {
+            Some(coded) => Err(coded.into()),
+            None => Err(Failure("PLY-0443 the keeper ended by itself".to_owned())),
+        },
+    }
+}
+
+/// One line for people, with its code.
+struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Coded> for Failure {
+    fn from(coded: Coded) -> Self {
+        Self(format!("{coded}\n{}", coded.remedy))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(why: std::io::Error) -> Self {
+        Self(format!("PLY-0443 the system refuses: {why}"))
+    }
+}
