@@ -1,3 +1,4 @@
 //! The `playon` command, as a library: each command is a module.
 
+pub mod commands;
 pub mod drill;

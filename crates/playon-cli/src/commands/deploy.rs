@@ -1,0 +1,154 @@
+//! `playon deploy` and `playon rollback`.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use hyper::Method;
+use indicatif::{ProgressBar, ProgressStyle};
+use playon_keeper::admin::{DeployRequest, RollbackRequest};
+use playon_keeper::control::{DeployAnswer, ReleaseView};
+
+use super::admin::{Admin, block_on};
+use super::courses::follow;
+use super::exit::{Exit, Trouble};
+use super::locate::Keeper;
+use super::talk;
+use super::upload::FileBody;
+
+/// Upload an executable and move the rooms to it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  playon deploy ./target/release/my-game
+  playon deploy ./my-game --label v2.1 --now
+  playon deploy v2.0                     a release that the keeper has already
+
+Exit codes: 0 done or nothing to do, 1 stopped or reverted or a promise was broken, 3 not reachable, 4 refused.")]
+pub(super) struct Deploy {
+    /// The executable, or the label or hash of a release that the keeper has
+    #[arg(value_name = "EXECUTABLE")]
+    what: PathBuf,
+    /// What to call the release; the file's name unless it is said
+    #[arg(long)]
+    label: Option<String>,
+    /// Move rooms at once, in the middle of a round if need be
+    #[arg(long)]
+    now: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    keeper: Keeper,
+}
+
+/// Move the rooms to the release before this one.
+#[derive(Debug, Args)]
+pub(super) struct Rollback {
+    /// Wait for rooms to be between rounds instead of moving them at once
+    #[arg(long)]
+    wait: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    keeper: Keeper,
+}
+
+impl Deploy {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let admin = Admin::new(self.keeper.door()?);
+        block_on(async {
+            let release = if self.what.exists() {
+                upload(&admin, &self.what, self.label.as_deref()).await?.id
+            } else {
+                self.known(&admin).await?
+            };
+            let wish = DeployRequest { release, now: self.now };
+            let answer: DeployAnswer = admin.post("/v1/deploys", &wish).await?;
+            follow(&admin, answer, self.json).await
+        })
+    }
+
+    /// Not a file: perhaps a release that is there already.
+    async fn known(&self, admin: &Admin) -> Result<String, Exit> {
+        let text = self.what.to_string_lossy().into_owned();
+        let releases: Vec<ReleaseView> = admin.get("/v1/releases").await?;
+        let fits = |release: &ReleaseView| {
+            release.label == text || (text.len() >= 6 && release.id.starts_with(&text))
+        };
+        if releases.iter().any(fits) {
+            return Ok(text);
+        }
+        let message = format!("{text} is neither a file nor a release of this keeper");
+        Err(Exit::Usage(Trouble::new(
+            "PLY-0504",
+            message,
+            "give the path of an executable; `playon releases` lists releases",
+        )))
+    }
+}
+
+impl Rollback {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let admin = Admin::new(self.keeper.door()?);
+        block_on(async {
+            let answer: DeployAnswer =
+                admin.post("/v1/rollback", &RollbackRequest { now: !self.wait }).await?;
+            follow(&admin, answer, self.json).await
+        })
+    }
+}
+
+async fn upload(admin: &Admin, path: &Path, label: Option<&str>) -> Result<ReleaseView, Exit> {
+    let unreadable = |error: std::io::Error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        Exit::Usage(Trouble::new(
+            "PLY-0504",
+            message,
+            "give the path of an executable that this user can read",
+        ))
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let hint = path.file_name().map(|name| encode(&name.to_string_lossy())).unwrap_or_default();
+    let label = label.map(|label| format!("&label={}", encode(label))).unwrap_or_default();
+    // Drawn on terminals only.
+    let bar = ProgressBar::new(meta.len()).with_message("uploading");
+    let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let counted = bar.clone();
+    let body = FileBody::new(file, meta.len(), move |count| counted.inc(count));
+    let release: ReleaseView =
+        admin.send(Method::POST, &format!("/v1/releases?hint={hint}{label}"), body).await?;
+    bar.finish_and_clear();
+    talk::line(&format!("release {} ({})", release.label, &release.id[..12]));
+    Ok(release)
+}
+
+/// Percent-encodes all but the plainest characters.
+fn encode(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing into a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_survive_a_query() {
+        assert_eq!(encode("v1.0_a-b"), "v1.0_a-b");
+        assert_eq!(encode("a b&c+ü"), "a%20b%26c%2B%C3%BC");
+    }
+}

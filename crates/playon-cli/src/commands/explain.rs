@@ -1,0 +1,66 @@
+//! `playon explain`.
+
+use clap::Args;
+
+use super::exit::{Exit, Trouble};
+use super::pages::PAGES;
+use super::talk;
+
+/// Explain an error code.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  playon explain PLY-0301
+  playon explain 301
+  playon explain            lists all codes")]
+pub(super) struct Explain {
+    /// The code; without one all codes are listed
+    code: Option<String>,
+}
+
+impl Explain {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        let Some(code) = &self.code else {
+            return PAGES
+                .iter()
+                .try_for_each(|(code, page)| talk::data(&format!("{code}  {}", title(page))));
+        };
+        let wanted = normalize(code);
+        match PAGES.iter().find(|(code, _)| *code == wanted) {
+            Some((_, page)) => talk::data(page.trim_end()),
+            None => {
+                let message = format!("{code} is not a code of this version");
+                Err(Exit::Usage(Trouble::new(
+                    "PLY-0523",
+                    message,
+                    "`playon explain` without a code lists all of them",
+                )))
+            }
+        }
+    }
+}
+
+/// `301`, `ply-301` and `PLY-0301` are the same.
+fn normalize(text: &str) -> String {
+    let upper = text.trim().to_ascii_uppercase();
+    let digits = upper.strip_prefix("PLY-").unwrap_or(&upper);
+    format!("PLY-{digits:0>4}")
+}
+
+/// The heading without the code.
+fn title(page: &str) -> &str {
+    let heading = page.lines().next().unwrap_or_default().trim_start_matches("# ");
+    heading.split_once(": ").map_or(heading, |(_, title)| title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_may_be_written_short() {
+        for text in ["301", "0301", "ply-301", "PLY-0301 "] {
+            assert_eq!(normalize(text), "PLY-0301");
+        }
+        assert_eq!(title("# PLY-0301: nothing to do\n"), "nothing to do");
+    }
+}

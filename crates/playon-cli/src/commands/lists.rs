@@ -1,0 +1,190 @@
+//! Commands that show something: `releases`, `rooms`, `room`, `status`, and `drain`.
+
+use clap::Args;
+use playon_keeper::control::{ReleaseView, RoomView, StatusView};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::admin::{Admin, block_on};
+use super::exit::Exit;
+use super::locate::Keeper;
+use super::talk;
+
+/// Where to look and how to print.
+#[derive(Debug, Args)]
+struct Look {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    keeper: Keeper,
+}
+
+impl Look {
+    fn get<T: DeserializeOwned + Serialize>(
+        &self,
+        path: &str,
+        print: impl FnOnce(&T) -> Result<(), Exit>,
+    ) -> Result<(), Exit> {
+        let admin = Admin::new(self.keeper.door()?);
+        let found: T = block_on(admin.get(path))?;
+        self.show(&found, print)
+    }
+
+    fn show<T: Serialize>(
+        &self,
+        found: &T,
+        print: impl FnOnce(&T) -> Result<(), Exit>,
+    ) -> Result<(), Exit> {
+        if self.json { talk::json(found) } else { print(found) }
+    }
+}
+
+/// List the releases.
+#[derive(Debug, Args)]
+pub(super) struct Releases {
+    #[command(flatten)]
+    look: Look,
+}
+
+impl Releases {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        self.look.get("/v1/releases", |releases: &Vec<ReleaseView>| {
+            let row = |release: &ReleaseView| {
+                let kinds: Vec<String> = release
+                    .kinds
+                    .iter()
+                    .map(|kind| format!("{} v{}", kind.name, kind.writes))
+                    .collect();
+                vec![
+                    if release.current { "*".to_owned() } else { String::new() },
+                    release.label.clone(),
+                    release.id[..12].to_owned(),
+                    release.workers.to_string(),
+                    release.rooms.to_string(),
+                    kinds.join(", "),
+                ]
+            };
+            let rows: Vec<_> = releases.iter().map(row).collect();
+            talk::table(&["", "LABEL", "HASH", "WORKERS", "ROOMS", "KINDS"], &rows)
+        })
+    }
+}
+
+/// List the rooms in memory.
+#[derive(Debug, Args)]
+pub(super) struct Rooms {
+    /// Only this kind
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only on this release
+    #[arg(long)]
+    release: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 1_000)]
+    limit: usize,
+    #[command(flatten)]
+    look: Look,
+}
+
+impl Rooms {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        let mut path = format!("/v1/rooms?limit={}", self.limit);
+        for (name, value) in [("kind", &self.kind), ("release", &self.release)] {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={value}"));
+            }
+        }
+        self.look.get(&path, |rooms: &Vec<RoomView>| {
+            let row = |room: &RoomView| {
+                vec![
+                    room.id.clone(),
+                    room.kind.clone(),
+                    room.name.clone(),
+                    room.release.clone(),
+                    format!("{}/{}", room.players, room.players_max),
+                    state(room).to_owned(),
+                ]
+            };
+            let rows: Vec<_> = rooms.iter().map(row).collect();
+            talk::table(&["ROOM", "KIND", "NAME", "RELEASE", "PLAYERS", "STATE"], &rows)
+        })
+    }
+}
+
+fn state(room: &RoomView) -> &'static str {
+    match (&room.halted, room.live) {
+        (Some(_), _) => "halted",
+        (None, true) => "live",
+        (None, false) => "opening",
+    }
+}
+
+/// Show one room.
+#[derive(Debug, Args)]
+pub(super) struct Room {
+    /// Its id
+    id: String,
+    #[command(flatten)]
+    look: Look,
+}
+
+impl Room {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        self.look.get(&format!("/v1/rooms/{}", self.id), |room: &RoomView| {
+            talk::data(&format!("room     {}", room.id))?;
+            talk::data(&format!("kind     {}", room.kind))?;
+            talk::data(&format!("name     {}", room.name))?;
+            talk::data(&format!("release  {}", room.release))?;
+            talk::data(&format!("version  {} of the state", room.version))?;
+            talk::data(&format!("players  {} of {}", room.players, room.players_max))?;
+            talk::data(&format!("state    {}", room.halted.as_deref().unwrap_or(state(room))))?;
+            match &room.last_fault {
+                Some(fault) => talk::data(&format!("faults   {}, the last: {fault}", room.faults)),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+/// Show the keeper at a glance.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    look: Look,
+}
+
+impl Status {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        self.look.get("/v1/status", print_status)
+    }
+}
+
+fn print_status(status: &StatusView) -> Result<(), Exit> {
+    let release = status.current.as_deref().unwrap_or("none yet");
+    talk::data(&format!("players at  {}", status.players_at))?;
+    talk::data(&format!("release     {release}"))?;
+    talk::data(&format!("rooms       {} ({} live)", status.rooms, status.rooms_live))?;
+    talk::data(&format!("players     {} seats, {} sockets", status.players, status.sockets))?;
+    talk::data(&format!("workers     {}", status.workers.len()))?;
+    talk::data(&format!("up          {} s, epoch {}", status.uptime_s, status.epoch))?;
+    if status.draining {
+        talk::data("draining    no new rooms are taken")?;
+    }
+    Ok(())
+}
+
+/// Take no new rooms from now on.
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    #[command(flatten)]
+    look: Look,
+}
+
+impl Drain {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        let admin = Admin::new(self.look.keeper.door()?);
+        let status: StatusView = block_on(admin.post("/v1/drain", &serde_json::json!({})))?;
+        self.look.show(&status, print_status)
+    }
+}

@@ -1,0 +1,62 @@
+//! Finding the keeper: its admin address and token.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use playon_keeper::data_dir::DataDir;
+
+use super::exit::{Exit, Trouble};
+
+/// Where the keeper is.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Keeper {
+    /// The keeper's data directory; address and token are found there
+    #[arg(long, env = "PLAYON_DATA", default_value = "playon-data", value_name = "DIR")]
+    pub(super) data: PathBuf,
+    /// The admin address, instead of the one noted in the data directory
+    #[arg(long, env = "PLAYON_ADMIN", value_name = "ADDR")]
+    pub(super) admin: Option<String>,
+    /// The admin token, instead of the one in the data directory
+    #[arg(long, env = "PLAYON_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+}
+
+/// Where a keeper listens for admins unless it is told otherwise.
+const USUAL_ADDRESS: &str = "127.0.0.1:4001";
+
+/// The way in.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) address: String,
+    pub(super) token: String,
+}
+
+impl Keeper {
+    pub(super) fn door(&self) -> Result<Door, Exit> {
+        let data = DataDir::at(&self.data);
+        let noted = || noted_address(&data.addresses());
+        let address = self.admin.clone().or_else(noted).unwrap_or_else(|| USUAL_ADDRESS.to_owned());
+        let address = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => read_token(&data.admin_token())?,
+        };
+        Ok(Door { address, token })
+    }
+}
+
+fn noted_address(path: &Path) -> Option<String> {
+    let facts: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    Some(facts.get("admin")?.as_str()?.to_owned())
+}
+
+fn read_token(path: &Path) -> Result<String, Exit> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        let message = format!("no admin token: {}: {error}", path.display());
+        let remedy =
+            "say where the keeper's data is with --data, or give the token in PLAYON_TOKEN";
+        Exit::Unreachable(Trouble::new("PLY-0520", message, remedy))
+    })?;
+    Ok(text.trim().to_owned())
+}

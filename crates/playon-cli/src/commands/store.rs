@@ -1,0 +1,83 @@
+//! `playon store`: looking into a data directory.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use playon_core::ids::RoomId;
+use playon_store::OpenError;
+
+use super::exit::{Exit, Trouble};
+use super::talk;
+
+/// Look into a data directory that no keeper is using.
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Verify every checksum, count and promise; exit code 1 if anything is wrong.
+    Verify(Verify),
+    /// Print everything stored about one room.
+    Dump(Dump),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The data directory
+    #[arg(long, env = "PLAYON_DATA", default_value = "playon-data", value_name = "DIR")]
+    data: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Verify every checksum, count and promise.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Print everything stored about one room.
+#[derive(Debug, Args)]
+pub(super) struct Dump {
+    /// The room's id
+    room: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl StoreCommand {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        match self {
+            Self::Verify(command) => command.run(),
+            Self::Dump(command) => command.run(),
+        }
+    }
+}
+
+impl Verify {
+    fn run(&self) -> Result<(), Exit> {
+        let report = playon_store::verify(&self.place.data).map_err(|error| refused(&error))?;
+        if self.place.json {
+            talk::json(&report)?;
+        } else {
+            talk::data(&report.to_string())?;
+        }
+        if report.is_sound() { Ok(()) } else { Err(Exit::Told) }
+    }
+}
+
+impl Dump {
+    fn run(&self) -> Result<(), Exit> {
+        let room = RoomId::parse(&self.room).ok_or_else(|| {
+            let message = format!("{} is not the id of a room", self.room);
+            Exit::Usage(Trouble::new("PLY-0516", message, "give a UUID; `playon rooms` lists them"))
+        })?;
+        let dump = playon_store::dump(&self.place.data, room).map_err(|error| refused(&error))?;
+        if self.place.json { talk::json(&dump) } else { talk::data(&dump.to_string()) }
+    }
+}
+
+fn refused(error: &OpenError) -> Exit {
+    let text = error.to_string();
+    let message = text.strip_prefix(error.code()).unwrap_or(&text).trim_start().to_owned();
+    Exit::Failed(Trouble::new(error.code(), message, "see the page of this code"))
+}
