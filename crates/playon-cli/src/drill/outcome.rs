@@ -241,3 +241,7 @@ fn recovery(stalls: &[Stall], kills: &[u64], foreign: bool) -> Spread {
     }
     spread
 }
+
+#[cfg(test)]
+#[path = "outcome_tests.rs"]
+mod tests;

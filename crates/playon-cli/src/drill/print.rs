@@ -30,6 +30,9 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
     row("sockets closed", &outcome.sockets_closed)?;
     row("sessions ended", &outcome.sessions_ended)?;
     row("inputs sent", &outcome.inputs_sent)?;
+    if outcome.inputs_blocked > 0 {
+        row("inputs held back", &outcome.inputs_blocked)?;
+    }
     row("inputs lost", &outcome.inputs_lost)?;
     row("inputs duplicated", &outcome.inputs_duplicated)?;
     row("inputs reordered", &outcome.inputs_reordered)?;
@@ -63,6 +66,9 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
     }
     match outcome.broken.as_slice() {
         [] => writeln!(out, "\n  every promise was kept"),
-        broken => broken.iter().try_for_each(|promise| writeln!(out, "\n  BROKEN: {promise}")),
+        broken => {
+            writeln!(out)?;
+            broken.iter().try_for_each(|promise| writeln!(out, "  BROKEN: {promise}"))
+        }
     }
 }

@@ -1,0 +1,134 @@
+use clap::Parser;
+
+use super::*;
+use crate::drill::bots::Faults;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: DrillArgs,
+}
+
+fn args(line: &str) -> DrillArgs {
+    Cli::parse_from(std::iter::once("drill").chain(line.split_whitespace())).args
+}
+
+/// A drill in which everything went as promised.
+fn good() -> (Report, Done) {
+    let mut report = Report { players: 8, inputs_sent: 100, events: 40, ..Report::default() };
+    report.disturbed.moves.add(5_000);
+    report.disturbed.pauses.add(5_000);
+    let done = Done { deploys: 1, rooms_moved: 1, kills: vec![1_000_000], ..Done::default() };
+    (report, done)
+}
+
+fn broken(scenario: Scenario, change: impl FnOnce(&mut Report, &mut Done)) -> Vec<String> {
+    let (mut report, mut done) = good();
+    change(&mut report, &mut done);
+    Outcome::new(&args(scenario.name()), scenario, 7, report, done).broken
+}
+
+type Break = fn(&mut Faults);
+
+const EACH: [Scenario; 3] = [Scenario::Deploy, Scenario::CrashWorker, Scenario::CrashKeeper];
+
+#[test]
+fn a_good_drill_breaks_nothing() {
+    for scenario in EACH {
+        assert_eq!(broken(scenario, |_, _| {}), [""; 0], "{scenario:?}");
+    }
+}
+
+#[test]
+fn every_fault_breaks_its_promise_in_every_drill() {
+    let faults: [(&str, Break); 6] = [
+        ("inputs_lost", |f| f.inputs_lost = 1),
+        ("inputs_duplicated", |f| f.inputs_duplicated = 1),
+        ("inputs_reordered", |f| f.inputs_reordered = 1),
+        ("events_lost", |f| f.events_lost = 1),
+        ("events_repeated", |f| f.events_repeated = 1),
+        ("state_mismatches", |f| f.state_mismatches = 1),
+    ];
+    for scenario in EACH {
+        for (name, fault) in faults {
+            let expected = format!("{name} is 1, promised is 0");
+            assert_eq!(broken(scenario, |report, _| fault(&mut report.faults)), [expected]);
+        }
+        assert_eq!(broken(scenario, |report, _| report.unsettled = 1).len(), 1);
+        assert_eq!(broken(scenario, |report, _| report.sessions_ended = 1).len(), 1);
+    }
+}
+
+#[test]
+fn only_a_killed_keeper_may_close_sockets() {
+    let close = |scenario| broken(scenario, |report, _| report.sockets_closed = 3).len();
+    assert_eq!(EACH.map(close), [1, 1, 0]);
+}
+
+#[test]
+fn long_pauses_break_the_promise_of_a_deploy() {
+    let long = broken(Scenario::Deploy, |report, _| report.disturbed.moves.add(30_000));
+    assert!(long[0].starts_with("pause_ms.p99"), "{long:?}");
+    let longest = broken(Scenario::Deploy, |report, _| report.disturbed.pauses.add(101_000));
+    assert!(longest[0].starts_with("tick_pause_ms.max"), "{longest:?}");
+}
+
+#[test]
+fn slow_recoveries_break_the_promise_of_a_crash() {
+    let stall = |ms: u64| Stall {
+        stamp_before: 900_000,
+        stamp_after: ms * 1_000_000,
+        arrived_before: 950_000,
+        arrived_after: 1_000_000 + ms * 1_000_000,
+    };
+    let after = |scenario, ms| broken(scenario, |report, _| report.stalls.push(stall(ms))).len();
+    assert_eq!([900, 1_100].map(|ms| after(Scenario::CrashWorker, ms)), [0, 1]);
+    assert_eq!([2_900, 3_100].map(|ms| after(Scenario::CrashKeeper, ms)), [0, 1]);
+}
+
+#[test]
+fn a_drill_in_which_nothing_happened_proves_nothing() {
+    assert_eq!(broken(Scenario::Deploy, |_, done| done.deploys = 0).len(), 1);
+    assert_eq!(broken(Scenario::CrashWorker, |_, done| done.kills.clear()).len(), 1);
+    assert_eq!(broken(Scenario::CrashKeeper, |report, _| report.inputs_sent = 0).len(), 1);
+    assert_eq!(broken(Scenario::Deploy, |_, done| done.stopped.push("why".to_owned())).len(), 1);
+}
+
+#[test]
+fn the_output_has_the_names_that_were_agreed() {
+    let (report, done) = good();
+    let outcome = Outcome::new(&args("deploy --rooms 3"), Scenario::Deploy, 7, report, done);
+    let json = serde_json::to_value(outcome).unwrap();
+    for name in [
+        "sockets_closed",
+        "inputs_sent",
+        "inputs_lost",
+        "inputs_duplicated",
+        "inputs_reordered",
+        "events_lost",
+        "rooms_moved",
+        "deploys",
+        "pause_ms",
+        "gap_ms",
+        "baseline",
+        "state_mismatches",
+        "seed",
+    ] {
+        assert!(json.get(name).is_some(), "{name}");
+    }
+    assert!(json["baseline"].get("pause_ms").is_some() && json["baseline"].get("gap_ms").is_some());
+    assert_eq!(json["pause_ms"]["p99"], 5.0);
+}
+
+#[test]
+fn a_game_of_ones_own_needs_all_of_its_parts() {
+    let parse = |line: &str| Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.args);
+    assert!(parse("drill deploy --release-a a").is_err());
+    assert!(
+        parse("drill deploy --release-a a --release-b b --inputs i --kind k --hz 7")
+            .unwrap()
+            .check()
+            .is_ok()
+    );
+    assert!(parse("drill deploy --hz 7").unwrap().check().is_err());
+}
