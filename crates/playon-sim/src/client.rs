@@ -36,6 +36,8 @@ pub struct Client {
     chains: BTreeMap<u64, u64>,
     /// The chain cannot be checked any more: inputs were lost (and told so) or set aside.
     pub tainted: bool,
+    /// It has said goodbye.
+    pub leaving: bool,
     /// Attempts to connect that were refused in a row.
     pub refused: u32,
     gone: u64,
@@ -76,6 +78,7 @@ impl Client {
             heard: Time(0),
             chains: BTreeMap::new(),
             tainted: false,
+            leaving: false,
             refused: 0,
             gone: 0,
         }
@@ -199,6 +202,11 @@ impl Client {
         self.conn = None;
         self.welcomed = false;
         self.refused += 1;
+        if self.leaving && matches!(why, Close::Left | Close::UnknownSession | Close::UnknownRoom) {
+            // A new life: another session, with books of its own.
+            *self = Self::new(self.index, self.room, self.lossy);
+            return Ok(());
+        }
         match why {
             Close::UnknownSession | Close::UnknownRoom if self.lossy && self.gone < 100 => {
                 // A seat taken after the last checkpoint went with the keeper.

@@ -39,14 +39,21 @@ fn main() -> ExitCode {
         Some(seed) => seed..seed + 1,
         None => args.from..args.from + args.seeds,
     };
-    let mut totals = [0; 6];
+    let mut totals = [0; 7];
     for seed in seeds.clone() {
         let trouble = Span::secs(args.trouble_secs);
         let options = Options { trouble, trace: args.trace, ..Options::from_seed(seed) };
         match World::new(options.clone()).run() {
             Ok(s) => {
-                let parts =
-                    [s.steps, s.inputs, s.moved, s.move_failed, s.worker_crashes, s.keeper_crashes];
+                let parts = [
+                    s.steps,
+                    s.inputs,
+                    s.moved,
+                    s.move_failed,
+                    s.worker_crashes,
+                    s.keeper_crashes,
+                    s.slept,
+                ];
                 totals.iter_mut().zip(parts).for_each(|(total, part)| *total += part);
             }
             Err(error) => {
@@ -59,9 +66,9 @@ fn main() -> ExitCode {
             }
         }
     }
-    let [steps, inputs, moved, failed, workers, keepers] = totals;
+    let [steps, inputs, moved, failed, workers, keepers, slept] = totals;
     println!(
-        "{} seeds: {steps} steps, {inputs} inputs, {moved} rooms moved, {failed} moves undone, \
+        "{} seeds: {steps} steps, {inputs} inputs, {moved} rooms moved, {failed} moves undone, {slept} put to sleep, \
          {workers} workers and {keepers} keepers lost; every invariant held",
         seeds.end - seeds.start
     );

@@ -35,6 +35,12 @@ pub struct Options {
     pub bad_copy: u64,
     /// A process that takes part in a handoff dies between its steps, per hundred steps.
     pub strike: u64,
+    /// A socket is too slow, per thousand messages.
+    pub slow: u64,
+    /// A player gives its seat up and comes again, per thousand inputs.
+    pub leave: u64,
+    /// A player whose socket is gone stays away for seconds.
+    pub holiday: u64,
     /// Delays vary up to this.
     pub delay_max: Span,
     /// The store takes up to this for a batch.
@@ -62,6 +68,9 @@ impl Options {
             panic: some(8),
             bad_copy: some(10),
             strike: some(30),
+            slow: some(20),
+            leave: some(10),
+            holiday: some(40),
             delay_max: Span::millis(1 + some(20)),
             fsync_max: Span::millis(1 + some(15)),
             rooms: 1 + some(4),

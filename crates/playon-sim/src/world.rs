@@ -7,7 +7,7 @@ use bytes::Bytes;
 use playon_core::attach::{FromWorker, ToWorker};
 use playon_core::effect::{Loaded, Order, Report};
 use playon_core::fleet::WorkerInfo;
-use playon_core::gate::{Create, Hello, ToGateway, ToOwner};
+use playon_core::gate::{Create, Hello, Push, ToGateway, ToOwner};
 use playon_core::ids::{Attempt, ConnId, DeployId, Epoch, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_core::image::ApplyBounds;
 use playon_core::rng::Rng;
@@ -35,6 +35,8 @@ enum Event {
     Loaded(RoomId),
     Timer,
     RecoverNext(Vec<playon_core::image::Image>),
+    /// A slow socket has written what it had.
+    CaughtUp(ConnId),
     /// A worker dies, or the keeper.
     Strike(Option<WorkerId>),
     /// Not bound to a life of the keeper.
@@ -42,6 +44,17 @@ enum Event {
     Connect(u64),
     Act(u64),
     Trouble,
+}
+
+/// How a gateway treats a socket that cannot take more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slow {
+    /// Events and views are dropped.
+    Full,
+    /// The owner was asked to send again; only what follows without a gap is let through.
+    Asked,
+    /// It goes on; what was sent twice is let through once.
+    Over,
 }
 
 /// What a run did.
@@ -53,6 +66,8 @@ pub struct Summary {
     pub moved: u64,
     /// Handoffs that came to nothing.
     pub move_failed: u64,
+    /// Times a room went to sleep.
+    pub slept: u64,
     /// Deploys asked for.
     pub deploys: u64,
     /// Keepers killed.
@@ -85,6 +100,8 @@ pub struct World {
     spawning: BTreeMap<ReleaseId, u32>,
     clients: Vec<Client>,
     sockets: BTreeMap<ConnId, u64>,
+    /// Sockets that are too slow: what the gateway drops is sent again later.
+    slow: BTreeMap<ConnId, Slow>,
     /// The latest arrival on each ordered link.
     links: BTreeMap<(u8, u64), Time>,
     timer_at: Option<Time>,
@@ -113,6 +130,7 @@ impl World {
             spawning: BTreeMap::new(),
             clients: Vec::new(),
             sockets: BTreeMap::new(),
+            slow: BTreeMap::new(),
             links: BTreeMap::new(),
             timer_at: None,
             next_id: 0,
@@ -202,6 +220,7 @@ impl World {
             Event::Act(index) => self.act(index),
             Event::ToClient(message) => return self.tell_client(message),
             Event::WorkerStep(id) => self.step_worker(id),
+            Event::CaughtUp(conn) => self.caught_up(conn),
             other => return self.step_keeper(other),
         }
         Ok(())
@@ -303,6 +322,7 @@ impl World {
             }
             Wish::Note(Report::Moved { .. }) => self.summary.moved += 1,
             Wish::Note(Report::MoveFailed { .. }) => self.summary.move_failed += 1,
+            Wish::Note(Report::Gone { asleep: true, .. }) => self.summary.slept += 1,
             Wish::Note(Report::Quarantined { room, .. }) => {
                 self.clients.iter_mut().filter(|c| c.room == room).for_each(|c| c.tainted = true);
             }
@@ -451,6 +471,11 @@ impl World {
         } else {
             self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Ack { conn, recv }));
         }
+        if self.now < self.calm_from && self.rng.below(1_000) < self.options.leave {
+            self.clients[index as usize].leaving = true;
+            self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Bye { conn }));
+            return;
+        }
         let after = Span::millis(20 + self.rng.below(200));
         self.schedule(after, self.life, Event::Act(index));
     }
@@ -472,7 +497,7 @@ impl World {
                 }
                 self.schedule(Span::millis(10), self.life, Event::Act(index));
             }
-            ToGateway::Push { push, .. } => client.take(self.now, &push)?,
+            ToGateway::Push { push, .. } => return self.push(conn, index, push),
             ToGateway::Close { why, .. } => {
                 client.closed(why)?;
                 self.sockets.remove(&conn);
@@ -484,6 +509,43 @@ impl World {
         Ok(())
     }
 
+    fn push(&mut self, conn: ConnId, index: u64, mut push: Push) -> Result<(), String> {
+        let client = &mut self.clients[index as usize];
+        let recv = client.seat.map_or(0, |seat| seat.recv);
+        match self.slow.get(&conn) {
+            Some(Slow::Full) => {
+                push.events.clear();
+                push.view = None;
+            }
+            Some(Slow::Over) => push.events.retain(|(seq, _)| *seq > recv),
+            Some(Slow::Asked) => {
+                push.events.retain(|(seq, _)| *seq > recv);
+                if push.events.first().is_some_and(|(seq, _)| *seq != recv + 1) {
+                    push.events.clear();
+                    push.view = None;
+                } else if !push.events.is_empty()
+                    || push.view.as_ref().is_some_and(|(as_of, _)| *as_of > recv)
+                {
+                    self.slow.insert(conn, Slow::Over);
+                }
+            }
+            None if self.now < self.calm_from && self.rng.below(1_000) < self.options.slow => {
+                self.slow.insert(conn, Slow::Full);
+                let after = Span::millis(self.rng.below(400));
+                self.schedule(after, self.life, Event::CaughtUp(conn));
+            }
+            None => {}
+        }
+        self.clients[index as usize].take(self.now, &push)
+    }
+
+    fn caught_up(&mut self, conn: ConnId) {
+        let Some(index) = self.sockets.get(&conn) else { return };
+        let sent = self.clients[*index as usize].seat.map_or(0, |seat| seat.recv);
+        self.slow.insert(conn, Slow::Asked);
+        self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Drained { conn, sent }));
+    }
+
     /// The player's side notices that its socket is gone, and comes again.
     fn lose_socket(&mut self, conn: ConnId) {
         let found = self.clients.iter_mut().find(|client| client.conn == Some(conn));
@@ -491,8 +553,10 @@ impl World {
         client.conn = None;
         client.welcomed = false;
         let index = client.index;
-        let after = Span::millis(5 + self.rng.below(500));
-        self.schedule(after, 0, Event::Connect(index));
+        // Some stay away for so long that a room without anybody goes to sleep.
+        let holiday = self.now < self.calm_from && self.rng.percent(self.options.holiday);
+        let pause = if holiday { 5_000 + self.rng.below(4_000) } else { 5 + self.rng.below(500) };
+        self.schedule(Span::millis(pause), 0, Event::Connect(index));
     }
 
     // --- faults ------------------------------------------------------------------------------------------------

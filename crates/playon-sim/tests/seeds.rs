@@ -19,7 +19,10 @@ fn every_invariant_holds_for_many_seeds() {
         moved += summary.moved;
         keepers += summary.keeper_crashes;
     }
-    assert!(moved > 100 && keepers > 100, "the runs were too quiet to mean anything: {moved} {keepers}");
+    assert!(
+        moved > 100 && keepers > 100,
+        "the runs were too quiet to mean anything: {moved} {keepers}"
+    );
 }
 
 #[test]
