@@ -135,6 +135,18 @@ impl<R: Room> Cx<R> {
         }
     }
 
+    /// Tells everyone who is here just now, as [`Cx::flash`] does.
+    ///
+    /// # Panics
+    /// As [`Cx::send`].
+    pub fn flash_all(&mut self, event: R::Event) {
+        let payload = json(&event);
+        let here = self.hidden.players.iter().filter(|player| player.present());
+        for to in here.map(Player::id).collect::<Vec<_>>() {
+            self.push(to, payload.clone(), false);
+        }
+    }
+
     fn push(&mut self, to: PlayerId, payload: Bytes, reliable: bool) {
         self.output_bytes += payload.len();
         assert!(

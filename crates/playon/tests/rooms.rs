@@ -31,8 +31,11 @@ fn flashes_reach_only_players_who_are_here() {
     room.input(ann, Do::Flash("boo".into()));
     assert_eq!(room.flashed(ann), ["boo"]);
     room.away(ann);
+    let bob = room.join("bob");
     room.input(ann, Do::Flash("boo".into()));
+    room.input(ann, Do::FlashAll("boo!".into()));
     assert_eq!(room.flashed(ann), [""; 0]);
+    assert_eq!(room.flashed(bob), ["boo!"]);
 }
 
 #[test]

@@ -28,7 +28,11 @@ use pool::Pool;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many heartbeats may be missed before the link is held to be dead.
-const HEARTBEATS_MISSED_MAX: u64 = 3;
+const HEARTBEATS_MISSED_MAX: u32 = 3;
+
+/// A keeper may be silent for that long in any case. One that stalls is not helped by losing its workers, and one that
+/// dies closes the link.
+const SILENCE_MIN: Duration = Duration::from_secs(10);
 
 /// How long rooms may take to finish their last batch when the keeper says to end.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,8 +70,8 @@ pub fn serve(app: &App, stream: UnixStream, secret: LinkSecret) -> Result<(), Se
     let outlet = Arc::new(Outlet::new(stream));
     outlet.send(&[Up::Hello(Box::new(handshake::hello(app, secret)))])?;
     let (welcome, rest) = answer(read_down(&mut reader)?)?;
-    let silence = welcome.heartbeat_ms.saturating_mul(HEARTBEATS_MISSED_MAX).max(1);
-    reader.set_read_timeout(Some(Duration::from_millis(silence))).map_err(AttachError::from)?;
+    let silence = Duration::from_millis(welcome.heartbeat_ms) * HEARTBEATS_MISSED_MAX;
+    reader.set_read_timeout(Some(silence.max(SILENCE_MIN))).map_err(AttachError::from)?;
     let pool = Pool::start(app, &outlet, &welcome);
     let ended = read(rest, &mut reader, &pool, &outlet);
     pool.finish(FINISH_TIMEOUT);

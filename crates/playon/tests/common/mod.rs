@@ -26,6 +26,7 @@ pub struct LogParams {
 pub enum Do {
     Say(String),
     Flash(String),
+    FlashAll(String),
     Timer(String, u64),
     Cancel(String),
     Roll,
@@ -77,6 +78,7 @@ impl Room for Log {
         match input {
             Do::Say(text) => self.line(format!("{from}: {text}"), cx),
             Do::Flash(text) => cx.flash(from, text),
+            Do::FlashAll(text) => cx.flash_all(text),
             Do::Timer(name, millis) => cx.set_timer(name, Duration::from_millis(millis)),
             Do::Cancel(name) => cx.cancel_timer(&name),
             Do::Roll => {
