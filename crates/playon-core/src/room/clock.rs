@@ -28,6 +28,11 @@ impl Clock {
         self.running_since.map(|since| since + at.since(self.stood_at))
     }
 
+    /// Whether it runs.
+    pub(crate) const fn runs(&self) -> bool {
+        self.running_since.is_some()
+    }
+
     /// Stops the clock.
     pub(crate) fn stop(&mut self, now: Time) {
         *self = Self::standing(self.read(now));

@@ -269,6 +269,10 @@ impl Room {
     }
 
     /// A quiet moment: the room is frozen and the copy brought up to the last commit.
+    ///
+    /// The clock of a kind with ticks runs on: the switch usually fits between two ticks, and then players
+    /// see no shift at all. A tick that comes late is followed by one on time; only when a whole
+    /// step is missed does the clock wait for the room (see `next_batch`).
     pub(super) fn begin_cutover<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let Phase::Live(live) = &mut self.phase else {
             return;
@@ -285,7 +289,9 @@ impl Room {
             self.wish = Some(warm.order);
             return;
         }
-        self.clock.stop(now);
+        if self.period().is_none() {
+            self.clock.stop(now);
+        }
         let room = self.id();
         let exporting = match tail {
             Tail::Deltas(deltas) => {

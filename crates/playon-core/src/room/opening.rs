@@ -90,21 +90,24 @@ impl Room {
     ) {
         self.adopt_policies(env, post.release);
         self.phase = Phase::Live(Live { post, inflight: None, warm: None });
-        let due = self.period().and_then(|_| self.due_at());
-        self.clock.start(now, due, env.limits.tick_grid);
-        if let (Some(period), true) = (self.period(), stagger) {
-            // Rooms that come up together must not tick together.
-            let grid = env.limits.tick_grid.0.max(1);
-            let delay = Span(self.id().mix(1) % period.0.max(1) / grid * grid);
-            self.clock.stop(now);
-            let due = self.due_at();
-            self.clock.start(now + delay, due, env.limits.tick_grid);
-        }
+        self.start_clock(env, now, stagger);
         if let Some(since) = self.down_since.take() {
             env.report(Report::Recovered { room: self.id(), outage: now.since(since) });
         }
         self.list(env);
         self.pump(env, now);
+    }
+
+    /// Lets the room's clock run, unless it has not stopped. Rooms that come up together are staggered.
+    fn start_clock<C: StateCodec>(&mut self, env: &Env<C>, now: Time, stagger: bool) {
+        if self.clock.runs() {
+            return;
+        }
+        let Some(period) = self.period() else { return self.clock.start(now, None, Span::ZERO) };
+        let grid = env.limits.tick_grid.0.max(1);
+        let slot = if stagger { self.id().mix(1) % period.0.max(1) / grid * grid } else { 0 };
+        let due = self.due_at();
+        self.clock.start(now + Span(slot), due, env.limits.tick_grid);
     }
 
     /// Takes over what the release says about the kind.
