@@ -59,7 +59,7 @@ pub struct Bounds {
     pub workers_max: usize,
     /// How long a process may take from connecting to its complete hello.
     pub hello_timeout: Duration,
-    /// How long a started worker may take to attach. Then it is killed (`PLY-0404`).
+    /// How long a started worker may take to attach. Then it is killed (`PLY-0413`).
     pub attach_timeout: Duration,
     /// A link is pinged this often.
     pub ping_every: Duration,

@@ -39,7 +39,7 @@ fn check_hello(hub: &Hub, hello: &WorkerHello) -> Result<(WorkerId, u32), Coded>
             "the worker speaks attach protocol {}, this keeper {ATTACH_PROTOCOL}",
             hello.protocol
         );
-        return Err(Coded::new("PLY-0402", message, REMEDY_VERSION));
+        return Err(Coded::new("PLY-0411", message, REMEDY_VERSION));
     };
     if !hello.defects.is_empty() {
         return Err(Coded::new("PLY-0410", hello.defects.join("; "), REMEDY_DEFECT));

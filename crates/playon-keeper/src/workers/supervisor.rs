@@ -372,7 +372,7 @@ impl Thread {
         let process = Process::start(&launch).map_err(|error| {
             self.setup.passes.revoke(secret);
             Coded::new(
-                "PLY-0403",
+                "PLY-0412",
                 format!("the executable cannot be started: {error}"),
                 REMEDY_EXECUTABLE,
             )
@@ -415,7 +415,7 @@ impl Thread {
             running.deadline = None;
             let seconds = self.setup.bounds.attach_timeout.as_secs();
             let message = format!("the process did not attach within {seconds} s");
-            running.doomed.get_or_insert_with(|| Coded::new("PLY-0404", message, REMEDY_WORKER));
+            running.doomed.get_or_insert_with(|| Coded::new("PLY-0413", message, REMEDY_WORKER));
             running.process.kill();
         }
     }
@@ -448,7 +448,7 @@ impl Thread {
 }
 
 /// Failures that another try does not mend: it cannot be executed, does not attach, or is not let in.
-const HOPELESS: [&str; 4] = ["PLY-0402", "PLY-0403", "PLY-0404", "PLY-0410"];
+const HOPELESS: [&str; 4] = ["PLY-0411", "PLY-0412", "PLY-0413", "PLY-0410"];
 
 /// How long a refused process may take to say why in its log.
 const REFUSED_GRACE: Duration = Duration::from_millis(500);

@@ -92,7 +92,7 @@ fn what_cannot_be_executed_is_told() {
     let path = rig.script("\x7fELFnonsense");
     rig.want(&path, 1);
     let (error, given_up) = rig.end();
-    assert_eq!(error.code, "PLY-0403");
+    assert_eq!(error.code, "PLY-0412");
     assert!(given_up);
     rig.supervisor.stop();
 }
@@ -106,7 +106,7 @@ fn a_process_that_never_attaches_is_killed_with_its_children() {
     rig.want(&rig.script("#!/bin/sh\nsleep 1000 &\necho $! > child\nsleep 1000\n"), 1);
     let child: i32 = rig.wait_for_file("child").trim().parse().unwrap();
     let (error, _) = rig.end();
-    assert_eq!(error.code, "PLY-0404");
+    assert_eq!(error.code, "PLY-0413");
     let gone = || {
         // An orphan that nobody has collected yet is dead all the same.
         fs::read_to_string(format!("/proc/{child}/stat")).map_or(true, |stat| stat.contains(") Z"))
