@@ -49,10 +49,10 @@ pub struct Outcome {
     pub inputs_blocked: u64,
     /// Inputs never applied.
     pub inputs_lost: u64,
-    /// Inputs applied more than once.
-    pub inputs_duplicated: u64,
+    /// Inputs applied more than once; nothing where that cannot be checked, here and below.
+    pub inputs_duplicated: Option<u64>,
     /// Inputs applied after a later one.
-    pub inputs_reordered: u64,
+    pub inputs_reordered: Option<u64>,
     /// Events that came.
     pub events: u64,
     /// Events that never came.
@@ -60,7 +60,7 @@ pub struct Outcome {
     /// Events that came more than once.
     pub events_repeated: u64,
     /// States that were not what they should be.
-    pub state_mismatches: u64,
+    pub state_mismatches: Option<u64>,
     /// Players whose inputs were not all applied in time after the last.
     pub unsettled: u64,
     /// Time between the two ticks round a handoff, less the tick.
@@ -105,7 +105,8 @@ impl Outcome {
         let recovery = recovery(&report.stalls, &done.kills, args.foreign());
         let Measured { gaps, longest, pauses, moves } = &report.disturbed;
         let faults = report.faults;
-        let rooms_moved = if args.foreign() { done.rooms_moved } else { moves.len() };
+        let own = !args.foreign();
+        let rooms_moved = if own { moves.len() } else { done.rooms_moved };
         let mut troubles = report.troubles;
         troubles.extend(done.stopped.iter().cloned());
         let mut outcome = Self {
@@ -126,12 +127,12 @@ impl Outcome {
             inputs_sent: report.inputs_sent,
             inputs_blocked: report.inputs_blocked,
             inputs_lost: faults.inputs_lost,
-            inputs_duplicated: faults.inputs_duplicated,
-            inputs_reordered: faults.inputs_reordered,
+            inputs_duplicated: own.then_some(faults.inputs_duplicated),
+            inputs_reordered: own.then_some(faults.inputs_reordered),
             events: report.events,
             events_lost: faults.events_lost,
             events_repeated: faults.events_repeated,
-            state_mismatches: faults.state_mismatches,
+            state_mismatches: own.then_some(faults.state_mismatches),
             unsettled: report.unsettled,
             pause_ms: moves.figures(),
             tick_pause_ms: pauses.figures(),
@@ -144,7 +145,7 @@ impl Outcome {
                 longest_gap_ms: report.baseline.longest.figures(),
             },
             recovery_ms: recovery.figures(),
-            not_checked: if args.foreign() { NOT_CHECKED.to_vec() } else { Vec::new() },
+            not_checked: if own { Vec::new() } else { NOT_CHECKED.to_vec() },
             troubles,
         };
         outcome.broken = outcome.judge(args);
@@ -160,11 +161,11 @@ impl Outcome {
             }
         };
         none("inputs_lost", self.inputs_lost);
-        none("inputs_duplicated", self.inputs_duplicated);
-        none("inputs_reordered", self.inputs_reordered);
+        none("inputs_duplicated", self.inputs_duplicated.unwrap_or_default());
+        none("inputs_reordered", self.inputs_reordered.unwrap_or_default());
         none("events_lost", self.events_lost);
         none("events_repeated", self.events_repeated);
-        none("state_mismatches", self.state_mismatches);
+        none("state_mismatches", self.state_mismatches.unwrap_or_default());
         none("sessions_ended", self.sessions_ended);
         none("unsettled", self.unsettled);
         if self.scenario != Scenario::CrashKeeper {

@@ -34,11 +34,17 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
         row("inputs held back", &outcome.inputs_blocked)?;
     }
     row("inputs lost", &outcome.inputs_lost)?;
-    row("inputs duplicated", &outcome.inputs_duplicated)?;
-    row("inputs reordered", &outcome.inputs_reordered)?;
+    if let Some(duplicated) = outcome.inputs_duplicated {
+        row("inputs duplicated", &duplicated)?;
+    }
+    if let Some(reordered) = outcome.inputs_reordered {
+        row("inputs reordered", &reordered)?;
+    }
     row("events received", &outcome.events)?;
     row("events lost", &outcome.events_lost)?;
-    row("state mismatches", &outcome.state_mismatches)?;
+    if let Some(mismatches) = outcome.state_mismatches {
+        row("state mismatches", &mismatches)?;
+    }
     writeln!(
         out,
         "\n  {:<32}{:>9}{:>9}{:>9}{:>10}",
