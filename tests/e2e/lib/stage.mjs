@@ -1,0 +1,103 @@
+// What a test stands on: a keeper, bots and pages, gone when the test is over.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { binaries } from './binaries.mjs';
+import { launch, open } from './browser.mjs';
+import { Keeper } from './keeper.mjs';
+import { Player } from './player.mjs';
+import { Process } from './process.mjs';
+import { Proxy } from './proxy.mjs';
+
+/** Bots that play along unless the test says otherwise. */
+const BOTS = 3;
+
+/** The name of the room everybody is in. */
+export const ROOM = 'den';
+
+/** Makes keepers, bots and pages for one test. */
+export class Stage {
+  #binaries = binaries();
+  #directory;
+  #keepers = [];
+  #bots = [];
+  #proxies = [];
+  #browser;
+
+  /** An empty stage. */
+  static async set() {
+    const stage = new Stage();
+    stage.#directory = await mkdtemp(join(tmpdir(), 'playon-e2e-'));
+    return stage;
+  }
+
+  /** A keeper that serves release 1 to bots. */
+  async serve() {
+    const args = ['--release', this.#binaries.first];
+    const keeper = await this.#keeper('serve', args);
+    this.bots(keeper, BOTS);
+    return keeper;
+  }
+
+  /** A keeper as `playon demo` starts it, with its own bots. */
+  demo(bots = BOTS) {
+    return this.#keeper('demo', ['--bots', String(bots)]);
+  }
+
+  /** Lets bots into the room. */
+  bots(keeper, count) {
+    const url = `ws://127.0.0.1:${keeper.port}/play`;
+    this.#bots.push(new Process(this.#binaries.bot, ['--url', url, '--room', ROOM, '--bots', String(count)]));
+  }
+
+  /** A network between a keeper and the pages that use it. */
+  async proxy(keeper) {
+    const proxy = await Proxy.start(keeper.port);
+    this.#proxies.push(proxy);
+    return proxy;
+  }
+
+  /** An empty page. `options` as for a context of playwright. */
+  async page(options = {}) {
+    this.#browser ??= await launch();
+    return new Player(await open(this.#browser, options));
+  }
+
+  /** A page that plays. */
+  async player(url, name = 'Ann', options = {}) {
+    const page = await this.page(options);
+    return page.arrive(url, { name, room: ROOM });
+  }
+
+  async #keeper(command, args) {
+    const keeper = await Keeper.prepare({
+      binaries: this.#binaries,
+      command,
+      directory: join(this.#directory, String(this.#keepers.length)),
+      args,
+    });
+    this.#keepers.push(keeper);
+    return keeper.start();
+  }
+
+  /** Stops everything. An error if something did not stop as it should. */
+  async clear() {
+    const errors = [];
+    const each = async (things, end) => {
+      for (const thing of things) await Promise.resolve(end(thing)).catch((error) => errors.push(error));
+    };
+    await each(this.#browser ? [this.#browser] : [], (browser) => browser.close());
+    await each(this.#bots, (bots) => bots.stop());
+    await each(this.#keepers, (keeper) => keeper.stop());
+    await each(this.#proxies, (proxy) => proxy.close());
+    for (const keeper of this.#keepers) keeper.end();
+    await rm(this.#directory, { recursive: true, force: true });
+    if (errors.length > 0) throw errors[0];
+  }
+
+  /** All that keepers and bots said. */
+  report() {
+    return [...this.#keepers, ...this.#bots].map((one) => one.report).join('\n');
+  }
+}
