@@ -1,0 +1,86 @@
+//! Processes that are killed, stopped and started twice.
+
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use super::player::Player;
+use super::rig::{PLAYON, Rig, kill};
+
+#[tokio::test]
+async fn a_room_survives_an_orderly_restart_and_a_kill_of_the_keeper() {
+    let mut rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(5).await;
+    assert_eq!(rig.terminate().code(), Some(0), "{}", rig.log());
+    let verified = rig.playon(&["store", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    let mut rig = rig.restart();
+    player.play(5).await;
+    rig.signal(Signal::KILL);
+    rig.wait();
+    let rig = rig.restart();
+    player.play(5).await;
+    assert_eq!(rig.status()["epoch"], 3);
+    assert_eq!(player.sockets_closed(), 2);
+}
+
+#[tokio::test]
+async fn a_killed_worker_is_replaced_and_nobody_loses_a_socket() {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    for _ in 0..3 {
+        let before = player.play(5).await;
+        let worker = rig.worker();
+        let killed = Instant::now();
+        kill(worker, Signal::KILL);
+        player.until(|view| view.tick > before.tick + 20).await;
+        assert!(killed.elapsed().as_secs() < 20, "the room came back too late");
+        player.play(5).await;
+        assert_ne!(rig.worker(), worker);
+    }
+    assert_eq!(player.sockets_closed(), 0);
+}
+
+#[tokio::test]
+async fn a_hung_worker_is_killed_and_replaced() {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(5).await;
+    let worker = rig.worker();
+    kill(worker, Signal::STOP);
+    player.play(5).await;
+    assert_ne!(rig.worker(), worker);
+    assert_eq!(player.sockets_closed(), 0);
+}
+
+#[tokio::test]
+async fn a_keeper_that_stood_still_goes_on_with_its_workers() {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(5).await;
+    let worker = rig.worker();
+    rig.signal(Signal::STOP);
+    // Longer than a worker may be silent.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    rig.signal(Signal::CONT);
+    player.play(5).await;
+    assert_eq!(rig.worker(), worker);
+}
+
+#[tokio::test]
+async fn a_second_keeper_is_refused_and_harms_nothing() {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(2).await;
+    let second = std::process::Command::new(PLAYON)
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"])
+        .arg(rig.data())
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("PLY-0210"));
+    // The addresses of the first one are still noted.
+    player.play(2).await;
+    assert_eq!(rig.status()["epoch"], 1);
+}

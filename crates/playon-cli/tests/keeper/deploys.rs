@@ -1,0 +1,100 @@
+//! Deploys under a player, and deploys that come to nothing.
+
+use rustix::process::Signal;
+
+use super::player::Player;
+use super::rig::{FIRST, Rig, SECOND};
+
+#[tokio::test]
+async fn a_deploy_and_its_rollback_move_the_room_under_the_player() {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    assert_eq!(player.play(5).await.release, 1);
+    for (args, release) in [(vec!["deploy", SECOND, "--now"], 2), (vec!["rollback"], 1)] {
+        let deploy = rig.json(&args);
+        assert_eq!(
+            (deploy["phase"].as_str(), deploy["rooms_moved"].as_u64()),
+            (Some("done"), Some(1)),
+            "{deploy}"
+        );
+        for number in ["sockets_closed", "inputs_lost", "inputs_applied_twice"] {
+            assert_eq!(deploy[number], 0, "{deploy}");
+        }
+        assert!(deploy["pause_ms"]["max"].as_f64() > Some(0.0), "{deploy}");
+        let view = player.until(|view| view.release == release).await;
+        assert_eq!(view.own.count, player.play(0).await.own.count);
+        player.play(5).await;
+    }
+    assert_eq!(player.sockets_closed(), 0);
+    let log = rig.log();
+    let line = log.lines().find(|line| line.contains("room moved")).unwrap();
+    assert!(["room=", "epoch=1", "release="].iter().all(|field| line.contains(field)), "{line}");
+}
+
+#[tokio::test]
+async fn the_same_executable_twice_is_one_release_and_no_deploy() {
+    let rig = Rig::start();
+    let output = rig.playon(&["deploy", FIRST]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("PLY-0301"));
+    assert_eq!(rig.json(&["releases"]).as_array().unwrap().len(), 1);
+}
+
+/// Deploys something that cannot work; the room must go on.
+async fn refused(name: &str, text: &str, code: &str) {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(3).await;
+    let path = rig.script(name, text);
+    let output = rig.playon(&["deploy", path.to_str().unwrap(), "--now", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let deploy: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(deploy["phase"], "reverted", "{deploy}");
+    assert!(deploy["reason"].as_str().unwrap().starts_with(code), "{deploy}");
+    assert_eq!(player.play(3).await.release, 1);
+    assert_eq!(player.sockets_closed(), 0);
+    assert_eq!(rig.status()["current"], "playon-drill-r1");
+}
+
+#[tokio::test]
+async fn what_cannot_be_executed_is_refused() {
+    refused("broken", "\u{7f}ELF is not enough", "PLY-0412").await;
+}
+
+#[tokio::test]
+async fn what_exits_at_once_is_refused() {
+    refused("hasty", "#!/bin/sh\necho nothing to do\nexit 3\n", "PLY-0405").await;
+}
+
+#[tokio::test]
+async fn what_never_attaches_is_refused() {
+    refused("mute", "#!/bin/sh\nexec sleep 1000\n", "PLY-0413").await;
+}
+
+#[tokio::test]
+async fn a_keeper_killed_in_a_deploy_finishes_or_reverts_it() {
+    let mut rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(5).await;
+    let mut deploy = std::process::Command::new(super::rig::PLAYON)
+        .args(["deploy", SECOND, "--now", "--data"])
+        .arg(rig.data())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // As soon as the decision to deploy is stored, whatever has happened of it.
+    rig.until("the deploy", |status| status["deploy"]["id"] == 2);
+    rig.signal(Signal::KILL);
+    rig.wait();
+    deploy.wait().unwrap();
+    let rig = rig.restart();
+    rig.until("the deploy's end", |status| status["deploy"]["finished"] == true);
+    let status = rig.status();
+    let expected = match status["deploy"]["phase"].as_str() {
+        Some("done") => 2,
+        Some("reverted") => 1,
+        other => panic!("{other:?} {status}"),
+    };
+    player.until(|view| view.release == expected).await;
+    player.play(5).await;
+}

@@ -1,0 +1,9 @@
+//! The keeper with real processes: it is started as operators start it, played as players play it, and hurt.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be had here fails the test")]
+
+mod damage;
+mod deploys;
+mod interface;
+mod player;
+mod rig;

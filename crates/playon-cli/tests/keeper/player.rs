@@ -1,0 +1,55 @@
+//! A player of the drill game.
+
+use playon_cli::drill::game::{Event, Input, View};
+use playon_client::{JoinOptions, Room, Update, join};
+use tokio::time::timeout;
+
+use super::rig::{PATIENCE, Rig};
+
+/// One seat in a named room. Every input it sends is numbered, and the room keeps an account of them.
+pub(crate) struct Player {
+    room: Room<Input, Event, View>,
+    sent: u64,
+}
+
+impl Player {
+    pub(crate) async fn join(rig: &Rig, room: &str) -> Self {
+        let options = JoinOptions::new(rig.url(), "drill-20").name(room);
+        let room = timeout(PATIENCE, join(options)).await.unwrap().unwrap();
+        Self { room, sent: 0 }
+    }
+
+    /// Sends inputs and waits until a view shows them all applied, once each and in order.
+    pub(crate) async fn play(&mut self, inputs: u64) -> View {
+        for _ in 0..inputs {
+            self.sent += 1;
+            self.room.send(&Input { n: self.sent, word: self.sent * 7 }).await.unwrap();
+        }
+        let sent = self.sent;
+        let view = self.until(|view| view.own.count >= sent).await;
+        assert_eq!((view.own.count, view.own.repeated, view.own.late), (sent, 0, 0));
+        assert_eq!(view.mismatches, 0);
+        view
+    }
+
+    /// Waits for a view.
+    pub(crate) async fn until(&mut self, wanted: impl Fn(&View) -> bool) -> View {
+        let search = async {
+            loop {
+                match self.room.next().await {
+                    Update::View { view, .. } if wanted(&view) => return view,
+                    Update::Ended(end) => panic!("the session ended: {end:?}"),
+                    Update::Lost { inputs } => panic!("{inputs} inputs are lost"),
+                    Update::Unreadable { why, .. } => panic!("unreadable: {why}"),
+                    _ => {}
+                }
+            }
+        };
+        timeout(PATIENCE, search).await.expect("the view never came")
+    }
+
+    /// Sockets that were closed under this player.
+    pub(crate) fn sockets_closed(&self) -> u64 {
+        self.room.counters().sockets_closed
+    }
+}

@@ -1,0 +1,180 @@
+//! A keeper process in a directory of its own, and the `playon` command pointed at it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// How long anything may take on a machine that has other things to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const PLAYON: &str = env!("CARGO_BIN_EXE_playon");
+pub(crate) const FIRST: &str = env!("CARGO_BIN_EXE_playon-drill-r1");
+pub(crate) const SECOND: &str = env!("CARGO_BIN_EXE_playon-drill-r2");
+
+/// A running keeper. Killed when dropped.
+pub(crate) struct Rig {
+    dir: tempfile::TempDir,
+    keeper: Child,
+    pub(crate) players: String,
+    pub(crate) admin: String,
+}
+
+impl Rig {
+    /// A keeper whose current release is the first one of the drill game.
+    pub(crate) fn start() -> Self {
+        let rig = Self::launch(
+            tempfile::tempdir().unwrap(),
+            "127.0.0.1:0",
+            "127.0.0.1:0",
+            &["--release", FIRST],
+        );
+        rig.until_ready();
+        rig
+    }
+
+    fn launch(dir: tempfile::TempDir, players: &str, admin: &str, more: &[&str]) -> Self {
+        let log =
+            fs::OpenOptions::new().create(true).append(true).open(dir.path().join("log")).unwrap();
+        let mut keeper = Command::new(PLAYON)
+            .args(["serve", "--announce", "--listen", players, "--admin", admin, "--data"])
+            .arg(dir.path().join("data"))
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Ok(told) = serde_json::from_str::<Value>(&line) else {
+            panic!("no announcement: {}", fs::read_to_string(dir.path().join("log")).unwrap())
+        };
+        assert_eq!(told["pid"], keeper.id());
+        let text = |name: &str| told[name].as_str().unwrap().to_owned();
+        Self { dir, keeper, players: text("players"), admin: text("admin") }
+    }
+
+    /// Starts another keeper where this one was, at the same addresses.
+    pub(crate) fn restart(self) -> Self {
+        let (players, admin) = (self.players.clone(), self.admin.clone());
+        let (dir, mut keeper) = self.take_apart();
+        keeper.wait().unwrap();
+        Self::launch(dir, &players, &admin, &[])
+    }
+
+    fn take_apart(self) -> (tempfile::TempDir, Child) {
+        // What the drop would kill has ended already.
+        let mut this = std::mem::ManuallyDrop::new(self);
+        let dir = std::mem::replace(&mut this.dir, tempfile::tempdir().unwrap());
+        let stub = Command::new("true").spawn().unwrap();
+        let keeper = std::mem::replace(&mut this.keeper, stub);
+        let _ = this.keeper.wait();
+        (dir, keeper)
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}/play", self.players)
+    }
+
+    /// An executable file beside the data directory.
+    pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        path
+    }
+
+    /// Runs a command against this keeper.
+    pub(crate) fn playon(&self, args: &[&str]) -> Output {
+        Command::new(PLAYON).args(args).arg("--data").arg(self.data()).output().unwrap()
+    }
+
+    /// The JSON that a command prints; it must succeed.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let output = self.playon(&[args, &["--json"]].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {errors}\n{}", self.log());
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        self.json(&["status"])
+    }
+
+    pub(crate) fn until_ready(&self) {
+        self.until("a worker of the current release", |status| {
+            status["recovered"] == true && !status["workers"].as_array().unwrap().is_empty()
+        });
+        self.until("the first deploy", |status| status["deploy"]["finished"] != false);
+    }
+
+    pub(crate) fn until(&self, what: &str, done: impl Fn(&Value) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status();
+            if done(&status) {
+                return;
+            }
+            assert!(Instant::now() < until, "{what} did not happen: {status}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.keeper.id(), signal);
+    }
+
+    /// Stops the keeper as a service manager does.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for the keeper's end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.keeper.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < until, "the keeper does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The process of the only worker there is.
+    pub(crate) fn worker(&self) -> u32 {
+        u32::try_from(self.status()["workers"][0]["pid"].as_u64().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
+
+/// Signals a process that a test has started, directly or through its keeper.
+pub(crate) fn kill(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+pub(crate) fn files_in(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
+}
