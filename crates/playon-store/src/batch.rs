@@ -26,6 +26,17 @@ pub struct SnapshotRow {
 }
 
 /// What the owners hand over at once; all of it becomes safe together or not at all.
+///
+/// Rules, a breach of which stops the store with [`StoreError::Misused`](crate::StoreError::Misused) before
+/// anything of the batch is written:
+///
+/// - A room begins, and wakes from its rest, with a snapshot, in the same batch as its next records or in an
+///   earlier one.
+/// - A record follows the room's last commit, or a snapshot in the same batch that runs ahead of it.
+/// - Neither a snapshot nor a rest is older than what is stored. A snapshot may lag behind the records.
+/// - Of a room found damaged, only the deletion is accepted.
+///
+/// Within a batch, snapshots and records come first, whatever their order, then rests, then deletions.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Appended to the log, in order. A room's sequences have no gaps.

@@ -14,7 +14,17 @@ pub(crate) const LOCK_FILE: &str = "lock";
 /// An exclusive lock on a data directory, held until dropped or until the process ends in any way.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is being started at this moment shares the open file until it
+        // runs its own program.
+        if let Err(error) = flock(&self.file, FlockOperation::Unlock) {
+            tracing::warn!(%error, "the lock file cannot be unlocked");
+        }
+    }
 }
 
 impl DirLock {
@@ -33,7 +43,7 @@ impl DirLock {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
         written.map_err(|e| from_io(dir, &e))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Makes sure that no keeper runs while the directory is only read. Nothing is written, and a
@@ -42,7 +52,7 @@ impl DirLock {
         match File::open(dir.join(LOCK_FILE)) {
             Ok(mut file) => {
                 hold(dir, &mut file)?;
-                Ok(Some(Self { _file: file }))
+                Ok(Some(Self { file }))
             }
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(from_io(dir, &e)),

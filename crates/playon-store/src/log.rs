@@ -295,6 +295,18 @@ mod tests {
         assert_eq!(found, sample());
     }
 
+    /// The format is on the disks of people. If this fails, rows written before can no longer be read: the
+    /// new format needs another magic number, and the old one must still be understood.
+    #[test]
+    fn the_format_stays_as_it_is() {
+        let row = encode(8, Epoch(2), 3, &sample()).unwrap();
+        assert_eq!(
+            (row.len(), xxhash_rust::xxh3::xxh3_64(&row)),
+            (241, 16_511_534_490_808_824_246)
+        );
+        assert_eq!(&row[..16], b"PLB1\x04\0\0\0\x03\0\0\0\0\0\0\0");
+    }
+
     #[test]
     fn a_row_does_not_pass_for_another() {
         let row = Bytes::from(encode(8, Epoch(2), 3, &sample()).unwrap());

@@ -15,11 +15,16 @@ use std::time::Duration;
 use common::{COUNTER, Dice, World, copy, see};
 use playon_store::{SqliteOptions, SqliteStore, Store, verify};
 
-const SEED: u64 = 20_261_122;
+/// Set to try another history.
+const SEED: &str = "PLAYON_STORE_CRASH_SEED";
 const ROUNDS: u64 = 120;
 /// Batches the child has in flight.
 const WINDOW: usize = 8;
 const CHILD: &str = "PLAYON_STORE_CRASH_CHILD";
+
+fn seed() -> u64 {
+    std::env::var(SEED).map_or(20_261_122, |text| text.parse().unwrap())
+}
 
 /// Bounds so small that checkpoints, cuts and carrying over happen all the time.
 fn options() -> SqliteOptions {
@@ -39,7 +44,7 @@ fn check(dir: &Path) -> u64 {
     let steps = seen.rooms.get(&COUNTER).map_or(0, |found| {
         found.records.last().map_or(found.snapshot.seq.0, |(_, last)| last.seq.0)
     });
-    World::after(SEED, steps).compare(&seen, &store).unwrap();
+    World::after(seed(), steps).compare(&seen, &store).unwrap();
     steps
 }
 
@@ -47,7 +52,7 @@ fn check(dir: &Path) -> u64 {
 fn nothing_acknowledged_is_lost_by_kill() {
     let dir = common::scratch();
     let disk = tempfile::tempdir().unwrap();
-    let mut dice = Dice(SEED);
+    let mut dice = Dice(seed());
     let mut steps = 0;
     for round in 0..ROUNDS {
         // Most rounds in memory, which is faster; some on a real file system.
@@ -128,7 +133,7 @@ fn child_writes_until_killed() {
     let (wish, wishes) = mpsc::channel();
     store.on_snapshots_wanted(Box::new(move |rooms| wish.send(rooms).unwrap()));
     store.recover(&mut |found| drop(found.unwrap())).unwrap();
-    let mut world = World::after(SEED, steps);
+    let mut world = World::after(seed(), steps);
     let (tell, told) = mpsc::channel();
     for in_flight in 0.. {
         let batch = world.step();

@@ -150,9 +150,11 @@ impl<'a> Group<'a> {
         read_batches(tx, ledger.first(), until, |id, epoch, body| {
             let decoded = log::decode(id, epoch, body)
                 .map_err(|why| Fault::Damage(format!("table batch, row {id}: {why}")))?;
-            for item in decoded.items {
+            let ends = last_deletions(&decoded.items);
+            for (index, item) in decoded.items.into_iter().enumerate() {
                 let (entry, sum) = to_carry(id, epoch, item);
-                if ledger.still_needs(entry.room, entry.seq, id) {
+                let former = ends.get(&entry.room).is_some_and(|end| index <= *end);
+                if ledger.still_needs(entry.room, entry.seq, id, former) {
                     insert_carried(tx, census, epoch, &entry, sum)?;
                     carried.insert(entry.room, entry.seq);
                 }
@@ -185,6 +187,15 @@ pub(crate) fn insert_batch(
         return Ok(());
     }
     Err(StoreError::Fenced(format!("the epoch of the database is no longer {epoch}")))
+}
+
+/// Where in a batch rooms were deleted. What stands before belongs to a former room of the same name.
+fn last_deletions(items: &[Item]) -> HashMap<RoomId, usize> {
+    let deletions = items.iter().enumerate().filter_map(|(index, item)| match item {
+        Item::Good { entry: Entry { kind: Kind::Delete, room, .. }, .. } => Some((*room, index)),
+        _ => None,
+    });
+    deletions.collect()
 }
 
 /// An entry as it is carried, with its checksum. A damaged one stays recognisable as such.

@@ -236,10 +236,11 @@ impl Ledger {
         self.floor.min(self.first + CUT_ROWS_MAX).max(self.first)
     }
 
-    /// Whether a room still needs an entry that stands before the forced cut.
-    pub(crate) fn still_needs(&self, entry_room: RoomId, seq: Seq, batch: u64) -> bool {
-        self.rooms.get(&entry_room).is_some_and(|mark| {
-            mark.damaged || (seq > mark.snapshot && mark.needs.is_some_and(|needs| needs <= batch))
+    /// Whether recovery still needs an entry of `batch`. A `former` one stands before a deletion in it.
+    pub(crate) fn still_needs(&self, room: RoomId, seq: Seq, batch: u64, former: bool) -> bool {
+        self.rooms.get(&room).is_some_and(|mark| {
+            let needed = seq > mark.snapshot && mark.needs.is_some_and(|needs| needs <= batch);
+            mark.damaged || (needed && !former)
         })
     }
 
@@ -260,6 +261,8 @@ impl Ledger {
         for room in behind {
             let Some(mark) = self.rooms.get_mut(&room) else { continue };
             let mut needs = Some(first);
+            // Its next commits may be asked for again.
+            mark.wished = false;
             if let Some(seq) = carried.get(&room) {
                 mark.carried = true;
                 if !mark.damaged && *seq >= mark.last {

@@ -40,7 +40,8 @@ pub const DATABASE_FILE: &str = "playon.db";
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
     /// Bytes of log beyond which owners are asked for snapshots. At twice as much, entries of rooms that gave
-    /// none are copied out of the log instead, so it never grows past that by more than one group.
+    /// none are copied out of the log instead, so it never grows past that by more than what the write-ahead
+    /// log holds. Recovery reads the log, and keeps it in memory until it has been handed out.
     pub log_bytes_max: u64,
     /// Bytes of write-ahead log beyond which it is moved into the database.
     pub wal_bytes_max: u64,
@@ -48,7 +49,7 @@ pub struct SqliteOptions {
     pub group_bytes_max: usize,
     /// Bytes of database pages that the writer keeps in memory.
     pub cache_bytes: usize,
-    /// Whether the structure of the whole file is verified at opening, about 1 s per GB. Contents are
+    /// Whether the structure of the whole file is verified at opening, about 2 s per GB. Contents are
     /// verified in any case.
     pub quick_check: bool,
 }

@@ -69,7 +69,10 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
     wal_pages.store(0, Ordering::Relaxed);
     let mark = Watermark { epoch: books.epoch, batch: books.last };
     let watermark = WatermarkFile::open(dir, mark).map_err(|e| from_io(dir, &e))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| from_io(dir, &e))?;
+    // The names of the files, and of the directory itself, must survive a power failure too.
+    for named in [Some(dir), dir.parent()].into_iter().flatten().filter(|path| path.is_dir()) {
+        File::open(named).and_then(|named| named.sync_all()).map_err(|e| from_io(named, &e))?;
+    }
     Ok(Opened { lock, conn, books, watermark, judged, wal_pages })
 }
 

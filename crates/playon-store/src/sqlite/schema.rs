@@ -137,6 +137,14 @@ mod tests {
         assert!(conn.query_row("SELECT * FROM b", [], |_| Ok(())).is_err());
     }
 
+    /// A step that has been applied anywhere is never edited: append another one.
+    #[test]
+    fn released_steps_stay_as_they_are() {
+        let sums: Vec<String> =
+            MIGRATIONS.iter().map(|step| format!("{:016x}", sum(step))).collect();
+        assert_eq!(sums, ["8db1fb2635143627"]);
+    }
+
     #[test]
     fn a_foreign_database_is_told_apart() {
         let conn = Connection::open_in_memory().unwrap();

@@ -21,6 +21,9 @@ use crate::watermark::{Watermark, WatermarkFile};
 /// Batches between two looks for rooms that hold up the head of the log.
 const WISH_EVERY_BATCHES: u64 = 16;
 
+/// Commands answered by one transaction; what waits beyond them goes into the next one.
+const GROUP_COMMANDS_MAX: usize = 4_096;
+
 /// Who wants to hear which rooms hold up the head of the log.
 pub(crate) type Wanted = Arc<Mutex<Option<Box<dyn Fn(Vec<RoomId>) + Send>>>>;
 
@@ -84,6 +87,7 @@ impl Writer {
             let mut group = vec![first];
             let mut bytes = 0;
             while bytes < self.options.group_bytes_max
+                && group.len() < GROUP_COMMANDS_MAX
                 && let Ok(next) = commands.try_recv()
             {
                 bytes += next.bytes();
