@@ -46,8 +46,19 @@ export class Player {
       const names = view.board.map(([, name]) => name);
       const { release, clock_ms } = view;
       return {
-        x: own?.[1], y: own?.[2], you, score, tick, release, clock_ms, names,
-        state: room.state, session: room.session, roomId: room.roomId, applied: room.applied, at: performance.now(),
+        x: own?.[1],
+        y: own?.[2],
+        you,
+        score,
+        tick,
+        release,
+        clock_ms,
+        names,
+        state: room.state,
+        session: room.session,
+        roomId: room.roomId,
+        applied: room.applied,
+        at: performance.now(),
       };
     });
   }
@@ -62,7 +73,13 @@ export class Player {
       sent: seen.sent,
       applied: arena.room.applied,
       probe: (({ sockets, states, releases, largestClockJump_ms, scoreDrops, longestGap_ms, shapes }) => ({
-        sockets, states, releases, largestClockJump_ms, scoreDrops, longestGap_ms, shapes,
+        sockets,
+        states,
+        releases,
+        largestClockJump_ms,
+        scoreDrops,
+        longestGap_ms,
+        shapes,
       }))(arena),
     }));
     assert.deepEqual(this.#faults, [], 'the page had no errors');
@@ -82,7 +99,10 @@ export class Player {
 
   /** Remembers the socket in use inside the page. */
   async holdSocket() {
-    const open = await this.#page.evaluate(() => (window.heldSocket = arena.room.socket) !== null);
+    const open = await this.#page.evaluate(() => {
+      window.heldSocket = arena.room.socket;
+      return window.heldSocket?.readyState === 1;
+    });
     assert.ok(open, 'there is a socket to hold');
   }
 

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { binaries } from './binaries.mjs';
 import { launch, open } from './browser.mjs';
 import { Keeper } from './keeper.mjs';
+import { Network } from './network.mjs';
 import { Player } from './player.mjs';
 import { Process } from './process.mjs';
-import { Proxy } from './proxy.mjs';
 
 /** Bots that play along unless the test says otherwise. */
 const BOTS = 3;
@@ -22,7 +22,7 @@ export class Stage {
   #directory;
   #keepers = [];
   #bots = [];
-  #proxies = [];
+  #networks = [];
   #browser;
 
   /** An empty stage. */
@@ -52,10 +52,10 @@ export class Stage {
   }
 
   /** A network between a keeper and the pages that use it. */
-  async proxy(keeper) {
-    const proxy = await Proxy.start(keeper.port);
-    this.#proxies.push(proxy);
-    return proxy;
+  async network(keeper) {
+    const network = await Network.start(keeper.port);
+    this.#networks.push(network);
+    return network;
   }
 
   /** An empty page. `options` as for a context of playwright. */
@@ -90,7 +90,7 @@ export class Stage {
     await each(this.#browser ? [this.#browser] : [], (browser) => browser.close());
     await each(this.#bots, (bots) => bots.stop());
     await each(this.#keepers, (keeper) => keeper.stop());
-    await each(this.#proxies, (proxy) => proxy.close());
+    await each(this.#networks, (network) => network.close());
     for (const keeper of this.#keepers) keeper.end();
     await rm(this.#directory, { recursive: true, force: true });
     if (errors.length > 0) throw errors[0];

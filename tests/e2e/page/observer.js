@@ -1,7 +1,7 @@
 // Runs in the page before its own scripts and notes what happens, independently of what the page thinks of it.
 //
 // `window.seen`: sockets (each with when and how it closed), every view in short, gaps the client reported, how each
-// connection was welcomed, the number of the last input sent. `seen.hands(true)` makes the page's player chase stars with real keys.
+// connection was welcomed, the number of the last input sent. `seen.hands(true)` makes the page's player chase stars with key events.
 
 (() => {
   const VIEWS_MAX = 4_000;
@@ -88,6 +88,7 @@
     const codes = [];
     if (Math.abs(dx) > 12) codes.push(dx > 0 ? 'ArrowRight' : 'ArrowLeft');
     if (Math.abs(dy) > 12) codes.push(dy > 0 ? 'ArrowDown' : 'ArrowUp');
+    if (view.button && Math.hypot(dx, dy) > 400) codes.push('Space');
     return codes;
   }
 })();

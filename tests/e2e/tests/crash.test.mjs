@@ -73,6 +73,9 @@ scene('the keeper is killed and started again', async (stage, t) => {
   // The clock ran only while the room was live: a little before the kill, and from the restart on.
   assert.ok(passed <= first.at - restarted + KEEPER_BACK_MAX_MS, `${passed} ms of the round passed in ${away} ms`);
   assert.ok(passed < away - OUTAGE_MS + 500, `${passed} ms of the round passed in ${away} ms`);
-  assert.ok(gaps.every(({ lost, dropped }) => lost === 0 && dropped === 0), JSON.stringify(gaps));
+  assert.ok(
+    gaps.every(({ lost, dropped }) => lost === 0 && dropped === 0),
+    JSON.stringify(gaps),
+  );
   t.diagnostic(`away ${away.toFixed(0)} ms, of which the round's clock saw ${passed} ms`);
 });

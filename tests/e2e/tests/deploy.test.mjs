@@ -33,7 +33,10 @@ scene('release 2 comes into the running round, and goes again', async (stage, t)
   assert.deepEqual(await release2(ann), { label: 'release 1', banner: '', gauges: 1 });
 
   const { probe, sockets, gaps, welcomes } = await ann.record();
-  assert.deepEqual(probe.releases.map(([label]) => label), ['release 1', 'release 2', 'release 1']);
+  assert.deepEqual(
+    probe.releases.map(([label]) => label),
+    ['release 1', 'release 2', 'release 1'],
+  );
   assert.deepEqual(probe.states, ['open'], 'the page never noticed');
   assert.deepEqual(sockets, [{ opened: true, closed: null }]);
   assert.equal(welcomes.length, 1);
@@ -52,7 +55,10 @@ async function moves(t, keeper, ann, order, release) {
 
   assert.ok(await ann.sameSocket(), 'the socket is the same object');
   const { views, sockets, probe } = await ann.record();
-  assert.ok(sockets.every(({ closed }) => closed === null), 'no socket was closed');
+  assert.ok(
+    sockets.every(({ closed }) => closed === null),
+    'no socket was closed',
+  );
   const during = views.filter(({ at }) => at >= from.at - 1_000);
   const { longestGap_ms } = assertSmooth(during);
   assert.ok(probe.largestClockJump_ms <= 50, `the page saw the clock jump by ${probe.largestClockJump_ms} ms`);
@@ -61,13 +67,20 @@ async function moves(t, keeper, ann, order, release) {
   assert.ok(lag <= CLOCK_LAG_MAX_MS, `the clock fell ${lag} ms behind`);
 
   assert.deepEqual(
-    { phase: deploy.phase, sockets_closed: deploy.sockets_closed, inputs_lost: deploy.inputs_lost, inputs_applied_twice: deploy.inputs_applied_twice },
+    {
+      phase: deploy.phase,
+      sockets_closed: deploy.sockets_closed,
+      inputs_lost: deploy.inputs_lost,
+      inputs_applied_twice: deploy.inputs_applied_twice,
+    },
     { phase: 'done', sockets_closed: 0, inputs_lost: 0, inputs_applied_twice: 0 },
   );
   assert.equal(deploy.rooms_moved, 1);
   assert.ok(deploy.pause_ms.max < PAUSE_MAX_MS, `the room stood still for ${deploy.pause_ms.max} ms`);
   assert.equal((await keeper.room(ROOM)).release, deploy.to);
-  t.diagnostic(`${release}: pause ${deploy.pause_ms.max} ms, longest gap between views ${longestGap_ms.toFixed(0)} ms, clock lag ${lag.toFixed(1)} ms, ${sent} inputs`);
+  t.diagnostic(
+    `${release}: pause ${deploy.pause_ms.max} ms, longest gap between views ${longestGap_ms.toFixed(0)} ms, clock lag ${lag.toFixed(1)} ms, ${sent} inputs`,
+  );
   return deploy;
 }
 

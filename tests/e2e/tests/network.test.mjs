@@ -9,14 +9,14 @@ import { pass } from '../lib/until.mjs';
 const FAULT_MS = 5_000;
 
 scene('the connection is cut for five seconds', async (stage) => {
-  const [keeper, proxy, ann] = await throughProxy(stage);
+  const [keeper, network, ann] = await throughNetwork(stage);
   const before = await ann.now();
 
-  proxy.cut();
+  network.cut();
   await ann.until('the page has noticed', () => arena.room.state === 'resuming');
   assert.equal(await ann.page.locator('#link b').textContent(), 'reconnecting');
   await pass(FAULT_MS);
-  proxy.heal();
+  network.heal();
   // As when a phone finds the network again, the browser says so.
   await ann.ask(() => window.dispatchEvent(new Event('online')));
   await ann.until('the page is back', () => arena.room.state === 'open');
@@ -30,15 +30,17 @@ scene('the connection is cut for five seconds', async (stage) => {
 });
 
 scene('nothing arrives for five seconds', async (stage) => {
-  const [keeper, proxy, ann] = await throughProxy(stage);
+  const [keeper, network, ann] = await throughNetwork(stage);
   const before = await ann.now();
   await ann.holdSocket();
 
-  proxy.freeze();
+  network.freeze();
   await pass(FAULT_MS);
   const meanwhile = await ann.ask(() => seen.sent);
-  proxy.heal();
-  await ann.until('the game is here again', (at) => arena.room.state === 'open' && arena.tick > at, { argument: before.tick + FAULT_MS / 50 });
+  network.heal();
+  await ann.until('the game is here again', (at) => arena.room.state === 'open' && arena.tick > at, {
+    argument: before.tick + FAULT_MS / 50,
+  });
   await ann.views(20);
   const sent = await ann.settled();
 
@@ -47,12 +49,12 @@ scene('nothing arrives for five seconds', async (stage) => {
   await sameSeat(keeper, ann, before);
 });
 
-async function throughProxy(stage) {
+async function throughNetwork(stage) {
   const keeper = await stage.serve();
-  const proxy = await stage.proxy(keeper);
-  const ann = await stage.player(proxy.url);
+  const network = await stage.network(keeper);
+  const ann = await stage.player(network.url);
   await ann.earn();
-  return [keeper, proxy, ann];
+  return [keeper, network, ann];
 }
 
 // Ann is who she was, the round went on without her, and nothing of hers was lost.
@@ -65,6 +67,9 @@ async function sameSeat(keeper, ann, before) {
   const { views, probe, gaps } = await ann.record();
   assertSmooth(views);
   assert.equal(probe.scoreDrops, 0);
-  assert.ok(gaps.every(({ lost, dropped }) => lost === 0 && dropped === 0), JSON.stringify(gaps));
+  assert.ok(
+    gaps.every(({ lost, dropped }) => lost === 0 && dropped === 0),
+    JSON.stringify(gaps),
+  );
   assert.equal((await keeper.room(ROOM)).players, 4, 'Ann and three bots');
 }

@@ -71,8 +71,14 @@ scene('two players and a spectator see each other', async (stage) => {
   assert.equal(ofEve.session, null);
   assert.ok(ofEve.names.includes('Ann') && ofEve.names.includes('Ben'), 'the spectator sees both');
   assert.equal(await eve.page.locator('#link b').textContent(), 'watching');
-  await eve.until('the spectator sees points', () => arena.lastView.board.some(([, name, score]) => name === 'Ann' && score > 0));
-  assert.equal(await eve.ask(() => arena.room.send({ x: 100, y: 0, button: false })), false, 'a spectator cannot steer');
+  await eve.until('the spectator sees points', () =>
+    arena.lastView.board.some(([, name, score]) => name === 'Ann' && score > 0),
+  );
+  assert.equal(
+    await eve.ask(() => arena.room.send({ x: 100, y: 0, button: false })),
+    false,
+    'a spectator cannot steer',
+  );
 
   const { players } = await keeper.room(ROOM);
   assert.equal(players, 5, 'two people and three bots have seats');
@@ -100,9 +106,13 @@ async function sameThing(ann, ben) {
     const [, x, y] = things.find(([one]) => one === id);
     return { tick, x, y };
   }, you);
-  const ofBen = await ben.until('Ben sees the same step', ({ tick }) => {
-    const view = seen.views.find((one) => one.tick >= tick);
-    return view && { tick: view.tick, x: view.x, y: view.y };
-  }, { argument: ofAnn });
+  const ofBen = await ben.until(
+    'Ben sees the same step',
+    ({ tick }) => {
+      const view = seen.views.find((one) => one.tick >= tick);
+      return view && { tick: view.tick, x: view.x, y: view.y };
+    },
+    { argument: ofAnn },
+  );
   assert.deepEqual(ofBen, ofAnn);
 }

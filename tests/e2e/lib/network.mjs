@@ -8,7 +8,7 @@ import { connect, createServer } from 'node:net';
  * - `cut()`: every connection breaks, new ones are refused at once, as when a cable is pulled at the server's side.
  * - `freeze()`: nothing arrives any more and nobody is told, as in a tunnel; what was sent meanwhile arrives after `heal()`.
  */
-export class Proxy {
+export class Network {
   #server;
   #port;
   #pairs = new Set();
@@ -16,11 +16,11 @@ export class Proxy {
 
   /** @param {number} port where the keeper listens */
   static async start(port) {
-    const proxy = new Proxy();
-    proxy.#port = port;
-    proxy.#server = createServer((near) => proxy.#accept(near));
-    await new Promise((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
-    return proxy;
+    const network = new Network();
+    network.#port = port;
+    network.#server = createServer((near) => network.#accept(near));
+    await new Promise((resolve) => network.#server.listen(0, '127.0.0.1', resolve));
+    return network;
   }
 
   get url() {
