@@ -31,9 +31,22 @@ async function order(path, text) {
     let whole = "";
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       whole += part.value;
-      text.textContent = whole.trim();
+      show(text, whole.trim().split("\n"));
     }
   } catch (error) {
     text.textContent = `The keeper did not answer: ${error.message}`;
   }
+}
+
+// What is still going on is only told until there is something newer. A name, several spaces and a value are a row of a table.
+function show(place, lines) {
+  const told = lines.filter((line, at) => !line.endsWith("..") || at === lines.length - 1);
+  place.replaceChildren(...told.map((line) => {
+    const [name, value] = line.trim().split(/ {2,}(.*)/);
+    const row = document.createElement("span");
+    row.append(name);
+    if (value) row.append(document.createElement("b"));
+    if (value) row.lastChild.append(value.replace(/ {2,}/g, " · "));
+    return row;
+  }));
 }
