@@ -1,1 +1,75 @@
-fn main() {}
+//! `cargo xtask`: everything that is done to this repository, from one place.
+//!
+//! People, CI and the README call the same commands, so none of them can be right while another is wrong.
+
+mod demo;
+mod figures;
+mod machine;
+mod needs;
+mod report;
+mod sh;
+mod stages;
+mod tally;
+mod tidy;
+
+use std::process::ExitCode;
+
+use sh::Sh;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  demo [..]      build and play; what follows is given to `playon demo`
+  test           install what the tests need and run them all
+    --only NAME  only this stage, may be repeated
+    --list       the stages
+  tidy           check sizes, banned names, links and codes
+    --ratchet    lower the list of exceptions to what is there
+  codegen        write the Rust of the .proto files
+  sim [..]       run the simulator; what follows is given to it
+  drill [..]     run the drill; what follows is given to it
+  figures        run the drills behind docs/figures.md and rewrite it
+    --quick      for a few seconds each, and print instead of writing";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let sh = Sh::new();
+    let outcome = match command.as_str() {
+        "demo" => demo::run(&sh, &rest),
+        "test" => stages::run(&sh, &rest),
+        "tidy" => tidy::run(&sh, &rest),
+        "codegen" => sh.run("cargo", &["run", "-p", "playon-wire", "--example", "codegen"]),
+        "sim" => sim(&sh, &rest),
+        "drill" => drill(&sh, &rest),
+        "figures" => figures::run(&sh, &rest),
+        "" | "help" | "-h" | "--help" => {
+            report::line(USAGE);
+            return ExitCode::from(if command.is_empty() { 2 } else { 0 });
+        }
+        _ => Err(anyhow::anyhow!("there is no command {command:?}\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sim(sh: &Sh, rest: &[String]) -> anyhow::Result<()> {
+    let cargo = ["run", "--release", "-p", "playon-sim", "--"];
+    sh.run("cargo", &with(&cargo, rest))
+}
+
+fn drill(sh: &Sh, rest: &[String]) -> anyhow::Result<()> {
+    sh.run("cargo", &["build", "--release", "-p", "playon-cli"])?;
+    sh.run(&sh.built("release", "playon"), &with(&["drill"], rest))
+}
+
+/// A command's own arguments and those passed on.
+fn with<'a>(own: &[&'a str], rest: &'a [String]) -> Vec<&'a str> {
+    own.iter().copied().chain(rest.iter().map(String::as_str)).collect()
+}

@@ -1,0 +1,207 @@
+//! Runs the drills behind the published figures and writes them down. No figure about Playon is typed by hand.
+
+use std::fs;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::sh::Sh;
+use crate::{machine, report};
+
+const PAGE: &str = "docs/figures.md";
+const README: &str = "README.md";
+const OPEN: &str = "<!-- figures -->";
+const CLOSE: &str = "<!-- /figures -->";
+
+/// A drill: its name in the table, its arguments, its length in seconds, and whether its row is in the README too.
+struct Drill {
+    name: &'static str,
+    args: &'static [&'static str],
+    seconds: u32,
+    in_readme: bool,
+}
+
+const DRILLS: [Drill; 5] = [
+    Drill {
+        name: "deploys, 50 rooms × 4",
+        args: &["deploy", "--rooms", "50"],
+        seconds: 45,
+        in_readme: true,
+    },
+    Drill {
+        name: "deploys, 250 rooms × 4",
+        args: &["deploy", "--rooms", "250"],
+        seconds: 45,
+        in_readme: true,
+    },
+    Drill {
+        name: "deploys, 200 rooms × 4",
+        args: &["deploy", "--rooms", "200"],
+        seconds: 60,
+        in_readme: false,
+    },
+    Drill {
+        name: "workers killed, 50 rooms × 4",
+        args: &["crash-worker", "--rooms", "50"],
+        seconds: 45,
+        in_readme: true,
+    },
+    Drill {
+        name: "keeper killed, 50 rooms × 4",
+        args: &["crash-keeper", "--rooms", "50"],
+        seconds: 45,
+        in_readme: true,
+    },
+];
+
+/// The numbers that are promised to be 0, by their names in the drill's JSON; sockets only where nothing is killed.
+const COUNTS: [(&str, &str); 6] = [
+    ("sockets closed", "sockets_closed"),
+    ("inputs lost", "inputs_lost"),
+    ("duplicated", "inputs_duplicated"),
+    ("reordered", "inputs_reordered"),
+    ("events lost", "events_lost"),
+    ("wrong states", "state_mismatches"),
+];
+
+/// Runs all drills and writes the page and the README's rows, or prints them.
+pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
+    let quick = match args {
+        [] => false,
+        [flag] if flag == "--quick" => true,
+        _ => bail!("`cargo xtask figures` takes only --quick"),
+    };
+    sh.run("cargo", &["build", "--release", "-p", "playon-cli"])?;
+    let mut outcomes = Vec::new();
+    for drill in &DRILLS {
+        outcomes.push((drill, measure(sh, drill, quick)?));
+    }
+    let (page, rows) = (page(sh, &outcomes), rows(&outcomes, true));
+    if quick {
+        report::line(&page);
+        return Ok(());
+    }
+    fs::write(sh.root().join(PAGE), page).with_context(|| format!("{PAGE} cannot be written"))?;
+    let path = sh.root().join(README);
+    let readme = fs::read_to_string(&path).with_context(|| format!("{README} cannot be read"))?;
+    fs::write(path, between(&readme, &rows)?)
+        .with_context(|| format!("{README} cannot be written"))?;
+    report::line(&format!("{PAGE} and {README} are written"));
+    Ok(())
+}
+
+/// One drill. A broken promise ends everything: such figures are not published, they are repaired.
+fn measure(sh: &Sh, drill: &Drill, quick: bool) -> anyhow::Result<Value> {
+    let seconds = if quick { 12 } else { drill.seconds }.to_string();
+    let load = ["--players", "4", "--hz", "20", "--seed", "1", "--json", "--seconds", &seconds];
+    let args = [&["drill"], drill.args, &load[..]].concat();
+    let said = std::sync::Mutex::new(String::new());
+    let outcome = sh.watch(".", &sh.built("release", "playon"), &args, &|line| {
+        if let (true, Ok(mut said)) = (line.starts_with('{'), said.lock()) {
+            line.clone_into(&mut said);
+        }
+    });
+    outcome.with_context(|| format!("the drill \"{}\" broke a promise", drill.name))?;
+    let said = said.into_inner().unwrap_or_default();
+    serde_json::from_str(&said)
+        .with_context(|| format!("the drill \"{}\" printed no JSON", drill.name))
+}
+
+fn page(sh: &Sh, outcomes: &[(&Drill, Value)]) -> String {
+    let mut page = format!(
+        "# Figures\n\nWritten by `cargo xtask figures` on {}, on one machine with {}. Keeper, workers and players shared it; \
+         everything ran on loopback. Rooms tick at 20 Hz, players send five inputs a second whether or not anyone answers, \
+         and the players count, not the server.\n\n{}\n",
+        machine::today(sh),
+        machine::describe(sh),
+        rows(outcomes, false),
+    );
+    page += "\"Pause\" is the time between the two ticks round a handoff, less the tick. \"Gap\" is the longest time between two views \
+             that each player saw while faults went on, and in the undisturbed first seconds of the same run. \"Back\" is the time \
+             from a kill to the first view after it, per player.\n\n## In full\n";
+    for (drill, outcome) in outcomes {
+        let command = drill.args.join(" ");
+        page +=
+            &format!("\n### {}\n\n`playon drill {command} --players 4 --hz 20`\n\n", drill.name);
+        page += &format!(
+            "```json\n{}\n```\n",
+            serde_json::to_string_pretty(outcome).unwrap_or_default()
+        );
+    }
+    page
+}
+
+fn rows(outcomes: &[(&Drill, Value)], readme: bool) -> String {
+    let counts: Vec<_> = COUNTS.iter().map(|(name, _)| *name).collect();
+    let mut table = format!(
+        "| drill | faults | inputs sent | {} | pause p50 / p99 / max | gap p50 / p99 / max | undisturbed | back p99 |\n",
+        counts.join(" | ")
+    );
+    table += &"|---".repeat(8 + COUNTS.len() - 1);
+    table += "|\n";
+    for (drill, outcome) in outcomes.iter().filter(|(drill, _)| drill.in_readme || !readme) {
+        let faults = match (number(outcome, "deploys"), number(outcome, "kills")) {
+            (deploys, 0) => format!("{deploys} deploys, {} moves", number(outcome, "rooms_moved")),
+            (deploys, kills) => format!("{kills} kills, {deploys} deploys"),
+        };
+        let counts: Vec<_> =
+            COUNTS.iter().map(|(_, key)| number(outcome, key).to_string()).collect();
+        let undisturbed = figures(&outcome["baseline"], "longest_gap_ms");
+        let back = outcome["recovery_ms"]["p99"]
+            .as_f64()
+            .map_or("–".to_owned(), |ms| format!("{ms:.0} ms"));
+        table += &format!(
+            "| {} | {faults} | {} | {} | {} | {} | {undisturbed} | {back} |\n",
+            drill.name,
+            number(outcome, "inputs_sent"),
+            counts.join(" | "),
+            figures(outcome, "pause_ms"),
+            figures(outcome, "longest_gap_ms"),
+        );
+    }
+    table
+}
+
+fn number(outcome: &Value, key: &str) -> u64 {
+    outcome[key].as_u64().unwrap_or(0)
+}
+
+/// `12 / 20 / 31 ms`.
+fn figures(outcome: &Value, key: &str) -> String {
+    let part = |name: &str| outcome[key][name].as_f64();
+    match (part("p50"), part("p99"), part("max")) {
+        (Some(p50), Some(p99), Some(max)) => format!("{p50:.0} / {p99:.0} / {max:.0} ms"),
+        _ => "–".to_owned(),
+    }
+}
+
+/// The page with the text between the two marks replaced.
+fn between(page: &str, text: &str) -> anyhow::Result<String> {
+    let parts =
+        page.split_once(OPEN).and_then(|(head, rest)| Some((head, rest.split_once(CLOSE)?.1)));
+    let (head, tail) = parts.with_context(|| format!("{README} has no {OPEN} .. {CLOSE}"))?;
+    Ok(format!("{head}{OPEN}\n\n{text}\n{CLOSE}{tail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_between_the_marks_is_replaced() {
+        let page = "a\n<!-- figures -->\nold\n<!-- /figures -->\nb";
+        let new = between(page, "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- figures -->\n\nnew\n\n<!-- /figures -->\nb");
+        assert_eq!(between(&new, "new\n").unwrap(), new);
+        assert!(between("a", "new").is_err());
+    }
+
+    #[test]
+    fn a_row_has_a_cell_for_each_column() {
+        let outcome = serde_json::json!({ "deploys": 9, "kills": 0, "pause_ms": { "p50": 1.2, "p99": 9.6, "max": 20.0 } });
+        let table = rows(&[(&DRILLS[0], outcome)], true);
+        let cells: Vec<_> = table.lines().map(|line| line.matches('|').count()).collect();
+        assert_eq!(cells, [14; 3]);
+        assert!(table.contains("| 1 / 10 / 20 ms |"), "{table}");
+    }
+}
