@@ -28,8 +28,7 @@ fn rooms_move_under_players_and_nobody_notices() {
 
 #[test]
 fn workers_are_killed_and_nothing_is_lost() {
-    let outcome =
-        drill("crash-worker --rooms 6 --players 2 --seconds 9 --deploy-every 1.5 --seed 12");
+    let outcome = drill("crash-worker --rooms 6 --players 2 --seconds 16 --seed 12");
     assert!(outcome["kills"].as_u64() >= Some(2), "{outcome}");
     assert_eq!(outcome["sockets_closed"], 0);
 }

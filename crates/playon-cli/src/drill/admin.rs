@@ -28,6 +28,8 @@ pub(super) struct Deploy {
     pub(super) finished: bool,
     pub(super) rooms_moved: u64,
     pub(super) reason: Option<String>,
+    pub(super) started_ms: u64,
+    pub(super) finished_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -14,8 +14,12 @@ use super::keeper::Keeper;
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a deploy is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// A crash in the middle of a deploy comes so long after its order at most.
-const STRIKE_WITHIN_MS: u64 = 400;
+/// How long a deploy is taken to last as long as none has been seen, in milliseconds.
+const DEPLOY_MS: u64 = 150;
+/// No deploy is taken to be shorter, in milliseconds.
+const DEPLOY_MS_MIN: u64 = 20;
+/// Workers are left alone for so long: one that dies again and again right after its start is restarted more and more slowly.
+const WORKER_REST: Duration = Duration::from_millis(3_500);
 /// A keeper that was killed is left alone for so long, so that every player is back before the next time.
 const KEEPER_REST: Duration = Duration::from_secs(6);
 
@@ -42,9 +46,21 @@ pub(super) struct Faults<'a> {
     pub(super) releases: &'a Releases,
     pub(super) rng: Rng,
     pub(super) done: Done,
+    /// How long the last deploy took, in milliseconds.
+    deploy_ms: u64,
 }
 
-impl Faults<'_> {
+impl<'a> Faults<'a> {
+    /// Nothing done yet.
+    pub(super) fn new(
+        args: &'a DrillArgs,
+        keeper: &'a mut Keeper,
+        releases: &'a Releases,
+        rng: Rng,
+    ) -> Self {
+        Self { args, keeper, releases, rng, done: Done::default(), deploy_ms: DEPLOY_MS }
+    }
+
     /// Does what the scenario says until the window is over.
     pub(super) async fn run(&mut self, scenario: Scenario) -> anyhow::Result<()> {
         let begin = Instant::now();
@@ -72,7 +88,11 @@ impl Faults<'_> {
 
     fn every(&self, scenario: Scenario) -> Duration {
         let every = Duration::from_secs_f64(self.args.deploy_every);
-        if scenario == Scenario::CrashKeeper { every.max(KEEPER_REST) } else { every }
+        match scenario {
+            Scenario::CrashWorker => every.max(WORKER_REST),
+            Scenario::CrashKeeper => every.max(KEEPER_REST),
+            Scenario::Deploy | Scenario::All => every,
+        }
     }
 
     /// Orders the release that is not current.
@@ -110,6 +130,10 @@ impl Faults<'_> {
 
     fn enter(&mut self, deploy: &Deploy) {
         self.done.rooms_moved += deploy.rooms_moved;
+        if let Some(finished) = deploy.finished_ms {
+            self.deploy_ms =
+                finished.saturating_sub(deploy.started_ms).clamp(DEPLOY_MS_MIN, 10_000);
+        }
         if deploy.phase == "done" {
             self.done.deploys += 1;
         } else {
@@ -158,7 +182,8 @@ impl Faults<'_> {
         }
     }
 
+    /// A moment within a deploy that lasts as long as the last one did.
     fn while_deploying(&mut self) -> Duration {
-        Duration::from_millis(self.rng.below(STRIKE_WITHIN_MS))
+        Duration::from_millis(self.rng.below(self.deploy_ms))
     }
 }

@@ -29,7 +29,7 @@ pub use outcome::{Baseline, KEEPER_BACK_P99_MS, Outcome, WORKER_BACK_P99_MS};
 pub use spread::{Figures, Spread};
 
 use bots::Phase;
-use faults::{Done, Faults, Releases};
+use faults::{Faults, Releases};
 use fleet::Fleet;
 use keeper::Keeper;
 
@@ -83,8 +83,7 @@ async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> 
     progress.set_message(scenario.name());
     fleet.enter(Phase::Disturbed).await?;
     let rng = Rng::new(mix(seed));
-    let mut faults =
-        Faults { args, keeper: &mut keeper, releases: &releases, rng, done: Done::default() };
+    let mut faults = Faults::new(args, &mut keeper, &releases, rng);
     let ran = faults.run(scenario).await;
     let done = faults.done;
     ran.with_context(|| {
