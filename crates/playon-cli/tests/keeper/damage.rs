@@ -65,7 +65,7 @@ async fn a_keeper_that_stood_still_goes_on_with_its_workers() {
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     rig.signal(Signal::CONT);
     player.play(5).await;
-    assert_eq!(rig.worker(), worker);
+    assert_eq!(rig.worker(), worker, "{}", rig.log());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The command's exit codes, the admin API's edges.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
 
 use super::player::Player;
@@ -11,7 +11,6 @@ use super::rig::{PLAYON, Rig, files_in};
 fn http(rig: &Rig, request: &str) -> String {
     let mut stream = TcpStream::connect(&rig.admin).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    stream.shutdown(Shutdown::Write).unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     answer

@@ -83,9 +83,9 @@ impl Course {
             return;
         }
         self.counts = total.since(self.base);
-        self.summarize();
         if self.record.phase.is_final() {
             self.finished_ms = Some(now_ms);
+            self.summary = self.summarize();
             self.pauses_us = Vec::new();
         }
     }
@@ -98,16 +98,16 @@ impl Course {
         }
     }
 
-    fn summarize(&mut self) {
+    /// Sorts, so it is for those who look and not for every room that moves.
+    fn summarize(&self) -> PauseView {
         if self.pauses_us.is_empty() {
-            return;
+            return self.summary;
         }
-        self.pauses_us.sort_unstable();
-        let last = self.pauses_us.len() - 1;
-        let at =
-            |percent: usize| f64::from(self.pauses_us[(last * percent).div_ceil(100)]) / 1_000.0;
-        self.summary =
-            PauseView { p50: at(50), p99: at(99), max: f64::from(self.max_us) / 1_000.0 };
+        let mut sorted = self.pauses_us.clone();
+        sorted.sort_unstable();
+        let last = sorted.len() - 1;
+        let at = |percent: usize| f64::from(sorted[(last * percent).div_ceil(100)]) / 1_000.0;
+        PauseView { p50: at(50), p99: at(99), max: f64::from(self.max_us) / 1_000.0 }
     }
 
     pub(super) fn view(&self, label: impl Fn(ReleaseId) -> String) -> DeployView {
@@ -126,7 +126,7 @@ impl Course {
             sockets_closed: self.counts.sockets_closed,
             inputs_lost: self.counts.inputs_lost,
             inputs_applied_twice: 0,
-            pause_ms: self.summary,
+            pause_ms: self.summarize(),
             started_ms: self.started_ms,
             finished_ms: self.finished_ms,
             reason: record.reason.clone(),
@@ -149,7 +149,7 @@ impl Course {
             started_ms: self.started_ms,
             finished_ms: self.finished_ms,
             counts: self.counts,
-            pause_ms: self.summary,
+            pause_ms: self.summarize(),
         };
         // Numbers and strings always have a JSON form.
         serde_json::to_vec(&stored).unwrap_or_default().into()

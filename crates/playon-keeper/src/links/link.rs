@@ -29,6 +29,9 @@ const READ_BYTES_MAX: usize = 1 << 20;
 /// Room made for one read.
 const READ_CHUNK: usize = 64 << 10;
 
+/// A ping that is later than this shows that the keeper stood still; less is ordinary waiting for a processor.
+const STALL_MIN: Duration = Duration::from_millis(250);
+
 /// How long a refused or ended worker may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -342,13 +345,13 @@ impl Link {
     }
 
     fn beat(&mut self, now: Instant) -> Result<(), End> {
-        let silent_max = self.hub.bounds.silent_max;
-        if now >= self.heard + silent_max {
-            // If it was the keeper that stood still, the worker's words are waiting.
-            self.read()?;
-            if now >= self.heard + silent_max {
-                return Err(End::Silent);
-            }
+        // While the keeper stood still nobody was asked, so nobody was silent.
+        let late = now.saturating_duration_since(self.ping_at);
+        if late > STALL_MIN {
+            self.heard += late;
+        }
+        if now >= self.heard + self.hub.bounds.silent_max {
+            return Err(End::Silent);
         }
         if now >= self.ping_at {
             self.ping_at = now + self.hub.bounds.ping_every;

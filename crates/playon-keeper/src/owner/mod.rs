@@ -7,6 +7,7 @@
 mod inbox;
 mod loader;
 mod outlet;
+mod pulse;
 mod thread;
 
 pub(crate) use inbox::ShardEvent;

@@ -11,6 +11,7 @@ use playon_wire::state::ZstdXxh3;
 
 use super::inbox::ShardEvent;
 use super::outlet::{Outlet, Outside};
+use super::pulse::Pulse;
 use crate::control::ShardNews;
 
 /// Events handled before their effects leave. More would let the first of them wait for the last.
@@ -25,8 +26,9 @@ pub(crate) fn spawn(config: ShardConfig, outside: Outside) -> io::Result<JoinHan
     let run = move || {
         let number = config.shard;
         let shard = Shard::new(config, ZstdXxh3);
-        Driver { shard, outlet: Outlet::new(number, outside), number, events: VecDeque::new() }
-            .run();
+        let pulse = Pulse::new(outside.clock);
+        let outlet = Outlet::new(number, outside);
+        Driver { shard, outlet, pulse, number, events: VecDeque::new() }.run();
     };
     Builder::new().name(name).spawn(run)
 }
@@ -34,18 +36,15 @@ pub(crate) fn spawn(config: ShardConfig, outside: Outside) -> io::Result<JoinHan
 struct Driver {
     shard: Shard<ZstdXxh3>,
     outlet: Outlet,
+    pulse: Pulse,
     number: u16,
     events: VecDeque<ShardEvent>,
 }
 
 impl Driver {
     fn run(mut self) {
-        loop {
-            if !self.wait() {
-                return;
-            }
+        while let Some(now) = self.wait() {
             let began = Instant::now();
-            let now = self.outlet.outside.clock.now();
             let mut quit = false;
             let mut recovered = false;
             while let Some(event) = self.events.pop_front() {
@@ -70,13 +69,15 @@ impl Driver {
         }
     }
 
-    /// Waits for events or the next timeout. False if there is no such shard.
-    fn wait(&mut self) -> bool {
-        let outside = &self.outlet.outside;
-        let until = self.shard.next_timeout().map(|at| Instant::now() + outside.clock.until(at));
-        let Some(inbox) = outside.shards.get(self.number.into()) else { return false };
+    /// Waits for events or the next timeout and says what time it is then. Nothing if there is no such shard.
+    fn wait(&mut self) -> Option<Time> {
+        // Handling events takes no time worth speaking of, unless the thread stood still meanwhile.
+        self.pulse.now(Some(Time(0)));
+        let next = self.shard.next_timeout();
+        let until = next.map(|at| self.pulse.instant(at));
+        let inbox = self.outlet.outside.shards.get(self.number.into())?;
         inbox.drain(&mut self.events, EVENTS_PER_FLUSH_MAX, until);
-        true
+        Some(self.pulse.now(next))
     }
 
     fn handle(&mut self, now: Time, event: ShardEvent) {
