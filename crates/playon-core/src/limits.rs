@@ -33,6 +33,8 @@ pub struct Limits {
     pub open_timeout: Span,
     /// How long the copy of a room may take to be opened, migrated and encoded by the next release.
     pub prewarm_timeout: Span,
+    /// How long a room whose pause is predicted to exceed its budget waits for a safe point; then it moves.
+    pub over_budget_wait: Span,
     /// How long a room may stay frozen before it is thawed on the release it had.
     pub freeze_timeout: Span,
     /// Rooms of one shard that are being handed over at the same time; the others wait for their turn.
@@ -70,6 +72,7 @@ impl Default for Limits {
             batch_timeout: Span::secs(2),
             open_timeout: Span::secs(5),
             prewarm_timeout: Span::secs(10),
+            over_budget_wait: Span::secs(60),
             freeze_timeout: Span::millis(500),
             handoffs_max: 4,
             opens_max: 64,

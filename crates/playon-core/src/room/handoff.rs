@@ -45,6 +45,7 @@ impl Room {
             OnDeploy::Now => Time(0),
             OnDeploy::BetweenRounds { deadline } => now + deadline,
         };
+        order.patient = !forced;
         if let Some(earlier) = self.wish.replace(order) {
             let reason = "PLY-0306 a newer deploy has taken its place";
             self.move_failed(env, earlier, Blame::Circumstance, reason);
@@ -232,11 +233,28 @@ impl Room {
             self.finish_check(env, Ok(cost));
             return;
         }
+        let predicted = Span(u64::from(prewarmed.cost_us));
+        let budget = self.policies.pause_budget;
+        if predicted > budget && warm.order.patient && !self.image.between_rounds {
+            return self.put_off(env, now);
+        }
         let WarmStep::Prewarming { post, tail } = &mut warm.step else {
             return;
         };
         let tail = std::mem::replace(tail, Tail::Whole);
         warm.step = WarmStep::Ready { post: *post, tail };
+        self.pump(env, now);
+    }
+
+    /// The pause would exceed the kind's budget: the room waits for a safe point, but not for ever.
+    fn put_off<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let id = self.id();
+        let Phase::Live(live) = &mut self.phase else { return };
+        let Some(warm) = live.warm.take() else { return };
+        env.leave(id, warm.step.post());
+        env.moving.remove(&id);
+        let at_once_from = (now + env.limits.over_budget_wait).max(warm.order.at_once_from);
+        self.wish = Some(MoveOrder { at_once_from, patient: false, ..warm.order });
         self.pump(env, now);
     }
 

@@ -1,0 +1,207 @@
+//! A shard driven message by message: the rules of handoff, policies and seats, one scenario each.
+
+mod bench;
+
+use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
+use playon_core::attach::{Fault, FromWorker, Stage, ToWorker};
+use playon_core::effect::{Blame, Effect, Report};
+use playon_core::gate::{Close, ToOwner};
+use playon_core::ids::ConnId;
+use playon_core::kind::{OnDeploy, Policies};
+use playon_core::time::Span;
+
+fn now() -> Policies {
+    Policies { on_deploy: OnDeploy::Now, ..Policies::default() }
+}
+
+fn moved(reports: &[Report]) -> bool {
+    reports.iter().any(|report| matches!(report, Report::Moved { deploy: DEPLOY, .. }))
+}
+
+fn failed(reports: &[Report]) -> Option<Blame> {
+    reports.iter().find_map(|report| match report {
+        Report::MoveFailed { blame, .. } => Some(*blame),
+        _ => None,
+    })
+}
+
+/// The prewarm order that the new worker got.
+fn prewarm(bench: &mut Bench) -> (playon_core::ids::Attempt, u64) {
+    let sent = bench.sent_to(TWO);
+    let [ToWorker::Prewarm { attempt, seq, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    (*attempt, seq.0)
+}
+
+#[test]
+fn a_room_moves_and_the_queue_flows_to_the_new_release() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, false);
+    let (attempt, seq) = prewarm(&mut bench);
+    bench.worker(TWO, prewarmed(ROOM, attempt, seq, 5));
+    let tail = bench.sent_to(TWO);
+    assert!(matches!(tail.as_slice(), [ToWorker::Tail { .. }]), "{tail:?}");
+    bench.input(1, 1);
+    assert!(bench.sent_to(ONE).is_empty(), "a frozen room is not delivered to");
+    bench.worker(TWO, answer(TWO, &tail[0], false).unwrap());
+    assert!(moved(&bench.reports()));
+    assert!(matches!(bench.sent_to(ONE).as_slice(), [ToWorker::Retire { .. }]));
+    let sent = bench.sent_to(TWO);
+    assert!(matches!(sent.as_slice(), [ToWorker::Deliver(d)] if d.items.len() == 1), "{sent:?}");
+}
+
+#[test]
+fn the_switch_waits_until_its_record_is_safe() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, false);
+    let (attempt, seq) = prewarm(&mut bench);
+    bench.worker(TWO, prewarmed(ROOM, attempt, seq, 5));
+    bench.store_works = false;
+    bench.obey(TWO, false);
+    assert!(!moved(&bench.reports()));
+    bench.input(1, 1);
+    assert!(bench.sent_to(ONE).is_empty() && bench.sent_to(TWO).is_empty());
+    // Neither death changes anything while the outcome is unknown.
+    bench.worker_down(ONE);
+    assert!(failed(&bench.reports()).is_none());
+    let seq = playon_core::ids::Seq(seq + 1);
+    bench.shard.handle_stored(bench.now, ROOM, playon_core::effect::Stored::Record(seq));
+    bench.wait(Span::ZERO);
+    assert!(moved(&bench.reports()));
+}
+
+#[test]
+fn a_new_release_that_dies_in_the_cutover_leaves_the_room_where_it_was() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, false);
+    let (attempt, seq) = prewarm(&mut bench);
+    bench.worker(TWO, prewarmed(ROOM, attempt, seq, 5));
+    bench.sent_to(TWO);
+    bench.input(1, 1);
+    bench.worker_down(TWO);
+    assert_eq!(failed(&bench.reports()), Some(Blame::Circumstance));
+    let sent = bench.sent_to(ONE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "thawed, it plays on: {sent:?}");
+}
+
+#[test]
+fn a_new_release_that_cannot_open_the_copy_is_to_blame() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, false);
+    let (attempt, _) = prewarm(&mut bench);
+    let message = "state of another game".to_owned();
+    let fault = Fault { room: ROOM, attempt, stage: Stage::Prewarm, message, refusal: false };
+    bench.worker(TWO, FromWorker::Fault(fault));
+    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    bench.input(1, 1);
+    assert!(matches!(bench.sent_to(ONE).as_slice(), [ToWorker::Deliver(_)]));
+}
+
+#[test]
+fn a_frozen_room_whose_old_worker_dies_goes_on_to_the_new_one() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, false);
+    let (attempt, seq) = prewarm(&mut bench);
+    bench.worker(TWO, prewarmed(ROOM, attempt, seq, 5));
+    bench.worker_down(ONE);
+    bench.obey(TWO, false);
+    assert!(moved(&bench.reports()));
+}
+
+#[test]
+fn a_room_waits_for_the_end_of_its_round() {
+    let patient = OnDeploy::BetweenRounds { deadline: Span::secs(60) };
+    let policies = Policies { on_deploy: patient, ..Policies::default() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.move_to(NEW, false);
+    assert!(bench.sent_to(TWO).is_empty(), "the round is on");
+    bench.input(1, 1);
+    bench.obey(ONE, true);
+    bench.obey(TWO, true);
+    assert!(moved(&bench.reports()));
+}
+
+#[test]
+fn a_round_that_never_ends_is_moved_at_the_deadline() {
+    let patient = OnDeploy::BetweenRounds { deadline: Span::secs(60) };
+    let policies = Policies { on_deploy: patient, ..Policies::default() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.move_to(NEW, false);
+    bench.wait(Span::secs(59));
+    assert!(bench.sent_to(TWO).is_empty());
+    bench.wait(Span::secs(2));
+    bench.obey(TWO, false);
+    assert!(moved(&bench.reports()));
+}
+
+#[test]
+fn a_kind_that_finishes_stays_on_the_release_it_has() {
+    let policies = Policies { on_deploy: OnDeploy::Finish, ..Policies::default() };
+    let mut bench = Bench::with_player(&policies, true);
+    bench.move_to(NEW, false);
+    assert!(bench.reports().iter().any(|r| matches!(r, Report::Staying { deploy: DEPLOY, .. })));
+    assert!(bench.sent_to(TWO).is_empty());
+}
+
+#[test]
+fn a_pause_over_budget_is_put_off_to_a_safe_point() {
+    let policies = Policies { pause_budget: Span::millis(10), ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.move_to(NEW, false);
+    let (attempt, seq) = prewarm(&mut bench);
+    bench.worker(TWO, prewarmed(ROOM, attempt, seq, 80_000));
+    assert!(
+        matches!(bench.sent_to(TWO).as_slice(), [ToWorker::Retire { .. }]),
+        "the copy is dropped"
+    );
+    bench.input(1, 1);
+    bench.obey(ONE, true);
+    bench.obey(TWO, true);
+    assert!(moved(&bench.reports()), "at the safe point it moves");
+}
+
+#[test]
+fn a_release_that_is_asked_for_at_once_does_not_wait() {
+    let policies = Policies { pause_budget: Span::millis(10), ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.move_to(NEW, true);
+    let (attempt, seq) = prewarm(&mut bench);
+    bench.worker(TWO, prewarmed(ROOM, attempt, seq, 80_000));
+    assert!(matches!(bench.sent_to(TWO).as_slice(), [ToWorker::Tail { .. }]));
+}
+
+#[test]
+fn an_empty_seat_is_kept_and_then_given_up() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    bench.obey(ONE, false);
+    bench.wait(Span::secs(119));
+    assert!(bench.sent_to(ONE).is_empty());
+    bench.wait(Span::secs(2));
+    let sent = bench.sent_to(ONE);
+    assert!(
+        matches!(sent.as_slice(), [ToWorker::Deliver(d)] if matches!(d.items[0], playon_core::attach::Item::Leave(_))),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn a_full_room_takes_nobody_and_a_gap_of_inputs_starts_afresh() {
+    let policies = Policies { players_max: 1, ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.hello(2);
+    assert_eq!(bench.closed(2), Some(Close::RoomFull));
+    bench.input(1, 2);
+    assert_eq!(bench.closed(1), Some(Close::InputGap));
+}
+
+#[test]
+fn a_stale_commit_has_no_effect() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    let stale = answer(ONE, &sent[0], false).unwrap();
+    bench.worker_down(ONE);
+    bench.effects.clear();
+    bench.worker(ONE, stale);
+    assert!(!bench.effects.iter().any(|effect| matches!(effect, Effect::Append { .. })));
+}
