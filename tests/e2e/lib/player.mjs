@@ -111,9 +111,11 @@ export class Player {
     return this.#page.evaluate(() => window.heldSocket === arena.room.socket && window.heldSocket.readyState === 1);
   }
 
-  /** Waits until every input sent is applied and safe. Gives how many there were. */
+  /** Takes the hands off and waits until every input sent is applied and safe. Gives how many there were. */
   async settled() {
     await this.hands(false);
+    // Keys are let go with the next view, and the page sends that a step later.
+    await this.views(4);
     const sent = await this.until('all inputs are applied', () => {
       const { pending, applied } = arena.room;
       return pending === 0 && applied === seen.sent && seen.sent;

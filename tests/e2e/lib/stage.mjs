@@ -9,8 +9,9 @@ import { Keeper } from './keeper.mjs';
 import { Network } from './network.mjs';
 import { Player } from './player.mjs';
 import { Process } from './process.mjs';
+import { until } from './until.mjs';
 
-/** Bots that play along unless the test says otherwise. */
+/** Bots that play along. */
 const BOTS = 3;
 
 /** The name of the room everybody is in. */
@@ -36,19 +37,13 @@ export class Stage {
   async serve() {
     const args = ['--release', this.#binaries.first];
     const keeper = await this.#keeper('serve', args);
-    this.bots(keeper, BOTS);
+    await this.#letBotsIn(keeper);
     return keeper;
   }
 
   /** A keeper as `playon demo` starts it, with its own bots. */
-  demo(bots = BOTS) {
+  demo(bots) {
     return this.#keeper('demo', ['--bots', String(bots)]);
-  }
-
-  /** Lets bots into the room. */
-  bots(keeper, count) {
-    const url = `ws://127.0.0.1:${keeper.port}/play`;
-    this.#bots.push(new Process(this.#binaries.bot, ['--url', url, '--room', ROOM, '--bots', String(count)]));
   }
 
   /** A network between a keeper and the pages that use it. */
@@ -68,6 +63,12 @@ export class Stage {
   async player(url, name = 'Ann', options = {}) {
     const page = await this.page(options);
     return page.arrive(url, { name, room: ROOM });
+  }
+
+  async #letBotsIn(keeper) {
+    const url = `ws://127.0.0.1:${keeper.port}/play`;
+    this.#bots.push(new Process(this.#binaries.bot, ['--url', url, '--room', ROOM, '--bots', String(BOTS)]));
+    await until('the bots have seats', async () => (await keeper.room(ROOM))?.players === BOTS);
   }
 
   async #keeper(command, args) {

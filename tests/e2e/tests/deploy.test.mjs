@@ -5,17 +5,18 @@ import { assertSmooth, clockLag_ms } from '../lib/judge.mjs';
 import { scene } from '../lib/scene.mjs';
 import { ROOM } from '../lib/stage.mjs';
 
-/** Frozen rooms may not miss a step of 50 ms. */
-const PAUSE_MAX_MS = 50;
+/** No room may stand still for longer, in milliseconds; usually it is a tenth of that. The bar of `playon drill`. */
+const PAUSE_MAX_MS = 100;
 
-/** A step, and what a busy machine of two cores may add to the fastest view of a second. */
-const CLOCK_LAG_MAX_MS = 50 + 50;
+/** A stop that people would see, in milliseconds. Far more than a pause, because it counts whatever else the machine is busy with. */
+const LAG_MAX_MS = 1_000;
 
 scene('release 2 comes into the running round, and goes again', async (stage, t) => {
   const keeper = await stage.serve();
   const ann = await stage.player(keeper.url);
+  const eve = await (await stage.page()).arrive(keeper.url, { room: ROOM, watch: true });
   await ann.earn();
-  await ann.holdSocket();
+  await Promise.all([ann.holdSocket(), eve.holdSocket()]);
   const start = await ann.now();
   assert.equal(start.release, 'release 1');
   assert.deepEqual(await release2(ann), { label: 'release 1', banner: '', gauges: 1 });
@@ -42,6 +43,15 @@ scene('release 2 comes into the running round, and goes again', async (stage, t)
   assert.equal(welcomes.length, 1);
   assert.deepEqual(gaps, []);
   assert.equal((await ann.now()).session, start.session);
+
+  const ofEve = await eve.record();
+  assert.ok(await eve.sameSocket(), "the spectator's socket is the same object");
+  assert.deepEqual(ofEve.sockets, [{ opened: true, closed: null }]);
+  assert.deepEqual(
+    ofEve.probe.releases.map(([label]) => label),
+    ['release 1', 'release 2', 'release 1'],
+  );
+  assertSmooth(ofEve.views);
 });
 
 // Moves the room while Ann steers as fast as she can, and checks what she noticed.
@@ -64,7 +74,7 @@ async function moves(t, keeper, ann, order, release) {
   assert.ok(probe.largestClockJump_ms <= 50, `the page saw the clock jump by ${probe.largestClockJump_ms} ms`);
   assert.equal(probe.scoreDrops, 0);
   const lag = clockLag_ms(during);
-  assert.ok(lag <= CLOCK_LAG_MAX_MS, `the clock fell ${lag} ms behind`);
+  assert.ok(lag <= LAG_MAX_MS, `the clock fell ${lag} ms behind`);
 
   assert.deepEqual(
     {
@@ -76,7 +86,7 @@ async function moves(t, keeper, ann, order, release) {
     { phase: 'done', sockets_closed: 0, inputs_lost: 0, inputs_applied_twice: 0 },
   );
   assert.equal(deploy.rooms_moved, 1);
-  assert.ok(deploy.pause_ms.max < PAUSE_MAX_MS, `the room stood still for ${deploy.pause_ms.max} ms`);
+  assert.ok(deploy.pause_ms.max <= PAUSE_MAX_MS, `the room stood still for ${deploy.pause_ms.max} ms`);
   assert.equal((await keeper.room(ROOM)).release, deploy.to);
   t.diagnostic(
     `${release}: pause ${deploy.pause_ms.max} ms, longest gap between views ${longestGap_ms.toFixed(0)} ms, clock lag ${lag.toFixed(1)} ms, ${sent} inputs`,
