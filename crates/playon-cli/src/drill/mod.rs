@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use playon_core::rng::{Rng, mix};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 pub use args::{DrillArgs, Scenario};
@@ -45,7 +46,7 @@ pub fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut outcomes = Vec::new();
     for scenario in args.scenario.each() {
-        let outcome = runtime.block_on(drill(args, *scenario))?;
+        let outcome = runtime.block_on(interruptible(drill(args, *scenario)))?;
         if !args.json {
             print(&print::table(&outcome))?;
         }
@@ -54,8 +55,8 @@ pub fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
     let ok = outcomes.iter().all(|outcome| outcome.ok);
     if args.json {
         let whole = match outcomes.as_slice() {
-            [one] => serde_json::to_value(one)?,
-            all => serde_json::json!({ "scenario": "all", "ok": ok, "drills": all }),
+            [one] => serde_json::to_string(one)?,
+            all => serde_json::json!({ "scenario": "all", "ok": ok, "drills": all }).to_string(),
         };
         print(&format!("{whole}\n"))?;
     }
@@ -66,6 +67,17 @@ fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// Gives up at a signal, and then leaves no process behind.
+async fn interruptible<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        done = work => done,
+        _ = terminate.recv() => bail!("interrupted"),
+        _ = interrupt.recv() => bail!("interrupted"),
+    }
 }
 
 async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> {
