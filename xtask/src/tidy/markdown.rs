@@ -16,6 +16,30 @@ pub(crate) fn links(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
+/// Names of files in prose, such as `crates/playon/src/lib.rs`, that are not there (any more).
+pub(crate) fn mentions(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, text) in tree.written(&[".md"]) {
+        for (line, text) in prose(text) {
+            for name in text.split('`').skip(1).step_by(2).filter(|name| is_path(name)) {
+                let beside = resolve(path, name).unwrap_or_default();
+                if ![name, &beside, &format!("crates/{name}")].iter().any(|name| tree.has(name)) {
+                    problems.push(Problem::new(path, line, format!("`{name}` is not there")));
+                }
+            }
+        }
+    }
+    problems
+}
+
+/// Whether it looks like a file or directory, seen from the top, from `crates/` or from the page.
+fn is_path(name: &str) -> bool {
+    const TOPS: [&str; 7] =
+        ["crates/", "games/", "clients/", "docs/", "tests/", "xtask/", "playon"];
+    let plain = name.chars().all(|c| c.is_alphanumeric() || "/_-.".contains(c));
+    plain && name.contains('/') && TOPS.iter().any(|top| name.starts_with(top))
+}
+
 /// A page has one title.
 pub(crate) fn headings(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -123,6 +147,18 @@ mod tests {
         let page = "# A\n```\n[x](nowhere.md)\n# not a title\n```\nand `a[0](x)` too\n";
         let tree = Tree::of(&[("a.md", page)]);
         assert_eq!((links(&tree), headings(&tree)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn files_named_in_prose_must_be_there() {
+        let page = "# A\n`crates/a/src/b.rs` and `playon-core/src/c.rs`, `docs/errors`, `a/b`, `playon demo`\n";
+        let files = [
+            ("ARCHITECTURE.md", page),
+            ("crates/playon-core/src/c.rs", ""),
+            ("docs/errors/x.md", "# X"),
+        ];
+        let found = mentions(&Tree::of(&files));
+        assert_eq!(found, [Problem::new("ARCHITECTURE.md", 2, "`crates/a/src/b.rs` is not there")]);
     }
 
     #[test]

@@ -40,11 +40,12 @@ impl fmt::Display for Problem {
 }
 
 /// Every rule. Each has a test with a small tree that breaks it.
-const RULES: [fn(&Tree) -> Vec<Problem>; 8] = [
+const RULES: [fn(&Tree) -> Vec<Problem>; 9] = [
     sizes::check,
     banned::core,
     banned::everywhere,
     markdown::links,
+    markdown::mentions,
     markdown::headings,
     codes::check,
     bounds::check,
