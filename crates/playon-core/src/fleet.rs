@@ -44,6 +44,11 @@ impl Fleet {
         self.members.contains_key(&worker)
     }
 
+    /// Whether any worker of that release is attached.
+    pub fn has_release(&self, release: ReleaseId) -> bool {
+        self.members.values().any(|m| m.info.release == release)
+    }
+
     /// The worker of that release with the fewest rooms, if any serves the kind.
     pub fn least_loaded(&self, release: ReleaseId, kind: &str) -> Option<WorkerId> {
         self.members

@@ -147,6 +147,7 @@ impl Director {
         match unfinished {
             Some(record) if record.phase == DeployPhase::Moving => {
                 self.deploy = Some(Deploy::resumed(record));
+                self.await_target(now);
             }
             Some(mut record) if !record.phase.is_final() => {
                 record.phase = DeployPhase::Reverted;
@@ -202,22 +203,25 @@ impl Director {
     /// A worker has attached. The shards must be told first.
     pub fn handle_worker_up(&mut self, now: Time, worker: &WorkerInfo) {
         self.workers.insert(worker.id, worker.release);
+        self.await_target(now);
         self.begin_if_attached(now);
     }
 
     /// A worker process is gone.
-    pub fn handle_worker_down(&mut self, _now: Time, worker: WorkerId) {
+    pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId) {
         self.workers.remove(&worker);
+        self.await_target(now);
     }
 
     /// The executable cannot be run as a worker: it does not start, exits at once, or says it is another.
     pub fn handle_release_broken(&mut self, now: Time, release: ReleaseId, reason: &str) {
-        let waits = self.deploy.as_ref().is_some_and(|deploy| {
-            deploy.record.to == release && deploy.record.phase < DeployPhase::Moving
-        });
-        if waits {
-            self.end_deploy(now, DeployPhase::Reverted, Some(reason.to_owned()));
+        let Some(deploy) = &self.deploy else { return };
+        if deploy.record.to != release || deploy.record.phase.is_final() {
+            return;
         }
+        let moving = deploy.record.phase == DeployPhase::Moving;
+        let phase = if moving { DeployPhase::Stopped } else { DeployPhase::Reverted };
+        self.end_deploy(now, phase, Some(reason.to_owned()));
     }
 
     /// News from a shard.

@@ -119,6 +119,16 @@ impl Director {
         }
     }
 
+    /// While rooms move, a new release without any worker has so long to come back.
+    pub(super) fn await_target(&mut self, now: Time) {
+        let Some(deploy) = &mut self.deploy else { return };
+        if deploy.record.phase == DeployPhase::Moving {
+            let there = self.workers.values().any(|release| *release == deploy.record.to);
+            let deadline = deploy.deadline.unwrap_or(now + self.config.attach_timeout);
+            deploy.deadline = (!there).then_some(deadline);
+        }
+    }
+
     /// Every copy could be opened: the decision is stored, then rooms move.
     fn begin_moving_if_checked(&mut self, now: Time) {
         let Some(deploy) = self.deploy.as_mut() else { return };
@@ -258,11 +268,18 @@ impl Director {
         else {
             return;
         };
-        let reason = match deploy.record.phase {
-            DeployPhase::Starting => "PLY-0302 no worker of the new release attached in time",
-            _ => "PLY-0310 the copies of live rooms were not opened in time",
+        let (phase, reason) = match deploy.record.phase {
+            DeployPhase::Starting => {
+                (DeployPhase::Reverted, "PLY-0302 no worker of the new release attached in time")
+            }
+            DeployPhase::Moving => {
+                (DeployPhase::Stopped, "PLY-0302 the workers of the new release did not come back")
+            }
+            _ => {
+                (DeployPhase::Reverted, "PLY-0310 the copies of live rooms were not opened in time")
+            }
         };
-        self.end_deploy(now, DeployPhase::Reverted, Some(reason.into()));
+        self.end_deploy(now, phase, Some(reason.into()));
     }
 }
 

@@ -69,6 +69,10 @@ impl Room {
         let room = self.image.room;
         let open = self.image.between_rounds;
         let Some(wish) = &mut self.wish else { return };
+        if !env.fleet.has_release(wish.to) {
+            // Its worker is being started again; the director gives up when that takes too long.
+            return;
+        }
         if !wish.queued && (open || wish.at_once_from <= now) {
             wish.queued = true;
             env.move_queue.push_back(room);
@@ -87,8 +91,9 @@ impl Room {
             return;
         };
         self.wish = None;
-        if !self.image.between_rounds && order.at_once_from > now {
-            // The safe point has passed while the room waited for its turn.
+        let too_late = !self.image.between_rounds && order.at_once_from > now;
+        if too_late || !env.fleet.has_release(order.to) {
+            // The safe point, or the worker, has gone while the room waited for its turn.
             self.wish = Some(order);
             return;
         }

@@ -249,11 +249,6 @@ impl Room {
         self.idle_since = if present { None } else { self.idle_since.or(Some(now)) };
     }
 
-    /// Whether it would be opened if there were a worker for it.
-    pub(crate) const fn waits_for_worker(&self) -> bool {
-        matches!(self.phase, Phase::Idle { retry_at: None })
-    }
-
     /// Period of the kind's ticks.
     const fn period(&self) -> Option<Span> {
         self.policies.tick

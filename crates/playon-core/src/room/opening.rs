@@ -174,6 +174,14 @@ impl Room {
         }
     }
 
+    /// A worker has attached: the room may be waiting for one, to be opened or to be handed over.
+    pub(crate) fn handle_worker_up<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        match self.phase {
+            Phase::Idle { retry_at: None } => self.want_open(env, now),
+            _ => self.consider_wish(env, now),
+        }
+    }
+
     /// A worker process is gone, and with it everything it had not committed.
     pub(crate) fn handle_worker_down<C: StateCodec>(
         &mut self,

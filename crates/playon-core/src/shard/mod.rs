@@ -116,15 +116,11 @@ impl<C: StateCodec> Shard<C> {
 
     /// Rooms without a worker may find one now.
     fn wake_all(&mut self, now: Time) {
-        for (id, entry) in &mut self.rooms {
+        for entry in self.rooms.values_mut() {
             match &mut entry.slot {
-                Slot::Room(room)
-                    if room.waits_for_worker() && !self.env.open_queue.contains(id) =>
-                {
-                    self.env.open_queue.push_back(*id);
-                }
+                Slot::Room(room) => room.handle_worker_up(&mut self.env, now),
                 Slot::Creating(creating) => creating.ask(&mut self.env),
-                _ => {}
+                Slot::Loading(_) | Slot::Halted(_) => {}
             }
         }
         self.run_queues(now);
