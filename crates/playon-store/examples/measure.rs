@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement for people")]
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,6 +20,8 @@ struct Load {
     dice: u64,
     seqs: Vec<u64>,
     bytes: Bytes,
+    /// Rooms that the store wants snapshots of.
+    wanted: Receiver<Vec<RoomId>>,
 }
 
 impl Load {
@@ -49,6 +51,9 @@ impl Load {
                 batch.snapshots.push(self.snapshot(n));
             }
         }
+        for room in self.wanted.try_iter().flatten() {
+            batch.snapshots.push(self.snapshot(number(room)));
+        }
         batch
     }
 }
@@ -58,6 +63,12 @@ fn id(n: usize) -> RoomId {
     id[..8].copy_from_slice(&mix(n as u64).to_le_bytes());
     id[8..].copy_from_slice(&(n as u64).to_le_bytes());
     RoomId(id)
+}
+
+fn number(room: RoomId) -> usize {
+    let mut half = [0; 8];
+    half.copy_from_slice(&room.0[8..]);
+    usize::try_from(u64::from_le_bytes(half)).unwrap()
 }
 
 fn submit(store: &SqliteStore, batch: Batch) -> Duration {
@@ -110,7 +121,9 @@ fn main() {
     let dir = place.join(format!("playon-measure-{}", std::process::id()));
     let store = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
     let bytes: Vec<u8> = (0..2_048_u64).map(|n| u8::try_from(mix(n) & 0xff).unwrap()).collect();
-    let mut load = Load { dice: 1, seqs: vec![1; rooms], bytes: bytes.into() };
+    let (wish, wanted) = mpsc::channel();
+    store.on_snapshots_wanted(Box::new(move |rooms| drop(wish.send(rooms))));
+    let mut load = Load { dice: 1, seqs: vec![1; rooms], bytes: bytes.into(), wanted };
     let begin = Instant::now();
     for some in (0..rooms).collect::<Vec<_>>().chunks(500) {
         let snapshots = some.iter().map(|n| load.snapshot(*n)).collect();

@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     Sql(rusqlite::Error),
     /// What is stored cannot be right, and it is not certain which rooms are concerned.
     Damage(String),
+    /// What is stored about one room cannot be right.
+    Room(Damage),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -33,7 +35,9 @@ impl Fault {
                 | rusqlite::Error::QueryReturnedNoRows),
             ) => OpenError::Damaged { dir: dir.to_owned(), place: error.to_string() },
             Self::Sql(error) => connect::open_error(dir, &error),
-            Self::Damage(place) => OpenError::Damaged { dir: dir.to_owned(), place },
+            Self::Damage(place) | Self::Room(Damage { place, .. }) => {
+                OpenError::Damaged { dir: dir.to_owned(), place }
+            }
         }
     }
 
@@ -42,6 +46,7 @@ impl Fault {
         match self {
             Self::Sql(error) => error.into(),
             Self::Damage(place) => StoreError::Damaged(Damage { room: None, place }),
+            Self::Room(damage) => StoreError::Damaged(damage),
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::error::{OpenError, StoreError};
 use crate::lock::from_io;
 use crate::store::{Done, Store};
 use checkpoint::Checkpointer;
+use fault::Fault;
 use judge::Judged;
 use tables::Put;
 use writer::{Answer, Command, Wanted, Writer, send};
@@ -141,12 +142,9 @@ impl SqliteStore {
         told.recv().unwrap_or_else(|_| Err(StoreError::Stopped("its thread is gone".to_owned())))
     }
 
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
         match held(&self.reader).as_ref() {
-            Some(reader) => read(reader),
+            Some(reader) => read(reader).map_err(Fault::into_store),
             None => Err(StoreError::Stopped("it is closed".to_owned())),
         }
     }
@@ -173,9 +171,9 @@ impl Store for SqliteStore {
         let tx = conn.unchecked_transaction()?;
         let (judged, except) = match found {
             Some(judged) => (judged, Some(self.epoch)),
-            None => (judge::judge(&tx).map_err(fault::Fault::into_store)?, None),
+            None => (judge::judge(&tx).map_err(Fault::into_store)?, None),
         };
-        rooms::recover(&tx, judged, except, each).map_err(fault::Fault::into_store)
+        rooms::recover(&tx, judged, except, each).map_err(Fault::into_store)
     }
 
     fn load_sleeping(&self, room: RoomId) -> Result<Option<StoredRoom>, StoreError> {

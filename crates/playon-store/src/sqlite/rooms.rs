@@ -6,7 +6,6 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::batch::{Damage, SnapshotRow, StoredRoom};
 use crate::check;
-use crate::error::StoreError;
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::Judged;
 use crate::sqlite::scan::number;
@@ -58,10 +57,7 @@ fn with_records(mut room: StoredRoom, judged: &mut Judged) -> StoredRoom {
 }
 
 /// Reads one sleeping room. A room that is in the hot log instead is an error, not an absence.
-pub(crate) fn load_sleeping(
-    conn: &Connection,
-    room: RoomId,
-) -> Result<Option<StoredRoom>, StoreError> {
+pub(crate) fn load_sleeping(conn: &Connection, room: RoomId) -> Result<Option<StoredRoom>, Fault> {
     // Both questions must be put to the same state of the database.
     let tx = conn.unchecked_transaction()?;
     let found = tx
@@ -69,11 +65,11 @@ pub(crate) fn load_sleeping(
         .query_row([&room.0[..]], |row| read_row("sleeping", room, row))
         .optional()?;
     if let Some(found) = found {
-        return found.map(Some).map_err(StoreError::Damaged);
+        return found.map(Some).map_err(Fault::Room);
     }
     if tx.prepare_cached("SELECT 1 FROM snapshot WHERE room = ?1")?.exists([&room.0[..]])? {
         let place = format!("room {room} is in the hot log, not at rest");
-        return Err(StoreError::Damaged(Damage { room: Some(room), place }));
+        return Err(Fault::Room(Damage { room: Some(room), place }));
     }
     Ok(None)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use playon_core::ids::{DeployId, ReleaseId, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::batch::{Damage, DeployRow, ReleaseRow};
+use crate::batch::{DeployRow, ReleaseRow};
 use crate::check::Check;
 use crate::error::StoreError;
 use crate::log::{Entry, Kind};
@@ -108,7 +108,7 @@ fn put_setting(
 }
 
 /// All releases, oldest first.
-pub(crate) fn releases(conn: &Connection) -> Result<Vec<ReleaseRow>, StoreError> {
+pub(crate) fn releases(conn: &Connection) -> Result<Vec<ReleaseRow>, Fault> {
     let mut query =
         conn.prepare_cached("SELECT id, label, added_ms, sum FROM release ORDER BY added_ms, id")?;
     let mut rows = query.query([])?;
@@ -126,7 +126,7 @@ pub(crate) fn releases(conn: &Connection) -> Result<Vec<ReleaseRow>, StoreError>
 }
 
 /// The newest deploys, newest first.
-pub(crate) fn deploys(conn: &Connection, limit: usize) -> Result<Vec<DeployRow>, StoreError> {
+pub(crate) fn deploys(conn: &Connection, limit: usize) -> Result<Vec<DeployRow>, Fault> {
     let mut query =
         conn.prepare_cached("SELECT id, body, sum FROM deploy ORDER BY id DESC LIMIT ?1")?;
     let mut rows = query.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
@@ -141,7 +141,7 @@ pub(crate) fn deploys(conn: &Connection, limit: usize) -> Result<Vec<DeployRow>,
 }
 
 /// One named value.
-pub(crate) fn setting(conn: &Connection, name: &str) -> Result<Option<Bytes>, StoreError> {
+pub(crate) fn setting(conn: &Connection, name: &str) -> Result<Option<Bytes>, Fault> {
     let found: Option<(Vec<u8>, i64)> = conn
         .prepare_cached("SELECT value, sum FROM setting WHERE name = ?1")?
         .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -157,22 +157,18 @@ pub(crate) type Announced = HashMap<RoomId, Option<u64>>;
 
 /// Verifies all small tables against their own checksums and against the log.
 pub(crate) fn verify(conn: &Connection, announced: &Announced) -> Result<(), Fault> {
-    let as_fault = |error: StoreError| match error {
-        StoreError::Damaged(damage) => Fault::Damage(damage.place),
-        other => Fault::Damage(other.to_string()),
-    };
     let mut open = announced.clone();
-    for row in releases(conn).map_err(as_fault)? {
+    for row in releases(conn)? {
         agree(&mut open, "release", &row.label, &row.id.0, release_sum(&row))?;
     }
-    for row in deploys(conn, usize::MAX).map_err(as_fault)? {
+    for row in deploys(conn, usize::MAX)? {
         let key = row.id.0.cast_signed().to_le_bytes();
         agree(&mut open, "deploy", &row.id.to_string(), &key, deploy_sum(row.id, &row.body))?;
     }
     let mut names = conn.prepare("SELECT name FROM setting")?;
     for name in names.query_map([], |row| row.get::<_, String>(0))? {
         let name = name?;
-        let value = setting(conn, &name).map_err(as_fault)?.unwrap_or_default();
+        let value = setting(conn, &name)?.unwrap_or_default();
         agree(&mut open, "setting", &name, name.as_bytes(), setting_sum(&name, &value))?;
     }
     if open.values().any(Option::is_some) {
@@ -192,14 +188,14 @@ fn agree(open: &mut Announced, table: &str, name: &str, key: &[u8], sum: u64) ->
     }
 }
 
-fn trust(table: &str, name: &str, computed: u64, stored: i64) -> Result<(), StoreError> {
+fn trust(table: &str, name: &str, computed: u64, stored: i64) -> Result<(), Fault> {
     if computed == stored.cast_unsigned() {
         return Ok(());
     }
     let place = format!(
         "table {table}, row {name}: the checksum is {stored:#x}, the contents have {computed:#x}"
     );
-    Err(StoreError::Damaged(Damage { room: None, place }))
+    Err(Fault::Damage(place))
 }
 
 fn announce(table: &str, key: &[u8], sum: Option<u64>) -> Entry {
