@@ -78,6 +78,8 @@ pub struct Bounds {
     pub worker_files_max: u64,
     /// Bytes of one artifact. A larger upload is refused (`PLY-0505`).
     pub artifact_bytes_max: u64,
+    /// Rooms that a deploy hands over per second and shard; the others wait for their turn.
+    pub moves_per_second: u32,
     /// How long an orderly stop may take. Then the keeper exits as it is.
     pub stop_timeout: Duration,
     /// How long workers may take to end by themselves at a stop. Then they are killed.
@@ -103,6 +105,7 @@ impl Default for Bounds {
             starts_max: 3,
             worker_files_max: 4_096,
             artifact_bytes_max: 512 << 20,
+            moves_per_second: 100,
             stop_timeout: Duration::from_secs(10),
             worker_stop_timeout: Duration::from_secs(2),
             deploys_listed_max: 100,

@@ -145,6 +145,7 @@ impl Keeper {
                 ..DirectorConfig::default()
             },
             deploys_max: config.bounds.deploys_listed_max,
+            moves_per_second: config.bounds.moves_per_second.saturating_mul(config.shards.into()),
         };
         let control = Control::start(setup, news)?;
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;

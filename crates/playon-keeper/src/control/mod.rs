@@ -6,6 +6,7 @@
 mod catalog;
 mod course;
 mod notes;
+mod pace;
 mod recovery;
 mod releases;
 mod request;

@@ -18,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::catalog::{Catalog, RoomEntry, WorkerEntry};
 use super::course::{Counts, Course};
+use super::pace::Pace;
 use super::releases::{store_error, wall_ms};
 use super::view::DeployAnswer;
 use super::{News, Request, ShardNews, notes};
@@ -59,11 +60,13 @@ pub(crate) struct ControlSetup {
     pub(crate) failure: watch::Sender<Option<Coded>>,
     pub(crate) director: DirectorConfig,
     pub(crate) deploys_max: usize,
+    pub(crate) moves_per_second: u32,
 }
 
 pub(crate) struct Control {
     pub(super) setup: ControlSetup,
     director: Director,
+    pace: Pace,
     /// What the supervisor was last told.
     wanted: BTreeMap<ReleaseId, u32>,
     /// The files for browsers of every release that has attached.
@@ -84,6 +87,7 @@ impl Control {
     ) -> Result<JoinHandle<()>, Coded> {
         let mut control = Self {
             director: Director::new(setup.director.clone()),
+            pace: Pace::new(setup.moves_per_second),
             setup,
             wanted: BTreeMap::new(),
             sites: BTreeMap::new(),
@@ -147,7 +151,11 @@ impl Control {
 
     fn run(mut self, inbox: &Receiver<News>) {
         loop {
-            let news = match self.director.next_timeout() {
+            let next = [self.director.next_timeout(), self.pace.next_timeout()]
+                .into_iter()
+                .flatten()
+                .min();
+            let news = match next {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => inbox.recv_timeout(self.setup.clock.until(at)),
             };
@@ -159,6 +167,9 @@ impl Control {
             if self.director.next_timeout().is_some_and(|at| at <= self.now()) {
                 self.director.handle_timeout(self.setup.clock.now());
                 self.drain();
+            }
+            while let Some((shard, order)) = self.pace.take(self.now()) {
+                self.order(shard, order);
             }
         }
         self.setup.supervisor.stop();
@@ -206,6 +217,7 @@ impl Control {
         match report {
             Report::Listing(listing) => self.note_listing(listing),
             Report::Gone { room, .. } => {
+                self.pace.forget(*room);
                 self.catalog_mut().rooms.remove(room);
                 self.lobby(|lobby| lobby.handle_gone(*room));
             }
@@ -453,16 +465,24 @@ impl Control {
             match effect {
                 DirectorEffect::Wanted { release, count } => self.want(release, count),
                 DirectorEffect::Order(Target::All, order) => {
+                    if let Order::CancelMoves { deploy } = &order {
+                        self.pace.cancel(*deploy);
+                    }
                     self.setup.shards.push_each(|| ShardEvent::Order(order.clone()));
                 }
-                DirectorEffect::Order(Target::Shard(shard), order) => {
-                    if let Some(inbox) = self.setup.shards.get(shard.into()) {
-                        inbox.push(ShardEvent::Order(order));
-                    }
+                DirectorEffect::Order(Target::Shard(shard), order @ Order::Move { .. }) => {
+                    self.pace.push(shard, order);
                 }
+                DirectorEffect::Order(Target::Shard(shard), order) => self.order(shard, order),
                 DirectorEffect::Store { record, current } => self.store(record, current),
                 DirectorEffect::Progress(record) => self.show(record),
             }
+        }
+    }
+
+    fn order(&self, shard: u16, order: Order) {
+        if let Some(inbox) = self.setup.shards.get(shard.into()) {
+            inbox.push(ShardEvent::Order(order));
         }
     }
 
