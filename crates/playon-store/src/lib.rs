@@ -16,7 +16,7 @@
 //!
 //! Every record and every row carries a checksum over its own key and contents, so damage is pinned to a
 //! room. Besides, the log announces every snapshot, rest and deletion, batches are numbered without gaps, each one
-//! says where the log begins, the tables are counted, and a [watermark](crate::watermark) outside of the
+//! says where the log begins, the tables are counted, and a [`watermark`] outside of the
 //! database holds the number of the last batch that anyone was told of. What is there is therefore
 //! known to be all that was promised, or the store says what is missing.
 
