@@ -42,3 +42,10 @@ fn the_same_seed_tells_the_same_story_twice() {
 fn a_loss_is_told_until_the_player_knows_of_it() {
     run(1_344).unwrap();
 }
+
+/// Found by the simulator: after a fault joins came one at a time, and a player whose join was still waiting
+/// was shown the room.
+#[test]
+fn nobody_sees_a_room_before_the_seat_is_taken() {
+    run(10_243).unwrap();
+}

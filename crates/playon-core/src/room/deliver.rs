@@ -6,12 +6,14 @@ use crate::attach::{Deliver, Item, ToWorker};
 use crate::effect::Report;
 use crate::env::Env;
 use crate::gate::Close;
+use crate::ids::SessionId;
 use crate::image::StateCodec;
 use crate::limits::Limits;
+use crate::session::{Session, Standing};
 use crate::time::{RoomTime, Time};
 
+use super::Room;
 use super::phase::{Inflight, Live, Phase, WarmStep};
-use super::{Room, Standing};
 
 impl Room {
     /// Does the next thing a live room has to do: hand over, or run a batch.
@@ -103,12 +105,7 @@ impl Room {
             Some(Item::Tick(tick)) => *tick,
             _ => self.image.tick,
         };
-        let render = self
-            .sessions
-            .iter()
-            .filter(|(_, s)| s.conn.is_some() && s.standing != Standing::Leaving)
-            .map(|(id, _)| *id)
-            .collect();
+        let render = self.audience(&items);
         let watch = !self.watchers.is_empty();
         let deadline = now + env.limits.batch_timeout;
         let inflight = Inflight { seq, items, now: at, tick, deadline, watch };
@@ -128,6 +125,20 @@ impl Room {
         };
         live.inflight = Some(inflight);
         env.tell(post.worker, ToWorker::Deliver(message));
+    }
+
+    /// The players who see the room after this batch: those with a seat and a socket, and those who get
+    /// their seat with it. Nobody else may be asked about: the game does not know them.
+    fn audience(&self, items: &[Item]) -> Vec<SessionId> {
+        let joins = |id: &SessionId| {
+            items.iter().any(|item| matches!(item, Item::Join { session, .. } if session == id))
+        };
+        let sees = |id: &SessionId, session: &Session| match session.standing {
+            Standing::Seated => session.conn.is_some(),
+            Standing::Joining => session.conn.is_some() && joins(id),
+            Standing::Leaving => false,
+        };
+        self.sessions.iter().filter(|(id, s)| sees(id, s)).map(|(id, _)| *id).collect()
     }
 
     /// Gives the worker more time; it has been reported and will be killed.

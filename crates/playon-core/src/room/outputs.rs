@@ -57,7 +57,9 @@ impl Room {
             if let Some((last, _)) = push.events.last() {
                 session.released = session.released.max(*last);
             }
-            let Some(conn) = session.conn else { continue };
+            let Some(conn) = session.conn.filter(|_| session.standing != Standing::Joining) else {
+                continue;
+            };
             session.note(&mut push);
             if !push.is_empty() {
                 env.emit(Effect::Gate(ToGateway::Push { conn, push }));
