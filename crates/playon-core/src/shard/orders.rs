@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::effect::{Order, Report};
+use crate::effect::{Effect, Order, Report};
 use crate::ids::RoomId;
 use crate::image::StateCodec;
 use crate::room::MoveOrder;
 use crate::time::Time;
 
-use super::{Entry, Shard, Slot};
+use super::{Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
     /// An order of the director or an operator.
@@ -37,13 +37,22 @@ impl<C: StateCodec> Shard<C> {
                     self.begin_create(now, room, create, Vec::new());
                 }
             }
-            Order::Close { room } => {
-                if let Some(Entry { slot: Slot::Room(held), .. }) = self.rooms.get_mut(&room) {
-                    held.close_down(&mut self.env);
-                }
-            }
+            Order::Close { room } => self.close(room),
             Order::Drain => self.env.draining = true,
             Order::Stop => self.stop(),
+        }
+    }
+
+    /// Ends a room. A halted one is deleted as it is: an operator who says so has given it up.
+    fn close(&mut self, id: RoomId) {
+        match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+            Some(Slot::Room(room)) => room.close_down(&mut self.env),
+            Some(Slot::Halted(_)) => {
+                self.remove(id);
+                self.env.emit(Effect::Delete(id));
+                self.env.report(Report::Gone { room: id, asleep: false });
+            }
+            _ => {}
         }
     }
 

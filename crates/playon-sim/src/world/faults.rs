@@ -1,0 +1,102 @@
+//! What goes wrong, and when.
+
+use playon_core::attach::ToWorker;
+use playon_core::gate::ToOwner;
+use playon_core::ids::{DeployId, WorkerId};
+use playon_core::rng::Rng;
+use playon_core::time::Span;
+
+use super::{Event, World};
+use crate::worker::RELEASES;
+
+impl World {
+    pub(super) fn trouble(&mut self) -> Result<(), String> {
+        if self.now >= self.calm_from {
+            // From here on nothing new goes wrong.
+            self.workers.values_mut().for_each(|w| (w.panic, w.bad_copy) = (0, 0));
+            return Ok(());
+        }
+        self.schedule(Span::millis(50), 0, Event::Trouble);
+        if self.keeper.is_none() {
+            return Ok(());
+        }
+        let options = self.options.clone();
+        let per = |rng: &mut Rng, percent: u64| rng.below(500) < percent;
+        if per(&mut self.rng, options.crash_worker)
+            && let Some(id) = self.any_worker()
+        {
+            self.summary.worker_crashes += 1;
+            self.kill_worker(id);
+        }
+        if per(&mut self.rng, options.cut_worker)
+            && let Some(id) = self.any_worker()
+        {
+            // The keeper sees the link end at once; what is still on its way must have no effect.
+            self.summary.worker_crashes += 1;
+            self.workers.remove(&id);
+            self.step_keeper(Event::WorkerGone(id))?;
+        }
+        if per(&mut self.rng, options.hang_worker) {
+            let until = self.now + Span::secs(3);
+            if let Some(worker) = self.any_worker().and_then(|id| self.workers.get_mut(&id)) {
+                self.summary.worker_crashes += 1;
+                worker.hung_until = until;
+            }
+        }
+        if per(&mut self.rng, options.cut_client) {
+            let index = self.rng.below(self.clients.len() as u64) as usize;
+            if let Some(conn) = self.clients[index].conn {
+                self.summary.cuts += 1;
+                self.sockets.remove(&conn);
+                self.lose_socket(conn);
+                self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
+            }
+        }
+        if per(&mut self.rng, options.deploy) {
+            self.deploy()?;
+        }
+        if per(&mut self.rng, options.crash_keeper) {
+            self.crash_keeper()?;
+        }
+        Ok(())
+    }
+
+    /// Faults aimed at a handoff: between its steps, the processes in it die more often than by chance.
+    pub(super) fn strike(&mut self, worker: WorkerId, message: &ToWorker) {
+        let aimed = matches!(
+            message,
+            ToWorker::Tail { .. }
+                | ToWorker::Export { .. }
+                | ToWorker::Prewarm { .. }
+                | ToWorker::Retire { .. }
+        );
+        if !aimed || self.now >= self.calm_from || !self.rng.percent(self.options.strike) {
+            return;
+        }
+        let victim = match self.rng.below(3) {
+            0 => Some(worker),
+            1 => self.any_worker(),
+            _ => None,
+        };
+        let after = Span(self.rng.below(2 * self.options.delay_max.0 + self.options.fsync_max.0));
+        self.schedule(after, self.life, Event::Strike(victim));
+    }
+
+    pub(super) fn any_worker(&mut self) -> Option<WorkerId> {
+        let count = self.workers.len() as u64;
+        self.workers.keys().nth(self.rng.below(count.max(1)) as usize).copied()
+    }
+
+    pub(super) fn deploy(&mut self) -> Result<(), String> {
+        self.deploys += 1;
+        self.summary.deploys += 1;
+        let (id, to) = (DeployId(self.deploys), RELEASES[self.rng.below(2) as usize]);
+        let at_once = self.rng.percent(50);
+        if let Some(keeper) = &mut self.keeper {
+            let clock = keeper.clock(self.now);
+            // A refusal means that there is nothing to do.
+            let _ = keeper.director.handle_deploy(clock, id, to, at_once);
+        }
+        self.drain()
+    }
+}

@@ -1,0 +1,112 @@
+//! The keeper and the workers: how they begin and end.
+
+use playon_core::fleet::WorkerInfo;
+use playon_core::ids::{Epoch, ReleaseId, WorkerId};
+use playon_core::image::ApplyBounds;
+use playon_core::time::{Span, Time};
+
+use super::{Event, World};
+use crate::keeper::{Keeper, limits};
+use crate::worker::{Worker, kinds_of};
+
+impl World {
+    pub(super) fn start_keeper(&mut self) -> Result<(), String> {
+        self.life += 1;
+        self.timer_at = None;
+        self.store.epoch = Epoch(self.store.epoch.0 + 1);
+        let lossy = self.clients.iter().filter(|c| c.lossy).map(|c| c.room).collect();
+        let mut keeper = Keeper::new(self.store.epoch, self.now, lossy);
+        let unfinished = self.store.deploy.clone().filter(|record| !record.phase.is_final());
+        keeper.director.handle_recovered(Time(0), self.store.current, unfinished);
+        self.keeper = Some(keeper);
+        let images = self.store.recover(&ApplyBounds::from(&limits()))?;
+        let after = Span(self.rng.below(5_000));
+        self.schedule(after, self.life, Event::RecoverNext(images));
+        self.drain()
+    }
+
+    /// kill -9: what the store had not made safe may be lost, from some batch on.
+    pub(super) fn crash_keeper(&mut self) -> Result<(), String> {
+        self.summary.keeper_crashes += 1;
+        self.keeper = None;
+        let survive = self.rng.below(self.store.pending.len() as u64 + 1);
+        for _ in 0..survive {
+            self.store.make_safe()?;
+        }
+        self.store.pending.clear();
+        self.links.remove(&(3, 0));
+        self.workers.clear();
+        self.attempts.clear();
+        self.wanted.clear();
+        self.spawning.clear();
+        for conn in std::mem::take(&mut self.sockets).into_keys() {
+            self.lose_socket(conn);
+        }
+        self.life += 1;
+        let after = Span::millis(50 + self.rng.below(200));
+        self.schedule(after, 0, Event::KeeperStart);
+        Ok(())
+    }
+
+    /// What a supervisor does: as many workers as are wanted.
+    pub(super) fn keep_workers(&mut self) {
+        for (release, count) in self.wanted.clone() {
+            let running = self.workers.values().filter(|w| w.release == release).count() as u64;
+            let spawning = u64::from(self.spawning.get(&release).copied().unwrap_or(0));
+            for _ in running + spawning..u64::from(count) {
+                *self.spawning.entry(release).or_default() += 1;
+                let after = Span::millis(5 + self.rng.below(60));
+                self.schedule(after, self.life, Event::WorkerAttached(release));
+            }
+            if count == 0 {
+                let idle: Vec<WorkerId> =
+                    self.workers.values().filter(|w| w.release == release).map(|w| w.id).collect();
+                idle.into_iter().for_each(|id| self.kill_worker(id));
+            }
+        }
+    }
+
+    pub(super) fn attach(&mut self, release: ReleaseId) {
+        let id = WorkerId(self.fresh());
+        if let Some(spawning) = self.spawning.get_mut(&release) {
+            *spawning = spawning.saturating_sub(1);
+        }
+        let calm = self.now >= self.calm_from;
+        let (panic, bad_copy) =
+            if calm { (0, 0) } else { (self.options.panic, self.options.bad_copy) };
+        let mut worker = Worker::new(id, release, panic, bad_copy);
+        worker.attached = true;
+        self.workers.insert(id, worker);
+        let info = WorkerInfo { id, release, kinds: kinds_of(release) };
+        if let Some(keeper) = &mut self.keeper {
+            let clock = keeper.clock(self.now);
+            keeper.shard.handle_worker_up(clock, info.clone());
+            keeper.director.handle_worker_up(clock, &info);
+        }
+    }
+
+    pub(super) fn step_worker(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if worker.hung_until > self.now {
+            let after = worker.hung_until.since(self.now);
+            self.schedule(after, self.life, Event::WorkerStep(id));
+            return;
+        }
+        let answer = worker.step(&mut self.rng);
+        if let Some(message) = answer {
+            self.attempts.entry(id).or_default().insert(message.about().1);
+            let repeat = self.now < self.calm_from && self.rng.percent(self.options.repeat);
+            if repeat {
+                self.send((4, id.0), self.life, Event::FromWorker(id, message.clone()));
+            }
+            self.send((4, id.0), self.life, Event::FromWorker(id, message));
+        }
+    }
+
+    pub(super) fn kill_worker(&mut self, id: WorkerId) {
+        if self.workers.remove(&id).is_some() {
+            let after = Span(100 + self.rng.below(3_000));
+            self.schedule(after, self.life, Event::WorkerGone(id));
+        }
+    }
+}
