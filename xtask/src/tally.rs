@@ -20,16 +20,15 @@ impl AddAssign for Tally {
 }
 
 impl Tally {
-    /// A check that is one test by itself.
+    /// A check that is one test by itself. Says what is wrong.
     pub(crate) fn one(outcome: &anyhow::Result<()>) -> Self {
+        say(outcome);
         Self { passed: u64::from(outcome.is_ok()), failed: u64::from(outcome.is_err()) }
     }
 
     /// Runs a program that is one test by itself.
     pub(crate) fn check(sh: &Sh, dir: &str, program: &str, args: &[&str]) -> Self {
-        let outcome = sh.run_in(dir, program, args);
-        say(&outcome);
-        Self::one(&outcome)
+        Self::one(&sh.run_in(dir, program, args))
     }
 
     /// Runs a test runner and adds up what it reports. One that ran no tests has failed.
