@@ -14,6 +14,7 @@ use playon_wire::attach::LinkSecret;
 use playon_wire::player::PlayerLimits;
 use tokio::sync::{oneshot, watch};
 
+use crate::alarm::Alarm;
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::config::KeeperConfig;
@@ -147,10 +148,11 @@ impl Keeper {
             deploys_max: config.bounds.deploys_listed_max,
             moves_per_second: config.bounds.moves_per_second.saturating_mul(config.shards.into()),
         };
-        let control = Control::start(setup, news)?;
+        // Addresses first: what is taken by somebody else is found out before any worker is started.
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
         let _ = handle.players_at.set(gateway.local_addr());
         let (admin, admin_at) = start_admin(config, &data, &handle)?;
+        let control = Control::start(setup, news)?;
         let keeper = Self {
             handle,
             data,
@@ -166,10 +168,17 @@ impl Keeper {
             failure,
             stop_timeout: config.bounds.stop_timeout,
         };
-        keeper.write_addresses()?;
-        start_recovery(config, &common)?;
-        keeper.add_releases(config)?;
-        Ok(keeper)
+        let begun = start_recovery(config, &common)
+            .and_then(|()| keeper.add_releases(config))
+            .and_then(|()| keeper.write_addresses());
+        match begun {
+            Ok(()) => Ok(keeper),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = keeper.stop();
+                Err(error)
+            }
+        }
     }
 
     /// Where players connect.
@@ -386,7 +395,10 @@ fn start_shards(
     let epoch = common.store.epoch();
     let config_of = |shard| ShardConfig { epoch, limits: config.limits.clone(), shard };
     (0..common.shards.count())
-        .map(|shard| owner::spawn(config_of(shard), outside.clone()).map_err(no_thread))
+        .map(|shard| {
+            let alarm = Alarm::new("a shard", common.failure.clone());
+            owner::spawn(config_of(shard), outside.clone(), alarm).map_err(no_thread)
+        })
         .collect()
 }
 

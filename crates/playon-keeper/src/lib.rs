@@ -14,6 +14,7 @@
 //! Nothing here decides what the core should decide, and the core never learns what a socket is.
 
 pub mod admin;
+mod alarm;
 pub mod artifacts;
 pub mod clock;
 pub mod config;

@@ -79,10 +79,7 @@ impl Demo {
         let config = KeeperConfig {
             listen: self.listen,
             admin: self.admin,
-            releases: vec![ReleaseFile {
-                path: games.first.clone(),
-                label: Some("arena-r1".into()),
-            }],
+            releases: vec![ReleaseFile { path: games.first.clone(), label: None }],
             ..KeeperConfig::new(&self.data)
         };
         block_on(async {
@@ -92,7 +89,7 @@ impl Demo {
                 Some(demo_page::answers(handle.clone(), page))
             })?;
             let bots = tokio::select! {
-                ready = until_ready(&keeper) => Some(ready.and_then(|()| Bots::start(&games.bot, &keeper, self.bots))),
+                ready = begin(&keeper, &games) => Some(ready.and_then(|()| Bots::start(&games.bot, &keeper, self.bots))),
                 () = signals.caught() => None,
             };
             let failure = match bots {
@@ -143,6 +140,26 @@ impl Demo {
             self.bots,
         ));
     }
+}
+
+/// Waits until the game can be played, on the builds that lie beside this executable.
+async fn begin(keeper: &Keeper, games: &Games) -> Result<(), Exit> {
+    until_ready(keeper).await?;
+    let handle = keeper.handle();
+    let current = handle.catalog().releases().into_iter().find(|release| release.current);
+    let Some(current) = current else { return Ok(()) };
+    let (path, label) = match current.label.starts_with("arena-r2") {
+        true => (&games.second, "arena-r2"),
+        false => (&games.first, "arena-r1"),
+    };
+    let artifact = handle.artifacts().add_file(path)?;
+    if artifact.id.to_string() == current.id {
+        return Ok(());
+    }
+    // The rooms of an earlier demo go on, on what has been built since.
+    let release = handle.add_release(artifact, None, Some(label.to_owned())).await?;
+    handle.deploy(release.id, true).await?;
+    Ok(())
 }
 
 async fn until_ready(keeper: &Keeper) -> Result<(), Exit> {

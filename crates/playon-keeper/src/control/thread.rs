@@ -22,6 +22,7 @@ use super::pace::Pace;
 use super::releases::{store_error, wall_ms};
 use super::view::DeployAnswer;
 use super::{News, Request, ShardNews, notes};
+use crate::alarm::Alarm;
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::error::Coded;
@@ -96,7 +97,11 @@ impl Control {
             stopping: None,
         };
         control.read_decisions()?;
-        let spawned = Builder::new().name("control".into()).spawn(move || control.run(&news));
+        let alarm = Alarm::new("the control thread", control.setup.failure.clone());
+        let spawned = Builder::new().name("control".into()).spawn(move || {
+            let _alarm = alarm;
+            control.run(&news);
+        });
         spawned.map_err(|error: io::Error| crate::error::system("no thread for control", error))
     }
 
@@ -523,6 +528,12 @@ impl Control {
             current.into_iter().for_each(|release| self.serve_site(release));
         }
         let release = current.map(|release| self.catalog().label(release));
-        tracing::info!(deploy = %id, phase = phase.name(), release, reason, "deploy is stored");
+        let phase = phase.name();
+        match reason {
+            None => tracing::info!(deploy = %id, phase, release, "deploy is stored"),
+            Some(reason) => {
+                tracing::warn!(deploy = %id, phase, release, reason, "deploy is stored")
+            }
+        }
     }
 }

@@ -145,8 +145,20 @@ struct Link {
     ping_at: Instant,
     nonce: u64,
     shutdown_sent: bool,
+    /// Why it ended.
+    why: String,
     /// Per shard, what one read brought.
     sorted: Vec<Vec<ShardEvent>>,
+}
+
+impl Drop for Link {
+    /// Also after a panic, so that the rooms of this worker go elsewhere.
+    fn drop(&mut self) {
+        let why = std::mem::take(&mut self.why);
+        tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
+        // What was read before the end has been handed over; nothing of this worker follows.
+        self.hub.unregister(self.worker, why);
+    }
 }
 
 impl Link {
@@ -180,13 +192,14 @@ impl Link {
             ping_at,
             nonce: 0,
             shutdown_sent: false,
+            why: "the link's task has panicked".to_owned(),
             sorted,
             hub,
         }
     }
 
     async fn serve(mut self) {
-        let why = match self.converse().await {
+        self.why = match self.converse().await {
             End::Closed => "the worker closed the link".to_owned(),
             End::Broken(error) => error.to_string(),
             End::Silent => {
@@ -194,9 +207,6 @@ impl Link {
             }
             End::Wished => "the keeper ended the link".to_owned(),
         };
-        tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
-        // What was read before the end has been handed over; nothing of this worker follows.
-        self.hub.unregister(self.worker, why);
     }
 
     async fn converse(&mut self) -> End {

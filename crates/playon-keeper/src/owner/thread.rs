@@ -12,6 +12,7 @@ use playon_wire::state::ZstdXxh3;
 use super::inbox::ShardEvent;
 use super::outlet::{Outlet, Outside};
 use super::pulse::Pulse;
+use crate::alarm::Alarm;
 use crate::control::ShardNews;
 
 /// Events handled before their effects leave. More would let the first of them wait for the last.
@@ -21,9 +22,14 @@ const EVENTS_PER_FLUSH_MAX: usize = 1_024;
 ///
 /// # Errors
 /// When there is no thread to be had.
-pub(crate) fn spawn(config: ShardConfig, outside: Outside) -> io::Result<JoinHandle<()>> {
+pub(crate) fn spawn(
+    config: ShardConfig,
+    outside: Outside,
+    alarm: Alarm,
+) -> io::Result<JoinHandle<()>> {
     let name = format!("shard-{}", config.shard);
     let run = move || {
+        let _alarm = alarm;
         let number = config.shard;
         let shard = Shard::new(config, ZstdXxh3);
         let pulse = Pulse::new(outside.clock);
