@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -117,37 +117,8 @@ impl Keeper {
         let shard_threads = start_shards(config, &common, &hub, &gates)?;
         let supervisor = start_supervisor(config, &data, &common, passes)?;
         let links = start_links(&data, &hub)?;
-        let catalog = Arc::<std::sync::RwLock<Catalog>>::default();
-        let handle = Handle {
-            news: common.news.clone(),
-            catalog: Arc::clone(&catalog),
-            artifacts: Arc::clone(&artifacts),
-            metrics: Arc::clone(&common.metrics),
-            stats: Arc::clone(&common.stats),
-            clock: common.clock,
-            epoch: store.epoch(),
-            players_at: Arc::new(OnceLock::new()),
-        };
-        let setup = ControlSetup {
-            store: Arc::clone(&store),
-            shards: common.shards.clone(),
-            hub: Arc::clone(&hub),
-            supervisor,
-            artifacts,
-            assets: common.assets.clone(),
-            lobby: Arc::clone(&common.lobby),
-            metrics: Arc::clone(&common.metrics),
-            stats: Arc::clone(&common.stats),
-            clock: common.clock,
-            catalog,
-            failure: common.failure.clone(),
-            director: DirectorConfig {
-                workers_per_release: config.workers_per_release,
-                ..DirectorConfig::default()
-            },
-            deploys_max: config.bounds.deploys_listed_max,
-            moves_per_second: config.bounds.moves_per_second.saturating_mul(config.shards.into()),
-        };
+        let handle = handle(&common, artifacts);
+        let setup = control_setup(config, &common, &hub, supervisor, &handle);
         // Addresses first: what is taken by somebody else is found out before any worker is started.
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
         let _ = handle.players_at.set(gateway.local_addr());
@@ -350,6 +321,49 @@ fn common(
         failure,
     };
     (common, inbox, failed)
+}
+
+fn handle(common: &Common, artifacts: Arc<Artifacts>) -> Handle {
+    Handle {
+        news: common.news.clone(),
+        catalog: Arc::<RwLock<Catalog>>::default(),
+        artifacts,
+        metrics: Arc::clone(&common.metrics),
+        stats: Arc::clone(&common.stats),
+        clock: common.clock,
+        epoch: common.store.epoch(),
+        players_at: Arc::new(OnceLock::new()),
+    }
+}
+
+fn control_setup(
+    config: &KeeperConfig,
+    common: &Common,
+    hub: &Arc<Hub>,
+    supervisor: Supervisor,
+    handle: &Handle,
+) -> ControlSetup {
+    let bounds = &config.bounds;
+    ControlSetup {
+        store: Arc::clone(&common.store),
+        shards: common.shards.clone(),
+        hub: Arc::clone(hub),
+        supervisor,
+        artifacts: Arc::clone(&handle.artifacts),
+        assets: common.assets.clone(),
+        lobby: Arc::clone(&common.lobby),
+        metrics: Arc::clone(&common.metrics),
+        stats: Arc::clone(&common.stats),
+        clock: common.clock,
+        catalog: Arc::clone(&handle.catalog),
+        failure: common.failure.clone(),
+        director: DirectorConfig {
+            workers_per_release: config.workers_per_release,
+            ..DirectorConfig::default()
+        },
+        deploys_max: bounds.deploys_listed_max,
+        moves_per_second: bounds.moves_per_second.saturating_mul(config.shards.into()),
+    }
 }
 
 fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {

@@ -181,5 +181,5 @@ async fn readyz(State(handle): State<Handle>) -> Response {
 
 async fn metrics(State(handle): State<Handle>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], handle.metrics().render()).into_response()
+    ([(header::CONTENT_TYPE, kind)], handle.metrics()).into_response()
 }

@@ -79,9 +79,12 @@ impl Handle {
         &self.artifacts
     }
 
-    /// The counters.
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+    /// All counters in the text format of OpenMetrics.
+    pub fn metrics(&self) -> String {
+        let (rooms, _, players) = self.catalog().totals();
+        self.metrics.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
+        self.metrics.players.set(i64::try_from(players).unwrap_or(i64::MAX));
+        self.metrics.render()
     }
 
     /// Adds a stored executable as a release. Without a label one is made from the hint, or from the hash.

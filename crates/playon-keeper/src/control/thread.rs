@@ -186,7 +186,6 @@ impl Control {
                 for report in reports {
                     self.handle_report(shard, &report);
                 }
-                self.set_gauges();
             }
             News::Shard(_, ShardNews::Recovered) => self.handle_shard_recovered(),
             News::Shard(_, ShardNews::Suspect(worker, why)) => {
@@ -266,12 +265,6 @@ impl Control {
 
     fn lobby(&self, tell: impl FnOnce(&mut Lobby)) {
         tell(&mut self.setup.lobby.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn set_gauges(&self) {
-        let (rooms, _, players) = self.catalog().totals();
-        self.setup.metrics.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
-        self.setup.metrics.players.set(i64::try_from(players).unwrap_or(i64::MAX));
     }
 
     fn handle_shard_recovered(&mut self) {
