@@ -242,7 +242,10 @@ impl Keeper {
         if let Some(gateway) = &self.gateway {
             gateway.drain();
         }
-        self.quiet_rooms();
+        // A keeper that cannot go on cannot store anything either.
+        if self.failure.borrow().is_none() {
+            self.quiet_rooms();
+        }
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(self.stop_timeout / 5);
         }

@@ -84,3 +84,19 @@ async fn a_second_keeper_is_refused_and_harms_nothing() {
     player.play(2).await;
     assert_eq!(rig.status()["epoch"], 1);
 }
+
+#[tokio::test]
+async fn a_keeper_whose_disk_is_full_ends_itself_and_loses_nothing() {
+    let mut rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(5).await;
+    assert_eq!(rig.terminate().code(), Some(0));
+    let mut rig = rig.restart_on_small_disk(800);
+    // The room ticks until nothing more fits.
+    let status = tokio::task::spawn_blocking(move || (rig.wait(), rig));
+    let (status, rig) = status.await.unwrap();
+    assert_eq!(status.code(), Some(1), "{}", rig.log());
+    let rig = rig.restart();
+    player.play(5).await;
+    assert!(rig.playon(&["status"]).status.success());
+}

@@ -39,9 +39,19 @@ impl Rig {
     }
 
     fn launch(dir: tempfile::TempDir, players: &str, admin: &str, more: &[&str]) -> Self {
-        let log =
-            fs::OpenOptions::new().create(true).append(true).open(dir.path().join("log")).unwrap();
-        let mut keeper = Command::new(PLAYON)
+        Self::launch_with(Command::new(PLAYON), dir, players, admin, more)
+    }
+
+    fn launch_with(
+        mut command: Command,
+        dir: tempfile::TempDir,
+        players: &str,
+        admin: &str,
+        more: &[&str],
+    ) -> Self {
+        let log = dir.path().join("log");
+        let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let mut keeper = command
             .args(["serve", "--announce", "--listen", players, "--admin", admin, "--data"])
             .arg(dir.path().join("data"))
             .args(more)
@@ -65,6 +75,18 @@ impl Rig {
         let (dir, mut keeper) = self.take_apart();
         keeper.wait().unwrap();
         Self::launch(dir, &players, &admin, &[])
+    }
+
+    /// As `restart`, on a disk that takes no file larger than so many blocks of 512 bytes.
+    pub(crate) fn restart_on_small_disk(self, blocks: u32) -> Self {
+        let (players, admin) = (self.players.clone(), self.admin.clone());
+        let (dir, mut keeper) = self.take_apart();
+        keeper.wait().unwrap();
+        // What exceeds the limit fails as on a full disk, instead of ending the process.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, PLAYON]);
+        Self::launch_with(command, dir, &players, &admin, &[])
     }
 
     fn take_apart(self) -> (tempfile::TempDir, Child) {
