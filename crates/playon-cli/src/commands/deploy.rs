@@ -13,6 +13,7 @@ use super::admin::{Admin, block_on};
 use super::courses::follow;
 use super::exit::{Exit, Trouble};
 use super::locate::Keeper;
+use super::query::encode;
 use super::talk;
 use super::upload::FileBody;
 
@@ -126,29 +127,4 @@ async fn upload(admin: &Admin, path: &Path, label: Option<&str>) -> Result<Relea
     bar.finish_and_clear();
     talk::line(&format!("release {} ({})", release.label, &release.id[..12]));
     Ok(release)
-}
-
-/// Percent-encodes all but the plainest characters.
-fn encode(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_survive_a_query() {
-        assert_eq!(encode("v1.0_a-b"), "v1.0_a-b");
-        assert_eq!(encode("a b&c+ü"), "a%20b%26c%2B%C3%BC");
-    }
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::admin::{Admin, block_on};
 use super::exit::Exit;
 use super::locate::Keeper;
+use super::query::encode;
 use super::talk;
 
 /// Where to look and how to print.
@@ -92,7 +93,7 @@ impl Rooms {
         let mut path = format!("/v1/rooms?limit={}", self.limit);
         for (name, value) in [("kind", &self.kind), ("release", &self.release)] {
             if let Some(value) = value {
-                path.push_str(&format!("&{name}={value}"));
+                path.push_str(&format!("&{name}={}", encode(value)));
             }
         }
         self.look.get(&path, |rooms: &Vec<RoomView>| {
@@ -131,7 +132,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn run(&self) -> Result<(), Exit> {
-        self.look.get(&format!("/v1/rooms/{}", self.id), |room: &RoomView| {
+        self.look.get(&format!("/v1/rooms/{}", encode(&self.id)), |room: &RoomView| {
             talk::data(&format!("room     {}", room.id))?;
             talk::data(&format!("kind     {}", room.kind))?;
             talk::data(&format!("name     {}", room.name))?;

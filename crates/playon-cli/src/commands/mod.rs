@@ -13,6 +13,7 @@ mod explain;
 mod lists;
 mod locate;
 mod pages;
+mod query;
 mod serve;
 mod store;
 mod talk;
