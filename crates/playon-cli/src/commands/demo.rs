@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use playon_core::ids::DeployId;
 use playon_keeper::{Keeper, KeeperConfig, ReleaseFile};
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -129,7 +130,7 @@ impl Demo {
         talk::line("");
         talk::good(&format!("  The arena is open: http://{}", keeper.players_at()));
         talk::line(&format!(
-            "  release {}, {} rooms, {} bots\n\n  \
+            "  release {}, rooms: {}, bots: {}\n\n  \
              Play a little, then ship release 2 into the running round: press the button on the page, or\n\n    \
              {own} deploy {second} --now{data}\n\n  \
              Your socket stays open, the clock does not jump, and the ships get something new. To go back:\n\n    \
@@ -158,7 +159,15 @@ async fn begin(keeper: &Keeper, games: &Games) -> Result<(), Exit> {
     }
     // The rooms of an earlier demo go on, on what has been built since.
     let release = handle.add_release(artifact, None, Some(label.to_owned())).await?;
-    handle.deploy(release.id, true).await?;
+    let Some(deploy) = handle.deploy(release.id, true).await?.deploy else { return Ok(()) };
+    let until = Instant::now() + READY_TIMEOUT;
+    // A deploy that comes to nothing leaves the rooms where they were, which is as good for playing.
+    while handle.catalog().deploy(DeployId(deploy.id)).is_some_and(|deploy| !deploy.finished) {
+        if Instant::now() > until {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     Ok(())
 }
 
