@@ -51,9 +51,9 @@ impl Tally {
         tally
     }
 
-    /// What a summary line of `cargo nextest`, `cargo test` or `node --test` says.
+    /// What a summary line of `cargo nextest`, `cargo test` or `node --test` says. Indented lines are what nextest shows
+    /// of a failed test, which it has counted itself.
     fn read(line: &str) -> Option<Self> {
-        let line = line.trim();
         if let Some(counts) = line.strip_prefix("test result: ") {
             return Some(Self {
                 passed: before(counts, "passed")?,
@@ -61,7 +61,7 @@ impl Tally {
             });
         }
         if let Some((run, counts)) =
-            line.strip_prefix("Summary [").and_then(|line| line.split_once(" run: "))
+            line.trim().strip_prefix("Summary [").and_then(|line| line.split_once(" run: "))
         {
             let run = run.split_once(']')?.1.split_whitespace().next()?;
             // `7/9` when it stopped early: the two that were not run have not passed.
@@ -127,5 +127,6 @@ mod tests {
         check("ℹ suites 3", None);
         check("# a heading", None);
         check("running 3 tests", None);
+        check("    test result: FAILED. 0 passed; 1 failed; 0 ignored", None);
     }
 }
