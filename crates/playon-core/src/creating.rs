@@ -138,7 +138,7 @@ impl Creating {
     /// Nobody could make it in time.
     pub(crate) fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>) -> Outcome {
         self.release(env);
-        let detail = "PLY-0105 no worker could create the room in time".to_owned();
+        let detail = "PLY-0122 no worker could create the room in time".to_owned();
         Outcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)
     }
 

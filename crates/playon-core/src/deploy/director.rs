@@ -87,6 +87,8 @@ pub struct Director {
     pub(super) current: Option<ReleaseId>,
     pub(super) workers: BTreeMap<WorkerId, ReleaseId>,
     pub(super) rooms: BTreeMap<RoomId, Known>,
+    /// Rooms of each release that has any.
+    counts: BTreeMap<ReleaseId, u64>,
     pub(super) deploy: Option<Deploy>,
     /// Whether the shards have listed every room there is; no deploy is done before.
     pub(super) rooms_known: bool,
@@ -103,6 +105,7 @@ impl Director {
             current: None,
             workers: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            counts: BTreeMap::new(),
             deploy: None,
             rooms_known: false,
             wanted: BTreeMap::new(),
@@ -179,7 +182,7 @@ impl Director {
         at_once: bool,
     ) -> Result<(), DeployRefusal> {
         let going = self.deploy.as_ref().is_some_and(|deploy| !deploy.record.phase.is_final());
-        let settled = self.rooms.values().all(|room| room.release == to);
+        let settled = self.counts.keys().all(|release| *release == to);
         if self.current == Some(to) && !going && settled {
             return Err(DeployRefusal::NoChange);
         }
@@ -229,7 +232,8 @@ impl Director {
         match report {
             Report::Listing(listing) => self.note_room(now, shard, listing),
             Report::Gone { room, .. } => {
-                self.rooms.remove(room);
+                let gone = self.rooms.remove(room);
+                self.count(gone.map(|known| known.release), None);
                 self.room_settled(now, *room);
             }
             Report::Checked { deploy, room, result } => {
@@ -256,8 +260,20 @@ impl Director {
             version: listing.version,
             live: listing.live,
         };
-        self.rooms.insert(listing.room, known);
+        let before = self.rooms.insert(listing.room, known).map(|known| known.release);
+        self.count(before, Some(listing.release));
         self.order_stray(now, listing.room);
+    }
+
+    /// Counts a room off one release and on another.
+    fn count(&mut self, off: Option<ReleaseId>, on: Option<ReleaseId>) {
+        if let Some(count) = off.and_then(|release| self.counts.get_mut(&release)) {
+            *count -= 1;
+        }
+        if let Some(release) = on {
+            *self.counts.entry(release).or_default() += 1;
+        }
+        self.counts.retain(|_, count| *count > 0);
     }
 
     /// Time has passed.
@@ -273,8 +289,7 @@ impl Director {
         let count = self.config.workers_per_release;
         let deploy = self.deploy.as_ref().filter(|deploy| !deploy.record.phase.is_final());
         let target = deploy.map(|deploy| deploy.record.to);
-        let rooms = self.rooms.values().map(|room| room.release);
-        for release in rooms.chain(self.current).chain(target) {
+        for release in self.counts.keys().copied().chain(self.current).chain(target) {
             in_use.insert(release, count);
         }
         let unused: Vec<ReleaseId> =
