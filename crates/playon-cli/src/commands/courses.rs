@@ -72,13 +72,18 @@ pub(super) const fn kept(deploy: &DeployView) -> bool {
     nothing_lost && matches!(deploy.phase.as_bytes(), b"done")
 }
 
+/// Milliseconds as people read them.
+fn duration(ms: u64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1_000, ms % 1_000 / 100) }
+}
+
 /// The four numbers and what belongs to them.
 pub(super) fn summary(deploy: &DeployView) -> String {
     let took = deploy.finished_ms.map_or(0, |end| end.saturating_sub(deploy.started_ms));
     let from = deploy.from.as_deref().unwrap_or("nothing");
     let pause = deploy.pause_ms;
     let mut text = format!(
-        "deploy {}: {from} -> {} {} in {:.1} s\n  \
+        "deploy {}: {from} -> {} {} in {}\n  \
          rooms moved            {} ({} stay, {} faults)\n  \
          sockets closed         {}\n  \
          inputs lost            {}\n  \
@@ -87,7 +92,7 @@ pub(super) fn summary(deploy: &DeployView) -> String {
         deploy.id,
         deploy.to,
         deploy.phase,
-        f64::from(u32::try_from(took).unwrap_or(u32::MAX)) / 1_000.0,
+        duration(took),
         deploy.rooms_moved,
         deploy.rooms_staying,
         deploy.faults,

@@ -130,14 +130,13 @@ impl Demo {
         talk::line("");
         talk::good(&format!("  The arena is open: http://{}", keeper.players_at()));
         talk::line(&format!(
-            "  release {}, rooms: {}, bots: {}\n\n  \
+            "  release {}, {} bots play\n\n  \
              Play a little, then ship release 2 into the running round: press the button on the page, or\n\n    \
              {own} deploy {second} --now{data}\n\n  \
              Your socket stays open, the clock does not jump, and the ships get something new. To go back:\n\n    \
              {own} rollback{data}\n\n  \
              Ctrl-C stops everything; started again, the rooms go on where they were.\n",
             status.current.unwrap_or_default(),
-            status.rooms,
             self.bots,
         ));
     }
