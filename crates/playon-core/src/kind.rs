@@ -48,7 +48,7 @@ pub struct Policies {
     pub seat_hold: Span,
     /// How long a room without any socket stays in memory.
     pub idle_hibernate: Span,
-    /// How long an abandoned room is kept asleep before it is deleted.
+    /// How long an abandoned room is kept asleep before it is deleted. Nothing acts on it yet.
     pub expire: Span,
     /// Players with a seat at the same time.
     pub players_max: u32,

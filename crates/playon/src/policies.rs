@@ -115,6 +115,8 @@ impl Policies {
     }
 
     /// How long an abandoned room is kept before it is deleted. Default: 7 days.
+    ///
+    /// Announced to the keeper, which does not act on it yet: sleeping rooms are kept.
     #[must_use]
     pub fn expire(mut self, after: Duration) -> Self {
         self.inner.expire = span(after);
