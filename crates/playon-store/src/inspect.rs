@@ -12,6 +12,7 @@ use crate::error::OpenError;
 use crate::lock::DirLock;
 use crate::log::{self, Item};
 use crate::sqlite::judge::{Judged, judge};
+use crate::sqlite::open::Found;
 use crate::sqlite::scan::{ID_END, read_batches, read_carried};
 use crate::sqlite::{DATABASE_FILE, connect, open, rooms};
 
@@ -119,7 +120,7 @@ pub fn verify(dir: &Path) -> Result<Report, OpenError> {
 
 fn verify_with(conn: &Connection, dir: &Path, report: &mut Report) -> Result<(), OpenError> {
     let promised = open::promised(dir)?;
-    let Some(schema) = open::examine(conn, dir, promised)? else {
+    let Found::Used(schema) = open::examine(conn, dir, promised)? else {
         return Err(OpenError::Missing { dir: dir.to_owned() });
     };
     report.schema = schema;
@@ -138,10 +139,7 @@ fn verify_with(conn: &Connection, dir: &Path, report: &mut Report) -> Result<(),
     let mut problems = Vec::new();
     rooms::recover(conn, judged, None, &mut |found| {
         if let Err(damage) = found {
-            problems.push(Problem {
-                room: damage.room.map(|room| room.to_string()),
-                place: damage.place,
-            });
+            problems.push(Problem { room: Some(damage.room.to_string()), place: damage.place });
         }
     })
     .map_err(|fault| fault.into_open(dir))?;

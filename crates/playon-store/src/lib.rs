@@ -32,7 +32,9 @@ mod store;
 pub mod testing;
 pub mod watermark;
 
-pub use batch::{Batch, Damage, DeployRow, LogRecord, ReleaseRow, SnapshotRow, StoredRoom};
+pub use batch::{
+    Batch, Damage, DeployRow, LogRecord, ReleaseRow, RoomDamage, SnapshotRow, StoredRoom,
+};
 pub use error::{OpenError, StoreError};
 pub use inspect::{DumpedEntry, DumpedSnapshot, Problem, Report, RoomDump, dump, verify};
 pub use sqlite::{DATABASE_FILE, SqliteOptions, SqliteStore};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId};
 
-use crate::batch::{Batch, Damage, DeployRow, ReleaseRow, StoredRoom};
+use crate::batch::{Batch, DeployRow, ReleaseRow, RoomDamage, StoredRoom};
 use crate::error::StoreError;
 
 /// Called once, on the store's own thread, when the fate of a batch is known.
@@ -23,7 +23,10 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When the damage cannot be pinned to single rooms.
-    fn recover(&self, each: &mut dyn FnMut(Result<StoredRoom, Damage>)) -> Result<(), StoreError>;
+    fn recover(
+        &self,
+        each: &mut dyn FnMut(Result<StoredRoom, RoomDamage>),
+    ) -> Result<(), StoreError>;
 
     /// Reads one sleeping room; `None` only if it certainly does not exist.
     ///

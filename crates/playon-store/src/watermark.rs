@@ -83,17 +83,30 @@ pub fn read(dir: &Path) -> io::Result<Reading> {
 }
 
 impl WatermarkFile {
-    /// Opens the file, or creates it with both slots set and synced, so that its size never changes later.
+    /// Opens the file, or creates it, and sets and syncs both slots, so that its size never changes later. A new
+    /// one gets its name when it is whole: half of one could not be told from a damaged one.
     pub(crate) fn open(dir: &Path, mark: Watermark) -> io::Result<Self> {
         let path = dir.join(WATERMARK_FILE);
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let own = Self { file };
-        for slot in 0..2 {
-            own.file.write_all_at(&encode(mark), slot * SLOT_DISTANCE)?;
+        match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => Self::set(file, mark),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let part = dir.join(format!("{WATERMARK_FILE}.part"));
+                let mut create = OpenOptions::new();
+                create.read(true).write(true).create(true).truncate(true);
+                let own = Self::set(create.open(&part)?, mark)?;
+                std::fs::rename(part, path)?;
+                Ok(own)
+            }
+            Err(e) => Err(e),
         }
-        own.file.sync_all()?;
-        Ok(own)
+    }
+
+    fn set(file: File, mark: Watermark) -> io::Result<Self> {
+        for slot in 0..2 {
+            file.write_all_at(&encode(mark), slot * SLOT_DISTANCE)?;
+        }
+        file.sync_all()?;
+        Ok(Self { file })
     }
 
     /// Raises the mark. Only for batches that are already synced.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use playon_core::image::ApplyBounds;
-use playon_store::{Damage, Store, StoredRoom};
+use playon_store::{RoomDamage, Store, StoredRoom};
 
 use super::News;
 use super::releases::store_error;
@@ -19,7 +19,7 @@ pub(crate) fn recover_rooms(
     news: &Sender<News>,
 ) {
     let mut rooms = 0_u64;
-    let mut each = |found: Result<StoredRoom, Damage>| match found {
+    let mut each = |found: Result<StoredRoom, RoomDamage>| match found {
         Ok(stored) => {
             rooms += 1;
             let event = match read_back(&stored, bounds) {
@@ -28,14 +28,8 @@ pub(crate) fn recover_rooms(
             };
             shards.of(stored.room).push(event);
         }
-        Err(Damage { room: Some(room), place }) => {
+        Err(RoomDamage { room, place }) => {
             shards.of(room).push(ShardEvent::Damaged(room, place));
-        }
-        Err(Damage { room: None, place }) => {
-            tracing::error!(
-                place,
-                "stored data is damaged, and it cannot be told which room it belongs to"
-            );
         }
     };
     match store.recover(&mut each) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::batch::Damage;
+use crate::batch::{Damage, RoomDamage};
 use crate::error::{OpenError, StoreError};
 use crate::sqlite::connect;
 
@@ -14,7 +14,7 @@ pub(crate) enum Fault {
     /// What is stored cannot be right, and it is not certain which rooms are concerned.
     Damage(String),
     /// What is stored about one room cannot be right.
-    Room(Damage),
+    Room(RoomDamage),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -35,7 +35,7 @@ impl Fault {
                 | rusqlite::Error::QueryReturnedNoRows),
             ) => OpenError::Damaged { dir: dir.to_owned(), place: error.to_string() },
             Self::Sql(error) => connect::open_error(dir, &error),
-            Self::Damage(place) | Self::Room(Damage { place, .. }) => {
+            Self::Damage(place) | Self::Room(RoomDamage { place, .. }) => {
                 OpenError::Damaged { dir: dir.to_owned(), place }
             }
         }
@@ -46,7 +46,7 @@ impl Fault {
         match self {
             Self::Sql(error) => error.into(),
             Self::Damage(place) => StoreError::Damaged(Damage { room: None, place }),
-            Self::Room(damage) => StoreError::Damaged(damage),
+            Self::Room(damage) => StoreError::Damaged(damage.into()),
         }
     }
 }

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId};
 use rusqlite::Connection;
 
-use crate::batch::{Batch, Damage, DeployRow, ReleaseRow, StoredRoom};
+use crate::batch::{Batch, DeployRow, ReleaseRow, RoomDamage, StoredRoom};
 use crate::error::{OpenError, StoreError};
 use crate::lock::from_io;
 use crate::store::{Done, Store};
@@ -161,7 +161,10 @@ impl Store for SqliteStore {
 
     /// The first call gives the rooms as they were found at opening, whatever was submitted since; a later one
     /// reads everything again, and includes what was submitted.
-    fn recover(&self, each: &mut dyn FnMut(Result<StoredRoom, Damage>)) -> Result<(), StoreError> {
+    fn recover(
+        &self,
+        each: &mut dyn FnMut(Result<StoredRoom, RoomDamage>),
+    ) -> Result<(), StoreError> {
         let found = held(&self.found).take();
         // A connection of its own: a long recovery must not keep a touched room from being loaded.
         if held(&self.reader).is_none() {

@@ -1,6 +1,8 @@
 //! Opening: everything is checked before anything is written.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +32,30 @@ pub(crate) struct Opened {
     pub(crate) wal_pages: Arc<AtomicU64>,
 }
 
+/// What a database is that may be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing has been written to it.
+    Empty,
+    /// It has this schema, and nothing else: the schema is made in one transaction, the first epoch in the next.
+    Unused(u32),
+    /// It has this schema and at least one epoch.
+    Used(u32),
+}
+
+impl Found {
+    fn schema(self) -> u32 {
+        match self {
+            Self::Empty => 0,
+            Self::Unused(version) | Self::Used(version) => version,
+        }
+    }
+
+    fn is_used(self) -> bool {
+        matches!(self, Self::Used(_))
+    }
+}
+
 /// Opens or creates the store in `dir`.
 pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
     let sql = |error| open_error(dir, &error);
@@ -48,15 +74,16 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
         });
     }
     let found = examine(&conn, dir, promised)?;
-    if found.is_some() && options.quick_check {
+    if found.is_used() && options.quick_check {
         quick_check(&conn, dir)?;
     }
+    settle_wal(dir).map_err(|e| from_io(dir, &e))?;
     connect::use_wal(&conn, options.cache_bytes).map_err(sql)?;
-    let version = found.unwrap_or(0);
+    let version = found.schema();
     if (version as usize) < MIGRATIONS.len() {
         schema::migrate(&mut conn, version, MIGRATIONS).map_err(sql)?;
     }
-    let judged = if found.is_some() {
+    let judged = if found.is_used() {
         judge(&conn).map_err(|fault| fault.into_open(dir))?
     } else {
         Judged { census: Census::read(&conn).map_err(sql)?, ..Judged::default() }
@@ -89,10 +116,32 @@ pub(crate) fn promised(dir: &Path) -> Result<u64, OpenError> {
     }
 }
 
+/// Writes what the write-ahead log has once more, and syncs it. A former process may have ended because a sync failed; then
+/// the log is read from memory, may not be on the medium, and the system will not write it again by
+/// itself. Nothing may be built on it before it is there.
+fn settle_wal(dir: &Path) -> io::Result<()> {
+    let wal = dir.join(format!("{DATABASE_FILE}-wal"));
+    let file = match OpenOptions::new().read(true).write(true).open(wal) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    let mut chunk = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        let count = file.read_at(&mut chunk, at)?;
+        if count == 0 {
+            return if at == 0 { Ok(()) } else { file.sync_all() };
+        }
+        file.write_all_at(&chunk[..count], at)?;
+        at += count as u64;
+    }
+}
+
 fn has_bytes(dir: &Path, name: &str) -> Result<bool, OpenError> {
     match std::fs::metadata(dir.join(name)) {
         Ok(meta) => Ok(meta.len() > 0),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(from_io(dir, &e)),
     }
 }
@@ -110,19 +159,14 @@ fn refuse_remains(dir: &Path, promised: u64) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Tells whether the database is ours, of a version we know, and not older than promised; reads only. Returns
-/// the schema version, or nothing if the database is new.
-pub(crate) fn examine(
-    conn: &Connection,
-    dir: &Path,
-    promised: u64,
-) -> Result<Option<u32>, OpenError> {
+/// Tells whether the database is ours, of a version we know, and not older than promised; reads only.
+pub(crate) fn examine(conn: &Connection, dir: &Path, promised: u64) -> Result<Found, OpenError> {
     let sql = |error| open_error(dir, &error);
     let lost = |found| OpenError::LostWrites { dir: dir.to_owned(), found, promised };
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     match schema::identify(conn).map_err(sql)? {
         Identity::Empty if promised > 0 => Err(lost(0)),
-        Identity::Empty => Ok(None),
+        Identity::Empty => Ok(Found::Empty),
         Identity::Foreign(why) => Err(OpenError::NotOurs { file: dir.join(DATABASE_FILE), why }),
         Identity::Ours(found) if found > known => {
             Err(OpenError::Newer { dir: dir.to_owned(), found, known })
@@ -137,13 +181,12 @@ pub(crate) fn examine(
             if found < promised {
                 return Err(lost(found));
             }
-            // The schema is made in one transaction, the first epoch in the next.
             let unused = "SELECT epoch = 0 FROM keeper WHERE id = 1";
             let unused = found == 0
                 && conn
                     .query_row(unused, [], |row| row.get::<_, bool>(0))
                     .map_err(|error| Fault::Sql(error).into_open(dir))?;
-            Ok(if unused { None } else { Some(version) })
+            Ok(if unused { Found::Unused(version) } else { Found::Used(version) })
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::batch::{Damage, SnapshotRow, StoredRoom};
+use crate::batch::{RoomDamage, SnapshotRow, StoredRoom};
 use crate::check;
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::Judged;
@@ -16,10 +16,10 @@ pub(crate) fn recover(
     conn: &Connection,
     mut judged: Judged,
     except: Option<Epoch>,
-    each: &mut dyn FnMut(Result<StoredRoom, Damage>),
+    each: &mut dyn FnMut(Result<StoredRoom, RoomDamage>),
 ) -> Result<(), Fault> {
     for (room, place) in &judged.damaged {
-        each(Err(Damage { room: Some(*room), place: place.clone() }));
+        each(Err(RoomDamage { room: *room, place: place.clone() }));
     }
     let mut query =
         conn.prepare("SELECT room, seq, epoch, body, sum, rowid FROM snapshot NOT INDEXED")?;
@@ -33,8 +33,8 @@ pub(crate) fn recover(
         let room = read_row("snapshot", id, row)?;
         each(room.and_then(|room| match known {
             Some((seq, _)) if seq == room.snapshot.seq => Ok(with_records(room, &mut judged)),
-            _ => Err(Damage {
-                room: Some(id),
+            _ => Err(RoomDamage {
+                room: id,
                 place: format!("table snapshot, row {id}: it changed while it was read"),
             }),
         }));
@@ -42,7 +42,7 @@ pub(crate) fn recover(
     for (room, _) in judged.hot.drain() {
         if !judged.damaged.contains_key(&room) {
             let place = format!("table snapshot, row {room}: it vanished while the table was read");
-            each(Err(Damage { room: Some(room), place }));
+            each(Err(RoomDamage { room, place }));
         }
     }
     Ok(())
@@ -69,7 +69,7 @@ pub(crate) fn load_sleeping(conn: &Connection, room: RoomId) -> Result<Option<St
     }
     if tx.prepare_cached("SELECT 1 FROM snapshot WHERE room = ?1")?.exists([&room.0[..]])? {
         let place = format!("room {room} is in the hot log, not at rest");
-        return Err(Fault::Room(Damage { room: Some(room), place }));
+        return Err(Fault::Room(RoomDamage { room, place }));
     }
     Ok(None)
 }
@@ -79,10 +79,10 @@ pub(crate) fn read_row(
     table: &str,
     wanted: RoomId,
     row: &Row<'_>,
-) -> rusqlite::Result<Result<StoredRoom, Damage>> {
+) -> rusqlite::Result<Result<StoredRoom, RoomDamage>> {
     let rowid: i64 = row.get(5)?;
-    let damage = |why: &str| Damage {
-        room: Some(wanted),
+    let damage = |why: &str| RoomDamage {
+        room: wanted,
         place: format!("table {table}, row {rowid}, room {wanted}: {why}"),
     };
     let typed = || -> rusqlite::Result<_> {

@@ -10,7 +10,7 @@ use std::path::Path;
 use bytes::Bytes;
 use playon_core::ids::{RoomId, Seq};
 use playon_core::rng::mix;
-use playon_store::{Batch, LogRecord, SnapshotRow, Store, StoredRoom};
+use playon_store::{Batch, LogRecord, SnapshotRow, Store, StoreError, StoredRoom};
 
 /// Rooms that come and go, besides the one that counts.
 const ROOMS: u64 = 12;
@@ -161,19 +161,18 @@ pub struct Seen {
     pub places: Vec<String>,
 }
 
-pub fn see(store: &dyn Store) -> Result<Seen, String> {
+pub fn see(store: &dyn Store) -> Result<Seen, StoreError> {
     let mut seen = Seen::default();
     let outcome = store.recover(&mut |found| match found {
         Ok(found) => {
             seen.rooms.insert(found.room, found);
         }
         Err(damage) => {
-            seen.damaged.extend(damage.room);
+            seen.damaged.insert(damage.room);
             seen.places.push(damage.place);
         }
     });
-    outcome.map_err(|error| error.to_string())?;
-    Ok(seen)
+    outcome.map(|()| seen)
 }
 
 fn whole(found: &StoredRoom, seq: u64) -> Result<(), String> {

@@ -1,0 +1,93 @@
+//! What is to be broken, and how it gets into the process.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Calls that can be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// Opening a file.
+    Open,
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+    /// Syncing a file or the directory.
+    Sync,
+    /// Setting the length of a file.
+    Truncate,
+}
+
+/// What happens to the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `EIO`: the device fails.
+    Eio,
+    /// `ENOSPC`: the device is full.
+    Enospc,
+    /// Half of a write is done and reported as such, and from then on the device is full. Half of a read is
+    /// done.
+    Short,
+    /// Half of a write is done, and the process is killed. Other calls: as `Kill`.
+    Torn,
+    /// The process is killed before the call.
+    Kill,
+}
+
+/// One fault of a process.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The calls that count.
+    pub calls: Calls,
+    /// How the names of the files end whose calls count; empty for all files of the directory. The directory itself is `.`.
+    pub file: String,
+    /// The call that is broken, from 1 on.
+    pub at: u64,
+    /// How it is broken.
+    pub kind: Kind,
+    /// Whether all later ones are broken too.
+    pub forever: bool,
+    /// Calls count from when this file exists; without one, from the start.
+    pub armed_by: Option<PathBuf>,
+}
+
+/// Lets a process write a log of everything that changes the files in `dir`, an absolute path without symbolic links. What it writes
+/// to a file `notes` there is kept apart and never broken.
+pub fn watch(command: &mut Command, dir: &Path, log: &Path) {
+    command.env("LD_PRELOAD", env!("PLAYON_FAULTS_SHIM"));
+    command.env("PLAYON_FAULT_DIR", dir).env("PLAYON_FAULT_LOG", log);
+}
+
+impl Fault {
+    /// A fault of one call on all files.
+    pub fn new(calls: Calls, at: u64, kind: Kind) -> Self {
+        Self { calls, file: String::new(), at, kind, forever: false, armed_by: None }
+    }
+
+    /// Lets a process that is being prepared run into this fault, watched as by [`watch`].
+    pub fn put_into(&self, command: &mut Command, dir: &Path, log: &Path) {
+        watch(command, dir, log);
+        let calls = match self.calls {
+            Calls::Open => "o",
+            Calls::Read => "r",
+            Calls::Write => "w",
+            Calls::Sync => "s",
+            Calls::Truncate => "t",
+        };
+        let kind = match self.kind {
+            Kind::Eio => "eio",
+            Kind::Enospc => "enospc",
+            Kind::Short => "short",
+            Kind::Torn => "torn",
+            Kind::Kill => "kill",
+        };
+        command.env("PLAYON_FAULT_CALLS", calls).env("PLAYON_FAULT_FILE", &self.file);
+        command.env("PLAYON_FAULT_AT", self.at.to_string()).env("PLAYON_FAULT_KIND", kind);
+        if self.forever {
+            command.env("PLAYON_FAULT_FOREVER", "1");
+        }
+        if let Some(file) = &self.armed_by {
+            command.env("PLAYON_FAULT_ARMED_BY", file);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! For tests: breaks the disk under a process, and works out what a power failure would leave on it.
+//!
+//! A [`Fault`] lets the n-th call of a kind, on the files of one directory, fail in a process that is started
+//! with it; `src/shim.c` is loaded in front of the system's calls, so the process itself is the one that
+//! is shipped. A log of all changes comes out of every such run. [`Disk`] replays it up to any point and
+//! gives the files as a power failure at that point may leave them: what was synced is there, of the rest any part.
+
+mod disk;
+mod fault;
+mod log;
+
+pub use disk::{Disk, Keep};
+pub use fault::{Calls, Fault, Kind, watch};
+pub use log::{Event, What, read_log};
