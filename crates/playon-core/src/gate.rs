@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionId};
+use crate::ids::{ConnId, Generation, History, ReleaseId, RoomId, SecretHash, SessionId};
 use crate::time::Span;
 
 /// Gateway to owner.
@@ -182,6 +182,8 @@ pub struct Welcome {
     pub session: SessionId,
     /// Where.
     pub room: RoomId,
+    /// The release that runs the room.
+    pub release: ReleaseId,
     /// What event numbers belong to.
     pub history: History,
     /// This socket's generation.

@@ -23,7 +23,7 @@ use crate::data_dir::{DataDir, secret_file, write_private};
 use crate::error::{Coded, data_dir, listen, system};
 use crate::gateway::{
     Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Inboxes,
-    Origins,
+    Labels, Origins,
 };
 use crate::links::{self, Hub};
 use crate::metrics::Metrics;
@@ -70,6 +70,7 @@ struct Common {
     metrics: Arc<Metrics>,
     lobby: Arc<Mutex<playon_core::lobby::Lobby>>,
     assets: Assets,
+    labels: Labels,
     news: Sender<News>,
     failure: watch::Sender<Option<Coded>>,
 }
@@ -320,6 +321,7 @@ fn common(
         stats,
         lobby: Arc::default(),
         assets: Assets::default(),
+        labels: Labels::default(),
         news,
         failure,
     };
@@ -354,6 +356,7 @@ fn control_setup(
         supervisor,
         artifacts: Arc::clone(&handle.artifacts),
         assets: common.assets.clone(),
+        labels: common.labels.clone(),
         lobby: Arc::clone(&common.lobby),
         metrics: Arc::clone(&common.metrics),
         stats: Arc::clone(&common.stats),
@@ -469,6 +472,7 @@ fn start_gateway(
         owner: Arc::new(common.shards.clone()),
         lobby: Arc::clone(&common.lobby),
         assets: common.assets.clone(),
+        labels: common.labels.clone(),
         extra,
         stats: Arc::clone(&common.stats),
         clock: common.clock,

@@ -116,6 +116,7 @@ impl Room {
             mode,
             session: id,
             room: self.id(),
+            release: self.release(),
             history: self.image.history,
             generation: session.map(|s| s.generation).unwrap_or_default(),
             in_next: session.map_or(1, |s| s.received + 1),

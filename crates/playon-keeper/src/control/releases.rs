@@ -102,6 +102,7 @@ impl Control {
         if known.as_ref() != Some(&row) {
             self.setup.store.put_release(row.clone()).map_err(|error| store_error(&error))?;
         }
+        self.setup.labels.set(id, row.label.clone());
         let mut catalog = self.catalog_mut();
         let entry = catalog.releases.entry(id).or_insert_with(|| ReleaseEntry {
             row: row.clone(),

@@ -26,7 +26,7 @@ use crate::alarm::Alarm;
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::error::Coded;
-use crate::gateway::{Asset, Assets, GatewayStats, Site};
+use crate::gateway::{Asset, Assets, GatewayStats, Labels, Site};
 use crate::links::{Attached, Hub, LinkNews};
 use crate::metrics::Metrics;
 use crate::owner::{ShardEvent, Shards};
@@ -53,6 +53,7 @@ pub(crate) struct ControlSetup {
     pub(crate) supervisor: Supervisor,
     pub(crate) artifacts: Arc<Artifacts>,
     pub(crate) assets: Assets,
+    pub(crate) labels: Labels,
     pub(crate) lobby: Arc<Mutex<Lobby>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stats: Arc<GatewayStats>,
@@ -150,6 +151,7 @@ impl Control {
     }
 
     fn keep_release_row(&self, row: playon_store::ReleaseRow, stored: bool) {
+        self.setup.labels.set(row.id, row.label.clone());
         let entry = super::catalog::ReleaseEntry { row: row.clone(), stored, kinds: Vec::new() };
         self.catalog_mut().releases.insert(row.id, entry);
     }
@@ -249,8 +251,9 @@ impl Control {
             kind: listing.kind.clone(),
             players: listing.players,
             players_max: listing.players_max,
-            // A room that is being reopened for a moment still takes players: they wait for it.
-            open: listing.halted.is_none(),
+            // A room that is being reopened for a moment still takes players: they wait for it. Whoever gave a room a name
+            // meets friends there, not strangers.
+            open: listing.halted.is_none() && listing.name.is_empty(),
         };
         self.lobby(|lobby| lobby.handle_listing(opening));
         let mut catalog = self.catalog_mut();
@@ -338,7 +341,7 @@ impl Control {
     fn serve_site(&self, release: ReleaseId) {
         let Some(assets) = self.sites.get(&release) else { return };
         let label = self.catalog().label(release);
-        match Site::new(label.clone(), assets.iter().cloned()) {
+        match Site::new(assets.iter().cloned()) {
             Ok(site) => self.setup.assets.set(site),
             Err(error) => {
                 tracing::error!(release = label, %error, "the release's page cannot be served")

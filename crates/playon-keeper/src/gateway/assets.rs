@@ -38,10 +38,9 @@ pub enum SiteError {
     TooLarge,
 }
 
-/// The files of one release, and its label.
+/// The files of one release.
 #[derive(Debug, Default)]
 pub struct Site {
-    label: String,
     files: BTreeMap<String, File>,
 }
 
@@ -53,15 +52,12 @@ pub(super) struct File {
 }
 
 impl Site {
-    /// Takes the files of the release with that label.
+    /// Takes the files of a release.
     ///
     /// # Errors
     /// When a path or media type cannot be served, or there is too much of it.
-    pub fn new(
-        label: impl Into<String>,
-        assets: impl IntoIterator<Item = Asset>,
-    ) -> Result<Self, SiteError> {
-        let mut site = Self { label: label.into(), files: BTreeMap::new() };
+    pub fn new(assets: impl IntoIterator<Item = Asset>) -> Result<Self, SiteError> {
+        let mut site = Self { files: BTreeMap::new() };
         let mut bytes = 0;
         for asset in assets {
             bytes += asset.body.len();
@@ -78,11 +74,6 @@ impl Site {
             site.files.insert(path.to_owned(), File::new(path, &asset)?);
         }
         Ok(site)
-    }
-
-    /// The label of the release.
-    pub fn label(&self) -> &str {
-        &self.label
     }
 
     /// The file for a request's path: decoded, the index for a folder, nothing but exact matches.
@@ -181,7 +172,7 @@ mod tests {
     #[test]
     fn only_what_is_there_is_found() {
         let site =
-            Site::new("r1", ["/index.html", "js/a b.js", "sub/index.html"].map(asset)).unwrap();
+            Site::new(["/index.html", "js/a b.js", "sub/index.html"].map(asset)).unwrap();
         let found = |path: &str| site.find(path).map(|file| file.body.clone());
         for (path, body) in [
             ("/", "/index.html"),
@@ -209,14 +200,14 @@ mod tests {
     fn strange_paths_and_types_are_refused() {
         for path in ["", "/", "../x", "a/../b", "a//b", "a\\b", "./a", "a/"] {
             assert_eq!(
-                Site::new("r", [asset(path)]).unwrap_err(),
+                Site::new([asset(path)]).unwrap_err(),
                 SiteError::Path(path.into()),
                 "{path}"
             );
         }
         let odd = Asset { mime: "a\nb".into(), ..asset("x") };
-        assert_eq!(Site::new("r", [odd]).unwrap_err(), SiteError::Mime("a\nb".into()));
+        assert_eq!(Site::new([odd]).unwrap_err(), SiteError::Mime("a\nb".into()));
         let large = Asset { body: vec![0; SITE_BYTES_MAX + 1].into(), ..asset("x") };
-        assert_eq!(Site::new("r", [large]).unwrap_err(), SiteError::TooLarge);
+        assert_eq!(Site::new([large]).unwrap_err(), SiteError::TooLarge);
     }
 }

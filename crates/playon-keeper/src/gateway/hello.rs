@@ -147,7 +147,7 @@ impl Request {
         &self,
         welcome: &Welcome,
         config: &GatewayConfig,
-        release: &str,
+        release: String,
     ) -> ServerWelcome {
         ServerWelcome {
             protocol: self.protocol,
@@ -164,7 +164,7 @@ impl Request {
             ping_ms: config.ping_after.as_millis() as u64,
             input_bytes_max: config.limits.input_bytes_max as u64,
             inputs_pending_max: config.inputs_pending_max as u64,
-            release: release.to_owned(),
+            release,
         }
     }
 }

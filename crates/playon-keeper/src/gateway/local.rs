@@ -12,6 +12,7 @@ use playon_core::time::Span;
 use tokio::sync::Notify;
 
 use super::assets::Assets;
+use super::labels::Labels;
 use super::config::GatewayConfig;
 use super::http::Extra;
 use super::mailbox::Switchboard;
@@ -29,6 +30,8 @@ pub struct GatewayParts {
     pub lobby: Arc<Mutex<Lobby>>,
     /// The pages of the current release.
     pub assets: Assets,
+    /// What releases are called.
+    pub labels: Labels,
     /// Answers requests below `/demo`, if anything does.
     pub extra: Option<Extra>,
     /// What it counts.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, Stream};
 use playon_core::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
-use playon_core::ids::{ConnId, Generation, History, RoomId, SessionId};
+use playon_core::ids::{ConnId, Generation, History, ReleaseId, RoomId, SessionId};
 use playon_core::lobby::Lobby;
 use playon_core::time::Span;
 use playon_keeper::clock::Clock;
 use playon_keeper::gateway::{
-    Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, NotTaken,
-    OwnerLink, inboxes,
+    Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Labels,
+    NotTaken, OwnerLink, inboxes,
 };
 use playon_wire::player::{
     ClientFrame, ClientHello, PLAYER_PROTOCOL, ServerFrame, ServerWelcome, decode_server,
@@ -67,6 +67,7 @@ pub(crate) struct World {
     pub(crate) stats: Arc<GatewayStats>,
     pub(crate) lobby: Arc<Mutex<Lobby>>,
     pub(crate) assets: Assets,
+    pub(crate) labels: Labels,
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) link: GatewayLink,
     owner: mpsc::UnboundedReceiver<(u16, ToOwner)>,
@@ -98,14 +99,15 @@ impl World {
             owner: Arc::new(Link { sender, full: full.clone(), shards: 3 }),
             lobby: Arc::default(),
             assets: Assets::default(),
+            labels: Labels::default(),
             extra,
             stats: Arc::default(),
             clock: Clock::new(),
         };
-        let (stats, lobby, assets) =
-            (parts.stats.clone(), parts.lobby.clone(), parts.assets.clone());
+        let (stats, lobby) = (parts.stats.clone(), parts.lobby.clone());
+        let (assets, labels) = (parts.assets.clone(), parts.labels.clone());
         let gateway = Gateway::listen(config, parts, inboxes).unwrap();
-        Self { gateway: Some(gateway), stats, lobby, assets, full, link, owner }
+        Self { gateway: Some(gateway), stats, lobby, assets, labels, full, link, owner }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -189,6 +191,7 @@ pub(crate) fn welcome(hello: &Hello, mode: Mode) -> ToGateway {
         mode,
         session,
         room: hello.room,
+        release: ReleaseId([1; 32]),
         history: History(3),
         generation: Generation(1),
         in_next: 1,

@@ -27,8 +27,8 @@ fn asset(path: &str, mime: &str, body: &'static str) -> Asset {
     Asset { path: path.into(), mime: mime.into(), body: body.into() }
 }
 
-fn site(label: &str, body: &'static str) -> Site {
-    Site::new(label, [asset("/index.html", "text/html", body), asset("js/main.js", "", "play()")])
+fn site(body: &'static str) -> Site {
+    Site::new([asset("/index.html", "text/html", body), asset("js/main.js", "", "play()")])
         .unwrap()
 }
 
@@ -38,7 +38,7 @@ async fn the_pages_of_the_current_release() {
         let world = World::new();
         let get = async |path: &str| ask(world.address(), &format!("GET {path} HTTP/1.1")).await;
         assert!(get("/").await.starts_with("HTTP/1.1 404"), "no release yet");
-        world.assets.set(site("r1", "<p>one</p>"));
+        world.assets.set(site("<p>one</p>"));
         let index = get("/").await;
         assert!(index.starts_with("HTTP/1.1 200") && index.ends_with("<p>one</p>"), "{index}");
         assert!(index.contains("content-type: text/html; charset=utf-8\r\n"));
@@ -47,7 +47,7 @@ async fn the_pages_of_the_current_release() {
         assert!(
             get("/js/main.js").await.contains("content-type: text/javascript; charset=utf-8\r\n")
         );
-        world.assets.set(site("r2", "<p>two</p>"));
+        world.assets.set(site("<p>two</p>"));
         assert!(get("/index.html").await.ends_with("<p>two</p>"));
         assert!(get("/healthz").await.ends_with("ok\n"));
     })
@@ -58,7 +58,7 @@ async fn the_pages_of_the_current_release() {
 async fn nothing_but_the_pages() {
     check(async {
         let world = World::new();
-        world.assets.set(site("r1", "one"));
+        world.assets.set(site("one"));
         let paths = [
             "/../Cargo.toml",
             "/js/../index.html",
@@ -89,7 +89,7 @@ async fn nothing_but_the_pages() {
 async fn a_page_that_has_not_changed_is_not_sent_again() {
     check(async {
         let world = World::new();
-        world.assets.set(site("r1", "one"));
+        world.assets.set(site("one"));
         let head = ask(world.address(), "HEAD / HTTP/1.1").await;
         assert!(
             head.starts_with("HTTP/1.1 200")
@@ -100,7 +100,7 @@ async fn a_page_that_has_not_changed_is_not_sent_again() {
         let again = format!("GET / HTTP/1.1\r\nIf-None-Match: {etag}");
         let reply = ask(world.address(), &again).await;
         assert!(reply.starts_with("HTTP/1.1 304") && reply.ends_with("\r\n\r\n"), "{reply}");
-        world.assets.set(site("r2", "two"));
+        world.assets.set(site("two"));
         assert!(ask(world.address(), &again).await.starts_with("HTTP/1.1 200"));
     })
     .await;

@@ -1,7 +1,7 @@
 //! From HELLO to a seat.
 
 use playon_core::gate::{Close, Mode, Push, ToGateway, ToOwner, Who};
-use playon_core::ids::{Generation, SessionId};
+use playon_core::ids::{Generation, ReleaseId, SessionId};
 use playon_core::lobby::Opening;
 use playon_keeper::gateway::{Site, named_room, shard_of};
 use playon_wire::player::{ClientFrame, ClientHello, ServerFrame, Token};
@@ -12,7 +12,9 @@ use crate::harness::{Client, ROOM, World, check, client_hello, events, hello, we
 async fn a_new_player_gets_terms_and_a_key_and_then_plays() {
     check(async {
         let mut world = World::new();
-        world.assets.set(Site::new("r1", []).unwrap());
+        world.assets.set(Site::new([]).unwrap());
+        // The room has not moved to the current release yet.
+        world.labels.set(ReleaseId([1; 32]), "r1");
         let mut client = Client::connect(world.address()).await;
         client.send(hello("room")).await;
         let (shard, ToOwner::Hello(asked)) = world.told_to().await else { panic!() };

@@ -66,8 +66,8 @@ impl Conn {
     fn seat(&mut self, welcome: &Welcome) -> Option<ServerFrame> {
         let Stage::Asking(request) = &self.stage else { return None };
         let shared = &self.entry.local.shared;
-        let site = shared.parts.assets.current();
-        let welcome = request.welcome(welcome, &shared.config, site.label());
+        let label = shared.parts.labels.of(welcome.release);
+        let welcome = request.welcome(welcome, &shared.config, label);
         self.stage = Stage::Seated;
         Some(ServerFrame::Welcome(Box::new(welcome)))
     }
