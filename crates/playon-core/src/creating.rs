@@ -4,7 +4,7 @@ use crate::attach::{Body, Commit, Fault, Stage, ToWorker};
 use crate::effect::Effect;
 use crate::env::{Env, Post};
 use crate::gate::{Close, Create, Hello};
-use crate::ids::{History, RoomId, WorkerId};
+use crate::ids::{Attempt, History, RoomId, WorkerId};
 use crate::image::{Image, StateCodec};
 use crate::limits::Limits;
 use crate::room::Room;
@@ -104,6 +104,11 @@ impl Creating {
         };
         let room = Room::born(env, now, image, post);
         Outcome::Born(Box::new(room), std::mem::take(&mut self.waiting))
+    }
+
+    /// The worker that was given the attempt, if it is not void.
+    pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
+        self.post.filter(|post| post.attempt == attempt).map(|post| post.worker)
     }
 
     /// The worker could not make the room.

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::attach::Item;
 use crate::effect::{Blame, Effect, Listing, Report};
 use crate::env::{Env, Post};
-use crate::ids::{ConnId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use crate::ids::{Attempt, ConnId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use crate::image::{Image, StateCodec};
 use crate::kind::{Policies, Survives};
 use crate::limits::Limits;
@@ -142,6 +142,11 @@ impl Room {
     /// The release the room runs on, or should be opened on.
     pub(crate) const fn release(&self) -> ReleaseId {
         self.image.release
+    }
+
+    /// The worker that was given the attempt, if it is not void.
+    pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
+        self.phase.holder(attempt)
     }
 
     /// Seats taken and seats asked for.

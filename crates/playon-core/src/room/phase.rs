@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::attach::Item;
 use crate::env::Post;
-use crate::ids::{DeployId, ReleaseId, Seq, WorkerId};
+use crate::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
 use crate::time::{RoomTime, Span, Time};
 
 /// Where a room stands.
@@ -139,21 +139,25 @@ impl MoveOrder {
 
 impl Phase {
     /// All posts the room holds.
-    pub(crate) fn posts(&self) -> Vec<Post> {
-        match self {
-            Self::Idle { .. } | Self::Resting => Vec::new(),
-            Self::Opening(opening) => vec![opening.post],
-            Self::Live(live) => std::iter::once(live.post)
-                .chain(live.warm.as_ref().map(|w| w.step.post()))
-                .collect(),
-            Self::Cutover(cutover) => cutover.old.into_iter().chain([cutover.new]).collect(),
-            Self::Switching(switching) => switching.old.into_iter().chain(switching.new).collect(),
-        }
+    pub(crate) fn posts(&self) -> impl Iterator<Item = Post> + use<> {
+        let posts = match self {
+            Self::Idle { .. } | Self::Resting => [None, None],
+            Self::Opening(opening) => [Some(opening.post), None],
+            Self::Live(live) => [Some(live.post), live.warm.as_ref().map(|w| w.step.post())],
+            Self::Cutover(cutover) => [cutover.old, Some(cutover.new)],
+            Self::Switching(switching) => [switching.old, switching.new],
+        };
+        posts.into_iter().flatten()
+    }
+
+    /// The worker that was given the attempt, if it is not void.
+    pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
+        self.posts().find(|post| post.attempt == attempt).map(|post| post.worker)
     }
 
     /// Whether any post is on that worker.
     pub(crate) fn is_on(&self, worker: WorkerId) -> bool {
-        self.posts().iter().any(|post| post.worker == worker)
+        self.posts().any(|post| post.worker == worker)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::effect::Effect;
 use crate::env::Env;
 use crate::fleet::WorkerInfo;
 use crate::gate::Hello;
-use crate::ids::{ConnId, Epoch, RoomId, SessionId, WorkerId};
+use crate::ids::{Attempt, ConnId, Epoch, RoomId, SessionId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
 use crate::room::Room;
@@ -144,10 +144,16 @@ impl<C: StateCodec> Shard<C> {
         self.run_queues(now);
     }
 
-    /// Something from a worker. Whatever carries a void attempt has no effect.
+    /// Something from a worker. Whatever carries a void attempt has no effect; a worker that shows the attempt of another
+    /// one lies, and is killed.
     pub fn handle_worker(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
-        let (id, _) = message.about();
+        let (id, attempt) = message.about();
         if !self.env.fleet.has(worker) {
+            return;
+        }
+        if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
+            let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
+            self.env.emit(Effect::Suspect { worker, why });
             return;
         }
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
@@ -175,6 +181,14 @@ impl<C: StateCodec> Shard<C> {
             _ => return,
         }
         self.settle(now, id);
+    }
+
+    fn holder(&self, id: RoomId, attempt: Attempt) -> Option<WorkerId> {
+        match &self.rooms.get(&id)?.slot {
+            Slot::Room(room) => room.holder(attempt),
+            Slot::Creating(creating) => creating.holder(attempt),
+            Slot::Loading(_) | Slot::Halted(_) => None,
+        }
     }
 
     fn conclude(&mut self, now: Time, id: RoomId, outcome: Outcome) {

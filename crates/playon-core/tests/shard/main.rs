@@ -205,3 +205,20 @@ fn a_stale_commit_has_no_effect() {
     bench.worker(ONE, stale);
     assert!(!bench.effects.iter().any(|effect| matches!(effect, Effect::Append { .. })));
 }
+
+#[test]
+fn a_worker_that_shows_the_attempt_of_another_is_killed_and_not_heard() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    let true_one = answer(ONE, &sent[0], false).unwrap();
+    bench.effects.clear();
+    bench.worker(TWO, true_one.clone());
+    assert!(
+        matches!(bench.effects[..], [Effect::Suspect { worker: TWO, .. }]),
+        "{:?}",
+        bench.effects
+    );
+    bench.worker(ONE, true_one);
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Append { .. })));
+}

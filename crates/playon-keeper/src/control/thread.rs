@@ -191,7 +191,9 @@ impl Control {
             }
             News::Shard(_, ShardNews::Recovered) => self.handle_shard_recovered(),
             News::Shard(_, ShardNews::Suspect(worker, why)) => {
-                tracing::warn!(%worker, why, "worker is suspect");
+                let release = self.catalog().workers.get(&worker).map(|entry| entry.release);
+                let release = release.map(|release| self.catalog().label(release));
+                tracing::warn!(%worker, release, why, "worker is suspect");
                 self.setup.hub.cut(worker);
                 self.setup.supervisor.kill(worker, why);
             }

@@ -171,8 +171,7 @@ mod tests {
 
     #[test]
     fn only_what_is_there_is_found() {
-        let site =
-            Site::new(["/index.html", "js/a b.js", "sub/index.html"].map(asset)).unwrap();
+        let site = Site::new(["/index.html", "js/a b.js", "sub/index.html"].map(asset)).unwrap();
         let found = |path: &str| site.find(path).map(|file| file.body.clone());
         for (path, body) in [
             ("/", "/index.html"),

@@ -12,9 +12,9 @@ use playon_core::time::Span;
 use tokio::sync::Notify;
 
 use super::assets::Assets;
-use super::labels::Labels;
 use super::config::GatewayConfig;
 use super::http::Extra;
+use super::labels::Labels;
 use super::mailbox::Switchboard;
 use super::owner::OwnerLink;
 use super::pace::Bucket;

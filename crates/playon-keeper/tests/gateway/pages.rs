@@ -28,8 +28,7 @@ fn asset(path: &str, mime: &str, body: &'static str) -> Asset {
 }
 
 fn site(body: &'static str) -> Site {
-    Site::new([asset("/index.html", "text/html", body), asset("js/main.js", "", "play()")])
-        .unwrap()
+    Site::new([asset("/index.html", "text/html", body), asset("js/main.js", "", "play()")]).unwrap()
 }
 
 #[tokio::test]
