@@ -6,12 +6,9 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use crate::sh::Sh;
-use crate::{machine, report};
+use crate::{machine, readme, report};
 
 const PAGE: &str = "docs/figures.md";
-const README: &str = "README.md";
-const OPEN: &str = "<!-- figures -->";
-const CLOSE: &str = "<!-- /figures -->";
 
 /// A drill: its name in the table, its arguments, its length in seconds, and whether its row is in the README too.
 struct Drill {
@@ -89,11 +86,8 @@ pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
         return Ok(());
     }
     fs::write(sh.root().join(PAGE), page).with_context(|| format!("{PAGE} cannot be written"))?;
-    let path = sh.root().join(README);
-    let readme = fs::read_to_string(&path).with_context(|| format!("{README} cannot be read"))?;
-    fs::write(path, between(&readme, &rows)?)
-        .with_context(|| format!("{README} cannot be written"))?;
-    report::line(&format!("{PAGE} and {README} are written"));
+    readme::put(sh, "figures", &rows)?;
+    report::line(&format!("{PAGE} and README.md are written"));
     Ok(())
 }
 
@@ -205,26 +199,9 @@ fn short(ms: f64) -> String {
     if ms < 10.0 { format!("{ms:.1}") } else { format!("{ms:.0}") }
 }
 
-/// The page with the text between the two marks replaced.
-fn between(page: &str, text: &str) -> anyhow::Result<String> {
-    let parts =
-        page.split_once(OPEN).and_then(|(head, rest)| Some((head, rest.split_once(CLOSE)?.1)));
-    let (head, tail) = parts.with_context(|| format!("{README} has no {OPEN} .. {CLOSE}"))?;
-    Ok(format!("{head}{OPEN}\n\n{text}\n{CLOSE}{tail}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_text_between_the_marks_is_replaced() {
-        let page = "a\n<!-- figures -->\nold\n<!-- /figures -->\nb";
-        let new = between(page, "new\n").unwrap();
-        assert_eq!(new, "a\n<!-- figures -->\n\nnew\n\n<!-- /figures -->\nb");
-        assert_eq!(between(&new, "new\n").unwrap(), new);
-        assert!(between("a", "new").is_err());
-    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -2,10 +2,12 @@
 //!
 //! People, CI and the README call the same commands, so none of them can be right while another is wrong.
 
+mod bench;
 mod demo;
 mod figures;
 mod machine;
 mod needs;
+mod readme;
 mod report;
 mod sh;
 mod stages;
@@ -29,7 +31,11 @@ cargo xtask <command>
   sim [..]       run the simulator; what follows is given to it
   drill [..]     run the drill; what follows is given to it
   figures        run the drills behind docs/figures.md and rewrite it
-    --quick      for a few seconds each, and print instead of writing";
+    --quick      for a few seconds each, and print instead of writing
+  bench          take the ratios behind docs/bench.md and rewrite it
+    --only PART  only this part, a to f, and print instead of writing
+    --quick      so little that only failures mean something
+    --json       print the rows as JSON as well";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
         "sim" => sim(&sh, &rest),
         "drill" => drill(&sh, &rest),
         "figures" => figures::run(&sh, &rest),
+        "bench" => bench::run(&sh, &rest),
         "" | "help" | "-h" | "--help" => {
             report::line(USAGE);
             return ExitCode::from(if command.is_empty() { 2 } else { 0 });

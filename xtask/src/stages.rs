@@ -9,7 +9,7 @@ use anyhow::bail;
 
 use crate::sh::Sh;
 use crate::tally::Tally;
-use crate::{needs, report, tidy};
+use crate::{bench, needs, report, tidy};
 
 /// The profile that all Rust is built in: the simulator and the drill need an optimised build anyway, nothing has to be
 /// built twice, and what is tested is what `cargo xtask demo` runs.
@@ -23,7 +23,7 @@ struct Stage {
 }
 
 /// In the order they run in: what fails quickly first.
-const STAGES: [Stage; 10] = [
+const STAGES: [Stage; 11] = [
     Stage {
         name: "tidy",
         about: "sizes, banned names, links, codes, the README's two commands",
@@ -45,6 +45,7 @@ const STAGES: [Stage; 10] = [
         about: "real processes under deploys and kills, counted by the players",
         run: drill,
     },
+    Stage { name: "bench", about: "the ratios can be taken, whatever they are", run: ratios },
     Stage { name: "browser", about: "the example game in a headless Chromium", run: browser },
 ];
 
@@ -213,6 +214,12 @@ fn drill(sh: &Sh) -> anyhow::Result<Tally> {
         tally += Tally::check(sh, ".", &playon, &args);
     }
     Ok(tally)
+}
+
+/// How good the ratios are is for `cargo xtask bench` to say, on a machine that does nothing else.
+fn ratios(sh: &Sh) -> anyhow::Result<Tally> {
+    programs(sh)?;
+    Ok(Tally::one(&bench::check(sh)))
 }
 
 fn browser(sh: &Sh) -> anyhow::Result<Tally> {

@@ -72,6 +72,18 @@ impl GatewayLink {
         }
     }
 
+    /// As [`GatewayLink::blocking_send`], for an owner that lives on the gateway's own threads and must never wait.
+    ///
+    /// # Errors
+    /// When the thread's queue is full. What is meant for a thread that has stopped counts as taken.
+    pub fn try_send(&self, thread: usize, batch: Vec<ToGateway>) -> Result<(), NotTaken> {
+        let sent = self.threads.get(thread).map_or(Ok(()), |sender| sender.try_send(batch));
+        match sent {
+            Err(mpsc::error::TrySendError::Full(_)) => Err(NotTaken),
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+        }
+    }
+
     /// As [`GatewayLink::blocking_send`], for asynchronous code.
     pub async fn send(&self, thread: usize, batch: Vec<ToGateway>) {
         if let Some(sender) = self.threads.get(thread) {

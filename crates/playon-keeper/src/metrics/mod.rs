@@ -36,6 +36,7 @@ pub struct Metrics {
     pub(crate) worker_messages_out: Counter,
     pub(crate) store_batches: Counter,
     pub(crate) store_records: Counter,
+    pub(crate) store_bytes: Counter,
     pub(crate) store_seconds: Histogram,
     pub(crate) shard_busy: Counter<f64, std::sync::atomic::AtomicU64>,
     pub(crate) room_faults: Counter,
@@ -67,6 +68,7 @@ impl Metrics {
             worker_messages_out: Counter::default(),
             store_batches: Counter::default(),
             store_records: Counter::default(),
+            store_bytes: Counter::default(),
             store_seconds: seconds(),
             shard_busy: Counter::default(),
             room_faults: Counter::default(),
@@ -94,6 +96,8 @@ impl Metrics {
         r.register("worker_messages_out", "Messages to workers", self.worker_messages_out.clone());
         r.register("store_batches", "Batches handed to the store", self.store_batches.clone());
         r.register("store_records", "Records handed to the store", self.store_records.clone());
+        let bytes = "Bytes of records and snapshots handed to the store";
+        r.register("store_bytes", bytes, self.store_bytes.clone());
         let batch = "From handing a batch over until it is safe";
         r.register_with_unit("store_batch", batch, Unit::Seconds, self.store_seconds.clone());
         let busy = "Time in which shards were not waiting";

@@ -131,6 +131,7 @@ impl Outlet {
         let (control, metrics) = (self.outside.control.clone(), Arc::clone(&self.outside.metrics));
         metrics.store_batches.inc();
         metrics.store_records.inc_by(batch.records.len() as u64);
+        metrics.store_bytes.inc_by(bytes(&batch));
         let began = Instant::now();
         let done = move |outcome: Result<(), playon_store::StoreError>| match outcome {
             Ok(()) => {
@@ -151,4 +152,10 @@ impl Outlet {
 
 fn row(image: &Image) -> SnapshotRow {
     SnapshotRow { room: image.room, seq: image.seq, body: encode_image(image) }
+}
+
+fn bytes(batch: &Batch) -> u64 {
+    let records = batch.records.iter().map(|record| record.body.len());
+    let rows = batch.snapshots.iter().chain(&batch.sleeps).map(|row| row.body.len());
+    records.chain(rows).sum::<usize>() as u64
 }

@@ -1,0 +1,88 @@
+//! The gateway by itself: the keeper's own code from socket to socket, with nothing behind it.
+//!
+//! What would go to a shard is answered on the spot, on the gateway's thread, with the frames that an echoing room
+//! sends. So what a message costs more in a keeper is the price of rooms, of a process of their own, and of nothing else.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use playon_core::gate::{Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
+use playon_core::ids::{ConnId, Generation, History, SessionId};
+use playon_core::time::Span;
+use playon_keeper::clock::Clock;
+use playon_keeper::gateway::{Gateway, GatewayLink, GatewayParts, NotTaken, OwnerLink, inboxes};
+
+use crate::serve::{announce, gateway_config, until_told};
+
+/// What a room without a view shows.
+const NO_VIEW: Bytes = Bytes::from_static(b"null");
+
+/// Answers every socket by itself.
+struct EchoOwner(GatewayLink);
+
+impl OwnerLink for EchoOwner {
+    fn shards(&self) -> u16 {
+        1
+    }
+
+    fn send(&self, _: u16, message: ToOwner) -> Result<(), NotTaken> {
+        match message {
+            ToOwner::Hello(hello) => self.answer(welcome(&hello)),
+            ToOwner::Input { conn, seq, recv: _, payload } => {
+                let push = Push {
+                    applied: Some(seq),
+                    events: vec![(seq, payload)],
+                    view: Some((seq, NO_VIEW)),
+                    now: Vec::new(),
+                };
+                self.answer(ToGateway::Push { conn, push })
+            }
+            ToOwner::Ack { .. }
+            | ToOwner::Bye { .. }
+            | ToOwner::Gone { .. }
+            | ToOwner::Drained { .. } => Ok(()),
+        }
+    }
+}
+
+impl EchoOwner {
+    fn answer(&self, message: ToGateway) -> Result<(), NotTaken> {
+        self.0.try_send(GatewayLink::thread_of(message.conn()), vec![message])
+    }
+}
+
+fn welcome(hello: &Hello) -> ToGateway {
+    let session = match hello.who {
+        Who::New { session, .. } | Who::Known { session, .. } => session,
+        Who::Watcher => SessionId(0),
+    };
+    let ConnId(conn) = hello.conn;
+    let welcome = Welcome {
+        mode: Mode::New,
+        session,
+        room: hello.room,
+        history: History(conn),
+        generation: Generation(1),
+        in_next: 1,
+        event_seq: 0,
+        lost: 0,
+        ttl: Span::secs(60),
+    };
+    ToGateway::Welcome { conn: hello.conn, welcome }
+}
+
+/// Runs it until its standard input ends.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let (link, inboxes) = inboxes(1);
+    let parts = GatewayParts {
+        owner: Arc::new(EchoOwner(link)),
+        lobby: Arc::default(),
+        assets: playon_keeper::gateway::Assets::default(),
+        extra: None,
+        stats: Arc::default(),
+        clock: Clock::new(),
+    };
+    let gateway = Gateway::listen(gateway_config(), parts, inboxes)?;
+    announce(gateway.local_addr(), None)?;
+    until_told(String::new)
+}
