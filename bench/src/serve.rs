@@ -7,6 +7,7 @@
 use std::io::{BufRead as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use playon_keeper::gateway::{GatewayConfig, RateConfig};
@@ -44,6 +45,9 @@ pub fn gateway_config() -> GatewayConfig {
             bytes_per_second: u32::MAX,
             bytes_burst: u32::MAX,
         },
+        // Opening ten thousand sockets takes its time, and those that are open say nothing meanwhile.
+        ping_after: Duration::from_secs(60),
+        idle_timeout: Duration::from_secs(120),
         ..GatewayConfig::default()
     }
 }
