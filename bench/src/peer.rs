@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use playon_core::gate::{Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
-use playon_core::ids::{ConnId, Generation, History, SessionId};
+use playon_core::ids::{ConnId, Generation, History, ReleaseId, SessionId};
 use playon_core::time::Span;
 use playon_keeper::clock::Clock;
-use playon_keeper::gateway::{Gateway, GatewayLink, GatewayParts, NotTaken, OwnerLink, inboxes};
+use playon_keeper::gateway::{
+    Gateway, GatewayLink, GatewayParts, Labels, NotTaken, OwnerLink, inboxes,
+};
 
 use crate::serve::{announce, gateway_config, until_told};
 
@@ -61,6 +63,7 @@ fn welcome(hello: &Hello) -> ToGateway {
         mode: Mode::New,
         session,
         room: hello.room,
+        release: ReleaseId([0; 32]),
         history: History(conn),
         generation: Generation(1),
         in_next: 1,
@@ -77,7 +80,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let parts = GatewayParts {
         owner: Arc::new(EchoOwner(link)),
         lobby: Arc::default(),
-        assets: playon_keeper::gateway::Assets::default(),
+        assets: Assets::default(),
+        labels: Labels::default(),
         extra: None,
         stats: Arc::default(),
         clock: Clock::new(),
