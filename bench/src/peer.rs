@@ -11,7 +11,7 @@ use playon_core::ids::{ConnId, Generation, History, ReleaseId, SessionId};
 use playon_core::time::Span;
 use playon_keeper::clock::Clock;
 use playon_keeper::gateway::{
-    Gateway, GatewayLink, GatewayParts, Labels, NotTaken, OwnerLink, inboxes,
+    Assets, Gateway, GatewayLink, GatewayParts, Labels, NotTaken, OwnerLink, inboxes,
 };
 
 use crate::serve::{announce, gateway_config, until_told};
