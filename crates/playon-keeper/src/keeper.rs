@@ -18,7 +18,9 @@ use crate::alarm::Alarm;
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::config::KeeperConfig;
-use crate::control::{Catalog, Control, ControlSetup, Handle, News, Request, recover_rooms};
+use crate::control::{
+    Catalog, Control, ControlSetup, Handle, News, Queues, Request, recover_rooms,
+};
 use crate::data_dir::{DataDir, secret_file, write_private};
 use crate::error::{Coded, data_dir, listen, system};
 use crate::gateway::{
@@ -26,7 +28,7 @@ use crate::gateway::{
     Labels, Origins,
 };
 use crate::links::{self, Hub};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SAMPLE_EVERY};
 use crate::owner::{self, Loader, Outside, ShardEvent, Shards};
 use crate::runtime::RuntimeThread;
 use crate::workers::{Passes, Supervisor, SupervisorSetup};
@@ -118,7 +120,8 @@ impl Keeper {
         let shard_threads = start_shards(config, &common, &hub, &gates)?;
         let supervisor = start_supervisor(config, &data, &common, passes)?;
         let links = start_links(&data, &hub)?;
-        let handle = handle(&common, artifacts);
+        let queues = Queues { shards: common.shards.clone(), hub: Arc::clone(&hub), gates };
+        let handle = handle(&common, &data, artifacts, queues);
         let setup = control_setup(config, &common, &hub, supervisor, &handle);
         // Addresses first: what is taken by somebody else is found out before any worker is started.
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
@@ -328,7 +331,7 @@ fn common(
     (common, inbox, failed)
 }
 
-fn handle(common: &Common, artifacts: Arc<Artifacts>) -> Handle {
+fn handle(common: &Common, data: &DataDir, artifacts: Arc<Artifacts>, queues: Queues) -> Handle {
     Handle {
         news: common.news.clone(),
         catalog: Arc::<RwLock<Catalog>>::default(),
@@ -338,6 +341,9 @@ fn handle(common: &Common, artifacts: Arc<Artifacts>) -> Handle {
         clock: common.clock,
         epoch: common.store.epoch(),
         players_at: Arc::new(OnceLock::new()),
+        data: data.root().to_owned(),
+        queues,
+        recent: Arc::default(),
     }
 }
 
@@ -491,16 +497,29 @@ fn start_admin(
     listener.set_nonblocking(true).map_err(refuse)?;
     let address = listener.local_addr().map_err(refuse)?;
     let router = crate::admin::router(handle.clone(), &secret_file(&data.admin_token())?);
+    let sampled = handle.clone();
     let thread = RuntimeThread::start("admin", move || {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|error| system("the admin API", error))?;
         Ok(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the admin API has ended");
-            }
+            let serving = async {
+                if let Err(error) = axum::serve(listener, router).await {
+                    tracing::error!(%error, "the admin API has ended");
+                }
+            };
+            tokio::join!(serving, sample(&sampled));
         })
     })?;
     Ok((thread, address))
+}
+
+/// So that the status can tell what was in the last minute.
+async fn sample(handle: &Handle) {
+    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+    loop {
+        ticks.tick().await;
+        handle.sample();
+    }
 }
 
 fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {

@@ -52,6 +52,18 @@ impl From<Coded> for Exit {
     }
 }
 
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(trouble)
+            | Self::Usage(trouble)
+            | Self::Unreachable(trouble)
+            | Self::Refused(trouble) => trouble.fmt(f),
+            Self::Told => f.write_str("it did not work"),
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.message)

@@ -1,4 +1,4 @@
-//! Commands that show something: `releases`, `rooms`, `room`, `status`, and `drain`.
+//! Commands that show something: `releases`, `rooms`, `room`, and `drain`.
 
 use clap::Args;
 use playon_keeper::control::{ReleaseView, RoomView, StatusView};
@@ -9,7 +9,7 @@ use super::admin::{Admin, block_on};
 use super::exit::Exit;
 use super::locate::Keeper;
 use super::query::encode;
-use super::talk;
+use super::{status, talk};
 
 /// Where to look and how to print.
 #[derive(Debug, Args)]
@@ -148,33 +148,6 @@ impl Room {
     }
 }
 
-/// Show the keeper at a glance.
-#[derive(Debug, Args)]
-pub(super) struct Status {
-    #[command(flatten)]
-    look: Look,
-}
-
-impl Status {
-    pub(super) fn run(&self) -> Result<(), Exit> {
-        self.look.get("/v1/status", print_status)
-    }
-}
-
-fn print_status(status: &StatusView) -> Result<(), Exit> {
-    let release = status.current.as_deref().unwrap_or("none yet");
-    talk::data(&format!("players at  {}", status.players_at))?;
-    talk::data(&format!("release     {release}"))?;
-    talk::data(&format!("rooms       {} ({} live)", status.rooms, status.rooms_live))?;
-    talk::data(&format!("players     {} seats, {} sockets", status.players, status.sockets))?;
-    talk::data(&format!("workers     {}", status.workers.len()))?;
-    talk::data(&format!("up          {} s, epoch {}", status.uptime_s, status.epoch))?;
-    if status.draining {
-        talk::data("draining    no new rooms are taken")?;
-    }
-    Ok(())
-}
-
 /// Take no new rooms from now on.
 #[derive(Debug, Args)]
 pub(super) struct Drain {
@@ -186,6 +159,6 @@ impl Drain {
     pub(super) fn run(&self) -> Result<(), Exit> {
         let admin = Admin::new(self.look.keeper.door()?);
         let status: StatusView = block_on(admin.post("/v1/drain", &serde_json::json!({})))?;
-        self.look.show(&status, print_status)
+        self.look.show(&status, status::print)
     }
 }

@@ -14,9 +14,12 @@ mod lists;
 mod locate;
 mod pages;
 mod query;
+mod screen;
 mod serve;
+mod status;
 mod store;
 mod talk;
+mod top;
 mod tracing_setup;
 mod upload;
 
@@ -43,6 +46,7 @@ const EXAMPLES: &str = "Examples:
   playon serve --release ./my-game     run a keeper with your game
   playon deploy ./my-game --now        ship a new build into the running rounds
   playon rollback                      go back to the release before
+  playon status                        the keeper on one screen; playon top: live
   playon explain PLY-0301              what an error code means and what to do
 
 Exit codes: 0 it worked, 1 it failed or a promise was broken, 2 the command was not understood,
@@ -64,8 +68,10 @@ enum Command {
     Rooms(lists::Rooms),
     /// Show one room.
     Room(lists::Room),
-    /// Show the keeper at a glance.
-    Status(lists::Status),
+    /// Show the keeper on one screen.
+    Status(status::Status),
+    /// Show the keeper's status, live.
+    Top(top::Top),
     /// Take no new rooms from now on.
     Drain(lists::Drain),
     /// Break things on purpose and count what players noticed.
@@ -92,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Rooms(command) => command.run(),
         Command::Room(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Top(command) => command.run(),
         Command::Drain(command) => command.run(),
         Command::Drill(args) => return drill(&args),
         Command::DrillBots(plan) => {

@@ -15,6 +15,12 @@ pub(super) fn coloured() -> bool {
     io::stderr().is_terminal() && !no_color
 }
 
+/// Whether stdout may have colours, by the same rule.
+pub(super) fn data_coloured() -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !no_color
+}
+
 fn paint(colour: &str, text: &str) -> String {
     if coloured() { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
 }
@@ -37,10 +43,15 @@ pub(super) fn good(text: &str) {
 
 /// Data, with a line end.
 pub(super) fn data(text: &str) -> Result<(), Exit> {
+    offer(text).map(|_| ())
+}
+
+/// As `data`; false if nobody reads it any more.
+pub(super) fn offer(text: &str) -> Result<bool, Exit> {
     match writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(super::exit::io("cannot write to stdout", error)),
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
     }
 }
 

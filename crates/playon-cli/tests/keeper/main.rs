@@ -5,5 +5,6 @@
 mod damage;
 mod deploys;
 mod interface;
+mod look;
 mod player;
 mod rig;

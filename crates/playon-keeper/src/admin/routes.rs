@@ -162,18 +162,7 @@ async fn healthz(State(handle): State<Handle>) -> Response {
 
 async fn readyz(State(handle): State<Handle>) -> Response {
     let catalog = handle.catalog();
-    let missing = if let Some(why) = catalog.failed() {
-        Some(why)
-    } else if !catalog.recovered() {
-        Some("rooms are being read back")
-    } else if catalog.draining() {
-        Some("no new rooms are taken")
-    } else if !catalog.serves() {
-        Some("no worker of the current release is attached")
-    } else {
-        None
-    };
-    match missing {
+    match catalog.not_ready() {
         None => (StatusCode::OK, "ready\n").into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }

@@ -8,6 +8,7 @@ use playon_core::kind::KindInfo;
 use playon_store::ReleaseRow;
 
 use super::course::Course;
+use super::faults::Faults;
 use super::view::{DeployView, KindView, ReleaseView, RoomView, WorkerView};
 
 /// What the keeper knows; may lag behind by moments.
@@ -21,6 +22,7 @@ pub struct Catalog {
     pub(super) recovered: bool,
     pub(super) draining: bool,
     pub(super) failed: Option<String>,
+    pub(super) faults: Faults,
 }
 
 #[derive(Debug)]

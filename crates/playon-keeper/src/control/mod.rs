@@ -5,6 +5,8 @@
 
 mod catalog;
 mod course;
+mod faults;
+mod glance;
 mod notes;
 mod pace;
 mod recovery;
@@ -21,12 +23,14 @@ use crate::links::LinkNews;
 use crate::workers::WorkerNews;
 
 pub use catalog::{Catalog, RoomFilter};
+pub(crate) use glance::Queues;
 pub(crate) use recovery::recover_rooms;
 pub use request::Handle;
 pub(crate) use request::Request;
 pub(crate) use thread::{Control, ControlSetup};
 pub use view::{
-    DeployAnswer, DeployView, KindView, PauseView, ReleaseView, RoomView, StatusView, WorkerView,
+    DeployAnswer, DeployView, DurationView, FaultView, KindView, PauseView, QueuesView,
+    ReleaseView, RoomGroup, RoomView, StatusView, StoreView, TimingsView, TotalsView, WorkerView,
 };
 
 /// What reaches the control thread.

@@ -1,6 +1,7 @@
 //! What may be asked of the control thread, and the handle to ask with.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
@@ -9,12 +10,13 @@ use tokio::sync::oneshot;
 
 use super::News;
 use super::catalog::Catalog;
-use super::view::{DeployAnswer, ReleaseView, StatusView};
+use super::glance::Queues;
+use super::view::{DeployAnswer, ReleaseView};
 use crate::artifacts::{Artifact, Artifacts};
 use crate::clock::Clock;
 use crate::error::Coded;
 use crate::gateway::GatewayStats;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Recent};
 
 type Reply<T> = oneshot::Sender<Result<T, Coded>>;
 
@@ -39,6 +41,10 @@ pub(crate) enum Request {
     Drain {
         reply: Reply<()>,
     },
+    /// Answered as soon as it is reached.
+    Probe {
+        reply: Reply<()>,
+    },
     /// Answered when every shard has stored everything.
     Stop {
         reply: Reply<()>,
@@ -56,6 +62,9 @@ pub struct Handle {
     pub(crate) clock: Clock,
     pub(crate) epoch: Epoch,
     pub(crate) players_at: Arc<OnceLock<SocketAddr>>,
+    pub(crate) data: PathBuf,
+    pub(crate) queues: Queues,
+    pub(crate) recent: Arc<Recent>,
 }
 
 fn gone() -> Coded {
@@ -77,14 +86,6 @@ impl Handle {
     /// The stored executables.
     pub fn artifacts(&self) -> &Artifacts {
         &self.artifacts
-    }
-
-    /// All counters in the text format of OpenMetrics.
-    pub fn metrics(&self) -> String {
-        let (rooms, _, players) = self.catalog().totals();
-        self.metrics.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
-        self.metrics.players.set(i64::try_from(players).unwrap_or(i64::MAX));
-        self.metrics.render()
     }
 
     /// Adds a stored executable as a release. Without a label one is made from the hint, or from the hash.
@@ -122,26 +123,5 @@ impl Handle {
     /// When the keeper is stopping.
     pub async fn drain(&self) -> Result<(), Coded> {
         self.ask(|reply| Request::Drain { reply }).await
-    }
-
-    /// The keeper at a glance.
-    pub fn status(&self) -> StatusView {
-        let catalog = self.catalog();
-        let (rooms, rooms_live, players) = catalog.totals();
-        StatusView {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            epoch: self.epoch.0,
-            uptime_s: self.clock.now().0 / 1_000_000,
-            players_at: self.players_at.get().map(ToString::to_string).unwrap_or_default(),
-            current: catalog.current(),
-            rooms,
-            rooms_live,
-            players,
-            sockets: self.stats.connections.get(),
-            recovered: catalog.recovered(),
-            draining: catalog.draining(),
-            workers: catalog.workers(),
-            deploy: catalog.deploys().into_iter().next(),
-        }
     }
 }

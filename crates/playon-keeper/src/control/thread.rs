@@ -222,6 +222,7 @@ impl Control {
 
     fn handle_report(&mut self, shard: u16, report: &Report) {
         notes::note(&self.catalog(), &self.setup.metrics, self.setup.hub.epoch(), report);
+        self.catalog_mut().note_report(report);
         match report {
             Report::Listing(listing) => self.note_listing(listing),
             Report::Gone { room, .. } => {
@@ -354,6 +355,7 @@ impl Control {
     fn handle_worker_news(&mut self, news: &WorkerNews) {
         let WorkerNews::Ended { release, error, given_up } = news;
         self.setup.metrics.worker_ends.inc();
+        self.catalog_mut().note_fault(None, Some(*release), format!("worker ended: {error}"));
         if *given_up {
             let reason = error.to_string();
             self.director.handle_release_broken(self.setup.clock.now(), *release, &reason);
@@ -384,6 +386,9 @@ impl Control {
             Request::Drain { reply } => {
                 self.catalog_mut().draining = true;
                 self.setup.shards.push_each(|| ShardEvent::Order(Order::Drain));
+                let _ = reply.send(Ok(()));
+            }
+            Request::Probe { reply } => {
                 let _ = reply.send(Ok(()));
             }
             Request::Stop { reply } => {

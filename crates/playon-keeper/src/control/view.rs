@@ -13,12 +13,18 @@ pub struct StatusView {
     pub uptime_s: u64,
     /// Where players connect.
     pub players_at: String,
+    /// Whether new players are taken.
+    pub ready: bool,
+    /// Why not.
+    pub not_ready: Option<String>,
     /// The current release's label.
     pub current: Option<String>,
     /// Rooms in memory.
     pub rooms: usize,
     /// Of these, rooms that a worker runs.
     pub rooms_live: usize,
+    /// The same rooms by kind, release and state.
+    pub rooms_by: Vec<RoomGroup>,
     /// Seats taken.
     pub players: u64,
     /// Player sockets.
@@ -27,10 +33,125 @@ pub struct StatusView {
     pub recovered: bool,
     /// Whether no new rooms are taken.
     pub draining: bool,
+    /// All releases, oldest first.
+    pub releases: Vec<ReleaseView>,
     /// Attached workers.
     pub workers: Vec<WorkerView>,
     /// The deploy under way or the last one.
     pub deploy: Option<DeployView>,
+    /// What took how long in the last minute, in milliseconds.
+    pub timings_ms: TimingsView,
+    /// What waits where.
+    pub queues: QueuesView,
+    /// The store's size.
+    pub store: StoreView,
+    /// Memory of the keeper process.
+    pub memory_bytes: u64,
+    /// Counters since the keeper began, for rates.
+    pub totals: TotalsView,
+    /// The last faults, newest first.
+    pub faults: Vec<FaultView>,
+}
+
+/// Rooms that have kind, release and state in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomGroup {
+    /// Which kind.
+    pub kind: String,
+    /// The label of the release.
+    pub release: String,
+    /// `live`, `opening` or `halted`.
+    pub state: String,
+    /// How many.
+    pub rooms: usize,
+    /// Seats taken in them.
+    pub players: u64,
+}
+
+/// What took how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimingsView {
+    /// How long after its time a round of ticks began.
+    pub tick_late: DurationView,
+    /// From when a room's batch was due until its commit came back from the worker.
+    pub batch: DurationView,
+    /// From handing commits to the store until they are safe.
+    pub commit: DurationView,
+}
+
+/// How long something took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DurationView {
+    /// Half took no longer.
+    pub p50: f64,
+    /// 99 of 100 took no longer.
+    pub p99: f64,
+    /// How many there were.
+    pub count: u64,
+}
+
+/// What waits where. Each queue has a bound, see `docs/limits.md`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuesView {
+    /// Events for the owner's shards.
+    pub owner: usize,
+    /// Batches for the gateway's threads.
+    pub gateway: usize,
+    /// Messages for workers that have used up their credits.
+    pub link: usize,
+    /// Batches that are not safe yet.
+    pub store: usize,
+}
+
+/// The store's size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreView {
+    /// Bytes of the database.
+    pub database_bytes: u64,
+    /// Bytes of its write-ahead log.
+    pub wal_bytes: u64,
+    /// Free bytes where it lies.
+    pub disk_free_bytes: u64,
+}
+
+/// Counters since the keeper began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TotalsView {
+    /// Frames from players.
+    pub frames_in: u64,
+    /// Frames to players.
+    pub frames_out: u64,
+    /// Bytes from players.
+    pub bytes_in: u64,
+    /// Bytes to players.
+    pub bytes_out: u64,
+    /// Player sockets let in.
+    pub accepted: u64,
+    /// Batches that workers ran.
+    pub batches: u64,
+    /// Commits handed to the store.
+    pub commits: u64,
+    /// Batches of commits handed to the store.
+    pub syncs: u64,
+    /// Faults of rooms.
+    pub room_faults: u64,
+    /// Workers that ended unwished.
+    pub worker_ends: u64,
+    /// Acknowledged inputs lost with a keeper.
+    pub inputs_lost: u64,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultView {
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// In which room.
+    pub room: Option<String>,
+    /// On which release.
+    pub release: Option<String>,
+    /// What happened, with its code if it has one.
+    pub what: String,
 }
 
 /// An attached worker.

@@ -56,6 +56,11 @@ impl GatewayLink {
         self.threads.len()
     }
 
+    /// Batches that wait for gateway threads.
+    pub fn waiting(&self) -> usize {
+        self.threads.iter().map(|thread| thread.max_capacity() - thread.capacity()).sum()
+    }
+
     /// The thread that holds the socket.
     pub const fn thread_of(conn: ConnId) -> usize {
         (conn.0 & 0xff) as usize

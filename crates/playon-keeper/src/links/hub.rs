@@ -98,6 +98,11 @@ impl Hub {
         outbound.is_none_or(|outbound| outbound.push_all(messages).is_ok())
     }
 
+    /// Messages that wait for workers beyond their credits.
+    pub(crate) fn waiting(&self) -> usize {
+        self.read().values().map(|outbound| outbound.waiting()).sum()
+    }
+
     /// Ends the link of a worker at once.
     pub(crate) fn cut(&self, worker: WorkerId) {
         if let Some(outbound) = self.read().get(&worker) {

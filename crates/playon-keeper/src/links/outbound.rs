@@ -83,6 +83,11 @@ impl Outbound {
         batch
     }
 
+    /// How many messages wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().messages.len()
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.lock().messages.is_empty()

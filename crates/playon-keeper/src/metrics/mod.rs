@@ -3,7 +3,10 @@
 //! Every keeper object has its own registry. Nothing is ever labelled by room, player or address: the number of
 //! time series is fixed by the code.
 
+mod durations;
 mod gateway;
+mod machine;
+mod recent;
 
 use std::sync::Arc;
 
@@ -17,6 +20,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::gateway::GatewayStats;
 
+pub use durations::{Counted, Durations};
+pub(crate) use machine::Machine;
+pub(crate) use recent::{Recent, SAMPLE_EVERY};
+
 /// A label with the outcome of something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Outcome {
@@ -24,11 +31,36 @@ pub(crate) struct Outcome {
     pub(crate) outcome: &'static str,
 }
 
+/// A label with the name of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Queue {
+    /// `owner`, `gateway`, `link` or `store`.
+    pub(crate) queue: &'static str,
+}
+
+/// A label with a file of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct File {
+    /// `database` or `wal`.
+    pub(crate) file: &'static str,
+}
+
+/// A label with the state of rooms.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct State {
+    /// `live`, `opening` or `halted`.
+    pub(crate) state: &'static str,
+}
+
 /// All counters but the gateway's own.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    pub(crate) ready: Gauge,
+    pub(crate) epoch: Gauge,
+    pub(crate) uptime: Gauge,
     pub(crate) rooms: Gauge,
+    pub(crate) rooms_by_state: Family<State, Gauge>,
     pub(crate) players: Gauge,
     pub(crate) workers: Gauge,
     pub(crate) worker_ends: Counter,
@@ -37,7 +69,12 @@ pub struct Metrics {
     pub(crate) store_batches: Counter,
     pub(crate) store_records: Counter,
     pub(crate) store_bytes: Counter,
-    pub(crate) store_seconds: Histogram,
+    pub(crate) store_seconds: Arc<Durations>,
+    pub(crate) store_pending: Gauge,
+    pub(crate) store_files: Family<File, Gauge>,
+    pub(crate) queue_items: Family<Queue, Gauge>,
+    pub(crate) tick_late: Arc<Durations>,
+    pub(crate) batch_seconds: Arc<Durations>,
     pub(crate) shard_busy: Counter<f64, std::sync::atomic::AtomicU64>,
     pub(crate) room_faults: Counter,
     pub(crate) commits_refused: Counter,
@@ -48,6 +85,12 @@ pub struct Metrics {
     pub(crate) moves: Family<Outcome, Counter>,
     pub(crate) pause_seconds: Histogram,
     pub(crate) deploys: Counter,
+    pub(crate) deploy_running: Gauge,
+    pub(crate) deploy_rooms_waiting: Gauge,
+    pub(crate) disk_free: Gauge,
+    pub(crate) memory: Gauge,
+    pub(crate) open_files: Gauge,
+    pub(crate) threads: Gauge,
 }
 
 /// Half a millisecond to about a minute.
@@ -60,7 +103,11 @@ impl Metrics {
     pub fn new(gateway: Arc<GatewayStats>) -> Self {
         let mut this = Self {
             registry: Registry::with_prefix("playon"),
+            ready: Gauge::default(),
+            epoch: Gauge::default(),
+            uptime: Gauge::default(),
             rooms: Gauge::default(),
+            rooms_by_state: Family::default(),
             players: Gauge::default(),
             workers: Gauge::default(),
             worker_ends: Counter::default(),
@@ -69,7 +116,12 @@ impl Metrics {
             store_batches: Counter::default(),
             store_records: Counter::default(),
             store_bytes: Counter::default(),
-            store_seconds: seconds(),
+            store_seconds: Arc::default(),
+            store_pending: Gauge::default(),
+            store_files: Family::default(),
+            queue_items: Family::default(),
+            tick_late: Arc::default(),
+            batch_seconds: Arc::default(),
             shard_busy: Counter::default(),
             room_faults: Counter::default(),
             commits_refused: Counter::default(),
@@ -80,8 +132,16 @@ impl Metrics {
             moves: Family::default(),
             pause_seconds: seconds(),
             deploys: Counter::default(),
+            deploy_running: Gauge::default(),
+            deploy_rooms_waiting: Gauge::default(),
+            disk_free: Gauge::default(),
+            memory: Gauge::default(),
+            open_files: Gauge::default(),
+            threads: Gauge::default(),
         };
         this.register();
+        this.register_look();
+        this.register_durations();
         this.registry.register_collector(Box::new(gateway::Collected(gateway)));
         this
     }
@@ -98,8 +158,6 @@ impl Metrics {
         r.register("store_records", "Records handed to the store", self.store_records.clone());
         let bytes = "Bytes of records and snapshots handed to the store";
         r.register("store_bytes", bytes, self.store_bytes.clone());
-        let batch = "From handing a batch over until it is safe";
-        r.register_with_unit("store_batch", batch, Unit::Seconds, self.store_seconds.clone());
         let busy = "Time in which shards were not waiting";
         r.register_with_unit("shard_busy", busy, Unit::Seconds, self.shard_busy.clone());
         r.register("room_faults", "Faults of rooms", self.room_faults.clone());
@@ -117,6 +175,45 @@ impl Metrics {
         let pause = "How long rooms were frozen by a handoff";
         r.register_with_unit("room_pause", pause, Unit::Seconds, self.pause_seconds.clone());
         r.register("deploys", "Deploys begun", self.deploys.clone());
+    }
+
+    /// What is looked up when somebody asks.
+    fn register_look(&mut self) {
+        let r = &mut self.registry;
+        r.register("ready", "1 if new rooms and players are taken, else 0", self.ready.clone());
+        r.register("epoch", "How often the store was opened", self.epoch.clone());
+        let uptime = "Since the keeper began";
+        r.register_with_unit("uptime", uptime, Unit::Seconds, self.uptime.clone());
+        r.register("rooms_by_state", "Rooms in memory by state", self.rooms_by_state.clone());
+        let pending = "Batches handed to the store and not safe yet";
+        r.register("store_batches_pending", pending, self.store_pending.clone());
+        let size = "Size of the store's files";
+        r.register_with_unit("store_file", size, Unit::Bytes, self.store_files.clone());
+        r.register("queue_items", "What waits in a queue", self.queue_items.clone());
+        r.register("deploy_running", "1 while a deploy is under way", self.deploy_running.clone());
+        let waiting = "Rooms that the deploy under way still has to move";
+        r.register("deploy_rooms_waiting", waiting, self.deploy_rooms_waiting.clone());
+        let free = "Free space where the data directory lies";
+        r.register_with_unit("disk_free", free, Unit::Bytes, self.disk_free.clone());
+        let memory = "Memory of the keeper process";
+        r.register_with_unit("process_memory", memory, Unit::Bytes, self.memory.clone());
+        r.register("process_open_files", "Files it has open", self.open_files.clone());
+        r.register("process_threads", "Threads it has", self.threads.clone());
+    }
+
+    fn register_durations(&mut self) {
+        for (name, help, durations) in [
+            ("store_batch", "From handing a batch over until it is safe", &self.store_seconds),
+            ("tick_late", "How long after its time a round of ticks began", &self.tick_late),
+            (
+                "batch",
+                "From when a room's batch was due until its commit came back",
+                &self.batch_seconds,
+            ),
+        ] {
+            let named = durations::Named(name, help, Arc::clone(durations));
+            self.registry.register_collector(Box::new(named));
+        }
     }
 
     /// All of it, as text.

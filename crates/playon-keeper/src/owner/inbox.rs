@@ -38,6 +38,8 @@ pub(crate) enum ShardEvent {
     SnapshotsWanted(Vec<RoomId>),
     /// From the control thread.
     Order(Order),
+    /// Answered as soon as it is reached: the shard makes progress.
+    Probe(tokio::sync::mpsc::UnboundedSender<()>),
     /// The thread ends after what came before.
     Quit,
 }
@@ -84,6 +86,11 @@ impl Inbox {
         drop(queue);
         self.waiting.notify_one();
         Ok(())
+    }
+
+    /// How many events wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().events.len()
     }
 
     pub(crate) fn push(&self, event: ShardEvent) {

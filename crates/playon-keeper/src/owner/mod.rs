@@ -9,6 +9,7 @@ mod loader;
 mod outlet;
 mod pulse;
 mod thread;
+mod ticks;
 
 pub(crate) use inbox::ShardEvent;
 pub use inbox::{Inbox, Shards};

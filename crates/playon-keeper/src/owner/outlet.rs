@@ -15,6 +15,7 @@ use playon_wire::stored::{encode_image, encode_record};
 
 use super::inbox::{ShardEvent, Shards};
 use super::loader::Loader;
+use super::ticks::Ticks;
 use crate::clock::Clock;
 use crate::control::{News, ShardNews};
 use crate::gateway::GatewayLink;
@@ -36,6 +37,7 @@ pub(crate) struct Outside {
 
 pub(super) struct Outlet {
     pub(super) outside: Outside,
+    pub(super) ticks: Ticks,
     number: u16,
     gates: Vec<Vec<ToGateway>>,
     workers: BTreeMap<WorkerId, Vec<ToWorker>>,
@@ -50,6 +52,7 @@ impl Outlet {
     pub(super) fn new(number: u16, outside: Outside) -> Self {
         let gates = (0..outside.gates.threads()).map(|_| Vec::new()).collect();
         Self {
+            ticks: Ticks::new(Arc::clone(&outside.metrics)),
             outside,
             number,
             gates,
@@ -71,6 +74,9 @@ impl Outlet {
                 }
             }
             Effect::Worker(worker, message) => {
+                if let ToWorker::Deliver(batch) = &message {
+                    self.ticks.delivered(batch.room);
+                }
                 self.workers.entry(worker).or_default().push(message)
             }
             Effect::Append { room, seq, record } => {
@@ -91,7 +97,12 @@ impl Outlet {
             }
             Effect::Load(room) => self.outside.loader.ask(room),
             Effect::Suspect { worker, why } => self.suspects.push((worker, why)),
-            Effect::Report(report) => self.reports.push(report),
+            Effect::Report(report) => {
+                if let Report::Gone { room, .. } = &report {
+                    self.ticks.gone(*room);
+                }
+                self.reports.push(report);
+            }
         }
     }
 
@@ -132,10 +143,12 @@ impl Outlet {
         metrics.store_batches.inc();
         metrics.store_records.inc_by(batch.records.len() as u64);
         metrics.store_bytes.inc_by(bytes(&batch));
+        metrics.store_pending.inc();
         let began = Instant::now();
         let done = move |outcome: Result<(), playon_store::StoreError>| match outcome {
             Ok(()) => {
-                metrics.store_seconds.observe(began.elapsed().as_secs_f64());
+                metrics.store_pending.dec();
+                metrics.store_seconds.observe(began.elapsed());
                 if let Some(inbox) = shards.get(number.into()) {
                     inbox.push(ShardEvent::Stored(stored));
                 }

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use playon_core::attach::FromWorker;
 use playon_core::shard::{Shard, ShardConfig};
 use playon_core::time::Time;
 use playon_wire::state::ZstdXxh3;
@@ -53,13 +54,16 @@ impl Driver {
             let began = Instant::now();
             let mut quit = false;
             let mut recovered = false;
+            self.outlet.ticks.begin(began);
             while let Some(event) = self.events.pop_front() {
                 quit |= matches!(event, ShardEvent::Quit);
                 recovered |= matches!(event, ShardEvent::RecoveryDone);
                 self.handle(now, event);
                 self.drain();
             }
-            if self.shard.next_timeout().is_some_and(|at| at <= now) {
+            if let Some(at) = self.shard.next_timeout().filter(|at| *at <= now) {
+                let late = Duration::from_micros(now.since(at).0) + began.elapsed();
+                self.outlet.ticks.begin_late(late);
                 self.shard.handle_timeout(now);
                 self.drain();
             }
@@ -92,7 +96,12 @@ impl Driver {
             ShardEvent::Gate(message) => shard.handle_gate(now, message),
             ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
             ShardEvent::WorkerDown(worker) => shard.handle_worker_down(now, worker),
-            ShardEvent::Worker(worker, message) => shard.handle_worker(now, worker, message),
+            ShardEvent::Worker(worker, message) => {
+                if let FromWorker::Commit(commit) = &message {
+                    self.outlet.ticks.committed(commit.room);
+                }
+                shard.handle_worker(now, worker, message);
+            }
             ShardEvent::Recovered(image) => shard.handle_recovered(now, *image),
             ShardEvent::Damaged(room, why) => shard.handle_damaged(now, room, why),
             ShardEvent::RecoveryDone => shard.handle_recovery_done(now),
@@ -105,6 +114,10 @@ impl Driver {
             }
             ShardEvent::SnapshotsWanted(rooms) => shard.handle_snapshots_wanted(now, &rooms),
             ShardEvent::Order(order) => shard.handle_order(now, order),
+            ShardEvent::Probe(tell) => {
+                // Whoever asked may have stopped waiting.
+                let _ = tell.send(());
+            }
             ShardEvent::Quit => {}
         }
     }

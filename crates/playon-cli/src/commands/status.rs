@@ -1,0 +1,74 @@
+//! `playon status`: the keeper on one screen.
+
+use clap::Args;
+use playon_keeper::control::StatusView;
+
+use super::admin::{Admin, block_on};
+use super::exit::{Exit, Trouble};
+use super::locate::Keeper;
+use super::screen::{self, Line, Mood, Order};
+use super::talk;
+
+/// Show the keeper on one screen.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  playon status
+  playon status --json | jq .timings_ms
+  until playon status >/dev/null 2>&1; do sleep 1; done     waits until players are taken
+
+Exit codes: 0 the keeper is ready, 1 it is not, 3 it cannot be reached.")]
+pub(super) struct Status {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    keeper: Keeper,
+}
+
+impl Status {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        let admin = Admin::new(self.keeper.door()?);
+        let status: StatusView = block_on(admin.get("/v1/status"))?;
+        if self.json {
+            talk::json(&status)?;
+        } else {
+            print(&status)?;
+        }
+        match &status.not_ready {
+            None => Ok(()),
+            Some(why) => Err(Exit::Failed(not_ready(why))),
+        }
+    }
+}
+
+fn not_ready(why: &str) -> Trouble {
+    let remedy = "see \"players cannot get in\" in docs/troubleshooting.md";
+    Trouble::new("PLY-0533", format!("the keeper is not ready: {why}"), remedy)
+}
+
+/// The screen, once.
+pub(super) fn print(status: &StatusView) -> Result<(), Exit> {
+    let coloured = talk::data_coloured();
+    let mut status = status.clone();
+    Order::Rooms.sort(&mut status);
+    screen::lines(&status, None, now_ms())
+        .iter()
+        .try_for_each(|line| talk::data(&painted(line, coloured)))
+}
+
+/// A line as the terminal gets it.
+pub(super) fn painted(line: &Line, coloured: bool) -> String {
+    let style = match line.mood {
+        Mood::Plain => return line.text.clone(),
+        Mood::Heading => "1",
+        Mood::Good => "32",
+        Mood::Bad => "31",
+    };
+    if coloured { format!("\x1b[{style}m{}\x1b[0m", line.text) } else { line.text.clone() }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,95 @@
+//! The last things that went wrong, for those who look at a keeper.
+
+use std::collections::VecDeque;
+
+use playon_core::effect::Report;
+use playon_core::ids::{ReleaseId, RoomId};
+
+use super::catalog::Catalog;
+use super::releases::wall_ms;
+use super::view::FaultView;
+
+/// Faults remembered; older ones are in the log only.
+const FAULTS_KEPT_MAX: usize = 16;
+
+/// The last faults, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Faults(VecDeque<FaultView>);
+
+impl Faults {
+    fn push(&mut self, fault: FaultView) {
+        if self.0.len() == FAULTS_KEPT_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(fault);
+    }
+
+    /// Newest first.
+    pub(super) fn list(&self) -> Vec<FaultView> {
+        self.0.iter().rev().cloned().collect()
+    }
+}
+
+impl Catalog {
+    /// Remembers what a shard reported, if it is a fault; called before the catalog takes the report in.
+    pub(super) fn note_report(&mut self, report: &Report) {
+        let (room, release, what) = match report {
+            Report::Listing(listing) => {
+                let known =
+                    self.rooms.get(&listing.room).is_some_and(|e| e.listing.halted.is_some());
+                let Some(why) = listing.halted.as_ref().filter(|_| !known) else { return };
+                (listing.room, Some(listing.release), format!("room is halted: {why}"))
+            }
+            Report::Fault { room, release, message, .. } => {
+                (*room, Some(*release), message.clone())
+            }
+            Report::MoveFailed { room, reason, .. } => {
+                (*room, None, format!("room was not moved: {reason}"))
+            }
+            Report::Checked { room, result: Err(why), .. } => {
+                (*room, None, format!("copy does not open: {why}"))
+            }
+            Report::Quarantined { room, release, input } => {
+                (*room, Some(*release), format!("input {input} was set aside"))
+            }
+            Report::Refused { room, reason } => {
+                (*room, None, format!("commit was refused: {reason}"))
+            }
+            Report::InputsLost { room, inputs } => {
+                (*room, None, format!("{inputs} acknowledged inputs are lost"))
+            }
+            _ => return,
+        };
+        self.note_fault(Some(room), release, what);
+    }
+
+    /// Remembers a fault. A room's release is looked up if it is not given.
+    pub(super) fn note_fault(
+        &mut self,
+        room: Option<RoomId>,
+        release: Option<ReleaseId>,
+        what: String,
+    ) {
+        let listed = || room.and_then(|room| Some(self.rooms.get(&room)?.listing.release));
+        let release = release.or_else(listed).map(|release| self.label(release));
+        let room = room.map(|room| room.to_string());
+        self.faults.push(FaultView { at_ms: wall_ms(), room, release, what });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_newest_faults_are_kept() {
+        let mut catalog = Catalog::default();
+        for n in 0..FAULTS_KEPT_MAX + 3 {
+            catalog.note_fault(None, Some(ReleaseId([7; 32])), format!("fault {n}"));
+        }
+        let listed = catalog.faults.list();
+        assert_eq!(listed.len(), FAULTS_KEPT_MAX);
+        assert_eq!(listed[0].what, format!("fault {}", FAULTS_KEPT_MAX + 2));
+        assert_eq!(listed[0].release.as_deref(), Some("070707070707"));
+    }
+}
