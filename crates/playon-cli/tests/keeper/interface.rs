@@ -16,7 +16,7 @@ fn http(rig: &Rig, request: &str) -> String {
     answer
 }
 
-fn get(rig: &Rig, path: &str, more: &str) -> String {
+pub(crate) fn get(rig: &Rig, path: &str, more: &str) -> String {
     http(rig, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{more}\r\n"))
 }
 

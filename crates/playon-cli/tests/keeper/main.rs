@@ -6,5 +6,6 @@ mod damage;
 mod deploys;
 mod interface;
 mod look;
+mod metrics;
 mod player;
 mod rig;
