@@ -90,7 +90,7 @@ pub enum Order {
         /// In the middle of a round if need be.
         at_once: bool,
     },
-    /// Forget moves that have not begun.
+    /// Call off moves whose switch is not issued; each is answered by `Report::MoveFailed`.
     CancelMoves {
         /// The deploy.
         deploy: DeployId,

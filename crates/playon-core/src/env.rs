@@ -9,6 +9,7 @@ use crate::gate::{Close, ToGateway};
 use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::ApplyBounds;
 use crate::limits::Limits;
+use crate::mutant::{Mutant, broken};
 
 /// The shard's surroundings, handed to a room with every call.
 pub(crate) struct Env<C> {
@@ -86,7 +87,7 @@ impl<C> Env<C> {
     /// Ends a post: the worker forgets the attempt.
     pub(crate) fn leave(&mut self, room: RoomId, post: Post) {
         self.fleet.vacate(post.worker);
-        if self.fleet.has(post.worker) {
+        if self.fleet.has(post.worker) && !broken(Mutant::NoRetire) {
             self.tell(post.worker, ToWorker::Retire { room, attempt: post.attempt });
         }
     }

@@ -75,6 +75,11 @@ number!(
     History
 );
 
+impl DeployId {
+    /// A move outside of any deploy: a room that wakes, or is found, on a release that is not current.
+    pub const NONE: Self = Self(0);
+}
+
 /// A room's UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RoomId(pub [u8; 16]);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::gate::Push;
 use crate::ids::{ConnId, Generation, SecretHash};
 use crate::image::Seat;
+use crate::mutant::{Mutant, broken};
 use crate::time::RoomTime;
 
 /// Where a session stands.
@@ -96,18 +97,23 @@ impl Session {
     }
 
     /// Judges the input numbered `seq` and takes it in if it is the next.
-    pub(crate) const fn admit(&mut self, seq: u64, pending_max: usize) -> Admit {
-        if seq <= self.received {
+    pub(crate) fn admit(&mut self, seq: u64, pending_max: usize) -> Admit {
+        if seq <= self.received && !broken(Mutant::DuplicateTaken) {
             return Admit::Duplicate;
         }
-        if seq != self.received + 1 {
+        if seq > self.received + 1 && !broken(Mutant::GapTaken) {
             return Admit::Gap;
         }
-        if self.received - self.applied >= pending_max as u64 {
+        if self.waiting() >= pending_max as u64 && !broken(Mutant::InputsUnbounded) {
             return Admit::TooMany;
         }
         self.received = seq;
         Admit::Take
+    }
+
+    /// Inputs taken in and not yet applied and safe. Those lost with a keeper do not wait for anything.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.received.saturating_sub(self.applied.max(self.resumed_at))
     }
 
     /// Whether a socket that has taken in events up to `recv` can go on without a fresh view.
@@ -120,7 +126,8 @@ impl Session {
         let first = seat.outbox_first();
         (first..)
             .zip(&seat.outbox)
-            .filter(|(seq, _)| *seq > after && *seq <= self.released)
+            .filter(|(seq, _)| *seq > after)
+            .filter(|(seq, _)| *seq <= self.released || broken(Mutant::BacklogUnsafe))
             .map(|(seq, event)| (seq, event.clone()))
             .collect()
     }

@@ -1,11 +1,12 @@
 //! The director: one per keeper. It holds the stored decision which release is current, runs deploys, and says
 //! how many workers of which release should be there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::effect::{Listing, Order, Report};
+use crate::effect::{Blame, Listing, Order, Report};
 use crate::fleet::WorkerInfo;
 use crate::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::moving::Deploy;
@@ -90,6 +91,10 @@ pub struct Director {
     /// Rooms of each release that has any.
     counts: BTreeMap<ReleaseId, u64>,
     pub(super) deploy: Option<Deploy>,
+    /// Rooms that have not answered the last order to move that they were given.
+    pub(super) unanswered: BTreeMap<RoomId, DeployId>,
+    /// Rooms that stay where they are although the current release is another.
+    declined: BTreeSet<RoomId>,
     /// Whether the shards have listed every room there is; no deploy is done before.
     pub(super) rooms_known: bool,
     wanted: BTreeMap<ReleaseId, u32>,
@@ -107,6 +112,8 @@ impl Director {
             rooms: BTreeMap::new(),
             counts: BTreeMap::new(),
             deploy: None,
+            unanswered: BTreeMap::new(),
+            declined: BTreeSet::new(),
             rooms_known: false,
             wanted: BTreeMap::new(),
             linger: BTreeMap::new(),
@@ -148,6 +155,7 @@ impl Director {
             self.out.push_back(DirectorEffect::Order(Target::All, Order::Prefer(current)));
         }
         match unfinished {
+            Some(_) if broken(Mutant::DeployForgotten) => {}
             Some(record) if record.phase == DeployPhase::Moving => {
                 self.deploy = Some(Deploy::resumed(record));
                 self.await_target(now);
@@ -167,6 +175,8 @@ impl Director {
     pub fn handle_recovery_done(&mut self, now: Time) {
         self.rooms_known = true;
         self.order_moves(now);
+        let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
+        ids.into_iter().for_each(|room| self.bring_home(room));
         self.update_wanted(now);
     }
 
@@ -193,6 +203,7 @@ impl Director {
                 Some("PLY-0306 a newer deploy took its place".into()),
             );
         }
+        self.declined.clear();
         let deadline = now + self.config.attach_timeout;
         let deploy = Deploy::new(id, self.current, to, at_once, deadline);
         let record = deploy.record.clone();
@@ -234,19 +245,54 @@ impl Director {
             Report::Gone { room, .. } => {
                 let gone = self.rooms.remove(room);
                 self.count(gone.map(|known| known.release), None);
+                self.unanswered.remove(room);
+                self.declined.remove(room);
                 self.room_settled(now, *room);
             }
             Report::Checked { deploy, room, result } => {
                 self.handle_checked(now, *deploy, *room, result.as_ref().map_err(String::as_str));
             }
-            Report::Moved { deploy, room, .. } => self.handle_moved(now, *deploy, *room),
+            Report::Moved { deploy, room, .. } => {
+                self.note_answer(*room, *deploy);
+                self.handle_moved(now, *deploy, *room);
+            }
             Report::MoveFailed { deploy, room, reason, blame } => {
+                self.note_answer(*room, *deploy);
+                if *deploy == DeployId::NONE && *blame == Blame::Release {
+                    self.declined.insert(*room);
+                }
                 self.handle_move_failed(now, *deploy, *room, reason, *blame);
             }
-            Report::Staying { deploy, room } => self.handle_staying(now, *deploy, *room),
+            Report::Staying { deploy, room } => {
+                self.note_answer(*room, *deploy);
+                self.declined.insert(*room);
+                self.handle_staying(now, *deploy, *room);
+            }
             _ => {}
         }
         self.update_wanted(now);
+    }
+
+    /// While no deploy is under way a room belongs on the current release. One that was woken on an older one and
+    /// lost its keeper on the way is told again.
+    fn bring_home(&mut self, room: RoomId) {
+        let settled = |deploy: &Deploy| {
+            matches!(deploy.record.phase, DeployPhase::Done | DeployPhase::Reverted)
+        };
+        let calm = self.rooms_known && self.deploy.as_ref().is_none_or(settled);
+        let (Some(to), Some(known)) = (self.current, self.rooms.get(&room)) else { return };
+        let told = self.unanswered.contains_key(&room) || self.declined.contains(&room);
+        if calm && known.release != to && !told {
+            let order = Order::Move { deploy: DeployId::NONE, room, to, at_once: false };
+            self.out.push_back(DirectorEffect::Order(Target::Shard(known.shard), order));
+            self.unanswered.insert(room, DeployId::NONE);
+        }
+    }
+
+    fn note_answer(&mut self, room: RoomId, deploy: DeployId) {
+        if self.unanswered.get(&room) == Some(&deploy) {
+            self.unanswered.remove(&room);
+        }
     }
 
     fn note_room(&mut self, now: Time, shard: u16, listing: &Listing) {
@@ -262,7 +308,10 @@ impl Director {
         };
         let before = self.rooms.insert(listing.room, known).map(|known| known.release);
         self.count(before, Some(listing.release));
-        self.order_stray(now, listing.room);
+        if !broken(Mutant::StraysForgotten) {
+            self.order_stray(now, listing.room);
+        }
+        self.bring_home(listing.room);
     }
 
     /// Counts a room off one release and on another.

@@ -152,15 +152,17 @@ impl Director {
         self.finish_if_settled(now);
     }
 
-    /// A room that is not on the new release while rooms move is told to.
+    /// A room that is not on the new release while rooms move is told to. So is one that may be on its way
+    /// elsewhere, by an order that it has not answered: what is known of it may be out of date.
     pub(super) fn order_stray(&mut self, _now: Time, room: RoomId) {
         let (Some(deploy), Some(known)) = (&mut self.deploy, self.rooms.get(&room)) else { return };
         let stray = deploy.record.phase == DeployPhase::Moving
-            && known.release != deploy.record.to
+            && (known.release != deploy.record.to || self.unanswered.contains_key(&room))
             && !deploy.staying.contains(&room)
             && !deploy.ordered.contains_key(&room);
         if stray {
             deploy.ordered.insert(room, 1);
+            self.unanswered.insert(room, deploy.record.id);
             deploy.record.waiting = deploy.ordered.len() as u64;
             let shard = Target::Shard(known.shard);
             self.out.push_back(DirectorEffect::Order(shard, deploy.move_order(room)));
@@ -222,6 +224,7 @@ impl Director {
         match self.rooms.get(&room) {
             Some(known) if blame == Blame::Circumstance && *tries <= tries_max => {
                 let order = deploy.move_order(room);
+                self.unanswered.insert(room, id);
                 self.out.push_back(DirectorEffect::Order(Target::Shard(known.shard), order));
             }
             _ => {

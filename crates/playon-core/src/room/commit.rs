@@ -10,6 +10,7 @@ use crate::gate::{Close, Push};
 use crate::ids::{Seq, SessionId};
 use crate::image::{Misfit, Record, SeatChange, StateCodec};
 use crate::kind::Survives;
+use crate::mutant::{Mutant, broken};
 use crate::session::Standing;
 use crate::time::Time;
 
@@ -28,7 +29,7 @@ impl Room {
         let Phase::Live(live) = &mut self.phase else {
             return;
         };
-        if live.post.attempt != commit.attempt {
+        if live.post.attempt != commit.attempt && !broken(Mutant::AttemptUnchecked) {
             return;
         }
         let Some(inflight) = live.inflight.take_if(|i| i.seq == commit.seq) else {
@@ -200,6 +201,9 @@ impl Room {
         let seq = record.seq;
         let Survives::WorkerCrash { checkpoint } = self.policies.survives else {
             self.append(env, record);
+            if broken(Mutant::ReleaseUnsafe) {
+                self.release_outputs(env, now, seq);
+            }
             return;
         };
         self.image.clean = false;

@@ -9,6 +9,7 @@ use crate::gate::Close;
 use crate::ids::SessionId;
 use crate::image::StateCodec;
 use crate::limits::Limits;
+use crate::mutant::{Mutant, broken};
 use crate::session::{Session, Standing};
 use crate::time::{RoomTime, Time};
 
@@ -38,8 +39,8 @@ impl Room {
     }
 
     /// Whether too many commits are not yet safe to run ahead any further; `pump` runs again when one is.
-    const fn blocked(&self) -> bool {
-        self.image.seq.0 - self.safe.0 >= self.ahead_max
+    fn blocked(&self) -> bool {
+        self.image.seq.0 - self.safe.0 >= self.ahead_max && !broken(Mutant::AheadUnbounded)
     }
 
     /// When the next batch is due if nothing comes in before.
@@ -150,6 +151,9 @@ impl Room {
 
     /// Puts what was in flight back to the head of the queue, to be delivered again.
     pub(super) fn requeue(&mut self, inflight: Inflight) {
+        if broken(Mutant::NoRedelivery) {
+            return;
+        }
         for item in inflight.items.into_iter().rev() {
             if !matches!(item, Item::Tick(_) | Item::Wake) {
                 self.pending.push_front(item);
@@ -185,7 +189,8 @@ impl Room {
             }
             _ => self.requeue(inflight),
         }
-        if self.faults >= env.limits.faults_before_single && !self.singles() {
+        let again = self.faults >= env.limits.faults_before_single;
+        if again && !self.singles() && !broken(Mutant::PoisonKept) {
             self.suspects = self.pending.len();
         }
     }

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use crate::attach::{Body, Commit, Exported, Fault, Prewarmed, Ready, ToWorker};
 use crate::effect::{Blame, Cost, Report};
 use crate::env::{Env, Post};
+use crate::ids::DeployId;
 use crate::image::StateCodec;
 use crate::kind::OnDeploy;
+use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
@@ -27,6 +29,7 @@ impl Room {
         forced: bool,
     ) {
         if order.to == self.release() && !matches!(self.phase, Phase::Switching(_)) {
+            self.call_off(env, now, None);
             let report = if order.check {
                 let cost = Cost { took: Span::ZERO, bytes: self.image.state.len() as u64 };
                 Report::Checked { deploy: order.deploy, room: self.id(), result: Ok(cost) }
@@ -34,6 +37,12 @@ impl Room {
                 Report::Moved { deploy: order.deploy, room: self.id(), pause: Span::ZERO }
             };
             env.report(report);
+            return;
+        }
+        let under_way =
+            self.begun_move().or(self.wish).is_some_and(|o| o.to == order.to && !o.check);
+        if under_way && order.deploy == DeployId::NONE {
+            // It is on its way there already, and perhaps in more of a hurry.
             return;
         }
         let policy = if forced || order.check { OnDeploy::Now } else { self.policies.on_deploy };
@@ -56,9 +65,31 @@ impl Room {
         }
     }
 
-    /// Forgets a move that has not begun.
-    pub(crate) fn cancel_wish(&mut self, deploy: crate::ids::DeployId) {
-        self.wish.take_if(|w| w.deploy == deploy);
+    /// Calls off a move whose switch is not issued: that of a deploy, or any. The room has not noticed it.
+    pub(crate) fn call_off<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        deploy: Option<DeployId>,
+    ) {
+        let reason = "PLY-0306 a newer deploy has taken its place";
+        let meant = |order: &MoveOrder| deploy.is_none_or(|deploy| deploy == order.deploy);
+        let begun = self.begun_move().is_some_and(|order| meant(&order));
+        match &self.phase {
+            Phase::Live(_) if begun => self.abandon_warm(env, Blame::Circumstance, reason),
+            Phase::Cutover(_) if begun => self.thaw(env, now, Blame::Circumstance, reason),
+            Phase::Opening(opening) if begun && opening.post.release != self.release() => {
+                let post = opening.post;
+                env.leave(self.id(), post);
+                env.opening.remove(&self.id());
+                self.phase = Phase::Idle { retry_at: None };
+                self.want_open(env, now);
+            }
+            _ => {}
+        }
+        if let Some(order) = self.wish.take_if(|wish| meant(wish)) {
+            self.move_failed(env, order, Blame::Circumstance, reason);
+        }
     }
 
     /// Queues the room for its turn once its policy allows the move.
@@ -68,6 +99,10 @@ impl Room {
         };
         let room = self.image.room;
         let open = self.image.between_rounds;
+        if let Some(there) = self.wish.take_if(|w| w.to == self.image.release && !w.check) {
+            // An earlier move has brought it there meanwhile.
+            return env.report(Report::Moved { deploy: there.deploy, room, pause: Span::ZERO });
+        }
         let Some(wish) = &mut self.wish else { return };
         if !env.fleet.has_release(wish.to) {
             // Its worker is being started again; the director gives up when that takes too long.
@@ -196,7 +231,7 @@ impl Room {
             Phase::Cutover(cutover)
                 if cutover.old.is_some_and(|old| old.attempt == exported.attempt)
                     && cutover.exporting == Some(exported.version)
-                    && exported.seq == self.image.seq =>
+                    && (exported.seq == self.image.seq || broken(Mutant::ExportStale)) =>
             {
                 cutover.exporting = None;
                 cutover.given = Some(exported.state.clone());
@@ -286,6 +321,7 @@ impl Room {
         let Tail::Deltas(deltas) = tail else { return };
         match &commit.body {
             Body::Same => {}
+            Body::Delta(_) if broken(Mutant::TailDropped) => {}
             Body::Delta(delta) if deltas.len() < deltas_max => deltas.push(delta.clone()),
             Body::Delta(_) | Body::Full(_) => *tail = Tail::Whole,
         }
@@ -386,7 +422,7 @@ impl Room {
         let Phase::Switching(switching) = &self.phase else {
             return;
         };
-        if self.safe < switching.seq {
+        if self.safe < switching.seq && !broken(Mutant::SwitchUnsafe) {
             return;
         }
         let (order, old, new) = (switching.order, switching.old, switching.new);
@@ -401,6 +437,7 @@ impl Room {
         match new {
             Some(post) => self.go_live(env, now, post, false),
             None => {
+                self.clock.stop(now);
                 self.phase = Phase::Idle { retry_at: None };
                 self.want_open(env, now);
             }

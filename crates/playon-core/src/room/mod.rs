@@ -7,6 +7,7 @@
 mod clock;
 mod commit;
 mod deliver;
+mod facts;
 mod handoff;
 mod opening;
 mod outputs;
@@ -23,6 +24,7 @@ use crate::ids::{Attempt, ConnId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use crate::image::{Image, StateCodec};
 use crate::kind::{Policies, Survives};
 use crate::limits::Limits;
+use crate::mutant::{Mutant, broken};
 use crate::session::{Session, Standing};
 use crate::time::{Span, Time};
 
@@ -71,7 +73,7 @@ pub(crate) struct Room {
 impl Room {
     /// A room whose image is safe in the store: recovered at start, or woken.
     pub(crate) fn recovered<C: StateCodec>(env: &mut Env<C>, now: Time, mut image: Image) -> Self {
-        if !image.clean {
+        if !image.clean && !broken(Mutant::HistoryKept) {
             // Commits after this image may have been seen by players: their event numbers are void.
             image.history = crate::ids::History(env.epoch.0);
         }
@@ -134,6 +136,12 @@ impl Room {
         self.image.room
     }
 
+    /// Whether that worker holds that attempt of the room. What comes under any other has no effect.
+    pub(crate) fn is_served_by(&self, worker: WorkerId, attempt: Attempt) -> bool {
+        let held = |post: &Post| post.worker == worker && post.attempt == attempt;
+        self.phase.posts().iter().any(held) || broken(Mutant::AttemptUnchecked)
+    }
+
     /// Whether each commit is appended to the store before its outputs leave.
     const fn durable(&self) -> bool {
         matches!(self.policies.survives, Survives::KeeperCrash)
@@ -178,8 +186,10 @@ impl Room {
     pub(crate) fn next_timeout(&self) -> Option<Time> {
         let phase = match &self.phase {
             Phase::Idle { retry_at } => *retry_at,
+            Phase::Opening(_) if broken(Mutant::OpenForever) => None,
             Phase::Opening(opening) => Some(opening.deadline),
             Phase::Live(live) => self.live_timeout(live),
+            Phase::Cutover(_) if broken(Mutant::FreezeForever) => None,
             Phase::Cutover(cutover) => Some(cutover.deadline),
             Phase::Switching(_) | Phase::Resting => None,
         };
@@ -206,9 +216,13 @@ impl Room {
         }
         match &self.phase {
             Phase::Idle { retry_at: Some(at) } if *at <= now => self.want_open(env, now),
-            Phase::Opening(opening) if opening.deadline <= now => self.opening_timed_out(env, now),
+            Phase::Opening(opening) if opening.deadline <= now && !broken(Mutant::OpenForever) => {
+                self.opening_timed_out(env, now);
+            }
             Phase::Live(_) => self.live_timed_out(env, now),
-            Phase::Cutover(cutover) if cutover.deadline <= now => {
+            Phase::Cutover(cutover)
+                if cutover.deadline <= now && !broken(Mutant::FreezeForever) =>
+            {
                 self.thaw(
                     env,
                     now,

@@ -5,6 +5,7 @@ use crate::effect::{Blame, Report};
 use crate::env::{Env, Post};
 use crate::ids::{ReleaseId, WorkerId};
 use crate::image::{Misfit, StateCodec, materialize};
+use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
@@ -131,7 +132,9 @@ impl Room {
         blame: Blame,
         reason: &str,
     ) {
-        self.clock.stop(now);
+        if !broken(Mutant::ClockRunsDown) {
+            self.clock.stop(now);
+        }
         for post in self.phase.posts() {
             env.leave(self.id(), post);
         }
@@ -216,6 +219,11 @@ impl Room {
             Phase::Switching(switching) => {
                 switching.old = switching.old.filter(|post| post.worker != worker);
                 switching.new = switching.new.filter(|post| post.worker != worker);
+                if let (Some(old), None, true) =
+                    (switching.old, switching.new, broken(Mutant::ThawAfterMigrate))
+                {
+                    self.go_live(env, now, old, false);
+                }
             }
             Phase::Live(live) => {
                 let inflight = live.inflight.take();
@@ -256,6 +264,14 @@ impl Room {
                     // A handoff is never only in memory, whatever the kind's policy.
                     self.snapshot(env);
                 }
+                // The director must know before it is safe: it may want the room elsewhere already.
+                self.list(env);
+                if broken(Mutant::OutboxLost) {
+                    self.image.seats.values_mut().for_each(|seat| seat.outbox.clear());
+                }
+                if broken(Mutant::SwitchUnsafe) {
+                    self.switch_if_safe(env, now);
+                }
             }
             Err(misfit) => {
                 let reason = format!("PLY-0305 the new release's state does not fit: {misfit}");
@@ -295,7 +311,7 @@ impl Room {
             release: new.release,
             now: self.image.now,
             tick: self.image.tick,
-            wake_at: ready.wake_at,
+            wake_at: ready.wake_at.filter(|_| !broken(Mutant::TimersLost)),
             between_rounds: self.image.between_rounds,
             ended: self.image.ended,
             migrate: Some(order.map(|o| o.deploy).unwrap_or_default()),

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use crate::attach::Item;
 use crate::effect::{Effect, Report};
 use crate::env::Env;
-use crate::gate::{Close, Mode, ToGateway, Who};
+use crate::gate::{Close, Mode, Push, ToGateway, Who};
 use crate::ids::{ConnId, Generation, History, SecretHash, SessionId};
 use crate::image::StateCodec;
+use crate::mutant::{Mutant, broken};
 use crate::session::{Admit, Session, Standing};
 use crate::time::Time;
 
@@ -86,13 +87,17 @@ impl Room {
             env.close(conn, Close::UnknownSession, "PLY-0111 the seat is being given up");
             return false;
         }
-        if claim.generation <= session.generation {
+        if claim.generation <= session.generation && !broken(Mutant::GenerationUnchecked) {
             env.close(conn, Close::Replaced, "PLY-0112 a newer connection holds this session");
             return false;
         }
         let same = claim.history == self.image.history;
         // Told again until the player shows that it knows the new history; the room hears it once.
-        let told = if same { 0 } else { (claim.lo - 1).saturating_sub(session.recovered_at) };
+        let told = if same || broken(Mutant::LossUntold) {
+            0
+        } else {
+            (claim.lo - 1).saturating_sub(session.recovered_at)
+        };
         let lost = (claim.lo - 1).saturating_sub(session.received);
         if lost > 0 && same {
             env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
@@ -102,7 +107,7 @@ impl Room {
             session.received = claim.lo - 1;
             session.resumed_at = session.received;
         }
-        let whole = same && session.reaches_back(seat, claim.recv);
+        let whole = same && (session.reaches_back(seat, claim.recv) || broken(Mutant::GapHidden));
         let recv = if whole { claim.recv } else { session.released };
         let old = session.conn.replace(conn);
         session.generation = claim.generation;
@@ -181,6 +186,10 @@ impl Room {
             return;
         }
         self.pending.push_back(Item::Input { session: id, seq, payload });
+        if broken(Mutant::AckAtReceipt) {
+            let push = Push { applied: Some(seq), ..Push::default() };
+            env.emit(Effect::Gate(ToGateway::Push { conn: from.0, push }));
+        }
         self.pump(env, now);
     }
 
@@ -225,7 +234,9 @@ impl Room {
             if session.standing == Standing::Seated {
                 session.away_since = Some(at);
                 session.told_away = true;
-                self.pending.push_back(Item::Away(id));
+                if !broken(Mutant::AwayLost) {
+                    self.pending.push_back(Item::Away(id));
+                }
             }
         }
         self.note_presence(now);
@@ -259,6 +270,9 @@ impl Room {
     pub(super) fn expire_seats(&mut self, now: Time) {
         let at = self.clock.read(now);
         let hold = self.policies.seat_hold;
+        if broken(Mutant::SeatsForever) {
+            return;
+        }
         let expired: Vec<SessionId> = self
             .holding()
             .filter(|(_, s)| s.away_since.is_some_and(|since| since + hold <= at))

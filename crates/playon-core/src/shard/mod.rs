@@ -1,5 +1,6 @@
 //! One owner shard: the rooms it holds, who speaks to them, and their timers.
 
+mod facts;
 mod gate;
 mod orders;
 mod storage;
@@ -15,6 +16,7 @@ use crate::gate::Hello;
 use crate::ids::{Attempt, ConnId, Epoch, RoomId, SessionId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
+use crate::mutant::{Mutant, broken};
 use crate::room::Room;
 use crate::time::Time;
 
@@ -157,6 +159,7 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+            Some(Slot::Room(room)) if !room.is_served_by(worker, attempt) => return,
             Some(Slot::Room(room)) => match message {
                 FromWorker::Commit(commit) => room.handle_commit(&mut self.env, now, commit),
                 FromWorker::Ready(ready) => room.handle_ready(&mut self.env, now, &ready),
@@ -168,7 +171,7 @@ impl<C: StateCodec> Shard<C> {
                 }
                 FromWorker::Fault(fault) => room.handle_fault(&mut self.env, now, &fault),
             },
-            Some(Slot::Creating(creating)) => {
+            Some(Slot::Creating(creating)) if creating.is_asked_of(worker, attempt) => {
                 let outcome = match message {
                     FromWorker::Commit(commit) => {
                         creating.handle_commit(&mut self.env, now, commit)
@@ -239,7 +242,8 @@ impl<C: StateCodec> Shard<C> {
     }
 
     fn run_queues(&mut self, now: Time) {
-        while self.env.moving.len() < self.env.limits.handoffs_max {
+        let unbounded = broken(Mutant::HandoffsUnbounded);
+        while self.env.moving.len() < self.env.limits.handoffs_max || unbounded {
             let Some(id) = self.env.move_queue.pop_front() else {
                 break;
             };

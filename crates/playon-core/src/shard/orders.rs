@@ -26,9 +26,11 @@ impl<C: StateCodec> Shard<C> {
                 self.order_move(now, room, MoveOrder::to(deploy, to), at_once);
             }
             Order::CancelMoves { deploy } => {
-                for entry in self.rooms.values_mut() {
-                    if let Slot::Room(room) = &mut entry.slot {
-                        room.cancel_wish(deploy);
+                let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
+                for id in ids {
+                    if let Some(Slot::Room(room)) = self.rooms.get_mut(&id).map(|e| &mut e.slot) {
+                        room.call_off(&mut self.env, now, Some(deploy));
+                        self.settle(now, id);
                     }
                 }
             }

@@ -5,6 +5,7 @@ use crate::effect::{Effect, Listing, Loaded, Report, Stored};
 use crate::gate::{Close, Create, Hello, Who};
 use crate::ids::{DeployId, ReleaseId, RoomId};
 use crate::image::{Image, StateCodec};
+use crate::mutant::{Mutant, broken};
 use crate::room::{MoveOrder, Room};
 use crate::time::Time;
 
@@ -76,10 +77,14 @@ impl<C: StateCodec> Shard<C> {
                 let (release, prefer) = (image.release, self.env.prefer);
                 self.bring_back(now, *image);
                 if let Some(to) = prefer.filter(|to| *to != release) {
-                    self.order_move(now, id, MoveOrder::to(DeployId(0), to), true);
+                    self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
                 }
             }
             Loaded::Missing => {
+                let waiting = std::mem::take(waiting);
+                self.create_for(now, id, waiting);
+            }
+            Loaded::Unreadable(_) if broken(Mutant::EmptyTwin) => {
                 let waiting = std::mem::take(waiting);
                 self.create_for(now, id, waiting);
             }

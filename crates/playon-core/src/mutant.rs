@@ -1,0 +1,132 @@
+//! Rules that can be broken on purpose, to prove that the simulator would notice.
+//!
+//! With the feature `mutants` one rule at a time can be switched off in the machines of the present thread. Without
+//! the feature, which is how every keeper is built, [`broken`] is the constant `false`.
+
+/// Declares the rules with their names and what breaking each does.
+macro_rules! mutants {
+    ($($(#[doc = $about:literal])+ $variant:ident $name:literal,)+) => {
+        /// A rule of the core, broken.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mutant {
+            $($(#[doc = $about])+ $variant,)+
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// Its name on a command line.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What it does.
+            pub const fn about(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($about,)+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// Outputs leave before their commit is safe.
+    ReleaseUnsafe "release-unsafe",
+    /// Events that are not yet safe are sent to a socket that comes back.
+    BacklogUnsafe "backlog-unsafe",
+    /// A message of a worker counts whatever attempt it carries.
+    AttemptUnchecked "attempt-unchecked",
+    /// An older socket of a session takes it back from a newer one.
+    GenerationUnchecked "generation-unchecked",
+    /// An input is acknowledged when it arrives, not when it is applied and safe.
+    AckAtReceipt "ack-at-receipt",
+    /// An input that was taken before is taken again.
+    DuplicateTaken "duplicate-taken",
+    /// An input is taken although one before it is missing.
+    GapTaken "gap-taken",
+    /// What was in flight with a lost worker is not delivered again.
+    NoRedelivery "no-redelivery",
+    /// The room thaws on the old worker after the switch was issued.
+    ThawAfterMigrate "thaw-after-migrate",
+    /// The new worker is delivered to before the switch is safe.
+    SwitchUnsafe "switch-unsafe",
+    /// The old worker is not told that its attempt has ended.
+    NoRetire "no-retire",
+    /// An export of an earlier commit is taken for one of the last commit.
+    ExportStale "export-stale",
+    /// Deltas between the copy and the cutover are not sent to the new worker.
+    TailDropped "tail-dropped",
+    /// When the room wants to be woken is lost in a handoff.
+    TimersLost "timers-lost",
+    /// The events kept for players are lost in a handoff.
+    OutboxLost "outbox-lost",
+    /// A frozen room is never thawed by time.
+    FreezeForever "freeze-forever",
+    /// A room comes back with its old history although commits that players saw are gone.
+    HistoryKept "history-kept",
+    /// A returning player is not told that inputs were lost.
+    LossUntold "loss-untold",
+    /// A returning player is told that nothing is missing although events are.
+    GapHidden "gap-hidden",
+    /// A room that cannot be read is taken for one that does not exist.
+    EmptyTwin "empty-twin",
+    /// The room is not told that a player is away.
+    AwayLost "away-lost",
+    /// Seats of absent players are never given up.
+    SeatsForever "seats-forever",
+    /// A room's clock runs on while no worker has the room.
+    ClockRunsDown "clock-runs-down",
+    /// The hash of a commit is not compared with the bytes.
+    HashUnchecked "hash-unchecked",
+    /// A room runs any number of commits ahead of the store.
+    AheadUnbounded "ahead-unbounded",
+    /// A session may have any number of inputs waiting.
+    InputsUnbounded "inputs-unbounded",
+    /// The events kept for a session have no bound.
+    OutboxUnbounded "outbox-unbounded",
+    /// Any number of rooms is handed over at the same time.
+    HandoffsUnbounded "handoffs-unbounded",
+    /// A worker that takes too long to open a room is waited for.
+    OpenForever "open-forever",
+    /// An input that makes the game fail is delivered for ever.
+    PoisonKept "poison-kept",
+    /// A room that appears while a deploy moves rooms is forgotten by it.
+    StraysForgotten "strays-forgotten",
+    /// A deploy that was under way is forgotten by the next keeper.
+    DeployForgotten "deploy-forgotten",
+}
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Mutant;
+
+    thread_local! {
+        static ON: Cell<Option<Mutant>> = const { Cell::new(None) };
+    }
+
+    /// Breaks a rule in every machine of this thread, or none.
+    pub fn switch_on(mutant: Option<Mutant>) {
+        ON.set(mutant);
+    }
+
+    pub(crate) fn broken(rule: Mutant) -> bool {
+        ON.get() == Some(rule)
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub(crate) use switch::broken;
+#[cfg(feature = "mutants")]
+pub use switch::switch_on;
+
+/// Whether the rule is broken on purpose.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn broken(_: Mutant) -> bool {
+    false
+}

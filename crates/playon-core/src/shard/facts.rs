@@ -1,0 +1,52 @@
+//! What can be seen of a shard from outside.
+
+use crate::facts::{Place, RoomFacts, ShardFacts};
+use crate::ids::{RoomId, Seq};
+use crate::image::StateCodec;
+use crate::time::{RoomTime, Time};
+
+use super::{Entry, Shard, Slot};
+
+impl<C: StateCodec> Shard<C> {
+    /// The shard's queues.
+    pub fn facts(&self) -> ShardFacts {
+        ShardFacts {
+            rooms: self.rooms.len(),
+            moving: self.env.moving.len(),
+            move_queue: self.env.move_queue.len(),
+            opening: self.env.opening.len(),
+            open_queue: self.env.open_queue.len(),
+        }
+    }
+
+    /// Every room, by id.
+    pub fn rooms(&self, now: Time) -> impl Iterator<Item = RoomFacts<'_>> {
+        self.rooms.iter().map(move |(id, entry)| entry.facts(*id, now))
+    }
+}
+
+impl Entry {
+    fn facts(&self, id: RoomId, now: Time) -> RoomFacts<'_> {
+        let (place, waiting) = match &self.slot {
+            Slot::Room(room) => return RoomFacts { waiting: self.late.len(), ..room.facts(now) },
+            Slot::Loading(waiting) => (Place::Loading, waiting.len()),
+            Slot::Creating(creating) => (Place::Creating, creating.waiting.len()),
+            Slot::Halted(_) => (Place::Halted, 0),
+        };
+        RoomFacts {
+            room: id,
+            place,
+            image: None,
+            safe: Seq(0),
+            posts: Vec::new(),
+            in_flight: false,
+            clock: RoomTime(0),
+            pending: 0,
+            held: 0,
+            tail: 0,
+            watchers: 0,
+            waiting,
+            sessions: Vec::new(),
+        }
+    }
+}
