@@ -39,7 +39,11 @@ const STAGES: [Stage; 11] = [
     Stage { name: "build", about: "all programs and tests", run: build },
     Stage { name: "tests", about: "unit, property and integration tests", run: tests },
     Stage { name: "doctests", about: "examples in the documentation", run: doctests },
-    Stage { name: "sim", about: "the core against seeded faults, 3,000 seeds", run: sim },
+    Stage {
+        name: "sim",
+        about: "the core against seeded faults, 3,000 seeds; then each of its rules broken",
+        run: sim,
+    },
     Stage {
         name: "drill",
         about: "real processes under deploys and kills, counted by the players",
@@ -185,7 +189,23 @@ fn doctests(sh: &Sh) -> anyhow::Result<Tally> {
 
 fn sim(sh: &Sh) -> anyhow::Result<Tally> {
     programs(sh)?;
-    Ok(Tally::check(sh, ".", &sh.built(PROFILE, "playon-sim"), &["--seeds", SEEDS]))
+    let swarm = ["swarm", "--seeds", SEEDS, "--coverage"];
+    let mut tally = Tally::check(sh, ".", &sh.built(PROFILE, "playon-sim"), &swarm);
+    // The only build in which rules can be broken; nothing else is made with that feature.
+    let mutants = [
+        "test",
+        "--locked",
+        "--profile",
+        PROFILE,
+        "--package",
+        "playon-sim",
+        "--features",
+        "mutants",
+        "--test",
+        "mutants",
+    ];
+    tally += Tally::count(sh, ".", "cargo", &mutants);
+    Ok(tally)
 }
 
 fn client(sh: &Sh) -> anyhow::Result<Tally> {

@@ -1,7 +1,7 @@
 //! The model of a player: numbers inputs, keeps them until they are applied, resumes, and checks what it is told
 //! with its own books.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Buf;
 use bytes::Bytes;
@@ -10,6 +10,9 @@ use playon_core::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionI
 use playon_core::time::Time;
 
 use crate::game::link;
+use crate::keeper::limits;
+use crate::worker::{POISON, SEAT_HOLD};
+use crate::world::Kind;
 
 /// What a player knows.
 #[derive(Debug)]
@@ -40,6 +43,14 @@ pub struct Client {
     pub leaving: bool,
     /// Attempts to connect that were refused in a row.
     pub refused: u32,
+    /// Since when it has no socket that was welcomed.
+    pub lost_at: Option<Time>,
+    /// It has left an input out and will be closed for it.
+    pub skipped: bool,
+    /// Its room gives up the seats of absent players soon.
+    brief: bool,
+    /// Inputs that make the game panic.
+    poison: BTreeSet<u64>,
     gone: u64,
 }
 
@@ -65,11 +76,12 @@ pub fn secret_of(session: SessionId) -> SecretHash {
 
 impl Client {
     /// A player that has not connected.
-    pub const fn new(index: u64, room: RoomId, lossy: bool) -> Self {
+    pub fn new(index: u64, room: RoomId) -> Self {
+        let kind = Kind::of(room);
         Self {
             index,
             room,
-            lossy,
+            lossy: kind.is_lossy(),
             conn: None,
             welcomed: false,
             seat: None,
@@ -80,6 +92,10 @@ impl Client {
             tainted: false,
             leaving: false,
             refused: 0,
+            lost_at: None,
+            skipped: false,
+            brief: matches!(kind, Kind::Ticking),
+            poison: BTreeSet::new(),
             gone: 0,
         }
     }
@@ -112,6 +128,26 @@ impl Client {
         self.sent
     }
 
+    /// The last input made will make the game panic.
+    pub fn poison(&mut self) {
+        self.poison.insert(self.sent);
+    }
+
+    /// What an input carries.
+    pub fn payload(&self, number: u64) -> Bytes {
+        if self.poison.contains(&number) { Bytes::from_static(&[POISON]) } else { Bytes::new() }
+    }
+
+    /// A new life: another session, with books of its own.
+    fn begin_again(&mut self) {
+        *self = Self::new(self.index, self.room);
+    }
+
+    /// Whether it is in its first moments, and may choose a room.
+    pub const fn is_new(&self) -> bool {
+        self.seat.is_none() && self.sent == 0 && self.conn.is_none()
+    }
+
     /// The chain over all inputs made.
     pub fn chain(&self) -> u64 {
         self.chains.get(&self.sent).copied().unwrap_or(0)
@@ -123,6 +159,7 @@ impl Client {
     /// When a promise is broken.
     pub fn welcome(&mut self, welcome: &Welcome) -> Result<std::ops::RangeInclusive<u64>, String> {
         self.welcomed = true;
+        self.lost_at = None;
         self.refused = 0;
         let recv = self.seat.map_or(0, |seat| seat.recv);
         match welcome.mode {
@@ -198,13 +235,13 @@ impl Client {
     ///
     /// # Errors
     /// When it is closed for a reason that no fault of this run explains.
-    pub fn closed(&mut self, why: Close) -> Result<(), String> {
+    pub fn closed(&mut self, now: Time, why: Close) -> Result<(), String> {
+        let absent = now.since(*self.lost_at.get_or_insert(now));
         self.conn = None;
         self.welcomed = false;
         self.refused += 1;
         if self.leaving && matches!(why, Close::Left | Close::UnknownSession | Close::UnknownRoom) {
-            // A new life: another session, with books of its own.
-            *self = Self::new(self.index, self.room, self.lossy);
+            self.begin_again();
             return Ok(());
         }
         match why {
@@ -215,7 +252,16 @@ impl Client {
                 self.tainted = true;
                 Ok(())
             }
-            Close::Replaced | Close::Busy | Close::Restarting | Close::RoomFull => Ok(()),
+            Close::UnknownSession if self.brief && absent >= SEAT_HOLD => {
+                self.begin_again();
+                Ok(())
+            }
+            Close::InputGap if std::mem::take(&mut self.skipped) => Ok(()),
+            Close::TooMany if self.sent - self.applied >= limits().inputs_pending_max as u64 => {
+                Ok(())
+            }
+            Close::Replaced => Err(format!("I6: client {} lost to an older socket", self.index)),
+            Close::Busy | Close::Restarting => Ok(()),
             other => Err(format!("client {} was closed with {other:?}", self.index)),
         }
     }

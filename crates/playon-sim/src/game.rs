@@ -39,8 +39,8 @@ pub struct Game {
     pub extra: u64,
     /// Inputs that did not come in order: must stay 0.
     pub disorder: u64,
-    /// Timers that fired before they were due: must stay 0.
-    pub early: u64,
+    /// Comings and goings of players that make no sense: must stay 0.
+    pub odd: u64,
     /// The players.
     pub players: BTreeMap<SessionId, Tally>,
 }
@@ -100,7 +100,7 @@ impl Game {
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         out.put_u32(self.version);
-        for number in [self.writer, self.ticks, self.fired, self.armed, self.disorder, self.early] {
+        for number in [self.writer, self.ticks, self.fired, self.armed, self.disorder, self.odd] {
             out.put_u64(number);
         }
         out.put_u8(u8::from(self.ticking));
@@ -134,7 +134,7 @@ impl Game {
         game.fired = bytes.get_u64();
         game.armed = bytes.get_u64();
         game.disorder = bytes.get_u64();
-        game.early = bytes.get_u64();
+        game.odd = bytes.get_u64();
         game.ticking = bytes.get_u8() == 1;
         game.timer = bytes.get_u64().checked_sub(1).map(RoomTime);
         if version >= 2 {

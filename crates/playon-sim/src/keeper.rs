@@ -1,21 +1,20 @@
-//! One life of the keeper: the real shard and the real director, and what is checked of what they say.
+//! One life of the keeper: the real shard and the real director, audited.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bytes::Buf;
 use playon_core::attach::ToWorker;
-use playon_core::deploy::{Director, DirectorConfig, DirectorEffect};
+use playon_core::deploy::{DeployPhase, DeployRecord, Director, DirectorConfig, DirectorEffect};
 use playon_core::effect::{Effect, Order, Report};
 use playon_core::gate::ToGateway;
-use playon_core::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
-use playon_core::image::{ApplyBounds, Image};
+use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, WorkerId};
+use playon_core::image::Image;
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
 use playon_core::time::{Span, Time};
 use playon_wire::state::ZstdXxh3;
-use playon_wire::stored::{decode_image, decode_record, encode_image, encode_record};
+use playon_wire::stored::encode_image;
 
-use crate::game::Game;
+use crate::audit::Audit;
 use crate::store::{Store, Write};
 
 /// What the keeper wants of the world.
@@ -33,7 +32,11 @@ pub enum Wish {
     Kill(WorkerId),
     /// Keep that many workers of a release.
     Workers(ReleaseId, u32),
-    /// Note for the run's summary.
+    /// Note how a deploy stands.
+    Deploy(DeployRecord),
+    /// Pass an order of the director on to the shard.
+    Order(Order),
+    /// Pass news of the shard on to the director.
     Note(Report),
 }
 
@@ -43,17 +46,12 @@ pub struct Keeper {
     pub shard: Shard<ZstdXxh3>,
     /// The other one.
     pub director: Director,
+    /// The books kept on both.
+    pub audit: Audit,
     /// When it began; its clock counts from there.
     pub began: Time,
-    /// Which room a socket speaks to.
-    pub conns: BTreeMap<ConnId, RoomId>,
-    /// Attempts that must have no more effect.
-    revoked: BTreeSet<Attempt>,
-    /// Rooms as the owner must hold them.
-    shadows: BTreeMap<RoomId, Image>,
-    /// Rooms whose kinds may lose their tail.
-    lossy: BTreeSet<RoomId>,
-    bounds: ApplyBounds,
+    epoch: Epoch,
+    phases: BTreeMap<DeployId, DeployPhase>,
 }
 
 /// The limits under test: small, so that runs reach them.
@@ -61,29 +59,31 @@ pub fn limits() -> Limits {
     Limits {
         outbox_events_max: 12,
         inputs_pending_max: 64,
+        unsafe_commits_max: 4,
         handoffs_max: 2,
         opens_max: 2,
         snapshot_every_commits: 16,
         tail_deltas_max: 4,
+        open_timeout: Span::secs(1),
+        prewarm_timeout: Span::secs(1),
+        reopen_backoff_max: Span::secs(2),
         ..Limits::default()
     }
 }
 
 impl Keeper {
     /// A keeper that has just opened its store.
-    pub fn new(epoch: Epoch, began: Time, lossy: BTreeSet<RoomId>) -> Self {
+    pub fn new(epoch: Epoch, began: Time) -> Self {
         let limits = limits();
         let config =
             DirectorConfig { workers_per_release: 2, linger: Span::secs(2), ..Default::default() };
         Self {
-            bounds: ApplyBounds::from(&limits),
+            audit: Audit::new(limits.clone()),
             shard: Shard::new(ShardConfig { epoch, limits, shard: 0 }, ZstdXxh3),
             director: Director::new(config),
             began,
-            conns: BTreeMap::new(),
-            revoked: BTreeSet::new(),
-            shadows: BTreeMap::new(),
-            lossy,
+            epoch,
+            phases: BTreeMap::new(),
         }
     }
 
@@ -94,16 +94,11 @@ impl Keeper {
 
     /// A room read back from the store.
     pub fn recovered(&mut self, now: Time, image: Image) {
-        self.shadows.insert(image.room, image.clone());
+        self.audit.recovered(&image);
         self.shard.handle_recovered(self.clock(now), image);
     }
 
-    /// A worker is gone: none of its attempts may have an effect. The fleet forgets it first.
-    pub fn revoke(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
-        self.revoked.extend(attempts);
-    }
-
-    /// Drains both machines after a handle, checking everything that comes out.
+    /// Drains both machines after a handle, checking everything that comes out, and how they stand then.
     ///
     /// # Errors
     /// When an invariant is broken.
@@ -112,69 +107,55 @@ impl Keeper {
         let mut batch = Vec::new();
         loop {
             while let Some(effect) = self.shard.poll() {
-                self.effect(now, effect, store, &mut batch, &mut wishes)?;
+                self.effect(effect, store, &mut batch, &mut wishes)?;
             }
             let Some(effect) = self.director.poll() else { break };
-            self.direct(now, effect, store, &mut wishes);
+            self.direct(effect, store, &mut wishes)?;
         }
         if !batch.is_empty() {
-            store.pending.push_back(batch);
+            store.pending.push_back((self.epoch, batch));
             wishes.push(Wish::Batch);
         }
+        self.audit.after_step(self.clock(now), &self.shard)?;
         Ok(wishes)
     }
 
     fn effect(
         &mut self,
-        now: Time,
         effect: Effect,
-        store: &Store,
+        store: &mut Store,
         batch: &mut Vec<Write>,
         wishes: &mut Vec<Wish>,
     ) -> Result<(), String> {
         match effect {
             Effect::Gate(message) => {
-                self.check_output_commit(&message, store)?;
+                self.audit.show(&message, store)?;
                 wishes.push(Wish::Client(message));
             }
             Effect::Worker(worker, message) => {
-                if let ToWorker::Retire { attempt, .. } = &message {
-                    self.revoked.insert(*attempt);
-                }
+                self.audit.tell(&message, store)?;
                 wishes.push(Wish::Worker(worker, message));
             }
             Effect::Append { room, seq, record } => {
-                let body = encode_record(&record);
-                let back = decode_record(&body).map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
-                let shadow =
-                    self.shadows.get_mut(&room).ok_or(format!("I11: {room} has no image"))?;
-                shadow
-                    .apply(Epoch(0), &back, &ZstdXxh3, &self.bounds)
-                    .map_err(|e| format!("I10: {room}: {e}"))?;
-                if back.migrate.is_none() {
-                    let game = Game::decode(&shadow.state).ok_or("I10: unreadable state")?;
-                    if self.revoked.contains(&Attempt(game.writer)) {
-                        return Err(format!("I4: {room}/{seq} was written by a revoked attempt"));
-                    }
-                }
-                batch.push(Write::Append(room, seq, body));
+                store.note(room, seq, record.hash);
+                batch.push(self.audit.append(seq, room, &record)?);
             }
             Effect::Snapshot(image) => {
-                let body = encode_image(&image);
-                let back = decode_image(&body).map_err(|e| format!("I10: {}: {e}", image.room))?;
-                self.check_bounds(&back)?;
-                self.shadows.insert(image.room, back);
-                batch.push(Write::Snapshot(image.room, image.seq, body));
+                store.note(image.room, image.seq, image.hash);
+                batch.push(self.audit.snapshot(&image)?);
             }
-            Effect::Sleep(image) => batch.push(Write::Sleep(image.room, encode_image(&image))),
-            Effect::Delete(room) => batch.push(Write::Delete(room)),
+            Effect::Sleep(image) => {
+                self.audit.departs(image.room);
+                batch.push(Write::Sleep(image.room, encode_image(&image)));
+            }
+            Effect::Delete(room) => {
+                self.audit.departs(room);
+                batch.push(Write::Delete(room));
+            }
             Effect::Load(room) => wishes.push(Wish::Load(room)),
             Effect::Suspect { worker, .. } => wishes.push(Wish::Kill(worker)),
             Effect::Report(report) => {
-                self.director.handle_report(self.clock(now), 0, &report);
-                if let Report::Refused { room, reason } = &report {
-                    return Err(format!("I10: a good commit of {room} was refused: {reason}"));
-                }
+                self.audit.report(&report)?;
                 wishes.push(Wish::Note(report));
             }
         }
@@ -183,52 +164,37 @@ impl Keeper {
 
     fn direct(
         &mut self,
-        now: Time,
         effect: DirectorEffect,
         store: &mut Store,
         wishes: &mut Vec<Wish>,
-    ) {
+    ) -> Result<(), String> {
         match effect {
             DirectorEffect::Wanted { release, count } => wishes.push(Wish::Workers(release, count)),
-            DirectorEffect::Order(_, order) => self.shard.handle_order(self.clock(now), order),
+            DirectorEffect::Order(_, order) => {
+                self.audit.ordered(&order)?;
+                wishes.push(Wish::Order(order));
+            }
             DirectorEffect::Store { record, current } => {
+                self.follow(record.id, record.phase)?;
+                wishes.push(Wish::Deploy(record.clone()));
                 store.deploy = Some(record);
                 store.current = current;
             }
-            DirectorEffect::Progress(_) => {}
-        }
-    }
-
-    /// An order from outside.
-    pub fn order(&mut self, now: Time, order: Order) {
-        self.shard.handle_order(self.clock(now), order);
-    }
-
-    /// Nothing leaves before the commit that contains it is safe.
-    fn check_output_commit(&self, message: &ToGateway, store: &Store) -> Result<(), String> {
-        let ToGateway::Push { conn, push } = message else { return Ok(()) };
-        let Some(room) = self.conns.get(conn) else { return Ok(()) };
-        if self.lossy.contains(room) {
-            return Ok(());
-        }
-        let safe = store.last(*room).unwrap_or_default();
-        let payloads = push.events.iter().map(|(_, p)| p).chain(push.view.iter().map(|(_, p)| p));
-        for payload in payloads.filter(|p| p.len() >= 24) {
-            let seq = payload.clone().get_u64();
-            if seq > safe.0 {
-                return Err(format!("I5: output of {room}/{seq} left while {safe} is safe"));
+            DirectorEffect::Progress(record) => {
+                self.follow(record.id, record.phase)?;
+                wishes.push(Wish::Deploy(record));
             }
         }
         Ok(())
     }
 
-    fn check_bounds(&self, image: &Image) -> Result<(), String> {
-        let over =
-            image.seats.values().any(|seat| seat.outbox.len() > self.bounds.outbox_events_max);
-        if over {
-            Err(format!("I16: an outbox of {} exceeds its bound", image.room))
-        } else {
-            Ok(())
-        }
+    fn follow(&mut self, id: DeployId, phase: DeployPhase) -> Result<(), String> {
+        let before = self.phases.insert(id, phase);
+        self.audit.coverage.deploy(before, phase)
+    }
+
+    /// An order from outside.
+    pub fn order(&mut self, now: Time, order: Order) {
+        self.shard.handle_order(self.clock(now), order);
     }
 }

@@ -4,9 +4,13 @@
 //! entirely from its [`options::Options`]; a run that breaks an invariant says which, and how to see it again.
 //! The invariants are numbered as in `docs/invariants.md`.
 
+pub mod audit;
 pub mod client;
+pub mod coverage;
 pub mod game;
 pub mod keeper;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod options;
 pub mod store;
 pub mod worker;

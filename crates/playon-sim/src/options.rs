@@ -1,9 +1,36 @@
 //! What a run may contain. The whole run follows from these and the seed.
 
+use playon_core::rng::Rng;
 use playon_core::time::Span;
 
-/// The options of one run; probabilities are in percent per opportunity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a seed becomes a mixture of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Every fault a little, in few rooms: what is broken often is found soon.
+    Lite,
+    /// Each seed switches faults on and off and up and down by itself.
+    #[default]
+    Swarm,
+    /// As swarm, with more rooms and players and a longer time of trouble.
+    Soak,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Lite, Self::Swarm, Self::Soak];
+
+    /// Its name on a command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lite => "lite",
+            Self::Swarm => "swarm",
+            Self::Soak => "soak",
+        }
+    }
+}
+
+/// The options of one run; probabilities are in percent per opportunity where nothing else is said.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Options {
     /// Where all randomness begins.
     pub seed: u64,
@@ -27,20 +54,38 @@ pub struct Options {
     pub deploy: u64,
     /// Cut a player's socket.
     pub cut_client: u64,
-    /// Repeat a message of a worker.
+    /// Repeat a message of a worker at once.
     pub repeat: u64,
+    /// Repeat a message of a worker after a while, out of order.
+    pub late: u64,
+    /// A worker that lost a room commits to it all the same, per hundred batches.
+    pub zombie: u64,
+    /// A worker gives a wrong hash with a commit, per thousand batches.
+    pub lie: u64,
     /// A worker panics on a batch, per thousand batches.
     pub panic: u64,
+    /// A player sends an input that makes the game panic, per thousand inputs.
+    pub poison: u64,
     /// A new release cannot open a copy, per hundred copies.
     pub bad_copy: u64,
     /// A process that takes part in a handoff dies between its steps, per hundred steps.
     pub strike: u64,
     /// A socket is too slow, per thousand messages.
     pub slow: u64,
+    /// A player sends an input twice.
+    pub stutter: u64,
+    /// A player leaves an input out, or sends more than may wait, per thousand inputs.
+    pub rude: u64,
+    /// A player opens two sockets at once, and the older introduces itself later.
+    pub double: u64,
     /// A player gives its seat up and comes again, per thousand inputs.
     pub leave: u64,
     /// A player whose socket is gone stays away for seconds.
     pub holiday: u64,
+    /// The store cannot read a sleeping room just now.
+    pub unreadable: u64,
+    /// The store takes up to a second for a batch, per thousand batches.
+    pub stall: u64,
     /// Delays vary up to this.
     pub delay_max: Span,
     /// The store takes up to this for a batch.
@@ -52,9 +97,61 @@ pub struct Options {
 }
 
 impl Options {
-    /// The mixture that a seed stands for: every fault on for some seeds and off for others.
-    pub fn from_seed(seed: u64) -> Self {
-        let mut rng = playon_core::rng::Rng::new(seed ^ 0x5eed);
+    /// The mixture that a seed stands for in a mode.
+    pub fn new(mode: Mode, seed: u64) -> Self {
+        match mode {
+            Mode::Lite => Self::lite(seed),
+            Mode::Swarm => Self::swarm(seed),
+            Mode::Soak => Self {
+                rooms: 8,
+                players: 6,
+                trouble: Span::secs(60),
+                recovery: Span::secs(25),
+                ..Self::swarm(seed)
+            },
+        }
+    }
+
+    /// A world in which nothing goes wrong by itself.
+    pub fn calm(rooms: u64, players: u64) -> Self {
+        Self {
+            rooms,
+            players,
+            recovery: Span::secs(25),
+            delay_max: Span::millis(2),
+            fsync_max: Span::millis(3),
+            ..Self::default()
+        }
+    }
+
+    fn lite(seed: u64) -> Self {
+        Self {
+            seed,
+            trouble: Span::secs(8),
+            crash_worker: 6,
+            cut_worker: 4,
+            hang_worker: 2,
+            crash_keeper: 3,
+            deploy: 15,
+            cut_client: 10,
+            repeat: 5,
+            late: 5,
+            zombie: 20,
+            panic: 2,
+            bad_copy: 3,
+            strike: 15,
+            slow: 8,
+            stutter: 5,
+            double: 10,
+            leave: 5,
+            holiday: 20,
+            ..Self::calm(3, 2)
+        }
+    }
+
+    /// Every fault on for some seeds and off for others.
+    fn swarm(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x5eed);
         let mut some = |max: u64| if rng.percent(60) { 1 + rng.below(max) } else { 0 };
         Self {
             seed,
@@ -65,26 +162,29 @@ impl Options {
             deploy: some(25),
             cut_client: some(20),
             repeat: some(10),
+            late: some(10),
+            zombie: some(30),
+            lie: some(3),
             panic: some(8),
+            poison: some(4),
             bad_copy: some(10),
             strike: some(30),
             slow: some(20),
-            leave: some(10),
+            stutter: some(10),
+            rude: some(6),
+            double: some(30),
+            leave: some(40),
             holiday: some(40),
+            unreadable: some(50),
+            stall: some(10),
             delay_max: Span::millis(1 + some(20)),
             fsync_max: Span::millis(1 + some(15)),
             rooms: 1 + some(4),
             players: 1 + some(3),
-            trouble: Span::secs(20),
+            trouble: Span::secs(8),
             recovery: Span::secs(25),
             digest: false,
             trace: false,
         }
-    }
-
-    /// The same mixture for a while that a test can afford.
-    #[must_use]
-    pub fn lite(self) -> Self {
-        Self { trouble: Span::secs(8), ..self }
     }
 }

@@ -50,8 +50,12 @@ pub struct Store {
     pub epoch: Epoch,
     /// Safe rooms.
     pub rooms: BTreeMap<RoomId, Rows>,
-    /// Batches handed over and not yet safe, oldest first.
-    pub pending: VecDeque<Vec<Write>>,
+    /// Batches handed over and not yet safe, oldest first, with the epoch of the keeper that wrote them.
+    pub pending: VecDeque<(Epoch, Vec<Write>)>,
+    /// Hashes of all states written since the rooms began; what is written again replaces what was lost.
+    ledger: BTreeMap<(RoomId, Seq), u64>,
+    /// The last commit of each room that a keeper was told is safe.
+    promised: BTreeMap<RoomId, Seq>,
     /// The stored deploy.
     pub deploy: Option<DeployRecord>,
     /// The stored decision which release is current.
@@ -59,18 +63,63 @@ pub struct Store {
 }
 
 impl Store {
+    /// An empty disk, and the release that was shipped first.
+    pub fn new(current: ReleaseId) -> Self {
+        Self { current: Some(current), ..Self::default() }
+    }
+
     /// The oldest batch becomes safe.
     ///
     /// # Errors
     /// When the owner wrote something it must not.
     pub fn make_safe(&mut self) -> Result<Vec<(RoomId, Stored)>, String> {
-        let batch = self.pending.pop_front().unwrap_or_default();
+        // What a keeper wrote that has been replaced is refused by the fence.
+        while self.pending.front().is_some_and(|(epoch, _)| *epoch < self.epoch) {
+            self.pending.pop_front();
+        }
         let mut outcomes = Vec::new();
+        let Some((_, batch)) = self.pending.pop_front() else { return Ok(outcomes) };
         for write in batch {
             outcomes.push(write.outcome());
             self.apply(write)?;
         }
         Ok(outcomes)
+    }
+
+    /// Notes the state that a commit left, when it is handed over.
+    pub fn note(&mut self, room: RoomId, seq: Seq, hash: u64) {
+        self.ledger.insert((room, seq), hash);
+    }
+
+    /// The keeper has been told what is safe now.
+    pub fn promise(&mut self, outcomes: &[(RoomId, Stored)]) {
+        for (room, stored) in outcomes {
+            match stored {
+                Stored::Record(seq) | Stored::Snapshot(seq) => {
+                    self.promised.insert(*room, *seq);
+                }
+                Stored::Asleep => {}
+                Stored::Deleted => {
+                    self.promised.remove(room);
+                }
+            }
+        }
+    }
+
+    /// What was promised is there, and what is there was written.
+    ///
+    /// # Errors
+    /// When it is not.
+    fn check_recovered(&self, image: &Image) -> Result<(), String> {
+        let (room, seq) = (image.room, image.seq);
+        let promised = self.promised.get(&room).copied().unwrap_or_default();
+        if seq < promised {
+            return Err(format!("I11: {room} came back at {seq}, {promised} was promised"));
+        }
+        if self.ledger.get(&(room, seq)).is_some_and(|hash| *hash != image.hash) {
+            return Err(format!("I11: {room} came back with another commit {seq}"));
+        }
+        Ok(())
     }
 
     fn apply(&mut self, write: Write) -> Result<(), String> {
@@ -127,7 +176,8 @@ impl Store {
     /// When what is stored cannot be read back.
     pub fn recover(&self, bounds: &ApplyBounds) -> Result<Vec<Image>, String> {
         let hot = self.rooms.iter().filter(|(_, rows)| rows.asleep.is_none());
-        hot.map(|(room, rows)| read(*room, rows, bounds)).collect()
+        let images = hot.map(|(room, rows)| read(*room, rows, bounds));
+        images.map(|image| image.and_then(|i| self.check_recovered(&i).map(|()| i))).collect()
     }
 
     /// A room at rest.

@@ -24,6 +24,12 @@ pub fn version_of(release: ReleaseId) -> u32 {
     u32::from(release.0[0])
 }
 
+/// What an input begins with that makes the game panic.
+pub const POISON: u8 = 0xbd;
+
+/// How long a room of the kind `ticking` keeps the seat of a player who is gone.
+pub const SEAT_HOLD: Span = Span::secs(6);
+
 /// What a release says about its kinds: one that ticks, one that does not, one that may lose its tail.
 pub fn kinds_of(release: ReleaseId) -> Vec<KindInfo> {
     let version = version_of(release);
@@ -31,9 +37,9 @@ pub fn kinds_of(release: ReleaseId) -> Vec<KindInfo> {
     let calm = OnDeploy::BetweenRounds { deadline: Span::secs(2) };
     let lossy = Survives::WorkerCrash { checkpoint: Span::millis(300) };
     let now = OnDeploy::Now;
-    let rest = Span::secs(4);
+    let rest = Span::millis(1_500);
     [
-        ("ticking", Policies { tick, on_deploy: now, ..Policies::default() }),
+        ("ticking", Policies { tick, on_deploy: now, seat_hold: SEAT_HOLD, ..Policies::default() }),
         ("turns", Policies { on_deploy: calm, idle_hibernate: rest, ..Policies::default() }),
         ("lossy", Policies { tick, on_deploy: now, survives: lossy, ..Policies::default() }),
     ]
@@ -80,20 +86,32 @@ pub struct Worker {
     pub panic: u64,
     /// Copies that fail, per hundred.
     pub bad_copy: u64,
+    /// Wrong hashes, per thousand batches.
+    pub lie: u64,
+    /// The room to which it last gave a wrong hash, until somebody takes note.
+    pub lied: Option<RoomId>,
+    /// What the owner did that no worker should see.
+    pub wronged: Option<String>,
+    /// Rooms that it has been told to forget, and has not.
+    ghosts: BTreeMap<RoomId, (Attempt, Object)>,
     objects: BTreeMap<(RoomId, Attempt), Object>,
 }
 
 impl Worker {
     /// A fresh process.
-    pub const fn new(id: WorkerId, release: ReleaseId, panic: u64, bad_copy: u64) -> Self {
+    pub const fn new(id: WorkerId, release: ReleaseId) -> Self {
         Self {
             id,
             release,
             attached: false,
             hung_until: Time(0),
             inbox: VecDeque::new(),
-            panic,
-            bad_copy,
+            panic: 0,
+            bad_copy: 0,
+            lie: 0,
+            lied: None,
+            wronged: None,
+            ghosts: BTreeMap::new(),
             objects: BTreeMap::new(),
         }
     }
@@ -120,10 +138,23 @@ impl Worker {
                 Some(self.tail(room, attempt, seq, hash, &deltas))
             }
             ToWorker::Retire { room, attempt } => {
-                self.objects.remove(&(room, attempt));
+                if let Some(object) = self.objects.remove(&(room, attempt)) {
+                    self.ghosts.insert(room, (attempt, object));
+                }
                 None
             }
         }
+    }
+
+    /// What it holds: a room under an attempt.
+    pub fn held(&self) -> impl Iterator<Item = &(RoomId, Attempt)> {
+        self.objects.keys()
+    }
+
+    /// A commit by an attempt that has ended, in answer to a batch that went to another.
+    pub fn haunt(&mut self, deliver: &Deliver) -> Option<FromWorker> {
+        let (attempt, object) = self.ghosts.get_mut(&deliver.room)?;
+        Some(FromWorker::Commit(commit(&Deliver { attempt: *attempt, ..deliver.clone() }, object)))
     }
 
     fn fault(&mut self, room: RoomId, attempt: Attempt, stage: Stage, message: &str) -> FromWorker {
@@ -167,6 +198,7 @@ impl Worker {
         stage: Stage,
     ) -> FromWorker {
         let Some(game) = Game::decode(given).filter(|game| game.version <= self.version()) else {
+            self.wronged = Some(format!("I10: {room} is opened with an unreadable state"));
             return self.fault(room, attempt, stage, "unreadable state");
         };
         let game = if game.version < self.version() { game.migrate(self.version()) } else { game };
@@ -211,16 +243,21 @@ impl Worker {
         deltas: &[Bytes],
     ) -> FromWorker {
         let Some(object) = self.objects.get(&(room, attempt)) else {
+            self.wronged = Some(format!("I8: {room} has a tail without a copy"));
             return self.fault(room, attempt, Stage::Open, "no copy to bring up to date");
         };
         let mut state = object.state.clone();
         for delta in deltas {
             match ZstdXxh3.apply(&state, delta, 1 << 20) {
                 Some(next) => state = next,
-                None => return self.fault(room, attempt, Stage::Open, "a delta does not fit"),
+                None => {
+                    self.wronged = Some(format!("I10: a delta for {room} does not fit"));
+                    return self.fault(room, attempt, Stage::Open, "a delta does not fit");
+                }
             }
         }
         if ZstdXxh3.hash(&state) != hash {
+            self.wronged = Some(format!("I10: the tail of {room} leads elsewhere"));
             return self.fault(room, attempt, Stage::Open, "the tail leads elsewhere");
         }
         self.open(room, attempt, seq, &state, Stage::Open)
@@ -243,50 +280,68 @@ impl Worker {
 
     fn deliver(&mut self, deliver: &Deliver, rng: &mut Rng) -> FromWorker {
         let key = (deliver.room, deliver.attempt);
-        let fits = self.objects.get(&key).is_some_and(|object| deliver.seq == object.seq.next());
-        if !fits {
+        // Right after a handoff the `Migrate` record has taken a number that the worker does not see.
+        let fits = |object: &Object| (1..=2).contains(&(deliver.seq.0 - object.seq.0));
+        if !self.objects.get(&key).is_some_and(fits) {
+            self.wronged = Some(format!("I8: {} is delivered where it is not held", deliver.room));
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
         }
-        if rng.below(1_000) < self.panic {
+        if rng.below(1_000) < self.panic || deliver.items.iter().any(is_poison) {
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "panicked");
         }
         let Some(object) = self.objects.get_mut(&key) else {
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
         };
-        let parent = object.state.clone();
-        let mut outputs = Vec::new();
-        object.game.writer = deliver.attempt.0;
-        object.game.fire(deliver.now);
-        for item in &deliver.items {
-            run(&mut object.game, item, deliver.now, deliver.seq, &mut outputs);
+        let mut commit = commit(deliver, object);
+        if rng.below(1_000) < self.lie {
+            commit.hash ^= 1;
+            self.lied = Some(deliver.room);
         }
-        let view = |id: &SessionId| {
-            let tally = object.game.players.get(id).cloned().unwrap_or_default();
-            (*id, stamp(deliver.seq, tally.count, tally.chain))
-        };
-        let views = deliver.render.iter().map(view).collect();
-        let state = object.game.encode();
-        let commit = Commit {
-            room: deliver.room,
-            attempt: deliver.attempt,
-            seq: deliver.seq,
-            parent_hash: ZstdXxh3.hash(&parent),
-            hash: ZstdXxh3.hash(&state),
-            version: object.game.version,
-            body: diff(&parent, &state),
-            refused: Vec::new(),
-            dismissed: Vec::new(),
-            outputs,
-            views,
-            watch_view: deliver.render_watch.then(Bytes::new),
-            wake_at: object.game.timer,
-            between_rounds: object.game.between_rounds(),
-            ended: false,
-            cost_us: 10,
-        };
-        object.state = state;
-        object.seq = deliver.seq;
         FromWorker::Commit(commit)
+    }
+}
+
+/// Whether the game panics on it.
+fn is_poison(item: &Item) -> bool {
+    matches!(item, Item::Input { payload, .. } if payload.first() == Some(&POISON))
+}
+
+/// Runs a batch on an object.
+fn commit(deliver: &Deliver, object: &mut Object) -> Commit {
+    let parent = object.state.clone();
+    let mut outputs = Vec::new();
+    object.game.writer = deliver.attempt.0;
+    object.game.fire(deliver.now);
+    for item in &deliver.items {
+        run(&mut object.game, item, deliver.now, deliver.seq, &mut outputs);
+    }
+    let view = |id: &SessionId| {
+        let tally = object.game.players.get(id).cloned().unwrap_or_default();
+        (*id, stamp(deliver.seq, tally.count, tally.chain))
+    };
+    let views = deliver.render.iter().map(view).collect();
+    let state = object.game.encode();
+    let body = diff(&parent, &state);
+    let hash = ZstdXxh3.hash(&state);
+    object.state = state;
+    object.seq = deliver.seq;
+    Commit {
+        room: deliver.room,
+        attempt: deliver.attempt,
+        seq: object.seq,
+        parent_hash: ZstdXxh3.hash(&parent),
+        hash,
+        version: object.game.version,
+        body,
+        refused: Vec::new(),
+        dismissed: Vec::new(),
+        outputs,
+        views,
+        watch_view: deliver.render_watch.then(Bytes::new),
+        wake_at: object.game.timer,
+        between_rounds: object.game.between_rounds(),
+        ended: false,
+        cost_us: 10,
     }
 }
 
@@ -311,6 +366,8 @@ fn run(game: &mut Game, item: &Item, now: RoomTime, at: Seq, outputs: &mut Vec<O
         }
         Item::Back { session, lost } => {
             if let Some(tally) = game.players.get_mut(session) {
+                // Whoever comes back has been away, unless something was lost on the way.
+                game.odd += u64::from(tally.here && *lost == 0);
                 tally.here = true;
                 // The game is told how many inputs it will never see.
                 tally.count += lost;

@@ -1,11 +1,11 @@
 //! The simulator as a test: every invariant holds for many seeds, and a seed always tells the same story.
 
 use playon_core::time::Span;
-use playon_sim::options::Options;
+use playon_sim::options::{Mode, Options};
 use playon_sim::world::World;
 
 fn run(seed: u64) -> Result<playon_sim::world::Summary, String> {
-    World::new(Options::from_seed(seed).lite()).run()
+    World::new(Options::new(Mode::Swarm, seed)).run()
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn every_invariant_holds_for_many_seeds() {
     let mut keepers = 0;
     for seed in 10_000..10_400 {
         let summary = run(seed).unwrap_or_else(|error| {
-            panic!("seed {seed}: {error}\nreplay: cargo run -p playon-sim -- --seed {seed} --trace")
+            panic!("seed {seed}: {error}\nreplay: cargo run -p playon-sim -- replay {seed} --trace")
         });
         moved += summary.moved;
         keepers += summary.keeper_crashes;
@@ -28,7 +28,8 @@ fn every_invariant_holds_for_many_seeds() {
 #[test]
 fn the_same_seed_tells_the_same_story_twice() {
     let story = |seed| {
-        let options = Options { digest: true, trouble: Span::secs(6), ..Options::from_seed(seed) };
+        let options =
+            Options { digest: true, trouble: Span::secs(6), ..Options::new(Mode::Swarm, seed) };
         World::new(options).run()
     };
     for seed in [3, 77, 1_344] {

@@ -1,17 +1,23 @@
 //! Some time after the last fault everything must be well.
 
+use std::collections::BTreeSet;
+
+use playon_core::deploy::DeployPhase;
 use playon_core::effect::Order;
-use playon_core::image::ApplyBounds;
+use playon_core::ids::{RoomId, SessionId};
+use playon_core::image::{ApplyBounds, Image};
 use playon_core::time::Span;
 
-use super::World;
+use super::{Kind, World};
 use crate::game::Game;
 use crate::keeper::limits;
+use crate::worker::Worker;
 
 impl World {
     /// Some time after the last fault everything must be well.
     pub(super) fn check_end(&mut self) -> Result<(), String> {
         let bounds = ApplyBounds::from(&limits());
+        self.check_owners()?;
         if let Some(keeper) = &mut self.keeper {
             keeper.order(self.now, Order::Stop);
         }
@@ -38,11 +44,12 @@ impl World {
                 .read(client.room, &bounds)?
                 .ok_or(format!("I22: {} is gone", client.room))?;
             let game = Game::decode(&image.state).ok_or("I10: unreadable state")?;
-            if game.disorder + game.early > 0 && !client.tainted {
-                return Err(format!(
-                    "I7: {} inputs of {} were out of order",
-                    game.disorder, client.room
-                ));
+            self.check_game(client.room, &game)?;
+            let deploy = self.store.deploy.as_ref();
+            if let Some(done) = deploy.filter(|d| d.phase == DeployPhase::Done)
+                && image.release != done.to
+            {
+                return Err(format!("I18: {} was left behind by a deploy", client.room));
             }
             if game.ticking && client.heard + Span::secs(1) < self.now {
                 return Err(format!("I17: client {i} heard nothing since {:?}", client.heard));
@@ -50,12 +57,70 @@ impl World {
             let session = client.seat.map(|seat| seat.session).unwrap_or_default();
             let tally =
                 game.players.get(&session).ok_or(format!("I9: client {i} lost its seat"))?;
+            if !tally.here {
+                return Err(format!("I9: client {i} is taken to be away"));
+            }
+            self.check_seats(&image, &game)?;
             if !client.tainted && (tally.count, tally.chain) != (client.sent, client.chain()) {
                 return Err(format!(
                     "I7: client {i} sent {}, the room has {}",
                     client.sent, tally.count
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// Every room is held once, by the worker that the owner says.
+    fn check_owners(&self) -> Result<(), String> {
+        let Some(keeper) = &self.keeper else { return Err("I18: the keeper is not there".into()) };
+        for facts in keeper.shard.rooms(keeper.clock(self.now)) {
+            let room = facts.room;
+            if !facts.place.is_live() {
+                return Err(format!("I18: {room} is {} at the end", facts.place));
+            }
+            let held = |id, worker: &Worker| {
+                let of_room = worker.held().filter(|(held, _)| *held == room);
+                of_room.map(|(_, attempt)| (id, *attempt)).collect::<Vec<_>>()
+            };
+            let holders: Vec<_> = self.workers.iter().flat_map(|(id, w)| held(*id, w)).collect();
+            let posts: Vec<_> =
+                facts.posts.iter().map(|(id, attempt, _)| (*id, *attempt)).collect();
+            if holders != posts {
+                return Err(format!("I8: {room} is held by {holders:?}, the owner says {posts:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the game itself has noticed.
+    fn check_game(&self, room: RoomId, game: &Game) -> Result<(), String> {
+        let (disorder, odd, armed, fired) = (game.disorder, game.odd, game.armed, game.fired);
+        let lossy = self.clients.iter().any(|c| c.room == room && c.lossy);
+        if disorder > 0 && !self.tainted.contains(&room) {
+            return Err(format!("I7: {disorder} inputs of {room} were out of order"));
+        }
+        if odd > 0 && !lossy {
+            return Err(format!("I9: {odd} players came back to {room} who had not been away"));
+        }
+        if game.timer.is_some() || armed != fired {
+            return Err(format!("I13: {armed} timers of {room} were armed, {fired} have fired"));
+        }
+        Ok(())
+    }
+
+    /// A seat that nobody holds has been given up, in rooms that do so soon.
+    fn check_seats(&self, image: &Image, game: &Game) -> Result<(), String> {
+        if image.kind != Kind::Ticking.name() {
+            return Ok(());
+        }
+        let of_room = self.clients.iter().filter(|client| client.room == image.room);
+        let held: BTreeSet<SessionId> =
+            of_room.filter_map(|client| client.seat).map(|seat| seat.session).collect();
+        let kept: BTreeSet<SessionId> = image.seats.keys().copied().collect();
+        let known: BTreeSet<SessionId> = game.players.keys().copied().collect();
+        if kept != held || known != held {
+            return Err(format!("I9: {} keeps {kept:?}, players hold {held:?}", image.room));
         }
         Ok(())
     }

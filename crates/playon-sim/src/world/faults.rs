@@ -2,18 +2,19 @@
 
 use playon_core::attach::ToWorker;
 use playon_core::gate::ToOwner;
-use playon_core::ids::{DeployId, WorkerId};
+use playon_core::ids::{ConnId, DeployId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::Span;
 
 use super::{Event, World};
+use crate::client::Client;
 use crate::worker::RELEASES;
 
 impl World {
     pub(super) fn trouble(&mut self) -> Result<(), String> {
-        if self.now >= self.calm_from {
+        if !self.in_trouble() {
             // From here on nothing new goes wrong.
-            self.workers.values_mut().for_each(|w| (w.panic, w.bad_copy) = (0, 0));
+            self.workers.values_mut().for_each(|w| (w.panic, w.bad_copy, w.lie) = (0, 0, 0));
             return Ok(());
         }
         self.schedule(Span::millis(50), 0, Event::Trouble);
@@ -45,12 +46,13 @@ impl World {
         }
         if per(&mut self.rng, options.cut_client) {
             let index = self.rng.below(self.clients.len() as u64) as usize;
-            if let Some(conn) = self.clients[index].conn {
-                self.summary.cuts += 1;
-                self.sockets.remove(&conn);
-                self.lose_socket(conn);
-                self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
-            }
+            // One player, or everybody in the room: then it has nobody, and may go to sleep.
+            let all = self.rng.percent(self.options.holiday);
+            let room = self.clients[index].room;
+            let cut =
+                |(i, c): (usize, &Client)| c.conn.filter(|_| i == index || all && c.room == room);
+            let conns: Vec<ConnId> = self.clients.iter().enumerate().filter_map(cut).collect();
+            conns.into_iter().for_each(|conn| self.cut_client(conn));
         }
         if per(&mut self.rng, options.deploy) {
             self.deploy()?;
@@ -59,6 +61,14 @@ impl World {
             self.crash_keeper()?;
         }
         Ok(())
+    }
+
+    /// A player's socket is cut.
+    pub(super) fn cut_client(&mut self, conn: ConnId) {
+        self.summary.cuts += 1;
+        self.sockets.remove(&conn);
+        self.lose_socket(conn);
+        self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
     }
 
     /// Faults aimed at a handoff: between its steps, the processes in it die more often than by chance.
@@ -70,7 +80,7 @@ impl World {
                 | ToWorker::Prewarm { .. }
                 | ToWorker::Retire { .. }
         );
-        if !aimed || self.now >= self.calm_from || !self.rng.percent(self.options.strike) {
+        if !aimed || !self.in_trouble() || !self.rng.percent(self.options.strike) {
             return;
         }
         let victim = match self.rng.below(3) {
@@ -94,6 +104,7 @@ impl World {
         let at_once = self.rng.percent(50);
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
+            keeper.audit.targets.insert(id, to);
             // A refusal means that there is nothing to do.
             let _ = keeper.director.handle_deploy(clock, id, to, at_once);
         }

@@ -2,26 +2,70 @@
 
 mod end;
 mod faults;
+mod hostile;
 mod players;
 mod processes;
+mod trace;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::fmt;
+
+pub use trace::KEY;
 
 use playon_core::attach::FromWorker;
-use playon_core::effect::{Loaded, Report};
+use playon_core::effect::{Loaded, Order, Report};
 use playon_core::gate::{ToGateway, ToOwner};
 use playon_core::ids::{Attempt, ConnId, ReleaseId, RoomId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::{Span, Time};
 
 use crate::client::Client;
+use crate::coverage::Coverage;
 use crate::keeper::{Keeper, Wish};
 use crate::options::Options;
 use crate::store::Store;
 use crate::worker::{RELEASES, Worker};
 
-const KINDS: [&str; 3] = ["ticking", "turns", "lossy"];
+/// Between the keeper's own threads messages take a while, too.
+const TO_SHARD: (u8, u64) = (5, 0);
+const TO_DIRECTOR: (u8, u64) = (6, 0);
+
+/// The kinds of rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Ticks, and gives up the seats of absent players soon.
+    Ticking,
+    /// Goes by inputs and timers, and sleeps soon.
+    Turns,
+    /// Ticks, and may lose its tail with the keeper.
+    Lossy,
+}
+
+impl Kind {
+    /// Rooms take turns in being of each kind.
+    pub const fn of(room: RoomId) -> Self {
+        match room.0[15] % 3 {
+            0 => Self::Ticking,
+            1 => Self::Turns,
+            _ => Self::Lossy,
+        }
+    }
+
+    /// Whether it may lose its tail with the keeper.
+    pub const fn is_lossy(self) -> bool {
+        matches!(self, Self::Lossy)
+    }
+
+    /// As releases call it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ticking => "ticking",
+            Self::Turns => "turns",
+            Self::Lossy => "lossy",
+        }
+    }
+}
 
 /// What is going to happen.
 #[derive(Debug)]
@@ -33,6 +77,12 @@ enum Event {
     WorkerAttached(ReleaseId),
     WorkerGone(WorkerId),
     Fsync,
+    /// From the director to the shard.
+    Order(Order),
+    /// From the shard to the director.
+    Report(Report),
+    /// The director learns that every room in the hot log has been listed.
+    Listed,
     Loaded(RoomId),
     Timer,
     RecoverNext(Vec<playon_core::image::Image>),
@@ -81,6 +131,43 @@ pub struct Summary {
     pub inputs: u64,
     /// A hash over everything that happened.
     pub trace: u64,
+    /// States and transitions that were reached.
+    pub coverage: Coverage,
+}
+
+impl Summary {
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.moved += other.moved;
+        self.move_failed += other.move_failed;
+        self.slept += other.slept;
+        self.deploys += other.deploys;
+        self.keeper_crashes += other.keeper_crashes;
+        self.worker_crashes += other.worker_crashes;
+        self.cuts += other.cuts;
+        self.inputs += other.inputs;
+        self.coverage.merge(&other.coverage);
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} steps, {} inputs, {} deploys, {} rooms moved, {} moves undone, {} put to sleep, \
+             {} sockets cut, {} workers and {} keepers lost",
+            self.steps,
+            self.inputs,
+            self.deploys,
+            self.moved,
+            self.move_failed,
+            self.slept,
+            self.cuts,
+            self.worker_crashes,
+            self.keeper_crashes
+        )
+    }
 }
 
 /// The world of one run.
@@ -107,8 +194,15 @@ pub struct World {
     links: BTreeMap<(u8, u64), Time>,
     timer_at: Option<Time>,
     next_id: u64,
+    next_room: u64,
     deploys: u64,
+    /// Inputs that make the game panic.
+    poison: BTreeSet<(RoomId, u64)>,
+    /// Rooms in which inputs were lost (and told so) or set aside: what they hold cannot be foretold.
+    tainted: BTreeSet<RoomId>,
     calm_from: Time,
+    /// What the trace last said of each room.
+    printed: BTreeMap<RoomId, String>,
     summary: Summary,
 }
 
@@ -124,7 +218,7 @@ impl World {
             serial: 0,
             life: 0,
             keeper: None,
-            store: Store { current: Some(RELEASES[0]), ..Store::default() },
+            store: Store::new(RELEASES[0]),
             workers: BTreeMap::new(),
             attempts: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -135,15 +229,18 @@ impl World {
             links: BTreeMap::new(),
             timer_at: None,
             next_id: 0,
+            next_room: options.rooms,
             deploys: 0,
+            poison: BTreeSet::new(),
+            tainted: BTreeSet::new(),
             calm_from,
+            printed: BTreeMap::new(),
             summary: Summary::default(),
             options,
         };
         for index in 0..world.options.rooms * world.options.players {
             let room = index / world.options.players;
-            let kind = KINDS[(room % 3) as usize];
-            world.clients.push(Client::new(index, room_id(room), kind == "lossy"));
+            world.clients.push(Client::new(index, room_id(room)));
             let at = world.rng.below(500_000);
             world.schedule(Span(at), 0, Event::Connect(index));
         }
@@ -169,8 +266,14 @@ impl World {
             }
             self.note(&event);
             self.step(event).map_err(|e| format!("at {:?}: {e}", self.now))?;
+            if self.options.trace {
+                self.print_rooms();
+            }
         }
         self.check_end()?;
+        if let Some(keeper) = &self.keeper {
+            self.summary.coverage.merge(&keeper.audit.coverage);
+        }
         Ok(self.summary)
     }
 
@@ -179,12 +282,11 @@ impl World {
         if !self.options.trace && !self.options.digest {
             return;
         }
-        let text = format!("{:?} {event:?}", self.now);
-        for byte in text.bytes() {
-            self.summary.trace = playon_core::rng::mix(self.summary.trace ^ u64::from(byte));
-        }
         if self.options.trace {
-            eprintln!("{text}");
+            return self.print(event);
+        }
+        for byte in format!("{:?} {event:?}", self.now).bytes() {
+            self.summary.trace = playon_core::rng::mix(self.summary.trace ^ u64::from(byte));
         }
     }
 
@@ -201,6 +303,10 @@ impl World {
         let at = (self.now + delay).max(last + Span(1));
         self.links.insert(link, at);
         self.schedule(at.since(self.now), life, event);
+    }
+
+    fn in_trouble(&self) -> bool {
+        self.now < self.calm_from
     }
 
     const fn fresh(&mut self) -> u64 {
@@ -220,7 +326,7 @@ impl World {
             Event::Connect(index) => self.connect(index),
             Event::Act(index) => self.act(index),
             Event::ToClient(message) => return self.tell_client(message),
-            Event::WorkerStep(id) => self.step_worker(id),
+            Event::WorkerStep(id) => return self.step_worker(id),
             Event::CaughtUp(conn) => self.caught_up(conn),
             other => return self.step_keeper(other),
         }
@@ -232,25 +338,41 @@ impl World {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let clock = keeper.clock(now);
         match event {
-            Event::ToOwner(message) => keeper.shard.handle_gate(clock, message),
+            Event::ToOwner(message) => {
+                keeper.audit.hear(&message);
+                keeper.shard.handle_gate(clock, message);
+            }
             Event::FromWorker(id, message) => keeper.shard.handle_worker(clock, id, message),
             Event::WorkerAttached(release) => self.attach(release),
             Event::WorkerGone(id) => {
-                keeper.revoke(self.attempts.remove(&id).unwrap_or_default());
+                keeper.audit.revoke(self.attempts.remove(&id).unwrap_or_default());
                 keeper.director.handle_worker_down(clock, id);
                 keeper.shard.handle_worker_down(clock, id);
                 self.keep_workers();
             }
             Event::Fsync => {
-                for (room, stored) in self.store.make_safe()? {
+                let outcomes = self.store.make_safe()?;
+                self.store.promise(&outcomes);
+                for (room, stored) in outcomes {
                     keeper.shard.handle_stored(clock, room, stored);
                 }
             }
+            Event::Order(order) => keeper.shard.handle_order(clock, order),
+            Event::Report(report) => keeper.director.handle_report(clock, 0, &report),
+            Event::Listed => keeper.director.handle_recovery_done(clock),
             Event::Loaded(room) => {
-                let found = self.store.asleep(room);
-                let loaded = found.map_or(Loaded::Missing, |image| Loaded::Asleep(Box::new(image)));
+                let trouble = self.now < self.calm_from;
+                let loaded = match self.store.asleep(room) {
+                    Some(_) if trouble && self.rng.percent(self.options.unreadable) => {
+                        Loaded::Unreadable("the disk does not answer".into())
+                    }
+                    Some(image) => Loaded::Asleep(Box::new(image)),
+                    None => Loaded::Missing,
+                };
                 keeper.shard.handle_loaded(clock, room, loaded);
             }
+            // One that was set before an earlier one was needed has nothing left to do.
+            Event::Timer if self.timer_at != Some(now) => return Ok(()),
             Event::Timer => {
                 self.timer_at = None;
                 keeper.shard.handle_timeout(clock);
@@ -265,9 +387,7 @@ impl World {
                 None => {
                     keeper.shard.handle_recovery_done(clock);
                     self.drain()?;
-                    if let Some(keeper) = &mut self.keeper {
-                        keeper.director.handle_recovery_done(clock);
-                    }
+                    self.send(TO_DIRECTOR, self.life, Event::Listed);
                 }
             },
             _ => {}
@@ -302,14 +422,21 @@ impl World {
                 self.send((1, message.conn().0), life, Event::ToClient(message))
             }
             Wish::Worker(id, message) => {
+                if self.options.trace {
+                    self.print_order(id, &message);
+                }
                 self.strike(id, &message);
+                self.haunt(&message);
                 if let Some(worker) = self.workers.get_mut(&id) {
                     worker.inbox.push_back(message);
                     self.send((2, id.0), life, Event::WorkerStep(id));
                 }
             }
             Wish::Batch => {
-                let delay = Span(100 + self.rng.below(self.options.fsync_max.0));
+                let mut delay = Span(100 + self.rng.below(self.options.fsync_max.0));
+                if self.in_trouble() && self.rng.below(1_000) < self.options.stall {
+                    delay.0 += self.rng.below(1_000_000);
+                }
                 let last = self.links.get(&(3, 0)).copied().unwrap_or_default();
                 let at = (self.now + delay).max(last + Span(1));
                 self.links.insert((3, 0), at);
@@ -321,13 +448,26 @@ impl World {
                 self.wanted.insert(release, count);
                 self.keep_workers();
             }
-            Wish::Note(Report::Moved { .. }) => self.summary.moved += 1,
-            Wish::Note(Report::MoveFailed { .. }) => self.summary.move_failed += 1,
-            Wish::Note(Report::Gone { asleep: true, .. }) => self.summary.slept += 1,
-            Wish::Note(Report::Quarantined { room, .. }) => {
-                self.clients.iter_mut().filter(|c| c.room == room).for_each(|c| c.tainted = true);
+            Wish::Deploy(record) if self.options.trace => self.print_deploy(&record),
+            Wish::Deploy(_) => {}
+            Wish::Order(order) => self.send(TO_SHARD, life, Event::Order(order)),
+            Wish::Note(report) => {
+                self.count(&report);
+                self.send(TO_DIRECTOR, life, Event::Report(report));
             }
-            Wish::Note(_) => {}
+        }
+    }
+
+    fn count(&mut self, report: &Report) {
+        match report {
+            Report::Moved { .. } => self.summary.moved += 1,
+            Report::MoveFailed { .. } => self.summary.move_failed += 1,
+            Report::Gone { asleep: true, .. } => self.summary.slept += 1,
+            Report::Quarantined { room, .. } => {
+                self.tainted.insert(*room);
+                self.clients.iter_mut().filter(|c| c.room == *room).for_each(|c| c.tainted = true);
+            }
+            _ => {}
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The players: they connect, act, listen, and come again.
 
 use bytes::Bytes;
-use playon_core::gate::{Create, Hello, Push, ToGateway, ToOwner};
-use playon_core::ids::{ConnId, SessionId};
+use playon_core::gate::{Create, Hello, Push, ToGateway, ToOwner, Who};
+use playon_core::ids::{ConnId, RoomId, SessionId};
 use playon_core::time::Span;
 
-use super::{Event, KINDS, Slow, World};
+use super::{Event, Kind, Slow, World, room_id};
+use crate::client::Client;
 
 impl World {
     pub(super) fn connect(&mut self, index: u64) {
@@ -19,14 +20,14 @@ impl World {
             return;
         }
         let room = client.room;
-        let kind = KINDS[(u64::from(room.0[15]) % 3) as usize];
-        let create =
-            Create { kind: kind.into(), name: String::new(), params: Bytes::new(), seed: 1 };
         let who = client.introduce(conn, fresh);
-        keeper.conns.insert(conn, room);
+        keeper.audit.conns.insert(conn, room);
         self.sockets.insert(conn, index);
-        let hello = Hello { conn, room, who, create: Some(create) };
-        self.send((0, conn.0), life, Event::ToOwner(ToOwner::Hello(hello)));
+        let hello = hello(conn, room, who);
+        if self.rng.percent(self.options.double) && self.in_trouble() {
+            return self.connect_twice(index, hello);
+        }
+        self.send((0, conn.0), life, Event::ToOwner(hello));
     }
 
     pub(super) fn act(&mut self, index: u64) {
@@ -38,12 +39,24 @@ impl World {
         if self.now < stop_at && open {
             let seq = client.make_input();
             self.summary.inputs += 1;
-            let message = ToOwner::Input { conn, seq, recv, payload: Bytes::new() };
+            let poison = self.options.poison;
+            if self.now < self.calm_from && self.rng.below(1_000) < poison {
+                client.poison();
+                self.poison.insert((client.room, seq));
+                self.keeper.iter_mut().for_each(|k| k.audit.poison.clone_from(&self.poison));
+            }
+            let message = ToOwner::Input { conn, seq, recv, payload: client.payload(seq) };
+            if self.in_trouble() && self.rng.percent(self.options.stutter) {
+                self.send((0, conn.0), self.life, Event::ToOwner(message.clone()));
+            }
             self.send((0, conn.0), self.life, Event::ToOwner(message));
         } else {
             self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Ack { conn, recv }));
         }
-        if self.now < self.calm_from && self.rng.below(1_000) < self.options.leave {
+        if self.in_trouble() && self.rng.below(1_000) < self.options.rude {
+            self.be_rude(index, conn);
+        }
+        if self.in_trouble() && self.rng.below(1_000) < self.options.leave {
             self.clients[index as usize].leaving = true;
             self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Bye { conn }));
             return;
@@ -57,21 +70,34 @@ impl World {
         let Some(index) = self.sockets.get(&conn).copied() else { return Ok(()) };
         let client = &mut self.clients[index as usize];
         if client.conn != Some(conn) {
+            // A socket that the player has given up for a newer one.
+            if matches!(message, ToGateway::Close { .. }) {
+                self.sockets.remove(&conn);
+                self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
+            }
             return Ok(());
         }
         match message {
             ToGateway::Welcome { welcome, .. } => {
                 let again = client.welcome(&welcome)?;
+                if welcome.lost > 0 {
+                    self.tainted.insert(client.room);
+                }
                 let recv = client.seat.map_or(0, |seat| seat.recv);
                 for seq in again {
-                    let message = ToOwner::Input { conn, seq, recv, payload: Bytes::new() };
+                    let payload = self.clients[index as usize].payload(seq);
+                    let message = ToOwner::Input { conn, seq, recv, payload };
                     self.send((0, conn.0), self.life, Event::ToOwner(message));
                 }
                 self.schedule(Span::millis(10), self.life, Event::Act(index));
             }
             ToGateway::Push { push, .. } => return self.push(conn, index, push),
             ToGateway::Close { why, .. } => {
-                client.closed(why)?;
+                client.closed(self.now, why)?;
+                if client.tainted {
+                    self.tainted.insert(client.room);
+                }
+                self.maybe_elsewhere(index);
                 self.sockets.remove(&conn);
                 self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
                 let after = Span::millis(20 + self.rng.below(300));
@@ -101,7 +127,7 @@ impl World {
                     self.slow.insert(conn, Slow::Over);
                 }
             }
-            None if self.now < self.calm_from && self.rng.below(1_000) < self.options.slow => {
+            None if self.in_trouble() && self.rng.below(1_000) < self.options.slow => {
                 self.slow.insert(conn, Slow::Full);
                 let after = Span::millis(self.rng.below(400));
                 self.schedule(after, self.life, Event::CaughtUp(conn));
@@ -118,16 +144,34 @@ impl World {
         self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Drained { conn, sent }));
     }
 
+    /// Whoever has left a room comes again to it, or to one that is not there yet.
+    fn maybe_elsewhere(&mut self, index: u64) {
+        let new = self.clients[index as usize].is_new() && self.rng.percent(50);
+        if new && self.next_room < u64::from(u8::MAX) {
+            let room = room_id(self.next_room);
+            self.next_room += 1;
+            self.clients[index as usize] = Client::new(index, room);
+        }
+    }
+
     /// The player's side notices that its socket is gone, and comes again.
     pub(super) fn lose_socket(&mut self, conn: ConnId) {
         let found = self.clients.iter_mut().find(|client| client.conn == Some(conn));
         let Some(client) = found else { return };
         client.conn = None;
         client.welcomed = false;
+        client.lost_at.get_or_insert(self.now);
         let index = client.index;
         // Some stay away for so long that a room without anybody goes to sleep.
-        let holiday = self.now < self.calm_from && self.rng.percent(self.options.holiday);
-        let pause = if holiday { 5_000 + self.rng.below(4_000) } else { 5 + self.rng.below(500) };
+        let holiday = self.in_trouble() && self.rng.percent(self.options.holiday);
+        let pause = if holiday { 2_000 + self.rng.below(7_000) } else { 5 + self.rng.below(500) };
         self.schedule(Span::millis(pause), 0, Event::Connect(index));
     }
+}
+
+/// A socket introduces itself; whoever comes first has the room made.
+pub(super) fn hello(conn: ConnId, room: RoomId, who: Who) -> ToOwner {
+    let kind = Kind::of(room).name().to_owned();
+    let create = Create { kind, name: String::new(), params: Bytes::new(), seed: 1 };
+    ToOwner::Hello(Hello { conn, room, who, create: Some(create) })
 }

@@ -1,5 +1,6 @@
 //! The keeper and the workers: how they begin and end.
 
+use playon_core::attach::FromWorker;
 use playon_core::fleet::WorkerInfo;
 use playon_core::ids::{Epoch, ReleaseId, WorkerId};
 use playon_core::image::ApplyBounds;
@@ -14,8 +15,10 @@ impl World {
         self.life += 1;
         self.timer_at = None;
         self.store.epoch = Epoch(self.store.epoch.0 + 1);
-        let lossy = self.clients.iter().filter(|c| c.lossy).map(|c| c.room).collect();
-        let mut keeper = Keeper::new(self.store.epoch, self.now, lossy);
+        let mut keeper = Keeper::new(self.store.epoch, self.now);
+        keeper.audit.poison = self.poison.clone();
+        keeper.audit.panics = self.options.panic > 0;
+        keeper.audit.targets.extend(self.store.deploy.iter().map(|record| (record.id, record.to)));
         let unfinished = self.store.deploy.clone().filter(|record| !record.phase.is_final());
         keeper.director.handle_recovered(Time(0), self.store.current, unfinished);
         self.keeper = Some(keeper);
@@ -28,12 +31,17 @@ impl World {
     /// kill -9: what the store had not made safe may be lost, from some batch on.
     pub(super) fn crash_keeper(&mut self) -> Result<(), String> {
         self.summary.keeper_crashes += 1;
-        self.keeper = None;
+        if let Some(keeper) = self.keeper.take() {
+            self.summary.coverage.merge(&keeper.audit.coverage);
+        }
         let survive = self.rng.below(self.store.pending.len() as u64 + 1);
         for _ in 0..survive {
             self.store.make_safe()?;
         }
-        self.store.pending.clear();
+        if self.rng.percent(50) {
+            self.store.pending.clear();
+        }
+        // Otherwise the rest reaches the store after the next keeper has opened it.
         self.links.remove(&(3, 0));
         self.workers.clear();
         self.attempts.clear();
@@ -71,11 +79,13 @@ impl World {
         if let Some(spawning) = self.spawning.get_mut(&release) {
             *spawning = spawning.saturating_sub(1);
         }
-        let calm = self.now >= self.calm_from;
-        let (panic, bad_copy) =
-            if calm { (0, 0) } else { (self.options.panic, self.options.bad_copy) };
-        let mut worker = Worker::new(id, release, panic, bad_copy);
+        let mut worker = Worker::new(id, release);
         worker.attached = true;
+        if self.in_trouble() {
+            worker.panic = self.options.panic;
+            worker.bad_copy = self.options.bad_copy;
+            worker.lie = self.options.lie;
+        }
         self.workers.insert(id, worker);
         let info = WorkerInfo { id, release, kinds: kinds_of(release) };
         if let Some(keeper) = &mut self.keeper {
@@ -85,22 +95,37 @@ impl World {
         }
     }
 
-    pub(super) fn step_worker(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.get_mut(&id) else { return };
+    pub(super) fn step_worker(&mut self, id: WorkerId) -> Result<(), String> {
+        let Some(worker) = self.workers.get_mut(&id) else { return Ok(()) };
         if worker.hung_until > self.now {
             let after = worker.hung_until.since(self.now);
             self.schedule(after, self.life, Event::WorkerStep(id));
-            return;
+            return Ok(());
         }
         let answer = worker.step(&mut self.rng);
+        if let Some(wrong) = worker.wronged.take() {
+            return Err(wrong);
+        }
+        if let (Some(room), Some(keeper)) = (worker.lied.take(), &mut self.keeper) {
+            keeper.audit.lie(room);
+        }
         if let Some(message) = answer {
             self.attempts.entry(id).or_default().insert(message.about().1);
-            let repeat = self.now < self.calm_from && self.rng.percent(self.options.repeat);
-            if repeat {
+            if self.in_trouble() && self.rng.percent(self.options.repeat) {
                 self.send((4, id.0), self.life, Event::FromWorker(id, message.clone()));
+            }
+            // What belongs to a handoff is repeated more often, and sooner, so that it falls into its next step.
+            let (often, within) = match message {
+                FromWorker::Commit(_) => (1, 300_000),
+                _ => (6, 60_000),
+            };
+            if self.in_trouble() && self.rng.percent(often * self.options.late) {
+                let after = Span(self.rng.below(within));
+                self.schedule(after, self.life, Event::FromWorker(id, message.clone()));
             }
             self.send((4, id.0), self.life, Event::FromWorker(id, message));
         }
+        Ok(())
     }
 
     pub(super) fn kill_worker(&mut self, id: WorkerId) {

@@ -1,0 +1,161 @@
+//! Records, snapshots and messages, as they leave the machines.
+
+use playon_core::attach::ToWorker;
+use playon_core::effect::Report;
+use playon_core::ids::{Attempt, Epoch, RoomId, Seq};
+use playon_core::image::{Image, Record, StateCodec};
+use playon_wire::state::ZstdXxh3;
+use playon_wire::stored::{decode_image, decode_record, encode_image, encode_record};
+
+use super::Audit;
+use crate::game::Game;
+use crate::store::{Store, Write};
+use crate::world::Kind;
+
+impl Audit {
+    /// A record on its way to the store.
+    ///
+    /// # Errors
+    /// When an invariant is broken.
+    pub fn append(&mut self, seq: Seq, room: RoomId, record: &Record) -> Result<Write, String> {
+        let body = encode_record(record);
+        let back = decode_record(&body).map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
+        if back != *record {
+            return Err(format!("I10: {room}/{seq} reads back as another record"));
+        }
+        let bounds = self.bounds.clone();
+        let (revoked, book) = (&self.revoked, self.rooms.entry(room).or_default());
+        let shadow = book.shadow.as_mut().ok_or_else(|| format!("I11: {room} has no image"))?;
+        let before = shadow.clone();
+        shadow
+            .apply(Epoch(0), &back, &ZstdXxh3, &bounds)
+            .map_err(|e| format!("I10: {room}: {e}"))?;
+        let game = check_state(shadow)?;
+        if let Some(deploy) = back.migrate {
+            super::handoff::check_migrate(&before, shadow, &back)?;
+            let unsettled = book.switch.replace((seq, deploy)).filter(|(_, of)| of.0 != 0);
+            if let Some((other, _)) = unsettled {
+                return Err(format!("I8: {room} has Migrate {seq} while {other} is not settled"));
+            }
+            // From here on the old worker's word counts no more.
+            self.revoked.extend(book.live.take());
+        } else if back.release != before.release {
+            return Err(format!("I8: {room}/{seq} is on another release without a Migrate"));
+        } else if book.live != Some(Attempt(game.writer)) || revoked.contains(&Attempt(game.writer))
+        {
+            return Err(format!("I4: {room}/{seq} was written by a revoked attempt"));
+        }
+        Ok(Write::Append(room, seq, body))
+    }
+
+    /// A snapshot on its way to the store.
+    ///
+    /// # Errors
+    /// When an invariant is broken.
+    pub fn snapshot(&mut self, image: &Image) -> Result<Write, String> {
+        let room = image.room;
+        let body = encode_image(image);
+        let back = decode_image(&body).map_err(|e| format!("I10: {room}: {e}"))?;
+        if back != *image || encode_image(&back) != body {
+            return Err(format!("I10: {room} reads back as another image"));
+        }
+        check_state(&back)?;
+        let lossy = Kind::of(room).is_lossy();
+        let book = self.book(room);
+        if let Some(shadow) = book.shadow.as_mut().filter(|_| !lossy) {
+            // What is told of the keeper's own life may differ; nothing else may.
+            shadow.epoch = image.epoch;
+            shadow.clean = image.clean;
+            if *shadow != *image {
+                return Err(format!("I9/I10: {room} at {} is not what its records say", image.seq));
+            }
+        }
+        let moved = |shadow: &Image| shadow.release != image.release;
+        let ended = book.live.take_if(|_| lossy && book.shadow.as_ref().is_some_and(moved));
+        self.revoked.extend(ended);
+        self.book(room).shadow = Some(back);
+        Ok(Write::Snapshot(room, image.seq, body))
+    }
+
+    /// The room leaves memory.
+    pub fn departs(&mut self, room: RoomId) {
+        self.book(room).shadow = None;
+    }
+
+    /// A message to a worker.
+    ///
+    /// # Errors
+    /// When an invariant is broken.
+    pub fn tell(&mut self, message: &ToWorker, store: &Store) -> Result<(), String> {
+        match message {
+            ToWorker::Retire { attempt, .. } => {
+                self.revoked.insert(*attempt);
+            }
+            ToWorker::Deliver(deliver) => {
+                let (room, attempt) = (deliver.room, deliver.attempt);
+                if self.revoked.contains(&attempt) {
+                    return Err(format!("I4: {room} is delivered to a revoked attempt"));
+                }
+                if let Some((switch, _)) = self.book(room).switch {
+                    let safe = store.last(room).unwrap_or_default();
+                    if safe < switch {
+                        return Err(format!("I12: {room} goes on before Migrate {switch} is safe"));
+                    }
+                }
+                let book = self.book(room);
+                if book.live.replace(attempt) != Some(attempt) {
+                    book.switch.take_if(|(_, deploy)| deploy.0 == 0);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// News from the shard.
+    ///
+    /// # Errors
+    /// When an invariant is broken.
+    pub fn report(&mut self, report: &Report) -> Result<(), String> {
+        match report {
+            Report::Refused { room, reason } => {
+                let book = self.book(*room);
+                if book.lies == 0 {
+                    return Err(format!("I10: a good commit of {room} was refused: {reason}"));
+                }
+                book.lies = 0;
+                Ok(())
+            }
+            Report::Quarantined { room, input, .. }
+                if !self.panics && !self.poison.contains(&(*room, *input)) =>
+            {
+                Err(format!("I7: input {input} of {room} was set aside without cause"))
+            }
+            Report::Moved { deploy, room, .. } => self.moved(*room, *deploy),
+            Report::MoveFailed { deploy, room, blame, .. } => {
+                self.move_failed(*room, *deploy, *blame)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The bytes hash to what is told, and say the same once read and written again.
+fn check_state(image: &Image) -> Result<Game, String> {
+    let (room, seq) = (image.room, image.seq);
+    if ZstdXxh3.hash(&image.state) != image.hash {
+        return Err(format!("I10: {room}/{seq} has bytes with another hash"));
+    }
+    let game =
+        Game::decode(&image.state).ok_or_else(|| format!("I10: {room}/{seq} cannot be read"))?;
+    if game.encode() != image.state {
+        return Err(format!("I10: {room}/{seq} encodes differently"));
+    }
+    if image.wake_at != game.timer {
+        return Err(format!(
+            "I13: {room}/{seq} wakes at {:?}, not {:?}",
+            image.wake_at, game.timer
+        ));
+    }
+    Ok(game)
+}

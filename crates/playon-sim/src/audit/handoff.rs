@@ -1,0 +1,109 @@
+//! A handoff is one record, and one that fails leaves nothing behind.
+
+use playon_core::effect::{Blame, Order};
+use playon_core::facts::{Place, RoomFacts};
+use playon_core::ids::{DeployId, RoomId};
+use playon_core::image::{Image, Record};
+use playon_core::time::{Span, Time};
+
+use super::Audit;
+use crate::game::Game;
+use crate::world::Kind;
+
+/// A thaw may come this much after its deadline: the shell's timer is not exact.
+const SLACK: Span = Span::millis(5);
+
+/// The new release holds the old one's last commit, in its own version, and nothing else has changed.
+pub(super) fn check_migrate(before: &Image, after: &Image, record: &Record) -> Result<(), String> {
+    let (room, seq) = (before.room, record.seq);
+    let old = Game::decode(&before.state).ok_or("I10: unreadable state")?;
+    let new = Game::decode(&after.state).ok_or("I10: unreadable state")?;
+    let expected = if old.version == new.version { old } else { old.migrate(new.version) };
+    if new != expected {
+        return Err(format!("I8/I9: Migrate {seq} of {room} does not carry commit {}", before.seq));
+    }
+    let cursors = |image: &Image| (image.now, image.tick, image.between_rounds, image.ended);
+    if cursors(before) != cursors(after) || !record.seats.is_empty() {
+        return Err(format!("I9: Migrate {seq} of {room} changes cursors or seats"));
+    }
+    Ok(())
+}
+
+impl Audit {
+    pub(super) fn moved(&mut self, room: RoomId, deploy: DeployId) -> Result<(), String> {
+        let (lossy, target) = (Kind::of(room).is_lossy(), self.targets.get(&deploy).copied());
+        let book = self.book(room);
+        let switched = book.switch.take_if(|(_, of)| *of == deploy).is_some();
+        let there = |image: &Image| target.is_none_or(|to| image.release == to);
+        if !switched && !lossy && !book.shadow.as_ref().is_some_and(there) {
+            return Err(format!("I8: {room} is said to have moved without a Migrate"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn move_failed(
+        &mut self,
+        room: RoomId,
+        deploy: DeployId,
+        blame: Blame,
+    ) -> Result<(), String> {
+        if blame == Blame::Release {
+            self.rejected.insert((room, deploy));
+        }
+        match self.book(room).switch {
+            Some((seq, of)) if of == deploy => {
+                Err(format!("I8: the move of {room} failed after its Migrate {seq} was issued"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An order of the director.
+    ///
+    /// # Errors
+    /// When it tries again what the release was to blame for.
+    pub fn ordered(&mut self, order: &Order) -> Result<(), String> {
+        match order {
+            Order::Move { deploy, room, .. } if self.rejected.contains(&(*room, *deploy)) => {
+                Err(format!("I15: {room} is ordered again to where it was refused"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Frozen rooms: for how long, and what becomes of them.
+    pub(super) fn check_frozen(&mut self, now: Time, facts: &RoomFacts<'_>) -> Result<(), String> {
+        let room = facts.room;
+        let most = Span(self.limits.freeze_timeout.0 + SLACK.0);
+        let book = self.rooms.entry(room).or_default();
+        let Some(image) = facts.image else { return Ok(()) };
+        match &book.frozen {
+            None if facts.place.is_frozen() => book.frozen = Some((now, image.clone())),
+            Some((since, _)) if facts.place.is_frozen() && now.since(*since) > most => {
+                return Err(format!("I9: {room} is frozen since {since:?}"));
+            }
+            Some(_) if facts.place.is_frozen() => {}
+            Some((_, was)) => {
+                let undone = facts.place.is_live() || facts.place == Place::Idle;
+                // A batch may have left since, but no commit can have come back in the same step.
+                if undone && !same_room(was, image) {
+                    return Err(format!("I9: {room} was changed by a handoff that failed"));
+                }
+                book.frozen = None;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Equal but for events that players have acknowledged meanwhile.
+fn same_room(was: &Image, is: &Image) -> bool {
+    let cursors = |image: &Image| {
+        let seat =
+            |(id, seat): (&_, &playon_core::image::Seat)| (*id, seat.applied, seat.event_seq);
+        image.seats.iter().map(seat).collect::<Vec<_>>()
+    };
+    let room = |i: &Image| (i.seq, i.hash, i.release, i.now, i.tick, i.wake_at, i.between_rounds);
+    room(was) == room(is) && was.state == is.state && cursors(was) == cursors(is)
+}

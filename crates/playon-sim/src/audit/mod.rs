@@ -1,0 +1,122 @@
+//! What one life of the keeper is held to, effect by effect and step by step.
+//!
+//! The audit keeps books of its own: the room as its records say it must be, whom its messages went to, who has been
+//! shown what. It knows nothing of the machines' insides but [`playon_core::facts`].
+
+mod effects;
+mod handoff;
+mod players;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use playon_core::facts::{Place, Seating};
+use playon_core::ids::{Attempt, ConnId, DeployId, History, ReleaseId, RoomId, Seq, SessionId};
+use playon_core::image::{ApplyBounds, Image};
+use playon_core::limits::Limits;
+use playon_core::time::{RoomTime, Time};
+
+use crate::coverage::Coverage;
+
+/// What is known of one room.
+#[derive(Debug, Default)]
+struct Book {
+    /// As its records say it is.
+    shadow: Option<Image>,
+    /// Who was last delivered to.
+    live: Option<Attempt>,
+    /// Since when it is frozen, and how it was then.
+    frozen: Option<(Time, Image)>,
+    /// The switch that was issued and not yet reported as a move.
+    switch: Option<(Seq, DeployId)>,
+    /// Where it was last seen, and since when it is there.
+    place: Option<Place>,
+    since: Time,
+    posts: Vec<Attempt>,
+    clock: RoomTime,
+    seq: Seq,
+    seats: BTreeMap<SessionId, Seating>,
+    /// Wrong hashes told by its workers and not yet refused.
+    lies: u64,
+}
+
+/// What a socket said when it introduced itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Intro {
+    /// What the player's event numbers belong to.
+    pub history: History,
+    /// The last event it has taken in.
+    pub recv: u64,
+    /// The oldest input it still holds.
+    pub lo: u64,
+}
+
+/// The books.
+#[derive(Debug)]
+pub struct Audit {
+    rooms: BTreeMap<RoomId, Book>,
+    /// Attempts that must have no more effect.
+    revoked: BTreeSet<Attempt>,
+    /// How far the inputs of each seat were applied when it was read back.
+    recovered: BTreeMap<SessionId, u64>,
+    intros: BTreeMap<ConnId, Intro>,
+    /// Whom a socket speaks for since it was welcomed.
+    speakers: BTreeMap<ConnId, (RoomId, SessionId)>,
+    /// Which room a socket asked for.
+    pub conns: BTreeMap<ConnId, RoomId>,
+    /// Where each deploy leads.
+    pub targets: BTreeMap<DeployId, ReleaseId>,
+    /// Moves that failed through the release: not to be ordered again.
+    rejected: BTreeSet<(RoomId, DeployId)>,
+    /// Inputs that make the game panic, by room.
+    pub poison: BTreeSet<(RoomId, u64)>,
+    /// Whether workers also panic for no reason.
+    pub panics: bool,
+    limits: Limits,
+    bounds: ApplyBounds,
+    /// What was seen.
+    pub coverage: Coverage,
+}
+
+impl Audit {
+    /// Empty books.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            rooms: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+            recovered: BTreeMap::new(),
+            intros: BTreeMap::new(),
+            speakers: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            rejected: BTreeSet::new(),
+            poison: BTreeSet::new(),
+            panics: false,
+            bounds: ApplyBounds::from(&limits),
+            limits,
+            coverage: Coverage::default(),
+        }
+    }
+
+    fn book(&mut self, room: RoomId) -> &mut Book {
+        self.rooms.entry(room).or_default()
+    }
+
+    /// A room was read back from the store.
+    pub fn recovered(&mut self, image: &Image) {
+        self.recovered.extend(image.seats.iter().map(|(id, seat)| (*id, seat.applied)));
+        let clock = image.now;
+        let book = self.book(image.room);
+        *book = Book { shadow: Some(image.clone()), clock, ..Book::default() };
+    }
+
+    /// A worker is gone: none of its attempts may have an effect any more.
+    pub fn revoke(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
+        self.revoked.extend(attempts);
+    }
+
+    /// A worker gives a wrong hash with its next commit.
+    pub fn lie(&mut self, room: RoomId) {
+        self.book(room).lies += 1;
+    }
+}

@@ -1,0 +1,102 @@
+//! What players are shown: never more than is safe, and never less than they are owed.
+
+use bytes::Buf;
+use playon_core::gate::{Mode, ToGateway, ToOwner, Who};
+use playon_core::ids::ConnId;
+
+use super::{Audit, Intro};
+use crate::store::Store;
+use crate::world::Kind;
+
+impl Audit {
+    /// Something from the gateway, on its way to the shard.
+    pub fn hear(&mut self, message: &ToOwner) {
+        match message {
+            ToOwner::Hello(hello) => {
+                if let Who::Known { history, recv, lo, .. } = &hello.who {
+                    let intro = Intro { history: *history, recv: *recv, lo: *lo };
+                    self.intros.insert(hello.conn, intro);
+                }
+            }
+            ToOwner::Input { conn, recv, .. } | ToOwner::Ack { conn, recv } => {
+                self.acknowledge(*conn, *recv);
+            }
+            ToOwner::Gone { conn } => {
+                self.speakers.remove(conn);
+            }
+            ToOwner::Bye { .. } | ToOwner::Drained { .. } => {}
+        }
+    }
+
+    fn acknowledge(&mut self, conn: ConnId, recv: u64) {
+        let Some((room, session)) = self.speakers.get(&conn).copied() else { return };
+        let shadow = self.book(room).shadow.as_mut();
+        if let Some(seat) = shadow.and_then(|image| image.seats.get_mut(&session)) {
+            seat.acknowledge(recv);
+        }
+    }
+
+    /// Something for a socket.
+    ///
+    /// # Errors
+    /// When an invariant is broken.
+    pub fn show(&mut self, message: &ToGateway, store: &Store) -> Result<(), String> {
+        match message {
+            ToGateway::Welcome { conn, welcome } => {
+                let claim = (welcome.room, welcome.session);
+                self.speakers.retain(|_, speaker| *speaker != claim);
+                self.speakers.insert(*conn, claim);
+                self.check_resume(*conn, welcome)
+            }
+            ToGateway::Push { .. } => self.check_output_commit(message, store),
+            ToGateway::Close { conn, .. } => {
+                self.speakers.remove(conn);
+                Ok(())
+            }
+        }
+    }
+
+    /// A returning player is told what is missing if and only if something is.
+    fn check_resume(
+        &mut self,
+        conn: ConnId,
+        welcome: &playon_core::gate::Welcome,
+    ) -> Result<(), String> {
+        let Some(intro) = self.intros.get(&conn).copied() else { return Ok(()) };
+        let (room, session) = (welcome.room, welcome.session);
+        let same = intro.history == welcome.history;
+        let base = self.recovered.get(&session).copied().unwrap_or(0);
+        let lost = if same { 0 } else { (intro.lo - 1).saturating_sub(base) };
+        if welcome.lost != lost {
+            return Err(format!("I14: {session:?} lost {lost} inputs, is told {}", welcome.lost));
+        }
+        if Kind::of(room).is_lossy() {
+            return Ok(());
+        }
+        let shadow = self.book(room).shadow.as_ref();
+        let Some(seat) = shadow.and_then(|image| image.seats.get(&session)) else { return Ok(()) };
+        let whole = same && seat.outbox_first() <= intro.recv + 1;
+        // The opposite, a gap that is not told, is for the player to find.
+        if whole && welcome.mode == Mode::Fresh {
+            return Err(format!("I6: {session:?} is thrown back without need"));
+        }
+        Ok(())
+    }
+
+    /// Nothing leaves before the commit that contains it is safe.
+    fn check_output_commit(&self, message: &ToGateway, store: &Store) -> Result<(), String> {
+        let ToGateway::Push { conn, push } = message else { return Ok(()) };
+        let Some(room) = self.conns.get(conn).filter(|room| !Kind::of(**room).is_lossy()) else {
+            return Ok(());
+        };
+        let safe = store.last(*room).unwrap_or_default();
+        let payloads = push.events.iter().map(|(_, p)| p).chain(push.view.iter().map(|(_, p)| p));
+        for payload in payloads.filter(|p| p.len() >= 24) {
+            let seq = payload.clone().get_u64();
+            if seq > safe.0 {
+                return Err(format!("I5: output of {room}/{seq} left while {safe} is safe"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! What is looked at after every step: clocks, bounds, posts, and where each room stands.
+
+use std::collections::BTreeMap;
+
+use playon_core::facts::{Place, RoomFacts, Seating, ShardFacts};
+use playon_core::ids::RoomId;
+use playon_core::image::StateCodec;
+use playon_core::limits::Limits;
+use playon_core::shard::Shard;
+use playon_core::time::{Span, Time};
+
+use super::Audit;
+
+impl Audit {
+    /// Everything that holds between two steps.
+    ///
+    /// # Errors
+    /// When an invariant is broken.
+    pub fn after_step<C: StateCodec>(&mut self, now: Time, shard: &Shard<C>) -> Result<(), String> {
+        self.check_queues(&shard.facts())?;
+        let mut seen = Vec::new();
+        for facts in shard.rooms(now) {
+            seen.push(facts.room);
+            self.check_room(&facts)?;
+            self.check_frozen(now, &facts)?;
+            self.follow(now, &facts)?;
+        }
+        let gone = self.rooms.iter_mut().filter(|(room, _)| !seen.contains(room));
+        for book in gone.map(|(_, book)| book) {
+            if let Some(place) = book.place.take() {
+                self.coverage.room(place, Place::Absent)?;
+            }
+            book.frozen = None;
+            for seating in std::mem::take(&mut book.seats).into_values() {
+                self.coverage.session(seating, Seating::Unknown)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_queues(&self, facts: &ShardFacts) -> Result<(), String> {
+        let l = &self.limits;
+        bound("rooms", facts.rooms, l.rooms_per_shard_max)?;
+        bound("handoffs", facts.moving, l.handoffs_max)?;
+        bound("openings", facts.opening, l.opens_max)?;
+        bound("rooms that wait to be handed over", facts.move_queue, 2 * facts.rooms)?;
+        bound("rooms that wait to be opened", facts.open_queue, facts.rooms)
+    }
+
+    fn check_room(&self, facts: &RoomFacts<'_>) -> Result<(), String> {
+        let (l, room) = (&self.limits, facts.room);
+        let bound =
+            |what, found, most| bound(what, found, most).map_err(|e| format!("{e}, {room}"));
+        bound("waiting sockets", facts.waiting, l.waiting_max)?;
+        bound("spectators", facts.watchers, l.watchers_max)?;
+        bound("deltas to send after a copy", facts.tail, l.tail_deltas_max)?;
+        bound("commits that are not safe", facts.held, l.unsafe_commits_max)?;
+        for (_, _, inputs) in &facts.sessions {
+            bound("waiting inputs of a session", *inputs as usize, l.inputs_pending_max)?;
+        }
+        // Besides inputs a session has at most a few comings and goings on their way, per socket that it had.
+        let items = facts.sessions.len() * (l.inputs_pending_max + 64) + 64;
+        bound("waiting items", facts.pending, items)?;
+        for seat in facts.image.into_iter().flat_map(|image| image.seats.values()) {
+            bound("events of an outbox", seat.outbox.len(), l.outbox_events_max)?;
+            bound("bytes of an outbox", seat.outbox_bytes(), l.outbox_bytes_max)?;
+        }
+        let held = |(_, attempt, _): &(_, _, _)| self.revoked.contains(attempt);
+        // While the switch is with the store the old worker is kept, but not heard.
+        if facts.posts.iter().any(held) && !facts.place.is_switching() {
+            return Err(format!("I4: {room} holds a revoked attempt"));
+        }
+        Ok(())
+    }
+
+    /// Where the room has gone since the last step.
+    fn follow(&mut self, now: Time, facts: &RoomFacts<'_>) -> Result<(), String> {
+        let room = facts.room;
+        let most = patience(&self.limits, facts.place);
+        let book = self.rooms.entry(room).or_default();
+        let posts = facts.posts.iter().map(|(_, attempt, _)| *attempt).collect();
+        let same = book.posts == posts;
+        book.posts = posts;
+        let before = book.place.replace(facts.place).unwrap_or(Place::Absent);
+        if before != facts.place || !same {
+            book.since = now;
+        } else if most.is_some_and(|most| now.since(book.since) > most) {
+            return Err(format!("I17: {room} is {before} since {:?}", book.since));
+        }
+        self.coverage.room(before, facts.place)?;
+        if stands(before) && stands(facts.place) && book.clock != facts.clock {
+            let (was, is) = (book.clock, facts.clock);
+            return Err(format!(
+                "I13: the clock of {room} runs from {was:?} to {is:?} while it is {before}, then {}",
+                facts.place
+            ));
+        }
+        book.clock = facts.clock;
+        if let Some(image) = facts.image {
+            if image.seq < book.seq {
+                return Err(format!("I14: {room} went back from {} to {}", book.seq, image.seq));
+            }
+            book.seq = image.seq;
+        }
+        let seats: BTreeMap<_, _> = facts.sessions.iter().map(|(id, s, _)| (*id, *s)).collect();
+        let ids = seats.keys().chain(book.seats.keys()).copied();
+        for id in ids.collect::<std::collections::BTreeSet<_>>() {
+            let was = book.seats.get(&id).copied().unwrap_or(Seating::Unknown);
+            let is = seats.get(&id).copied().unwrap_or(Seating::Unknown);
+            self.coverage.session(was, is)?;
+        }
+        book.seats = seats;
+        Ok(())
+    }
+
+    /// Where a room was last seen.
+    pub fn place(&self, room: RoomId) -> Option<Place> {
+        self.rooms.get(&room).and_then(|book| book.place)
+    }
+}
+
+/// How long a room may be in that place without any change.
+fn patience(limits: &Limits, place: Place) -> Option<Span> {
+    // The shell's timer is not exact.
+    const SLACK: u64 = 5_000;
+    let most = match place {
+        Place::Opening | Place::Creating => limits.open_timeout,
+        Place::Exporting | Place::Prewarming => limits.prewarm_timeout,
+        _ => return None,
+    };
+    Some(Span(most.0 + SLACK))
+}
+
+/// Whether nobody runs the room, so that its clock stands.
+const fn stands(place: Place) -> bool {
+    matches!(place, Place::Idle | Place::Opening)
+}
+
+fn bound(what: &str, found: usize, most: usize) -> Result<(), String> {
+    if found > most {
+        Err(format!("I16: {found} {what}, at most {most} are allowed"))
+    } else {
+        Ok(())
+    }
+}

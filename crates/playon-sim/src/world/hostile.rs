@@ -1,0 +1,68 @@
+//! Players and workers that do not keep to the protocol: each must hurt at most itself.
+
+use bytes::Bytes;
+use playon_core::attach::ToWorker;
+use playon_core::gate::{ToOwner, Who};
+use playon_core::ids::{ConnId, SessionId};
+use playon_core::time::Span;
+
+use super::players::hello;
+use super::{Event, World};
+use crate::keeper::limits;
+
+impl World {
+    /// A worker that lost the room commits to it all the same, before the one that has it.
+    pub(super) fn haunt(&mut self, message: &ToWorker) {
+        let ToWorker::Deliver(deliver) = message else { return };
+        if !self.in_trouble() || !self.rng.percent(self.options.zombie) {
+            return;
+        }
+        let ghost = self.workers.iter_mut().find_map(|(id, w)| Some((*id, w.haunt(deliver)?)));
+        if let Some((id, commit)) = ghost {
+            self.schedule(Span(1), self.life, Event::FromWorker(id, commit));
+        }
+    }
+
+    /// The player has opened a socket, thinks better of it and opens another; the first introduces itself at
+    /// some time.
+    pub(super) fn connect_twice(&mut self, index: u64, first: ToOwner) {
+        let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
+        let client = &mut self.clients[index as usize];
+        let room = client.room;
+        let known = matches!(&first, ToOwner::Hello(h) if matches!(h.who, Who::Known { .. }));
+        let link = (0, first.conn().0);
+        if known {
+            self.links.insert(link, self.now + Span(self.rng.below(60_000)));
+        }
+        self.send(link, self.life, Event::ToOwner(first));
+        if !known {
+            // A second seat for the same player would be legal, and of no use.
+            return;
+        }
+        let who = self.clients[index as usize].introduce(conn, fresh);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.audit.conns.insert(conn, room);
+        }
+        self.sockets.insert(conn, index);
+        self.send((0, conn.0), self.life, Event::ToOwner(hello(conn, room, who)));
+    }
+
+    /// The player leaves an input out, or sends more than may wait.
+    pub(super) fn be_rude(&mut self, index: u64, conn: ConnId) {
+        let client = &mut self.clients[index as usize];
+        let recv = client.seat.map_or(0, |seat| seat.recv);
+        if self.rng.percent(50) {
+            client.skipped = true;
+            let message =
+                ToOwner::Input { conn, seq: client.sent + 2, recv, payload: Bytes::new() };
+            return self.send((0, conn.0), self.life, Event::ToOwner(message));
+        }
+        for _ in 0..limits().inputs_pending_max + 8 {
+            let client = &mut self.clients[index as usize];
+            let seq = client.make_input();
+            self.summary.inputs += 1;
+            let message = ToOwner::Input { conn, seq, recv, payload: Bytes::new() };
+            self.send((0, conn.0), self.life, Event::ToOwner(message));
+        }
+    }
+}
