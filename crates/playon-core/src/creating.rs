@@ -65,11 +65,6 @@ impl Creating {
         env.tell(post.worker, message);
     }
 
-    /// Whether that attempt is the present one, and that worker has it.
-    pub(crate) fn is_asked_of(&self, worker: WorkerId, attempt: Attempt) -> bool {
-        self.post.is_some_and(|post| post.worker == worker && post.attempt == attempt)
-    }
-
     /// The worker has made the room: its first commit is stored as a snapshot.
     pub(crate) fn handle_commit<C: StateCodec>(
         &mut self,
@@ -77,7 +72,8 @@ impl Creating {
         now: Time,
         commit: Commit,
     ) -> Outcome {
-        let Some(post) = self.post.filter(|_| commit.seq.0 == 1) else {
+        let Some(post) = self.post.filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
+        else {
             return Outcome::Pending;
         };
         let Body::Full(state) = commit.body else {
@@ -121,7 +117,7 @@ impl Creating {
         env: &mut Env<C>,
         fault: &Fault,
     ) -> Outcome {
-        if fault.stage != Stage::Create {
+        if self.post.is_none_or(|p| p.attempt != fault.attempt) || fault.stage != Stage::Create {
             return Outcome::Pending;
         }
         if fault.refusal {

@@ -18,7 +18,7 @@ impl Room {
             place: self.phase.place(),
             image: Some(&self.image),
             safe: self.safe,
-            posts: self.phase.posts().iter().map(|p| (p.worker, p.attempt, p.release)).collect(),
+            posts: self.phase.posts().map(|p| (p.worker, p.attempt, p.release)).collect(),
             in_flight: matches!(self.phase, Phase::Live(Live { inflight: Some(_), .. })),
             clock: self.clock.read(now),
             pending: self.pending.len(),

@@ -136,12 +136,6 @@ impl Room {
         self.image.room
     }
 
-    /// Whether that worker holds that attempt of the room. What comes under any other has no effect.
-    pub(crate) fn is_served_by(&self, worker: WorkerId, attempt: Attempt) -> bool {
-        let held = |post: &Post| post.worker == worker && post.attempt == attempt;
-        self.phase.posts().iter().any(held) || broken(Mutant::AttemptUnchecked)
-    }
-
     /// Whether each commit is appended to the store before its outputs leave.
     const fn durable(&self) -> bool {
         matches!(self.policies.survives, Survives::KeeperCrash)

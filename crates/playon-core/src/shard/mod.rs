@@ -159,7 +159,6 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) if !room.is_served_by(worker, attempt) => return,
             Some(Slot::Room(room)) => match message {
                 FromWorker::Commit(commit) => room.handle_commit(&mut self.env, now, commit),
                 FromWorker::Ready(ready) => room.handle_ready(&mut self.env, now, &ready),
@@ -171,7 +170,7 @@ impl<C: StateCodec> Shard<C> {
                 }
                 FromWorker::Fault(fault) => room.handle_fault(&mut self.env, now, &fault),
             },
-            Some(Slot::Creating(creating)) if creating.is_asked_of(worker, attempt) => {
+            Some(Slot::Creating(creating)) => {
                 let outcome = match message {
                     FromWorker::Commit(commit) => {
                         creating.handle_commit(&mut self.env, now, commit)

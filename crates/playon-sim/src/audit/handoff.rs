@@ -2,7 +2,7 @@
 
 use playon_core::effect::{Blame, Order};
 use playon_core::facts::{Place, RoomFacts};
-use playon_core::ids::{DeployId, RoomId};
+use playon_core::ids::{DeployId, ReleaseId, RoomId};
 use playon_core::image::{Image, Record};
 use playon_core::time::{Span, Time};
 
@@ -56,6 +56,12 @@ impl Audit {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A deploy was asked for: what was refused outside of one may be asked again.
+    pub fn deploy(&mut self, id: DeployId, to: ReleaseId) {
+        self.targets.insert(id, to);
+        self.rejected.retain(|(_, deploy)| *deploy != DeployId::NONE);
     }
 
     /// An order of the director.

@@ -104,7 +104,7 @@ impl World {
         let at_once = self.rng.percent(50);
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
-            keeper.audit.targets.insert(id, to);
+            keeper.audit.deploy(id, to);
             // A refusal means that there is nothing to do.
             let _ = keeper.director.handle_deploy(clock, id, to, at_once);
         }
