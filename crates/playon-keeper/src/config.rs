@@ -1,7 +1,9 @@
 //! How a keeper is set up, and every bound of its shell.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fmt::Debug;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use playon_core::limits::Limits;
@@ -29,12 +31,30 @@ pub struct KeeperConfig {
     pub worker_env: Vec<String>,
     /// Web pages that may open a player socket, as `scheme://host[:port]`; `*` for all. The page's own host always may.
     pub origins: Vec<String>,
+    /// An open socket to take players from instead of `listen`, as service managers pass them.
+    pub players_socket: Option<Arc<TcpListener>>,
+    /// The same for `admin`.
+    pub admin_socket: Option<Arc<TcpListener>>,
+    /// The levels of this process's log, if they may be changed while it runs.
+    pub log: Option<Arc<dyn LogLevels>>,
     /// The bounds of the rules.
     pub limits: Limits,
     /// The bounds of the shell.
     pub bounds: Bounds,
     /// The bounds of the gateway. Its address, threads, origins and the limits on inputs are taken from the fields above.
     pub gateway: GatewayConfig,
+}
+
+/// The levels of a log. The keeper only writes to it; whose it is decides what is kept.
+pub trait LogLevels: Debug + Send + Sync {
+    /// What is logged now.
+    fn get(&self) -> String;
+
+    /// Logs from now on what this says.
+    ///
+    /// # Errors
+    /// When it says nothing that makes sense, in words for people.
+    fn set(&self, levels: &str) -> Result<(), String>;
 }
 
 /// An executable to add at start.
@@ -128,6 +148,9 @@ impl KeeperConfig {
             workers_per_release: 1,
             worker_env: Vec::new(),
             origins: Vec::new(),
+            players_socket: None,
+            admin_socket: None,
+            log: None,
             limits: Limits::default(),
             bounds: Bounds::default(),
             gateway: GatewayConfig::default(),

@@ -121,7 +121,7 @@ impl Keeper {
         let supervisor = start_supervisor(config, &data, &common, passes)?;
         let links = start_links(&data, &hub)?;
         let queues = Queues { shards: common.shards.clone(), hub: Arc::clone(&hub), gates };
-        let handle = handle(&common, &data, artifacts, queues);
+        let handle = handle(config, &common, &data, artifacts, queues);
         let setup = control_setup(config, &common, &hub, supervisor, &handle);
         // Addresses first: what is taken by somebody else is found out before any worker is started.
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
@@ -331,7 +331,13 @@ fn common(
     (common, inbox, failed)
 }
 
-fn handle(common: &Common, data: &DataDir, artifacts: Arc<Artifacts>, queues: Queues) -> Handle {
+fn handle(
+    config: &KeeperConfig,
+    common: &Common,
+    data: &DataDir,
+    artifacts: Arc<Artifacts>,
+    queues: Queues,
+) -> Handle {
     Handle {
         news: common.news.clone(),
         catalog: Arc::<RwLock<Catalog>>::default(),
@@ -344,6 +350,7 @@ fn handle(common: &Common, data: &DataDir, artifacts: Arc<Artifacts>, queues: Qu
         data: data.root().to_owned(),
         queues,
         recent: Arc::default(),
+        log: config.log.clone(),
     }
 }
 
@@ -465,6 +472,7 @@ fn start_gateway(
     };
     let gateway = GatewayConfig {
         address: config.listen,
+        listener: config.players_socket.clone(),
         threads: config.gateway_threads.into(),
         origins,
         limits: PlayerLimits {
@@ -493,7 +501,11 @@ fn start_admin(
     handle: &Handle,
 ) -> Result<(RuntimeThread, SocketAddr), Coded> {
     let refuse = |error: std::io::Error| listen("admins", config.admin, &error);
-    let listener = TcpListener::bind(config.admin).map_err(refuse)?;
+    let listener = match &config.admin_socket {
+        Some(listener) => listener.try_clone(),
+        None => TcpListener::bind(config.admin),
+    };
+    let listener = listener.map_err(refuse)?;
     listener.set_nonblocking(true).map_err(refuse)?;
     let address = listener.local_addr().map_err(refuse)?;
     let router = crate::admin::router(handle.clone(), &secret_file(&data.admin_token())?);

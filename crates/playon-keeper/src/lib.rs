@@ -29,6 +29,6 @@ pub mod owner;
 mod runtime;
 pub mod workers;
 
-pub use config::{Bounds, KeeperConfig, ReleaseFile};
+pub use config::{Bounds, KeeperConfig, LogLevels, ReleaseFile};
 pub use error::Coded;
 pub use keeper::Keeper;

@@ -16,7 +16,7 @@ use super::demo_page;
 use super::exit::{Exit, Trouble, io};
 use super::serve::{Signals, until_over};
 use super::talk;
-use super::tracing_setup::{self, LogFormat};
+use super::tracing_setup;
 
 /// How long the first worker may take.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -75,7 +75,7 @@ impl Games {
 
 impl Demo {
     pub(super) fn run(self) -> Result<(), Exit> {
-        tracing_setup::start(LogFormat::Text, "warn");
+        tracing_setup::start_plain("warn");
         let games = Games::beside_this_one()?;
         let config = KeeperConfig {
             listen: self.listen,

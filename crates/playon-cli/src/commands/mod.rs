@@ -4,6 +4,7 @@
 //! promise was broken, 2 the command was not understood, 3 the keeper cannot be reached, 4 the keeper refused.
 
 mod admin;
+mod config;
 mod courses;
 mod demo;
 mod demo_page;
@@ -12,10 +13,12 @@ mod exit;
 mod explain;
 mod lists;
 mod locate;
+mod log;
 mod pages;
 mod query;
 mod screen;
 mod serve;
+mod service;
 mod status;
 mod store;
 mod talk;
@@ -47,6 +50,7 @@ const EXAMPLES: &str = "Examples:
   playon deploy ./my-game --now        ship a new build into the running rounds
   playon rollback                      go back to the release before
   playon status                        the keeper on one screen; playon top: live
+  playon config default > playon.toml  a file to configure a keeper with
   playon explain PLY-0301              what an error code means and what to do
 
 Exit codes: 0 it worked, 1 it failed or a promise was broken, 2 the command was not understood,
@@ -72,6 +76,11 @@ enum Command {
     Status(status::Status),
     /// Show the keeper's status, live.
     Top(top::Top),
+    /// Show or change what a running keeper logs.
+    Log(log::Log),
+    /// Write, check and explain a configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Take no new rooms from now on.
     Drain(lists::Drain),
     /// Break things on purpose and count what players noticed.
@@ -99,6 +108,8 @@ pub fn run() -> ExitCode {
         Command::Room(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Top(command) => command.run(),
+        Command::Log(command) => command.run(),
+        Command::Config(command) => command.run(),
         Command::Drain(command) => command.run(),
         Command::Drill(args) => return drill(&args),
         Command::DrillBots(plan) => {
@@ -114,7 +125,7 @@ pub fn run() -> ExitCode {
 }
 
 fn drill(args: &DrillArgs) -> ExitCode {
-    tracing_setup::start(tracing_setup::LogFormat::Text, "warn");
+    tracing_setup::start_plain("warn");
     drilled(crate::drill::run(args))
 }
 

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had here fails the test")]
 
+mod config;
 mod damage;
 mod deploys;
 mod interface;
+mod logs;
 mod look;
 mod metrics;
 mod player;
 mod rig;
+mod service;

@@ -28,12 +28,12 @@ pub(crate) struct Rig {
 impl Rig {
     /// A keeper whose current release is the first one of the drill game.
     pub(crate) fn start() -> Self {
-        let rig = Self::launch(
-            tempfile::tempdir().unwrap(),
-            "127.0.0.1:0",
-            "127.0.0.1:0",
-            &["--release", FIRST],
-        );
+        Self::start_with(&["--release", FIRST])
+    }
+
+    /// A keeper with these arguments, which must bring a release.
+    pub(crate) fn start_with(args: &[&str]) -> Self {
+        let rig = Self::launch(tempfile::tempdir().unwrap(), "127.0.0.1:0", "127.0.0.1:0", args);
         rig.until_ready();
         rig
     }

@@ -19,7 +19,7 @@ impl From<Coded> for Failed {
 
 fn status(code: &str) -> StatusCode {
     match code {
-        "PLY-0504" | "PLY-0507" | "PLY-0509" | "PLY-0516" => StatusCode::BAD_REQUEST,
+        "PLY-0504" | "PLY-0507" | "PLY-0509" | "PLY-0516" | "PLY-0531" => StatusCode::BAD_REQUEST,
         "PLY-0515" => StatusCode::UNAUTHORIZED,
         "PLY-0511" | "PLY-0514" => StatusCode::NOT_FOUND,
         "PLY-0206" | "PLY-0510" | "PLY-0512" | "PLY-0513" => StatusCode::CONFLICT,

@@ -9,4 +9,4 @@ mod routes;
 mod upload;
 
 pub(crate) use routes::router;
-pub use routes::{DeployRequest, HistoryPage, RollbackRequest};
+pub use routes::{DeployRequest, HistoryPage, LogRequest, RollbackRequest};

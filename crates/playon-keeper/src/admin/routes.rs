@@ -45,6 +45,13 @@ pub struct HistoryPage {
     pub limit: Option<usize>,
 }
 
+/// Body of `POST /v1/log`, and the answer about the log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogRequest {
+    /// `debug`, or by part: `info,playon_keeper::gateway=debug`.
+    pub levels: String,
+}
+
 #[derive(Debug, Deserialize)]
 struct RoomsQuery {
     kind: Option<String>,
@@ -71,6 +78,7 @@ pub(crate) fn router(handle: Handle, token: &str) -> Router {
         .route("/v1/deploys/{id}", get(one_deploy))
         .route("/v1/rollback", post(rollback))
         .route("/v1/drain", post(drain))
+        .route("/v1/log", get(log_levels).post(set_log_levels))
         .layer(from_fn_with_state(Token::new(token), require));
     let open = Router::new()
         .route("/healthz", get(healthz))
@@ -151,6 +159,19 @@ async fn rollback(
 async fn drain(State(handle): State<Handle>) -> Answer<StatusView> {
     handle.drain().await?;
     Ok(Json(handle.status()))
+}
+
+async fn log_levels(State(handle): State<Handle>) -> Answer<LogRequest> {
+    handle.log_levels().map(|levels| Json(LogRequest { levels })).map_err(Failed)
+}
+
+async fn set_log_levels(
+    State(handle): State<Handle>,
+    Json(wish): Json<LogRequest>,
+) -> Answer<LogRequest> {
+    handle.set_log_levels(&wish.levels)?;
+    tracing::info!(levels = wish.levels, "the levels of the log were changed");
+    log_levels(State(handle)).await
 }
 
 async fn healthz(State(handle): State<Handle>) -> Response {

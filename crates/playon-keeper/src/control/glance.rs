@@ -1,6 +1,7 @@
 //! A keeper at a glance: the status, and the figures that are looked up when somebody asks for metrics.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -192,18 +193,69 @@ impl Handle {
 
     /// Whether the control thread and every shard answer within that time: the keeper makes progress.
     pub async fn alive(&self, within: Duration) -> bool {
-        let (tell, mut answers) = mpsc::unbounded_channel();
-        self.queues.shards.push_each(|| ShardEvent::Probe(tell.clone()));
-        let (reply, control) = oneshot::channel();
-        if self.news.send(News::Request(Request::Probe { reply })).is_err() {
-            return false;
+        answer(&self.queues.shards, &self.news, within).await
+    }
+}
+
+async fn answer(shards: &Shards, news: &Sender<News>, within: Duration) -> bool {
+    let (tell, mut answers) = mpsc::unbounded_channel();
+    shards.push_each(|| ShardEvent::Probe(tell.clone()));
+    let (reply, control) = oneshot::channel();
+    if news.send(News::Request(Request::Probe { reply })).is_err() {
+        return false;
+    }
+    let all = async {
+        for _ in 0..shards.count() {
+            answers.recv().await?;
         }
-        let all = async {
-            for _ in 0..self.queues.shards.count() {
-                answers.recv().await?;
-            }
-            control.await.ok()?.ok()
-        };
-        tokio::time::timeout(within, all).await.is_ok_and(|answered| answered.is_some())
+        control.await.ok()?.ok()
+    };
+    tokio::time::timeout(within, all).await.is_ok_and(|answered| answered.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// Answers the probes of one shard, as its thread does.
+    fn serve(shards: &Shards, shard: usize) {
+        let mut events = VecDeque::new();
+        shards.get(shard).unwrap().drain(&mut events, 8, None);
+        for event in events {
+            let ShardEvent::Probe(tell) = event else { panic!("{event:?}") };
+            tell.send(()).unwrap();
+        }
+    }
+
+    async fn ask(serving: usize, control: bool, within: Duration) -> bool {
+        let shards = Shards::new(2, 8);
+        let (news, inbox) = std::sync::mpsc::channel();
+        let their = shards.clone();
+        let threads = std::thread::spawn(move || {
+            let Ok(News::Request(Request::Probe { reply })) = inbox.recv() else { panic!() };
+            (0..serving).for_each(|shard| serve(&their, shard));
+            // Without an answer it is as if the thread hung: the reply stays open.
+            if control { reply.send(Ok(())).map(|()| None).unwrap() } else { Some(reply) }
+        });
+        let alive = answer(&shards, &news, within).await;
+        drop(threads.join());
+        alive
+    }
+
+    #[tokio::test]
+    async fn a_keeper_is_alive_when_all_its_threads_answer() {
+        assert!(ask(2, true, PATIENCE).await);
+        assert!(!ask(1, true, Duration::from_millis(50)).await, "a shard hangs");
+    }
+
+    #[tokio::test]
+    async fn a_control_thread_that_hangs_or_is_gone_is_noticed() {
+        let (news, inbox) = std::sync::mpsc::channel();
+        drop(inbox);
+        assert!(!answer(&Shards::new(1, 8), &news, PATIENCE).await);
+        assert!(!ask(2, false, Duration::from_millis(50)).await);
     }
 }

@@ -9,8 +9,10 @@ use crate::metrics::{Metrics, Outcome};
 /// Writes down one report, before the catalog takes it in.
 pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &Report) {
     let epoch = epoch.0;
-    let on =
-        |room: &RoomId| catalog.rooms.get(room).map(|entry| catalog.label(entry.listing.release));
+    let on = |room: &RoomId| match catalog.rooms.get(room) {
+        Some(entry) => catalog.label(entry.listing.release),
+        None => "unknown".to_owned(),
+    };
     let outcome = |outcome| metrics.moves.get_or_create(&Outcome { outcome }).inc();
     match report {
         Report::Listing(listing) => {
@@ -49,7 +51,7 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::Fault { room, release, message, count } => {
             metrics.room_faults.inc();
             let release = catalog.label(*release);
-            tracing::warn!(%room, epoch, release, message, count, "room failed");
+            tracing::warn!(%room, epoch, release, why = message, count, "room failed");
         }
         Report::Quarantined { room, release, input } => {
             metrics.inputs_quarantined.inc();

@@ -14,6 +14,7 @@ use super::glance::Queues;
 use super::view::{DeployAnswer, ReleaseView};
 use crate::artifacts::{Artifact, Artifacts};
 use crate::clock::Clock;
+use crate::config::LogLevels;
 use crate::error::Coded;
 use crate::gateway::GatewayStats;
 use crate::metrics::{Metrics, Recent};
@@ -65,10 +66,16 @@ pub struct Handle {
     pub(crate) data: PathBuf,
     pub(crate) queues: Queues,
     pub(crate) recent: Arc<Recent>,
+    pub(crate) log: Option<Arc<dyn LogLevels>>,
 }
 
 fn gone() -> Coded {
     Coded::new("PLY-0508", "the keeper is stopping", "ask again when it is back")
+}
+
+fn no_levels(why: &str) -> Coded {
+    let remedy = "write `debug`, or `info,playon_keeper::gateway=debug`";
+    Coded::new("PLY-0531", format!("these are no levels of the log: {why}"), remedy)
 }
 
 impl Handle {
@@ -115,6 +122,23 @@ impl Handle {
     /// When there was none (`PLY-0512`) or nothing can be stored.
     pub async fn rollback(&self, now: bool) -> Result<DeployAnswer, Coded> {
         self.ask(|reply| Request::Rollback { now, reply }).await
+    }
+
+    /// What this process logs.
+    ///
+    /// # Errors
+    /// When its log cannot be changed from here (`PLY-0531`).
+    pub fn log_levels(&self) -> Result<String, Coded> {
+        self.log.as_ref().map(|log| log.get()).ok_or_else(|| no_levels("the log is not ours"))
+    }
+
+    /// Logs from now on what this says.
+    ///
+    /// # Errors
+    /// As [`Handle::log_levels`], and when it makes no sense.
+    pub fn set_log_levels(&self, levels: &str) -> Result<(), Coded> {
+        let log = self.log.as_ref().ok_or_else(|| no_levels("the log is not ours"))?;
+        log.set(levels).map_err(|why| no_levels(&format!("{levels}: {why}")))
     }
 
     /// Takes no new rooms from now on.

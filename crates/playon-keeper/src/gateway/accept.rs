@@ -50,6 +50,16 @@ pub(super) fn open(
     Ok(socket.into())
 }
 
+/// Takes over a socket that somebody else has opened.
+pub(super) fn adopt(
+    listener: &std::net::TcpListener,
+    send_buffer_bytes: usize,
+) -> io::Result<std::net::TcpListener> {
+    sockopt::set_socket_send_buffer_size(listener, send_buffer_bytes)?;
+    listener.set_nonblocking(true)?;
+    listener.try_clone()
+}
+
 /// Lets this process hold that many sockets and its other files, as far as its hard limit goes.
 pub(super) fn allow_files(sockets_max: usize) {
     /// For the store, the workers' links, the admin interface and the logs.

@@ -1,6 +1,7 @@
 //! Every knob of the gateway, with its unit and what happens at the bound.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use playon_wire::player::PlayerLimits;
@@ -10,6 +11,8 @@ use playon_wire::player::PlayerLimits;
 pub struct GatewayConfig {
     /// Where players connect.
     pub address: SocketAddr,
+    /// An open listening socket to use instead of `address`.
+    pub listener: Option<Arc<TcpListener>>,
     /// Gateway threads, 1 to 256.
     pub threads: usize,
     /// Which pages may open a socket.
@@ -87,6 +90,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
+            listener: None,
             threads: default_threads(),
             origins: Origins::SameHost,
             limits: PlayerLimits::default(),

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::accept::{accept, allow_files, open};
+use super::accept::{accept, adopt, allow_files, open};
 use super::close::Reason;
 use super::config::GatewayConfig;
 use super::local::{GatewayParts, Local, Shared};
@@ -51,7 +51,10 @@ impl Gateway {
         inboxes: Inboxes,
     ) -> io::Result<Self> {
         allow_files(config.sockets_max);
-        let listener = open(config.address, config.send_buffer_bytes)?;
+        let listener = match &config.listener {
+            Some(listener) => adopt(listener, config.send_buffer_bytes)?,
+            None => open(config.address, config.send_buffer_bytes)?,
+        };
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(config, parts));
         let (phase, phases) = watch::channel(Phase::Serve);

@@ -51,15 +51,16 @@ fn load(store: &dyn Store, room: RoomId, bounds: &ApplyBounds) -> Loaded {
         Ok(None) => Loaded::Missing,
         Ok(Some(stored)) => match read_back(&stored, bounds) {
             Ok(image) => Loaded::Asleep(Box::new(image)),
-            Err(error) => unreadable(room, &error),
+            Err(error) => unreadable(store, room, &error),
         },
-        Err(error) => unreadable(room, &error),
+        Err(error) => unreadable(store, room, &error),
     }
 }
 
 /// Cannot read is never "does not exist".
-fn unreadable(room: RoomId, error: &impl std::fmt::Display) -> Loaded {
-    tracing::error!(%room, %error, "a sleeping room cannot be read");
+fn unreadable(store: &dyn Store, room: RoomId, error: &impl std::fmt::Display) -> Loaded {
+    let epoch = store.epoch().0;
+    tracing::error!(%room, epoch, release = "unknown", %error, "a sleeping room cannot be read");
     Loaded::Unreadable(error.to_string())
 }
 
