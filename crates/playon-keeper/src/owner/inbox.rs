@@ -50,6 +50,8 @@ struct Queue {
     /// How many of them came from the gateway; only those are bounded here. The others are bounded where they arise: a
     /// room has one batch with a worker and `unsafe_commits_max` with the store.
     gate: usize,
+    /// The shard's thread sleeps. Waking it is a system call, so it is done once and only then.
+    asleep: bool,
 }
 
 /// What waits for one shard: many may push, the shard's thread drains.
@@ -83,8 +85,7 @@ impl Inbox {
         }
         queue.gate += 1;
         queue.events.push_back(ShardEvent::Gate(message));
-        drop(queue);
-        self.waiting.notify_one();
+        self.wake(queue);
         Ok(())
     }
 
@@ -94,13 +95,24 @@ impl Inbox {
     }
 
     pub(crate) fn push(&self, event: ShardEvent) {
-        self.lock().events.push_back(event);
-        self.waiting.notify_one();
+        let mut queue = self.lock();
+        queue.events.push_back(event);
+        self.wake(queue);
     }
 
     pub(crate) fn push_all(&self, events: impl IntoIterator<Item = ShardEvent>) {
-        self.lock().events.extend(events);
-        self.waiting.notify_one();
+        let mut queue = self.lock();
+        queue.events.extend(events);
+        self.wake(queue);
+    }
+
+    /// After a push.
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+        let asleep = std::mem::take(&mut queue.asleep);
+        drop(queue);
+        if asleep {
+            self.waiting.notify_one();
+        }
     }
 
     /// Moves at most `max` waiting events into `into`; waits until `until` if there are none, or for ever without it.
@@ -112,17 +124,20 @@ impl Inbox {
     ) {
         let mut queue = self.lock();
         while queue.events.is_empty() {
+            queue.asleep = true;
             queue = match until {
                 None => self.waiting.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left == Duration::ZERO {
+                        queue.asleep = false;
                         return;
                     }
                     self.waiting.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
+        queue.asleep = false;
         for _ in 0..max {
             let Some(event) = queue.events.pop_front() else { break };
             queue.gate -= usize::from(matches!(event, ShardEvent::Gate(_)));
