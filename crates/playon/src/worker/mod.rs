@@ -12,6 +12,7 @@ mod pool;
 mod rooms;
 mod slot;
 
+use std::io::{BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,9 @@ use thiserror::Error;
 use crate::App;
 use outlet::Outlet;
 use pool::Pool;
+
+/// Bytes read at once: the length of a frame and, unless it is large, the frame.
+const READ_BYTES: usize = 64 << 10;
 
 /// How long the keeper may take to answer the hello.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,12 +70,13 @@ pub enum ServeError {
 pub fn serve(app: &App, stream: UnixStream, secret: LinkSecret) -> Result<(), ServeError> {
     guard::install();
     stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(AttachError::from)?;
-    let mut reader = stream.try_clone().map_err(AttachError::from)?;
+    let socket = stream.try_clone().map_err(AttachError::from)?;
+    let mut reader = BufReader::with_capacity(READ_BYTES, &socket);
     let outlet = Arc::new(Outlet::new(stream));
     outlet.send(&[Up::Hello(Box::new(handshake::hello(app, secret)))])?;
     let (welcome, rest) = answer(read_down(&mut reader)?)?;
     let silence = Duration::from_millis(welcome.heartbeat_ms) * HEARTBEATS_MISSED_MAX;
-    reader.set_read_timeout(Some(silence.max(SILENCE_MIN))).map_err(AttachError::from)?;
+    socket.set_read_timeout(Some(silence.max(SILENCE_MIN))).map_err(AttachError::from)?;
     let pool = Pool::start(app, &outlet, &welcome);
     let ended = read(rest, &mut reader, &pool, &outlet);
     pool.finish(FINISH_TIMEOUT);
@@ -94,7 +99,7 @@ fn answer(items: Option<Vec<Down>>) -> Result<(KeeperWelcome, Vec<Down>), ServeE
 /// Hands out what comes until the keeper says to end.
 fn read(
     mut items: Vec<Down>,
-    reader: &mut UnixStream,
+    reader: &mut impl Read,
     pool: &Pool,
     outlet: &Outlet,
 ) -> Result<(), ServeError> {
