@@ -5,6 +5,7 @@
 mod config;
 mod damage;
 mod deploys;
+mod disk;
 mod interface;
 mod logs;
 mod look;

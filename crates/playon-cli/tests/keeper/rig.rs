@@ -77,16 +77,21 @@ impl Rig {
         Self::launch(dir, &players, &admin, &[])
     }
 
-    /// As `restart`, on a disk that takes no file larger than so many blocks of 512 bytes.
-    pub(crate) fn restart_on_small_disk(self, blocks: u32) -> Self {
+    /// As `restart`, with a command that ends in the `playon` program.
+    pub(crate) fn restart_as(self, command: Command) -> Self {
         let (players, admin) = (self.players.clone(), self.admin.clone());
         let (dir, mut keeper) = self.take_apart();
         keeper.wait().unwrap();
+        Self::launch_with(command, dir, &players, &admin, &[])
+    }
+
+    /// As `restart`, on a disk that takes no file larger than so many blocks of 512 bytes.
+    pub(crate) fn restart_on_small_disk(self, blocks: u32) -> Self {
         // What exceeds the limit fails as on a full disk, instead of ending the process.
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
         command.args(["-c", &script, PLAYON]);
-        Self::launch_with(command, dir, &players, &admin, &[])
+        self.restart_as(command)
     }
 
     fn take_apart(self) -> (tempfile::TempDir, Child) {
@@ -101,6 +106,11 @@ impl Rig {
 
     pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
+    }
+
+    /// A path beside the data directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     pub(crate) fn log(&self) -> String {
