@@ -137,7 +137,7 @@ fn verify_with(conn: &Connection, dir: &Path, report: &mut Report) -> Result<(),
     let judged = judge(conn).map_err(|fault| fault.into_open(dir))?;
     report.count(&judged);
     let mut problems = Vec::new();
-    rooms::recover(conn, judged, None, &mut |found| {
+    rooms::recover(conn, judged, Epoch(0), None, &mut |found| {
         if let Err(damage) = found {
             problems.push(Problem { room: Some(damage.room.to_string()), place: damage.place });
         }
@@ -201,7 +201,7 @@ pub fn dump(dir: &Path, room: RoomId) -> Result<RoomDump, OpenError> {
     Ok(dump)
 }
 
-fn connect(dir: &Path) -> Result<(Option<DirLock>, Connection), OpenError> {
+pub(crate) fn connect(dir: &Path) -> Result<(Option<DirLock>, Connection), OpenError> {
     let file = dir.join(DATABASE_FILE);
     if !file.try_exists().unwrap_or(true) {
         return Err(OpenError::Missing { dir: dir.to_owned() });

@@ -20,12 +20,14 @@
 //! database holds the number of the last batch that anyone was told of. What is there is therefore
 //! known to be all that was promised, or the store says what is missing.
 
+pub mod backup;
 mod batch;
 mod check;
 mod error;
 mod inspect;
 mod lock;
 mod log;
+mod repair;
 mod sqlite;
 mod store;
 #[cfg(feature = "conformance")]
@@ -37,5 +39,6 @@ pub use batch::{
 };
 pub use error::{OpenError, StoreError};
 pub use inspect::{DumpedEntry, DumpedSnapshot, Problem, Report, RoomDump, dump, verify};
+pub use repair::{Loss, Repair, RepairError, repair};
 pub use sqlite::{DATABASE_FILE, SqliteOptions, SqliteStore};
 pub use store::{Done, Store};

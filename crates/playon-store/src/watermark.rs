@@ -11,7 +11,8 @@
 //! may be some seconds old and vouches for that much less. Two slots in different sectors are written in
 //! turn, each with a checksum, so that an interrupted write leaves the other one.
 //!
-//! An operator who accepts a loss, or restores a copy of the database alone, deletes the file.
+//! An operator who accepts a loss repairs the store. Who only deletes the file accepts it for players too, without
+//! their being told.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -21,6 +21,7 @@ mod serve;
 mod service;
 mod status;
 mod store;
+mod store_copies;
 mod talk;
 mod top;
 mod tracing_setup;
@@ -88,7 +89,7 @@ enum Command {
     /// Play in a drill.
     #[command(hide = true)]
     DrillBots(Plan),
-    /// Look into a data directory that no keeper is using.
+    /// Verify, back up, restore and repair a data directory.
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Explain an error code.

@@ -1,4 +1,4 @@
-//! `playon store`: looking into a data directory.
+//! `playon store`: what is done with a data directory.
 
 use std::path::PathBuf;
 
@@ -7,25 +7,36 @@ use playon_core::ids::RoomId;
 use playon_store::OpenError;
 
 use super::exit::{Exit, Trouble};
-use super::talk;
+use super::{store_copies, talk};
 
-/// Look into a data directory that no keeper is using.
+/// Verify, back up, restore and repair a data directory.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  playon store backup /backup/today               while the keeper runs
+  playon store restore /backup/today --data game  into a new directory
+  playon store verify                             when the keeper is stopped
+  playon store repair                             what a repair would give up; --yes does it")]
 pub(super) enum StoreCommand {
     /// Verify every checksum, count and promise; exit code 1 if anything is wrong.
     Verify(Verify),
     /// Print everything stored about one room.
     Dump(Dump),
+    /// Copy the whole store, while a keeper runs or not.
+    Backup(store_copies::BackupTo),
+    /// Make a data directory from a backup.
+    Restore(store_copies::RestoreFrom),
+    /// Say what can be saved of a damaged store, or save it.
+    Repair(store_copies::Mend),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Place {
     /// The data directory
     #[arg(long, env = "PLAYON_DATA", default_value = "playon-data", value_name = "DIR")]
-    data: PathBuf,
+    pub(super) data: PathBuf,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Verify every checksum, count and promise.
@@ -49,6 +60,9 @@ impl StoreCommand {
         match self {
             Self::Verify(command) => command.run(),
             Self::Dump(command) => command.run(),
+            Self::Backup(command) => command.run(),
+            Self::Restore(command) => command.run(),
+            Self::Repair(command) => command.run(),
         }
     }
 }
@@ -77,7 +91,12 @@ impl Dump {
 }
 
 fn refused(error: &OpenError) -> Exit {
+    failed(error.code(), error)
+}
+
+/// An error of the store, whose text begins with its code.
+pub(super) fn failed(code: &str, error: &impl std::fmt::Display) -> Exit {
     let text = error.to_string();
-    let message = text.strip_prefix(error.code()).unwrap_or(&text).trim_start().to_owned();
-    Exit::Failed(Trouble::new(error.code(), message, "see the page of this code"))
+    let message = text.strip_prefix(code).unwrap_or(&text).trim_start().to_owned();
+    Exit::Failed(Trouble::new(code, message, "see the page of this code"))
 }

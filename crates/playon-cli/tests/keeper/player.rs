@@ -48,6 +48,26 @@ impl Player {
         timeout(PATIENCE, search).await.expect("the view never came")
     }
 
+    /// Waits until it is told that inputs are lost, and how many.
+    pub(crate) async fn until_told(&mut self) -> u64 {
+        let search = async {
+            loop {
+                match self.room.next().await {
+                    Update::Lost { inputs } => return inputs,
+                    Update::Ended(end) => panic!("the session ended: {end:?}"),
+                    _ => {}
+                }
+            }
+        };
+        timeout(PATIENCE, search).await.expect("nobody told of the loss")
+    }
+
+    /// Goes on with a room that has applied so many of its inputs and lost the others.
+    pub(crate) async fn go_on_from(&mut self, applied: u64) {
+        let view = self.until(|view| view.own.count >= applied).await;
+        assert_eq!((view.own.count, view.own.repeated), (applied, 0));
+    }
+
     /// Sockets that were closed under this player.
     pub(crate) fn sockets_closed(&self) -> u64 {
         self.room.counters().sockets_closed

@@ -70,5 +70,8 @@ fn unreadable(store: &dyn Store, room: RoomId, error: &impl std::fmt::Display) -
 /// When they cannot be read or do not fit together.
 pub(crate) fn read_back(stored: &StoredRoom, bounds: &ApplyBounds) -> Result<Image, RecoverError> {
     let records = stored.records.iter().map(|(epoch, record)| (*epoch, &record.body[..]));
-    recover(&stored.snapshot.body, records, &ZstdXxh3, bounds)
+    let mut image = recover(&stored.snapshot.body, records, &ZstdXxh3, bounds)?;
+    // What players know beyond it is gone, and must be told to them.
+    image.clean &= !stored.rewound;
+    Ok(image)
 }

@@ -1,6 +1,6 @@
 //! The embedded engine: SQLite, written the way a log is written.
 
-mod apply;
+pub(crate) mod apply;
 mod census;
 mod checkpoint;
 pub(crate) mod connect;
@@ -8,10 +8,11 @@ pub(crate) mod fault;
 pub(crate) mod judge;
 mod ledger;
 pub(crate) mod open;
+pub(crate) mod rewind;
 pub(crate) mod rooms;
 pub(crate) mod scan;
 pub(crate) mod schema;
-mod tables;
+pub(crate) mod tables;
 mod writer;
 
 use std::fmt;
@@ -71,6 +72,8 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     dir: PathBuf,
     epoch: Epoch,
+    /// The epoch before which it was last restored or repaired.
+    rewound: Epoch,
     commands: Sender<Command>,
     wanted: Wanted,
     /// What opening found, until it is recovered.
@@ -117,6 +120,7 @@ impl SqliteStore {
         Ok(Self {
             dir: dir.to_owned(),
             epoch,
+            rewound: opened.rewound,
             commands,
             wanted,
             found: Mutex::new(Some(opened.judged)),
@@ -176,11 +180,11 @@ impl Store for SqliteStore {
             Some(judged) => (judged, Some(self.epoch)),
             None => (judge::judge(&tx).map_err(Fault::into_store)?, None),
         };
-        rooms::recover(&tx, judged, except, each).map_err(Fault::into_store)
+        rooms::recover(&tx, judged, self.rewound, except, each).map_err(Fault::into_store)
     }
 
     fn load_sleeping(&self, room: RoomId) -> Result<Option<StoredRoom>, StoreError> {
-        self.read(|conn| rooms::load_sleeping(conn, room))
+        self.read(|conn| rooms::load_sleeping(conn, room, self.rewound))
     }
 
     fn on_snapshots_wanted(&self, wanted: Box<dyn Fn(Vec<RoomId>) + Send>) {

@@ -18,6 +18,7 @@ use crate::sqlite::census::Census;
 use crate::sqlite::connect::{self, open_error};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::{Judged, judge};
+use crate::sqlite::rewind::rewound;
 use crate::sqlite::schema::{self, Identity, MIGRATIONS};
 use crate::sqlite::{DATABASE_FILE, SqliteOptions};
 use crate::watermark::{self, Reading, Watermark, WatermarkFile};
@@ -30,6 +31,8 @@ pub(crate) struct Opened {
     pub(crate) watermark: WatermarkFile,
     pub(crate) judged: Judged,
     pub(crate) wal_pages: Arc<AtomicU64>,
+    /// The epoch before which the store was last restored or repaired; 0 if it never was.
+    pub(crate) rewound: Epoch,
 }
 
 /// What a database is that may be opened.
@@ -88,9 +91,11 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
     } else {
         Judged { census: Census::read(&conn).map_err(sql)?, ..Judged::default() }
     };
+    let rewound = rewound(&conn).map_err(|fault| fault.into_open(dir))?;
     let wal_pages = watch_wal(&mut conn).map_err(sql)?;
     let mut books = books(&judged, options);
-    raise_epoch(&conn, &mut books).map_err(|fault| fault.into_open(dir))?;
+    let next = books.epoch.next();
+    begin_epoch(&conn, &mut books, next).map_err(|fault| fault.into_open(dir))?;
     // From here on the database file itself has everything, and the log starts empty.
     connect::checkpoint_whole(&conn).map_err(sql)?;
     wal_pages.store(0, Ordering::Relaxed);
@@ -100,7 +105,7 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
     for named in [Some(dir), dir.parent()].into_iter().flatten().filter(|path| path.is_dir()) {
         File::open(named).and_then(|named| named.sync_all()).map_err(|e| from_io(named, &e))?;
     }
-    Ok(Opened { lock, conn, books, watermark, judged, wal_pages })
+    Ok(Opened { lock, conn, books, watermark, judged, wal_pages, rewound })
 }
 
 /// What the watermark vouches for: the last batch, 0 if there is no watermark.
@@ -212,7 +217,7 @@ fn watch_wal(conn: &mut Connection) -> rusqlite::Result<Arc<AtomicU64>> {
     Ok(pages)
 }
 
-fn books(judged: &Judged, options: &SqliteOptions) -> Books {
+pub(crate) fn books(judged: &Judged, options: &SqliteOptions) -> Books {
     let mut ledger = judged.ledger();
     ledger.wal_restarted(judged.scan.last + 2);
     Books {
@@ -227,9 +232,9 @@ fn books(judged: &Judged, options: &SqliteOptions) -> Books {
 }
 
 /// Raises the epoch and begins it with an empty batch, in one synced transaction.
-fn raise_epoch(conn: &Connection, books: &mut Books) -> Result<(), Fault> {
+pub(crate) fn begin_epoch(conn: &Connection, books: &mut Books, epoch: Epoch) -> Result<(), Fault> {
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
-    let (epoch, id) = (books.epoch.next(), books.last + 1);
+    let id = books.last + 1;
     let first = books.ledger.first().max(1);
     let body = log::encode(id, epoch, first, &[]).map_err(Fault::Damage)?;
     tx.execute("UPDATE keeper SET epoch = ?1 WHERE id = 1", [epoch.0.cast_signed()])?;

@@ -11,10 +11,11 @@ use crate::sqlite::judge::Judged;
 use crate::sqlite::scan::number;
 
 /// Hands every hot room to `each`, damaged ones as such. Rooms whose snapshots were written by `except` are
-/// passed over: they were created after the log was read.
+/// passed over: they were created after the log was read. The store was last rewound before epoch `rewound`.
 pub(crate) fn recover(
     conn: &Connection,
     mut judged: Judged,
+    rewound: Epoch,
     except: Option<Epoch>,
     each: &mut dyn FnMut(Result<StoredRoom, RoomDamage>),
 ) -> Result<(), Fault> {
@@ -32,7 +33,9 @@ pub(crate) fn recover(
         }
         let room = read_row("snapshot", id, row)?;
         each(room.and_then(|room| match known {
-            Some((seq, _)) if seq == room.snapshot.seq => Ok(with_records(room, &mut judged)),
+            Some((seq, _)) if seq == room.snapshot.seq => {
+                Ok(with_records(room, &mut judged).seen_from(rewound))
+            }
             _ => Err(RoomDamage {
                 room: id,
                 place: format!("table snapshot, row {id}: it changed while it was read"),
@@ -48,6 +51,15 @@ pub(crate) fn recover(
     Ok(())
 }
 
+impl StoredRoom {
+    /// Tells whether the room has been written to since the store was last rewound.
+    fn seen_from(mut self, rewound: Epoch) -> Self {
+        let last = self.records.last().map_or(self.snapshot_epoch, |(epoch, _)| *epoch);
+        self.rewound = last.max(self.snapshot_epoch) < rewound;
+        self
+    }
+}
+
 fn with_records(mut room: StoredRoom, judged: &mut Judged) -> StoredRoom {
     if let Some(found) = judged.scan.rooms.remove(&room.room) {
         let later = found.records.into_iter().filter(|found| found.record.seq > room.snapshot.seq);
@@ -57,7 +69,11 @@ fn with_records(mut room: StoredRoom, judged: &mut Judged) -> StoredRoom {
 }
 
 /// Reads one sleeping room. A room that is in the hot log instead is an error, not an absence.
-pub(crate) fn load_sleeping(conn: &Connection, room: RoomId) -> Result<Option<StoredRoom>, Fault> {
+pub(crate) fn load_sleeping(
+    conn: &Connection,
+    room: RoomId,
+    rewound: Epoch,
+) -> Result<Option<StoredRoom>, Fault> {
     // Both questions must be put to the same state of the database.
     let tx = conn.unchecked_transaction()?;
     let found = tx
@@ -65,7 +81,7 @@ pub(crate) fn load_sleeping(conn: &Connection, room: RoomId) -> Result<Option<St
         .query_row([&room.0[..]], |row| read_row("sleeping", room, row))
         .optional()?;
     if let Some(found) = found {
-        return found.map(Some).map_err(Fault::Room);
+        return found.map(|found| Some(found.seen_from(rewound))).map_err(Fault::Room);
     }
     if tx.prepare_cached("SELECT 1 FROM snapshot WHERE room = ?1")?.exists([&room.0[..]])? {
         let place = format!("room {room} is in the hot log, not at rest");
@@ -105,5 +121,6 @@ pub(crate) fn read_row(
         return Ok(Err(damage("the checksum over room, seq, epoch and body is wrong")));
     }
     let snapshot = SnapshotRow { room, seq: Seq(seq), body: Bytes::from(body) };
-    Ok(Ok(StoredRoom { room, snapshot, snapshot_epoch: Epoch(epoch), records: Vec::new() }))
+    let (snapshot_epoch, records) = (Epoch(epoch), Vec::new());
+    Ok(Ok(StoredRoom { room, snapshot, snapshot_epoch, records, rewound: false }))
 }

@@ -102,7 +102,8 @@ impl Scan {
         Ok(())
     }
 
-    fn take(&mut self, batch: u64, epoch: Epoch, item: Item) {
+    /// Takes one entry in.
+    pub(crate) fn take(&mut self, batch: u64, epoch: Epoch, item: Item) {
         match item {
             Item::Good { entry: Entry { kind: Kind::Put, room, body, .. }, .. } => {
                 let sum = <[u8; 8]>::try_from(&body[..]).ok().map(u64::from_le_bytes);

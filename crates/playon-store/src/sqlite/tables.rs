@@ -211,14 +211,17 @@ fn key_hash(table: &str, key: &[u8]) -> RoomId {
     id
 }
 
-fn release_sum(row: &ReleaseRow) -> u64 {
+/// The checksum of a row.
+pub(crate) fn release_sum(row: &ReleaseRow) -> u64 {
     Check::of("release").bytes(&row.id.0).bytes(row.label.as_bytes()).number(row.added_ms).sum()
 }
 
-fn deploy_sum(id: DeployId, body: &[u8]) -> u64 {
+/// The checksum of a row.
+pub(crate) fn deploy_sum(id: DeployId, body: &[u8]) -> u64 {
     Check::of("deploy").number(id.0).bytes(body).sum()
 }
 
-fn setting_sum(name: &str, value: &[u8]) -> u64 {
+/// The checksum of a row.
+pub(crate) fn setting_sum(name: &str, value: &[u8]) -> u64 {
     Check::of("setting").bytes(name.as_bytes()).bytes(value).sum()
 }

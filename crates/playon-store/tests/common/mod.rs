@@ -175,7 +175,8 @@ pub fn see(store: &dyn Store) -> Result<Seen, StoreError> {
     outcome.map(|()| seen)
 }
 
-fn whole(found: &StoredRoom, seq: u64) -> Result<(), String> {
+/// Whether a room is what was written, up to a commit.
+pub fn whole(found: &StoredRoom, seq: u64) -> Result<(), String> {
     let room = found.room;
     let at = found.snapshot.seq.0;
     if found.snapshot != snapshot(room, at) {
