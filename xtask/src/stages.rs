@@ -226,9 +226,12 @@ fn drill(sh: &Sh) -> anyhow::Result<Tally> {
     let playon = sh.built(PROFILE, "playon");
     let load = ["--players", "4", "--hz", "20", "--seed", "1"];
     let mut tally = Tally::default();
-    for (scenario, rooms, seconds) in
-        [("deploy", "50", "30"), ("crash-worker", "25", "25"), ("crash-keeper", "25", "25")]
-    {
+    for (scenario, rooms, seconds) in [
+        ("deploy", "50", "30"),
+        ("crash-worker", "25", "25"),
+        ("crash-keeper", "25", "25"),
+        ("soak", "10", "40"),
+    ] {
         let args =
             [&["drill", scenario, "--rooms", rooms, "--seconds", seconds], &load[..]].concat();
         tally += Tally::check(sh, ".", &playon, &args);

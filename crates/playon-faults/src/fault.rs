@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The library itself, for programs that may run where it was not built.
+pub const LIBRARY: &[u8] = include_bytes!(env!("PLAYON_FAULTS_SHIM"));
+
 /// Calls that can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {
@@ -25,6 +28,8 @@ pub enum Kind {
     Eio,
     /// `ENOSPC`: the device is full.
     Enospc,
+    /// `EROFS`: the file system has become read-only.
+    Erofs,
     /// Half of a write is done and reported as such, and from then on the device is full. Half of a read is
     /// done.
     Short,
@@ -67,6 +72,16 @@ impl Fault {
     /// Lets a process that is being prepared run into this fault, watched as by [`watch`].
     pub fn put_into(&self, command: &mut Command, dir: &Path, log: &Path) {
         watch(command, dir, log);
+        self.describe(command);
+    }
+
+    /// As [`Fault::put_into`], with a copy of [`LIBRARY`] at a place of the caller's, and without a log.
+    pub fn put_into_with(&self, command: &mut Command, dir: &Path, library: &Path) {
+        command.env("LD_PRELOAD", library).env("PLAYON_FAULT_DIR", dir);
+        self.describe(command);
+    }
+
+    fn describe(&self, command: &mut Command) {
         let calls = match self.calls {
             Calls::Open => "o",
             Calls::Read => "r",
@@ -77,6 +92,7 @@ impl Fault {
         let kind = match self.kind {
             Kind::Eio => "eio",
             Kind::Enospc => "enospc",
+            Kind::Erofs => "erofs",
             Kind::Short => "short",
             Kind::Torn => "torn",
             Kind::Kill => "kill",

@@ -10,5 +10,5 @@ mod fault;
 mod log;
 
 pub use disk::{Disk, Keep};
-pub use fault::{Calls, Fault, Kind, watch};
+pub use fault::{Calls, Fault, Kind, LIBRARY, watch};
 pub use log::{Event, What, read_log};

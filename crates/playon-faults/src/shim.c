@@ -22,7 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { NONE, EIO_, ENOSPC_, SHORT, TORN, KILL };
+enum kind { NONE, EIO_, ENOSPC_, EROFS_, SHORT, TORN, KILL };
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -54,6 +54,7 @@ static void set_up(void)
     if (text)
         kind = !strcmp(text, "eio")      ? EIO_
                : !strcmp(text, "enospc") ? ENOSPC_
+               : !strcmp(text, "erofs")  ? EROFS_
                : !strcmp(text, "short")  ? SHORT
                : !strcmp(text, "torn")   ? TORN
                : !strcmp(text, "kill")   ? KILL
@@ -156,6 +157,8 @@ static ssize_t write_at(int fd, const char *name, const void *bytes, size_t leng
         return failed(EIO);
     case ENOSPC_:
         return failed(ENOSPC);
+    case EROFS_:
+        return failed(EROFS);
     case SHORT: /* The disk fills up within this write. */
         full = 1;
         if (length < 2)

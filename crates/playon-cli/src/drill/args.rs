@@ -17,6 +17,12 @@ pub enum Scenario {
     CrashWorker,
     /// The keeper is killed and started again at once.
     CrashKeeper,
+    /// The keeper's disk fills up, fails to sync or becomes read-only, also in the middle of deploys.
+    Disk,
+    /// Slow readers, floods, 2,000 silent connections and reconnect storms, while others play on.
+    Slow,
+    /// Everything but a broken disk at random, with memory, files and threads sampled.
+    Soak,
     /// One after the other.
     All,
 }
@@ -28,7 +34,17 @@ impl Scenario {
             Self::Deploy => &[Self::Deploy],
             Self::CrashWorker => &[Self::CrashWorker],
             Self::CrashKeeper => &[Self::CrashKeeper],
-            Self::All => &[Self::Deploy, Self::CrashWorker, Self::CrashKeeper],
+            Self::Disk => &[Self::Disk],
+            Self::Slow => &[Self::Slow],
+            Self::Soak => &[Self::Soak],
+            Self::All => &[
+                Self::Deploy,
+                Self::CrashWorker,
+                Self::CrashKeeper,
+                Self::Disk,
+                Self::Slow,
+                Self::Soak,
+            ],
         }
     }
 
@@ -38,14 +54,33 @@ impl Scenario {
             Self::Deploy => "deploy",
             Self::CrashWorker => "crash-worker",
             Self::CrashKeeper => "crash-keeper",
+            Self::Disk => "disk",
+            Self::Slow => "slow",
+            Self::Soak => "soak",
             Self::All => "all",
         }
     }
 }
 
+const EXAMPLES: &str = "Examples:
+  playon drill                                     deploys under 80 players for a minute
+  playon drill crash-keeper --rooms 50 --seconds 45
+  playon drill disk --seconds 60                   a disk that is full, does not sync, is read-only
+  playon drill slow --rooms 20                     others misbehave in the same rooms
+  playon drill soak --seconds 28800 --seed 7       everything at random for eight hours; Ctrl-C ends it with what it has
+  playon drill all --seconds 40                    one after the other
+
+disk mounts a file system of its own, as root or in a user namespace. Where neither is allowed it says so, and limits the
+size of the keeper's files instead.
+
+soak fails if a process grows: for each keeper and worker that lived for 10 s, the median of the second fifth of its life is
+compared with that of its last fifth. Allowed are 15 % and, besides, 80 MiB of memory for a keeper (its store's cache fills up
+once) or 16 MiB for a worker, 64 files, 8 threads.";
+
 /// Proves on this machine what Playon promises: starts a keeper and players of its own, does what the scenario says,
 /// and counts what players lose. Exit code 1 if a promise is broken.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct DrillArgs {
     /// What is done to the rooms.
     #[arg(value_enum, default_value = "deploy")]
@@ -95,6 +130,9 @@ pub struct DrillArgs {
     /// Where the keeper keeps its data; it is left there. Default: a temporary directory, removed at the end.
     #[arg(long)]
     pub data: Option<PathBuf>,
+    /// Lets the drill game's workers leak, to see that a soak notices.
+    #[arg(long, hide = true)]
+    pub leak: bool,
     /// Players simulated by one process.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     pub players_per_process: u32,

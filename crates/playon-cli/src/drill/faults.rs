@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use playon_core::rng::Rng;
+use playon_core::rng::{Rng, mix};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::admin::Deploy;
 use super::args::{DrillArgs, Scenario};
+use super::bots;
+use super::crowd::Ends;
+use super::gear::Gear;
+use super::growth::Growth;
 use super::keeper::Keeper;
 
 /// How long a deploy may take.
@@ -19,7 +23,7 @@ const DEPLOY_MS: u64 = 150;
 /// No deploy is taken to be shorter, in milliseconds.
 const DEPLOY_MS_MIN: u64 = 20;
 /// Workers are left alone for so long: one that dies again and again right after its start is restarted more and more slowly.
-const WORKER_REST: Duration = Duration::from_millis(3_500);
+pub(super) const WORKER_REST: Duration = Duration::from_millis(3_500);
 /// A keeper that was killed is left alone for so long, so that every player is back before the next time.
 const KEEPER_REST: Duration = Duration::from_secs(6);
 
@@ -37,6 +41,24 @@ pub(super) struct Done {
     pub(super) rooms_moved: u64,
     /// When something was killed, in nanoseconds of the monotonic clock.
     pub(super) kills: Vec<u64>,
+    /// When all sockets were cut, likewise.
+    pub(super) cuts: Vec<u64>,
+    /// Workers stopped for a while.
+    pub(super) hangs: u64,
+    /// Times that nothing was passed on between players and keeper.
+    pub(super) stalls: u64,
+    /// How those ended who had to end.
+    pub(super) ends: Ends,
+    /// Growth of processes.
+    pub(super) growth: Vec<Growth>,
+    /// How long the soak lasted.
+    pub(super) soaked: Option<Duration>,
+    /// Whether it was ended by hand.
+    pub(super) interrupted: bool,
+    /// What people should know about how it was done.
+    pub(super) note: Option<&'static str>,
+    /// Promises that the scenario itself found broken.
+    pub(super) wrong: Vec<String>,
 }
 
 /// One drill's way through its disturbed window.
@@ -46,6 +68,8 @@ pub(super) struct Faults<'a> {
     pub(super) releases: &'a Releases,
     pub(super) rng: Rng,
     pub(super) done: Done,
+    pub(super) gear: &'a mut Gear,
+    seed: u64,
     /// How long the last deploy took, in milliseconds.
     deploy_ms: u64,
 }
@@ -56,15 +80,23 @@ impl<'a> Faults<'a> {
         args: &'a DrillArgs,
         keeper: &'a mut Keeper,
         releases: &'a Releases,
-        rng: Rng,
+        gear: &'a mut Gear,
+        seed: u64,
     ) -> Self {
-        Self { args, keeper, releases, rng, done: Done::default(), deploy_ms: DEPLOY_MS }
+        let rng = Rng::new(mix(seed));
+        let done = Done::default();
+        Self { args, keeper, releases, rng, done, gear, seed, deploy_ms: DEPLOY_MS }
     }
 
     /// Does what the scenario says until the window is over.
     pub(super) async fn run(&mut self, scenario: Scenario) -> anyhow::Result<()> {
         let begin = Instant::now();
         let end = begin + self.args.disturbed();
+        match scenario {
+            Scenario::Slow => return self.slow(end).await,
+            Scenario::Soak => return self.soak(end).await,
+            _ => {}
+        }
         let every = self.every(scenario);
         let mut next = begin + every / 2;
         let mut turn = 0_u64;
@@ -73,7 +105,8 @@ impl<'a> Faults<'a> {
             match scenario {
                 Scenario::CrashWorker => self.crash_worker(turn).await?,
                 Scenario::CrashKeeper => self.crash_keeper(turn).await?,
-                Scenario::Deploy | Scenario::All => self.deploy().await?,
+                Scenario::Disk => self.break_disk(turn).await?,
+                _ => self.deploy().await?,
             }
             turn += 1;
             let jitter = match scenario {
@@ -90,26 +123,26 @@ impl<'a> Faults<'a> {
         let every = Duration::from_secs_f64(self.args.deploy_every);
         match scenario {
             Scenario::CrashWorker => every.max(WORKER_REST),
-            Scenario::CrashKeeper => every.max(KEEPER_REST),
-            Scenario::Deploy | Scenario::All => every,
+            Scenario::CrashKeeper | Scenario::Disk => every.max(KEEPER_REST),
+            _ => every,
         }
     }
 
     /// Orders the release that is not current.
-    async fn order(&mut self) -> anyhow::Result<Option<Deploy>> {
+    pub(super) async fn order(&mut self) -> anyhow::Result<Option<Deploy>> {
         let status = self.keeper.admin.status().await?;
         let on_second = status.current.as_deref() == Some(super::LABELS[1]);
         let [first, second] = self.releases;
         self.keeper.admin.deploy(if on_second { first } else { second }).await
     }
 
-    async fn deploy(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn deploy(&mut self) -> anyhow::Result<()> {
         let Some(deploy) = self.order().await? else { return Ok(()) };
         self.finish(deploy.id).await
     }
 
     /// Waits for the end of a deploy and enters it.
-    async fn finish(&mut self, id: u64) -> anyhow::Result<()> {
+    pub(super) async fn finish(&mut self, id: u64) -> anyhow::Result<()> {
         let until = Instant::now() + DEPLOY_TIMEOUT;
         loop {
             let deploy = self.keeper.admin.look_at(id).await?;
@@ -143,7 +176,7 @@ impl<'a> Faults<'a> {
     }
 
     /// Every second time in the middle of a deploy.
-    async fn crash_worker(&mut self, turn: u64) -> anyhow::Result<()> {
+    pub(super) async fn crash_worker(&mut self, turn: u64) -> anyhow::Result<()> {
         let deploy = if turn.is_multiple_of(2) { None } else { self.order().await? };
         if deploy.is_some() {
             sleep(self.while_deploying()).await;
@@ -163,18 +196,14 @@ impl<'a> Faults<'a> {
     }
 
     /// Every second time in the middle of a deploy.
-    async fn crash_keeper(&mut self, turn: u64) -> anyhow::Result<()> {
+    pub(super) async fn crash_keeper(&mut self, turn: u64) -> anyhow::Result<()> {
         let ordered = if turn.is_multiple_of(2) { None } else { self.order().await? };
         if ordered.is_some() {
             sleep(self.while_deploying()).await;
         }
         let at = self.keeper.crash().await?;
         self.done.kills.push(at);
-        let until = Instant::now() + DEPLOY_TIMEOUT;
-        while !self.keeper.admin.ready().await {
-            anyhow::ensure!(Instant::now() < until, "the keeper is not ready again");
-            sleep(Duration::from_millis(20)).await;
-        }
+        self.until_ready().await?;
         // The order was stored before it was answered, so the new keeper knows it and brings it to an end.
         match ordered {
             Some(deploy) => self.finish(deploy.id).await.context("the keeper after its crash"),
@@ -182,8 +211,23 @@ impl<'a> Faults<'a> {
         }
     }
 
+    /// Waits until a keeper that was started again can serve.
+    pub(super) async fn until_ready(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + DEPLOY_TIMEOUT;
+        while !self.keeper.admin.ready().await {
+            anyhow::ensure!(Instant::now() < until, "the keeper is not ready again");
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// The name of one of the rooms that are played in.
+    pub(super) fn room_name(&self, number: u32) -> String {
+        bots::room_name(self.seed, number)
+    }
+
     /// A moment within a deploy that lasts as long as the last one did.
-    fn while_deploying(&mut self) -> Duration {
+    pub(super) fn while_deploying(&mut self) -> Duration {
         Duration::from_millis(self.rng.below(self.deploy_ms))
     }
 }

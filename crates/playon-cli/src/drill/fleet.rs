@@ -27,13 +27,18 @@ pub(super) struct Fleet(Vec<Process>);
 
 impl Fleet {
     /// Starts the processes and waits until everyone is in.
-    pub(super) async fn gather(args: &DrillArgs, url: &str, seed: u64) -> anyhow::Result<Self> {
+    pub(super) async fn gather(
+        args: &DrillArgs,
+        url: &str,
+        seed: u64,
+        strangers: bool,
+    ) -> anyhow::Result<Self> {
         let mut fleet = Self(Vec::new());
         let per_process = (args.players_per_process / args.players).max(1);
         let mut first = 0;
         while first < args.rooms {
             let rooms = per_process.min(args.rooms - first);
-            fleet.0.push(spawn(args, url, seed, first, rooms)?);
+            fleet.0.push(spawn(args, url, seed, first, rooms, strangers)?);
             first += rooms;
         }
         for process in &mut fleet.0 {
@@ -91,6 +96,7 @@ fn spawn(
     seed: u64,
     first: u32,
     rooms: u32,
+    strangers: bool,
 ) -> anyhow::Result<Process> {
     let executable = std::env::current_exe().context("finding this executable")?;
     let mut command = Command::new(executable);
@@ -106,10 +112,15 @@ fn spawn(
     for (name, number) in numbers {
         command.arg(name).arg(number.to_string());
     }
+    if strangers {
+        command.arg("--strangers");
+    }
     if let Some(path) = &args.inputs {
         command.arg("--inputs").arg(path);
     }
     command
+        // Ctrl-C is for the drill, which still wants to hear from them then.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

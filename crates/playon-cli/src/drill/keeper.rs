@@ -1,8 +1,9 @@
 //! The keeper under drill: a child process that is started, killed and started again.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -27,10 +28,58 @@ struct Addresses {
     players: SocketAddr,
 }
 
+/// How a keeper is started.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    /// Its data directory.
+    pub(super) data: PathBuf,
+    /// Where what it says is appended.
+    pub(super) log: PathBuf,
+    /// A command, with its arguments, that becomes the keeper whose command line follows.
+    pub(super) through: Vec<OsString>,
+    /// What its workers find in their environment.
+    pub(super) worker_env: Vec<(&'static str, &'static str)>,
+}
+
+impl Launch {
+    /// A keeper with that data directory, and its log in there.
+    pub(super) fn plain(data: &Path) -> Self {
+        let (through, worker_env) = (Vec::new(), Vec::new());
+        Self { data: data.to_owned(), log: data.join("keeper.log"), through, worker_env }
+    }
+
+    fn command(&self, players: SocketAddr, admin: SocketAddr) -> anyhow::Result<Command> {
+        let executable = std::env::current_exe().context("finding this executable")?;
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log);
+        let mut command = match self.through.split_first() {
+            Some((program, args)) => {
+                let mut command = Command::new(program);
+                command.args(args).arg(executable);
+                command
+            }
+            None => Command::new(executable),
+        };
+        command
+            .arg("serve")
+            .arg("--data")
+            .arg(&self.data)
+            .args(["--listen", &players.to_string(), "--admin", &admin.to_string()])
+            // Ctrl-C is for the drill, which still needs its keeper then.
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.context("its log")?)
+            .kill_on_drop(true);
+        for (name, value) in &self.worker_env {
+            command.env(name, value).args(["--worker-env", name]);
+        }
+        Ok(command)
+    }
+}
+
 /// A running keeper.
 pub(super) struct Keeper {
-    executable: PathBuf,
-    data: PathBuf,
+    pub(super) launch: Launch,
     child: Child,
     addresses: Addresses,
     pub(super) admin: Admin,
@@ -38,34 +87,60 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts one on free ports.
-    pub(super) async fn start(data: &Path) -> anyhow::Result<Self> {
-        let executable = std::env::current_exe().context("finding this executable")?;
+    pub(super) async fn start(launch: Launch) -> anyhow::Result<Self> {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::launch(executable, data.to_owned(), any, any).await
+        Self::launch(launch, any, any).await
     }
 
     async fn launch(
-        executable: PathBuf,
-        data: PathBuf,
+        launch: Launch,
         players: SocketAddr,
         admin: SocketAddr,
     ) -> anyhow::Result<Self> {
-        let log = data.join("keeper.log");
-        let log =
-            std::fs::OpenOptions::new().create(true).append(true).open(&log).context("its log")?;
-        let child = Command::new(&executable)
-            .arg("serve")
-            .arg("--data")
-            .arg(&data)
-            .args(["--listen", &players.to_string(), "--admin", &admin.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .context("starting the keeper")?;
-        let (child, addresses, admin) = wait(child, &data).await?;
-        Ok(Self { executable, data, child, addresses, admin })
+        let child = launch.command(players, admin)?.spawn().context("starting the keeper")?;
+        let (child, addresses, admin) = wait(child, &launch).await?;
+        Ok(Self { launch, child, addresses, admin })
+    }
+
+    /// Its process id.
+    pub(super) const fn pid(&self) -> u32 {
+        self.addresses.pid
+    }
+
+    /// Where players connect.
+    pub(super) const fn players_at(&self) -> SocketAddr {
+        self.addresses.players
+    }
+
+    /// Waits until it has ended by itself; nothing if it is still there after all that time.
+    pub(super) async fn ended(&mut self, patience: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(status) => Ok(Some(status?)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Starts a keeper that has ended again, with the same ports.
+    pub(super) async fn restart(&mut self) -> anyhow::Result<()> {
+        let (players, admin) = (self.addresses.players, self.addresses.admin);
+        *self = Self::launch(self.launch.clone(), players, admin).await?;
+        Ok(())
+    }
+
+    /// Tries to start a keeper that has ended again, and gives how the attempt ended; nothing if it did not within that time.
+    pub(super) async fn try_restart(
+        &self,
+        patience: Duration,
+    ) -> anyhow::Result<Option<ExitStatus>> {
+        let (players, admin) = (self.addresses.players, self.addresses.admin);
+        let mut child = self.launch.command(players, admin)?.spawn()?;
+        match tokio::time::timeout(patience, child.wait()).await {
+            Ok(status) => Ok(Some(status?)),
+            Err(_) => {
+                child.kill().await?;
+                Ok(None)
+            }
+        }
     }
 
     /// Where players connect.
@@ -78,13 +153,21 @@ impl Keeper {
         let at = monotonic_ns();
         self.child.start_kill()?;
         self.child.wait().await?;
-        let (players, admin) = (self.addresses.players, self.addresses.admin);
-        *self = Self::launch(self.executable.clone(), self.data.clone(), players, admin).await?;
+        self.restart().await?;
         Ok(at)
     }
 
     /// Kills one of its workers. Returns when, or nothing if that process is not one of its children any more.
     pub(super) fn kill_worker(&self, worker: &Worker) -> anyhow::Result<Option<u64>> {
+        self.signal_worker(worker, Signal::KILL)
+    }
+
+    /// Sends one of its workers a signal. Returns when, or nothing if that process is not one of its children any more.
+    pub(super) fn signal_worker(
+        &self,
+        worker: &Worker,
+        signal: Signal,
+    ) -> anyhow::Result<Option<u64>> {
         let parent =
             std::fs::read_to_string(format!("/proc/{}/stat", worker.pid)).ok().and_then(parent_of);
         if !worker.spawned || parent != Some(self.addresses.pid) {
@@ -95,10 +178,10 @@ impl Keeper {
             .and_then(Pid::from_raw)
             .context("a worker without a pid")?;
         let at = monotonic_ns();
-        match kill_process(pid, Signal::KILL) {
+        match kill_process(pid, signal) {
             Ok(()) => Ok(Some(at)),
             Err(rustix::io::Errno::SRCH) => Ok(None),
-            Err(why) => Err(why).context("killing a worker"),
+            Err(why) => Err(why).context("signalling a worker"),
         }
     }
 
@@ -109,7 +192,7 @@ impl Keeper {
             kill_process(pid, Signal::TERM).context("stopping the keeper")?;
         }
         match tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await {
-            Ok(status) if status.as_ref().is_ok_and(std::process::ExitStatus::success) => Ok(()),
+            Ok(status) if status.as_ref().is_ok_and(ExitStatus::success) => Ok(()),
             Ok(status) => bail!("the keeper ended with {}", status?),
             Err(_) => bail!("the keeper did not stop within {} s", STOP_TIMEOUT.as_secs()),
         }
@@ -117,12 +200,13 @@ impl Keeper {
 }
 
 /// Waits until the process has said where it listens.
-async fn wait(mut child: Child, data: &Path) -> anyhow::Result<(Child, Addresses, Admin)> {
+async fn wait(mut child: Child, launch: &Launch) -> anyhow::Result<(Child, Addresses, Admin)> {
     let until = Instant::now() + START_TIMEOUT;
+    let data = &launch.data;
     let file = data.join("keeper.json");
     loop {
         if let Some(status) = child.try_wait()? {
-            bail!("the keeper ended with {status}: {}", tail(&data.join("keeper.log")));
+            bail!("the keeper ended with {status}: {}", tail(&launch.log));
         }
         // An earlier keeper may have left the file: the pid tells.
         let text = std::fs::read(&file).unwrap_or_default();
@@ -149,7 +233,7 @@ pub(super) fn tail(path: &Path) -> String {
 }
 
 /// The parent's pid in the text of a process's `stat`; the name before it may hold anything.
-fn parent_of(stat: String) -> Option<u32> {
+pub(super) fn parent_of(stat: String) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(1)?.parse().ok()
 }

@@ -6,13 +6,23 @@
 mod admin;
 mod args;
 pub mod bots;
+mod crowd;
+mod disk;
 mod faults;
 mod fleet;
 pub mod game;
+mod gear;
+mod growth;
 mod keeper;
+mod medium;
 mod outcome;
 mod print;
+mod relay;
+mod slow;
+mod soak;
+mod socket;
 mod spread;
+mod vitals;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,18 +31,22 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use playon_core::rng::{Rng, mix};
+use playon_core::rng::mix;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 pub use args::{DrillArgs, Scenario};
+pub use growth::Growth;
 pub use outcome::{Baseline, KEEPER_BACK_P99_MS, Outcome, WORKER_BACK_P99_MS};
 pub use spread::{Figures, Spread};
+pub use vitals::Role;
 
 use bots::Phase;
 use faults::{Faults, Releases};
 use fleet::Fleet;
+use gear::{Gear, LEAK};
 use keeper::Keeper;
+use medium::Medium;
 
 /// What the two releases are called.
 const LABELS: [&str; 2] = ["drill-1", "drill-2"];
@@ -43,10 +57,17 @@ const LABELS: [&str; 2] = ["drill-1", "drill-2"];
 /// When the drill could not be carried through; then it says nothing about the promises.
 pub fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
     args.check()?;
+    if args.scenario.each().contains(&Scenario::Disk) {
+        medium::enter_namespace();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut outcomes = Vec::new();
     for scenario in args.scenario.each() {
-        let outcome = runtime.block_on(interruptible(drill(args, *scenario)))?;
+        let outcome = match scenario {
+            // It minds signals itself, and has something to say for what it has done.
+            Scenario::Soak => runtime.block_on(drill(args, *scenario))?,
+            _ => runtime.block_on(interruptible(drill(args, *scenario)))?,
+        };
         if !args.json {
             print(&print::table(&outcome))?;
         }
@@ -85,19 +106,29 @@ async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> 
     let progress = progress(scenario);
     let data = Data::new(args, scenario)?;
     progress.set_message("starting a keeper");
-    let mut keeper = Keeper::start(data.path()).await?;
-    let releases = ship(args, &keeper).await?;
-    progress.set_message("players come in");
-    let mut fleet = Fleet::gather(args, &keeper.url(), seed).await?;
+    let (mut gear, launch) = Gear::prepare(args, scenario, data.path())?;
+    let note = gear.medium.as_ref().and_then(Medium::note);
+    if let Some(note) = note {
+        tracing::warn!("{note}");
+    }
+    let (mut keeper, releases, mut fleet) = interruptible(async {
+        let keeper = Keeper::start(launch).await?;
+        let releases = ship(args, &keeper).await?;
+        progress.set_message("players come in");
+        let url = gear.connect(args, scenario, &keeper).await?;
+        let fleet = Fleet::gather(args, &url, seed, gear.crowd.is_some()).await?;
+        anyhow::Ok((keeper, releases, fleet))
+    })
+    .await?;
     progress.set_message("undisturbed");
     fleet.enter(Phase::Baseline).await?;
     sleep(args.baseline()).await;
     progress.set_message(scenario.name());
     fleet.enter(Phase::Disturbed).await?;
-    let rng = Rng::new(mix(seed));
-    let mut faults = Faults::new(args, &mut keeper, &releases, rng);
+    let mut faults = Faults::new(args, &mut keeper, &releases, &mut gear, seed);
     let ran = faults.run(scenario).await;
-    let done = faults.done;
+    let mut done = faults.done;
+    done.note = note;
     ran.with_context(|| {
         format!("the keeper's last words: {}", keeper::tail(&data.path().join("keeper.log")))
     })?;
@@ -151,17 +182,18 @@ fn executables(args: &DrillArgs) -> anyhow::Result<[PathBuf; 2]> {
     if let (Some(a), Some(b)) = (&args.release_a, &args.release_b) {
         return Ok([a.clone(), b.clone()]);
     }
-    let own = std::env::current_exe().context("finding this executable")?;
-    let beside = |name: &str| {
-        let path = own.with_file_name(name);
-        anyhow::ensure!(
-            path.is_file(),
-            "PLY-0563 {} is missing; build it with `cargo build -p playon-cli --bins`",
-            path.display()
-        );
-        Ok(path)
-    };
     Ok([beside("playon-drill-r1")?, beside("playon-drill-r2")?])
+}
+
+/// An executable that lies beside this one.
+fn beside(name: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe().context("finding this executable")?.with_file_name(name);
+    anyhow::ensure!(
+        path.is_file(),
+        "PLY-0563 {} is missing; build it with `cargo build -p playon-cli --bins`",
+        path.display()
+    );
+    Ok(path)
 }
 
 /// The keeper's data directory: made for the drill, or the one asked for.

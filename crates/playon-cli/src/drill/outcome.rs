@@ -1,10 +1,13 @@
 //! The numbers of a drill, and whether they are what is promised.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::args::{DrillArgs, Scenario};
 use super::bots::{Measured, Report, Stall};
 use super::faults::Done;
+use super::growth::Growth;
 use super::spread::{Figures, Spread};
 
 /// 99 of 100 rooms are live again so soon after a worker was killed, in milliseconds.
@@ -37,6 +40,18 @@ pub struct Outcome {
     pub deploys_stopped: u64,
     /// Processes killed.
     pub kills: u64,
+    /// Workers stopped for a while.
+    pub hangs: u64,
+    /// Times that all sockets were cut in one moment.
+    pub storms: u64,
+    /// Times that nothing was passed on between players and keeper for a while.
+    pub network_stalls: u64,
+    /// How those ended who had to end: what it was and the code, with their number.
+    pub ends: BTreeMap<String, u64>,
+    /// What became of memory, files and threads in a soak.
+    pub growth: Vec<Growth>,
+    /// Whether it was ended by hand before its time.
+    pub interrupted: bool,
     /// Rooms that changed their release, as players saw it.
     pub rooms_moved: u64,
     /// Sockets closed under players.
@@ -102,13 +117,15 @@ impl Outcome {
         report: Report,
         done: Done,
     ) -> Self {
-        let recovery = recovery(&report.stalls, &done.kills, args.foreign());
+        let blows: Vec<_> = done.kills.iter().chain(&done.cuts).copied().collect();
+        let recovery = recovery(&report.stalls, &blows, args.foreign());
         let Measured { gaps, longest, pauses, moves } = &report.disturbed;
         let faults = report.faults;
         let own = !args.foreign();
         let rooms_moved = if own { moves.len() } else { done.rooms_moved };
         let mut troubles = report.troubles;
         troubles.extend(done.stopped.iter().cloned());
+        troubles.extend(done.note.map(str::to_owned));
         let mut outcome = Self {
             scenario,
             ok: true,
@@ -117,10 +134,18 @@ impl Outcome {
             rooms: args.rooms,
             players: args.players,
             hz: args.hz,
-            seconds: args.seconds,
+            seconds: done.soaked.map_or(args.seconds, |soaked| {
+                u32::try_from((args.baseline() + soaked).as_secs()).unwrap_or(u32::MAX)
+            }),
             deploys: done.deploys,
             deploys_stopped: done.stopped.len() as u64,
             kills: done.kills.len() as u64,
+            hangs: done.hangs,
+            storms: done.cuts.len() as u64,
+            network_stalls: done.stalls,
+            ends: done.ends.iter().map(|((what, how), n)| (format!("{what}: {how}"), *n)).collect(),
+            growth: done.growth,
+            interrupted: done.interrupted,
             rooms_moved,
             sockets_closed: report.sockets_closed,
             sessions_ended: report.sessions_ended,
@@ -149,6 +174,7 @@ impl Outcome {
             troubles,
         };
         outcome.broken = outcome.judge(args);
+        outcome.broken.extend(done.wrong);
         outcome.ok = outcome.broken.is_empty();
         outcome
     }
@@ -168,7 +194,7 @@ impl Outcome {
         none("state_mismatches", self.state_mismatches.unwrap_or_default());
         none("sessions_ended", self.sessions_ended);
         none("unsettled", self.unsettled);
-        if self.scenario != Scenario::CrashKeeper {
+        if matches!(self.scenario, Scenario::Deploy | Scenario::CrashWorker | Scenario::All) {
             none("sockets_closed", self.sockets_closed);
         }
         let mut within = |what: &str, value: Option<f64>, limit: f64| {
@@ -184,6 +210,12 @@ impl Outcome {
             Scenario::CrashKeeper => {
                 within("recovery_ms.p99", p99(self.recovery_ms), KEEPER_BACK_P99_MS)
             }
+            Scenario::Slow => {
+                // Others who misbehave must not be felt. The storms are, but by fewer than one view in a hundred.
+                let limit = p99(self.baseline.gap_ms).unwrap_or_default() + args.pause_max_ms;
+                within("gap_ms.p99", p99(self.gap_ms), limit);
+            }
+            Scenario::Disk | Scenario::Soak => {}
             Scenario::Deploy | Scenario::All => {
                 within("pause_ms.p99", p99(self.pause_ms), args.pause_p99_ms);
                 within("pause_ms.max", self.pause_ms.map(|pause| pause.max), args.pause_max_ms);
@@ -219,6 +251,10 @@ impl Outcome {
                 }
             }
             Scenario::CrashWorker | Scenario::CrashKeeper => some("kills", self.kills),
+            Scenario::Disk => some("ends", self.ends.values().sum()),
+            Scenario::Slow => some("storms", self.storms),
+            Scenario::Soak if self.interrupted => {}
+            Scenario::Soak => some("deploys", self.deploys),
         }
         idle
     }

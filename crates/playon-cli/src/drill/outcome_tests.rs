@@ -2,6 +2,7 @@ use clap::Parser;
 
 use super::*;
 use crate::drill::bots::Faults;
+use crate::drill::crowd::Ends;
 
 #[derive(Parser)]
 struct Cli {
@@ -19,6 +20,8 @@ fn good() -> (Report, Done) {
     report.disturbed.moves.add(5_000);
     report.disturbed.pauses.add(5_000);
     let done = Done { deploys: 1, rooms_moved: 1, kills: vec![1_000_000], ..Done::default() };
+    let ends = Ends::from([(("keeper, disk full", "PLY-0201".to_owned()), 1)]);
+    let done = Done { cuts: vec![1_000], ends, ..done };
     (report, done)
 }
 
@@ -30,7 +33,14 @@ fn broken(scenario: Scenario, change: impl FnOnce(&mut Report, &mut Done)) -> Ve
 
 type Break = fn(&mut Faults);
 
-const EACH: [Scenario; 3] = [Scenario::Deploy, Scenario::CrashWorker, Scenario::CrashKeeper];
+const EACH: [Scenario; 6] = [
+    Scenario::Deploy,
+    Scenario::CrashWorker,
+    Scenario::CrashKeeper,
+    Scenario::Disk,
+    Scenario::Slow,
+    Scenario::Soak,
+];
 
 #[test]
 fn a_good_drill_breaks_nothing() {
@@ -62,7 +72,7 @@ fn every_fault_breaks_its_promise_in_every_drill() {
 #[test]
 fn only_a_killed_keeper_may_close_sockets() {
     let close = |scenario| broken(scenario, |report, _| report.sockets_closed = 3).len();
-    assert_eq!(EACH.map(close), [1, 1, 0]);
+    assert_eq!(EACH.map(close), [1, 1, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -92,6 +102,33 @@ fn a_drill_in_which_nothing_happened_proves_nothing() {
     assert_eq!(broken(Scenario::CrashWorker, |_, done| done.kills.clear()).len(), 1);
     assert_eq!(broken(Scenario::CrashKeeper, |report, _| report.inputs_sent = 0).len(), 1);
     assert_eq!(broken(Scenario::Deploy, |_, done| done.stopped.push("why".to_owned())).len(), 1);
+    assert_eq!(broken(Scenario::Disk, |_, done| done.ends.clear()).len(), 1);
+    assert_eq!(broken(Scenario::Slow, |_, done| done.cuts.clear()).len(), 1);
+    assert_eq!(broken(Scenario::Soak, |_, done| done.deploys = 0).len(), 1);
+    let by_hand = |_: &mut Report, done: &mut Done| {
+        (done.deploys, done.interrupted) = (0, true);
+    };
+    assert_eq!(broken(Scenario::Soak, by_hand), [""; 0]);
+}
+
+#[test]
+fn what_the_scenario_itself_finds_wrong_is_broken() {
+    for scenario in EACH {
+        let found = broken(scenario, |_, done| done.wrong.push("it grew".to_owned()));
+        assert_eq!(found, ["it grew"]);
+    }
+}
+
+#[test]
+fn players_who_feel_others_misbehave_break_the_promise() {
+    let felt = |ms: u64| {
+        let gaps = |report: &mut Report, _: &mut Done| {
+            report.baseline.gaps.add(50_000);
+            report.disturbed.gaps.add(ms * 1_000);
+        };
+        broken(Scenario::Slow, gaps).len()
+    };
+    assert_eq!([140, 160].map(felt), [0, 1]);
 }
 
 #[test]

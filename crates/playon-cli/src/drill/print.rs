@@ -20,12 +20,67 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
         "drill {}: {rooms} rooms x {players} players, {hz} Hz, {seconds} s, seed {seed}\n",
         outcome.scenario.name()
     )?;
+    counts(outcome, out)?;
+    figures(outcome, out)?;
+    growth(outcome, out)?;
+    if !outcome.ends.is_empty() {
+        writeln!(out)?;
+    }
+    for (end, count) in &outcome.ends {
+        writeln!(out, "  {end:<32}{count:>9}")?;
+    }
+    if !outcome.not_checked.is_empty() {
+        writeln!(out, "\n  not checked with this game: {}", outcome.not_checked.join(", "))?;
+    }
+    for trouble in &outcome.troubles {
+        writeln!(out, "  note: {trouble}")?;
+    }
+    if outcome.interrupted {
+        writeln!(out, "  note: ended by hand")?;
+    }
+    match outcome.broken.as_slice() {
+        [] => writeln!(out, "\n  every promise was kept"),
+        broken => {
+            writeln!(out)?;
+            broken.iter().try_for_each(|promise| writeln!(out, "  BROKEN: {promise}"))
+        }
+    }
+}
+
+fn growth(outcome: &Outcome, out: &mut String) -> fmt::Result {
+    if outcome.growth.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n  {:<32}{:>9}{:>9}{:>9}{:>10}",
+        "growth, at its worst", "before", "after", "allowed", "processes"
+    )?;
+    outcome.growth.iter().try_for_each(|found| {
+        let unit = if found.what == "rss_bytes" { 1 << 20 } else { 1 };
+        let what = if unit > 1 { "memory, MiB" } else { found.what };
+        let name = format!("{} {what}", found.role.name());
+        let [before, after, allowed] = [found.before, found.after, found.allowed].map(|n| n / unit);
+        writeln!(out, "  {name:<32}{before:>9}{after:>9}{allowed:>9}{:>10}", found.processes)
+    })
+}
+
+fn counts(outcome: &Outcome, out: &mut String) -> fmt::Result {
     let mut row = |name: &str, value: &dyn Display| writeln!(out, "  {name:<20}{value:>10}");
     row("deploys", &outcome.deploys)?;
     if outcome.deploys_stopped > 0 {
         row("deploys stopped", &outcome.deploys_stopped)?;
     }
     row("processes killed", &outcome.kills)?;
+    for (name, count) in [
+        ("workers stopped", outcome.hangs),
+        ("all sockets cut", outcome.storms),
+        ("network stalled", outcome.network_stalls),
+    ] {
+        if count > 0 {
+            row(name, &count)?;
+        }
+    }
     row("rooms moved", &outcome.rooms_moved)?;
     row("sockets closed", &outcome.sockets_closed)?;
     row("sessions ended", &outcome.sessions_ended)?;
@@ -45,6 +100,10 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
     if let Some(mismatches) = outcome.state_mismatches {
         row("state mismatches", &mismatches)?;
     }
+    Ok(())
+}
+
+fn figures(outcome: &Outcome, out: &mut String) -> fmt::Result {
     writeln!(
         out,
         "\n  {:<32}{:>9}{:>9}{:>9}{:>10}",
@@ -63,18 +122,5 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
     figures("  undisturbed", outcome.baseline.gap_ms)?;
     figures("longest gap of each player", outcome.longest_gap_ms)?;
     figures("  undisturbed", outcome.baseline.longest_gap_ms)?;
-    figures("back after a kill", outcome.recovery_ms)?;
-    if !outcome.not_checked.is_empty() {
-        writeln!(out, "\n  not checked with this game: {}", outcome.not_checked.join(", "))?;
-    }
-    for trouble in &outcome.troubles {
-        writeln!(out, "  note: {trouble}")?;
-    }
-    match outcome.broken.as_slice() {
-        [] => writeln!(out, "\n  every promise was kept"),
-        broken => {
-            writeln!(out)?;
-            broken.iter().try_for_each(|promise| writeln!(out, "  BROKEN: {promise}"))
-        }
-    }
+    figures("back after a kill", outcome.recovery_ms)
 }

@@ -52,6 +52,9 @@ pub struct Plan {
     /// Where the contents and the timing come from.
     #[arg(long)]
     pub seed: u64,
+    /// Others play in the same rooms, so what a room's accounts add up to cannot be known.
+    #[arg(long)]
+    pub strangers: bool,
     /// Inputs of another game, one JSON value a line, sent in turn.
     #[arg(long)]
     pub inputs: Option<PathBuf>,
@@ -71,6 +74,11 @@ impl Plan {
         anyhow::ensure!(!lines.is_empty(), "{} holds no inputs", path.display());
         Ok(Some(lines))
     }
+}
+
+/// The name of a room of the drill, by the seed and its number.
+pub(super) fn room_name(seed: u64, number: u32) -> String {
+    format!("drill-{seed}-{number}")
 }
 
 /// Plays until the drill says that it is enough.

@@ -93,8 +93,11 @@ impl Shared {
         self.deadline.get().is_some_and(|deadline| Instant::now() > deadline)
     }
 
-    /// What the room's accounts must add up to; nothing while a player is missing.
+    /// What the room's accounts must add up to; nothing while a player is missing, or if there are strangers.
     pub(super) fn expected_total(&self, room: u32) -> Option<u64> {
+        if self.plan.strangers {
+            return None;
+        }
         let chains = self.chains.borrow();
         let chains = chains.get(room as usize)?;
         (chains.len() == self.plan.players as usize).then(|| total(chains.iter().copied()))

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod clock;
+mod leak;
 mod one;
 mod rules;
 mod two;

@@ -3,7 +3,7 @@
 use playon::{Cx, PlayerId, Policies, Room};
 
 use super::accounts::{Account, fold, total};
-use super::{Event, Input, PLAYERS_MAX, View, clock};
+use super::{Event, Input, PLAYERS_MAX, View, clock, leak};
 
 /// A player hears of every so many of its inputs.
 const INPUTS_PER_EVENT: u64 = 5;
@@ -99,6 +99,7 @@ pub(super) fn tick<R>(books: &mut R, cx: &mut Cx<R>)
 where
     R: Books + Room<Event = Event>,
 {
+    leak::tick();
     let micros = u64::try_from(cx.now().as_micros()).unwrap_or(u64::MAX);
     change(books, |books| {
         let page = books.page();

@@ -1,0 +1,35 @@
+//! Starts a program whose disk can be broken, for `playon drill disk`.
+//!
+//! `playon-drill-shim LIBRARY DIR SWITCH FAULT PROGRAM ARGUMENTS...`: writes the fault library to `LIBRARY` and becomes
+//! the program. As soon as the file `SWITCH` exists, what `FAULT` names goes wrong with every file in `DIR`.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use playon_faults::{Calls, Fault, Kind, LIBRARY};
+
+fn main() -> anyhow::Result<()> {
+    let mut args = std::env::args_os().skip(1);
+    let mut next = |what: &str| args.next().with_context(|| format!("{what} is missing"));
+    let library = PathBuf::from(next("the library")?);
+    let dir = PathBuf::from(next("the directory")?);
+    let switch = PathBuf::from(next("the switch")?);
+    let (calls, kind) = fault(&next("the fault")?)?;
+    let mut command = Command::new(next("the program")?);
+    command.args(args);
+    std::fs::write(&library, LIBRARY).with_context(|| format!("writing {}", library.display()))?;
+    let fault = Fault { forever: true, armed_by: Some(switch), ..Fault::new(calls, 1, kind) };
+    fault.put_into_with(&mut command, &dir, &library);
+    Err(command.exec()).context("starting the program")
+}
+
+fn fault(name: &OsString) -> anyhow::Result<(Calls, Kind)> {
+    Ok(match name.to_str() {
+        Some("sync-fails") => (Calls::Sync, Kind::Eio),
+        Some("read-only") => (Calls::Write, Kind::Erofs),
+        _ => bail!("there is no fault {}", name.display()),
+    })
+}
