@@ -48,6 +48,8 @@ impl Room {
             self.refuse_commit(env, now, inflight, &misfit);
             return;
         }
+        self.skipped.clear();
+        self.send_away(&commit, &held);
         self.faults = 0;
         self.suspects = self.suspects.saturating_sub(inflight.items.len());
         self.track_tail(&commit, env.limits.tail_deltas_max);
@@ -57,9 +59,10 @@ impl Room {
         self.pump(env, now);
     }
 
-    /// Turns a commit into the record that is stored and the outputs that wait for it.
+    /// Turns a commit into the record that is stored and the outputs that wait for it. The room does not change:
+    /// the commit may yet be refused.
     fn digest(
-        &mut self,
+        &self,
         inflight: &Inflight,
         commit: &Commit,
         release: crate::ids::ReleaseId,
@@ -115,13 +118,13 @@ impl Room {
 
     /// Numbers the events and notes how far each player's inputs are applied.
     fn digest_progress(
-        &mut self,
+        &self,
         inflight: &Inflight,
         commit: &Commit,
         seats: &mut Vec<SeatChange>,
         held: &mut Held,
     ) {
-        let mut applied = std::mem::take(&mut self.skipped);
+        let mut applied = self.skipped.clone();
         for item in &inflight.items {
             match item {
                 Item::Input { session, seq, .. } => {
@@ -167,7 +170,7 @@ impl Room {
     }
 
     fn digest_leaves(
-        &mut self,
+        &self,
         inflight: &Inflight,
         commit: &Commit,
         seats: &mut Vec<SeatChange>,
@@ -179,11 +182,17 @@ impl Room {
             held.goodbyes.push((*session, Close::Left, "PLY-0109 the seat was given up".into()));
         }
         for (session, reason) in &commit.dismissed {
+            seats.push(SeatChange::Left { session: *session });
+            held.goodbyes.push((*session, Close::Left, format!("PLY-0110 {reason}")));
+        }
+    }
+
+    /// Players who lose their seat with a commit that has been applied speak no more.
+    fn send_away(&mut self, commit: &Commit, held: &Held) {
+        for (session, _) in &commit.dismissed {
             if let Some(known) = self.sessions.get_mut(session) {
                 known.standing = Standing::Leaving;
             }
-            seats.push(SeatChange::Left { session: *session });
-            held.goodbyes.push((*session, Close::Left, format!("PLY-0110 {reason}")));
         }
         // What a leaving player had sent before but what has not run will not run any more.
         let gone = |id: &SessionId| held.goodbyes.iter().any(|(gone, ..)| gone == id);
@@ -206,13 +215,19 @@ impl Room {
             }
             return;
         };
-        self.image.clean = false;
         self.checkpoint_at = self.checkpoint_at.or(Some(now + checkpoint));
-        if !record.seats.iter().all(|change| matches!(change, SeatChange::Progress { .. })) {
+        let first = std::mem::take(&mut self.image.clean);
+        if first {
+            self.unmarked = Some(seq);
+        }
+        let progress = |change: &SeatChange| matches!(change, SeatChange::Progress { .. });
+        if first || !record.seats.iter().all(progress) {
             // Who has a seat is known to the store at once, so that tokens stay good.
             self.snapshot(env);
         }
-        self.release_outputs(env, now, seq);
+        if self.unmarked.is_none() {
+            self.release_outputs(env, now, seq);
+        }
     }
 
     /// Appends a record and, every so often, a snapshot behind it.
@@ -233,7 +248,7 @@ impl Room {
         self.bytes_since_snapshot = 0;
         self.checkpoint_at = None;
         self.image.epoch = env.epoch;
-        self.image.clean = self.durable();
+        self.image.clean |= self.policies_known && self.durable();
         env.emit(Effect::Snapshot(self.image.clone()));
     }
 
@@ -256,6 +271,11 @@ impl Room {
     pub(crate) fn handle_safe<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, seq: Seq) {
         if seq > self.safe {
             self.release_outputs(env, now, seq);
+            if self.unmarked.take_if(|mark| *mark <= seq).is_some() {
+                // What came in meanwhile need not wait for the store.
+                let last = self.held.back().map_or(seq, |held| held.seq);
+                self.release_outputs(env, now, last);
+            }
             self.switch_if_safe(env, now);
             self.list(env);
         }

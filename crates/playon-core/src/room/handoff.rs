@@ -30,14 +30,7 @@ impl Room {
     ) {
         if order.to == self.release() && !matches!(self.phase, Phase::Switching(_)) {
             self.call_off(env, now, None);
-            let report = if order.check {
-                let cost = Cost { took: Span::ZERO, bytes: self.image.state.len() as u64 };
-                Report::Checked { deploy: order.deploy, room: self.id(), result: Ok(cost) }
-            } else {
-                Report::Moved { deploy: order.deploy, room: self.id(), pause: Span::ZERO }
-            };
-            env.report(report);
-            return;
+            return self.report_there(env, order);
         }
         let under_way =
             self.begun_move().or(self.wish).is_some_and(|o| o.to == order.to && !o.check);
@@ -57,12 +50,23 @@ impl Room {
         order.patient = !forced;
         if let Some(earlier) = self.wish.replace(order) {
             let reason = "PLY-0306 a newer deploy has taken its place";
-            self.move_failed(env, earlier, Blame::Circumstance, reason);
+            // It had not begun; another one may have, and keeps its place among the rooms being moved.
+            self.report_failed(env, earlier, Blame::Circumstance, reason);
         }
         self.pump(env, now);
         if matches!(self.phase, Phase::Idle { .. }) {
             self.want_open(env, now);
         }
+    }
+
+    /// The room runs on that release already.
+    fn report_there<C: StateCodec>(&self, env: &mut Env<C>, order: MoveOrder) {
+        env.report(if order.check {
+            let cost = Cost { took: Span::ZERO, bytes: self.image.state.len() as u64 };
+            Report::Checked { deploy: order.deploy, room: self.id(), result: Ok(cost) }
+        } else {
+            Report::Moved { deploy: order.deploy, room: self.id(), pause: Span::ZERO }
+        });
     }
 
     /// Calls off a move whose switch is not issued: that of a deploy, or any. The room has not noticed it.
@@ -97,18 +101,20 @@ impl Room {
         let Phase::Live(Live { warm: None, .. }) = &self.phase else {
             return;
         };
+        let here = self.image.release;
+        if let Some(order) = self.wish.take_if(|w| w.to == here) {
+            // An earlier move, or the opening, has brought it there meanwhile.
+            return self.report_there(env, order);
+        }
         let room = self.image.room;
         let open = self.image.between_rounds;
-        if let Some(there) = self.wish.take_if(|w| w.to == self.image.release && !w.check) {
-            // An earlier move has brought it there meanwhile.
-            return env.report(Report::Moved { deploy: there.deploy, room, pause: Span::ZERO });
-        }
         let Some(wish) = &mut self.wish else { return };
+        wish.due = wish.at_once_from <= now;
         if !env.fleet.has_release(wish.to) {
             // Its worker is being started again; the director gives up when that takes too long.
             return;
         }
-        if !wish.queued && (open || wish.at_once_from <= now) {
+        if !wish.queued && (open || wish.due) {
             wish.queued = true;
             env.move_queue.push_back(room);
         }
@@ -294,8 +300,18 @@ impl Room {
         env.leave(id, warm.step.post());
         env.moving.remove(&id);
         let at_once_from = (now + env.limits.over_budget_wait).max(warm.order.at_once_from);
-        self.wish = Some(MoveOrder { at_once_from, patient: false, ..warm.order });
+        self.put_back(env, MoveOrder { at_once_from, patient: false, ..warm.order });
         self.pump(env, now);
+    }
+
+    /// A move that had begun waits again, unless a newer one waits already.
+    fn put_back<C: StateCodec>(&mut self, env: &mut Env<C>, order: MoveOrder) {
+        if self.wish.is_some() {
+            let reason = "PLY-0306 a newer deploy has taken its place";
+            self.report_failed(env, order, Blame::Circumstance, reason);
+        } else {
+            self.wish = Some(order);
+        }
     }
 
     fn finish_check<C: StateCodec>(&mut self, env: &mut Env<C>, result: Result<Cost, String>) {
@@ -345,7 +361,7 @@ impl Room {
             // The next round has begun meanwhile: wait for its end.
             env.leave(self.id(), new);
             env.moving.remove(&self.id());
-            self.wish = Some(warm.order);
+            self.put_back(env, warm.order);
             return;
         }
         if self.period().is_none() {
@@ -408,7 +424,7 @@ impl Room {
             return;
         };
         let (order, old, new) = (cutover.order, cutover.old, cutover.new);
-        let Some(post) = old else {
+        let Some(post) = old.filter(|post| env.fleet.has(post.worker)) else {
             self.fall(env, now, blame, reason);
             return;
         };
@@ -458,15 +474,25 @@ impl Room {
         }
     }
 
-    /// Reports a move, or a check, that came to nothing.
+    /// A move, or a check, has come to nothing.
     pub(super) fn move_failed<C: StateCodec>(
-        &mut self,
+        &self,
         env: &mut Env<C>,
         order: MoveOrder,
         blame: Blame,
         reason: &str,
     ) {
         env.moving.remove(&self.id());
+        self.report_failed(env, order, blame, reason);
+    }
+
+    fn report_failed<C: StateCodec>(
+        &self,
+        env: &mut Env<C>,
+        order: MoveOrder,
+        blame: Blame,
+        reason: &str,
+    ) {
         let (deploy, room, reason) = (order.deploy, self.id(), reason.to_owned());
         env.report(if order.check {
             Report::Checked { deploy, room, result: Err(reason) }

@@ -41,6 +41,8 @@ pub(crate) struct Room {
     safe: Seq,
     phase: Phase,
     policies: Policies,
+    /// A worker has said what the policies are.
+    policies_known: bool,
     clock: Clock,
     sessions: BTreeMap<SessionId, Session>,
     watchers: BTreeSet<ConnId>,
@@ -62,6 +64,9 @@ pub(crate) struct Room {
     /// Since when nobody is connected.
     idle_since: Option<Time>,
     checkpoint_at: Option<Time>,
+    /// The first commit after an image that the store calls complete (`WorkerCrash` kinds only): nothing leaves
+    /// before the store knows that commits may be missing, or a crash would lose them without a word.
+    unmarked: Option<Seq>,
     commits_since_snapshot: u64,
     bytes_since_snapshot: usize,
     ending: bool,
@@ -110,6 +115,7 @@ impl Room {
             safe: Seq(0),
             phase: Phase::Idle { retry_at: None },
             policies: Policies::default(),
+            policies_known: false,
             clock: Clock::standing(image.now),
             sessions: BTreeMap::new(),
             watchers: BTreeSet::new(),
@@ -123,6 +129,7 @@ impl Room {
             down_since: Some(now),
             idle_since: Some(now),
             checkpoint_at: None,
+            unmarked: None,
             commits_since_snapshot: 0,
             bytes_since_snapshot: 0,
             ending: false,
@@ -134,6 +141,11 @@ impl Room {
 
     pub(crate) const fn id(&self) -> RoomId {
         self.image.room
+    }
+
+    /// Whether it is known how many players the room takes; not so before a worker has opened it.
+    pub(crate) const fn takes_joins(&self) -> bool {
+        self.policies_known
     }
 
     /// Whether each commit is appended to the store before its outputs leave.
@@ -153,7 +165,11 @@ impl Room {
 
     /// Seats taken and seats asked for.
     fn players(&self) -> u32 {
-        let joining = self.sessions.values().filter(|s| s.standing == Standing::Joining).count();
+        // A join whose commit is not yet safe has its seat in the image already.
+        let asks = |(id, s): &(&SessionId, &Session)| {
+            s.standing == Standing::Joining && !self.image.seats.contains_key(*id)
+        };
+        let joining = self.sessions.iter().filter(asks).count();
         u32::try_from(self.image.seats.len() + joining).unwrap_or(u32::MAX)
     }
 
@@ -196,7 +212,8 @@ impl Room {
             Some(inflight) => Some(inflight.deadline),
             None => self.due(),
         };
-        let wish = self.wish.filter(|w| !w.queued && live.warm.is_none()).map(|w| w.at_once_from);
+        let waits = |w: &MoveOrder| !w.queued && !w.due && live.warm.is_none();
+        let wish = self.wish.filter(waits).map(|w| w.at_once_from);
         [next, warm.map(|w| w.deadline), self.seat_timeout(), self.idle_timeout(), wish]
             .into_iter()
             .flatten()

@@ -70,7 +70,7 @@ impl Room {
                     self.image.wake_at = ready.wake_at;
                     self.go_live(env, now, post, true);
                 } else {
-                    let order = self.wish.take().filter(|w| !w.check && w.to == post.release);
+                    let order = self.wish.take_if(|w| !w.check && w.to == post.release);
                     self.migrate(env, now, order, None, post, ready, None);
                 }
             }
@@ -115,6 +115,7 @@ impl Room {
     pub(super) fn adopt_policies<C: StateCodec>(&mut self, env: &Env<C>, release: ReleaseId) {
         if let Some(kind) = env.fleet.kind(release, &self.image.kind) {
             self.policies = kind.policies.clone();
+            self.policies_known = true;
         }
     }
 
@@ -277,6 +278,10 @@ impl Room {
                 let reason = format!("PLY-0305 the new release's state does not fit: {misfit}");
                 env.report(Report::Refused { room: self.id(), reason: reason.clone() });
                 self.faults += 1;
+                if matches!(self.phase, Phase::Opening(_)) {
+                    // `fall` reports it.
+                    self.wish = self.wish.or(order);
+                }
                 match order {
                     Some(_) if old.is_some() => self.thaw(env, now, Blame::Release, &reason),
                     _ => self.fall(env, now, Blame::Release, &reason),

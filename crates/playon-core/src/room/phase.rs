@@ -124,6 +124,8 @@ pub(crate) struct MoveOrder {
     pub(crate) check: bool,
     /// From when on a safe point is not waited for.
     pub(crate) at_once_from: Time,
+    /// That time has come: it waits for its turn or for a worker, and no timer is needed any more.
+    pub(crate) due: bool,
     /// It may be put off to a safe point if the pause is predicted to exceed the kind's budget.
     pub(crate) patient: bool,
     /// It waits for its turn among the rooms of the shard.
@@ -133,7 +135,15 @@ pub(crate) struct MoveOrder {
 impl MoveOrder {
     /// A move to a release; the room's policy decides when.
     pub(crate) const fn to(deploy: DeployId, to: ReleaseId) -> Self {
-        Self { deploy, to, check: false, at_once_from: Time(0), patient: false, queued: false }
+        Self {
+            deploy,
+            to,
+            check: false,
+            at_once_from: Time(0),
+            due: false,
+            patient: false,
+            queued: false,
+        }
     }
 }
 

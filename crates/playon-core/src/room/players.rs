@@ -14,6 +14,9 @@ use crate::time::Time;
 
 use super::Room;
 
+/// The largest number that a client may say it has reached: what a browser holds exactly.
+const INPUT_NUMBER_MAX: u64 = 1 << 53;
+
 /// A returning player's claims.
 struct Claim {
     session: SessionId,
@@ -83,8 +86,10 @@ impl Room {
             env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
             return false;
         };
-        if session.standing == Standing::Leaving {
-            env.close(conn, Close::UnknownSession, "PLY-0111 the seat is being given up");
+        if session.standing != Standing::Seated {
+            // While the join is not safe, nobody can have been told the secret.
+            let detail = "PLY-0111 the seat is not taken yet or is being given up";
+            env.close(conn, Close::UnknownSession, detail);
             return false;
         }
         if claim.generation <= session.generation && !broken(Mutant::GenerationUnchecked) {
@@ -99,13 +104,15 @@ impl Room {
             (claim.lo - 1).saturating_sub(session.recovered_at)
         };
         let lost = (claim.lo - 1).saturating_sub(session.received);
-        if lost > 0 && same {
+        if lost > 0 && (same || claim.lo > INPUT_NUMBER_MAX) {
             env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
             return false;
         }
         if lost > 0 {
             session.received = claim.lo - 1;
             session.resumed_at = session.received;
+            // Nothing is waiting for them: they do not count against the bound of pending inputs.
+            session.applied = session.received;
         }
         let whole = same && (session.reaches_back(seat, claim.recv) || broken(Mutant::GapHidden));
         let recv = if whole { claim.recv } else { session.released };

@@ -75,7 +75,11 @@ impl<C: StateCodec> Shard<C> {
             return;
         };
         let waiting = match &mut entry.slot {
-            Slot::Room(room) if !room.is_resting() => {
+            // A new player waits until it is known how many the room takes.
+            Slot::Room(room)
+                if !room.is_resting()
+                    && (room.takes_joins() || !matches!(hello.who, Who::New { .. })) =>
+            {
                 let (conn, who) = (hello.conn, hello.who);
                 let session = match &who {
                     Who::New { session, .. } | Who::Known { session, .. } => Some(*session),

@@ -44,7 +44,7 @@ enum Slot {
 struct Entry {
     slot: Slot,
     timer: Option<Time>,
-    /// Sockets that came while the room was going to sleep.
+    /// Sockets that came while the room was going to sleep, and new players before it was opened.
     late: Vec<Hello>,
 }
 
@@ -213,10 +213,22 @@ impl<C: StateCodec> Shard<C> {
 
     /// After each change of a room: its timer, and the rooms whose turn it may be now.
     fn settle(&mut self, now: Time, id: RoomId) {
+        self.admit_late(now, id);
         self.refresh(id);
         self.run_queues(now);
         if self.env.stopping {
             self.try_quiet(id);
+        }
+    }
+
+    /// Players who came before it was known how many the room takes.
+    fn admit_late(&mut self, now: Time, id: RoomId) {
+        let Some(entry) = self.rooms.get_mut(&id).filter(|entry| !entry.late.is_empty()) else {
+            return;
+        };
+        if matches!(&entry.slot, Slot::Room(room) if !room.is_resting() && room.takes_joins()) {
+            let late = std::mem::take(&mut entry.late);
+            late.into_iter().for_each(|hello| self.handle_hello(now, hello));
         }
     }
 
