@@ -12,6 +12,7 @@ pub mod keeper;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod options;
+pub mod scenario;
 pub mod store;
 pub mod worker;
 pub mod world;

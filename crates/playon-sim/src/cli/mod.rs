@@ -2,6 +2,7 @@
 
 #[cfg(feature = "mutants")]
 mod mutants;
+mod scenarios;
 mod seeds;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use playon_sim::options::Mode;
 ///   playon-sim lite                      the quickest look
 ///   playon-sim soak --minutes 30         long runs until the time is up, or Ctrl-C
 ///   playon-sim replay 17 --trace         one seed again, every step
+///   playon-sim scenario crates/playon-sim/scenarios/*
 ///   playon-sim mutants                   break the rules one by one: each must be noticed (needs --features mutants)
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
@@ -34,6 +36,8 @@ enum Command {
     Soak(seeds::Soak),
     /// One seed again.
     Replay(seeds::Replay),
+    /// Hand-written cases.
+    Scenario(scenarios::Cases),
     /// Break the rules one by one: each must be noticed.
     #[cfg(feature = "mutants")]
     Mutants(mutants::Choice),
@@ -46,6 +50,7 @@ impl Args {
             Command::Swarm(range) => seeds::run(Mode::Swarm, &range),
             Command::Soak(soak) => seeds::soak(&soak),
             Command::Replay(replay) => seeds::replay(&replay),
+            Command::Scenario(cases) => scenarios::run(&cases),
             #[cfg(feature = "mutants")]
             Command::Mutants(choice) => mutants::run(&choice),
         }

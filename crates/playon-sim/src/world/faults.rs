@@ -2,7 +2,7 @@
 
 use playon_core::attach::ToWorker;
 use playon_core::gate::ToOwner;
-use playon_core::ids::{ConnId, DeployId, WorkerId};
+use playon_core::ids::{ConnId, DeployId, ReleaseId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::Span;
 
@@ -102,6 +102,16 @@ impl World {
         self.summary.deploys += 1;
         let (id, to) = (DeployId(self.deploys), RELEASES[self.rng.below(2) as usize]);
         let at_once = self.rng.percent(50);
+        self.deploy_to(id, to, at_once)
+    }
+
+    /// Somebody asks for a deploy.
+    pub(super) fn deploy_to(
+        &mut self,
+        id: DeployId,
+        to: ReleaseId,
+        at_once: bool,
+    ) -> Result<(), String> {
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
             keeper.audit.deploy(id, to);

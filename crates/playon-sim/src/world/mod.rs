@@ -3,6 +3,7 @@
 mod end;
 mod faults;
 mod hostile;
+mod perform;
 mod players;
 mod processes;
 mod trace;
@@ -129,6 +130,8 @@ pub struct Summary {
     pub cuts: u64,
     /// Inputs made.
     pub inputs: u64,
+    /// Inputs that players were told are lost.
+    pub lost: u64,
     /// A hash over everything that happened.
     pub trace: u64,
     /// States and transitions that were reached.
@@ -147,6 +150,7 @@ impl Summary {
         self.worker_crashes += other.worker_crashes;
         self.cuts += other.cuts;
         self.inputs += other.inputs;
+        self.lost += other.lost;
         self.coverage.merge(&other.coverage);
     }
 }
@@ -201,6 +205,12 @@ pub struct World {
     /// Rooms in which inputs were lost (and told so) or set aside: what they hold cannot be foretold.
     tainted: BTreeSet<RoomId>,
     calm_from: Time,
+    /// Until when the store makes nothing safe.
+    stalled_until: Time,
+    /// Releases that fail at each copy.
+    spoilt: BTreeSet<ReleaseId>,
+    /// How long the player whose socket is being cut stays away; by chance otherwise.
+    away_for: Option<Span>,
     /// What the trace last said of each room.
     printed: BTreeMap<RoomId, String>,
     summary: Summary,
@@ -234,6 +244,9 @@ impl World {
             poison: BTreeSet::new(),
             tainted: BTreeSet::new(),
             calm_from,
+            stalled_until: Time(0),
+            spoilt: BTreeSet::new(),
+            away_for: None,
             printed: BTreeMap::new(),
             summary: Summary::default(),
             options,
@@ -255,26 +268,36 @@ impl World {
     /// The invariant that was broken.
     pub fn run(mut self) -> Result<Summary, String> {
         let end = self.calm_from + self.options.recovery;
-        while let Some(Reverse((at, serial))) = self.events.pop() {
-            if at > end {
-                break;
-            }
-            self.now = at;
-            let Some((life, event)) = self.payloads.remove(&serial) else { continue };
-            if life != 0 && life != self.life {
-                continue;
-            }
-            self.note(&event);
-            self.step(event).map_err(|e| format!("at {:?}: {e}", self.now))?;
-            if self.options.trace {
-                self.print_rooms();
-            }
+        while self.next_at().is_some_and(|at| at <= end) {
+            self.advance_one()?;
         }
+        self.now = end;
         self.check_end()?;
         if let Some(keeper) = &self.keeper {
             self.summary.coverage.merge(&keeper.audit.coverage);
         }
         Ok(self.summary)
+    }
+
+    /// When the next thing happens.
+    fn next_at(&self) -> Option<Time> {
+        self.events.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// The next thing happens.
+    fn advance_one(&mut self) -> Result<(), String> {
+        let Some(Reverse((at, serial))) = self.events.pop() else { return Ok(()) };
+        self.now = at;
+        let Some((life, event)) = self.payloads.remove(&serial) else { return Ok(()) };
+        if life != 0 && life != self.life {
+            return Ok(());
+        }
+        self.note(&event);
+        self.step(event).map_err(|e| format!("at {:?}: {e}", self.now))?;
+        if self.options.trace {
+            self.print_rooms();
+        }
+        Ok(())
     }
 
     fn note(&mut self, event: &Event) {
@@ -438,7 +461,7 @@ impl World {
                     delay.0 += self.rng.below(1_000_000);
                 }
                 let last = self.links.get(&(3, 0)).copied().unwrap_or_default();
-                let at = (self.now + delay).max(last + Span(1));
+                let at = (self.now + delay).max(last + Span(1)).max(self.stalled_until);
                 self.links.insert((3, 0), at);
                 self.schedule(at.since(self.now), life, Event::Fsync);
             }

@@ -80,6 +80,7 @@ impl World {
         match message {
             ToGateway::Welcome { welcome, .. } => {
                 let again = client.welcome(&welcome)?;
+                self.summary.lost += welcome.lost;
                 if welcome.lost > 0 {
                     self.tainted.insert(client.room);
                 }
@@ -165,7 +166,8 @@ impl World {
         // Some stay away for so long that a room without anybody goes to sleep.
         let holiday = self.in_trouble() && self.rng.percent(self.options.holiday);
         let pause = if holiday { 2_000 + self.rng.below(7_000) } else { 5 + self.rng.below(500) };
-        self.schedule(Span::millis(pause), 0, Event::Connect(index));
+        let pause = self.away_for.unwrap_or(Span::millis(pause));
+        self.schedule(pause, 0, Event::Connect(index));
     }
 }
 

@@ -30,11 +30,21 @@ impl World {
 
     /// kill -9: what the store had not made safe may be lost, from some batch on.
     pub(super) fn crash_keeper(&mut self) -> Result<(), String> {
+        self.crash_keeper_with(None)
+    }
+
+    /// The same, and all that was not safe survives, or nothing of it.
+    pub(super) fn crash_keeper_with(&mut self, keeping: Option<bool>) -> Result<(), String> {
         self.summary.keeper_crashes += 1;
         if let Some(keeper) = self.keeper.take() {
             self.summary.coverage.merge(&keeper.audit.coverage);
         }
-        let survive = self.rng.below(self.store.pending.len() as u64 + 1);
+        let pending = self.store.pending.len() as u64;
+        let survive = match keeping {
+            Some(true) => pending,
+            Some(false) => 0,
+            None => self.rng.below(pending + 1),
+        };
         for _ in 0..survive {
             self.store.make_safe()?;
         }
@@ -85,6 +95,9 @@ impl World {
             worker.panic = self.options.panic;
             worker.bad_copy = self.options.bad_copy;
             worker.lie = self.options.lie;
+            if self.spoilt.contains(&release) {
+                worker.bad_copy = 100;
+            }
         }
         self.workers.insert(id, worker);
         let info = WorkerInfo { id, release, kinds: kinds_of(release) };

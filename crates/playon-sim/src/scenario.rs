@@ -1,0 +1,179 @@
+//! Hand-written cases over the same simulator: a few words a line.
+//!
+//! ```text
+//! # A comment.
+//! room r0 players 2          r0, r3 .. tick; r1, r4 .. go by turns and sleep soon; r2, r5 .. may lose their tail
+//! play 500ms                 time passes
+//! deploy R2 [now]            `now`: in the middle of a round if need be
+//! until r0 Switching         runs until the room is there, for at most 20 s; places as in `playon_core::facts`
+//! until r0 on R2             runs until the room's last commit is of that release
+//! until deploy done          or stopped, reverted, moving ..
+//! stall store 300ms          what is written from now on becomes safe only then
+//! kill worker R1 of r0       the worker of that release which has the room
+//! hang worker R2 of r0 3s
+//! spoil R2                   its workers fail at each copy that they open from now on
+//! kill keeper losing all     or `keeping all`: what becomes of writes that are not safe
+//! cut player 0 for 2s        players are numbered through all rooms
+//! expect r0 on R2
+//! expect moved 1             handoffs so far; `undone`: handoffs that came to nothing; `slept`: rooms put to sleep
+//! expect lost 0              inputs that players were told are lost
+//! ```
+//!
+//! Every invariant is checked after every step, and after the last line everything has to become well.
+
+use std::str::FromStr;
+
+use playon_core::deploy::DeployPhase;
+use playon_core::facts::Place;
+use playon_core::time::Span;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A room with that many players.
+    Room(u8, u64),
+    /// Time passes.
+    Play(Span),
+    /// Ship that release.
+    Deploy(u8, bool),
+    /// Until a room is somewhere.
+    UntilPlace(u8, Place),
+    /// Until a room runs on a release.
+    UntilOn(u8, u8),
+    /// Until a deploy stands so.
+    UntilDeploy(DeployPhase),
+    /// The store takes its time.
+    Stall(Span),
+    /// A worker of a release dies.
+    KillWorker(u8, u8),
+    /// A worker of a release does nothing for a while.
+    HangWorker(u8, u8, Span),
+    /// A release fails at each copy.
+    Spoil(u8),
+    /// The keeper dies; what is not safe yet survives or does not.
+    KillKeeper(bool),
+    /// A player has no socket for a while.
+    Cut(u64, Span),
+    /// A room runs on a release.
+    ExpectOn(u8, u8),
+    /// So many of something have happened.
+    Expect(Count, u64),
+}
+
+/// What can be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Handoffs.
+    Moved,
+    /// Handoffs that came to nothing.
+    Undone,
+    /// Rooms put to sleep.
+    Slept,
+    /// Inputs that players were told are lost.
+    Lost,
+}
+
+/// A case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scenario {
+    /// Its lines, with their numbers.
+    pub steps: Vec<(usize, Step)>,
+}
+
+impl FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut steps = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if !words.is_empty() {
+                let step = parse(&words).map_err(|e| format!("line {}: {e}", number + 1))?;
+                steps.push((number + 1, step));
+            }
+        }
+        Ok(Self { steps })
+    }
+}
+
+fn parse(words: &[&str]) -> Result<Step, String> {
+    Ok(match words {
+        ["room", room, "players", players] => Step::Room(number(room, 'r')?, count(players)?),
+        ["play", time] => Step::Play(span(time)?),
+        ["deploy", release] => Step::Deploy(number(release, 'R')?, false),
+        ["deploy", release, "now"] => Step::Deploy(number(release, 'R')?, true),
+        ["until", "deploy", phase] => Step::UntilDeploy(deploy_phase(phase)?),
+        ["until", room, "on", release] => Step::UntilOn(number(room, 'r')?, number(release, 'R')?),
+        ["until", room, place] => Step::UntilPlace(number(room, 'r')?, find_place(place)?),
+        ["stall", "store", time] => Step::Stall(span(time)?),
+        ["kill", "worker", release, "of", room] => {
+            Step::KillWorker(number(release, 'R')?, number(room, 'r')?)
+        }
+        ["hang", "worker", release, "of", room, time] => {
+            Step::HangWorker(number(release, 'R')?, number(room, 'r')?, span(time)?)
+        }
+        ["spoil", release] => Step::Spoil(number(release, 'R')?),
+        ["kill", "keeper", "losing", "all"] => Step::KillKeeper(false),
+        ["kill", "keeper", "keeping", "all"] => Step::KillKeeper(true),
+        ["cut", "player", player, "for", time] => Step::Cut(count(player)?, span(time)?),
+        ["expect", room, "on", release] => {
+            Step::ExpectOn(number(room, 'r')?, number(release, 'R')?)
+        }
+        ["expect", "moved", n] => Step::Expect(Count::Moved, count(n)?),
+        ["expect", "undone", n] => Step::Expect(Count::Undone, count(n)?),
+        ["expect", "slept", n] => Step::Expect(Count::Slept, count(n)?),
+        ["expect", "lost", n] => Step::Expect(Count::Lost, count(n)?),
+        _ => return Err(format!("`{}` means nothing here", words.join(" "))),
+    })
+}
+
+fn number(word: &str, mark: char) -> Result<u8, String> {
+    let digits = word.strip_prefix(mark).and_then(|digits| digits.parse().ok());
+    digits.ok_or_else(|| format!("`{word}` should be {mark} and a number"))
+}
+
+fn count(word: &str) -> Result<u64, String> {
+    word.parse().map_err(|_| format!("`{word}` should be a number"))
+}
+
+fn span(word: &str) -> Result<Span, String> {
+    let ms = word.strip_suffix("ms").and_then(|n| n.parse().ok()).map(Span::millis);
+    let secs = || word.strip_suffix('s').and_then(|n| n.parse().ok()).map(Span::secs);
+    ms.or_else(secs).ok_or_else(|| format!("`{word}` should be a time like 50ms or 2s"))
+}
+
+fn find_place(word: &str) -> Result<Place, String> {
+    let found = Place::ALL.into_iter().find(|place| place.to_string() == word);
+    found.ok_or_else(|| format!("there is no place `{word}`"))
+}
+
+fn deploy_phase(word: &str) -> Result<DeployPhase, String> {
+    let found = DeployPhase::ALL.into_iter().find(|phase| phase.name() == word);
+    found.ok_or_else(|| format!("there is no phase `{word}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_read_line_by_line() {
+        let case: Scenario =
+            "room r0 players 2 # two\n\nuntil r0 Cutover\nplay 50ms".parse().unwrap();
+        let steps = [
+            (1, Step::Room(0, 2)),
+            (3, Step::UntilPlace(0, Place::Cutover)),
+            (4, Step::Play(Span::millis(50))),
+        ];
+        assert_eq!(case.steps, steps);
+    }
+
+    #[test]
+    fn what_means_nothing_is_named_with_its_line() {
+        let error = "play 1s\nexpect wonders".parse::<Scenario>().unwrap_err();
+        assert_eq!(error, "line 2: `expect wonders` means nothing here");
+        assert!("until r0 Nowhere".parse::<Scenario>().unwrap_err().contains("no place"));
+        assert!("play fast".parse::<Scenario>().unwrap_err().contains("50ms"));
+    }
+}

@@ -1,0 +1,160 @@
+//! Hand-written cases: what a line does to the world.
+
+use playon_core::deploy::DeployRecord;
+use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_core::time::{Span, Time};
+
+use super::{Event, Summary, World, room_id};
+use crate::client::Client;
+use crate::options::Options;
+use crate::scenario::{Count, Scenario, Step};
+use crate::worker::RELEASES;
+
+/// How long a line may wait for what it waits for.
+const PATIENCE: Span = Span::secs(20);
+
+impl World {
+    /// Plays a case to its end, and on until everything is well.
+    ///
+    /// # Errors
+    /// The line that could not be carried out, the expectation that failed or the invariant that was broken.
+    pub fn perform(scenario: &Scenario, trace: bool) -> Result<Summary, String> {
+        let options = Options { trouble: Span::secs(3_600), trace, ..Options::calm(0, 0) };
+        let mut world = Self::new(options);
+        for (line, step) in &scenario.steps {
+            world.carry_out(step).map_err(|e| format!("line {line}: {e}"))?;
+        }
+        world.calm_from = world.now;
+        world.run()
+    }
+
+    fn carry_out(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Room(room, players) => self.open_room(room_id(u64::from(*room)), *players),
+            Step::Play(time) => return self.play(*time),
+            Step::Deploy(to, now) => return self.ship(release(*to)?, *now),
+            Step::UntilPlace(room, place) => {
+                let room = room_id(u64::from(*room));
+                return self.wait(|world| world.place(room) == Some(*place));
+            }
+            Step::UntilOn(room, to) => {
+                let (room, to) = (room_id(u64::from(*room)), release(*to)?);
+                return self.wait(|world| world.release_of(room) == Some(to));
+            }
+            Step::UntilDeploy(phase) => {
+                let stands = |deploy: &DeployRecord| deploy.phase == *phase;
+                return self.wait(|world| {
+                    let keeper = world.keeper.as_ref();
+                    keeper.and_then(|keeper| keeper.director.deploy()).is_some_and(stands)
+                });
+            }
+            Step::Stall(time) => self.stalled_until = self.now + *time,
+            Step::KillWorker(of, room) => {
+                let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;
+                self.summary.worker_crashes += 1;
+                self.kill_worker(id);
+            }
+            Step::HangWorker(of, room, time) => {
+                let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;
+                let until = self.now + *time;
+                self.workers.entry(id).and_modify(|worker| worker.hung_until = until);
+            }
+            Step::Spoil(of) => {
+                let spoilt = release(*of)?;
+                self.spoilt.insert(spoilt);
+                let of_release = self.workers.values_mut().filter(|w| w.release == spoilt);
+                of_release.for_each(|worker| worker.bad_copy = 100);
+            }
+            Step::KillKeeper(keeping) => return self.crash_keeper_with(Some(*keeping)),
+            Step::Cut(player, time) => return self.cut_player(*player, *time),
+            Step::ExpectOn(room, to) => {
+                let (room, to) = (room_id(u64::from(*room)), release(*to)?);
+                let found = self.release_of(room);
+                if found != Some(to) {
+                    return Err(format!("the room is on {found:?}"));
+                }
+            }
+            Step::Expect(what, most) => return self.expect(*what, *most),
+        }
+        Ok(())
+    }
+
+    fn open_room(&mut self, room: RoomId, players: u64) {
+        for _ in 0..players {
+            let index = self.clients.len() as u64;
+            self.clients.push(Client::new(index, room));
+            self.schedule(Span::millis(20 * (index + 1)), 0, Event::Connect(index));
+        }
+    }
+
+    fn play(&mut self, time: Span) -> Result<(), String> {
+        let until = self.now + time;
+        self.advance(until, |_| false)?;
+        self.now = until;
+        Ok(())
+    }
+
+    fn wait(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), String> {
+        let until = self.now + PATIENCE;
+        self.advance(until, &done)?;
+        if done(self) { Ok(()) } else { Err(format!("it did not happen by {until:?}")) }
+    }
+
+    fn ship(&mut self, to: ReleaseId, at_once: bool) -> Result<(), String> {
+        self.deploys += 1;
+        self.summary.deploys += 1;
+        self.deploy_to(DeployId(self.deploys), to, at_once)
+    }
+
+    /// Runs events until a time or until something is so.
+    fn advance(&mut self, until: Time, done: impl Fn(&Self) -> bool) -> Result<(), String> {
+        while !done(self) && self.next_at().is_some_and(|at| at <= until) {
+            self.advance_one()?;
+        }
+        Ok(())
+    }
+
+    fn place(&self, room: RoomId) -> Option<playon_core::facts::Place> {
+        let keeper = self.keeper.as_ref()?;
+        let found = keeper.shard.rooms(keeper.clock(self.now)).find(|facts| facts.room == room);
+        found.map(|facts| facts.place)
+    }
+
+    fn release_of(&self, room: RoomId) -> Option<ReleaseId> {
+        let keeper = self.keeper.as_ref()?;
+        let mut rooms = keeper.shard.rooms(keeper.clock(self.now));
+        rooms.find(|facts| facts.room == room)?.image.map(|image| image.release)
+    }
+
+    fn worker_of(&self, of: ReleaseId, room: RoomId) -> Result<WorkerId, String> {
+        let keeper = self.keeper.as_ref().ok_or("there is no keeper")?;
+        let mut rooms = keeper.shard.rooms(keeper.clock(self.now));
+        let facts = rooms.find(|facts| facts.room == room).ok_or("there is no such room")?;
+        let post = facts.posts.iter().find(|(_, _, release)| *release == of);
+        post.map(|(id, _, _)| *id).ok_or_else(|| "no worker of that release has the room".into())
+    }
+
+    fn cut_player(&mut self, player: u64, time: Span) -> Result<(), String> {
+        let client = self.clients.get(player as usize).ok_or("there is no such player")?;
+        let conn = client.conn.ok_or("the player has no socket")?;
+        self.away_for = Some(time);
+        self.cut_client(conn);
+        self.away_for = None;
+        Ok(())
+    }
+
+    fn expect(&self, what: Count, expected: u64) -> Result<(), String> {
+        let found = match what {
+            Count::Moved => self.summary.moved,
+            Count::Undone => self.summary.move_failed,
+            Count::Slept => self.summary.slept,
+            Count::Lost => self.summary.lost,
+        };
+        if found == expected { Ok(()) } else { Err(format!("{found}, not {expected}")) }
+    }
+}
+
+fn release(number: u8) -> Result<ReleaseId, String> {
+    let found = RELEASES.into_iter().find(|release| release.0[0] == number);
+    found.ok_or_else(|| format!("there is no release R{number}"))
+}
