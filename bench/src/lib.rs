@@ -15,4 +15,5 @@ mod player;
 mod process;
 mod report;
 pub mod serve;
+pub mod table;
 mod ws;
