@@ -23,7 +23,7 @@ struct Stage {
 }
 
 /// In the order they run in: what fails quickly first.
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 12] = [
     Stage {
         name: "tidy",
         about: "sizes, banned names, links, codes, the README's two commands",
@@ -50,6 +50,11 @@ const STAGES: [Stage; 11] = [
         run: drill,
     },
     Stage { name: "bench", about: "the ratios can be taken, whatever they are", run: ratios },
+    Stage {
+        name: "peers",
+        about: "a deploy here and with Postgres blue/green, counted by the same players",
+        run: peers,
+    },
     Stage { name: "browser", about: "the example game in a headless Chromium", run: browser },
 ];
 
@@ -243,6 +248,13 @@ fn drill(sh: &Sh) -> anyhow::Result<Tally> {
 fn ratios(sh: &Sh) -> anyhow::Result<Tally> {
     programs(sh)?;
     Ok(Tally::one(&bench::check(sh)))
+}
+
+fn peers(sh: &Sh) -> anyhow::Result<Tally> {
+    needs::node(sh)?;
+    programs(sh)?;
+    sh.run_in("bench/peers", "npm", &["ci"])?;
+    Ok(Tally::check(sh, ".", "node", &["bench/peers/run.mjs", "--quick", "--no-build"]))
 }
 
 fn browser(sh: &Sh) -> anyhow::Result<Tally> {
