@@ -16,7 +16,7 @@
 //! cut player 0 for 2s        players are numbered through all rooms
 //! expect r0 on R2
 //! expect moved 1             handoffs so far; `undone`: handoffs that came to nothing; `slept`: rooms put to sleep
-//! expect lost 0              inputs that players were told are lost
+//! expect lost 0              inputs that players were told are lost; `some`: at least one
 //! ```
 //!
 //! Every invariant is checked after every step, and after the last line everything has to become well.
@@ -56,6 +56,8 @@ pub enum Step {
     Cut(u64, Span),
     /// A room runs on a release.
     ExpectOn(u8, u8),
+    /// Players were told of lost inputs.
+    ExpectLoss,
     /// So many of something have happened.
     Expect(Count, u64),
 }
@@ -123,6 +125,7 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["expect", "moved", n] => Step::Expect(Count::Moved, count(n)?),
         ["expect", "undone", n] => Step::Expect(Count::Undone, count(n)?),
         ["expect", "slept", n] => Step::Expect(Count::Slept, count(n)?),
+        ["expect", "lost", "some"] => Step::ExpectLoss,
         ["expect", "lost", n] => Step::Expect(Count::Lost, count(n)?),
         _ => return Err(format!("`{}` means nothing here", words.join(" "))),
     })

@@ -74,6 +74,8 @@ impl World {
                     return Err(format!("the room is on {found:?}"));
                 }
             }
+            Step::ExpectLoss if self.summary.lost == 0 => return Err("no input was lost".into()),
+            Step::ExpectLoss => {}
             Step::Expect(what, most) => return self.expect(*what, *most),
         }
         Ok(())
