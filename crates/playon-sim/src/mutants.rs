@@ -12,7 +12,7 @@ use crate::options::{Mode, Options};
 use crate::world::World;
 
 /// Within so many seeds each broken rule has to be caught.
-pub const SEEDS: u64 = 1_000;
+pub const SEEDS: u64 = 2_000;
 
 /// What became of one broken rule.
 #[derive(Clone, Debug)]

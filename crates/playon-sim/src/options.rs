@@ -82,6 +82,8 @@ pub struct Options {
     pub leave: u64,
     /// A player whose socket is gone stays away for seconds.
     pub holiday: u64,
+    /// An operator has a room made.
+    pub found: u64,
     /// The store cannot read a sleeping room just now.
     pub unreadable: u64,
     /// The store takes up to a second for a batch, per thousand batches.
@@ -175,6 +177,7 @@ impl Options {
             double: some(30),
             leave: some(40),
             holiday: some(40),
+            found: some(30),
             unreadable: some(50),
             stall: some(10),
             delay_max: Span::millis(1 + some(20)),

@@ -308,9 +308,10 @@ impl Director {
         };
         let before = self.rooms.insert(listing.room, known).map(|known| known.release);
         self.count(before, Some(listing.release));
-        if !broken(Mutant::StraysForgotten) {
-            self.order_stray(now, listing.room);
+        if broken(Mutant::StraysForgotten) {
+            return;
         }
+        self.order_stray(now, listing.room);
         self.bring_home(listing.room);
     }
 

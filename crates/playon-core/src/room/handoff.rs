@@ -114,20 +114,17 @@ impl Room {
             // Its worker is being started again; the director gives up when that takes too long.
             return;
         }
-        if !wish.queued && (open || wish.due) {
-            wish.queued = true;
+        if !self.queued && (open || wish.due) {
+            self.queued = true;
             env.move_queue.push_back(room);
         }
     }
 
     /// It is the room's turn to be handed over.
     pub(crate) fn begin_warm<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let Some(wish) = self.wish.as_mut().filter(|w| w.queued) else {
-            return;
-        };
         // Its turn comes only once; if it cannot use it now, it queues again.
-        wish.queued = false;
-        let order = *wish;
+        self.queued = false;
+        let Some(order) = self.wish else { return };
         let Phase::Live(Live { warm: None, .. }) = &self.phase else {
             return;
         };

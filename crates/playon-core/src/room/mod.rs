@@ -53,6 +53,8 @@ pub(crate) struct Room {
     /// Inputs set aside; the next record counts them as applied.
     skipped: BTreeMap<SessionId, u64>,
     wish: Option<MoveOrder>,
+    /// It waits for its turn among the rooms of the shard to be handed over.
+    queued: bool,
     /// Commits it may run ahead of the last safe one.
     ahead_max: u64,
     /// Faults in a row.
@@ -123,6 +125,7 @@ impl Room {
             held: VecDeque::new(),
             skipped: BTreeMap::new(),
             wish: None,
+            queued: false,
             ahead_max: limits.unsafe_commits_max as u64,
             faults: 0,
             suspects: 0,
@@ -212,7 +215,7 @@ impl Room {
             Some(inflight) => Some(inflight.deadline),
             None => self.due(),
         };
-        let waits = |w: &MoveOrder| !w.queued && !w.due && live.warm.is_none();
+        let waits = |w: &MoveOrder| !self.queued && !w.due && live.warm.is_none();
         let wish = self.wish.filter(waits).map(|w| w.at_once_from);
         [next, warm.map(|w| w.deadline), self.seat_timeout(), self.idle_timeout(), wish]
             .into_iter()

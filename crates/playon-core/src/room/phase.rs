@@ -128,22 +128,12 @@ pub(crate) struct MoveOrder {
     pub(crate) due: bool,
     /// It may be put off to a safe point if the pause is predicted to exceed the kind's budget.
     pub(crate) patient: bool,
-    /// It waits for its turn among the rooms of the shard.
-    pub(crate) queued: bool,
 }
 
 impl MoveOrder {
     /// A move to a release; the room's policy decides when.
     pub(crate) const fn to(deploy: DeployId, to: ReleaseId) -> Self {
-        Self {
-            deploy,
-            to,
-            check: false,
-            at_once_from: Time(0),
-            due: false,
-            patient: false,
-            queued: false,
-        }
+        Self { deploy, to, check: false, at_once_from: Time(0), due: false, patient: false }
     }
 }
 

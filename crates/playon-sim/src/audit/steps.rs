@@ -43,7 +43,7 @@ impl Audit {
         bound("rooms", facts.rooms, l.rooms_per_shard_max)?;
         bound("handoffs", facts.moving, l.handoffs_max)?;
         bound("openings", facts.opening, l.opens_max)?;
-        bound("rooms that wait to be handed over", facts.move_queue, 2 * facts.rooms)?;
+        bound("rooms that wait to be handed over", facts.move_queue, facts.rooms)?;
         bound("rooms that wait to be opened", facts.open_queue, facts.rooms)
     }
 

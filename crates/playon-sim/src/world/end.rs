@@ -45,12 +45,6 @@ impl World {
                 .ok_or(format!("I22: {} is gone", client.room))?;
             let game = Game::decode(&image.state).ok_or("I10: unreadable state")?;
             self.check_game(client.room, &game)?;
-            let deploy = self.store.deploy.as_ref();
-            if let Some(done) = deploy.filter(|d| d.phase == DeployPhase::Done)
-                && image.release != done.to
-            {
-                return Err(format!("I18: {} was left behind by a deploy", client.room));
-            }
             if game.ticking && client.heard + Span::secs(1) < self.now {
                 return Err(format!("I17: client {i} heard nothing since {:?}", client.heard));
             }
@@ -78,6 +72,12 @@ impl World {
             let room = facts.room;
             if !facts.place.is_live() {
                 return Err(format!("I18: {room} is {} at the end", facts.place));
+            }
+            let done = self.store.deploy.as_ref().filter(|d| d.phase == DeployPhase::Done);
+            if let (Some(done), Some(image)) = (done, facts.image)
+                && image.release != done.to
+            {
+                return Err(format!("I18: {room} was left behind by a deploy"));
             }
             let held = |id, worker: &Worker| {
                 let of_room = worker.held().filter(|(held, _)| *held == room);

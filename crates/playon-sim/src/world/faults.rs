@@ -1,12 +1,15 @@
 //! What goes wrong, and when.
 
 use playon_core::attach::ToWorker;
+use playon_core::deploy::{DeployPhase, DeployRecord};
+use playon_core::effect::Order;
 use playon_core::gate::ToOwner;
 use playon_core::ids::{ConnId, DeployId, ReleaseId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::Span;
 
-use super::{Event, World};
+use super::players::create;
+use super::{Event, World, room_id};
 use crate::client::Client;
 use crate::worker::RELEASES;
 
@@ -54,6 +57,9 @@ impl World {
             let conns: Vec<ConnId> = self.clients.iter().enumerate().filter_map(cut).collect();
             conns.into_iter().for_each(|conn| self.cut_client(conn));
         }
+        if per(&mut self.rng, options.found) {
+            self.found_room(Span::ZERO);
+        }
         if per(&mut self.rng, options.deploy) {
             self.deploy()?;
         }
@@ -61,6 +67,28 @@ impl World {
             self.crash_keeper()?;
         }
         Ok(())
+    }
+
+    /// A deploy has come a step further. Rooms that are made just then are easily forgotten.
+    pub(super) fn follow_deploy(&mut self, record: &DeployRecord) {
+        if self.options.trace {
+            self.print_deploy(record);
+        }
+        let begins = record.phase == DeployPhase::Checking && self.in_trouble();
+        if begins && self.rng.percent(self.options.found) {
+            let after = Span(self.rng.below(4 * self.options.delay_max.0));
+            self.found_room(after);
+        }
+    }
+
+    /// An operator has a room made.
+    fn found_room(&mut self, after: Span) {
+        if self.next_room < u64::from(u8::MAX) {
+            let room = room_id(self.next_room);
+            self.next_room += 1;
+            let order = Order::Create { room, create: create(room) };
+            self.schedule(after, self.life, Event::Order(order));
+        }
     }
 
     /// A player's socket is cut.

@@ -471,8 +471,7 @@ impl World {
                 self.wanted.insert(release, count);
                 self.keep_workers();
             }
-            Wish::Deploy(record) if self.options.trace => self.print_deploy(&record),
-            Wish::Deploy(_) => {}
+            Wish::Deploy(record) => self.follow_deploy(&record),
             Wish::Order(order) => self.send(TO_SHARD, life, Event::Order(order)),
             Wish::Note(report) => {
                 self.count(&report);

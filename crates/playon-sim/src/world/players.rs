@@ -173,7 +173,11 @@ impl World {
 
 /// A socket introduces itself; whoever comes first has the room made.
 pub(super) fn hello(conn: ConnId, room: RoomId, who: Who) -> ToOwner {
+    ToOwner::Hello(Hello { conn, room, who, create: Some(create(room)) })
+}
+
+/// How a room is made.
+pub(super) fn create(room: RoomId) -> Create {
     let kind = Kind::of(room).name().to_owned();
-    let create = Create { kind, name: String::new(), params: Bytes::new(), seed: 1 };
-    ToOwner::Hello(Hello { conn, room, who, create: Some(create) })
+    Create { kind, name: String::new(), params: Bytes::new(), seed: 1 }
 }
