@@ -12,12 +12,11 @@ import { run, stopAll } from './children.mjs';
 import { table } from './figures.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const SYSTEMS = ['playon', 'blue-green'];
+const SYSTEMS = ['playon', 'erlang', 'blue-green'];
 /** Not driven by these scripts, and named in the table. */
 const LEFT_OUT = [
-  { title: 'Erlang/OTP, hot upgrade', why: 'these scripts have no server for it yet' },
   { title: 'Colyseus', why: 'these scripts have no server for it yet' },
-  { title: 'Rivet', why: 'these scripts have no server for it yet' },
+  { title: 'Rivet', why: 'no server for it here yet, though its npm packages carry the engine' },
 ];
 const HELP = `node bench/peers/run.mjs [options]
 
@@ -105,7 +104,7 @@ async function measure(name, plan) {
     runs.push(await once(system, plan));
     say(`  ${JSON.stringify(runs.at(-1))}`);
   }
-  return { name, title: system.title, version, runs };
+  return { name, title: system.title, docs: system.docs, version, runs };
 }
 
 /** What a quick run must show, as counts: it says nothing about time. */
@@ -122,7 +121,7 @@ function judge(results) {
 }
 
 function page(results, leftOut, plan) {
-  const versions = results.map(({ title, version }) => `- ${title}: ${version}`).join('\n');
+  const versions = results.map(({ title, version, docs }) => `- ${title}: ${version}; [this way to deploy](${docs})`).join('\n');
   return `# What players experience at a deploy
 
 Written by \`node bench/peers/run.mjs\`: ${plan.rooms} rooms of 4 players, median (least–most) of runs: ${plan.runs}, on a

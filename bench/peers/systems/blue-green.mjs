@@ -10,6 +10,7 @@ import { debian, freePort } from '../install.mjs';
 
 export const title = 'Postgres and blue/green, clients reconnect at once';
 export const client = 'plain';
+export const docs = 'https://martinfowler.com/bliki/BlueGreenDeployment.html';
 const PLACE = '/usr/lib/postgresql';
 
 async function programs() {

@@ -6,6 +6,7 @@ import { announced, run, start, stop } from '../children.mjs';
 
 export const title = 'Playon, `playon deploy --now`';
 export const client = 'playon';
+export const docs = '../../README.md#what-a-deploy-does';
 const built = (root, name) => path.join(root, 'target', 'release', name);
 
 export async function prepare({ root, say, build }) {
