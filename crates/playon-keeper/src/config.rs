@@ -77,7 +77,9 @@ pub struct Bounds {
     pub outbound_bytes_max: usize,
     /// Workers attached at the same time. One more is refused (`PLY-0408`).
     pub workers_max: usize,
-    /// How long a process may take from connecting to its complete hello.
+    /// Processes that have connected and not said their hello yet. One more waits in the kernel until one of them is done.
+    pub greetings_max: usize,
+    /// How long a process may take from connecting to its complete hello. Then its link is closed (`PLY-0453`).
     pub hello_timeout: Duration,
     /// How long a started worker may take to attach. Then it is killed (`PLY-0413`).
     pub attach_timeout: Duration,
@@ -100,6 +102,10 @@ pub struct Bounds {
     pub artifact_bytes_max: u64,
     /// Rooms that a deploy hands over per second and shard; the others wait for their turn.
     pub moves_per_second: u32,
+    /// Connections to the admin API. One more waits in the kernel until one of them has ended.
+    pub admin_connections_max: usize,
+    /// How long the head and the body of a request to the admin API may take, and each piece of an upload (`PLY-0451`).
+    pub admin_timeout: Duration,
     /// How long an orderly stop may take. Then the keeper exits as it is.
     pub stop_timeout: Duration,
     /// How long workers may take to end by themselves at a stop. Then they are killed.
@@ -115,6 +121,7 @@ impl Default for Bounds {
             outbound_items_max: 65_536,
             outbound_bytes_max: 256 << 20,
             workers_max: 64,
+            greetings_max: 64,
             hello_timeout: Duration::from_secs(5),
             attach_timeout: Duration::from_secs(10),
             ping_every: Duration::from_secs(1),
@@ -126,6 +133,8 @@ impl Default for Bounds {
             worker_files_max: 4_096,
             artifact_bytes_max: 512 << 20,
             moves_per_second: 100,
+            admin_connections_max: 256,
+            admin_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(10),
             worker_stop_timeout: Duration::from_secs(2),
             deploys_listed_max: 100,

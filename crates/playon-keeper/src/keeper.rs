@@ -508,18 +508,15 @@ fn start_admin(
     let listener = listener.map_err(refuse)?;
     listener.set_nonblocking(true).map_err(refuse)?;
     let address = listener.local_addr().map_err(refuse)?;
-    let router = crate::admin::router(handle.clone(), &secret_file(&data.admin_token())?);
+    let bounds = config.bounds.clone();
+    let token = secret_file(&data.admin_token())?;
+    let router = crate::admin::router(handle.clone(), &token, bounds.admin_timeout);
     let sampled = handle.clone();
     let thread = RuntimeThread::start("admin", move || {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|error| system("the admin API", error))?;
         Ok(async move {
-            let serving = async {
-                if let Err(error) = axum::serve(listener, router).await {
-                    tracing::error!(%error, "the admin API has ended");
-                }
-            };
-            tokio::join!(serving, sample(&sampled));
+            tokio::join!(crate::admin::serve(listener, router, bounds), sample(&sampled));
         })
     })?;
     Ok((thread, address))

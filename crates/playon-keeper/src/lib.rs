@@ -13,6 +13,7 @@
 //!
 //! Nothing here decides what the core should decide, and the core never learns what a socket is.
 
+mod accepting;
 pub mod admin;
 mod alarm;
 pub mod artifacts;

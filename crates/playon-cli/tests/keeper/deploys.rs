@@ -72,6 +72,16 @@ async fn what_never_attaches_is_refused() {
 }
 
 #[tokio::test]
+async fn what_needs_an_interpreter_that_is_not_there_is_refused() {
+    refused("stray", "#!/no/such/interpreter\n", "PLY-0412").await;
+}
+
+#[tokio::test]
+async fn what_is_not_a_worker_and_ends_well_is_refused() {
+    refused("happy", "#!/bin/sh\nexit 0\n", "PLY-0405").await;
+}
+
+#[tokio::test]
 async fn a_keeper_killed_in_a_deploy_finishes_or_reverts_it() {
     let mut rig = Rig::start();
     let mut player = Player::join(&rig, "table").await;

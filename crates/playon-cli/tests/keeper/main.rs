@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had here fails the test")]
 
+mod admin;
 mod config;
+mod crowds;
 mod damage;
 mod deploys;
 mod disk;
@@ -11,5 +13,10 @@ mod logs;
 mod look;
 mod metrics;
 mod player;
+mod ports;
 mod rig;
+mod rogue;
+mod rogues;
 mod service;
+mod socket;
+mod strangers;

@@ -10,13 +10,15 @@ use super::rig::{PATIENCE, Rig};
 pub(crate) struct Player {
     room: Room<Input, Event, View>,
     sent: u64,
+    /// The last event of the room to this player; nothing once the room has lost some.
+    heard: Option<u64>,
 }
 
 impl Player {
     pub(crate) async fn join(rig: &Rig, room: &str) -> Self {
         let options = JoinOptions::new(rig.url(), "drill-20").name(room);
         let room = timeout(PATIENCE, join(options)).await.unwrap().unwrap();
-        Self { room, sent: 0 }
+        Self { room, sent: 0, heard: Some(0) }
     }
 
     /// Sends inputs and waits until a view shows them all applied, once each and in order.
@@ -36,12 +38,9 @@ impl Player {
     pub(crate) async fn until(&mut self, wanted: impl Fn(&View) -> bool) -> View {
         let search = async {
             loop {
-                match self.room.next().await {
-                    Update::View { view, .. } if wanted(&view) => return view,
-                    Update::Ended(end) => panic!("the session ended: {end:?}"),
-                    Update::Lost { inputs } => panic!("{inputs} inputs are lost"),
-                    Update::Unreadable { why, .. } => panic!("unreadable: {why}"),
-                    _ => {}
+                let update = self.room.next().await;
+                if let Some(view) = self.take(update).filter(&wanted) {
+                    return view;
                 }
             }
         };
@@ -53,7 +52,11 @@ impl Player {
         let search = async {
             loop {
                 match self.room.next().await {
-                    Update::Lost { inputs } => return inputs,
+                    Update::Lost { inputs } => {
+                        // The room is an older one: so are its events.
+                        self.heard = None;
+                        return inputs;
+                    }
                     Update::Ended(end) => panic!("the session ended: {end:?}"),
                     _ => {}
                 }
@@ -66,6 +69,38 @@ impl Player {
     pub(crate) async fn go_on_from(&mut self, applied: u64) {
         let view = self.until(|view| view.own.count >= applied).await;
         assert_eq!((view.own.count, view.own.repeated), (applied, 0));
+    }
+
+    /// Listens while something is done elsewhere that takes long.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let mut work = tokio::task::spawn_blocking(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done.unwrap(),
+                update = self.room.next() => { self.take(update); }
+            }
+        }
+    }
+
+    /// Checks one update; the view if it is one.
+    fn take(&mut self, update: Update<Event, View>) -> Option<View> {
+        match update {
+            Update::View { view, .. } => return Some(view),
+            Update::Event { event, .. } => {
+                let next = self.heard.map_or(event.n, |last| last + 1);
+                assert_eq!(event.n, next, "events come once and in order");
+                self.heard = self.heard.map(|_| event.n);
+            }
+            Update::Ended(end) => panic!("the session ended: {end:?}"),
+            Update::Lost { inputs } => panic!("{inputs} inputs are lost"),
+            Update::Gap { missed } => assert!(self.heard.is_none(), "{missed} events are lost"),
+            Update::Unreadable { why, .. } => panic!("unreadable: {why}"),
+            Update::Now(_) | Update::Applied(_) | Update::State(_) => {}
+        }
+        None
     }
 
     /// Sockets that were closed under this player.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::Value;
 
 /// How long anything may take on a machine that has other things to do.
@@ -34,6 +34,17 @@ impl Rig {
     /// A keeper with these arguments, which must bring a release.
     pub(crate) fn start_with(args: &[&str]) -> Self {
         let rig = Self::launch(tempfile::tempdir().unwrap(), "127.0.0.1:0", "127.0.0.1:0", args);
+        rig.until_ready();
+        rig
+    }
+
+    /// As `start`, with a keeper that may open no more than so many files.
+    pub(crate) fn start_with_files(files: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), PLAYON]);
+        let dir = tempfile::tempdir().unwrap();
+        let release = ["--release", FIRST];
+        let rig = Self::launch_with(command, dir, "127.0.0.1:0", "127.0.0.1:0", &release);
         rig.until_ready();
         rig
     }
@@ -117,6 +128,41 @@ impl Rig {
         fs::read_to_string(self.dir.path().join("log")).unwrap()
     }
 
+    /// Waits until the keeper's log holds that text.
+    pub(crate) fn until_log(&self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < until, "no line with {text}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Bytes of memory that the keeper has in use.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let statm = fs::read_to_string(format!("/proc/{}/statm", self.keeper.id())).unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+
+    /// Files that the keeper has open.
+    pub(crate) fn open_files(&self) -> u64 {
+        fs::read_dir(format!("/proc/{}/fd", self.keeper.id())).unwrap().count() as u64
+    }
+
+    /// Lets the keeper open no more files than that.
+    pub(crate) fn limit_files(&self, files: u64) {
+        let pid = Pid::from_raw(i32::try_from(self.keeper.id()).unwrap());
+        // Its hard limit is ours, and stays.
+        let limit = Rlimit { current: Some(files), ..getrlimit(Resource::Nofile) };
+        prlimit(pid, Resource::Nofile, limit).unwrap();
+    }
+
+    /// Processor time that the keeper has used, in ticks of 10 ms.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.keeper.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("ws://{}/play", self.players)
     }
@@ -155,7 +201,7 @@ impl Rig {
         self.until("the first deploy", |status| status["deploy"]["finished"] != false);
     }
 
-    pub(crate) fn until(&self, what: &str, done: impl Fn(&Value) -> bool) {
+    pub(crate) fn until(&self, what: &str, mut done: impl FnMut(&Value) -> bool) {
         let until = Instant::now() + PATIENCE;
         loop {
             let status = self.status();

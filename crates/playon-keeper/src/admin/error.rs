@@ -1,11 +1,16 @@
 //! Errors as JSON.
 
 use axum::Json;
+use axum::body::to_bytes;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::error::Coded;
+
+/// Bytes of a reason that are passed on.
+const REASON_BYTES_MAX: usize = 4 << 10;
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -23,7 +28,8 @@ fn status(code: &str) -> StatusCode {
         "PLY-0515" => StatusCode::UNAUTHORIZED,
         "PLY-0511" | "PLY-0514" => StatusCode::NOT_FOUND,
         "PLY-0206" | "PLY-0510" | "PLY-0512" | "PLY-0513" => StatusCode::CONFLICT,
-        "PLY-0505" => StatusCode::PAYLOAD_TOO_LARGE,
+        "PLY-0451" => StatusCode::REQUEST_TIMEOUT,
+        "PLY-0452" | "PLY-0505" => StatusCode::PAYLOAD_TOO_LARGE,
         "PLY-0508" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -49,4 +55,24 @@ pub(super) fn not_found(what: &str, name: &str) -> Failed {
 /// The request cannot be read.
 pub(super) fn bad_request(message: impl Into<String>) -> Failed {
     Failed(Coded::new("PLY-0516", message, "see `docs/admin-api.md` for what may be asked"))
+}
+
+/// What was refused before anyone here saw it, such as a body that is not JSON, is told like everything else.
+pub(super) async fn coded(response: Response) -> Response {
+    let status = response.status();
+    let told = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if !status.is_client_error() || told {
+        return response;
+    }
+    let text = to_bytes(response.into_body(), REASON_BYTES_MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let failed = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Failed(Coded::new(
+            "PLY-0452",
+            text,
+            "only executables may be large; upload them to `/v1/releases`",
+        )),
+        _ => bad_request(text),
+    };
+    failed.into_response()
 }

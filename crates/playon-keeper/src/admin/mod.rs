@@ -5,8 +5,11 @@
 
 mod auth;
 mod error;
+mod patience;
 mod routes;
+mod serve;
 mod upload;
 
 pub(crate) use routes::router;
 pub use routes::{DeployRequest, HistoryPage, LogRequest, RollbackRequest};
+pub(crate) use serve::serve;

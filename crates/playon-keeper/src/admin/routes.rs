@@ -1,9 +1,11 @@
 //! What may be asked.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -11,11 +13,15 @@ use playon_core::ids::{DeployId, RoomId};
 use serde::{Deserialize, Serialize};
 
 use super::auth::{Token, require};
-use super::error::{Failed, bad_request, not_found};
+use super::error::{Failed, bad_request, coded, not_found};
+use super::patience::in_time;
 use super::upload::receive;
 use crate::control::{
     DeployAnswer, DeployView, Handle, ReleaseView, RoomFilter, RoomView, StatusView,
 };
+
+/// Bytes of a body, uploads aside.
+const JSON_BYTES_MAX: usize = 64 << 10;
 
 /// Rooms listed unless another limit is asked for.
 const ROOMS_LIMIT: usize = 1_000;
@@ -68,27 +74,44 @@ struct UploadQuery {
 type Answer<T> = Result<Json<T>, Failed>;
 
 /// The whole API.
-pub(crate) fn router(handle: Handle, token: &str) -> Router {
+pub(crate) fn router(handle: Handle, token: &str, patience: Duration) -> Router {
+    let uploads = Uploads { handle: handle.clone(), patience };
     let guarded = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/rooms", get(rooms))
         .route("/v1/rooms/{id}", get(room))
-        .route("/v1/releases", get(releases).post(add_release))
+        .route("/v1/releases", get(releases))
         .route("/v1/deploys", get(deploys).post(deploy))
         .route("/v1/deploys/{id}", get(one_deploy))
         .route("/v1/rollback", post(rollback))
         .route("/v1/drain", post(drain))
         .route("/v1/log", get(log_levels).post(set_log_levels))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
+        .layer(from_fn_with_state(patience, in_time))
+        // An upload takes as long as it takes; only its pieces are waited for.
+        .route("/v1/releases", post(add_release).with_state(uploads))
         .layer(from_fn_with_state(Token::new(token), require));
     let open = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics));
-    guarded.merge(open).fallback(nothing).with_state(handle)
+    guarded
+        .merge(open)
+        .fallback(nothing)
+        .method_not_allowed_fallback(nothing)
+        .layer(map_response(coded))
+        .with_state(handle)
+}
+
+/// What an upload needs.
+#[derive(Clone)]
+struct Uploads {
+    handle: Handle,
+    patience: Duration,
 }
 
 async fn nothing() -> Failed {
-    bad_request("there is nothing under this path")
+    bad_request("there is nothing under this path and method")
 }
 
 async fn status(State(handle): State<Handle>) -> Json<StatusView> {
@@ -116,12 +139,12 @@ async fn releases(State(handle): State<Handle>) -> Json<Vec<ReleaseView>> {
 }
 
 async fn add_release(
-    State(handle): State<Handle>,
+    State(Uploads { handle, patience }): State<Uploads>,
     query: Query<UploadQuery>,
     body: Body,
 ) -> Result<Response, Failed> {
     let Query(UploadQuery { label, hint }) = query;
-    let artifact = receive(handle.artifacts(), body).await?;
+    let artifact = receive(handle.artifacts(), body, patience).await?;
     let status = if artifact.known { StatusCode::OK } else { StatusCode::CREATED };
     let release = handle.add_release(artifact, label, hint).await?;
     Ok((status, Json(release)).into_response())

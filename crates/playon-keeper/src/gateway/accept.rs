@@ -1,9 +1,8 @@
 //! Taking connections in: HTTP first, and for players the socket is then theirs.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,18 +13,16 @@ use rustix::net::{
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::conn::Conn;
 use super::http::{Granted, answer};
 use super::local::Local;
 use super::stats::{Refusal, Slot};
+use crate::accepting::AcceptTrouble;
 
 /// Connections that the kernel completes for us while the threads are busy: a reconnect storm is one burst.
 const BACKLOG: i32 = 4_096;
-
-/// The wait after an error that is not one connection's, such as too many open files.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Bytes of a request's head. The smallest that hyper allows.
 const HEAD_BYTES_MAX: usize = 8 << 10;
@@ -60,44 +57,47 @@ pub(super) fn adopt(
     listener.try_clone()
 }
 
-/// Lets this process hold that many sockets and its other files, as far as its hard limit goes.
-pub(super) fn allow_files(sockets_max: usize) {
-    /// For the store, the workers' links, the admin interface and the logs.
-    const OTHER_FILES: u64 = 1_024;
+/// Files for the store, the workers' links, the admin interface and the logs.
+const OTHER_FILES: u64 = 1_024;
+
+/// Lets this process hold that many sockets and its other files, as far as its hard limit goes. Says how many sockets that
+/// are: the other files come first, so that players can fill the gateway and not starve the store.
+pub(super) fn allow_files(sockets_max: usize) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
-    let wanted = sockets_max as u64 + OTHER_FILES;
-    let allowed = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    if limit.current.is_some_and(|current| current < allowed) {
+    let wanted = (sockets_max as u64).saturating_add(OTHER_FILES);
+    let mut allowed = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    if let Some(current) = limit.current.filter(|current| *current < allowed) {
         limit.current = Some(allowed);
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
             tracing::warn!(%error, "cannot raise the limit of open files");
+            allowed = current;
         }
     }
-    if allowed < wanted {
-        tracing::warn!(allowed, wanted, "fewer files may be open than players may connect");
+    if allowed >= wanted {
+        return sockets_max;
     }
+    let sockets = allowed - OTHER_FILES.min(allowed / 2);
+    tracing::warn!(
+        allowed,
+        wanted,
+        sockets,
+        "PLY-0160 fewer files may be open than sockets are asked for"
+    );
+    usize::try_from(sockets).unwrap_or(sockets_max)
 }
 
 /// Takes connections for as long as it is polled.
 pub(super) async fn accept(listener: TcpListener, local: Rc<Local>) {
+    let mut trouble = AcceptTrouble::new("players");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => take(&local, stream),
-            Err(error) if one_connections(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_RETRY).await;
+            Ok((stream, _)) => {
+                trouble.over();
+                take(&local, stream);
             }
+            Err(error) => trouble.wait(&error).await,
         }
     }
-}
-
-/// Whether the error is about a connection that was gone before it was taken.
-fn one_connections(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
 }
 
 fn take(local: &Rc<Local>, stream: TcpStream) {

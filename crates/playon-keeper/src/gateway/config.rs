@@ -21,7 +21,8 @@ pub struct GatewayConfig {
     pub limits: PlayerLimits,
     /// Told to clients in WELCOME and enforced by the owner.
     pub inputs_pending_max: usize,
-    /// Sockets of any kind. One more is closed at once with `503`.
+    /// Sockets of any kind. One more is closed at once with `503`. Fewer where the hard limit of open files is low: 1,024
+    /// files, or half of them, are kept for all else (`PLY-0160`).
     pub sockets_max: usize,
     /// Player sockets. One more is refused with `503` and a time to retry.
     pub connections_max: usize,

@@ -50,7 +50,8 @@ impl Gateway {
         parts: GatewayParts,
         inboxes: Inboxes,
     ) -> io::Result<Self> {
-        allow_files(config.sockets_max);
+        let sockets_max = allow_files(config.sockets_max);
+        let config = GatewayConfig { sockets_max, ..config };
         let listener = match &config.listener {
             Some(listener) => adopt(listener, config.send_buffer_bytes)?,
             None => open(config.address, config.send_buffer_bytes)?,

@@ -12,6 +12,7 @@ use playon_wire::attach::{
 };
 use tokio::io::Interest;
 use tokio::net::UnixStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use super::handshake;
@@ -35,17 +36,19 @@ const STALL_MIN: Duration = Duration::from_millis(250);
 /// How long a refused or ended worker may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Serves one connection to its end.
-pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>) {
+/// Serves one connection to its end. The permit stands for a process that has not said who it is.
+pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>, greeting: OwnedSemaphorePermit) {
     let mut decoder = FrameDecoder::new();
-    let hello = match timeout(hub.bounds.hello_timeout, read_hello(&stream, &mut decoder)).await {
+    let hello = timeout(hub.bounds.hello_timeout, read_hello(&stream, &mut decoder)).await;
+    drop(greeting);
+    let hello = match hello {
         Ok(Ok(hello)) => hello,
         Ok(Err(error)) => {
             tracing::warn!(%error, "a process connected and said no hello");
             return;
         }
         Err(_) => {
-            tracing::warn!("a process connected and said nothing in time");
+            tracing::warn!("PLY-0453 a process connected and said no hello in time");
             return;
         }
     };
@@ -287,7 +290,11 @@ impl Link {
             self.heard = Instant::now();
             self.take_frames()?;
         }
-        if closed { Err(End::Closed) } else { Ok(()) }
+        match closed {
+            true if self.decoder.is_between_frames() => Err(End::Closed),
+            true => Err(AttachError::Cut.into()),
+            false => Ok(()),
+        }
     }
 
     fn write(&mut self) -> Result<(), End> {

@@ -5,16 +5,14 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::UnixListener;
+use tokio::sync::Semaphore;
 
 use super::hub::Hub;
 use super::link;
+use crate::accepting::AcceptTrouble;
 use crate::error::{Coded, listen};
-
-/// How long to wait when no more connections can be taken (no file descriptors left, for one).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Listens on the attach socket, readable and writable by this user only. The data directory is locked by now, so a socket
 /// that is there is a leftover. Must be called inside a runtime.
@@ -37,15 +35,16 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, Coded> {
 
 /// Accepts workers for as long as it is polled. Must run in a `LocalSet` or current-thread runtime.
 pub(crate) async fn serve(listener: UnixListener, hub: Arc<Hub>) {
-    loop {
+    let mut trouble = AcceptTrouble::new("workers");
+    let greetings = Arc::new(Semaphore::new(hub.bounds.greetings_max));
+    // The semaphore is never closed.
+    while let Ok(greeting) = Arc::clone(&greetings).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(link::run(stream, Arc::clone(&hub)));
+                trouble.over();
+                tokio::spawn(link::run(stream, Arc::clone(&hub), greeting));
             }
-            Err(error) => {
-                tracing::warn!(%error, "no worker can be accepted just now");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+            Err(error) => trouble.wait(&error).await,
         }
     }
 }

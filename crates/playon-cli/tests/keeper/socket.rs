@@ -1,0 +1,115 @@
+//! A player's socket without a client: frames as a test wants them.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, Stream};
+use playon_cli::drill::game::Input;
+use playon_core::ids::{Generation, History, RoomId};
+use playon_wire::player::{
+    ClientFrame, ClientHello, PLAYER_PROTOCOL, ServerFrame, ServerWelcome, decode_server,
+};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::rig::{PATIENCE, Rig};
+
+/// A player's socket.
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// The hello of a new player of the drill game.
+pub(crate) fn hello(name: &str) -> ClientHello {
+    ClientHello {
+        protocol: PLAYER_PROTOCOL,
+        watch: false,
+        token: None,
+        room: None,
+        kind: "drill-20".into(),
+        name: name.into(),
+        profile: Bytes::from_static(b"{}"),
+        params: Bytes::new(),
+        history: History(0),
+        generation: Generation(1),
+        recv: 0,
+        lo: 1,
+    }
+}
+
+/// The hello with which the session of that welcome is taken up again.
+pub(crate) fn again(welcome: &ServerWelcome, room: RoomId, generation: u64) -> ClientHello {
+    ClientHello {
+        token: welcome.token,
+        room: Some(room),
+        history: welcome.history,
+        generation: Generation(generation),
+        ..hello("")
+    }
+}
+
+pub(crate) fn input(seq: u64) -> ClientFrame {
+    let payload = serde_json::to_vec(&Input { n: seq, word: seq }).unwrap();
+    ClientFrame::Input { seq, recv: 0, payload: payload.into() }
+}
+
+pub(crate) fn encoded(frames: impl IntoIterator<Item = ClientFrame>) -> Vec<u8> {
+    let mut bytes = BytesMut::new();
+    frames.into_iter().for_each(|frame| frame.encode(&mut bytes));
+    bytes.to_vec()
+}
+
+impl Socket {
+    pub(crate) async fn open(rig: &Rig) -> Self {
+        Self(timeout(PATIENCE, connect_async(rig.url())).await.unwrap().unwrap().0)
+    }
+
+    /// A socket that has said that hello and been let in.
+    pub(crate) async fn seated(rig: &Rig, hello: ClientHello) -> (Self, ServerWelcome) {
+        let mut socket = Self::open(rig).await;
+        socket.send([ClientFrame::Hello(Box::new(hello))]).await;
+        loop {
+            match socket.message().await {
+                Message::Binary(bytes) => {
+                    let first = decode_server(bytes).unwrap().into_iter().next();
+                    let Some(ServerFrame::Welcome(welcome)) = first else { panic!("{first:?}") };
+                    return (socket, *welcome);
+                }
+                other => panic!("{other:?} instead of a welcome"),
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, frames: impl IntoIterator<Item = ClientFrame>) {
+        self.send_raw(Message::Binary(encoded(frames).into())).await;
+    }
+
+    /// The keeper may have hung up already.
+    pub(crate) async fn send_raw(&mut self, message: Message) {
+        let _ = self.0.send(message).await;
+    }
+
+    async fn message(&mut self) -> Message {
+        let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut self.0).poll_next(cx));
+        timeout(PATIENCE, next).await.expect("the keeper says nothing").unwrap().unwrap()
+    }
+
+    /// Waits for inputs up to that one to be applied.
+    pub(crate) async fn applied(&mut self, wanted: u64) {
+        loop {
+            let Message::Binary(bytes) = self.message().await else { panic!("no frames") };
+            let done = |frame: &ServerFrame| matches!(frame, ServerFrame::Ack { applied } if *applied >= wanted);
+            if decode_server(bytes).unwrap().iter().any(done) {
+                return;
+            }
+        }
+    }
+
+    /// Reads to the end: the close code and the code that the reason begins with.
+    pub(crate) async fn ended(&mut self) -> (u16, String) {
+        loop {
+            if let Message::Close(frame) = self.message().await {
+                let CloseFrame { code, reason } = frame.expect("a close without a code");
+                return (code.into(), reason.chars().take(8).collect());
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The admin port: who may connect, and for how long without saying anything.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tower_service::Service;
+
+use crate::accepting::AcceptTrouble;
+use crate::config::Bounds;
+
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Serves the API for as long as it is polled.
+pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds) {
+    let mut trouble = AcceptTrouble::new("admins");
+    let places = Arc::new(Semaphore::new(bounds.admin_connections_max));
+    // The semaphore is never closed.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                trouble.over();
+                let connection = connection(stream, router.clone(), bounds.admin_timeout);
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => trouble.wait(&error).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, head_timeout: Duration) {
+    let service =
+        service_fn(move |request: hyper::Request<Incoming>| answer(router.clone(), request));
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to the admin API broke");
+    }
+}
+
+async fn answer(
+    mut router: Router,
+    request: hyper::Request<Incoming>,
+) -> Result<Response, Infallible> {
+    router.call(request).await
+}
