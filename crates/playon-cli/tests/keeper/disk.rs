@@ -176,6 +176,7 @@ async fn a_damaged_room_is_given_up_by_a_repair() {
     let done = rig.playon(&["store", "repair", "--yes"]);
     assert_eq!(done.status.code(), Some(1), "something may be given up");
     assert!(rig.playon(&["store", "verify"]).status.success());
+    player.expect_another_history();
     let _rig = rig.restart();
     player.play(5).await;
 }

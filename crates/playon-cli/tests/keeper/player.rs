@@ -65,6 +65,11 @@ impl Player {
         timeout(PATIENCE, search).await.expect("nobody told of the loss")
     }
 
+    /// From here on events may be missing: the room's history has changed, and the player is told so.
+    pub(crate) const fn expect_another_history(&mut self) {
+        self.heard = None;
+    }
+
     /// Goes on with a room that has applied so many of its inputs and lost the others.
     pub(crate) async fn go_on_from(&mut self, applied: u64) {
         let view = self.until(|view| view.own.count >= applied).await;
