@@ -66,16 +66,11 @@ impl Socket {
     pub(crate) async fn seated(rig: &Rig, hello: ClientHello) -> (Self, ServerWelcome) {
         let mut socket = Self::open(rig).await;
         socket.send([ClientFrame::Hello(Box::new(hello))]).await;
-        loop {
-            match socket.message().await {
-                Message::Binary(bytes) => {
-                    let first = decode_server(bytes).unwrap().into_iter().next();
-                    let Some(ServerFrame::Welcome(welcome)) = first else { panic!("{first:?}") };
-                    return (socket, *welcome);
-                }
-                other => panic!("{other:?} instead of a welcome"),
-            }
-        }
+        let message = socket.message().await;
+        let Message::Binary(bytes) = message else { panic!("{message:?} instead of a welcome") };
+        let first = decode_server(bytes).unwrap().into_iter().next();
+        let Some(ServerFrame::Welcome(welcome)) = first else { panic!("{first:?}") };
+        (socket, *welcome)
     }
 
     pub(crate) async fn send(&mut self, frames: impl IntoIterator<Item = ClientFrame>) {
