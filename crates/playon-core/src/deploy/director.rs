@@ -1,14 +1,15 @@
 //! The director: one per keeper. It holds the stored decision which release is current, runs deploys, and says
 //! how many workers of which release should be there.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::effect::{Blame, Listing, Order, Report};
+use crate::effect::{Listing, Order, Report};
 use crate::fleet::WorkerInfo;
 use crate::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
+use super::home::Strays;
 use super::moving::Deploy;
 use super::{DeployPhase, DeployRecord, DeployRefusal};
 
@@ -89,12 +90,12 @@ pub struct Director {
     pub(super) workers: BTreeMap<WorkerId, ReleaseId>,
     pub(super) rooms: BTreeMap<RoomId, Known>,
     /// Rooms of each release that has any.
-    counts: BTreeMap<ReleaseId, u64>,
+    pub(super) counts: BTreeMap<ReleaseId, u64>,
     pub(super) deploy: Option<Deploy>,
     /// Rooms that have not answered the last order to move that they were given.
     pub(super) unanswered: BTreeMap<RoomId, DeployId>,
-    /// Rooms that stay where they are although the current release is another.
-    declined: BTreeSet<RoomId>,
+    /// Rooms that are not on the current release although no deploy is under way.
+    pub(super) strays: Strays,
     /// Whether the shards have listed every room there is; no deploy is done before.
     pub(super) rooms_known: bool,
     wanted: BTreeMap<ReleaseId, u32>,
@@ -113,7 +114,7 @@ impl Director {
             counts: BTreeMap::new(),
             deploy: None,
             unanswered: BTreeMap::new(),
-            declined: BTreeSet::new(),
+            strays: Strays::default(),
             rooms_known: false,
             wanted: BTreeMap::new(),
             linger: BTreeMap::new(),
@@ -175,8 +176,7 @@ impl Director {
     pub fn handle_recovery_done(&mut self, now: Time) {
         self.rooms_known = true;
         self.order_moves(now);
-        let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
-        ids.into_iter().for_each(|room| self.bring_home(room));
+        self.bring_all_home();
         self.update_wanted(now);
     }
 
@@ -203,7 +203,7 @@ impl Director {
                 Some("PLY-0306 a newer deploy took its place".into()),
             );
         }
-        self.declined.clear();
+        self.strays.clear();
         let deadline = now + self.config.attach_timeout;
         let deploy = Deploy::new(id, self.current, to, at_once, deadline);
         let record = deploy.record.clone();
@@ -219,6 +219,10 @@ impl Director {
         self.workers.insert(worker.id, worker.release);
         self.await_target(now);
         self.begin_if_attached(now);
+        if self.current == Some(worker.release) {
+            self.strays.try_again();
+            self.bring_all_home();
+        }
     }
 
     /// A worker process is gone.
@@ -246,7 +250,7 @@ impl Director {
                 let gone = self.rooms.remove(room);
                 self.count(gone.map(|known| known.release), None);
                 self.unanswered.remove(room);
-                self.declined.remove(room);
+                self.strays.forget(*room);
                 self.room_settled(now, *room);
             }
             Report::Checked { deploy, room, result } => {
@@ -254,39 +258,24 @@ impl Director {
             }
             Report::Moved { deploy, room, .. } => {
                 self.note_answer(*room, *deploy);
+                self.strays.forget(*room);
                 self.handle_moved(now, *deploy, *room);
             }
             Report::MoveFailed { deploy, room, reason, blame } => {
                 self.note_answer(*room, *deploy);
-                if *deploy == DeployId::NONE && *blame == Blame::Release {
-                    self.declined.insert(*room);
+                if *deploy == DeployId::NONE {
+                    self.homecoming_failed(*room, *blame);
                 }
                 self.handle_move_failed(now, *deploy, *room, reason, *blame);
             }
             Report::Staying { deploy, room } => {
                 self.note_answer(*room, *deploy);
-                self.declined.insert(*room);
+                self.strays.decline(*room);
                 self.handle_staying(now, *deploy, *room);
             }
             _ => {}
         }
         self.update_wanted(now);
-    }
-
-    /// While no deploy is under way a room belongs on the current release. One that was woken on an older one and
-    /// lost its keeper on the way is told again.
-    fn bring_home(&mut self, room: RoomId) {
-        let settled = |deploy: &Deploy| {
-            matches!(deploy.record.phase, DeployPhase::Done | DeployPhase::Reverted)
-        };
-        let calm = self.rooms_known && self.deploy.as_ref().is_none_or(settled);
-        let (Some(to), Some(known)) = (self.current, self.rooms.get(&room)) else { return };
-        let told = self.unanswered.contains_key(&room) || self.declined.contains(&room);
-        if calm && known.release != to && !told {
-            let order = Order::Move { deploy: DeployId::NONE, room, to, at_once: false };
-            self.out.push_back(DirectorEffect::Order(Target::Shard(known.shard), order));
-            self.unanswered.insert(room, DeployId::NONE);
-        }
     }
 
     fn note_answer(&mut self, room: RoomId, deploy: DeployId) {

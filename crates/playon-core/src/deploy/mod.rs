@@ -5,6 +5,7 @@
 //! deploy; before it, a deploy that is cut off has moved nothing and is reverted.
 
 mod director;
+mod home;
 mod moving;
 
 pub use director::{Director, DirectorConfig, DirectorEffect, Target};
