@@ -91,10 +91,10 @@ export class Player {
     return this.#page.evaluate((flying) => seen.hands(flying), on);
   }
 
-  /** Chases stars until there are points to lose. */
+  /** Chases stars until there are points to lose. A ship that appears on a star has points without an input. */
   async earn() {
     await this.hands(true);
-    await this.until('a star is caught', () => arena.score > 0);
+    await this.until('a star is caught', () => arena.score > 0 && seen.sent > 0);
   }
 
   /** Remembers the socket in use inside the page. */
