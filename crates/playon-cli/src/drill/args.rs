@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::game;
+use super::sabotage::Sabotage;
 
 /// What is done to the rooms while players play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -21,6 +22,10 @@ pub enum Scenario {
     Disk,
     /// Slow readers, floods, 2,000 silent connections and reconnect storms, while others play on.
     Slow,
+    /// Workers are stopped, shorter and longer than the keeper waits, and continued; also in the middle of deploys.
+    HangWorker,
+    /// The network splits, stalls and cuts at random bytes, in both directions, while deploys go on.
+    FlakyNetwork,
     /// Everything but a broken disk at random, with memory, files and threads sampled.
     Soak,
     /// One after the other.
@@ -36,11 +41,15 @@ impl Scenario {
             Self::CrashKeeper => &[Self::CrashKeeper],
             Self::Disk => &[Self::Disk],
             Self::Slow => &[Self::Slow],
+            Self::HangWorker => &[Self::HangWorker],
+            Self::FlakyNetwork => &[Self::FlakyNetwork],
             Self::Soak => &[Self::Soak],
             Self::All => &[
                 Self::Deploy,
                 Self::CrashWorker,
                 Self::CrashKeeper,
+                Self::HangWorker,
+                Self::FlakyNetwork,
                 Self::Disk,
                 Self::Slow,
                 Self::Soak,
@@ -56,6 +65,8 @@ impl Scenario {
             Self::CrashKeeper => "crash-keeper",
             Self::Disk => "disk",
             Self::Slow => "slow",
+            Self::HangWorker => "hang-worker",
+            Self::FlakyNetwork => "flaky-network",
             Self::Soak => "soak",
             Self::All => "all",
         }
@@ -65,6 +76,8 @@ impl Scenario {
 const EXAMPLES: &str = "Examples:
   playon drill                                     deploys under 80 players for a minute
   playon drill crash-keeper --rooms 50 --seconds 45
+  playon drill hang-worker --seconds 60            workers that stop for up to 5 s, and come back
+  playon drill flaky-network --seed 7              sockets are split, stalled and cut at random bytes
   playon drill disk --seconds 60                   a disk that is full, does not sync, is read-only
   playon drill slow --rooms 20                     others misbehave in the same rooms
   playon drill soak --seconds 28800 --seed 7       everything at random for eight hours; Ctrl-C ends it with what it has
@@ -133,6 +146,9 @@ pub struct DrillArgs {
     /// Lets the drill game's workers leak, to see that a soak notices.
     #[arg(long, hide = true)]
     pub leak: bool,
+    /// Breaks a promise on purpose, to see that the drill notices.
+    #[arg(long, hide = true, value_enum)]
+    pub sabotage: Option<Sabotage>,
     /// Players simulated by one process.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     pub players_per_process: u32,

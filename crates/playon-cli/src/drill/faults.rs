@@ -13,6 +13,7 @@ use super::crowd::Ends;
 use super::gear::Gear;
 use super::growth::Growth;
 use super::keeper::Keeper;
+use super::sabotage::Sabotage;
 
 /// How long a deploy may take.
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -45,6 +46,12 @@ pub(super) struct Done {
     pub(super) cuts: Vec<u64>,
     /// Workers stopped for a while.
     pub(super) hangs: u64,
+    /// When one was stopped for longer than its keeper waits, in nanoseconds of the monotonic clock.
+    pub(super) long_hangs: Vec<u64>,
+    /// Sockets cut by the weather of the network.
+    pub(super) weather_cuts: u64,
+    /// Sockets that the keeper closed by itself meanwhile.
+    pub(super) closed_by_keeper: u64,
     /// Times that nothing was passed on between players and keeper.
     pub(super) stalls: u64,
     /// How those ended who had to end.
@@ -69,7 +76,7 @@ pub(super) struct Faults<'a> {
     pub(super) rng: Rng,
     pub(super) done: Done,
     pub(super) gear: &'a mut Gear,
-    seed: u64,
+    pub(super) seed: u64,
     /// How long the last deploy took, in milliseconds.
     deploy_ms: u64,
 }
@@ -95,6 +102,7 @@ impl<'a> Faults<'a> {
         match scenario {
             Scenario::Slow => return self.slow(end).await,
             Scenario::Soak => return self.soak(end).await,
+            Scenario::FlakyNetwork => self.begin_weather(),
             _ => {}
         }
         let every = self.every(scenario);
@@ -102,10 +110,14 @@ impl<'a> Faults<'a> {
         let mut turn = 0_u64;
         while next + every / 2 <= end {
             sleep_until(next).await;
+            if self.args.sabotage == Some(Sabotage::CloseSocket) && turn == 0 {
+                self.cut_all();
+            }
             match scenario {
                 Scenario::CrashWorker => self.crash_worker(turn).await?,
                 Scenario::CrashKeeper => self.crash_keeper(turn).await?,
                 Scenario::Disk => self.break_disk(turn).await?,
+                Scenario::HangWorker => self.hang_worker(turn).await?,
                 _ => self.deploy().await?,
             }
             turn += 1;
@@ -116,6 +128,7 @@ impl<'a> Faults<'a> {
             next = (next + every.mul_f64(jitter)).max(Instant::now());
         }
         sleep_until(end).await;
+        self.end_weather();
         Ok(())
     }
 
@@ -123,7 +136,7 @@ impl<'a> Faults<'a> {
         let every = Duration::from_secs_f64(self.args.deploy_every);
         match scenario {
             Scenario::CrashWorker => every.max(WORKER_REST),
-            Scenario::CrashKeeper | Scenario::Disk => every.max(KEEPER_REST),
+            Scenario::CrashKeeper | Scenario::Disk | Scenario::HangWorker => every.max(KEEPER_REST),
             _ => every,
         }
     }

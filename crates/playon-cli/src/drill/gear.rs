@@ -9,6 +9,7 @@ use super::crowd::Crowd;
 use super::keeper::{Keeper, Launch};
 use super::medium::Medium;
 use super::relay::Relay;
+use super::sabotage::{SABOTAGE, Sabotage};
 use super::vitals::Sampler;
 
 /// The environment variable that lets the drill game leak; see [`super::game`].
@@ -41,6 +42,9 @@ impl Gear {
         if args.leak {
             launch.worker_env.push((LEAK, "1"));
         }
+        if let Some(sabotage) = args.sabotage {
+            launch.worker_env.push((SABOTAGE, sabotage.name()));
+        }
         if scenario == Scenario::Disk {
             let disk = scratch.join("disk");
             std::fs::create_dir_all(&disk).context("making the data directory")?;
@@ -60,13 +64,20 @@ impl Gear {
         scenario: Scenario,
         keeper: &Keeper,
     ) -> anyhow::Result<String> {
-        if !matches!(scenario, Scenario::Slow | Scenario::Soak) {
+        let crowded = matches!(scenario, Scenario::Slow | Scenario::Soak);
+        let relayed = crowded
+            || scenario == Scenario::FlakyNetwork
+            || args.sabotage == Some(Sabotage::CloseSocket);
+        if !relayed {
             return Ok(keeper.url());
         }
         allow_many_files()?;
         let relay = Relay::start(keeper.players_at()).await.context("starting a relay")?;
         let url = relay.url();
         self.relay = Some(relay);
+        if !crowded {
+            return Ok(url);
+        }
         self.crowd = Some(Crowd::new(keeper.players_at(), args.kind()));
         self.sampler = Some(Sampler::start(keeper.pid()));
         Ok(url)

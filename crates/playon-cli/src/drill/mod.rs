@@ -9,20 +9,24 @@ pub mod bots;
 mod crowd;
 mod disk;
 mod faults;
+mod flaky;
 mod fleet;
 pub mod game;
 mod gear;
 mod growth;
+mod hang;
 mod keeper;
 mod medium;
 mod outcome;
 mod print;
 mod relay;
+mod sabotage;
 mod slow;
 mod soak;
 mod socket;
 mod spread;
 mod vitals;
+mod weather;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,7 +41,8 @@ use tokio::time::{Instant, sleep};
 
 pub use args::{DrillArgs, Scenario};
 pub use growth::Growth;
-pub use outcome::{Baseline, KEEPER_BACK_P99_MS, Outcome, WORKER_BACK_P99_MS};
+pub use outcome::{Baseline, HANG_BACK_P99_MS, KEEPER_BACK_P99_MS, Outcome, WORKER_BACK_P99_MS};
+pub use sabotage::Sabotage;
 pub use spread::{Figures, Spread};
 pub use vitals::Role;
 

@@ -15,6 +15,10 @@ pub const WORKER_BACK_P99_MS: f64 = 1_000.0;
 /// 99 of 100 players see their room again so soon after the keeper was killed, in milliseconds.
 pub const KEEPER_BACK_P99_MS: f64 = 3_000.0;
 
+/// 99 of 100 players see their room again so soon after its worker was stopped for good, in milliseconds: the keeper
+/// waits for 2 s until a batch or for 3 s until a link is given up, and then opens the rooms elsewhere.
+pub const HANG_BACK_P99_MS: f64 = 5_000.0;
+
 /// What came of a drill. The names are those of the JSON output.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
@@ -54,6 +58,10 @@ pub struct Outcome {
     pub interrupted: bool,
     /// Rooms that changed their release, as players saw it.
     pub rooms_moved: u64,
+    /// Sockets that the drill's own network cut.
+    pub sockets_cut_by_network: u64,
+    /// Sockets that the keeper closed by itself in such a network.
+    pub sockets_closed_by_keeper: u64,
     /// Sockets closed under players.
     pub sockets_closed: u64,
     /// Sessions that ended before their time.
@@ -117,7 +125,8 @@ impl Outcome {
         report: Report,
         done: Done,
     ) -> Self {
-        let blows: Vec<_> = done.kills.iter().chain(&done.cuts).copied().collect();
+        let blows: Vec<_> =
+            done.kills.iter().chain(&done.cuts).chain(&done.long_hangs).copied().collect();
         let recovery = recovery(&report.stalls, &blows, args.foreign());
         let Measured { gaps, longest, pauses, moves } = &report.disturbed;
         let faults = report.faults;
@@ -147,6 +156,8 @@ impl Outcome {
             growth: done.growth,
             interrupted: done.interrupted,
             rooms_moved,
+            sockets_cut_by_network: done.weather_cuts,
+            sockets_closed_by_keeper: done.closed_by_keeper,
             sockets_closed: report.sockets_closed,
             sessions_ended: report.sessions_ended,
             inputs_sent: report.inputs_sent,
@@ -194,9 +205,13 @@ impl Outcome {
         none("state_mismatches", self.state_mismatches.unwrap_or_default());
         none("sessions_ended", self.sessions_ended);
         none("unsettled", self.unsettled);
-        if matches!(self.scenario, Scenario::Deploy | Scenario::CrashWorker | Scenario::All) {
+        if matches!(
+            self.scenario,
+            Scenario::Deploy | Scenario::CrashWorker | Scenario::HangWorker | Scenario::All
+        ) {
             none("sockets_closed", self.sockets_closed);
         }
+        none("sockets_closed_by_keeper", self.sockets_closed_by_keeper);
         let mut within = |what: &str, value: Option<f64>, limit: f64| {
             if let Some(value) = value.filter(|value| *value > limit) {
                 broken.push(format!("{what} is {value} ms, promised is {limit} ms"));
@@ -215,7 +230,10 @@ impl Outcome {
                 let limit = p99(self.baseline.gap_ms).unwrap_or_default() + args.pause_max_ms;
                 within("gap_ms.p99", p99(self.gap_ms), limit);
             }
-            Scenario::Disk | Scenario::Soak => {}
+            Scenario::HangWorker => {
+                within("recovery_ms.p99", p99(self.recovery_ms), HANG_BACK_P99_MS)
+            }
+            Scenario::Disk | Scenario::FlakyNetwork | Scenario::Soak => {}
             Scenario::Deploy | Scenario::All => {
                 within("pause_ms.p99", p99(self.pause_ms), args.pause_p99_ms);
                 within("pause_ms.max", self.pause_ms.map(|pause| pause.max), args.pause_max_ms);
@@ -252,6 +270,11 @@ impl Outcome {
             }
             Scenario::CrashWorker | Scenario::CrashKeeper => some("kills", self.kills),
             Scenario::Disk => some("ends", self.ends.values().sum()),
+            Scenario::HangWorker => some("hangs", self.hangs),
+            Scenario::FlakyNetwork => {
+                some("sockets_cut_by_network", self.sockets_cut_by_network);
+                some("deploys", self.deploys);
+            }
             Scenario::Slow => some("storms", self.storms),
             Scenario::Soak if self.interrupted => {}
             Scenario::Soak => some("deploys", self.deploys),

@@ -76,6 +76,7 @@ fn counts(outcome: &Outcome, out: &mut String) -> fmt::Result {
         ("workers stopped", outcome.hangs),
         ("all sockets cut", outcome.storms),
         ("network stalled", outcome.network_stalls),
+        ("cut by network", outcome.sockets_cut_by_network),
     ] {
         if count > 0 {
             row(name, &count)?;

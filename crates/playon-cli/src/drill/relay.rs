@@ -1,13 +1,16 @@
 //! What lies between players and keeper in some drills: it can cut every socket in one moment, or pass nothing on for a while.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use super::weather::{Side, Weather, Whims};
 
 /// Bytes passed on at a time.
 const CHUNK_BYTES: usize = 8 << 10;
@@ -17,6 +20,8 @@ pub(super) struct Relay {
     at: SocketAddr,
     cuts: watch::Sender<u64>,
     held: watch::Sender<bool>,
+    /// The weather of the network, by default fine.
+    pub(super) weather: Arc<Weather>,
     listening: JoinHandle<()>,
 }
 
@@ -26,19 +31,27 @@ impl Relay {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let at = listener.local_addr()?;
         let (cuts, held) = (watch::Sender::new(0), watch::Sender::new(false));
+        let weather = Arc::new(Weather::default());
+        let passing = Arc::clone(&weather);
         let (cut, hold) = (cuts.subscribe(), held.subscribe());
         let listening = tokio::spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok((player, _)) => {
-                        tokio::spawn(connection(player, target, cut.clone(), hold.clone()));
+                        tokio::spawn(connection(
+                            player,
+                            target,
+                            cut.clone(),
+                            hold.clone(),
+                            Arc::clone(&passing),
+                        ));
                     }
                     // Out of descriptors, most likely: it passes.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             }
         });
-        Ok(Self { at, cuts, held, listening })
+        Ok(Self { at, cuts, held, weather, listening })
     }
 
     /// Where players connect.
@@ -68,6 +81,7 @@ async fn connection(
     target: SocketAddr,
     mut cut: watch::Receiver<u64>,
     hold: watch::Receiver<bool>,
+    weather: Arc<Weather>,
 ) {
     cut.mark_unchanged();
     let Ok(keeper) = TcpStream::connect(target).await else { return };
@@ -77,19 +91,24 @@ async fn connection(
     let (from_player, to_player) = player.into_split();
     let (from_keeper, to_keeper) = keeper.into_split();
     tokio::select! {
-        () = pump(from_player, to_keeper, hold.clone()) => {}
-        () = pump(from_keeper, to_player, hold) => {}
+        () = pump(from_player, to_keeper, hold.clone(), weather.whims(Side::Player)) => {}
+        () = pump(from_keeper, to_player, hold, weather.whims(Side::Keeper)) => {}
         _ = cut.changed() => {}
     }
 }
 
 /// Passes one direction on until either side is gone.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut hold: watch::Receiver<bool>) {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut hold: watch::Receiver<bool>,
+    mut whims: Whims,
+) {
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
-        let Ok(length @ 1..) = from.read(&mut chunk).await else { return };
+        let Ok(length @ 1..) = from.read(&mut chunk).await else { return whims.closed() };
         if hold.wait_for(|held| !held).await.is_err()
-            || to.write_all(&chunk[..length]).await.is_err()
+            || whims.pass(&chunk[..length], &mut to).await.is_err()
         {
             return;
         }
@@ -98,6 +117,8 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut hold: watch::
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     #[tokio::test]

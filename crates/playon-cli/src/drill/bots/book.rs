@@ -113,12 +113,13 @@ impl Book {
 
     /// Whether everything sent has been applied, as far as one can see.
     pub(super) const fn settled(&self) -> bool {
-        self.seen.count >= self.own.count
+        // What was applied twice must not stand for what is still to come.
+        self.seen.count.saturating_sub(self.seen.repeated) >= self.own.count
     }
 
-    /// The chain over everything sent.
+    /// The chain of the account as it was seen last. Whether it is the right one is for [`Book::close`] to say.
     pub(super) const fn chain(&self) -> u64 {
-        self.own.chain
+        self.seen.chain
     }
 
     /// Closes the books with the last view: what went wrong in all.

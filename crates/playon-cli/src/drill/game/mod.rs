@@ -9,6 +9,7 @@ mod clock;
 mod leak;
 mod one;
 mod rules;
+mod sabotage;
 mod two;
 mod versions;
 

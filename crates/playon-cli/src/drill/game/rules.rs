@@ -3,7 +3,7 @@
 use playon::{Cx, PlayerId, Policies, Room};
 
 use super::accounts::{Account, fold, total};
-use super::{Event, Input, PLAYERS_MAX, View, clock, leak};
+use super::{Event, Input, PLAYERS_MAX, View, clock, leak, sabotage};
 
 /// A player hears of every so many of its inputs.
 const INPUTS_PER_EVENT: u64 = 5;
@@ -85,12 +85,26 @@ pub(super) fn input<R>(books: &mut R, from: PlayerId, input: Input, cx: &mut Cx<
 where
     R: Books + Room<Event = Event>,
 {
+    let inputs = sabotage::inputs(from, input);
+    if sabotage::corrupts(input) {
+        // Behind the back of the checksum.
+        books.page().micros ^= 1;
+    }
+    for input in inputs.into_iter().flatten() {
+        take(books, from, input, cx);
+    }
+}
+
+fn take<R>(books: &mut R, from: PlayerId, input: Input, cx: &mut Cx<R>)
+where
+    R: Books + Room<Event = Event>,
+{
     let event = change(books, |books| {
         let (account, events) = books.of(from.0)?;
         account.apply(input);
         account.count.is_multiple_of(INPUTS_PER_EVENT).then(|| next(events))
     });
-    if let Some(n) = event {
+    if let Some(n) = event.filter(|_| !sabotage::loses_event(input)) {
         cx.send(from, Event { n, tick: cx.tick() });
     }
 }
@@ -100,6 +114,7 @@ where
     R: Books + Room<Event = Event>,
 {
     leak::tick();
+    sabotage::tick(R::RELEASE);
     let micros = u64::try_from(cx.now().as_micros()).unwrap_or(u64::MAX);
     change(books, |books| {
         let page = books.page();
