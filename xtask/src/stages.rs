@@ -235,6 +235,10 @@ fn drill(sh: &Sh) -> anyhow::Result<Tally> {
         ("deploy", "50", "30"),
         ("crash-worker", "25", "25"),
         ("crash-keeper", "25", "25"),
+        ("hang-worker", "25", "20"),
+        ("flaky-network", "25", "20"),
+        ("disk", "10", "20"),
+        ("slow", "10", "20"),
         ("soak", "10", "40"),
     ] {
         let args =

@@ -16,7 +16,7 @@ const PIECES_PER_STALL: u64 = 300;
 /// How long a stall may be, in milliseconds.
 const STALL_MS_MAX: u64 = 400;
 /// Bytes of one direction until the socket is cut, at most.
-const BYTES_TO_CUT_MAX: u64 = 200_000;
+const BYTES_TO_CUT_MAX: u64 = 30_000;
 
 /// Which side speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
