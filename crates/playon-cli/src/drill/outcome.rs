@@ -1,6 +1,7 @@
 //! The numbers of a drill, and whether they are what is promised.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -117,6 +118,12 @@ pub struct Baseline {
     pub longest_gap_ms: Option<Figures>,
 }
 
+/// How long the drill took: a soak may have been ended early.
+fn seconds(args: &DrillArgs, soaked: Option<Duration>) -> u32 {
+    let soaked = soaked.map(|soaked| (args.baseline() + soaked).as_secs());
+    soaked.map_or(args.seconds, |seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
 impl Outcome {
     pub(super) fn new(
         args: &DrillArgs,
@@ -143,9 +150,7 @@ impl Outcome {
             rooms: args.rooms,
             players: args.players,
             hz: args.hz,
-            seconds: done.soaked.map_or(args.seconds, |soaked| {
-                u32::try_from((args.baseline() + soaked).as_secs()).unwrap_or(u32::MAX)
-            }),
+            seconds: seconds(args, done.soaked),
             deploys: done.deploys,
             deploys_stopped: done.stopped.len() as u64,
             kills: done.kills.len() as u64,
