@@ -5,6 +5,7 @@
 mod bench;
 mod demo;
 mod figures;
+mod fuzz;
 mod machine;
 mod needs;
 mod readme;
@@ -30,6 +31,8 @@ cargo xtask <command>
   codegen        write the Rust of the .proto files
   sim [..]       run the simulator; what follows is given to it
   drill [..]     run the drill; what follows is given to it
+  fuzz [TARGET]  mutate what the decoders read, with coverage; without a target all in turn
+    --seconds N  for so long each (60)
   figures        run the drills behind docs/figures.md and rewrite it
     --quick      for a few seconds each, and print instead of writing
   bench          take the ratios behind docs/bench.md and rewrite it
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         "codegen" => sh.run("cargo", &["run", "-p", "playon-wire", "--example", "codegen"]),
         "sim" => sim(&sh, &rest),
         "drill" => drill(&sh, &rest),
+        "fuzz" => fuzz::run(&sh, &rest),
         "figures" => figures::run(&sh, &rest),
         "bench" => bench::run(&sh, &rest),
         "" | "help" | "-h" | "--help" => {

@@ -87,6 +87,10 @@ pub struct RoomId(pub [u8; 16]);
 impl RoomId {
     /// Parses the hyphenated or the plain form of 32 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
+        let hyphens: Vec<usize> = text.match_indices('-').map(|(at, _)| at).collect();
+        if !hyphens.is_empty() && hyphens != [8, 13, 18, 23] {
+            return None;
+        }
         let mut bytes = [0; 16];
         let digits = text.bytes().filter(|b| *b != b'-');
         let mut at = 0;
@@ -137,7 +141,10 @@ impl ReleaseId {
         }
         let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+            for digit in pair {
+                let value = char::from(*digit).to_digit(16)?;
+                *byte = (*byte << 4) | u8::try_from(value).ok()?;
+            }
         }
         Some(Self(bytes))
     }
@@ -175,6 +182,7 @@ mod tests {
         let id = RoomId(*b"0123456789abcdef");
         assert_eq!(RoomId::parse(&id.to_string()), Some(id));
         assert_eq!(RoomId::parse("zz"), None);
+        assert_eq!(RoomId::parse(&format!("-{}", "0".repeat(32))), None);
         assert_eq!(RoomId::parse(&"0".repeat(33)), None);
     }
 
@@ -183,5 +191,6 @@ mod tests {
         let id = ReleaseId([7; 32]);
         assert_eq!(ReleaseId::parse(&id.to_string()), Some(id));
         assert_eq!(ReleaseId::parse("07"), None);
+        assert_eq!(ReleaseId::parse(&"+7".repeat(32)), None);
     }
 }

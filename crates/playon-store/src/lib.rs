@@ -24,6 +24,9 @@ pub mod backup;
 mod batch;
 mod check;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod inspect;
 mod lock;
 mod log;

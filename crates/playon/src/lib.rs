@@ -83,6 +83,9 @@ mod cx;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod envelope;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod hidden;
 mod kind;
 mod live;
