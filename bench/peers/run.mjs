@@ -1,7 +1,7 @@
 // Puts Playon and others through the same deploy under load and prints what the players saw. `--help` tells how.
 
 import { fork } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,10 +12,9 @@ import { run, stopAll } from './children.mjs';
 import { table } from './figures.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const SYSTEMS = ['playon', 'erlang', 'blue-green'];
+const SYSTEMS = ['playon', 'erlang', 'blue-green', 'colyseus-dev', 'colyseus'];
 /** Not driven by these scripts, and named in the table. */
 const LEFT_OUT = [
-  { title: 'Colyseus', why: 'these scripts have no server for it yet' },
   { title: 'Rivet', why: 'no server for it here yet, though its npm packages carry the engine' },
 ];
 const HELP = `node bench/peers/run.mjs [options]
@@ -80,7 +79,7 @@ async function once(system, plan) {
   try {
     const server = await system.launch({ ...plan, scratch });
     await load.ask('sit', { client: system.client, url: server.url(), rooms: plan.rooms, each: 4 });
-    await pause(plan.before);
+    await pause(Math.max(plan.before, system.uptime ?? 0));
     await load.ask('mark');
     await server.deploy((url) => load.ask('move', { url }));
     await pause(plan.after);
@@ -149,10 +148,16 @@ function plans() {
   return { names, plan };
 }
 
+/** Whether packages were installed after the lock file was last changed. */
+function packagesAreThere() {
+  const changed = (name) => statSync(path.join(HERE, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return changed('node_modules/.package-lock.json') >= changed('package-lock.json');
+}
+
 async function main() {
   if (flags.help) return void process.stdout.write(HELP);
   const { names, plan } = plans();
-  if (!existsSync(path.join(HERE, 'node_modules'))) {
+  if (!packagesAreThere()) {
     if (!plan.install) throw new Error('npm ci was not run in bench/peers and --no-install was given');
     say('installing packages (npm ci)');
     await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: HERE });

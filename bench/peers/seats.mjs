@@ -1,12 +1,16 @@
-// How a player of each kind of client sits down: plain WebSockets, and Playon's own client.
+// How a player of each kind of client sits down: plain WebSockets, and the clients of Playon and Colyseus.
 // A seat calls `frame(view)` for what it sees and `closed()` for every socket that closes.
 
 import process from 'node:process';
+import { Client } from '@colyseus/sdk';
 import WebSocket from 'ws';
 import { join } from '../../clients/typescript/dist/playon.js';
 
 /** Between two tries to connect. */
 const RETRY_MS = 10;
+
+// Colyseus' client tells each step of each player here, and the table is printed to the same place.
+console.info = () => {};
 
 /** A plain WebSocket. It reconnects at once, to the address that is good now. */
 class Plain {
@@ -68,4 +72,46 @@ class Playon {
   }
 }
 
-export const seats = { plain: Plain, playon: Playon };
+/** Colyseus' own client, as it comes: it reconnects by itself where the server allows it; else the player joins anew. */
+class Colyseus {
+  constructor(where, room, name, on) {
+    Object.assign(this, { where, name, on, options: { room, player: name }, over: false, open: false });
+    this.connect();
+  }
+
+  async connect() {
+    try {
+      this.room = await new Client(this.where()).joinOrCreate('table', this.options);
+    } catch {
+      if (!this.over) setTimeout(() => this.connect(), RETRY_MS);
+      return;
+    }
+    this.open = true;
+    this.room.onMessage('view', (view) => this.on.frame(view));
+    this.room.onReconnect(() => {
+      this.open = true;
+    });
+    this.room.onDrop(() => this.gone());
+    this.room.onLeave(() => {
+      this.gone();
+      if (!this.over) this.connect();
+    });
+  }
+
+  /** A try to reconnect that fails is no second socket. */
+  gone() {
+    if (this.open && !this.over) this.on.closed();
+    this.open = false;
+  }
+
+  send(n) {
+    this.room?.send('input', n);
+  }
+
+  leave() {
+    this.over = true;
+    this.room?.leave();
+  }
+}
+
+export const seats = { plain: Plain, playon: Playon, colyseus: Colyseus };

@@ -52,7 +52,7 @@ const STAGES: [Stage; 12] = [
     Stage { name: "bench", about: "the ratios can be taken, whatever they are", run: ratios },
     Stage {
         name: "peers",
-        about: "a deploy here, on Erlang and with Postgres blue/green, counted by the same players",
+        about: "a deploy here and elsewhere, counted by the same players",
         run: peers,
     },
     Stage { name: "browser", about: "the example game in a headless Chromium", run: browser },
