@@ -149,7 +149,7 @@ fn shrink(dir: &Path) -> anyhow::Result<()> {
     for _ in 0..50 {
         let stat = rustix::fs::statvfs(dir)?;
         let used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize;
-        last = mount(["-o", &format!("remount,size={}", used)], dir);
+        last = remount(&format!("size={used}"), dir);
         if last.is_ok() {
             return last;
         }
