@@ -48,8 +48,6 @@ pub struct Policies {
     pub seat_hold: Span,
     /// How long a room without any socket stays in memory.
     pub idle_hibernate: Span,
-    /// How long an abandoned room is kept asleep before it is deleted. Nothing acts on it yet.
-    pub expire: Span,
     /// Players with a seat at the same time.
     pub players_max: u32,
     /// The fixed step, if the kind asks for one.
@@ -64,7 +62,6 @@ impl Default for Policies {
             pause_budget: Span::millis(50),
             seat_hold: Span::secs(120),
             idle_hibernate: Span::secs(600),
-            expire: Span::secs(7 * 24 * 3600),
             players_max: 64,
             tick: None,
         }

@@ -114,15 +114,6 @@ impl Policies {
         self
     }
 
-    /// How long an abandoned room is kept before it is deleted. Default: 7 days.
-    ///
-    /// Announced to the keeper, which does not act on it yet: sleeping rooms are kept.
-    #[must_use]
-    pub fn expire(mut self, after: Duration) -> Self {
-        self.inner.expire = span(after);
-        self
-    }
-
     /// Players with a seat at the same time; one more is refused. Default: 64.
     #[must_use]
     pub const fn players_max(mut self, players: u32) -> Self {

@@ -174,8 +174,6 @@ pub struct Policies {
     pub seat_hold_us: u64,
     #[prost(uint64, tag = "8")]
     pub idle_hibernate_us: u64,
-    #[prost(uint64, tag = "9")]
-    pub expire_us: u64,
     #[prost(uint32, tag = "10")]
     pub players_max: u32,
     #[prost(uint64, optional, tag = "11")]

@@ -57,7 +57,6 @@ fn policies_to_wire(policies: &Policies) -> wire::Policies {
         pause_budget_us: policies.pause_budget.0,
         seat_hold_us: policies.seat_hold.0,
         idle_hibernate_us: policies.idle_hibernate.0,
-        expire_us: policies.expire.0,
         players_max: policies.players_max,
         tick_us: policies.tick.map(|tick| tick.0),
     }
@@ -126,7 +125,6 @@ fn policies_from_wire(policies: wire::Policies) -> Result<Policies, AttachError>
         pause_budget: Span(policies.pause_budget_us),
         seat_hold: Span(policies.seat_hold_us),
         idle_hibernate: Span(policies.idle_hibernate_us),
-        expire: Span(policies.expire_us),
         players_max: policies.players_max,
         tick: policies.tick_us.map(Span),
     })

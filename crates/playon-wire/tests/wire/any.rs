@@ -312,30 +312,19 @@ fn policies() -> impl Strategy<Value = Policies> {
         Just(OnDeploy::Now),
         span().prop_map(|deadline| OnDeploy::BetweenRounds { deadline })
     ];
-    (survives, on_deploy, span(), span(), span(), span(), any::<u32>(), option::of(span()))
-        .prop_map(
-            |(
+    (survives, on_deploy, span(), span(), span(), any::<u32>(), option::of(span())).prop_map(
+        |(survives, on_deploy, pause_budget, seat_hold, idle_hibernate, players_max, tick)| {
+            Policies {
                 survives,
                 on_deploy,
                 pause_budget,
                 seat_hold,
                 idle_hibernate,
-                expire,
                 players_max,
                 tick,
-            )| {
-                Policies {
-                    survives,
-                    on_deploy,
-                    pause_budget,
-                    seat_hold,
-                    idle_hibernate,
-                    expire,
-                    players_max,
-                    tick,
-                }
-            },
-        )
+            }
+        },
+    )
 }
 
 fn from_worker() -> impl Strategy<Value = FromWorker> {
