@@ -152,7 +152,7 @@ pub(crate) fn decode(id: u64, epoch: Epoch, row: &Bytes) -> Result<Decoded, Stri
     }
     let mut rooms = [0; 16];
     rooms.copy_from_slice(&head[16..32]);
-    reader.resolve(rooms, u64_at(head, 32));
+    reader.resolve(rooms, u64_at(head, 32))?;
     Ok(Decoded { first: u64_at(head, 8), items: reader.items })
 }
 
@@ -211,23 +211,30 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Finds out whose the one entry with a damaged header was.
-    fn resolve(&mut self, mut rooms: [u8; 16], mut seqs: u64) {
-        let Some(lost) = self.lost else { return };
+    /// Finds out whose the one entry with a damaged header was. Without one, the parities must add up: a head that
+    /// goes with other entries is none of this row's, whatever its checksum says.
+    fn resolve(&mut self, mut rooms: [u8; 16], mut seqs: u64) -> Result<(), String> {
         for (index, item) in self.items.iter().enumerate() {
             let (room, seq) = match item {
                 Item::Good { entry, .. } => (entry.room, entry.seq),
                 Item::Bad { room, seq, .. } => (*room, *seq),
             };
-            if index != lost {
+            if Some(index) != self.lost {
                 xor(&mut rooms, room);
                 seqs ^= seq.0;
             }
         }
-        if let Some(Item::Bad { room, seq, .. }) = self.items.get_mut(lost) {
-            *room = RoomId(rooms);
-            *seq = Seq(seqs);
+        match self.lost.and_then(|lost| self.items.get_mut(lost)) {
+            Some(Item::Bad { room, seq, .. }) => {
+                *room = RoomId(rooms);
+                *seq = Seq(seqs);
+            }
+            _ if rooms != [0; 16] || seqs != 0 => {
+                return Err("its head belongs to other entries".to_owned());
+            }
+            _ => {}
         }
+        Ok(())
     }
 }
 
@@ -312,6 +319,19 @@ mod tests {
         let row = Bytes::from(encode(8, Epoch(2), 3, &sample()).unwrap());
         assert!(decode(9, Epoch(2), &row).is_err());
         assert!(decode(8, Epoch(1), &row).is_err());
+    }
+
+    /// Found by fuzzing, with a checksum that was made to fit.
+    #[test]
+    fn a_head_of_other_entries_is_refused() {
+        let mut head = encode(8, Epoch(2), 3, &sample()).unwrap()[..HEAD_BYTES - 8].to_vec();
+        head[4..8].copy_from_slice(&0_u32.to_le_bytes());
+        let sum = head_check(8, Epoch(2), &head);
+        head.extend_from_slice(&sum.to_le_bytes());
+        assert_eq!(
+            decode(8, Epoch(2), &Bytes::from(head)).unwrap_err(),
+            "its head belongs to other entries"
+        );
     }
 
     #[test]
