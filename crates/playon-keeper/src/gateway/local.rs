@@ -76,6 +76,8 @@ pub(super) struct Local {
     /// Player sockets whose tasks have not ended.
     live: Cell<usize>,
     pub(super) quiet: Notify,
+    /// The sockets are to be told that the gateway goes down.
+    pub(super) closing: Notify,
     /// The gateway is going down.
     pub(super) ending: Cell<bool>,
 }
@@ -90,6 +92,7 @@ impl Local {
             next: Cell::new(1),
             live: Cell::new(0),
             quiet: Notify::new(),
+            closing: Notify::new(),
             ending: Cell::new(false),
         }
     }

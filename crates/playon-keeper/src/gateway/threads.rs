@@ -137,10 +137,7 @@ async fn serve(
     };
     local.ending.set(true);
     if let Ok(Phase::Close(within)) = last {
-        local.switchboard.close_all(&Reason::new(
-            Close::Restarting,
-            "the keeper restarts, come back in a moment",
-        ));
+        local.closing.notify_one();
         let quiet = async {
             while local.live() > 0 {
                 local.quiet.notified().await;
@@ -153,9 +150,24 @@ async fn serve(
     dispatching.abort();
 }
 
-/// Sorts what the owner sends to the sockets' tasks.
+/// Sorts what the owner sends to the sockets' tasks. What came before the gateway goes down is passed on before
+/// the sockets are told.
 async fn dispatch(local: Rc<Local>, mut inbox: Inbox) {
-    while let Some(batch) = inbox.recv().await {
-        local.switchboard.deliver(local.shared.parts.clock.now(), batch, local.stats());
+    let mut open = true;
+    loop {
+        tokio::select! {
+            biased;
+            batch = inbox.recv(), if open => match batch {
+                Some(batch) => {
+                    let now = local.shared.parts.clock.now();
+                    local.switchboard.deliver(now, batch, local.stats());
+                }
+                None => open = false,
+            },
+            () = local.closing.notified() => local.switchboard.close_all(&Reason::new(
+                Close::Restarting,
+                "the keeper restarts, come back in a moment",
+            )),
+        }
     }
 }
