@@ -155,9 +155,13 @@ struct Link {
 }
 
 impl Drop for Link {
-    /// Also after a panic, so that the rooms of this worker go elsewhere.
+    /// Also after a panic, so that the rooms of this worker go elsewhere, and when the keeper ends without waiting for it.
     fn drop(&mut self) {
-        let why = std::mem::take(&mut self.why);
+        let why = match std::mem::take(&mut self.why) {
+            _ if std::thread::panicking() => "the link's task has panicked".to_owned(),
+            why if why.is_empty() => "the keeper ends".to_owned(),
+            why => why,
+        };
         tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
         // What was read before the end has been handed over; nothing of this worker follows.
         self.hub.unregister(self.worker, why);
@@ -195,7 +199,7 @@ impl Link {
             ping_at,
             nonce: 0,
             shutdown_sent: false,
-            why: "the link's task has panicked".to_owned(),
+            why: String::new(),
             sorted,
             hub,
         }
