@@ -467,7 +467,7 @@ function readVarint(bytes, at) {
 }
 
 // src/reader.ts
-var utf8 = new TextDecoder("utf-8", { fatal: true });
+var utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 var Reader = class {
   #bytes;
   #at = 0;

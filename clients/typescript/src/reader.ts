@@ -1,7 +1,8 @@
 import { FrameError } from './frame-error.js';
 import { readVarint } from './varint.js';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+// A byte order mark at the beginning is a character of the string like any other.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Reads the fields of one frame in order. Every method throws a `FrameError` if the field is not there. */
 export class Reader {
