@@ -10,7 +10,7 @@ const INPUT_MS = 200;
 /** Between two players that sit down. */
 const JOIN_MS = 8;
 /** How long a player may take until it sees the first tick. */
-const SEATED_MS = 60_000;
+const SEATED_MS = 180_000;
 /** The last inputs have shown when none has for so long. */
 const QUIET_MS = 5_000;
 /** How long that is waited for. */
@@ -24,9 +24,9 @@ let mark = Infinity;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Player {
-  constructor(client, room, name) {
+  constructor(Seat, room, name) {
     Object.assign(this, { room, name, sent: 0, applied: 0, closed: 0, gap: 0, last: 0, tick: 0, resets: 0 });
-    this.seat = new seats[client](() => address, room, name, {
+    this.seat = new Seat(() => address, room, name, {
       frame: (view) => this.frame(view),
       closed: () => {
         this.closed += 1;
@@ -65,9 +65,10 @@ function fail(what) {
 /** All players sit down, and begin to send at moments spread over the time between two inputs. */
 async function sit({ client, url, rooms, each }) {
   address = url;
+  const Seat = await seats[client]();
   for (let room = 0; room < rooms; room += 1) {
     for (let n = 0; n < each; n += 1) {
-      players.push(new Player(client, `r${room}`, `r${room}p${n}`));
+      players.push(new Player(Seat, `r${room}`, `r${room}p${n}`));
       await pause(JOIN_MS);
     }
   }

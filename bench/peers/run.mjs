@@ -1,22 +1,21 @@
 // Puts Playon and others through the same deploy under load and prints what the players saw. `--help` tells how.
 
 import { fork } from 'node:child_process';
-import { rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { run, stopAll } from './children.mjs';
+import { stopAll } from './children.mjs';
 import { table } from './figures.mjs';
+import { packages } from './install.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const SYSTEMS = ['playon', 'erlang', 'blue-green', 'colyseus-dev', 'colyseus'];
-/** Not driven by these scripts, and named in the table. */
-const LEFT_OUT = [
-  { title: 'Rivet', why: 'no server for it here yet, though its npm packages carry the engine' },
-];
+const SYSTEMS = ['playon', 'erlang', 'blue-green', 'colyseus-dev', 'colyseus', 'rivet-sockets', 'rivet'];
+/** In a quick run only when asked for: 340 MB of packages, and a minute for each. */
+const SLOW = ['rivet-sockets', 'rivet'];
 const HELP = `node bench/peers/run.mjs [options]
 
   --only NAMES    of ${SYSTEMS.join(', ')}, with commas between
@@ -51,7 +50,8 @@ const number = (text, usual) => {
 
 /** The load client of one run. */
 function startLoad() {
-  const child = fork(path.join(HERE, 'load.mjs'));
+  // What Rivet's client logs would go where the table is printed.
+  const child = fork(path.join(HERE, 'load.mjs'), { env: { ...process.env, RIVET_LOG_LEVEL: 'silent' } });
   const ask = (order, rest = {}) =>
     new Promise((resolve, reject) => {
       const over = (code) => reject(new Error(`the load client ended with ${code}`));
@@ -82,7 +82,7 @@ async function once(system, plan) {
     await pause(Math.max(plan.before, system.uptime ?? 0));
     await load.ask('mark');
     await server.deploy((url) => load.ask('move', { url }));
-    await pause(plan.after);
+    await pause(Math.max(plan.after, system.after ?? 0));
     const result = await load.ask('finish');
     await server.stop();
     return result;
@@ -134,7 +134,7 @@ ${versions}
 
 function plans() {
   const quick = flags.quick;
-  const names = flags.only?.split(',') ?? SYSTEMS;
+  const names = flags.only?.split(',') ?? SYSTEMS.filter((name) => !(quick && SLOW.includes(name)));
   for (const name of names) if (!SYSTEMS.includes(name)) throw new Error(`there is no system ${name}; see --help`);
   const plan = {
     root: path.resolve(HERE, '../..'),
@@ -148,23 +148,14 @@ function plans() {
   return { names, plan };
 }
 
-/** Whether packages were installed after the lock file was last changed. */
-function packagesAreThere() {
-  const changed = (name) => statSync(path.join(HERE, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return changed('node_modules/.package-lock.json') >= changed('package-lock.json');
-}
-
 async function main() {
   if (flags.help) return void process.stdout.write(HELP);
   const { names, plan } = plans();
-  if (!packagesAreThere()) {
-    if (!plan.install) throw new Error('npm ci was not run in bench/peers and --no-install was given');
-    say('installing packages (npm ci)');
-    await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: HERE });
-  }
-  const seconds = names.length * plan.runs * (plan.before + plan.after + 8 + plan.rooms * 0.04);
+  await packages(HERE, { say, install: plan.install });
+  const after = names.reduce((sum, name) => sum + (SLOW.includes(name) ? 50 : plan.after), 0);
+  const seconds = plan.runs * (names.length * (plan.before + 8 + plan.rooms * 0.04) + after);
   say(`about ${Math.ceil(seconds / 60)} minutes, and the build`);
-  const [results, leftOut] = [[], [...LEFT_OUT]];
+  const [results, leftOut] = [[], []];
   for (const name of names) {
     try {
       results.push(await measure(name, plan));

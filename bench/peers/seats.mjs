@@ -1,4 +1,4 @@
-// How a player of each kind of client sits down: plain WebSockets, and the clients of Playon and Colyseus.
+// How a player of each kind of client sits down: plain WebSockets, and the clients of Playon, Colyseus and Rivet.
 // A seat calls `frame(view)` for what it sees and `closed()` for every socket that closes.
 
 import process from 'node:process';
@@ -114,4 +114,13 @@ class Colyseus {
   }
 }
 
-export const seats = { plain: Plain, playon: Playon, colyseus: Colyseus };
+/** Rivet has its packages in a folder of its own, and they may be missing. */
+const rivet = (name) => import('./rivet/seat.mjs').then((seat) => seat[name]);
+
+export const seats = {
+  plain: () => Plain,
+  playon: () => Playon,
+  colyseus: () => Colyseus,
+  rivet: () => rivet('Connection'),
+  'rivet-sockets': () => rivet('Socket'),
+};
