@@ -3,7 +3,7 @@
 import { fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, release, tmpdir, totalmem, type } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,8 @@ const HELP = `node bench/peers/run.mjs [options]
   --only NAMES    of ${SYSTEMS.join(', ')}, with commas between
   --rooms N       rooms of 4 players (50)
   --runs N        runs of each system, of which the median is shown (3)
-  --quick         3 rooms, a few seconds, one run each; fails unless Playon keeps its promises
+  --quick         3 rooms, a few seconds, one run each; fails unless Playon keeps its promises; without
+                  Rivet (340 MB of packages, a minute a run) unless --only names it
   --no-build      take Playon's programs in target/release as they are
   --no-install    fail instead of installing what is missing
   --write         write bench/peers/RESULTS.md
@@ -124,7 +125,7 @@ function page(results, leftOut, plan) {
   return `# What players experience at a deploy
 
 Written by \`node bench/peers/run.mjs\`: ${plan.rooms} rooms of 4 players, median (least–most) of runs: ${plan.runs}, on a
-machine with ${cpus().length} × ${cpus()[0].model}. A tick is 50 ms.
+machine with ${cpus().length} × ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}; server and players share it. A tick is 50 ms.
 
 ${table(results, leftOut)}
 
