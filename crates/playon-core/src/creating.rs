@@ -1,5 +1,7 @@
 //! A room that does not exist yet: a worker is asked to make it, sockets wait for it.
 
+use bytes::Bytes;
+
 use crate::attach::{Body, Commit, Fault, Stage, ToWorker};
 use crate::effect::Effect;
 use crate::env::{Env, Post};
@@ -92,7 +94,8 @@ impl Creating {
             epoch: env.epoch,
             seq: commit.seq,
             version: commit.version,
-            state,
+            // As in `image::materialize`: a kept slice would keep what was read with it.
+            state: Bytes::copy_from_slice(&state),
             hash: commit.hash,
             now: RoomTime(0),
             tick: 0,

@@ -268,7 +268,8 @@ impl Image {
                 seat.applied = seat.applied.max(*applied);
                 for event in events {
                     seat.event_seq += 1;
-                    seat.outbox.push_back(event.clone());
+                    // As in `materialize`: a kept slice would keep what was read with it.
+                    seat.outbox.push_back(Bytes::copy_from_slice(event));
                 }
                 // Past its bound the whole outbox goes: half of a gap-free stream is of no use.
                 let over = seat.outbox.len() > bounds.outbox_events_max
@@ -317,7 +318,8 @@ pub fn materialize(
     let state = match body {
         Body::Same => base.clone(),
         Body::Delta(delta) => codec.apply(base, delta, max).ok_or(Misfit::Delta { seq })?,
-        Body::Full(bytes) if bytes.len() <= max => bytes.clone(),
+        // A copy of its own: what came from a worker is a slice of everything that was read with it.
+        Body::Full(bytes) if bytes.len() <= max => Bytes::copy_from_slice(bytes),
         Body::Full(_) => return Err(Misfit::Delta { seq }),
     };
     let found = codec.hash(&state);

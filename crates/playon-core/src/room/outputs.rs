@@ -3,6 +3,8 @@
 //! After E. N. Elnozahy et al., "A survey of rollback-recovery protocols in message-passing systems",
 //! ACM Computing Surveys 34 (2002), section 2.4.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::attach::Item;
@@ -41,6 +43,19 @@ impl Room {
             };
             self.let_go(env, now, held);
         }
+        self.slim();
+    }
+
+    /// Gives back the memory of a room that nobody is in. An emptied collection keeps room for what it had, which
+    /// is more than a small game's state.
+    fn slim(&mut self) {
+        if !self.sessions.is_empty() || !self.image.seats.is_empty() {
+            return;
+        }
+        self.sessions = BTreeMap::new();
+        self.image.seats = BTreeMap::new();
+        self.held.shrink_to_fit();
+        self.pending.shrink_to_fit();
     }
 
     fn let_go<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, held: Held) {
