@@ -62,7 +62,7 @@ impl Default for SqliteOptions {
             log_bytes_max: 64 << 20,
             wal_bytes_max: 16 << 20,
             group_bytes_max: 8 << 20,
-            cache_bytes: 64 << 20,
+            cache_bytes: 8 << 20,
             quick_check: true,
         }
     }
