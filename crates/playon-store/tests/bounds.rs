@@ -109,8 +109,8 @@ fn only_the_new_life_of_a_room_is_carried_over() {
         store.submit(batch, Box::new(|outcome| outcome.unwrap()));
     }
     go.send(()).unwrap();
-    // Long enough for that group to be cut off.
-    for n in 0..100 {
+    // Long enough for that group to be cut off, also if the thread that checkpoints has to wait for a processor.
+    for n in 0..1_000 {
         submit(&store, Batch { snapshots: vec![snapshot(room(2), n, "two")], ..Batch::default() })
             .unwrap();
     }
