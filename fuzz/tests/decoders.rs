@@ -4,8 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use bytes::{Bytes, BytesMut};
 use peak_alloc::PeakAlloc;
 use playon_fuzz::{TARGETS, Target};
+use playon_wire::attach::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, decode_up};
+use playon_wire::varint;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -133,6 +136,40 @@ fn damage_is_survived() {
         if let Err(why) = outcome {
             panic!("{}: {why}", target.name);
         }
+    }
+}
+
+/// Empty outputs are the worst there is: two bytes each, and a hundred once decoded.
+#[test]
+fn a_whole_frame_of_empty_entries_takes_a_bounded_amount() {
+    let commit = |entries: usize| {
+        // An item of the batch, a commit in it, and outputs in that; each behind its key and its length.
+        let within = |key: &[u8], body: Vec<u8>| {
+            let mut out = BytesMut::from(key);
+            varint::put(body.len() as u64, &mut out);
+            out.extend_from_slice(&body);
+            out.to_vec()
+        };
+        let frame = within(&[0x0a], within(&[0x82, 0x01], [0x62, 0].repeat(entries)));
+        Bytes::from(frame)
+    };
+    let peak = |frame: Bytes| {
+        let alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        ALLOCATOR.reset_peak_usage();
+        let before = ALLOCATOR.current_usage();
+        let error = decode_up(frame).expect_err("no room is named").to_string();
+        let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+        drop(alone);
+        (peak, error)
+    };
+    let (allowed, error) = peak(commit(FRAME_ENTRIES_MAX));
+    assert!(error.contains("PLY-0484"), "{error}");
+    assert!(allowed <= 64 << 20, "{allowed} bytes");
+    // Beyond the bound nothing at all is made.
+    for entries in [FRAME_ENTRIES_MAX + 1, (FRAME_BYTES_MAX - 11) / 2] {
+        let (refused, error) = peak(commit(entries));
+        assert!(error.contains("PLY-0482"), "{error}");
+        assert!(refused <= SLACK_BYTES, "{entries} entries took {refused} bytes");
     }
 }
 

@@ -11,6 +11,7 @@
 mod batch;
 mod credit;
 mod down;
+mod entries;
 mod error;
 mod frame;
 #[rustfmt::skip]
@@ -41,6 +42,11 @@ pub const FRAME_BYTES_MAX: usize = 32 << 20;
 
 /// Items of one batch. More end the link.
 pub const BATCH_ITEMS_MAX: usize = 256;
+
+/// Entries of all the lists within the items of a frame. More end the link.
+///
+/// It is what bounds the memory that a frame becomes: an empty entry of 2 bytes takes up to 100 once decoded.
+pub const FRAME_ENTRIES_MAX: usize = 1 << 18;
 
 /// Bytes of all the assets of a release. More are refused.
 pub const ASSETS_BYTES_MAX: usize = 16 << 20;

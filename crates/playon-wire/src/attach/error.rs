@@ -18,9 +18,12 @@ pub enum AttachError {
     /// The stream ends within a frame.
     #[error("PLY-0481 the stream ends within a frame")]
     Cut,
-    /// A batch has more items than [`super::BATCH_ITEMS_MAX`].
-    #[error("PLY-0482 a batch has more than {max} items")]
+    /// A batch has more items than [`super::BATCH_ITEMS_MAX`], or more entries in their lists than
+    /// [`super::FRAME_ENTRIES_MAX`], or one item alone has.
+    #[error("PLY-0482 a batch has more than {max} {what}")]
     Items {
+        /// Of what.
+        what: &'static str,
         /// The limit.
         max: usize,
     },

@@ -8,9 +8,9 @@ use playon_core::ids::{Attempt, RoomId, Seq, SessionId};
 use playon_core::time::RoomTime;
 use playon_wire::attach::{
     ASSETS_BYTES_MAX, ATTACH_PROTOCOL, Asset, AttachError, BATCH_ITEMS_MAX, Down, FRAME_BYTES_MAX,
-    FrameDecoder, ITEM_COST, LinkSecret, PINNED_TIMES_MAX, Up, WorkerHello, cost, decode_down,
-    decode_up, encode_down, encode_up, read_down, read_frame, read_up, write_down, write_frame,
-    write_up,
+    FRAME_ENTRIES_MAX, FrameDecoder, ITEM_COST, LinkSecret, PINNED_TIMES_MAX, Up, WorkerHello,
+    cost, decode_down, decode_up, encode_down, encode_up, read_down, read_frame, read_up,
+    write_down, write_frame, write_up,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -167,6 +167,40 @@ fn a_batch_with_too_many_items_is_refused() {
     );
     let error = decode_down(item.repeat(BATCH_ITEMS_MAX + 1).into()).expect_err("one too many");
     assert!(matches!(error, AttachError::Items { .. }), "{error}");
+}
+
+/// A delivery that renders for so many.
+fn rendering(count: usize) -> Down {
+    Down::Room(ToWorker::Deliver(Deliver {
+        room: RoomId([1; 16]),
+        attempt: Attempt(1),
+        seq: Seq(1),
+        now: RoomTime(1),
+        items: vec![Item::Wake; count.min(2)],
+        render: vec![SessionId(300); count - count.min(2)],
+        render_watch: false,
+    }))
+}
+
+#[test]
+fn batches_are_split_by_entries_and_one_item_too_large_is_refused() {
+    let items = [rendering(FRAME_ENTRIES_MAX - 2), rendering(2), rendering(1)];
+    let split = frames(&encode_down(&items).expect("each fits"));
+    let read: Vec<_> =
+        split.into_iter().map(|frame| decode_down(frame).expect("valid").len()).collect();
+    assert_eq!(read, [2, 1]);
+    let error = encode_down(&[rendering(FRAME_ENTRIES_MAX + 1)]).expect_err("fits no frame");
+    assert!(matches!(error, AttachError::Items { max: FRAME_ENTRIES_MAX, .. }), "{error}");
+}
+
+#[test]
+fn a_frame_with_too_many_entries_is_refused() {
+    // Two whole frames: what is allowed in each is too much in one.
+    let stream = encode_down(&[rendering(FRAME_ENTRIES_MAX), rendering(1)]).expect("each fits");
+    let split = frames(&stream);
+    assert_eq!(split.len(), 2);
+    let error = decode_down(split.concat().into()).expect_err("one too many");
+    assert!(matches!(error, AttachError::Items { max: FRAME_ENTRIES_MAX, .. }), "{error}");
 }
 
 #[test]
