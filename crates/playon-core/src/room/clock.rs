@@ -44,7 +44,8 @@ impl Clock {
         let mut since = now;
         if let (Some(due), true) = (due, grid.0 > 0) {
             let at = now + due.since(self.stood_at);
-            since = now + Span(at.0.next_multiple_of(grid.0) - at.0);
+            // Up to the next multiple, which may be beyond the end of time when a worker says such a tick.
+            since = now + Span((grid.0 - at.0 % grid.0) % grid.0);
         }
         self.running_since = Some(since);
     }
@@ -76,5 +77,15 @@ mod tests {
         clock.start(Time(1_003), Some(RoomTime(50)), Span(10));
         assert_eq!(clock.when(RoomTime(50)), Some(Time(1_030)));
         assert_eq!(clock.read(Time(1_003)), RoomTime(30), "never runs backwards before it starts");
+    }
+
+    /// A worker may say any tick.
+    #[test]
+    fn a_tick_at_the_end_of_time_is_not_beyond_it() {
+        for late in 0..12 {
+            let mut clock = Clock::standing(RoomTime(0));
+            clock.start(Time(7), Some(RoomTime(u64::MAX - late)), Span(10));
+            assert!(clock.when(RoomTime(1)) < Some(Time(20)));
+        }
     }
 }
