@@ -26,6 +26,22 @@ const IN_CORE: [(&str, &str); 16] = [
     ("eprintln!", "the core has no terminal: hand out a report"),
 ];
 
+const SIM: &str = "crates/playon-sim/src/";
+/// Where the simulator meets the machine: many seeds at once, progress, files of scenarios.
+const SIM_OUTSIDE: [&str; 2] = ["crates/playon-sim/src/cli/", "crates/playon-sim/src/mutants.rs"];
+
+/// What would make a seed mean something else the next time.
+const IN_SIM: [(&str, &str); 8] = [
+    ("tokio", "a simulated world has one thread"),
+    ("Instant", "time is simulated"),
+    ("SystemTime", "time is simulated"),
+    ("rand", "all chance comes from the seed: use playon_core::rng"),
+    ("std::thread", "a simulated world has one thread"),
+    ("HashMap", "its order is random: use BTreeMap"),
+    ("HashSet", "its order is random: use BTreeSet"),
+    ("RandomState", "its order is random"),
+];
+
 /// What is never finished work.
 const IN_RUST: [(&str, &str); 4] = [
     ("todo!", "finish it or return an error"),
@@ -53,6 +69,15 @@ const REGISTRIES: [&str; 2] =
 pub(crate) fn core(tree: &Tree) -> Vec<Problem> {
     let sources = tree.written(&[".rs", ".toml"]).filter(|(path, _)| path.starts_with(CORE));
     sources.flat_map(|(path, text)| search(path, text, &IN_CORE)).collect()
+}
+
+/// A seed always means the same.
+pub(crate) fn simulator(tree: &Tree) -> Vec<Problem> {
+    let inside = |path: &str| {
+        path.starts_with(SIM) && !SIM_OUTSIDE.iter().any(|outside| path.starts_with(outside))
+    };
+    let sources = tree.written(&[".rs"]).filter(|(path, _)| inside(path));
+    sources.flat_map(|(path, text)| search(path, text, &IN_SIM)).collect()
 }
 
 /// Nothing unfinished, nothing that names a machine.
@@ -138,6 +163,14 @@ mod tests {
         assert_eq!(at("// no HashMap here\nlet operand = \"tokio\"; struct InstantView;"), [0; 0]);
         assert_eq!(found(core, "crates/playon-keeper/src/a.rs", "use tokio::net;"), [0; 0]);
         assert_eq!(found(core, "crates/playon-core/Cargo.toml", "a = 1\ntokio = \"1\""), [2]);
+    }
+
+    #[test]
+    fn the_simulator_may_not_name_them_either_but_for_its_command_line() {
+        let text = "use std::time::Instant;\nlet a: HashSet<u8>;\nstd::thread::yield_now();";
+        assert_eq!(found(simulator, "crates/playon-sim/src/world/a.rs", text), [1, 2, 3]);
+        assert_eq!(found(simulator, "crates/playon-sim/src/cli/a.rs", text), [0; 0]);
+        assert_eq!(found(simulator, "crates/playon-sim/tests/a.rs", text), [0; 0]);
     }
 
     #[test]

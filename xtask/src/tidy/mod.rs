@@ -40,9 +40,10 @@ impl fmt::Display for Problem {
 }
 
 /// Every rule. Each has a test with a small tree that breaks it.
-const RULES: [fn(&Tree) -> Vec<Problem>; 9] = [
+const RULES: [fn(&Tree) -> Vec<Problem>; 10] = [
     sizes::check,
     banned::core,
+    banned::simulator,
     banned::everywhere,
     markdown::links,
     markdown::mentions,
