@@ -196,20 +196,12 @@ fn sim(sh: &Sh) -> anyhow::Result<Tally> {
     programs(sh)?;
     let swarm = ["swarm", "--seeds", SEEDS, "--coverage"];
     let mut tally = Tally::check(sh, ".", &sh.built(PROFILE, "playon-sim"), &swarm);
-    // The only build in which rules can be broken; nothing else is made with that feature.
-    let mutants = [
-        "test",
-        "--locked",
-        "--profile",
-        PROFILE,
-        "--package",
-        "playon-sim",
-        "--features",
-        "mutants",
-        "--test",
-        "mutants",
-    ];
-    tally += Tally::count(sh, ".", "cargo", &mutants);
+    // The only builds in which rules can be broken; nothing else is made with that feature.
+    for (package, test) in [("playon-sim", "mutants"), ("playon-core", "model")] {
+        let args = ["test", "--locked", "--profile", PROFILE, "--package", package];
+        let broken = ["--features", "mutants", "--test", test, "broken_rule"];
+        tally += Tally::count(sh, ".", "cargo", &[&args[..], &broken].concat());
+    }
     Ok(tally)
 }
 

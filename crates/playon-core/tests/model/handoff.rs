@@ -12,6 +12,10 @@ use playon_core::limits::Limits;
 use playon_core::time::Span;
 use proptest::collection::vec;
 use proptest::prelude::*;
+#[cfg(feature = "mutants")]
+use proptest::strategy::ValueTree;
+#[cfg(feature = "mutants")]
+use proptest::test_runner::TestRunner;
 
 use crate::game::{Command, INPUT};
 use crate::handoff_model::Truth;
@@ -463,6 +467,14 @@ fn check(setup: Setup, ops: &[Op]) -> Run {
     }
     run.settle();
     run
+}
+
+/// Tries one sequence. Panics where the shard and the model differ.
+#[cfg(feature = "mutants")]
+pub(crate) fn try_one(runner: &mut TestRunner) {
+    let sequence = (setup(), vec(op(), 1..150)).new_tree(runner).expect("no filter");
+    let (setup, ops) = sequence.current();
+    check(setup, &ops);
 }
 
 proptest! {

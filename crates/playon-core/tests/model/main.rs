@@ -5,6 +5,8 @@
 mod game;
 mod handoff;
 mod handoff_model;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod rig;
 mod session;
 mod session_model;

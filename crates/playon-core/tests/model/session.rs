@@ -13,6 +13,10 @@ use playon_core::limits::Limits;
 use playon_core::time::Span;
 use proptest::collection::vec;
 use proptest::prelude::*;
+#[cfg(feature = "mutants")]
+use proptest::strategy::ValueTree;
+#[cfg(feature = "mutants")]
+use proptest::test_runner::TestRunner;
 
 use crate::game::{Command, INPUT, JOINED, UNWELCOME};
 use crate::rig::{ROOM, Release, Rig, reports};
@@ -531,6 +535,14 @@ fn check(durable: bool, ops: &[Op]) {
         run.step(op);
     }
     run.settle();
+}
+
+/// Tries one sequence. Panics where the shard and the model differ.
+#[cfg(feature = "mutants")]
+pub(crate) fn try_one(runner: &mut TestRunner) {
+    let sequence = (proptest::bool::ANY, vec(op(), 1..120)).new_tree(runner).expect("no filter");
+    let (durable, ops) = sequence.current();
+    check(durable, &ops);
 }
 
 proptest! {
