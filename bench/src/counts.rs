@@ -7,9 +7,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use crate::bench::{handoffs, rooms};
 use crate::game::{ECHO, ECHO_SAFE, TICK};
 use crate::load::{self, Caller, Pace, open};
 use crate::process::Keeper;
+
+/// Rooms that are moved, and how often.
+const ROOMS: usize = 2_000;
+const DEPLOYS: usize = 3;
+/// How often a deploy is looked at: seldom, since that is counted with it.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 const WARM: Duration = Duration::from_secs(2);
 const TIME: Duration = Duration::from_secs(5);
@@ -89,7 +96,36 @@ pub fn run(dir: &Path) -> anyhow::Result<()> {
         line(load.name, &calls, &before, &after, count)?;
         keeper.server.stop()?;
     }
-    Ok(())
+    deploy(dir, &runtime)
+}
+
+/// Counts what a deploy of idle rooms costs the keeper.
+fn deploy(dir: &Path, runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
+    let data = tempfile::Builder::new().prefix("playon-bench-").tempdir_in(dir)?;
+    let mut keeper = Keeper::start_counted(data.path(), true)?;
+    runtime.block_on(rooms::empty(keeper.players(), 0, ROOMS, rooms::USUAL_BYTES))?;
+    for number in 0..DEPLOYS {
+        let release = handoffs::another_release(&keeper, number)?;
+        let before = moment(&mut keeper)?;
+        let moved = handoffs::deploy(&keeper, &release, ROOMS, LOOK_EVERY)?;
+        let after = moment(&mut keeper)?;
+        let per = |after: u64, before: u64| (after - before) as f64 / ROOMS as f64;
+        let (then, now) = (&before.allocations, &after.allocations);
+        writeln!(
+            std::io::stdout(),
+            "deploy of {ROOMS} idle rooms of 2 KB, {:.0} rooms/s; per room: keeper {:.1} allocations (+ {:.1} grown, {:.0} B), \
+             {:.2} sleeps, {:.1} us; {:.2} commits to the store",
+            moved.per_second,
+            per(now.allocations, then.allocations),
+            per(now.reallocations, then.reallocations),
+            per(now.bytes, then.bytes),
+            per(after.keeper.sleeps, before.keeper.sleeps),
+            per(after.keeper.busy, before.keeper.busy) / 1e3,
+            (after.commits - before.commits) / ROOMS as f64,
+        )
+        .context("nobody listens")?;
+    }
+    keeper.server.stop()
 }
 
 fn line(

@@ -24,8 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a deploy did.
-struct Moved {
-    per_second: f64,
+pub(crate) struct Moved {
+    pub(crate) per_second: f64,
     pause_ms: [f64; 3],
 }
 
@@ -60,20 +60,29 @@ fn deploys(bench: &Bench, count: usize, bytes: usize) -> anyhow::Result<Vec<Move
     let data = bench.data()?;
     let keeper = Keeper::start(data.path())?;
     bench.block_on(empty(keeper.players(), 0, count, bytes))?;
-    let game = std::fs::read(program("playon-bench-game")?)?;
     let mut all = Vec::new();
     for round in 0..bench.rounds() {
-        // What lies behind the end of an executable is not looked at when it runs, so this is another release with the same rules.
-        let mut other = game.clone();
-        writeln!(other, "release {round}")?;
-        let release = keeper.add_release(&other, &format!("release-{round}"))?;
-        all.push(deploy(&keeper, &release, count)?);
+        let release = another_release(&keeper, round)?;
+        all.push(deploy(&keeper, &release, count, LOOK_EVERY)?);
     }
     keeper.server.stop()?;
     Ok(all)
 }
 
-fn deploy(keeper: &Keeper, release: &str, count: usize) -> anyhow::Result<Moved> {
+/// What lies behind the end of an executable is not looked at when it runs, so this is another release with the same rules.
+pub(crate) fn another_release(keeper: &Keeper, number: usize) -> anyhow::Result<String> {
+    let mut other = std::fs::read(program("playon-bench-game")?)?;
+    writeln!(other, "release {number}")?;
+    keeper.add_release(&other, &format!("release-{number}"))
+}
+
+/// Moves all rooms, of which there are `count`.
+pub(crate) fn deploy(
+    keeper: &Keeper,
+    release: &str,
+    count: usize,
+    look_every: Duration,
+) -> anyhow::Result<Moved> {
     let id = keeper.deploy(release)?;
     let until = Instant::now() + PATIENCE;
     let mut moving: Option<Instant> = None;
@@ -88,9 +97,9 @@ fn deploy(keeper: &Keeper, release: &str, count: usize) -> anyhow::Result<Moved>
             break deploy;
         }
         ensure!(now < until, "the deploy does not end: {deploy}");
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(look_every);
     };
-    let took = moving.map_or(Duration::ZERO, |began| began.elapsed()).max(LOOK_EVERY);
+    let took = moving.map_or(Duration::ZERO, |began| began.elapsed()).max(look_every);
     ensure!(done["phase"] == "done", "the deploy was not done: {done}");
     ensure!(done["rooms_moved"] == count, "not all of {count} rooms have moved: {done}");
     ensure!(done["inputs_lost"] == 0 && done["faults"] == 0, "something went wrong: {done}");

@@ -4,9 +4,9 @@ mod commits;
 mod crash;
 mod disk;
 mod echo;
-mod handoffs;
+pub(crate) mod handoffs;
 mod memory;
-mod rooms;
+pub(crate) mod rooms;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use crate::load::open;
 use crate::player::{Player, Wish};
 
 /// Bytes of a usual room.
-pub(super) const USUAL_BYTES: usize = 2 << 10;
+pub(crate) const USUAL_BYTES: usize = 2 << 10;
 
 async fn join(players: SocketAddr, number: usize, bytes: usize) -> anyhow::Result<Player> {
     let (name, params) = (format!("{bytes}-{number}"), serde_json::to_string(&Size { bytes })?);
@@ -24,7 +24,7 @@ pub(super) async fn inhabited(
 }
 
 /// Makes rooms that nobody is in; their numbers begin with `first`.
-pub(super) async fn empty(
+pub(crate) async fn empty(
     players: SocketAddr,
     first: usize,
     count: usize,
