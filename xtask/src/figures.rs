@@ -89,6 +89,13 @@ impl Measured {
         counts.map_or_else(|| "–".to_owned(), |counts| grouped(counts.iter().sum()))
     }
 
+    /// The promises that runs did not keep.
+    fn broken(&self) -> Vec<String> {
+        let of = |run: &Value| run["broken"].as_array().cloned().unwrap_or_default();
+        let broken = self.runs.iter().flat_map(of);
+        broken.filter_map(|broken| broken.as_str().map(str::to_owned)).collect()
+    }
+
     /// `58, 59, 66 ms`: one for each run.
     fn spread(&self) -> String {
         let gaps: Vec<_> = self.runs.iter().map(|run| short(gap(run))).collect();
@@ -103,22 +110,24 @@ fn gap(run: &Value) -> f64 {
 
 /// Runs all drills and writes the page and the README's rows, or prints them.
 pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
-    let (quick, runs) = chosen(args)?;
-    sh.run("cargo", &["build", "--release", "-p", "playon-cli"])?;
-    let mut taken: Vec<Vec<Value>> = DRILLS.iter().map(|_| Vec::new()).collect();
-    // Round after round, so that a busy minute of the machine does not hit all runs of one drill.
-    for round in 1..=runs {
-        report::header(&format!("round {round} of {runs}"));
-        for (drill, taken) in DRILLS.iter().zip(&mut taken) {
-            taken.push(measure(sh, drill, quick)?);
-        }
-    }
+    let Chosen { quick, runs, from } = chosen(args)?;
+    let taken = match &from {
+        Some(file) => said_before(&fs::read_to_string(file).with_context(|| file.clone())?)?,
+        None => measure_all(sh, quick, runs)?,
+    };
     let outcomes: Vec<_> =
         DRILLS.iter().zip(taken).map(|(drill, runs)| Measured::new(drill, runs)).collect();
     let (page, rows) = (page(sh, &outcomes), rows(&outcomes, true));
     report::line(&page);
-    // Such figures are not published, they are repaired.
-    let broken: Vec<_> = outcomes.iter().flat_map(broken).collect();
+    // Such figures are not published, they are repaired. Long pauses are, and are named in the table.
+    let of = |outcome: &Measured| {
+        let mut all = outcome.broken();
+        all.retain(|broken| !broken.contains("_ms"));
+        all.into_iter()
+            .map(|broken| format!("{}: {broken}", outcome.drill.name))
+            .collect::<Vec<_>>()
+    };
+    let broken: Vec<_> = outcomes.iter().flat_map(of).collect();
     if !broken.is_empty() {
         bail!("promises were broken, nothing is written: {}", broken.join("; "));
     }
@@ -131,9 +140,18 @@ pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a look will do, and how many runs.
-fn chosen(args: &[String]) -> anyhow::Result<(bool, usize)> {
-    let (mut quick, mut runs) = (false, None);
+/// What the arguments say.
+#[derive(Debug, PartialEq)]
+struct Chosen {
+    /// A look will do.
+    quick: bool,
+    runs: usize,
+    /// What an earlier run of this command printed, to be written down now.
+    from: Option<String>,
+}
+
+fn chosen(args: &[String]) -> anyhow::Result<Chosen> {
+    let (mut quick, mut runs, mut from) = (false, None, None);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -142,10 +160,42 @@ fn chosen(args: &[String]) -> anyhow::Result<(bool, usize)> {
                 let number = args.next().and_then(|text| text.parse().ok());
                 runs = Some(number.filter(|runs| *runs > 0).context("--runs takes a number")?);
             }
-            _ => bail!("`cargo xtask figures` takes --runs N and --quick, not {arg}"),
+            "--from" => from = Some(args.next().context("--from takes a file")?.clone()),
+            _ => bail!("`cargo xtask figures` takes --runs N, --quick and --from FILE, not {arg}"),
         }
     }
-    Ok((quick, runs.unwrap_or(if quick { 1 } else { RUNS })))
+    Ok(Chosen { quick, runs: runs.unwrap_or(if quick { 1 } else { RUNS }), from })
+}
+
+fn measure_all(sh: &Sh, quick: bool, runs: usize) -> anyhow::Result<Vec<Vec<Value>>> {
+    sh.run("cargo", &["build", "--release", "-p", "playon-cli"])?;
+    let mut taken: Vec<Vec<Value>> = DRILLS.iter().map(|_| Vec::new()).collect();
+    // Round after round, so that a busy minute of the machine does not hit all runs of one drill.
+    for round in 1..=runs {
+        report::header(&format!("round {round} of {runs}"));
+        for (drill, taken) in DRILLS.iter().zip(&mut taken) {
+            taken.push(measure(sh, drill, quick)?);
+        }
+    }
+    Ok(taken)
+}
+
+/// The outcomes in what was printed: one line of JSON each, round after round.
+fn said_before(text: &str) -> anyhow::Result<Vec<Vec<Value>>> {
+    let mut taken: Vec<Vec<Value>> = DRILLS.iter().map(|_| Vec::new()).collect();
+    let lines = text.lines().filter(|line| line.starts_with("{\""));
+    for (line, place) in lines.zip((0..DRILLS.len()).cycle()) {
+        let outcome: Value = serde_json::from_str(line)?;
+        let args = DRILLS[place].args;
+        if outcome["scenario"] != args[0] || outcome["rooms"].to_string() != args[2] {
+            bail!("these are not the outcomes of whole rounds: {} is out of place", args[0]);
+        }
+        taken[place].push(outcome);
+    }
+    if taken[DRILLS.len() - 1].is_empty() || taken.iter().any(|runs| runs.len() != taken[0].len()) {
+        bail!("these are not the outcomes of whole rounds");
+    }
+    Ok(taken)
 }
 
 /// One drill, whether or not it kept what is promised.
@@ -194,10 +244,10 @@ fn page(sh: &Sh, outcomes: &[Measured]) -> String {
 fn rows(outcomes: &[Measured], readme: bool) -> String {
     let counts: Vec<_> = COUNTS.iter().map(|(name, _)| *name).collect();
     let mut table = format!(
-        "| drill | faults | inputs sent | {} | pause p50 / p99 / max | gap p50 / p99 / max | undisturbed | back p99 | gap p99 of each run |\n",
+        "| drill | faults | inputs sent | {} | pause p50 / p99 / max | gap p50 / p99 / max | undisturbed | back p99 | gap p99 of each run | promises broken |\n",
         counts.join(" | ")
     );
-    table += &"|---".repeat(9 + COUNTS.len() - 1);
+    table += &"|---".repeat(10 + COUNTS.len() - 1);
     table += "|\n";
     for outcome in outcomes.iter().filter(|outcome| outcome.drill.in_readme || !readme) {
         let (deploys, kills) = (outcome.sum("deploys"), outcome.sum("kills"));
@@ -214,7 +264,7 @@ fn rows(outcomes: &[Measured], readme: bool) -> String {
             .as_f64()
             .map_or("–".to_owned(), |ms| format!("{ms:.0} ms"));
         table += &format!(
-            "| {} | {faults} | {} | {} | {} | {} | {} | {back} | {} |\n",
+            "| {} | {faults} | {} | {} | {} | {} | {} | {back} | {} | {} |\n",
             outcome.drill.name,
             outcome.sum("inputs_sent"),
             counts.join(" | "),
@@ -222,19 +272,14 @@ fn rows(outcomes: &[Measured], readme: bool) -> String {
             figures(median, "longest_gap_ms"),
             figures(&median["baseline"], "longest_gap_ms"),
             outcome.spread(),
+            if outcome.broken().is_empty() {
+                "none".to_owned()
+            } else {
+                outcome.broken().join("; ")
+            },
         );
     }
     table
-}
-
-/// The promises that runs of a drill did not keep.
-fn broken(outcome: &Measured) -> Vec<String> {
-    let of = |run: &Value| {
-        let broken = run["broken"].as_array().filter(|broken| !broken.is_empty())?;
-        let broken: Vec<_> = broken.iter().filter_map(Value::as_str).collect();
-        Some(format!("{}: {}", outcome.drill.name, broken.join(", ")))
-    };
-    outcome.runs.iter().filter_map(of).collect()
 }
 
 /// `225,007`.
@@ -279,18 +324,18 @@ mod tests {
         let outcome = Measured::new(&DRILLS[0], vec![run(66.0), run(58.0), run(59.0)]);
         let table = rows(&[outcome], true);
         let cells: Vec<_> = table.lines().map(|line| line.matches('|').count()).collect();
-        assert_eq!(cells, [12; 3]);
+        assert_eq!(cells, [13; 3]);
         assert!(table.contains("| 1.2 / 9.6 / 20 ms | 51 / 59 / 59 ms |"), "{table}");
         assert!(table.contains("27 deploys") && table.contains("| 3,000 |"), "{table}");
-        assert!(table.ends_with("| 58, 59, 66 ms |\n"), "{table}");
+        assert!(table.ends_with("| 58, 59, 66 ms | none |\n"), "{table}");
     }
 
     #[test]
     fn runs_can_be_given() {
         let of = |args: &[&str]| chosen(&args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
-        assert_eq!(of(&[]).unwrap(), (false, RUNS));
-        assert_eq!(of(&["--quick"]).unwrap(), (true, 1));
-        assert_eq!(of(&["--runs", "5"]).unwrap(), (false, 5));
+        assert_eq!(of(&[]).unwrap(), Chosen { quick: false, runs: RUNS, from: None });
+        assert_eq!(of(&["--quick"]).unwrap().runs, 1);
+        assert_eq!(of(&["--runs", "5"]).unwrap().runs, 5);
         assert!(of(&["--runs", "0"]).is_err() && of(&["--rans"]).is_err());
     }
 }
