@@ -31,6 +31,11 @@ fn rooms_move_under_players_and_nobody_notices() {
     assert!(outcome["deploys"].as_u64() >= Some(3), "{outcome}");
     assert!(outcome["rooms_moved"].as_u64() >= Some(18), "{outcome}");
     assert_eq!(outcome["sockets_closed"], 0);
+    assert!(outcome["handoff_gap_ms"]["count"].as_u64() >= Some(18), "{outcome}");
+    for window in [&outcome, &outcome["baseline"]] {
+        assert!(window["machine"]["late_ms"]["count"].as_u64() > Some(100), "{outcome}");
+        assert!(window["machine"]["sync_ms"]["count"].as_u64() > Some(10), "{outcome}");
+    }
 }
 
 #[test]

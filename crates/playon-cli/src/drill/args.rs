@@ -14,6 +14,8 @@ use super::sabotage::Sabotage;
 pub enum Scenario {
     /// Deploys back and forth between two releases.
     Deploy,
+    /// Nothing. What players feel of this machine by itself, to compare the others with.
+    Calm,
     /// Workers are killed at random moments, also in the middle of deploys.
     CrashWorker,
     /// The keeper is killed and started again at once.
@@ -37,6 +39,7 @@ impl Scenario {
     pub(super) const fn each(self) -> &'static [Self] {
         match self {
             Self::Deploy => &[Self::Deploy],
+            Self::Calm => &[Self::Calm],
             Self::CrashWorker => &[Self::CrashWorker],
             Self::CrashKeeper => &[Self::CrashKeeper],
             Self::Disk => &[Self::Disk],
@@ -61,6 +64,7 @@ impl Scenario {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
+            Self::Calm => "calm",
             Self::CrashWorker => "crash-worker",
             Self::CrashKeeper => "crash-keeper",
             Self::Disk => "disk",
@@ -75,6 +79,7 @@ impl Scenario {
 
 const EXAMPLES: &str = "Examples:
   playon drill                                     deploys under 80 players for a minute
+  playon drill calm                                nothing: what this machine does to players by itself
   playon drill crash-keeper --rooms 50 --seconds 45
   playon drill hang-worker --seconds 60            workers that stop for up to 5 s, and come back
   playon drill flaky-network --seed 7              sockets are split, stalled and cut at random bytes

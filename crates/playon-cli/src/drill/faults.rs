@@ -103,6 +103,10 @@ impl<'a> Faults<'a> {
             Scenario::Slow => return self.slow(end).await,
             Scenario::Soak => return self.soak(end).await,
             Scenario::FlakyNetwork => self.begin_weather(),
+            Scenario::Calm => {
+                sleep_until(end).await;
+                return Ok(());
+            }
             _ => {}
         }
         let every = self.every(scenario);

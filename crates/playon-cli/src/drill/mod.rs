@@ -17,6 +17,7 @@ mod growth;
 mod hang;
 mod keeper;
 mod medium;
+mod noise;
 mod outcome;
 mod print;
 mod relay;
@@ -41,6 +42,7 @@ use tokio::time::{Instant, sleep};
 
 pub use args::{DrillArgs, Scenario};
 pub use growth::Growth;
+pub use noise::Machine;
 pub use outcome::{Baseline, HANG_BACK_P99_MS, KEEPER_BACK_P99_MS, Outcome, WORKER_BACK_P99_MS};
 pub use sabotage::Sabotage;
 pub use spread::{Figures, Spread};
@@ -52,6 +54,7 @@ use fleet::Fleet;
 use gear::{Gear, LEAK};
 use keeper::Keeper;
 use medium::Medium;
+use noise::Meter;
 
 /// What the two releases are called.
 const LABELS: [&str; 2] = ["drill-1", "drill-2"];
@@ -126,12 +129,15 @@ async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> 
     })
     .await?;
     progress.set_message("undisturbed");
+    let mut meter = Meter::start(data.path())?;
     fleet.enter(Phase::Baseline).await?;
     sleep(args.baseline()).await;
     progress.set_message(scenario.name());
     fleet.enter(Phase::Disturbed).await?;
+    meter.disturb();
     let mut faults = Faults::new(args, &mut keeper, &releases, &mut gear, seed);
     let ran = faults.run(scenario).await;
+    let noise = meter.stop();
     let mut done = faults.done;
     done.note = note;
     ran.with_context(|| {
@@ -142,7 +148,7 @@ async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> 
     progress.set_message("stopping the keeper");
     keeper.stop().await?;
     progress.finish_and_clear();
-    Ok(Outcome::new(args, scenario, seed, report, done))
+    Ok(Outcome::new(args, scenario, seed, report, done, &noise))
 }
 
 /// A line on stderr that says what is going on, if a person is looking.

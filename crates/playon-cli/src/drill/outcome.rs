@@ -9,6 +9,7 @@ use super::args::{DrillArgs, Scenario};
 use super::bots::{Measured, Report, Stall};
 use super::faults::Done;
 use super::growth::Growth;
+use super::noise::{Machine, Noise};
 use super::spread::{Figures, Spread};
 
 /// 99 of 100 rooms are live again so soon after a worker was killed, in milliseconds.
@@ -95,6 +96,10 @@ pub struct Outcome {
     pub gap_ms: Option<Figures>,
     /// The longest such time of each player.
     pub longest_gap_ms: Option<Figures>,
+    /// Time between the last view of one release and the first of the next, per player and handoff.
+    pub handoff_gap_ms: Option<Figures>,
+    /// What the machine did by itself while faults went on.
+    pub machine: Machine,
     /// The undisturbed window of the same run.
     pub baseline: Baseline,
     /// From the kill to the first view after it, per player that waited longer than one and a half ticks.
@@ -116,6 +121,20 @@ pub struct Baseline {
     pub gap_ms: Option<Figures>,
     /// The longest such time of each player.
     pub longest_gap_ms: Option<Figures>,
+    /// What the machine did by itself.
+    pub machine: Machine,
+}
+
+impl Baseline {
+    fn new(args: &DrillArgs, measured: &Measured, noise: &Noise) -> Self {
+        Self {
+            seconds: args.baseline().as_secs_f64(),
+            pause_ms: measured.pauses.figures(),
+            gap_ms: measured.gaps.figures(),
+            longest_gap_ms: measured.longest.figures(),
+            machine: noise.baseline,
+        }
+    }
 }
 
 /// How long the drill took: a soak may have been ended early.
@@ -131,11 +150,12 @@ impl Outcome {
         seed: u64,
         report: Report,
         done: Done,
+        noise: &Noise,
     ) -> Self {
         let blows: Vec<_> =
             done.kills.iter().chain(&done.cuts).chain(&done.long_hangs).copied().collect();
         let recovery = recovery(&report.stalls, &blows, args.foreign());
-        let Measured { gaps, longest, pauses, moves } = &report.disturbed;
+        let Measured { gaps, longest, pauses, moves, handoffs } = &report.disturbed;
         let faults = report.faults;
         let own = !args.foreign();
         let rooms_moved = if own { moves.len() } else { done.rooms_moved };
@@ -179,12 +199,9 @@ impl Outcome {
             tick_pause_ms: pauses.figures(),
             gap_ms: gaps.figures(),
             longest_gap_ms: longest.figures(),
-            baseline: Baseline {
-                seconds: args.baseline().as_secs_f64(),
-                pause_ms: report.baseline.pauses.figures(),
-                gap_ms: report.baseline.gaps.figures(),
-                longest_gap_ms: report.baseline.longest.figures(),
-            },
+            handoff_gap_ms: handoffs.figures(),
+            machine: noise.disturbed,
+            baseline: Baseline::new(args, &report.baseline, noise),
             recovery_ms: recovery.figures(),
             not_checked: if own { Vec::new() } else { NOT_CHECKED.to_vec() },
             troubles,
@@ -212,7 +229,11 @@ impl Outcome {
         none("unsettled", self.unsettled);
         if matches!(
             self.scenario,
-            Scenario::Deploy | Scenario::CrashWorker | Scenario::HangWorker | Scenario::All
+            Scenario::Calm
+                | Scenario::Deploy
+                | Scenario::CrashWorker
+                | Scenario::HangWorker
+                | Scenario::All
         ) {
             none("sockets_closed", self.sockets_closed);
         }
@@ -238,7 +259,7 @@ impl Outcome {
             Scenario::HangWorker => {
                 within("recovery_ms.p99", p99(self.recovery_ms), HANG_BACK_P99_MS)
             }
-            Scenario::Disk | Scenario::FlakyNetwork | Scenario::Soak => {}
+            Scenario::Calm | Scenario::Disk | Scenario::FlakyNetwork | Scenario::Soak => {}
             Scenario::Deploy | Scenario::All => {
                 within("pause_ms.p99", p99(self.pause_ms), args.pause_p99_ms);
                 within("pause_ms.max", self.pause_ms.map(|pause| pause.max), args.pause_max_ms);
@@ -263,6 +284,7 @@ impl Outcome {
         };
         some("inputs_sent", self.inputs_sent);
         match self.scenario {
+            Scenario::Calm => {}
             Scenario::Deploy | Scenario::All => {
                 some("deploys", self.deploys);
                 some("rooms_moved", self.rooms_moved);

@@ -28,12 +28,13 @@ fn good() -> (Report, Done) {
 fn broken(scenario: Scenario, change: impl FnOnce(&mut Report, &mut Done)) -> Vec<String> {
     let (mut report, mut done) = good();
     change(&mut report, &mut done);
-    Outcome::new(&args(scenario.name()), scenario, 7, report, done).broken
+    Outcome::new(&args(scenario.name()), scenario, 7, report, done, &Noise::default()).broken
 }
 
 type Break = fn(&mut Faults);
 
-const EACH: [Scenario; 6] = [
+const EACH: [Scenario; 7] = [
+    Scenario::Calm,
     Scenario::Deploy,
     Scenario::CrashWorker,
     Scenario::CrashKeeper,
@@ -72,7 +73,7 @@ fn every_fault_breaks_its_promise_in_every_drill() {
 #[test]
 fn only_a_killed_keeper_may_close_sockets() {
     let close = |scenario| broken(scenario, |report, _| report.sockets_closed = 3).len();
-    assert_eq!(EACH.map(close), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(EACH.map(close), [1, 1, 1, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -134,7 +135,14 @@ fn players_who_feel_others_misbehave_break_the_promise() {
 #[test]
 fn the_output_has_the_names_that_were_agreed() {
     let (report, done) = good();
-    let outcome = Outcome::new(&args("deploy --rooms 3"), Scenario::Deploy, 7, report, done);
+    let outcome = Outcome::new(
+        &args("deploy --rooms 3"),
+        Scenario::Deploy,
+        7,
+        report,
+        done,
+        &Noise::default(),
+    );
     let json = serde_json::to_value(outcome).unwrap();
     for name in [
         "sockets_closed",

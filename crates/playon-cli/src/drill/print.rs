@@ -5,6 +5,9 @@ use std::fmt::{self, Display, Write as _};
 use super::outcome::Outcome;
 use super::spread::Figures;
 
+/// Processor time taken by others, in milliseconds, that is worth a note: a twentieth of a core for ten seconds.
+const STOLEN_MS_NOTED: u64 = 500;
+
 /// A table of an outcome.
 pub(super) fn table(outcome: &Outcome) -> String {
     let mut out = String::new();
@@ -31,6 +34,12 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
     }
     if !outcome.not_checked.is_empty() {
         writeln!(out, "\n  not checked with this game: {}", outcome.not_checked.join(", "))?;
+    }
+    if let Some(stolen) = outcome.machine.stolen_ms.filter(|ms| *ms >= STOLEN_MS_NOTED) {
+        writeln!(
+            out,
+            "  note: other machines of this host took {stolen} ms of processor time meanwhile"
+        )?;
     }
     for trouble in &outcome.troubles {
         writeln!(out, "  note: {trouble}")?;
@@ -123,5 +132,10 @@ fn figures(outcome: &Outcome, out: &mut String) -> fmt::Result {
     figures("  undisturbed", outcome.baseline.gap_ms)?;
     figures("longest gap of each player", outcome.longest_gap_ms)?;
     figures("  undisturbed", outcome.baseline.longest_gap_ms)?;
-    figures("back after a kill", outcome.recovery_ms)
+    figures("gap at a handoff", outcome.handoff_gap_ms)?;
+    figures("back after a kill", outcome.recovery_ms)?;
+    figures("this machine's syncs", outcome.machine.sync_ms)?;
+    figures("  undisturbed", outcome.baseline.machine.sync_ms)?;
+    figures("this machine's late wake-ups", outcome.machine.late_ms)?;
+    figures("  undisturbed", outcome.baseline.machine.late_ms)
 }

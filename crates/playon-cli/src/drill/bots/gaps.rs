@@ -59,6 +59,8 @@ pub struct Measured {
     pub pauses: Spread,
     /// The same for the two ticks between which a room changed its release.
     pub moves: Spread,
+    /// Time between the last view of one release and the first of the next, as each player received them.
+    pub handoffs: Spread,
 }
 
 impl Measured {
@@ -68,6 +70,7 @@ impl Measured {
         self.longest.merge(&other.longest);
         self.pauses.merge(&other.pauses);
         self.moves.merge(&other.moves);
+        self.handoffs.merge(&other.handoffs);
     }
 }
 
@@ -102,9 +105,13 @@ impl Gaps {
         let game = mark.stamp != 0;
         into.gaps.add(gap / 1_000);
         self.longest[index] = self.longest[index].max(gap);
+        let moved = game && mark.release != last.release;
+        if moved {
+            into.handoffs.add(gap / 1_000);
+        }
         if self.speaker && game {
             into.pauses.add(pause / 1_000);
-            if mark.release != last.release {
+            if moved {
                 into.moves.add(pause / 1_000);
             }
         }
@@ -160,6 +167,7 @@ mod tests {
         assert_eq!(measured.gaps.figures().map(|f| (f.count, f.max.round())), Some((2, 80.0)));
         assert_eq!(measured.pauses.figures().map(|f| f.max.round()), Some(30.0));
         assert_eq!(measured.moves.figures().map(|f| (f.count, f.max.round())), Some((1, 30.0)));
+        assert_eq!(measured.handoffs.figures().map(|f| (f.count, f.max.round())), Some((1, 80.0)));
         assert_eq!((measured.longest.len(), stalls.len()), (1, 1));
     }
 
@@ -174,6 +182,7 @@ mod tests {
     fn one_player_speaks_for_the_room() {
         let (measured, _) = measure(false, &[mark(1, 0, 1), mark(2, 50, 2)]);
         assert!(measured.pauses.is_empty() && measured.moves.is_empty());
+        assert_eq!(measured.handoffs.len(), 1, "every player sees the handoff");
         assert_eq!(measured.gaps.len(), 1);
     }
 
