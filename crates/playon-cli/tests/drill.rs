@@ -53,6 +53,16 @@ fn the_keeper_is_killed_and_nothing_is_lost() {
 }
 
 #[test]
+fn rooms_that_go_back_lose_what_players_are_told_and_nothing_else() {
+    let crash = "crash-keeper --rooms 6 --players 2 --seconds 22 --inputs-per-second 20 --seed 16";
+    let outcome = drill(&format!("{crash} --survives worker-crash"));
+    assert!(outcome["kills"].as_u64() >= Some(2), "{outcome}");
+    // 24 rollbacks by up to a second of 20 inputs: that nobody lost anything would be a wonder.
+    assert!(outcome["inputs_told_lost"].as_u64() > Some(0), "{outcome}");
+    assert_eq!(outcome["inputs_lost"], 0);
+}
+
+#[test]
 fn the_disk_breaks_in_every_way_and_nothing_is_lost() {
     let outcome = drill("disk --rooms 4 --players 2 --seconds 30 --deploy-every 2 --seed 14");
     let ends = outcome["ends"].as_object().expect("an object");

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::game;
 use super::sabotage::Sabotage;
+use super::survives::Survives;
 
 /// What is done to the rooms while players play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -60,6 +61,11 @@ impl Scenario {
         }
     }
 
+    /// Whether the keeper does not always live through it.
+    pub(super) const fn kills_keepers(self) -> bool {
+        matches!(self, Self::CrashKeeper | Self::Disk | Self::Soak | Self::All)
+    }
+
     /// As it is written on the command line.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -81,6 +87,7 @@ const EXAMPLES: &str = "Examples:
   playon drill                                     deploys under 80 players for a minute
   playon drill calm                                nothing: what this machine does to players by itself
   playon drill crash-keeper --rooms 50 --seconds 45
+  playon drill crash-keeper --survives worker-crash   losses are allowed, but only those players are told of
   playon drill hang-worker --seconds 60            workers that stop for up to 5 s, and come back
   playon drill flaky-network --seed 7              sockets are split, stalled and cut at random bytes
   playon drill disk --seconds 60                   a disk that is full, does not sync, is read-only
@@ -148,6 +155,9 @@ pub struct DrillArgs {
     /// Where the keeper keeps its data; it is left there. Default: a temporary directory, removed at the end.
     #[arg(long)]
     pub data: Option<PathBuf>,
+    /// What the drill game's rooms survive without a loss.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "release_a")]
+    pub survives: Survives,
     /// Lets the drill game's workers leak, to see that a soak notices.
     #[arg(long, hide = true)]
     pub leak: bool,
@@ -175,6 +185,11 @@ impl DrillArgs {
 
     pub(super) fn kind(&self) -> &str {
         self.kind.as_deref().unwrap_or_else(|| game::kind(self.hz))
+    }
+
+    /// Whether rooms go back to a checkpoint when the keeper is killed.
+    pub(super) fn goes_back(&self) -> bool {
+        self.survives == Survives::WorkerCrash
     }
 
     /// The undisturbed time at the beginning.

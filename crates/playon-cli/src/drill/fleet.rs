@@ -112,8 +112,10 @@ fn spawn(
     for (name, number) in numbers {
         command.arg(name).arg(number.to_string());
     }
-    if strangers {
-        command.arg("--strangers");
+    for (name, _) in
+        [("--strangers", strangers), ("--goes-back", args.goes_back())].iter().filter(|(_, on)| *on)
+    {
+        command.arg(name);
     }
     if let Some(path) = &args.inputs {
         command.arg("--inputs").arg(path);

@@ -10,6 +10,7 @@ use super::keeper::{Keeper, Launch};
 use super::medium::Medium;
 use super::relay::Relay;
 use super::sabotage::{SABOTAGE, Sabotage};
+use super::survives::SURVIVES;
 use super::vitals::Sampler;
 
 /// The environment variable that lets the drill game leak; see [`super::game`].
@@ -42,6 +43,7 @@ impl Gear {
         if args.leak {
             launch.worker_env.push((LEAK, "1"));
         }
+        launch.worker_env.push((SURVIVES, args.survives.name()));
         if let Some(sabotage) = args.sabotage {
             launch.worker_env.push((SABOTAGE, sabotage.name()));
         }

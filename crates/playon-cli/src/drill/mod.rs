@@ -26,6 +26,7 @@ mod slow;
 mod soak;
 mod socket;
 mod spread;
+mod survives;
 mod vitals;
 mod weather;
 

@@ -74,6 +74,9 @@ pub struct Outcome {
     pub inputs_blocked: u64,
     /// Inputs never applied.
     pub inputs_lost: u64,
+    /// Acknowledged inputs that a killed keeper lost and said so, where rooms survive only the crash of a worker. What is lost
+    /// without being said counts as lost.
+    pub inputs_told_lost: u64,
     /// Inputs applied more than once; nothing where that cannot be checked, here and below.
     pub inputs_duplicated: Option<u64>,
     /// Inputs applied after a later one.
@@ -188,6 +191,7 @@ impl Outcome {
             inputs_sent: report.inputs_sent,
             inputs_blocked: report.inputs_blocked,
             inputs_lost: faults.inputs_lost,
+            inputs_told_lost: report.inputs_told_lost,
             inputs_duplicated: own.then_some(faults.inputs_duplicated),
             inputs_reordered: own.then_some(faults.inputs_reordered),
             events: report.events,
@@ -220,6 +224,9 @@ impl Outcome {
             }
         };
         none("inputs_lost", self.inputs_lost);
+        if !self.scenario.kills_keepers() {
+            none("inputs_told_lost", self.inputs_told_lost);
+        }
         none("inputs_duplicated", self.inputs_duplicated.unwrap_or_default());
         none("inputs_reordered", self.inputs_reordered.unwrap_or_default());
         none("events_lost", self.events_lost);

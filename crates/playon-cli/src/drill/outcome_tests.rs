@@ -77,6 +77,12 @@ fn only_a_killed_keeper_may_close_sockets() {
 }
 
 #[test]
+fn only_a_killed_keeper_may_cost_inputs_and_only_those_that_were_told() {
+    let told = |scenario| broken(scenario, |report, _| report.inputs_told_lost = 3).len();
+    assert_eq!(EACH.map(told), [1, 1, 1, 0, 0, 1, 0]);
+}
+
+#[test]
 fn long_pauses_break_the_promise_of_a_deploy() {
     let long = broken(Scenario::Deploy, |report, _| report.disturbed.moves.add(30_000));
     assert!(long[0].starts_with("pause_ms.p99"), "{long:?}");

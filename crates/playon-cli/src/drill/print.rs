@@ -99,6 +99,9 @@ fn counts(outcome: &Outcome, out: &mut String) -> fmt::Result {
         row("inputs held back", &outcome.inputs_blocked)?;
     }
     row("inputs lost", &outcome.inputs_lost)?;
+    if outcome.inputs_told_lost > 0 {
+        row("  lost, and told so", &outcome.inputs_told_lost)?;
+    }
     if let Some(duplicated) = outcome.inputs_duplicated {
         row("inputs duplicated", &duplicated)?;
     }

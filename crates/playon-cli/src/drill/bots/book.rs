@@ -1,9 +1,8 @@
 //! A player's own account of what it sent and was told. Nothing in here believes the server.
 
-use std::collections::VecDeque;
-
 use playon_core::rng::Rng;
 
+use super::past::Past;
 use crate::drill::game::{Account, Event, Input, View};
 
 /// What went wrong, counted. All zero is what is promised.
@@ -39,32 +38,41 @@ impl Faults {
 #[derive(Debug)]
 pub(super) struct Book {
     words: Rng,
-    /// The account as it must look once everything sent is applied.
-    own: Account,
-    /// The chain after each input not yet seen applied, oldest first; before them comes `seen`.
-    chains: VecDeque<u64>,
+    /// Inputs sent.
+    sent: u64,
+    /// What the account must look like after each input.
+    past: Past,
+    /// Whether the room may go back when its keeper is killed, if it says so.
+    goes_back: bool,
+    /// It has said so, and nothing was seen since.
+    went_back: bool,
+    /// Inputs that the keeper said are lost.
+    told_lost: u64,
     /// What the last view said.
     seen: Account,
     seen_tick: u64,
-    /// Whether a view has contradicted the chain. What exactly is wrong is worked out at the end.
+    /// Whether a view has contradicted the accounts expected. What exactly is wrong is worked out at the end.
     torn: bool,
-    /// The number of the next event.
-    event_next: u64,
+    /// The number of the next event, unless the room went back and none came since.
+    event_next: Option<u64>,
     room_mismatches: u64,
     faults: Faults,
 }
 
 impl Book {
     /// Empty books; the words come from `seed`.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, goes_back: bool) -> Self {
         Self {
             words: Rng::new(seed),
-            own: Account::default(),
-            chains: VecDeque::new(),
+            sent: 0,
+            past: Past::new(goes_back),
+            goes_back,
+            went_back: false,
+            told_lost: 0,
             seen: Account::default(),
             seen_tick: 0,
             torn: false,
-            event_next: 1,
+            event_next: Some(1),
             room_mismatches: 0,
             faults: Faults::default(),
         }
@@ -73,48 +81,73 @@ impl Book {
     /// The next input. It counts as sent when [`Book::sent`] is told of it.
     pub(super) fn next_input(&self) -> Input {
         let word = self.words.clone().next_u64();
-        Input { n: self.own.count + 1, word }
+        Input { n: self.sent + 1, word }
     }
 
     /// Enters the input that [`Book::next_input`] gave.
     pub(super) fn sent(&mut self, input: Input) {
         self.words.next_u64();
-        self.own.apply(input);
-        self.chains.push_back(self.own.chain);
+        self.sent += 1;
+        self.past.push(input);
     }
 
     /// Enters an event.
     pub(super) const fn event(&mut self, event: Event) {
-        if event.n < self.event_next {
+        let expected = match self.event_next {
+            Some(next) => next,
+            None => event.n,
+        };
+        if event.n < expected {
             self.faults.events_repeated += 1;
             return;
         }
-        self.faults.events_lost += event.n - self.event_next;
-        self.event_next = event.n + 1;
+        self.faults.events_lost += event.n - expected;
+        self.event_next = Some(event.n + 1);
+    }
+
+    /// The room has another history than before. One that may not go back has to go on as if it had not.
+    pub(super) const fn went_back(&mut self) {
+        if self.goes_back {
+            self.went_back = true;
+            self.event_next = None;
+        }
+    }
+
+    /// The keeper says that of the inputs up to `acknowledged` the last `lost` are lost. Where nothing may be lost they stay expected.
+    pub(super) fn told_lost(&mut self, acknowledged: u64, lost: u64) {
+        if !self.goes_back {
+            return;
+        }
+        match self.past.forget(acknowledged, lost) {
+            Some(lost) => self.told_lost += lost,
+            None => self.faults.state_mismatches += 1,
+        }
+    }
+
+    /// Inputs that the keeper said are lost, each counted once.
+    pub(super) const fn lost_and_told(&self) -> u64 {
+        self.told_lost
     }
 
     /// Compares a view with the books.
     pub(super) fn view(&mut self, view: &View) {
         let back = view.tick < self.seen_tick || view.own.count < self.seen.count;
+        let back = back && !self.went_back;
         // What a player was shown must never be taken back.
         self.faults.state_mismatches += u64::from(back);
         self.faults.state_mismatches += view.mismatches.saturating_sub(self.room_mismatches);
         self.room_mismatches = self.room_mismatches.max(view.mismatches);
-        if view.own.count > self.seen.count {
-            let ahead = view.own.count - self.seen.count;
-            let expected = (0..ahead).map(|_| self.chains.pop_front()).last().flatten();
-            self.torn |= expected != Some(view.own.chain);
-        } else {
-            self.torn |= !back && view.own.chain != self.seen.chain;
-        }
+        self.torn |= !back && self.past.after(view.own.last) != Some(view.own);
+        self.past.seen(view.own.last);
         self.seen = view.own;
-        self.seen_tick = self.seen_tick.max(view.tick);
+        self.seen_tick = if self.went_back { view.tick } else { self.seen_tick.max(view.tick) };
+        self.went_back = false;
     }
 
     /// Whether everything sent has been applied, as far as one can see.
-    pub(super) const fn settled(&self) -> bool {
+    pub(super) fn settled(&self) -> bool {
         // What was applied twice must not stand for what is still to come.
-        self.seen.count.saturating_sub(self.seen.repeated) >= self.own.count
+        self.seen.count.saturating_sub(self.seen.repeated) >= self.past.newest().count
     }
 
     /// The chain of the account as it was seen last. Whether it is the right one is for [`Book::close`] to say.
@@ -124,17 +157,18 @@ impl Book {
 
     /// Closes the books with the last view: what went wrong in all.
     pub(super) fn close(mut self, last: &View) -> Faults {
-        let sent = last.events;
-        self.faults.events_lost += (sent + 1).saturating_sub(self.event_next);
-        let seen = last.own;
-        if seen.count == self.own.count && seen.chain == self.own.chain && !self.torn {
+        if let Some(next) = self.event_next {
+            self.faults.events_lost += (last.events + 1).saturating_sub(next);
+        }
+        let (seen, expected) = (last.own, self.past.newest());
+        if seen == expected && !self.torn {
             return self.faults;
         }
         let distinct = seen.count.saturating_sub(seen.repeated);
-        self.faults.inputs_lost += self.own.count.saturating_sub(distinct);
+        self.faults.inputs_lost += expected.count.saturating_sub(distinct);
         self.faults.inputs_duplicated += seen.repeated;
         self.faults.inputs_reordered += seen.late;
-        let explained = self.own.count != distinct || seen.repeated + seen.late > 0;
+        let explained = expected.count > distinct || seen.repeated + seen.late > 0;
         // The right numbers in the right order, and yet another hash: the contents differ.
         self.faults.state_mismatches += u64::from(!explained);
         self.faults

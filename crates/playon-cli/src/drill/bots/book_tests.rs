@@ -7,7 +7,7 @@ struct Room {
 }
 
 impl Room {
-    fn new() -> Self {
+    fn new(goes_back: bool) -> Self {
         let view = View {
             tick: 0,
             release: 1,
@@ -18,7 +18,7 @@ impl Room {
             mismatches: 0,
             stamp: 0,
         };
-        Self { book: Book::new(3), view }
+        Self { book: Book::new(3, goes_back), view }
     }
 
     fn send(&mut self) -> Input {
@@ -43,7 +43,7 @@ impl Room {
 
     /// Sends four inputs and applies those picked, in that order, with a view after each.
     fn play(picks: &[usize]) -> Faults {
-        let mut room = Self::new();
+        let mut room = Self::new(false);
         let inputs = [(); 4].map(|()| room.send());
         for pick in picks {
             room.apply(inputs[*pick]);
@@ -86,7 +86,7 @@ fn one_lost_and_one_doubled_do_not_cancel_out() {
 
 #[test]
 fn a_changed_input_is_caught() {
-    let mut room = Room::new();
+    let mut room = Room::new(false);
     let input = room.send();
     room.apply(Input { word: input.word ^ 1, ..input });
     room.tick();
@@ -95,7 +95,7 @@ fn a_changed_input_is_caught() {
 
 #[test]
 fn a_wrong_hash_on_the_way_is_caught_even_if_it_is_right_again_at_the_end() {
-    let mut room = Room::new();
+    let mut room = Room::new(false);
     let input = room.send();
     room.apply(input);
     let right = room.view.own;
@@ -108,7 +108,7 @@ fn a_wrong_hash_on_the_way_is_caught_even_if_it_is_right_again_at_the_end() {
 
 #[test]
 fn a_state_that_goes_back_is_caught() {
-    let mut room = Room::new();
+    let mut room = Room::new(false);
     let input = room.send();
     let before = room.view.clone();
     room.apply(input);
@@ -120,7 +120,7 @@ fn a_state_that_goes_back_is_caught() {
 
 #[test]
 fn what_the_room_finds_wrong_with_its_state_counts_once() {
-    let mut room = Room::new();
+    let mut room = Room::new(false);
     room.view.mismatches = 2;
     room.tick();
     room.tick();
@@ -129,13 +129,13 @@ fn what_the_room_finds_wrong_with_its_state_counts_once() {
 
 #[test]
 fn a_lost_event_is_caught_in_the_middle_and_at_the_end() {
-    let mut room = Room::new();
+    let mut room = Room::new(false);
     let events = [(); 3].map(|()| room.event());
     room.book.event(events[0]);
     room.book.event(events[2]);
     assert_eq!(room.book.close(&room.view).events_lost, 1);
 
-    let mut room = Room::new();
+    let mut room = Room::new(false);
     let event = room.event();
     room.event();
     room.book.event(event);
@@ -144,9 +144,60 @@ fn a_lost_event_is_caught_in_the_middle_and_at_the_end() {
 
 #[test]
 fn a_repeated_event_is_caught() {
-    let mut room = Room::new();
+    let mut room = Room::new(false);
     let event = room.event();
     room.book.event(event);
     room.book.event(event);
     assert_eq!(room.book.close(&room.view), Faults { events_repeated: 1, ..Faults::default() });
+}
+
+/// Eight inputs are applied and six of them acknowledged, then the room goes back to the fourth.
+fn crashed(goes_back: bool, told: u64) -> (Room, Vec<Input>) {
+    let mut room = Room::new(goes_back);
+    let inputs: Vec<_> = [(); 8].map(|()| room.send()).into();
+    inputs[..4].iter().for_each(|input| room.apply(*input));
+    room.tick();
+    let (checkpoint, event) = (room.view.clone(), room.event());
+    inputs[4..].iter().for_each(|input| room.apply(*input));
+    room.book.event(event);
+    room.tick();
+    room.book.went_back();
+    room.book.told_lost(6, told);
+    room.view = checkpoint;
+    (room, inputs)
+}
+
+#[test]
+fn a_loss_that_was_told_is_no_fault_of_a_room_that_may_go_back() {
+    let (mut room, inputs) = crashed(true, 2);
+    inputs[6..].iter().for_each(|input| room.apply(*input));
+    room.tick();
+    let event = room.event();
+    room.book.event(event);
+    assert!(room.book.settled());
+    assert_eq!(room.book.lost_and_told(), 2);
+    assert_eq!(room.book.close(&room.view), Faults::default());
+}
+
+#[test]
+fn more_lost_than_was_told_is_caught_and_so_is_less() {
+    let (mut room, inputs) = crashed(true, 1);
+    inputs[6..].iter().for_each(|input| room.apply(*input));
+    room.tick();
+    assert!(!room.book.settled());
+    assert_eq!(room.book.close(&room.view), Faults { inputs_lost: 1, ..Faults::default() });
+
+    let (mut room, inputs) = crashed(true, 3);
+    inputs[6..].iter().for_each(|input| room.apply(*input));
+    room.tick();
+    assert_eq!(room.book.close(&room.view).state_mismatches, 1);
+}
+
+#[test]
+fn a_room_that_may_not_go_back_is_caught_whatever_is_told() {
+    let (mut room, inputs) = crashed(false, 2);
+    inputs[6..].iter().for_each(|input| room.apply(*input));
+    room.tick();
+    let faults = room.book.close(&room.view);
+    assert_eq!((faults.inputs_lost, faults.state_mismatches), (2, 1));
 }

@@ -30,6 +30,8 @@ pub(super) struct Bot {
     book: Option<Book>,
     last: Option<View>,
     sent: u64,
+    /// Inputs up to this number are applied, the keeper says.
+    acknowledged: u64,
     blocked: u64,
     events: u64,
     due: Instant,
@@ -64,9 +66,10 @@ impl Bot {
             room_index: room,
             room: joined,
             gaps,
-            book: own.then(|| Book::new(seed)),
+            book: own.then(|| Book::new(seed, plan.goes_back)),
             last: None,
             sent: 0,
+            acknowledged: 0,
             blocked: 0,
             events: 0,
             due: Instant::now() + plan.input_every().mul_f64((seed % 1_000) as f64 / 1_000.0),
@@ -154,15 +157,25 @@ impl Bot {
                     Err(why) => self.mismatch(format!("an event cannot be read: {why}")),
                 }
             }
-            Update::Lost { inputs } => {
-                let mut report = self.shared.report.borrow_mut();
-                report.trouble(format!("the keeper says that {inputs} inputs are lost"));
-                // Our own game's books find that out themselves.
-                if self.book.is_none() {
-                    report.faults.inputs_lost += inputs;
+            Update::Applied(inputs) => self.acknowledged = inputs,
+            Update::Gap { missed: 0 } => {
+                if let Some(book) = &mut self.book {
+                    book.went_back();
                 }
             }
+            Update::Lost { inputs } => self.told_lost(inputs),
             _ => {}
+        }
+    }
+
+    fn told_lost(&mut self, inputs: u64) {
+        let mut report = self.shared.report.borrow_mut();
+        if !self.shared.plan.goes_back {
+            report.trouble(format!("the keeper says that {inputs} inputs are lost"));
+        }
+        match &mut self.book {
+            Some(book) => book.told_lost(self.acknowledged, inputs),
+            None => report.faults.inputs_lost += inputs,
         }
     }
 
@@ -233,6 +246,7 @@ impl Bot {
             report.faults.inputs_lost += self.sent;
             return report.trouble("a player never saw anything".to_owned());
         };
+        report.inputs_told_lost += book.lost_and_told();
         let faults = book.close(&last);
         if faults != Faults::default() {
             report.trouble(format!("a player of room {}: {faults:?}", self.name));

@@ -5,6 +5,7 @@
 mod book;
 mod bot;
 mod gaps;
+mod past;
 mod report;
 mod shared;
 
@@ -55,6 +56,9 @@ pub struct Plan {
     /// Others play in the same rooms, so what a room's accounts add up to cannot be known.
     #[arg(long)]
     pub strangers: bool,
+    /// Rooms go back to their last checkpoint when the keeper is killed.
+    #[arg(long)]
+    pub goes_back: bool,
     /// Inputs of another game, one JSON value a line, sent in turn.
     #[arg(long)]
     pub inputs: Option<PathBuf>,

@@ -23,6 +23,8 @@ pub struct Report {
     pub inputs_sent: u64,
     /// Inputs that were due while too many others waited, and therefore not sent.
     pub inputs_blocked: u64,
+    /// Inputs that were lost as the kind of room allows, and that the keeper said are lost.
+    pub inputs_told_lost: u64,
     /// Events that came.
     pub events: u64,
     /// What went wrong.
@@ -50,6 +52,7 @@ impl Report {
         self.sockets_moved += other.sockets_moved;
         self.inputs_sent += other.inputs_sent;
         self.inputs_blocked += other.inputs_blocked;
+        self.inputs_told_lost += other.inputs_told_lost;
         self.events += other.events;
         self.faults.add(other.faults);
         self.unsettled += other.unsettled;

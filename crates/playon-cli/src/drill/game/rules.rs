@@ -4,6 +4,7 @@ use playon::{Cx, PlayerId, Policies, Room};
 
 use super::accounts::{Account, fold, total};
 use super::{Event, Input, PLAYERS_MAX, View, clock, leak, sabotage};
+use crate::drill::survives::Survives;
 
 /// A player hears of every so many of its inputs.
 const INPUTS_PER_EVENT: u64 = 5;
@@ -47,7 +48,7 @@ pub(super) fn policies(hz: u32) -> Policies {
         .hz(hz)
         .players_max(PLAYERS_MAX)
         .on_deploy(playon::OnDeploy::Now)
-        .survives(playon::Survives::KeeperCrash)
+        .survives(Survives::asked().policy())
 }
 
 pub(super) fn checksum(books: &impl Books) -> u64 {
