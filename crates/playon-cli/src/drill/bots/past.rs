@@ -49,7 +49,8 @@ impl Past {
     /// Inputs up to this number were seen applied: those are let go that are not needed any more.
     pub(super) fn seen(&mut self, n: u64) {
         let seen = self.entries.partition_point(|(input, _)| input.n <= n);
-        if let Some((_, account)) = self.entries.drain(..seen.saturating_sub(self.back)).last() {
+        if let Some((_, account)) = self.entries.drain(..seen.saturating_sub(self.back)).next_back()
+        {
             self.base = account;
         }
     }
