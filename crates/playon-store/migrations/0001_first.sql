@@ -21,9 +21,11 @@ CREATE TABLE snapshot (
     sum INTEGER NOT NULL
 );
 
--- Rooms at rest: whole, and not in the log.
+-- Rooms at rest: whole, and not in the log. No id is used twice: a row on a page that a disk did not write
+-- again is not the one that the index leads to.
 CREATE TABLE sleeping (
-    room BLOB NOT NULL PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    room BLOB NOT NULL UNIQUE,
     seq INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     body BLOB NOT NULL,
@@ -61,7 +63,7 @@ CREATE TABLE setting (
     sum INTEGER NOT NULL
 );
 
--- How many rows each table has, and the exclusive or of the hashes of their keys.
+-- How many rows each table has, and the exclusive or of the hashes of their keys and versions.
 CREATE TABLE census (
     name TEXT NOT NULL PRIMARY KEY,
     rows INTEGER NOT NULL,

@@ -176,6 +176,28 @@ fn a_room_goes_back_or_is_given_up_by_name() {
 }
 
 #[test]
+fn a_row_that_went_back_is_said() {
+    let (dir, world) = crashed(30);
+    assert!(mend(dir.path(), true).unwrap().sound);
+    sql(dir.path(), "CREATE TABLE former AS SELECT * FROM setting WHERE name = 'current'");
+    let store = SqliteStore::open(dir.path(), options()).unwrap();
+    store.put_setting("current", Bytes::from_static(b"two")).unwrap();
+    store.close().unwrap();
+    sql(
+        dir.path(),
+        "UPDATE setting SET (value, sum) = (SELECT value, sum FROM former) WHERE name = 'current';
+         DROP TABLE former",
+    );
+    let planned = mend(dir.path(), false).unwrap();
+    let losses: Vec<&str> = planned.losses.iter().map(|loss| loss.what.as_str()).collect();
+    assert!(
+        matches!(losses[..], [what] if what.starts_with("table setting has rows that are older")),
+        "{planned}"
+    );
+    assert_eq!(trial(dir.path(), &world), Ok("repaired"));
+}
+
+#[test]
 fn lost_writes_and_a_lost_watermark_are_accepted_knowingly() {
     let (dir, world) = crashed(30);
     let older = scratch();

@@ -11,6 +11,7 @@ use super::{Loss, Repair, RepairError};
 use crate::batch::{DeployRow, LogRecord, ReleaseRow, SnapshotRow};
 use crate::error::OpenError;
 use crate::log::{self, Kind};
+use crate::sqlite::census::{self, Census, SMALL};
 use crate::sqlite::scan::{Found, Scan, number, read_carried};
 use crate::sqlite::schema::{self, Identity, MIGRATIONS};
 use crate::sqlite::tables::{deploy_sum, release_sum, setting_sum};
@@ -60,6 +61,7 @@ impl Salvage {
         salvage.read_releases(conn);
         salvage.read_deploys(conn);
         salvage.read_settings(conn);
+        salvage.find_old_rows(conn);
         if salvage.hot.is_empty() && salvage.asleep.is_empty() && salvage.releases.is_empty() {
             let why = "neither a room nor a release can be read".to_owned();
             return Err(RepairError::Hopeless { dir: dir.to_owned(), why });
@@ -269,6 +271,22 @@ impl Salvage {
         });
         self.settings = good;
         self.lose_rows("setting", bad, read, "which release is current may be forgotten");
+    }
+
+    /// Says in which tables rows went back: as many as were counted are there, but not the same.
+    fn find_old_rows(&mut self, conn: &Connection) {
+        let Ok(counted) = Census::read(conn) else { return };
+        let snapshots = ("snapshot", "SELECT room, seq FROM snapshot NOT INDEXED");
+        for (table, listing) in SMALL.into_iter().chain([snapshots]) {
+            let Ok(found) = census::count(conn, table, listing) else { continue };
+            let counted = counted.of(table);
+            if found.rows == counted.rows && found != counted {
+                let what = format!(
+                    "table {table} has rows that are older than what was written last; which ones cannot be told"
+                );
+                self.lose(None, what);
+            }
+        }
     }
 
     fn lose_rows(&mut self, table: &str, bad: u64, read: rusqlite::Result<()>, so: &str) {

@@ -1,6 +1,6 @@
 //! One transaction: everything that waits, as one batch row.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId, Seq};
@@ -12,8 +12,9 @@ use crate::error::StoreError;
 use crate::log::{self, Entry, Item, Kind};
 use crate::sqlite::census::{Census, carried_key};
 use crate::sqlite::fault::Fault;
+use crate::sqlite::judge::Owed;
 use crate::sqlite::ledger::{Ledger, Op};
-use crate::sqlite::scan::{carried_sum, read_batches};
+use crate::sqlite::scan::{carried_sum, number, read_batches};
 use crate::sqlite::tables::{self, Put};
 
 /// Not before any commit that can be stored.
@@ -29,8 +30,8 @@ pub(crate) struct Books {
     pub(crate) last_found: u64,
     pub(crate) ledger: Ledger,
     pub(crate) census: Census,
-    /// Rows that are known to be missing and still counted.
-    pub(crate) missing: HashSet<(&'static str, RoomId)>,
+    /// Rows that are known to be missing or older than they should be, as the census counts them.
+    pub(crate) owed: Owed,
     /// Over it, entries are carried instead of waiting for snapshots. Bytes.
     pub(crate) carry_over_bytes: u64,
 }
@@ -92,30 +93,31 @@ impl<'a> Group<'a> {
     }
 
     fn apply(&mut self, op: Op) -> Result<(), StoreError> {
-        let Self { tx, books: Books { epoch, census, missing, .. }, .. } = self;
+        let Self { tx, books: Books { epoch, census, owed, .. }, .. } = self;
         match op {
-            Op::Snapshot { row, fresh } => {
-                if fresh {
-                    wake(tx, census, &row)?;
+            Op::Snapshot { row, replaces } => {
+                match replaces {
+                    Some(seq) => census.remove("snapshot", &row.room.0, seq.0),
+                    None => end_rest(tx, census, &row, "wakes")?,
                 }
+                census.add("snapshot", &row.room.0, row.seq.0);
                 put_room(tx, "snapshot", *epoch, &row)?;
             }
             Op::Superseded { room, seq } => drop_carried(tx, census, room, seq)?,
             Op::Sleep { row, hot, carried } => {
                 if hot {
-                    drop_room(tx, census, missing, "snapshot", row.room)?;
+                    drop_room(tx, census, owed, "snapshot", row.room)?;
                 }
                 if carried {
                     drop_carried(tx, census, row.room, SEQ_END)?;
                 }
-                if !rests_before(tx, &row)? {
-                    census.add("sleeping", &row.room.0);
-                }
+                end_rest(tx, census, &row, "goes to rest")?;
+                census.add("sleeping", &row.room.0, 0);
                 put_room(tx, "sleeping", *epoch, &row)?;
             }
             Op::Delete { room } => {
-                drop_room(tx, census, missing, "snapshot", room)?;
-                drop_room(tx, census, missing, "sleeping", room)?;
+                drop_room(tx, census, owed, "snapshot", room)?;
+                drop_room(tx, census, owed, "sleeping", room)?;
                 drop_carried(tx, census, room, SEQ_END)?;
             }
         }
@@ -222,7 +224,7 @@ fn insert_carried(
     sum: u64,
 ) -> rusqlite::Result<()> {
     let Entry { kind, room, seq, body } = entry;
-    census.add("carried", &carried_key(&room.0, kind.number(), seq.0));
+    census.add("carried", &carried_key(&room.0, kind.number(), seq.0), 0);
     conn.prepare_cached(
         "INSERT INTO carried (room, kind, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
@@ -248,27 +250,30 @@ fn drop_carried(
     let mut rows = delete.query((&room.0[..], until.0.cast_signed()))?;
     while let Some(row) = rows.next()? {
         let (kind, seq): (u32, i64) = (row.get(0)?, row.get(1)?);
-        census.remove("carried", &carried_key(&room.0, kind, seq.cast_unsigned()));
+        census.remove("carried", &carried_key(&room.0, kind, seq.cast_unsigned()), 0);
     }
     Ok(())
 }
 
-/// Takes a room that was not in the hot log out of its rest, if it was there, and counts it in.
-fn wake(conn: &Connection, census: &mut Census, row: &SnapshotRow) -> Result<(), StoreError> {
-    let asleep: Option<i64> = conn
+/// Removes a room's row among those at rest, if it has one; what it does now must not be older.
+fn end_rest(
+    conn: &Connection,
+    census: &mut Census,
+    row: &SnapshotRow,
+    does: &str,
+) -> Result<(), StoreError> {
+    let rested = conn
         .prepare_cached("DELETE FROM sleeping WHERE room = ?1 RETURNING seq")?
-        .query_row([&row.room.0[..]], |found| found.get(0))
+        .query_row([&row.room.0[..]], |found| number(found, 0))
         .optional()?;
-    if let Some(seq) = asleep {
-        census.remove("sleeping", &row.room.0);
-        if row.seq.0 < seq.cast_unsigned() {
-            let SnapshotRow { room, seq: woken, .. } = row;
-            return Err(StoreError::Misused(format!(
-                "room {room} went to rest at {seq} and wakes at {woken}"
-            )));
-        }
+    let Some(rested) = rested else { return Ok(()) };
+    census.remove("sleeping", &row.room.0, 0);
+    if row.seq.0 < rested {
+        let SnapshotRow { room, seq, .. } = row;
+        return Err(StoreError::Misused(format!(
+            "room {room} rests at {rested} and {does} at {seq}"
+        )));
     }
-    census.add("snapshot", &row.room.0);
     Ok(())
 }
 
@@ -285,10 +290,7 @@ fn put_room(
             "INSERT INTO snapshot (room, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (room) DO UPDATE SET seq = ?2, epoch = ?3, body = ?4, sum = ?5"
         }
-        _ => {
-            "INSERT INTO sleeping (room, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (room) DO UPDATE SET seq = ?2, epoch = ?3, body = ?4, sum = ?5"
-        }
+        _ => "INSERT INTO sleeping (room, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)",
     };
     conn.prepare_cached(sql)?.execute((
         &room.0[..],
@@ -300,35 +302,22 @@ fn put_room(
     Ok(())
 }
 
-/// Whether a room that goes to rest has a row there already; never a later one.
-fn rests_before(conn: &Connection, row: &SnapshotRow) -> Result<bool, StoreError> {
-    let at: Option<i64> = conn
-        .prepare_cached("SELECT seq FROM sleeping WHERE room = ?1")?
-        .query_row([&row.room.0[..]], |found| found.get(0))
-        .optional()?;
-    match at {
-        Some(at) if at.cast_unsigned() > row.seq.0 => {
-            let SnapshotRow { room, seq, .. } = row;
-            Err(StoreError::Misused(format!("room {room} rests at {at} and goes to rest at {seq}")))
-        }
-        at => Ok(at.is_some()),
-    }
-}
-
 fn drop_room(
     conn: &Connection,
     census: &mut Census,
-    missing: &mut HashSet<(&'static str, RoomId)>,
+    owed: &mut Owed,
     table: &'static str,
     room: RoomId,
 ) -> rusqlite::Result<()> {
     let sql = match table {
-        "snapshot" => "DELETE FROM snapshot WHERE room = ?1",
-        _ => "DELETE FROM sleeping WHERE room = ?1",
+        "snapshot" => "DELETE FROM snapshot WHERE room = ?1 RETURNING seq",
+        // Rows at rest are counted without a version.
+        _ => "DELETE FROM sleeping WHERE room = ?1 RETURNING 0",
     };
-    let dropped = conn.prepare_cached(sql)?.execute([&room.0[..]])?;
-    if missing.remove(&(table, room)) || dropped > 0 {
-        census.remove(table, &room.0);
+    let dropped =
+        conn.prepare_cached(sql)?.query_row([&room.0[..]], |found| number(found, 0)).optional()?;
+    if let Some(version) = owed.remove(&(table, room)).or(dropped) {
+        census.remove(table, &room.0, version);
     }
     Ok(())
 }

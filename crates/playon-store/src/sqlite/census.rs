@@ -1,18 +1,30 @@
-//! How many rows each table should have, and which: the guard against rows that vanish.
+//! How many rows each table should have, which, and of what age: the guard against rows that vanish or go back.
 //!
-//! A count and the exclusive or of the hashes of all keys are kept per table and written in the same
-//! transaction as the change. A row that is lost to damage, or was removed by hand, no longer adds up.
+//! A count and the exclusive or of the hashes of all keys, each with the version of its row, are kept per table
+//! and written in the same transaction as the change. A row that is lost to damage, was removed by hand, or is
+//! on a page that a disk never wrote again, no longer adds up, however long ago the log was cut that told of it.
+//!
+//! The version is the commit of a snapshot, the checksum of a row of a small table, and 0 where a changed row
+//! is always a new one.
 
 use std::collections::HashMap;
 
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 use crate::check::Check;
+use crate::sqlite::scan::number;
 
-/// The tables that are counted, the query that lists the keys, and whether another one lists them again by
-/// a different path.
+/// The tables that are counted.
 pub(crate) const COUNTED: [&str; 6] =
     ["snapshot", "sleeping", "carried", "release", "deploy", "setting"];
+
+/// The small ones among them, and the queries that list their keys and versions.
+pub(crate) const SMALL: [(&str, &str); 3] = [
+    ("release", "SELECT id, sum FROM release NOT INDEXED"),
+    ("deploy", "SELECT id, sum FROM deploy"),
+    ("setting", "SELECT name, sum FROM setting NOT INDEXED"),
+];
 
 /// Rows and digest of one table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,16 +34,16 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts a key in.
-    pub(crate) fn add(&mut self, table: &str, key: &[u8]) {
+    /// Counts a row in.
+    pub(crate) fn add(&mut self, table: &str, key: &[u8], version: u64) {
         self.rows += 1;
-        self.digest ^= Check::of(table).bytes(key).sum();
+        self.digest ^= Check::of(table).bytes(key).number(version).sum();
     }
 
-    /// Counts a key out.
-    pub(crate) fn remove(&mut self, table: &str, key: &[u8]) {
+    /// Counts a row out.
+    pub(crate) fn remove(&mut self, table: &str, key: &[u8], version: u64) {
         self.rows -= 1;
-        self.digest ^= Check::of(table).bytes(key).sum();
+        self.digest ^= Check::of(table).bytes(key).number(version).sum();
     }
 }
 
@@ -64,14 +76,14 @@ impl Census {
         self.tallies.get(table).copied().unwrap_or_default()
     }
 
-    /// Counts a key in.
-    pub(crate) fn add(&mut self, table: &'static str, key: &[u8]) {
-        self.change(table).add(table, key);
+    /// Counts a row in.
+    pub(crate) fn add(&mut self, table: &'static str, key: &[u8], version: u64) {
+        self.change(table).add(table, key, version);
     }
 
-    /// Counts a key out.
-    pub(crate) fn remove(&mut self, table: &'static str, key: &[u8]) {
-        self.change(table).remove(table, key);
+    /// Counts a row out.
+    pub(crate) fn remove(&mut self, table: &'static str, key: &[u8], version: u64) {
+        self.change(table).remove(table, key, version);
     }
 
     fn change(&mut self, table: &'static str) -> &mut Tally {
@@ -97,20 +109,18 @@ pub(crate) fn carried_key(room: &[u8], kind: u32, seq: u64) -> Vec<u8> {
     [room, &kind.to_le_bytes(), &seq.to_le_bytes()].concat()
 }
 
-/// Counts the rows that a query finds; its columns together are the key.
+/// Counts the rows that a query finds: of each the key and the version.
 pub(crate) fn count(conn: &Connection, table: &str, query: &str) -> rusqlite::Result<Tally> {
     let mut tally = Tally::default();
     let mut statement = conn.prepare(query)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let key = row.get_ref(0)?;
+        let (key, version) = (row.get_ref(0)?, number(row, 1)?);
         match key {
-            rusqlite::types::ValueRef::Blob(key) | rusqlite::types::ValueRef::Text(key) => {
-                tally.add(table, key)
-            }
-            rusqlite::types::ValueRef::Integer(key) => tally.add(table, &key.to_le_bytes()),
+            ValueRef::Blob(key) | ValueRef::Text(key) => tally.add(table, key, version),
+            ValueRef::Integer(key) => tally.add(table, &key.to_le_bytes(), version),
             // A key that cannot be one never adds up.
-            rusqlite::types::ValueRef::Null | rusqlite::types::ValueRef::Real(_) => tally.rows += 1,
+            ValueRef::Null | ValueRef::Real(_) => tally.rows += 1,
         }
     }
     Ok(tally)

@@ -1,19 +1,19 @@
 //! Holds what the log announced against what the tables have.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use playon_core::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::log::Kind;
-use crate::sqlite::census::{self, Census, Tally};
+use crate::sqlite::census::{self, Census, SMALL, Tally};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::ledger::{FoundRoom, Ledger};
 use crate::sqlite::scan::{Found, FoundRecord, Scan, number, scan};
 use crate::sqlite::tables;
 
-/// Rows by table and room.
-pub(crate) type Missing = HashSet<(&'static str, RoomId)>;
+/// By table and room: rows that should be there, certainly, and with this version. The log names them.
+pub(crate) type Owed = HashMap<(&'static str, RoomId), u64>;
 
 /// The whole store, read and verified except for the bodies of snapshots and sleeping rooms.
 #[derive(Debug, Default)]
@@ -23,8 +23,8 @@ pub(crate) struct Judged {
     pub(crate) hot: HashMap<RoomId, (Seq, Epoch)>,
     /// Rooms that cannot be served, and why.
     pub(crate) damaged: HashMap<RoomId, String>,
-    /// Rows that should be there, certainly: the log names them.
-    pub(crate) missing: Missing,
+    /// Rows that are missing or older than they should be.
+    pub(crate) owed: Owed,
     pub(crate) census: Census,
     pub(crate) keeper: Epoch,
 }
@@ -47,7 +47,7 @@ pub(crate) fn judge(conn: &Connection) -> Result<Judged, Fault> {
             "table keeper has epoch {keeper}, the last batch has {found}"
         )));
     }
-    judged.missing = judged.rooms(conn)?;
+    judged.owed = judged.rooms(conn)?;
     judged.count(conn)?;
     tables::verify(conn, &judged.scan.announced)?;
     Ok(judged)
@@ -69,42 +69,58 @@ fn read_hot(conn: &Connection) -> Result<HashMap<RoomId, (Seq, Epoch)>, Fault> {
 }
 
 impl Judged {
-    fn rooms(&mut self, conn: &Connection) -> Result<Missing, Fault> {
-        let mut missing = Missing::default();
+    fn rooms(&mut self, conn: &Connection) -> Result<Owed, Fault> {
+        let mut owed = Owed::default();
         let mut asleep = conn.prepare("SELECT seq FROM sleeping WHERE room = ?1")?;
         for (room, found) in &self.scan.rooms {
             let verdict = match self.hot.get(room) {
-                Some((seq, _)) => verdict_on_hot(found, *seq),
+                Some((seq, _)) => verdict_on_hot(*room, found, *seq, &mut owed),
                 None => {
                     let at = asleep.query_row([&room.0[..]], |row| number(row, 0)).optional()?;
-                    verdict_on_gone(*room, found, at.map(Seq), &mut missing)
+                    verdict_on_gone(*room, found, at.map(Seq), &mut owed)
                 }
             };
             if let Err(place) = verdict {
                 self.damaged.insert(*room, place);
             }
         }
-        Ok(missing)
+        Ok(owed)
     }
 
-    /// Compares the tables with their census, allowing for rows that are known to be missing.
+    /// Compares the tables with their census, with what is owed instead of what is there.
     fn count(&self, conn: &Connection) -> Result<(), Fault> {
-        let listings = [
-            ("snapshot", "SELECT room FROM snapshot NOT INDEXED"),
-            ("snapshot", "SELECT room FROM snapshot INDEXED BY sqlite_autoindex_snapshot_1"),
-            ("sleeping", "SELECT room FROM sleeping INDEXED BY sqlite_autoindex_sleeping_1"),
-            ("release", "SELECT id FROM release NOT INDEXED"),
-            ("deploy", "SELECT id FROM deploy"),
-            ("setting", "SELECT name FROM setting NOT INDEXED"),
-        ];
-        for (table, listing) in listings {
+        let asleep = "SELECT room, 0 FROM sleeping INDEXED BY sqlite_autoindex_sleeping_1";
+        for (table, listing) in SMALL.into_iter().chain([("sleeping", asleep)]) {
             let mut found = census::count(conn, table, listing)?;
-            for (_, room) in self.missing.iter().filter(|(of, _)| *of == table) {
-                found.add(table, &room.0);
-            }
+            self.add_owed(table, &mut found);
             self.agree(table, found)?;
         }
-        self.agree("carried", count_carried(conn)?)
+        self.agree("carried", count_carried(conn)?)?;
+        self.agree("snapshot", self.count_hot(conn)?)
+    }
+
+    /// Counts the snapshots; the index must know the same rooms as the table.
+    fn count_hot(&self, conn: &Connection) -> Result<Tally, Fault> {
+        let listing = "SELECT room, 0 FROM snapshot INDEXED BY sqlite_autoindex_snapshot_1";
+        let indexed = census::count(conn, "snapshot", listing)?;
+        let (mut found, mut rooms) = (Tally::default(), Tally::default());
+        for (room, (Seq(seq), _)) in &self.hot {
+            rooms.add("snapshot", &room.0, 0);
+            if !self.owed.contains_key(&("snapshot", *room)) {
+                found.add("snapshot", &room.0, *seq);
+            }
+        }
+        if rooms != indexed {
+            return Err(Fault::Damage("table snapshot: its index has other rooms".to_owned()));
+        }
+        self.add_owed("snapshot", &mut found);
+        Ok(found)
+    }
+
+    fn add_owed(&self, table: &str, found: &mut Tally) {
+        for ((_, room), version) in self.owed.iter().filter(|((of, _), _)| *of == table) {
+            found.add(table, &room.0, *version);
+        }
     }
 
     fn agree(&self, table: &str, found: Tally) -> Result<(), Fault> {
@@ -116,7 +132,7 @@ impl Judged {
             "table {table}: {} rows were counted when it was last written, {} are found{}",
             counted.rows,
             found.rows,
-            if counted.rows == found.rows { " with other keys" } else { "" },
+            if counted.rows == found.rows { ", not the same or older ones" } else { "" },
         )))
     }
 
@@ -146,10 +162,19 @@ impl Judged {
 }
 
 /// Whether the log and the snapshot of a hot room fit together.
-fn verdict_on_hot(found: &Found, snapshot: Seq) -> Result<(), String> {
+fn verdict_on_hot(
+    room: RoomId,
+    found: &Found,
+    snapshot: Seq,
+    owed: &mut Owed,
+) -> Result<(), String> {
     match found.note {
         Some((Kind::Snapshot, seq, _)) if seq == snapshot => {}
         Some((Kind::Snapshot, seq, batch)) => {
+            // A later one than announced is there because the announcement is damaged.
+            if snapshot < seq {
+                owed.insert(("snapshot", room), seq.0);
+            }
             return Err(format!(
                 "table snapshot has commit {snapshot}, batch {batch} announced commit {seq}"
             ));
@@ -184,17 +209,15 @@ fn verdict_on_gone(
     room: RoomId,
     found: &Found,
     asleep: Option<Seq>,
-    missing: &mut Missing,
+    owed: &mut Owed,
 ) -> Result<(), String> {
+    if let (Some((Kind::Snapshot, Seq(seq), _)), None) = (found.note, asleep) {
+        owed.insert(("snapshot", room), seq);
+    }
     if let Some((_, place)) = found.bad.first()
         && !(found.records.is_empty()
             && found.bad.iter().all(|(seq, _)| asleep.is_some_and(|at| *seq <= at)))
     {
-        if asleep.is_none()
-            && (!found.records.is_empty() || matches!(found.note, Some((Kind::Snapshot, ..))))
-        {
-            missing.insert(("snapshot", room));
-        }
         return Err(place.clone());
     }
     match (found.note, asleep) {
@@ -203,24 +226,21 @@ fn verdict_on_gone(
         (None, Some(_)) if found.records.is_empty() => Ok(()),
         (Some((Kind::Sleep, seq, batch)), at) => {
             if at.is_none() {
-                missing.insert(("sleeping", room));
+                owed.insert(("sleeping", room), 0);
             }
             let has = at.map_or("nothing".to_owned(), |at| format!("commit {at}"));
             Err(format!(
                 "table sleeping has {has} of the room, batch {batch} announced commit {seq}"
             ))
         }
-        (Some((kind, seq, batch)), None) => {
-            missing.insert(("snapshot", room));
-            Err(format!(
-                "table snapshot has nothing of the room, batch {batch} announced {kind:?} at {seq}"
-            ))
-        }
+        (Some((kind, seq, batch)), None) => Err(format!(
+            "table snapshot has nothing of the room, batch {batch} announced {kind:?} at {seq}"
+        )),
         (note, Some(at)) => {
             Err(format!("table sleeping has commit {at} of the room, the log says {note:?}"))
         }
         (None, None) => {
-            missing.insert(("snapshot", room));
+            // Which commit its snapshot was of is not known: if there was one, the census will not agree.
             let batch = found.first;
             Err(format!(
                 "table snapshot has nothing of the room, but batch {batch} has commits of it"
@@ -235,7 +255,7 @@ fn count_carried(conn: &Connection) -> Result<Tally, Fault> {
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         let room: Vec<u8> = row.get(0)?;
-        tally.add("carried", &census::carried_key(&room, row.get(1)?, number(row, 2)?));
+        tally.add("carried", &census::carried_key(&room, row.get(1)?, number(row, 2)?), 0);
     }
     Ok(tally)
 }

@@ -43,8 +43,8 @@ struct Mark {
 /// What a batch does to the tables.
 #[derive(Debug)]
 pub(crate) enum Op {
-    /// Replace or add the snapshot; `fresh` if the room was not in the hot log, and may be asleep.
-    Snapshot { row: SnapshotRow, fresh: bool },
+    /// Add the snapshot or replace the one of an earlier commit. If there is none, the room may be asleep.
+    Snapshot { row: SnapshotRow, replaces: Option<Seq> },
     /// Remove carried entries up to a commit.
     Superseded { room: RoomId, seq: Seq },
     /// Put the room to rest; `hot` if it has a snapshot, `carried` if entries of it may be carried.
@@ -59,8 +59,8 @@ struct Given {
     newest: Seq,
     /// The room's last commit before the batch.
     before: Seq,
-    /// Whether the room was not in the hot log.
-    fresh: bool,
+    /// The commit of the snapshot that it has; none if the room was not in the hot log.
+    replaces: Option<Seq>,
 }
 
 /// The writer's view of the log.
@@ -112,9 +112,12 @@ impl Ledger {
     ) -> Result<(), String> {
         let mut given: HashMap<RoomId, Given> = HashMap::with_capacity(batch.snapshots.len());
         for row in &batch.snapshots {
-            let known = self.rooms.get(&row.room).map(|mark| mark.last);
-            let new =
-                Given { newest: row.seq, before: known.unwrap_or(row.seq), fresh: known.is_none() };
+            let known = self.rooms.get(&row.room);
+            let new = Given {
+                newest: row.seq,
+                before: known.map_or(row.seq, |mark| mark.last),
+                replaces: known.map(|mark| mark.snapshot),
+            };
             let given = given.entry(row.room).or_insert(new);
             given.newest = given.newest.max(row.seq);
         }
@@ -175,7 +178,7 @@ impl Ledger {
             return Err(format!("room {room} has commit {seq} but no snapshot before it"));
         };
         // Commits that led to the first snapshot of a room may come along with it.
-        if given.is_some_and(|given| given.fresh && seq <= given.newest) {
+        if given.is_some_and(|given| given.replaces.is_none() && seq <= given.newest) {
             return Ok(());
         }
         let jumps =
@@ -206,7 +209,7 @@ impl Ledger {
             mark.carried = false;
             self.set_needs(room, (last > row.seq).then_some(id));
         }
-        ops.push(Op::Snapshot { row, fresh: given.fresh });
+        ops.push(Op::Snapshot { row, replaces: given.replaces });
     }
 
     fn remove(&mut self, room: RoomId) -> Option<Mark> {

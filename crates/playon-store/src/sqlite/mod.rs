@@ -1,7 +1,7 @@
 //! The embedded engine: SQLite, written the way a log is written.
 
 pub(crate) mod apply;
-mod census;
+pub(crate) mod census;
 mod checkpoint;
 pub(crate) mod connect;
 pub(crate) mod fault;

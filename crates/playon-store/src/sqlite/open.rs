@@ -226,7 +226,7 @@ pub(crate) fn books(judged: &Judged, options: &SqliteOptions) -> Books {
         last_found: judged.scan.last,
         ledger,
         census: judged.census.clone(),
-        missing: judged.missing.clone(),
+        owed: judged.owed.clone(),
         carry_over_bytes: options.log_bytes_max.saturating_mul(2),
     }
 }

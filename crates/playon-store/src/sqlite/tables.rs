@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use playon_core::ids::{DeployId, ReleaseId, RoomId, Seq};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Params};
 
 use crate::batch::{DeployRow, ReleaseRow};
 use crate::check::Check;
@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::log::{Entry, Kind};
 use crate::sqlite::census::Census;
 use crate::sqlite::fault::Fault;
+use crate::sqlite::scan::number;
 
 /// Deploys that are kept; beyond it the oldest are removed.
 pub(crate) const DEPLOYS_KEPT_MAX: i64 = 1_000;
@@ -47,12 +48,9 @@ fn put_release(
     if holders.exists((&row.label, &row.id.0[..]))? {
         return Ok(Err(StoreError::LabelTaken(row.label.clone())));
     }
-    let known =
-        conn.prepare_cached("SELECT 1 FROM release WHERE id = ?1")?.exists([&row.id.0[..]])?;
-    if !known {
-        census.add("release", &row.id.0);
-    }
     let sum = release_sum(row);
+    let former = former(conn, "SELECT sum FROM release WHERE id = ?1", [&row.id.0[..]])?;
+    recount(census, "release", &row.id.0, former, sum);
     conn.prepare_cached(
         "INSERT INTO release (id, label, added_ms, sum) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (id) DO UPDATE SET label = ?2, added_ms = ?3, sum = ?4",
@@ -67,10 +65,9 @@ fn put_deploy(
     row: &DeployRow,
 ) -> rusqlite::Result<Vec<Entry>> {
     let id = row.id.0.cast_signed();
-    if !conn.prepare_cached("SELECT 1 FROM deploy WHERE id = ?1")?.exists([id])? {
-        census.add("deploy", &id.to_le_bytes());
-    }
     let sum = deploy_sum(row.id, &row.body);
+    let former = former(conn, "SELECT sum FROM deploy WHERE id = ?1", [id])?;
+    recount(census, "deploy", &id.to_le_bytes(), former, sum);
     conn.prepare_cached(
         "INSERT INTO deploy (id, body, sum) VALUES (?1, ?2, ?3)
          ON CONFLICT (id) DO UPDATE SET body = ?2, sum = ?3",
@@ -78,12 +75,12 @@ fn put_deploy(
     .execute((id, &row.body[..], sum.cast_signed()))?;
     let mut said = vec![announce("deploy", &id.to_le_bytes(), Some(sum))];
     while census.of("deploy").rows > DEPLOYS_KEPT_MAX {
-        let oldest: i64 = conn
+        let (oldest, sum): (i64, u64) = conn
             .prepare_cached(
-                "DELETE FROM deploy WHERE id = (SELECT min(id) FROM deploy) RETURNING id",
+                "DELETE FROM deploy WHERE id = (SELECT min(id) FROM deploy) RETURNING id, sum",
             )?
-            .query_row([], |found| found.get(0))?;
-        census.remove("deploy", &oldest.to_le_bytes());
+            .query_row([], |found| Ok((found.get(0)?, number(found, 1)?)))?;
+        census.remove("deploy", &oldest.to_le_bytes(), sum);
         said.push(announce("deploy", &oldest.to_le_bytes(), None));
     }
     Ok(said)
@@ -95,16 +92,27 @@ fn put_setting(
     name: &str,
     value: &Bytes,
 ) -> rusqlite::Result<Vec<Entry>> {
-    if !conn.prepare_cached("SELECT 1 FROM setting WHERE name = ?1")?.exists([name])? {
-        census.add("setting", name.as_bytes());
-    }
     let sum = setting_sum(name, value);
+    let former = former(conn, "SELECT sum FROM setting WHERE name = ?1", [name])?;
+    recount(census, "setting", name.as_bytes(), former, sum);
     conn.prepare_cached(
         "INSERT INTO setting (name, value, sum) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET value = ?2, sum = ?3",
     )?
     .execute((name, &value[..], sum.cast_signed()))?;
     Ok(vec![announce("setting", name.as_bytes(), Some(sum))])
+}
+
+/// The checksum of the row that a new one replaces, if there is one.
+fn former(conn: &Connection, query: &str, key: impl Params) -> rusqlite::Result<Option<u64>> {
+    conn.prepare_cached(query)?.query_row(key, |row| number(row, 0)).optional()
+}
+
+fn recount(census: &mut Census, table: &'static str, key: &[u8], former: Option<u64>, sum: u64) {
+    if let Some(former) = former {
+        census.remove(table, key, former);
+    }
+    census.add(table, key, sum);
 }
 
 /// All releases, oldest first.

@@ -5,7 +5,7 @@ use std::path::Path;
 use playon_faults::{Event, What};
 use playon_store::{OpenError, SqliteStore, Store};
 
-use crate::child::{SEED, options};
+use crate::child::options;
 use crate::common::{COUNTER, Seen, World, see};
 
 /// What the child said was acknowledged.
@@ -52,7 +52,7 @@ pub(crate) enum Outcome {
 }
 
 /// Opens what was left. An error means that the store is silently wrong.
-pub(crate) fn judge(dir: &Path, acked: Acked) -> Result<Outcome, String> {
+pub(crate) fn judge(seed: u64, dir: &Path, acked: Acked) -> Result<Outcome, String> {
     let store = match SqliteStore::open(dir, options()) {
         Ok(store) => store,
         Err(error @ (OpenError::Locked { .. } | OpenError::Missing { .. })) => {
@@ -65,9 +65,9 @@ pub(crate) fn judge(dir: &Path, acked: Acked) -> Result<Outcome, String> {
         Err(error) => return Ok(Outcome::Refused(error.to_string())),
     };
     if seen.damaged.contains(&COUNTER) {
-        let world = World::after(SEED, acked.step);
+        let world = World::after(seed, acked.step);
         // How far the others got cannot be told without it; at least one step may have been under way.
-        let next = World::after(SEED, acked.step + 1);
+        let next = World::after(seed, acked.step + 1);
         world.compare(&seen, &store).or_else(|_| next.compare(&seen, &store))?;
         return Ok(Outcome::RoomsDamaged);
     }
@@ -75,7 +75,7 @@ pub(crate) fn judge(dir: &Path, acked: Acked) -> Result<Outcome, String> {
     if steps < acked.step || steps > acked.step + acked.unheard + 1 {
         return Err(format!("{steps} steps are found, {acked:?} were acknowledged"));
     }
-    World::after(SEED, steps).compare(&seen, &store)?;
+    World::after(seed, steps).compare(&seen, &store)?;
     match store.setting("note") {
         Ok(None) if acked.note == 0 => {}
         Ok(Some(value)) => {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use playon_faults::{Disk, Event, Keep, What};
 use playon_store::watermark::WATERMARK_FILE;
 
+use crate::child::SEED;
 use crate::common::scratch;
 use crate::judge::{Acked, Outcome, judge};
 use crate::loud::run;
@@ -25,8 +26,8 @@ fn judge_all(count: usize, make: &(dyn Fn(usize, &Path) -> (Acked, String) + Syn
                     }
                     let dir = scratch();
                     let (acked, harm) = make(at, dir.path());
-                    let outcome =
-                        judge(dir.path(), acked).unwrap_or_else(|why| panic!("{harm}: {why}"));
+                    let outcome = judge(SEED, dir.path(), acked)
+                        .unwrap_or_else(|why| panic!("{harm}: {why}"));
                     let outcome = match outcome {
                         Outcome::Exact => 0,
                         Outcome::RoomsDamaged => 1,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use playon_faults::{Calls, Disk, Event, Fault, Keep, Kind, What, read_log};
 use playon_store::verify;
 
-use crate::child::{CODED, STEPS_FIRST, STEPS_SECOND, command};
+use crate::child::{CODED, SEED, STEPS_FIRST, STEPS_SECOND, command};
 use crate::common::scratch;
 use crate::judge::{Acked, Outcome, judge};
 
@@ -90,7 +90,7 @@ fn one(fault: &Fault) -> Option<String> {
         return None;
     }
     let acked = Acked::of(&life.events);
-    let outcome = judge(dir.path(), acked).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
+    let outcome = judge(SEED, dir.path(), acked).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
     assert_eq!(outcome, Outcome::Exact, "{fault:?}, {acked:?}, {:?}", life.code);
     let report = verify(dir.path()).unwrap();
     assert!(report.is_sound(), "{fault:?}: {report}");
@@ -100,7 +100,7 @@ fn one(fault: &Fault) -> Option<String> {
     for keep in [Keep::None, Keep::Some(fault.at)] {
         let dir = scratch();
         disk.fail_power(keep, dir.path()).unwrap();
-        let outcome = judge(dir.path(), acked).unwrap_or_else(|why| {
+        let outcome = judge(SEED, dir.path(), acked).unwrap_or_else(|why| {
             panic!("{fault:?} struck {}, then a power failure, {keep:?}: {why}", life.file())
         });
         assert_eq!(outcome, Outcome::Exact, "{fault:?}, then a power failure, {keep:?}");
@@ -180,7 +180,7 @@ fn every_fault_while_a_crashed_store_is_opened() {
             struck += 1;
             let mut acked = Acked::of(&life.events);
             acked.step = acked.step.max(had);
-            let outcome = judge(dir.path(), acked).unwrap();
+            let outcome = judge(SEED, dir.path(), acked).unwrap();
             assert_eq!(outcome, Outcome::Exact, "{calls:?} {at} {kind:?}: {:?}", life.code);
         }
         println!("{calls:?} {kind:?}: {struck} faults");

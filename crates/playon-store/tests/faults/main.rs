@@ -15,3 +15,4 @@ mod judge;
 mod lost;
 mod loud;
 mod power;
+mod stale;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use playon_faults::{Calls, Disk, Event, Fault, Keep, Kind, What};
 
-use crate::child::{STEPS_FIRST, STEPS_SECOND};
+use crate::child::{SEED, STEPS_FIRST, STEPS_SECOND};
 use crate::common::scratch;
 use crate::judge::{Acked, Outcome, judge};
 use crate::loud::run;
@@ -57,7 +57,7 @@ fn fail_at(moments: &[Moment], keeps: &(dyn Fn(u64) -> Vec<Keep> + Sync)) -> usi
                     for keep in keeps(at as u64) {
                         let dir = scratch();
                         disk.fail_power(keep, dir.path()).unwrap();
-                        let outcome = judge(dir.path(), *acked)
+                        let outcome = judge(SEED, dir.path(), *acked)
                             .unwrap_or_else(|why| panic!("{after}, {keep:?}: {why}"));
                         assert_eq!(outcome, Outcome::Exact, "{after}, {keep:?}, {acked:?}");
                         count.fetch_add(1, Ordering::Relaxed);
