@@ -74,6 +74,10 @@ mutants! {
     GapHidden "gap-hidden",
     /// A room that cannot be read is taken for one that does not exist.
     EmptyTwin "empty-twin",
+    /// Players are told of the end of a room, and it is deleted, before the end is safe.
+    EndUnsafe "end-unsafe",
+    /// A room that had ended when the keeper died is kept.
+    EndForgotten "end-forgotten",
     /// The room is not told that a player is away.
     AwayLost "away-lost",
     /// Seats of absent players are never given up.

@@ -11,7 +11,7 @@ use playon_core::time::Time;
 
 use crate::game::link;
 use crate::keeper::limits;
-use crate::worker::{POISON, SEAT_HOLD};
+use crate::worker::{FAREWELL, POISON, SEAT_HOLD};
 use crate::world::Kind;
 
 /// What a player knows.
@@ -51,6 +51,8 @@ pub struct Client {
     brief: bool,
     /// Inputs that make the game panic.
     poison: BTreeSet<u64>,
+    /// The input that ends the room.
+    farewell: Option<u64>,
     gone: u64,
 }
 
@@ -96,6 +98,7 @@ impl Client {
             skipped: false,
             brief: matches!(kind, Kind::Ticking),
             poison: BTreeSet::new(),
+            farewell: None,
             gone: 0,
         }
     }
@@ -133,8 +136,16 @@ impl Client {
         self.poison.insert(self.sent);
     }
 
+    /// The last input made will end the room.
+    pub const fn say_farewell(&mut self) {
+        self.farewell = Some(self.sent);
+    }
+
     /// What an input carries.
     pub fn payload(&self, number: u64) -> Bytes {
+        if self.farewell == Some(number) {
+            return Bytes::from_static(&[FAREWELL]);
+        }
         if self.poison.contains(&number) { Bytes::from_static(&[POISON]) } else { Bytes::new() }
     }
 
@@ -231,11 +242,18 @@ impl Client {
         Ok(())
     }
 
-    /// The socket is closed.
+    /// The socket is closed; `over` if the room that the player sat in has been deleted, `panics` if the game
+    /// fails for no reason.
     ///
     /// # Errors
     /// When it is closed for a reason that no fault of this run explains.
-    pub fn closed(&mut self, now: Time, why: Close) -> Result<(), String> {
+    pub fn closed(
+        &mut self,
+        now: Time,
+        why: Close,
+        over: bool,
+        panics: bool,
+    ) -> Result<(), String> {
         let absent = now.since(*self.lost_at.get_or_insert(now));
         self.conn = None;
         self.welcomed = false;
@@ -245,6 +263,11 @@ impl Client {
             return Ok(());
         }
         match why {
+            Close::RoomEnded | Close::UnknownSession | Close::UnknownRoom if over => {
+                self.begin_again();
+                Ok(())
+            }
+            Close::Refused if panics && self.seat.is_none() => Ok(()),
             Close::UnknownSession | Close::UnknownRoom if self.lossy && self.gone < 100 => {
                 // A seat taken after the last checkpoint went with the keeper.
                 self.gone += 1;

@@ -11,7 +11,17 @@ use playon_core::facts::{Place, Seating};
 
 /// Where a room may go in one step of the shard; several things may happen to it within one.
 pub const ROOMS: &[(Place, &[Place])] = &[
-    (Place::Absent, &[Place::Loading, Place::Creating, Place::Halted, Place::Idle, Place::Opening]),
+    (
+        Place::Absent,
+        &[
+            Place::Loading,
+            Place::Creating,
+            Place::Halted,
+            Place::Idle,
+            Place::Opening,
+            Place::Resting,
+        ],
+    ),
     (
         Place::Loading,
         &[

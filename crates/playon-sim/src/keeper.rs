@@ -26,6 +26,8 @@ pub enum Wish {
     Worker(WorkerId, ToWorker),
     /// The store was given a batch.
     Batch,
+    /// A room is deleted: nobody sits in it any more.
+    Ended(RoomId),
     /// Look for a sleeping room.
     Load(RoomId),
     /// Kill a worker.
@@ -149,8 +151,9 @@ impl Keeper {
                 batch.push(Write::Sleep(image.room, encode_image(&image)));
             }
             Effect::Delete(room) => {
-                self.audit.departs(room);
+                self.audit.ends(room, store)?;
                 batch.push(Write::Delete(room));
+                wishes.push(Wish::Ended(room));
             }
             Effect::Load(room) => wishes.push(Wish::Load(room)),
             Effect::Suspect { worker, .. } => wishes.push(Wish::Kill(worker)),

@@ -9,6 +9,7 @@ pub mod client;
 pub mod coverage;
 pub mod game;
 pub mod keeper;
+pub mod lives;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod options;

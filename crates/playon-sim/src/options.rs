@@ -66,6 +66,10 @@ pub struct Options {
     pub panic: u64,
     /// A player sends an input that makes the game panic, per thousand inputs.
     pub poison: u64,
+    /// A player sends an input that ends the room, per thousand inputs.
+    pub farewell: u64,
+    /// An operator closes a room.
+    pub close: u64,
     /// A new release cannot open a copy, per hundred copies.
     pub bad_copy: u64,
     /// A process that takes part in a handoff dies between its steps, per hundred steps.
@@ -140,6 +144,8 @@ impl Options {
             late: 5,
             zombie: 20,
             panic: 2,
+            farewell: 2,
+            close: 2,
             bad_copy: 3,
             strike: 15,
             slow: 8,
@@ -169,6 +175,8 @@ impl Options {
             lie: some(3),
             panic: some(8),
             poison: some(4),
+            farewell: some(3),
+            close: some(4),
             bad_copy: some(10),
             strike: some(30),
             slow: some(20),

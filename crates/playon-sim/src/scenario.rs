@@ -14,8 +14,10 @@
 //! spoil R2                   its workers fail at each copy that they open from now on
 //! kill keeper losing all     or `keeping all`: what becomes of writes that are not safe
 //! cut player 0 for 2s        players are numbered through all rooms
+//! farewell of player 0       sends an input that ends its room
+//! close r0                   an operator closes the room
 //! expect r0 on R2
-//! expect moved 1             handoffs so far; `undone`: handoffs that came to nothing; `slept`: rooms put to sleep
+//! expect moved 1             handoffs so far; `undone`: handoffs that came to nothing; `slept`: rooms put to sleep; `ended`: rooms deleted
 //! expect lost 0              inputs that players were told are lost; `some`: at least one
 //! ```
 //!
@@ -54,6 +56,10 @@ pub enum Step {
     KillKeeper(bool),
     /// A player has no socket for a while.
     Cut(u64, Span),
+    /// A player ends its room.
+    Farewell(u64),
+    /// An operator closes a room.
+    Close(u8),
     /// A room runs on a release.
     ExpectOn(u8, u8),
     /// Players were told of lost inputs.
@@ -71,6 +77,8 @@ pub enum Count {
     Undone,
     /// Rooms put to sleep.
     Slept,
+    /// Rooms deleted.
+    Ended,
     /// Inputs that players were told are lost.
     Lost,
 }
@@ -119,12 +127,15 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["kill", "keeper", "losing", "all"] => Step::KillKeeper(false),
         ["kill", "keeper", "keeping", "all"] => Step::KillKeeper(true),
         ["cut", "player", player, "for", time] => Step::Cut(count(player)?, span(time)?),
+        ["farewell", "of", "player", player] => Step::Farewell(count(player)?),
+        ["close", room] => Step::Close(number(room, 'r')?),
         ["expect", room, "on", release] => {
             Step::ExpectOn(number(room, 'r')?, number(release, 'R')?)
         }
         ["expect", "moved", n] => Step::Expect(Count::Moved, count(n)?),
         ["expect", "undone", n] => Step::Expect(Count::Undone, count(n)?),
         ["expect", "slept", n] => Step::Expect(Count::Slept, count(n)?),
+        ["expect", "ended", n] => Step::Expect(Count::Ended, count(n)?),
         ["expect", "lost", "some"] => Step::ExpectLoss,
         ["expect", "lost", n] => Step::Expect(Count::Lost, count(n)?),
         _ => return Err(format!("`{}` means nothing here", words.join(" "))),

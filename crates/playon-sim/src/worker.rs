@@ -27,6 +27,9 @@ pub fn version_of(release: ReleaseId) -> u32 {
 /// What an input begins with that makes the game panic.
 pub const POISON: u8 = 0xbd;
 
+/// What an input begins with that ends the room.
+pub const FAREWELL: u8 = 0xfa;
+
 /// How long a room of the kind `ticking` keeps the seat of a player who is gone.
 pub const SEAT_HOLD: Span = Span::secs(6);
 
@@ -67,6 +70,8 @@ struct Object {
     game: Game,
     seq: Seq,
     state: Bytes,
+    /// The game has ended the room.
+    ended: bool,
 }
 
 /// One worker process.
@@ -185,7 +190,7 @@ impl Worker {
             ended: false,
             cost_us: 10,
         };
-        self.objects.insert((room, attempt), Object { game, seq: Seq(1), state });
+        self.objects.insert((room, attempt), Object { game, seq: Seq(1), state, ended: false });
         FromWorker::Commit(commit)
     }
 
@@ -213,7 +218,7 @@ impl Worker {
             wake_at: game.timer,
             cost_us: 10,
         };
-        self.objects.insert((room, attempt), Object { game, seq, state });
+        self.objects.insert((room, attempt), Object { game, seq, state, ended: false });
         FromWorker::Ready(ready)
     }
 
@@ -230,7 +235,7 @@ impl Worker {
             return self.fault(room, attempt, Stage::Prewarm, "the copy cannot be opened");
         };
         let size = state.len() as u64;
-        self.objects.insert((room, attempt), Object { game, seq, state });
+        self.objects.insert((room, attempt), Object { game, seq, state, ended: false });
         FromWorker::Prewarmed(Prewarmed { room, attempt, seq, size, cost_us: 10 })
     }
 
@@ -282,11 +287,16 @@ impl Worker {
         let key = (deliver.room, deliver.attempt);
         // Right after a handoff the `Migrate` record has taken a number that the worker does not see.
         let fits = |object: &Object| (1..=2).contains(&(deliver.seq.0 - object.seq.0));
+        if self.objects.get(&key).is_some_and(|object| object.ended) {
+            self.wronged = Some(format!("I7: {} is delivered to after its end", deliver.room));
+        }
         if !self.objects.get(&key).is_some_and(fits) {
             self.wronged = Some(format!("I8: {} is delivered where it is not held", deliver.room));
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
         }
-        if rng.below(1_000) < self.panic || deliver.items.iter().any(is_poison) {
+        if rng.below(1_000) < self.panic
+            || deliver.items.iter().any(|item| begins_with(item, POISON))
+        {
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "panicked");
         }
         let Some(object) = self.objects.get_mut(&key) else {
@@ -301,9 +311,9 @@ impl Worker {
     }
 }
 
-/// Whether the game panics on it.
-fn is_poison(item: &Item) -> bool {
-    matches!(item, Item::Input { payload, .. } if payload.first() == Some(&POISON))
+/// Whether it is an input of that sort.
+fn begins_with(item: &Item, sort: u8) -> bool {
+    matches!(item, Item::Input { payload, .. } if payload.first() == Some(&sort))
 }
 
 /// Runs a batch on an object.
@@ -325,6 +335,7 @@ fn commit(deliver: &Deliver, object: &mut Object) -> Commit {
     let hash = ZstdXxh3.hash(&state);
     object.state = state;
     object.seq = deliver.seq;
+    object.ended |= deliver.items.iter().any(|item| begins_with(item, FAREWELL));
     Commit {
         room: deliver.room,
         attempt: deliver.attempt,
@@ -340,7 +351,7 @@ fn commit(deliver: &Deliver, object: &mut Object) -> Commit {
         watch_view: deliver.render_watch.then(Bytes::new),
         wake_at: object.game.timer,
         between_rounds: object.game.between_rounds(),
-        ended: false,
+        ended: object.ended,
         cost_us: 10,
     }
 }

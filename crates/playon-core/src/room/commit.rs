@@ -55,6 +55,9 @@ impl Room {
         self.track_tail(&commit, env.limits.tail_deltas_max);
         self.held.push_back(held);
         self.persist(env, now, record);
+        if self.image.ended && broken(Mutant::EndUnsafe) {
+            self.end(env);
+        }
         self.list(env);
         self.pump(env, now);
     }

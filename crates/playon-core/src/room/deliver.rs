@@ -23,14 +23,14 @@ impl Room {
         let Phase::Live(live) = &self.phase else {
             return;
         };
-        if live.inflight.is_some() || env.stopping {
+        if live.inflight.is_some() || env.stopping || self.image.ended {
             return;
         }
         if live.warm.as_ref().is_some_and(|w| matches!(w.step, WarmStep::Ready { .. })) {
             self.begin_cutover(env, now);
             return;
         }
-        if self.blocked() || self.image.ended {
+        if self.blocked() {
             return;
         }
         if let Some((items, at)) = self.next_batch(env, now) {

@@ -36,7 +36,8 @@ impl Room {
         conn: ConnId,
         who: Who,
     ) -> bool {
-        if self.image.ended {
+        // An end that is not safe yet may never have been: until it is, the room is as open as before.
+        if self.ending {
             env.close(conn, Close::RoomEnded, "PLY-0103 the room has ended");
             return false;
         }

@@ -4,6 +4,7 @@ use crate::effect::{Effect, Report};
 use crate::env::Env;
 use crate::gate::Close;
 use crate::image::{Image, StateCodec};
+use crate::mutant::{Mutant, broken};
 use crate::time::Time;
 
 use super::Room;
@@ -33,6 +34,13 @@ impl Room {
         }
     }
 
+    /// The keeper died after the end was safe and before the deletion was: that is made up for.
+    pub(crate) fn end_if_over<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        if self.image.ended && !broken(Mutant::EndForgotten) {
+            self.end(env);
+        }
+    }
+
     /// An operator ends the room.
     pub(crate) fn close_down<C: StateCodec>(&mut self, env: &mut Env<C>) {
         if !self.ending && !self.resting_asleep {
@@ -58,10 +66,15 @@ impl Room {
             env.leave(self.id(), post);
         }
         self.phase = Phase::Resting;
+        // Whatever were stored from here on would bring the room back.
+        self.checkpoint_at = None;
     }
 
     /// The keeper stops: what is committed is stored as a clean snapshot. Tells whether the room is quiet.
     pub(crate) fn stop<C: StateCodec>(&mut self, env: &mut Env<C>) -> bool {
+        if self.is_resting() {
+            return true;
+        }
         let busy = matches!(
             &self.phase,
             Phase::Live(Live { inflight: Some(_), .. }) | Phase::Switching(_)

@@ -39,16 +39,19 @@ impl<C: StateCodec> Shard<C> {
                     self.begin_create(now, room, create, Vec::new());
                 }
             }
-            Order::Close { room } => self.close(room),
+            Order::Close { room } => self.close(now, room),
             Order::Drain => self.env.draining = true,
             Order::Stop => self.stop(),
         }
     }
 
     /// Ends a room. A halted one is deleted as it is: an operator who says so has given it up.
-    fn close(&mut self, id: RoomId) {
+    fn close(&mut self, now: Time, id: RoomId) {
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) => room.close_down(&mut self.env),
+            Some(Slot::Room(room)) => {
+                room.close_down(&mut self.env);
+                self.settle(now, id);
+            }
             Some(Slot::Halted(_)) => {
                 self.remove(id);
                 self.env.emit(Effect::Delete(id));

@@ -26,6 +26,9 @@ impl<C: StateCodec> Shard<C> {
         if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
             waiting.into_iter().for_each(|hello| self.handle_hello(now, hello));
         }
+        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+            room.end_if_over(&mut self.env);
+        }
         self.settle(now, id);
     }
 

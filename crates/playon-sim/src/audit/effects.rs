@@ -82,6 +82,24 @@ impl Audit {
         self.book(room).shadow = None;
     }
 
+    /// The room is deleted: by an operator, or by its game in a commit that is safe.
+    ///
+    /// # Errors
+    /// When it has not ended.
+    pub fn ends(&mut self, room: RoomId, store: &Store) -> Result<(), String> {
+        let closed = self.closing.remove(&room);
+        let safe = store.last(room).unwrap_or_default();
+        let book = self.book(room);
+        let over = book.shadow.as_ref().is_some_and(|image| image.ended && image.seq <= safe);
+        if !closed && !over && !Kind::of(room).is_lossy() {
+            return Err(format!("I5: {room} is deleted, and no end of it is safe at {safe}"));
+        }
+        (book.shadow, book.ended, book.lies) = (None, true, 0);
+        (book.live, book.frozen, book.switch) = (None, None, None);
+        self.rejected.retain(|(refused, _)| *refused != room);
+        Ok(())
+    }
+
     /// A message to a worker.
     ///
     /// # Errors

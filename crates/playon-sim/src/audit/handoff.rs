@@ -64,6 +64,11 @@ impl Audit {
         self.rejected.retain(|(_, deploy)| *deploy != DeployId::NONE);
     }
 
+    /// Whether the current release refused the room outside of a deploy: it stays where it is until the next one.
+    pub fn declined(&self, room: RoomId) -> bool {
+        self.rejected.contains(&(room, DeployId::NONE))
+    }
+
     /// An order of the director.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ struct Book {
     clock: RoomTime,
     seq: Seq,
     seats: BTreeMap<SessionId, Seating>,
+    /// It is being deleted: what comes after it is another room.
+    ended: bool,
     /// Wrong hashes told by its workers and not yet refused.
     lies: u64,
 }
@@ -68,6 +70,8 @@ pub struct Audit {
     pub targets: BTreeMap<DeployId, ReleaseId>,
     /// Moves that failed through the release: not to be ordered again.
     rejected: BTreeSet<(RoomId, DeployId)>,
+    /// Rooms that an operator closes.
+    pub closing: BTreeSet<RoomId>,
     /// Inputs that make the game panic, by room.
     pub poison: BTreeSet<(RoomId, u64)>,
     /// Whether workers also panic for no reason.
@@ -90,6 +94,7 @@ impl Audit {
             conns: BTreeMap::new(),
             targets: BTreeMap::new(),
             rejected: BTreeSet::new(),
+            closing: BTreeSet::new(),
             poison: BTreeSet::new(),
             panics: false,
             bounds: ApplyBounds::from(&limits),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use playon_core::facts::{Place, RoomFacts, Seating, ShardFacts};
-use playon_core::ids::RoomId;
+use playon_core::ids::{RoomId, Seq};
 use playon_core::image::StateCodec;
 use playon_core::limits::Limits;
 use playon_core::shard::Shard;
@@ -82,6 +82,9 @@ impl Audit {
         let same = book.posts == posts;
         book.posts = posts;
         let before = book.place.replace(facts.place).unwrap_or(Place::Absent);
+        if facts.place != Place::Resting && std::mem::take(&mut book.ended) {
+            (book.seq, book.clock) = (Seq::default(), facts.clock);
+        }
         if before != facts.place || !same {
             book.since = now;
         } else if most.is_some_and(|most| now.since(book.since) > most) {

@@ -4,7 +4,7 @@ use playon_core::attach::ToWorker;
 use playon_core::deploy::{DeployPhase, DeployRecord};
 use playon_core::effect::Order;
 use playon_core::gate::ToOwner;
-use playon_core::ids::{ConnId, DeployId, ReleaseId, WorkerId};
+use playon_core::ids::{ConnId, DeployId, ReleaseId, RoomId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::Span;
 
@@ -60,6 +60,10 @@ impl World {
         if per(&mut self.rng, options.found) {
             self.found_room(Span::ZERO);
         }
+        if per(&mut self.rng, options.close) {
+            let index = self.rng.below(self.clients.len() as u64) as usize;
+            self.close_room(self.clients[index].room)?;
+        }
         if per(&mut self.rng, options.deploy) {
             self.deploy()?;
         }
@@ -89,6 +93,15 @@ impl World {
             let order = Order::Create { room, create: create(room) };
             self.schedule(after, self.life, Event::Order(order));
         }
+    }
+
+    /// An operator closes a room.
+    pub(super) fn close_room(&mut self, room: RoomId) -> Result<(), String> {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.audit.closing.insert(room);
+            keeper.order(self.now, Order::Close { room });
+        }
+        self.drain()
     }
 
     /// A player's socket is cut.

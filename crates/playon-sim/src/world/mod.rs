@@ -24,6 +24,7 @@ use playon_core::time::{Span, Time};
 use crate::client::Client;
 use crate::coverage::Coverage;
 use crate::keeper::{Keeper, Wish};
+use crate::lives::Lives;
 use crate::options::Options;
 use crate::store::Store;
 use crate::worker::{RELEASES, Worker};
@@ -120,6 +121,8 @@ pub struct Summary {
     pub move_failed: u64,
     /// Times a room went to sleep.
     pub slept: u64,
+    /// Times a room ended, by itself or by an operator.
+    pub ended: u64,
     /// Deploys asked for.
     pub deploys: u64,
     /// Keepers killed.
@@ -145,6 +148,7 @@ impl Summary {
         self.moved += other.moved;
         self.move_failed += other.move_failed;
         self.slept += other.slept;
+        self.ended += other.ended;
         self.deploys += other.deploys;
         self.keeper_crashes += other.keeper_crashes;
         self.worker_crashes += other.worker_crashes;
@@ -159,7 +163,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} steps, {} inputs, {} deploys, {} rooms moved, {} moves undone, {} put to sleep, \
+            "{} steps, {} inputs, {} deploys, {} rooms moved, {} moves undone, {} put to sleep, {} ended, \
              {} sockets cut, {} workers and {} keepers lost",
             self.steps,
             self.inputs,
@@ -167,6 +171,7 @@ impl fmt::Display for Summary {
             self.moved,
             self.move_failed,
             self.slept,
+            self.ended,
             self.cuts,
             self.worker_crashes,
             self.keeper_crashes
@@ -200,6 +205,8 @@ pub struct World {
     next_id: u64,
     next_room: u64,
     deploys: u64,
+    /// Which rooms have ended.
+    lives: Lives,
     /// Inputs that make the game panic.
     poison: BTreeSet<(RoomId, u64)>,
     /// Rooms in which inputs were lost (and told so) or set aside: what they hold cannot be foretold.
@@ -241,6 +248,7 @@ impl World {
             next_id: 0,
             next_room: options.rooms,
             deploys: 0,
+            lives: Lives::default(),
             poison: BTreeSet::new(),
             tainted: BTreeSet::new(),
             calm_from,
@@ -442,6 +450,9 @@ impl World {
         let life = self.life;
         match wish {
             Wish::Client(message) => {
+                if let ToGateway::Welcome { welcome, .. } = &message {
+                    self.lives.seat(welcome.room, welcome.session);
+                }
                 self.send((1, message.conn().0), life, Event::ToClient(message))
             }
             Wish::Worker(id, message) => {
@@ -464,6 +475,10 @@ impl World {
                 let at = (self.now + delay).max(last + Span(1)).max(self.stalled_until);
                 self.links.insert((3, 0), at);
                 self.schedule(at.since(self.now), life, Event::Fsync);
+            }
+            Wish::Ended(room) => {
+                self.lives.end(room);
+                self.summary.ended += 1;
             }
             Wish::Load(room) => self.schedule(Span(300), life, Event::Loaded(room)),
             Wish::Kill(id) => self.kill_worker(id),

@@ -1,6 +1,7 @@
 //! Hand-written cases: what a line does to the world.
 
 use playon_core::deploy::DeployRecord;
+use playon_core::gate::ToOwner;
 use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_core::time::{Span, Time};
 
@@ -67,6 +68,8 @@ impl World {
             }
             Step::KillKeeper(keeping) => return self.crash_keeper_with(Some(*keeping)),
             Step::Cut(player, time) => return self.cut_player(*player, *time),
+            Step::Farewell(player) => return self.farewell(*player),
+            Step::Close(room) => return self.close_room(room_id(u64::from(*room))),
             Step::ExpectOn(room, to) => {
                 let (room, to) = (room_id(u64::from(*room)), release(*to)?);
                 let found = self.release_of(room);
@@ -145,11 +148,24 @@ impl World {
         Ok(())
     }
 
+    fn farewell(&mut self, player: u64) -> Result<(), String> {
+        let client = self.clients.get_mut(player as usize).ok_or("there is no such player")?;
+        let conn = client.conn.ok_or("the player has no socket")?;
+        let seq = client.make_input();
+        client.say_farewell();
+        let recv = client.seat.map_or(0, |seat| seat.recv);
+        let message = ToOwner::Input { conn, seq, recv, payload: client.payload(seq) };
+        self.summary.inputs += 1;
+        self.send((0, conn.0), self.life, Event::ToOwner(message));
+        Ok(())
+    }
+
     fn expect(&self, what: Count, expected: u64) -> Result<(), String> {
         let found = match what {
             Count::Moved => self.summary.moved,
             Count::Undone => self.summary.move_failed,
             Count::Slept => self.summary.slept,
+            Count::Ended => self.summary.ended,
             Count::Lost => self.summary.lost,
         };
         if found == expected { Ok(()) } else { Err(format!("{found}, not {expected}")) }

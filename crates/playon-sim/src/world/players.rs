@@ -45,6 +45,9 @@ impl World {
                 self.poison.insert((client.room, seq));
                 self.keeper.iter_mut().for_each(|k| k.audit.poison.clone_from(&self.poison));
             }
+            if self.now < self.calm_from && self.rng.below(1_000) < self.options.farewell {
+                client.say_farewell();
+            }
             let message = ToOwner::Input { conn, seq, recv, payload: client.payload(seq) };
             if self.in_trouble() && self.rng.percent(self.options.stutter) {
                 self.send((0, conn.0), self.life, Event::ToOwner(message.clone()));
@@ -94,7 +97,8 @@ impl World {
             }
             ToGateway::Push { push, .. } => return self.push(conn, index, push),
             ToGateway::Close { why, .. } => {
-                client.closed(self.now, why)?;
+                let over = self.lives.over(client.room, client.seat.map(|seat| seat.session));
+                client.closed(self.now, why, over, self.options.panic > 0)?;
                 if client.tainted {
                     self.tainted.insert(client.room);
                 }
