@@ -73,6 +73,24 @@ pub struct Seat {
     pub event_seq: u64,
     /// Events kept until acknowledged, oldest first; their numbers end at `event_seq`.
     pub outbox: VecDeque<Bytes>,
+    /// What a player who knows only of earlier histories has yet to be told of.
+    pub loss: Loss,
+}
+
+/// Inputs that were acknowledged once, are not applied, and are counted as if they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Loss {
+    /// How many.
+    pub inputs: u64,
+    /// Who knows of this history has been told.
+    pub history: History,
+}
+
+impl Loss {
+    /// Inputs that a player who knows of `history` has not been told of.
+    pub fn untold(self, history: History) -> u64 {
+        if history < self.history { self.inputs } else { 0 }
+    }
 }
 
 impl Seat {
@@ -148,6 +166,8 @@ pub enum SeatChange {
         applied: u64,
         /// New events, in order.
         events: Vec<Bytes>,
+        /// Inputs up to `applied` that are lost and that the player may not have been told of.
+        lost: u64,
     },
 }
 
@@ -261,11 +281,15 @@ impl Image {
             SeatChange::Left { session } => {
                 self.seats.remove(session);
             }
-            SeatChange::Progress { session, applied, events } => {
+            SeatChange::Progress { session, applied, events, lost } => {
+                let history = self.history;
                 let Some(seat) = self.seats.get_mut(session) else {
                     return;
                 };
                 seat.applied = seat.applied.max(*applied);
+                if *lost > 0 {
+                    seat.loss = Loss { inputs: *lost, history };
+                }
                 for event in events {
                     seat.event_seq += 1;
                     // As in `materialize`: a kept slice would keep what was read with it.

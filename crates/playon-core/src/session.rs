@@ -5,8 +5,8 @@
 use bytes::Bytes;
 
 use crate::gate::Push;
-use crate::ids::{ConnId, Generation, SecretHash};
-use crate::image::Seat;
+use crate::ids::{ConnId, Generation, History, SecretHash};
+use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
 use crate::time::RoomTime;
 
@@ -45,6 +45,10 @@ pub(crate) struct Session {
     pub(crate) received: u64,
     /// The last input applied when the seat was read back from the store.
     pub(crate) recovered_at: u64,
+    /// What else was lost before that.
+    pub(crate) loss: Loss,
+    /// Of the inputs taken for applied by `resumed_at`: how many the player had not been told are lost.
+    pub(crate) untold: u64,
     /// Where the inputs went on after some were lost with a keeper; 0 otherwise.
     pub(crate) resumed_at: u64,
     /// The last input applied and safe.
@@ -69,6 +73,8 @@ impl Session {
             generation: Generation(1),
             received: 0,
             recovered_at: 0,
+            loss: Loss { inputs: 0, history: History(0) },
+            untold: 0,
             resumed_at: 0,
             applied: 0,
             released: 0,
@@ -87,6 +93,8 @@ impl Session {
             generation: Generation(0),
             received: seat.applied,
             recovered_at: seat.applied,
+            loss: seat.loss,
+            untold: 0,
             resumed_at: 0,
             applied: seat.applied,
             released: seat.event_seq,

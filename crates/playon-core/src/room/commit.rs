@@ -128,14 +128,16 @@ impl Room {
         held: &mut Held,
     ) {
         let mut applied = self.skipped.clone();
+        let mut lost: BTreeMap<SessionId, u64> = BTreeMap::new();
         for item in &inflight.items {
             match item {
                 Item::Input { session, seq, .. } => {
                     applied.insert(*session, *seq);
                 }
-                Item::Back { session, lost } if *lost > 0 => {
+                Item::Back { session, lost: inputs } if *inputs > 0 => {
                     if let Some(known) = self.sessions.get(session) {
                         applied.insert(*session, known.resumed_at);
+                        lost.insert(*session, known.untold);
                     }
                 }
                 _ => {}
@@ -166,6 +168,7 @@ impl Room {
                     session,
                     applied: draft.applied.unwrap_or(0),
                     events: draft.events.iter().map(|(_, event)| event.clone()).collect(),
+                    lost: lost.get(&session).copied().unwrap_or(0),
                 });
             }
             held.pushes.push((session, draft));

@@ -102,7 +102,8 @@ impl Room {
         let told = if same || broken(Mutant::LossUntold) {
             0
         } else {
-            (claim.lo - 1).saturating_sub(session.recovered_at)
+            let since = (claim.lo - 1).saturating_sub(session.recovered_at);
+            since.saturating_add(session.loss.untold(claim.history))
         };
         let lost = (claim.lo - 1).saturating_sub(session.received);
         if lost > 0 && (same || claim.lo > INPUT_NUMBER_MAX) {
@@ -110,6 +111,7 @@ impl Room {
             return false;
         }
         if lost > 0 {
+            session.untold = told;
             session.received = claim.lo - 1;
             session.resumed_at = session.received;
             // Nothing is waiting for them: they do not count against the bound of pending inputs.

@@ -48,6 +48,8 @@ pub(crate) struct Kept {
     pub(crate) events: Vec<Bytes>,
     /// Events up to here can no longer be sent again.
     pub(crate) forgotten: u64,
+    /// Inputs lost, for players who know of no history from this one on.
+    pub(crate) loss: (u64, u64),
 }
 
 /// What only the owner's memory has of a player.
@@ -59,6 +61,8 @@ pub(crate) struct Player {
     pub(crate) generation: u64,
     pub(crate) taken: u64,
     pub(crate) recovered_at: u64,
+    pub(crate) loss: (u64, u64),
+    pub(crate) untold: u64,
     pub(crate) resumed_at: u64,
     pub(crate) applied: u64,
     pub(crate) safe_events: u64,
@@ -212,6 +216,8 @@ impl Model {
             generation: 1,
             taken: 0,
             recovered_at: 0,
+            loss: (0, 0),
+            untold: 0,
             resumed_at: 0,
             applied: 0,
             safe_events: 0,
@@ -234,9 +240,11 @@ impl Model {
         let lo = claim.lo.max(1);
         let seat = self.seats.get(&id).expect("judged").clone();
         let player = self.players.get_mut(&id).expect("judged");
-        let told = if same { 0 } else { (lo - 1).saturating_sub(player.recovered_at) };
+        let before = if claim.history < player.loss.1 { player.loss.0 } else { 0 };
+        let told = if same { 0 } else { (lo - 1).saturating_sub(player.recovered_at) + before };
         let lost = (lo - 1).saturating_sub(player.taken);
         if lost > 0 {
+            player.untold = told;
             player.taken = lo - 1;
             player.applied = lo - 1;
             player.resumed_at = lo - 1;
@@ -509,6 +517,8 @@ impl Player {
             generation: 0,
             taken: seat.applied,
             recovered_at: seat.applied,
+            loss: seat.loss,
+            untold: 0,
             resumed_at: 0,
             applied: seat.applied,
             safe_events: events,

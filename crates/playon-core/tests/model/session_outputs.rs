@@ -23,6 +23,9 @@ impl Model {
                 Item::Back { session, lost: 1.. } => {
                     if let Some(player) = self.players.get(&session.0) {
                         applied.insert(session.0, player.resumed_at);
+                        if let Some(seat) = self.seats.get_mut(&session.0) {
+                            seat.loss = (player.untold, self.history.0);
+                        }
                     }
                 }
                 _ => {}
@@ -77,7 +80,8 @@ impl Model {
                 held.goodbyes.push((session.0, Close::Refused));
             } else if let Some(player) = self.players.get(&session.0) {
                 let secret = player.secret;
-                let seat = Kept { secret, applied: 0, events: Vec::new(), forgotten: 0 };
+                let seat =
+                    Kept { secret, applied: 0, events: Vec::new(), forgotten: 0, loss: (0, 0) };
                 self.seats.insert(session.0, seat);
                 held.seated.push(session.0);
             }

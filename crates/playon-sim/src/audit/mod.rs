@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use playon_core::facts::{Place, Seating};
 use playon_core::ids::{Attempt, ConnId, DeployId, History, ReleaseId, RoomId, Seq, SessionId};
-use playon_core::image::{ApplyBounds, Image};
+use playon_core::image::{ApplyBounds, Image, Loss};
 use playon_core::limits::Limits;
 use playon_core::time::{RoomTime, Time};
 
@@ -60,7 +60,7 @@ pub struct Audit {
     /// Attempts that must have no more effect.
     revoked: BTreeSet<Attempt>,
     /// How far the inputs of each seat were applied when it was read back.
-    recovered: BTreeMap<SessionId, u64>,
+    recovered: BTreeMap<SessionId, (u64, Loss)>,
     intros: BTreeMap<ConnId, Intro>,
     /// Whom a socket speaks for since it was welcomed.
     speakers: BTreeMap<ConnId, (RoomId, SessionId)>,
@@ -109,7 +109,8 @@ impl Audit {
 
     /// A room was read back from the store.
     pub fn recovered(&mut self, image: &Image) {
-        self.recovered.extend(image.seats.iter().map(|(id, seat)| (*id, seat.applied)));
+        self.recovered
+            .extend(image.seats.iter().map(|(id, seat)| (*id, (seat.applied, seat.loss))));
         let clock = image.now;
         let book = self.book(image.room);
         *book = Book { shadow: Some(image.clone()), clock, ..Book::default() };

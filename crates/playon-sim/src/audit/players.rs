@@ -65,8 +65,9 @@ impl Audit {
         let Some(intro) = self.intros.get(&conn).copied() else { return Ok(()) };
         let (room, session) = (welcome.room, welcome.session);
         let same = intro.history == welcome.history;
-        let base = self.recovered.get(&session).copied().unwrap_or(0);
-        let lost = if same { 0 } else { (intro.lo - 1).saturating_sub(base) };
+        let (base, before) = self.recovered.get(&session).copied().unwrap_or_default();
+        let since = (intro.lo - 1).saturating_sub(base);
+        let lost = if same { 0 } else { since + before.untold(intro.history) };
         if welcome.lost != lost {
             return Err(format!("I14: {session:?} lost {lost} inputs, is told {}", welcome.lost));
         }

@@ -49,6 +49,10 @@ pub struct Seat {
     pub event_seq: u64,
     #[prost(bytes = "bytes", repeated, tag = "5")]
     pub outbox: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(uint64, tag = "6")]
+    pub lost: u64,
+    #[prost(uint64, tag = "7")]
+    pub lost_history: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Record {
@@ -123,4 +127,6 @@ pub struct Progress {
     pub applied: u64,
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub events: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(uint64, tag = "4")]
+    pub lost: u64,
 }

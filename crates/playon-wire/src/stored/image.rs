@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use playon_core::ids::{Epoch, History, RoomId, Seq, SessionId};
-use playon_core::image::{Image, Seat};
+use playon_core::image::{Image, Loss, Seat};
 use playon_core::time::RoomTime;
 
 use super::{StoredError, decode, encode, generated as wire, release_id, secret_hash};
@@ -37,6 +37,8 @@ fn seat_to_wire(session: SessionId, seat: &Seat) -> wire::Seat {
         applied: seat.applied,
         event_seq: seat.event_seq,
         outbox: seat.outbox.iter().cloned().collect(),
+        lost: seat.loss.inputs,
+        lost_history: seat.loss.history.0,
     }
 }
 
@@ -78,6 +80,7 @@ fn seat_from_wire(seat: wire::Seat) -> Result<(SessionId, Seat), StoredError> {
         applied: seat.applied,
         event_seq: seat.event_seq,
         outbox: seat.outbox.into(),
+        loss: Loss { inputs: seat.lost, history: History(seat.lost_history) },
     };
     Ok((SessionId(seat.session), found))
 }

@@ -39,11 +39,12 @@ fn change_to_wire(change: &SeatChange) -> wire::SeatChange {
             secret: Bytes::copy_from_slice(&secret.0),
         }),
         SeatChange::Left { session } => seat_change::Change::Left(session.0),
-        SeatChange::Progress { session, applied, events } => {
+        SeatChange::Progress { session, applied, events, lost } => {
             seat_change::Change::Progress(wire::Progress {
                 session: session.0,
                 applied: *applied,
                 events: events.clone(),
+                lost: *lost,
             })
         }
     };
@@ -87,6 +88,7 @@ fn change_from_wire(change: wire::SeatChange) -> Result<SeatChange, StoredError>
             session: SessionId(m.session),
             applied: m.applied,
             events: m.events,
+            lost: m.lost,
         },
     })
 }

@@ -10,7 +10,7 @@ use playon_core::ids::{
     Attempt, DeployId, Epoch, Generation, History, ReleaseId, RoomId, SecretHash, Seq, SessionId,
     WorkerId,
 };
-use playon_core::image::{Image, Record, Seat, SeatChange};
+use playon_core::image::{Image, Loss, Record, Seat, SeatChange};
 use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
 use playon_core::time::{RoomTime, Span};
 use playon_wire::attach::{
@@ -452,12 +452,15 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
 }
 
 fn seat() -> impl Strategy<Value = Seat> {
-    (secret_hash(), any::<u64>(), 0..1_000_u64, vec(bytes(20), 0..4)).prop_map(
-        |(secret, applied, before, outbox)| Seat {
+    let loss = any::<(u64, u64)>()
+        .prop_map(|(inputs, history)| Loss { inputs, history: History(history) });
+    (secret_hash(), any::<u64>(), 0..1_000_u64, vec(bytes(20), 0..4), loss).prop_map(
+        |(secret, applied, before, outbox, loss)| Seat {
             secret,
             applied,
             event_seq: before + outbox.len() as u64,
             outbox: outbox.into(),
+            loss,
         },
     )
 }
@@ -490,8 +493,13 @@ fn seat_change() -> impl Strategy<Value = SeatChange> {
         (session(), secret_hash())
             .prop_map(|(session, secret)| SeatChange::Joined { session, secret }),
         session().prop_map(|session| SeatChange::Left { session }),
-        (session(), any::<u64>(), vec(bytes(20), 0..4)).prop_map(|(session, applied, events)| {
-            SeatChange::Progress { session, applied, events }
-        }),
+        (session(), any::<u64>(), vec(bytes(20), 0..4), any::<u64>()).prop_map(
+            |(session, applied, events, lost)| SeatChange::Progress {
+                session,
+                applied,
+                events,
+                lost
+            }
+        ),
     ]
 }

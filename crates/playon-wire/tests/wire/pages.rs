@@ -119,6 +119,7 @@ fn the_page_of_stored_formats_shows_what_is_written() {
         session: SessionId(7),
         applied: 4,
         events: vec![Bytes::from_static(b"{}")],
+        lost: 0,
     };
     let record = Record {
         seq: Seq(2),

@@ -2,7 +2,7 @@
 
 use playon_core::attach::Body;
 use playon_core::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
-use playon_core::image::{ApplyBounds, Image, Misfit, Record, Seat, SeatChange, StateCodec};
+use playon_core::image::{ApplyBounds, Image, Loss, Misfit, Record, Seat, SeatChange, StateCodec};
 use playon_core::limits::Limits;
 use playon_core::time::RoomTime;
 use playon_wire::state::{ZstdXxh3, diff};
@@ -156,6 +156,7 @@ fn kept_image() -> Image {
         applied: 12,
         event_seq: 40,
         outbox: [&b"first"[..], b"second"].map(bytes::Bytes::from_static).into(),
+        loss: Loss::default(),
     };
     Image {
         name: "kitchen".to_owned(),
@@ -192,7 +193,7 @@ fn kept_record() -> Record {
         migrate: Some(DeployId(9)),
         seats: vec![
             SeatChange::Joined { session, secret: SecretHash(*b"half of a sha256") },
-            SeatChange::Progress { session, applied: 13, events },
+            SeatChange::Progress { session, applied: 13, events, lost: 0 },
             SeatChange::Left { session },
         ],
     }
