@@ -43,7 +43,6 @@ pub struct Keeper {
     data: DataDir,
     admin_at: SocketAddr,
     gateway: Option<Gateway>,
-    hub: Arc<Hub>,
     shards: Shards,
     shard_threads: Vec<JoinHandle<()>>,
     control: Option<JoinHandle<()>>,
@@ -133,7 +132,6 @@ impl Keeper {
             data,
             admin_at,
             gateway: Some(gateway),
-            hub,
             shards: common.shards.clone(),
             shard_threads,
             control: Some(control),
@@ -253,7 +251,6 @@ impl Keeper {
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(self.stop_timeout / 5);
         }
-        self.hub.shut_down();
         let _ = self.handle.news.send(News::Quit);
         if let Some(control) = self.control.take() {
             let _ = control.join();

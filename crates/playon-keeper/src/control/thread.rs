@@ -179,7 +179,8 @@ impl Control {
                 self.order(shard, order);
             }
         }
-        self.setup.supervisor.stop();
+        let hub = Arc::clone(&self.setup.hub);
+        self.setup.supervisor.stop(|| hub.shut_down());
     }
 
     fn handle(&mut self, news: News) {

@@ -143,9 +143,11 @@ impl Supervisor {
         self.send(Command::Kill(worker, why));
     }
 
-    /// Ends all workers: those still there after `worker_stop_timeout` are killed.
-    pub(crate) fn stop(&mut self) {
+    /// Ends all workers: those still there after `worker_stop_timeout` are killed. `ask` asks them to end, once
+    /// nobody takes that for a failure and starts others.
+    pub(crate) fn stop(&mut self, ask: impl FnOnce()) {
         self.send(Command::Stop);
+        ask();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

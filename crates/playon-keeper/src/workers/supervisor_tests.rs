@@ -83,7 +83,7 @@ fn a_process_that_exits_at_once_is_given_up_after_some_tries() {
     // Wanted anew it is tried anew.
     rig.want(&rig.dir.path().join("script"), 1);
     assert!(!rig.end().1);
-    rig.supervisor.stop();
+    rig.supervisor.stop(|| ());
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn what_cannot_be_executed_is_told() {
     let (error, given_up) = rig.end();
     assert_eq!(error.code, "PLY-0412");
     assert!(given_up);
-    rig.supervisor.stop();
+    rig.supervisor.stop(|| ());
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_process_that_never_attaches_is_killed_with_its_children() {
         assert!(Instant::now() < until, "the grandchild lives");
         thread::sleep(Duration::from_millis(5));
     }
-    rig.supervisor.stop();
+    rig.supervisor.stop(|| ());
 }
 
 #[test]
@@ -131,6 +131,6 @@ fn workers_run_without_new_privileges_and_within_limits() {
     let spawned = rig.passes.present(LinkSecret::parse(secret.trim()).unwrap());
     assert!(matches!(spawned, Some(Pass::Spawned { .. })), "{spawned:?}");
     rig.want(&rig.dir.path().join("script"), 0);
-    rig.supervisor.stop();
+    rig.supervisor.stop(|| ());
     assert!(rig.news.try_recv().is_err(), "an end that was wished is no news");
 }
