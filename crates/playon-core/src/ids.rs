@@ -5,6 +5,12 @@
 
 use std::fmt;
 
+/// The largest number of the player protocol, in either direction: what a browser holds exactly.
+///
+/// A client that says a larger one is closed with `4905`. No input has this number, so that there is always a
+/// next one to ask for.
+pub const NUMBER_MAX: u64 = (1 << 53) - 1;
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -24,10 +30,10 @@ macro_rules! number {
         }
 
         impl $name {
-            /// The next one.
+            /// The next one. There is none after the last: it stays, and never begins anew.
             #[must_use]
             pub const fn next(self) -> Self {
-                Self(self.0 + 1)
+                Self(self.0.saturating_add(1))
             }
         }
     };
@@ -176,6 +182,12 @@ impl fmt::Debug for SecretHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_comes_after_the_last_number() {
+        assert_eq!(Seq(7).next(), Seq(8));
+        assert_eq!(Seq(u64::MAX).next(), Seq(u64::MAX));
+    }
 
     #[test]
     fn room_ids_read_back_what_they_print() {

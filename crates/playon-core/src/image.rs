@@ -239,7 +239,8 @@ impl Image {
         bounds: &ApplyBounds,
     ) -> Result<(), Misfit> {
         let seq = record.seq;
-        if seq != self.seq.next() {
+        // After the last number there is no next one.
+        if seq != self.seq.next() || seq == self.seq {
             return Err(Misfit::Sequence { held: self.seq, found: seq });
         }
         if record.parent_hash != self.hash {

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use crate::gate::Push;
-use crate::ids::{ConnId, Generation, History, SecretHash};
+use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash};
 use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
 use crate::time::RoomTime;
@@ -106,6 +106,10 @@ impl Session {
 
     /// Judges the input numbered `seq` and takes it in if it is the next.
     pub(crate) fn admit(&mut self, seq: u64, pending_max: usize) -> Admit {
+        if seq >= NUMBER_MAX {
+            // Also of a session that has come so far: it cannot go on, and its player begins another.
+            return Admit::Gap;
+        }
         if seq <= self.received && !broken(Mutant::DuplicateTaken) {
             return Admit::Duplicate;
         }
@@ -163,6 +167,18 @@ mod tests {
         assert_eq!(session.admit(3, 2), Admit::TooMany);
         session.applied = 1;
         assert_eq!(session.admit(3, 2), Admit::Take);
+    }
+
+    #[test]
+    fn there_is_an_end_to_the_numbers() {
+        let mut session = Session::joining(ConnId(1), SecretHash::default());
+        session.received = NUMBER_MAX - 2;
+        session.applied = NUMBER_MAX - 2;
+        assert_eq!(session.admit(NUMBER_MAX - 1, 2), Admit::Take);
+        for seq in [NUMBER_MAX, NUMBER_MAX + 1, i64::MAX as u64, u64::MAX] {
+            assert_eq!(session.admit(seq, 2), Admit::Gap);
+        }
+        assert_eq!((session.received, session.waiting()), (NUMBER_MAX - 1, 1));
     }
 
     #[test]

@@ -10,14 +10,14 @@ impl Span {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
-    /// From milliseconds.
+    /// From milliseconds; the longest span when they are more than that.
     pub const fn millis(n: u64) -> Self {
-        Self(n * 1_000)
+        Self(n.saturating_mul(1_000))
     }
 
-    /// From seconds.
+    /// From seconds; the longest span when they are more than that.
     pub const fn secs(n: u64) -> Self {
-        Self(n * 1_000_000)
+        Self(n.saturating_mul(1_000_000))
     }
 
     /// In whole milliseconds, rounded down.

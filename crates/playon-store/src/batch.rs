@@ -34,6 +34,7 @@ pub struct SnapshotRow {
 ///   earlier one.
 /// - A record follows the room's last commit, or a snapshot in the same batch that runs ahead of it.
 /// - Neither a snapshot nor a rest is older than what is stored. A snapshot may lag behind the records.
+/// - No sequence is above `i64::MAX`.
 /// - Of a room found damaged, only the deletion is accepted.
 ///
 /// Within a batch, snapshots and records come first, whatever their order, then rests, then deletions.

@@ -48,6 +48,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("a missing room is not an unreadable one", a_missing_room_is_not_an_unreadable_one),
     ("a deleted room is gone", a_deleted_room_is_gone),
     ("a gap stops the store", a_gap_stops_the_store),
+    ("numbers have an end", numbers_have_an_end),
     ("a record needs a snapshot", a_record_needs_a_snapshot),
     ("a snapshot never goes back", a_snapshot_never_goes_back),
     ("recovery is not disturbed by new rooms", recovery_is_not_disturbed_by_new_rooms),
@@ -105,6 +106,10 @@ fn write(store: &dyn Store, batch: Batch) {
 /// A batch with what a room is created with.
 fn born(n: u8) -> Batch {
     Batch { snapshots: vec![snapshot(room(n), 1, "one")], ..Batch::default() }
+}
+
+fn born_at(n: u8, seq: u64) -> Batch {
+    Batch { snapshots: vec![snapshot(room(n), seq, "born")], ..Batch::default() }
 }
 
 fn seqs(found: &StoredRoom) -> (u64, Vec<u64>) {
@@ -303,6 +308,38 @@ fn a_gap_stops_the_store(engine: &dyn Engine) {
     let rooms = recovered(&*engine.open());
     assert_eq!(rooms.keys().copied().collect::<Vec<_>>(), [room(1), room(2)]);
     assert_eq!(seqs(&rooms[&room(1)]), (1, vec![2]));
+}
+
+/// A number that the place of a row or its order could not be told from is refused, and nothing is written.
+fn numbers_have_an_end(engine: &dyn Engine) {
+    let last = i64::MAX.cast_unsigned();
+    let store = engine.open();
+    let deploy = |n| DeployRow { id: DeployId(n), body: Bytes::new() };
+    let release =
+        |n, added_ms| ReleaseRow { id: ReleaseId([n; 32]), label: n.to_string(), added_ms };
+    store.put_deploy(deploy(last)).expect("the last number");
+    store.put_release(release(1, last)).expect("the last number");
+    for beyond in [last + 1, u64::MAX] {
+        assert!(store.put_deploy(deploy(beyond)).is_err(), "{beyond}");
+        assert!(store.put_release(release(2, beyond)).is_err(), "{beyond}");
+    }
+    write(&*store, Batch { snapshots: vec![snapshot(room(1), last, "last")], ..Batch::default() });
+    write(&*store, Batch { sleeps: vec![snapshot(room(1), last, "rests")], ..Batch::default() });
+    assert_eq!(store.deploys(9).expect("readable"), [deploy(last)]);
+    drop(store);
+    let beyond = |n| vec![snapshot(room(n), last + 1, "beyond")];
+    for batch in [
+        Batch { records: vec![record(room(2), last + 1, "r")], ..born_at(2, last) },
+        Batch { snapshots: beyond(3), ..Batch::default() },
+        Batch { sleeps: beyond(4), ..Batch::default() },
+    ] {
+        let store = engine.open();
+        assert!(submit(&*store, batch).is_err(), "a number that cannot be stored stops the store");
+    }
+    let store = engine.open();
+    assert!(recovered(&*store).is_empty());
+    let rests = store.load_sleeping(room(1)).expect("readable").expect("rests");
+    assert_eq!(rests.snapshot.seq, Seq(last));
 }
 
 fn a_record_needs_a_snapshot(engine: &dyn Engine) {

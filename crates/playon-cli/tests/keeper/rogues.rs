@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Commit, Fault, FromWorker, Stage};
+use playon_core::attach::{Body, Commit, Fault, FromWorker, Ready, Stage};
 use playon_core::ids::{Attempt, RoomId, Seq};
+use playon_core::kind::KindInfo;
+use playon_core::time::Span;
 use playon_keeper::gateway::named_room;
 use playon_wire::attach::{LinkSecret, Up, encode_up};
 use playon_wire::range::ProtocolRange;
@@ -39,12 +41,19 @@ async fn a_worker_with_a_bad_hello_is_refused() {
             playon_wire::attach::WorkerHello { defects: vec!["it is broken".into()], ..good() },
             "PLY-0410",
         ),
+        (playon_wire::attach::WorkerHello { kinds: hasty(good().kinds), ..good() }, "PLY-0410"),
     ];
     for (hello, code) in cases {
         assert_eq!(Rogue::refused(&rig, hello), code);
         unharmed(&rig, &mut player, code).await;
     }
     assert_eq!(rig.status()["workers"].as_array().unwrap().len(), 1);
+}
+
+/// The same kinds with steps that leave no time for anything else.
+fn hasty(mut kinds: Vec<KindInfo>) -> Vec<KindInfo> {
+    kinds.iter_mut().for_each(|kind| kind.policies.tick = Some(Span(999)));
+    kinds
 }
 
 #[tokio::test]
@@ -240,6 +249,21 @@ async fn a_release_of_another_app_is_refused_before_anything_moves() {
 
 #[tokio::test]
 async fn a_copy_whose_hash_is_wrong_leaves_the_room_where_it_was() {
+    forged(|ready| {
+        ready.body = Body::Full(Bytes::from_static(b"not the room"));
+        ready.hash ^= 1;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_of_a_version_that_was_not_announced_leaves_the_room_where_it_was() {
+    forged(|ready| ready.version = 0).await;
+    forged(|ready| ready.version = u32::MAX).await;
+}
+
+/// Lets a rogue answer with such a copy when a room is to be moved to it.
+async fn forged(lie: fn(&mut Ready)) {
     let rig = Rig::start();
     let mut player = Player::join(&rig, "table").await;
     player.play(3).await;
@@ -247,7 +271,7 @@ async fn a_copy_whose_hash_is_wrong_leaves_the_room_where_it_was() {
     rig.until("it is attached", |status| status["workers"].as_array().unwrap().len() == 2);
     let deploy = deploy(&rig, "forger");
     let rogue = std::thread::spawn(move || {
-        use playon_core::attach::{Prewarmed, Ready, ToWorker};
+        use playon_core::attach::{Prewarmed, ToWorker};
         while let Some(order) = rogue.order() {
             match order {
                 ToWorker::Prewarm { room, attempt, seq, .. } => {
@@ -255,17 +279,17 @@ async fn a_copy_whose_hash_is_wrong_leaves_the_room_where_it_was() {
                     rogue.say(&[Up::Room(FromWorker::Prewarmed(warm))]);
                 }
                 ToWorker::Tail { room, attempt, seq, hash, .. } => {
-                    let body = Body::Full(Bytes::from_static(b"not the room"));
-                    let ready = Ready {
+                    let mut ready = Ready {
                         room,
                         attempt,
                         seq,
                         version: 1,
-                        body,
-                        hash: hash ^ 1,
+                        body: Body::Same,
+                        hash,
                         wake_at: None,
                         cost_us: 0,
                     };
+                    lie(&mut ready);
                     rogue.say(&[Up::Room(FromWorker::Ready(ready))]);
                 }
                 other => panic!("the room was handed over: {other:?}"),

@@ -1,6 +1,6 @@
 //! Players who send what they should not, beside one who plays.
 
-use playon_core::ids::RoomId;
+use playon_core::ids::{NUMBER_MAX, RoomId};
 use playon_wire::player::{ClientFrame, ClientHello, Token};
 use playon_wire::range::ProtocolRange;
 use tokio_tungstenite::tungstenite::protocol::Message;
@@ -33,6 +33,9 @@ async fn bad_frames_close_the_socket_they_came_on() {
         (binary(&vec![0; (64 << 10) + 1]), 4906, "PLY-0180"),
         (binary(&encoded(vec![ClientFrame::Pong { nonce: 0 }; 65])), 4907, "PLY-0181"),
         (binary(&encoded([input(2)])), 4410, "PLY-0113"),
+        (binary(&encoded([input(NUMBER_MAX)])), 4410, "PLY-0113"),
+        (binary(&encoded([input(NUMBER_MAX + 1)])), 4905, "PLY-0186"),
+        (binary(&encoded([input(u64::MAX)])), 4905, "PLY-0186"),
     ];
     for (message, code, text) in cases {
         let (mut socket, _) = Socket::seated(&rig, hello("table")).await;

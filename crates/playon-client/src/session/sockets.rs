@@ -202,7 +202,7 @@ impl Session {
     fn backoff(&mut self) -> u64 {
         let limits = &self.options.limits;
         let bound = limits.retry_first.0.saturating_mul(1 << self.sockets.failures.min(20));
-        self.rng.below(bound.min(limits.retry_max.0) + 1)
+        self.rng.below(bound.min(limits.retry_max.0).saturating_add(1))
     }
 
     /// The keeper does not know the session any more: the next socket begins a new one.
@@ -233,7 +233,7 @@ impl Session {
     /// The keeper asks us to connect elsewhere, somewhere within the window, while this socket goes on.
     pub(super) fn move_to(&mut self, now: Time, url: String, window: Span) {
         self.sockets.away = (!url.is_empty()).then_some(url);
-        let wait = self.rng.below(window.0 + 1);
+        let wait = self.rng.below(window.0.saturating_add(1));
         self.timers.set(Timer::Move, now + Span(wait));
     }
 }

@@ -322,6 +322,20 @@ fn a_move_that_fails_leaves_everything_as_it_is() {
 }
 
 #[test]
+fn a_move_within_any_time_at_all_leaves_the_socket_as_it_is() {
+    for window_ms in [u64::MAX / 1_000, u64::MAX / 1_000 + 1, u64::MAX] {
+        let mut pair = Pair::live();
+        let url = "ws://other/play".into();
+        let to = MoveTo { url, ticket: Bytes::new(), window_ms, deadline_ms: u64::MAX };
+        pair.says(1, [ServerFrame::Move(Box::new(to)), event(1)]);
+        pair.pass(Span::secs(1));
+        assert_eq!(pair.opened.len(), 1);
+        assert_eq!(seqs(&pair.updates), [1]);
+        assert_eq!(pair.session.state(), State::Live);
+    }
+}
+
+#[test]
 fn retries_back_off_with_full_jitter() {
     let mut pair = Pair::live();
     pair.closes(1, None);

@@ -85,7 +85,7 @@ impl Room {
             self.clock.slip(now, due);
         }
         let mut items = take(&mut self.pending, &env.limits, false);
-        items.push(Item::Tick(self.image.tick + 1));
+        items.push(Item::Tick(self.image.tick.saturating_add(1)));
         Some((items, due))
     }
 

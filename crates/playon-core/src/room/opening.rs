@@ -300,6 +300,11 @@ impl Room {
     ) -> Result<crate::image::Record, Misfit> {
         let seq = self.image.seq.next();
         let max = env.bounds.state_bytes_max;
+        let writes = env.fleet.kind(new.release, &self.image.kind).map(|kind| kind.writes);
+        if let Some(announced) = writes.filter(|writes| *writes != ready.version) {
+            // Another version would be stored that perhaps no release reads.
+            return Err(Misfit::Version { seq, told: ready.version, announced });
+        }
         let body = match given {
             None => ready.body.clone(),
             Some(given) => {

@@ -6,16 +6,13 @@ use crate::attach::Item;
 use crate::effect::{Effect, Report};
 use crate::env::Env;
 use crate::gate::{Close, Mode, Push, ToGateway, Who};
-use crate::ids::{ConnId, Generation, History, SecretHash, SessionId};
+use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash, SessionId};
 use crate::image::StateCodec;
 use crate::mutant::{Mutant, broken};
 use crate::session::{Admit, Session, Standing};
 use crate::time::Time;
 
 use super::Room;
-
-/// The largest number that a client may say it has reached: what a browser holds exactly.
-const INPUT_NUMBER_MAX: u64 = 1 << 53;
 
 /// A returning player's claims.
 struct Claim {
@@ -106,7 +103,7 @@ impl Room {
             since.saturating_add(session.loss.untold(claim.history))
         };
         let lost = (claim.lo - 1).saturating_sub(session.received);
-        if lost > 0 && (same || claim.lo > INPUT_NUMBER_MAX) {
+        if lost > 0 && (same || claim.lo > NUMBER_MAX) {
             env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
             return false;
         }

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use playon_core::attach::{FromWorker, ToWorker};
 use playon_core::effect::{Effect, Report};
 use playon_core::gate::{Hello, Mode, ToOwner, Who};
-use playon_core::ids::{ConnId, Generation, History, ReleaseId, SecretHash, SessionId, WorkerId};
+use playon_core::ids::{
+    ConnId, Generation, History, NUMBER_MAX, ReleaseId, SecretHash, SessionId, WorkerId,
+};
 use playon_core::kind::{Policies, Survives};
 use playon_core::limits::Limits;
 use playon_core::time::Span;
@@ -32,7 +34,7 @@ enum Nth {
     Right,
     Less(u8),
     More(u8),
-    Huge,
+    Edge(u64),
 }
 
 impl Nth {
@@ -41,7 +43,7 @@ impl Nth {
             Self::Right => right,
             Self::Less(by) => right.saturating_sub(u64::from(by)),
             Self::More(by) => right.saturating_add(u64::from(by)),
-            Self::Huge => u64::MAX,
+            Self::Edge(edge) => edge,
         }
     }
 }
@@ -78,8 +80,14 @@ fn nth() -> impl Strategy<Value = Nth> {
         12 => Just(Nth::Right),
         2 => (1..4_u8).prop_map(Nth::Less),
         1 => (1..4_u8).prop_map(Nth::More),
-        1 => Just(Nth::Huge),
+        1 => edge().prop_map(Nth::Edge),
     ]
+}
+
+/// A number near where counting ends for somebody.
+fn edge() -> impl Strategy<Value = u64> {
+    let ends = [NUMBER_MAX, i64::MAX as u64, u64::MAX - 2];
+    (0..ends.len(), 0..5_u64).prop_map(move |(end, by)| ends[end] - 2 + by)
 }
 
 fn from() -> impl Strategy<Value = From> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use playon_core::attach::{Deliver, Item};
 use playon_core::gate::{Close, Mode, Push, ToGateway, Welcome};
-use playon_core::ids::{Generation, History, SecretHash, SessionId};
+use playon_core::ids::{Generation, History, NUMBER_MAX, SecretHash, SessionId};
 use playon_core::image::Image;
 use playon_core::kind::Policies;
 use playon_core::limits::Limits;
@@ -277,7 +277,7 @@ impl Model {
             return Some(Close::Replaced);
         }
         let missing = claim.lo.max(1) - 1 > player.taken;
-        let impossible = claim.history == self.history.0 || claim.lo > 1 << 53;
+        let impossible = claim.history == self.history.0 || claim.lo > NUMBER_MAX;
         (missing && impossible).then_some(Close::InputGap)
     }
 
@@ -334,9 +334,9 @@ impl Model {
         };
         let why = if payload.len() > bytes_max {
             Close::TooLarge
-        } else if seq <= player.taken {
+        } else if seq < NUMBER_MAX && seq <= player.taken {
             return;
-        } else if seq > player.taken + 1 {
+        } else if seq >= NUMBER_MAX || seq > player.taken + 1 {
             Close::InputGap
         } else if player.taken - player.applied >= pending_max as u64 {
             Close::TooMany

@@ -1,7 +1,10 @@
 //! Reports of shards, for the log and the counters. Every line about a room names room, epoch and release.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use playon_core::effect::Report;
 use playon_core::ids::{Epoch, RoomId};
+use prometheus_client::metrics::counter::Counter;
 
 use super::catalog::Catalog;
 use crate::metrics::{Metrics, Outcome};
@@ -68,14 +71,35 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
             tracing::info!(%room, epoch, release = on(room), ?outage, "room is live again");
         }
         Report::InputsLost { room, inputs } => {
-            metrics.inputs_lost.inc_by(*inputs);
+            add(&metrics.inputs_lost, *inputs);
             tracing::error!(%room, epoch, release = on(room), inputs, "acknowledged inputs are lost");
         }
         Report::Stopped => {}
     }
 }
 
+/// Adds to a counter what a client has said; it stays at its end rather than begin anew.
+fn add(counter: &Counter, more: u64) {
+    let sum = |n: u64| Some(n.saturating_add(more));
+    // The closure always has an answer.
+    let _ = counter.inner().fetch_update(Relaxed, Relaxed, sum);
+}
+
 #[expect(clippy::cast_precision_loss, reason = "microseconds of a pause are far below 2^52")]
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_stays_at_its_end() {
+        let counter = Counter::default();
+        for (more, sum) in [(5, 5), (u64::MAX - 7, u64::MAX - 2), (9, u64::MAX), (1, u64::MAX)] {
+            add(&counter, more);
+            assert_eq!(counter.get(), sum);
+        }
+    }
 }

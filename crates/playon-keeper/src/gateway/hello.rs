@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
 use playon_core::gate::{Close, Create, Hello, Mode, Welcome, Who};
-use playon_core::ids::{ConnId, RoomId, SecretHash, SessionId};
+use playon_core::ids::{ConnId, NUMBER_MAX, RoomId, SecretHash, SessionId};
 use playon_core::lobby::{Lobby, Pick};
 use playon_core::time::Time;
 use playon_wire::player::{CODEC_JSON, ClientHello, PLAYER_PROTOCOL, ServerWelcome, Token, kind};
@@ -160,7 +160,8 @@ impl Request {
             in_next: welcome.in_next,
             event_seq: welcome.event_seq,
             lost: welcome.lost,
-            ttl_ms: welcome.ttl.as_millis(),
+            // A worker may have said any time.
+            ttl_ms: welcome.ttl.as_millis().min(NUMBER_MAX),
             ping_ms: config.ping_after.as_millis() as u64,
             input_bytes_max: config.limits.input_bytes_max as u64,
             inputs_pending_max: config.inputs_pending_max as u64,

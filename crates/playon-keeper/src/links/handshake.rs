@@ -2,12 +2,16 @@
 
 use playon_core::fleet::WorkerInfo;
 use playon_core::ids::{ReleaseId, WorkerId};
+use playon_core::time::Span;
 use playon_wire::attach::{ATTACH_PROTOCOL, WorkerHello};
 use sha2::{Digest, Sha256};
 
 use super::hub::{Attached, Hub};
 use crate::error::Coded;
 use crate::workers::Pass;
+
+/// The shortest step of a kind; `playon` offers none below it.
+const TICK_MIN: Span = Span::millis(1);
 
 const REMEDY_SECRET: &str = "start the worker through the keeper, or give it the secret in `worker.secret` of the data directory";
 const REMEDY_VERSION: &str = "build the game with a `playon` crate that fits this keeper";
@@ -47,6 +51,10 @@ fn check_hello(hub: &Hub, hello: &WorkerHello) -> Result<(WorkerId, u32), Coded>
     if hello.kinds.is_empty() {
         return Err(Coded::new("PLY-0410", "the worker serves no kind of room", REMEDY_DEFECT));
     }
+    if let Some(kind) = hello.kinds.iter().find(|kind| kind.policies.tick.is_some_and(too_fast)) {
+        let message = format!("the kind `{}` wants a step under {TICK_MIN:?}", kind.name);
+        return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
+    }
     match hub.admit() {
         Some(worker) => Ok((worker, protocol)),
         None => {
@@ -58,6 +66,11 @@ fn check_hello(hub: &Hub, hello: &WorkerHello) -> Result<(WorkerId, u32), Coded>
             ))
         }
     }
+}
+
+/// A room with such a step would do nothing but tick, and cost the others of its shard their turn.
+fn too_fast(step: Span) -> bool {
+    step < TICK_MIN
 }
 
 fn attached(worker: WorkerId, pass: &Pass, hello: WorkerHello) -> Attached {

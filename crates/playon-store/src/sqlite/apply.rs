@@ -13,12 +13,9 @@ use crate::log::{self, Entry, Item, Kind};
 use crate::sqlite::census::{Census, carried_key};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::Owed;
-use crate::sqlite::ledger::{Ledger, Op};
+use crate::sqlite::ledger::{Ledger, Op, SEQ_MAX};
 use crate::sqlite::scan::{carried_sum, number, read_batches};
 use crate::sqlite::tables::{self, Put};
-
-/// Not before any commit that can be stored.
-const SEQ_END: Seq = Seq(u64::MAX >> 1);
 
 /// Everything the writer keeps in memory about what is stored.
 #[derive(Debug)]
@@ -109,7 +106,7 @@ impl<'a> Group<'a> {
                     drop_room(tx, census, owed, "snapshot", row.room)?;
                 }
                 if carried {
-                    drop_carried(tx, census, row.room, SEQ_END)?;
+                    drop_carried(tx, census, row.room, SEQ_MAX)?;
                 }
                 end_rest(tx, census, &row, "goes to rest")?;
                 census.add("sleeping", &row.room.0, 0);
@@ -118,7 +115,7 @@ impl<'a> Group<'a> {
             Op::Delete { room } => {
                 drop_room(tx, census, owed, "snapshot", room)?;
                 drop_room(tx, census, owed, "sleeping", room)?;
-                drop_carried(tx, census, room, SEQ_END)?;
+                drop_carried(tx, census, room, SEQ_MAX)?;
             }
         }
         Ok(())

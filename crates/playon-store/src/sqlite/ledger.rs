@@ -14,6 +14,9 @@ pub(crate) const WANTED_ROOMS_MAX: usize = 256;
 /// Rows cut off the head of the log in one transaction.
 pub(crate) const CUT_ROWS_MAX: u64 = 16;
 
+/// The last commit that a room can have.
+pub(crate) const SEQ_MAX: Seq = Seq(i64::MAX.cast_unsigned());
+
 /// One room as opening found it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FoundRoom {
@@ -110,6 +113,7 @@ impl Ledger {
         entries: &mut Vec<Entry>,
         ops: &mut Vec<Op>,
     ) -> Result<(), String> {
+        check_numbers(&batch)?;
         let mut given: HashMap<RoomId, Given> = HashMap::with_capacity(batch.snapshots.len());
         for row in &batch.snapshots {
             let known = self.rooms.get(&row.room);
@@ -319,6 +323,18 @@ impl Ledger {
             }
         }
         wanted
+    }
+}
+
+/// Columns are signed: a larger number would read back as itself, but sort before all others.
+fn check_numbers(batch: &Batch) -> Result<(), String> {
+    let records = batch.records.iter().map(|row| (row.room, row.seq));
+    let rows = batch.snapshots.iter().chain(&batch.sleeps).map(|row| (row.room, row.seq));
+    match records.chain(rows).find(|(_, seq)| *seq > SEQ_MAX) {
+        Some((room, seq)) => {
+            Err(format!("room {room} has commit {seq}, the last can be {SEQ_MAX}"))
+        }
+        None => Ok(()),
     }
 }
 

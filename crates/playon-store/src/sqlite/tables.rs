@@ -32,10 +32,24 @@ pub(crate) fn put(
     census: &mut Census,
     put: &Put,
 ) -> rusqlite::Result<Result<Vec<Entry>, StoreError>> {
+    if let Some(number) = ordinal(put).filter(|number| i64::try_from(*number).is_err()) {
+        // Columns are signed, and rows are sorted by them.
+        let why = format!("{number} is over the largest number of a table, {}", i64::MAX);
+        return Ok(Err(StoreError::Misused(why)));
+    }
     match put {
         Put::Release(row) => put_release(conn, census, row),
         Put::Deploy(row) => put_deploy(conn, census, row).map(Ok),
         Put::Setting { name, value } => put_setting(conn, census, name, value).map(Ok),
+    }
+}
+
+/// The number that a row is sorted by.
+fn ordinal(put: &Put) -> Option<u64> {
+    match put {
+        Put::Release(row) => Some(row.added_ms),
+        Put::Deploy(row) => Some(row.id.0),
+        Put::Setting { .. } => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 use playon_core::gate::Mode;
-use playon_core::ids::{Generation, History, RoomId};
+use playon_core::ids::{Generation, History, NUMBER_MAX, RoomId};
 
 use super::{
     ClientFrame, ClientHello, DecodeError, FLAG_WATCH, MoveTo, PlayerLimits, SERVER_FRAMES_MAX,
@@ -129,8 +129,8 @@ fn server_frame(fields: &mut Fields) -> Result<ServerFrame, DecodeError> {
         kind::MOVE => ServerFrame::Move(Box::new(MoveTo {
             url: fields.text("the address", usize::MAX)?,
             ticket: fields.bytes("the ticket", usize::MAX)?,
-            window_ms: fields.int("the window")?,
-            deadline_ms: fields.int("the deadline")?,
+            window_ms: fields.limit("the window")?,
+            deadline_ms: fields.limit("the deadline")?,
         })),
         kind => return Err(DecodeError::Unknown { kind }),
     })
@@ -154,10 +154,10 @@ fn server_welcome(fields: &mut Fields) -> Result<ServerWelcome, DecodeError> {
         in_next: fields.int("in_next")?,
         event_seq: fields.int("event_seq")?,
         lost: fields.int("lost")?,
-        ttl_ms: fields.int("the seat's hold")?,
-        ping_ms: fields.int("the ping interval")?,
-        input_bytes_max: fields.int("the input limit")?,
-        inputs_pending_max: fields.int("the pending limit")?,
+        ttl_ms: fields.limit("the seat's hold")?,
+        ping_ms: fields.limit("the ping interval")?,
+        input_bytes_max: fields.limit("the input limit")?,
+        inputs_pending_max: fields.limit("the pending limit")?,
         release: fields.text("the release", usize::MAX)?,
     })
 }
@@ -187,7 +187,14 @@ impl Fields {
         }
     }
 
+    /// A number that something is counted by: both sides add to it, and a browser must hold it.
     fn int(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+        let value = self.limit(field)?;
+        if value > NUMBER_MAX { Err(DecodeError::Value { field }) } else { Ok(value) }
+    }
+
+    /// A length, a limit or a duration: whoever uses it compares it with a bound of its own.
+    fn limit(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         varint::take(&mut self.rest).ok_or(DecodeError::Malformed { field })
     }
 
@@ -196,7 +203,7 @@ impl Fields {
     }
 
     fn bytes(&mut self, field: &'static str, max: usize) -> Result<Bytes, DecodeError> {
-        let length = usize::try_from(self.int(field)?).unwrap_or(usize::MAX);
+        let length = usize::try_from(self.limit(field)?).unwrap_or(usize::MAX);
         if length > max {
             return Err(DecodeError::Field { field, bytes: length, max });
         }

@@ -7,8 +7,8 @@ use playon_core::attach::{
 };
 use playon_core::gate::Mode;
 use playon_core::ids::{
-    Attempt, DeployId, Epoch, Generation, History, ReleaseId, RoomId, SecretHash, Seq, SessionId,
-    WorkerId,
+    Attempt, DeployId, Epoch, Generation, History, NUMBER_MAX, ReleaseId, RoomId, SecretHash, Seq,
+    SessionId, WorkerId,
 };
 use playon_core::image::{Image, Loss, Record, Seat, SeatChange};
 use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
@@ -34,6 +34,19 @@ fn room() -> impl Strategy<Value = RoomId> + Clone {
     any::<[u8; 16]>().prop_map(RoomId)
 }
 
+/// Any number, often one at an edge of what some side can hold.
+pub(crate) fn edgy() -> impl Strategy<Value = u64> + Clone {
+    let near = |edge: u64| (0..4_u64).prop_map(move |by| edge.wrapping_add(by).wrapping_sub(2));
+    let edges =
+        prop_oneof![near(2), near(1 << 32), near(NUMBER_MAX), near(1 << 63), near(u64::MAX - 1)];
+    prop_oneof![any::<u64>(), edges]
+}
+
+/// A number that the player protocol may hold.
+fn number() -> impl Strategy<Value = u64> + Clone {
+    edgy().prop_map(|n| if n > NUMBER_MAX { NUMBER_MAX - n % 4 } else { n })
+}
+
 fn session() -> impl Strategy<Value = SessionId> + Clone {
     (0..1_u64 << 53).prop_map(SessionId)
 }
@@ -55,11 +68,11 @@ fn range() -> impl Strategy<Value = ProtocolRange> {
 }
 
 fn room_time() -> impl Strategy<Value = RoomTime> {
-    any::<u64>().prop_map(RoomTime)
+    edgy().prop_map(RoomTime)
 }
 
 fn span() -> impl Strategy<Value = Span> {
-    any::<u64>().prop_map(Span)
+    edgy().prop_map(Span)
 }
 
 fn body() -> impl Strategy<Value = Body> {
@@ -69,11 +82,14 @@ fn body() -> impl Strategy<Value = Body> {
 pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
     prop_oneof![
         client_hello().prop_map(|hello| ClientFrame::Hello(Box::new(hello))),
-        (any::<u64>(), any::<u64>(), bytes(40))
-            .prop_map(|(seq, recv, payload)| ClientFrame::Input { seq, recv, payload }),
-        any::<u64>().prop_map(|recv| ClientFrame::Ack { recv }),
+        (number(), number(), bytes(40)).prop_map(|(seq, recv, payload)| ClientFrame::Input {
+            seq,
+            recv,
+            payload
+        }),
+        number().prop_map(|recv| ClientFrame::Ack { recv }),
         Just(ClientFrame::Bye),
-        any::<u64>().prop_map(|nonce| ClientFrame::Pong { nonce }),
+        number().prop_map(|nonce| ClientFrame::Pong { nonce }),
     ]
 }
 
@@ -83,7 +99,7 @@ fn client_hello() -> impl Strategy<Value = ClientHello> {
         room().prop_map(|room| (None, Some(room))),
         (token(), room()).prop_map(|(token, room)| (Some(token), Some(room))),
     ];
-    let numbers = any::<(u64, u64, u64, u64)>();
+    let numbers = (number(), number(), number(), number());
     (range(), any::<bool>(), place, "[a-z]{0,9}", "[a-z]{0,9}", bytes(20), bytes(20), numbers)
         .prop_map(|(protocol, watch, (token, room), kind, name, profile, params, numbers)| {
             ClientHello {
@@ -106,24 +122,26 @@ fn client_hello() -> impl Strategy<Value = ClientHello> {
 pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
     prop_oneof![
         server_welcome().prop_map(|welcome| ServerFrame::Welcome(Box::new(welcome))),
-        (any::<u64>(), bytes(40)).prop_map(|(seq, payload)| ServerFrame::Event { seq, payload }),
-        (any::<u64>(), any::<u64>(), bytes(40))
-            .prop_map(|(as_of, base, payload)| ServerFrame::View { as_of, base, payload }),
+        (number(), bytes(40)).prop_map(|(seq, payload)| ServerFrame::Event { seq, payload }),
+        (number(), number(), bytes(40)).prop_map(|(as_of, base, payload)| ServerFrame::View {
+            as_of,
+            base,
+            payload
+        }),
         bytes(40).prop_map(|payload| ServerFrame::Now { payload }),
-        any::<u64>().prop_map(|applied| ServerFrame::Ack { applied }),
-        any::<u64>().prop_map(|nonce| ServerFrame::Ping { nonce }),
-        (text(), bytes(30), any::<u64>(), any::<u64>()).prop_map(
-            |(url, ticket, window_ms, deadline_ms)| {
-                ServerFrame::Move(Box::new(MoveTo { url, ticket, window_ms, deadline_ms }))
-            }
-        ),
+        number().prop_map(|applied| ServerFrame::Ack { applied }),
+        number().prop_map(|nonce| ServerFrame::Ping { nonce }),
+        (text(), bytes(30), edgy(), edgy()).prop_map(|(url, ticket, window_ms, deadline_ms)| {
+            ServerFrame::Move(Box::new(MoveTo { url, ticket, window_ms, deadline_ms }))
+        }),
     ]
 }
 
 fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
     let mode =
         prop_oneof![Just(Mode::New), Just(Mode::Resumed), Just(Mode::Fresh), Just(Mode::Watching)];
-    let numbers = any::<(u64, u64, u64, u64, u64, u64, u64, u64, u64)>();
+    let limits = (edgy(), edgy(), edgy(), edgy());
+    let numbers = (number(), number(), number(), number(), number(), limits);
     (any::<u32>(), mode, any::<u8>(), option::of(token()), room(), numbers, text()).prop_map(
         |(protocol, mode, codec, token, room, numbers, release)| ServerWelcome {
             protocol,
@@ -136,10 +154,10 @@ fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
             in_next: numbers.2,
             event_seq: numbers.3,
             lost: numbers.4,
-            ttl_ms: numbers.5,
-            ping_ms: numbers.6,
-            input_bytes_max: numbers.7,
-            inputs_pending_max: numbers.8,
+            ttl_ms: numbers.5.0,
+            ping_ms: numbers.5.1,
+            input_bytes_max: numbers.5.2,
+            inputs_pending_max: numbers.5.3,
             release,
         },
     )
@@ -147,7 +165,7 @@ fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
 
 pub(crate) fn down() -> impl Strategy<Value = Down> {
     prop_oneof![
-        (any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(
+        (any::<u32>(), edgy(), edgy(), edgy()).prop_map(
             |(protocol, worker, heartbeat_ms, credit_bytes)| Down::Welcome(KeeperWelcome {
                 protocol,
                 worker: WorkerId(worker),
@@ -156,18 +174,18 @@ pub(crate) fn down() -> impl Strategy<Value = Down> {
             })
         ),
         (text(), text()).prop_map(|(code, detail)| Down::Refuse(KeeperRefuse { code, detail })),
-        any::<u64>().prop_map(|nonce| Down::Ping { nonce }),
+        edgy().prop_map(|nonce| Down::Ping { nonce }),
         Just(Down::Shutdown),
         to_worker().prop_map(Down::Room),
     ]
 }
 
 fn to_worker() -> impl Strategy<Value = ToWorker> {
-    let attempt = || any::<u64>().prop_map(Attempt);
-    let seq = || any::<u64>().prop_map(Seq);
+    let attempt = || edgy().prop_map(Attempt);
+    let seq = || edgy().prop_map(Seq);
     let opening = || (room(), attempt(), text(), seq(), any::<u32>(), bytes(60));
     prop_oneof![
-        (room(), attempt(), text(), bytes(20), any::<u64>()).prop_map(
+        (room(), attempt(), text(), bytes(20), edgy()).prop_map(
             |(room, attempt, kind, params, seed)| ToWorker::Create {
                 room,
                 attempt,
@@ -198,7 +216,7 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
             attempt,
             version
         }),
-        (room(), attempt(), seq(), any::<u64>(), vec(bytes(30), 0..4)).prop_map(
+        (room(), attempt(), seq(), edgy(), vec(bytes(30), 0..4)).prop_map(
             |(room, attempt, seq, hash, deltas)| ToWorker::Tail {
                 room,
                 attempt,
@@ -229,15 +247,15 @@ fn deliver() -> impl Strategy<Value = Deliver> {
 fn item() -> impl Strategy<Value = Item> {
     prop_oneof![
         (session(), bytes(20)).prop_map(|(session, profile)| Item::Join { session, profile }),
-        (session(), any::<u64>(), bytes(20)).prop_map(|(session, seq, payload)| Item::Input {
+        (session(), edgy(), bytes(20)).prop_map(|(session, seq, payload)| Item::Input {
             session,
             seq,
             payload
         }),
         session().prop_map(Item::Away),
-        (session(), any::<u64>()).prop_map(|(session, lost)| Item::Back { session, lost }),
+        (session(), edgy()).prop_map(|(session, lost)| Item::Back { session, lost }),
         session().prop_map(Item::Leave),
-        any::<u64>().prop_map(Item::Tick),
+        edgy().prop_map(Item::Tick),
         Just(Item::Wake),
     ]
 }
@@ -245,8 +263,8 @@ fn item() -> impl Strategy<Value = Item> {
 pub(crate) fn up() -> impl Strategy<Value = Up> {
     prop_oneof![
         worker_hello().prop_map(|hello| Up::Hello(Box::new(hello))),
-        any::<u64>().prop_map(|nonce| Up::Pong { nonce }),
-        any::<u64>().prop_map(|bytes| Up::Credit { bytes }),
+        edgy().prop_map(|nonce| Up::Pong { nonce }),
+        edgy().prop_map(|bytes| Up::Credit { bytes }),
         (level(), option::of(room()), text()).prop_map(|(level, room, text)| Up::Log(LogLine {
             level,
             room,
@@ -328,7 +346,7 @@ fn policies() -> impl Strategy<Value = Policies> {
 }
 
 fn from_worker() -> impl Strategy<Value = FromWorker> {
-    let about = || (room(), any::<u64>().prop_map(Attempt), any::<u64>().prop_map(Seq));
+    let about = || (room(), edgy().prop_map(Attempt), edgy().prop_map(Seq));
     let stage = proptest::sample::select(vec![
         Stage::Create,
         Stage::Open,
@@ -338,8 +356,8 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     ]);
     prop_oneof![
         commit().prop_map(FromWorker::Commit),
-        (about(), any::<u32>(), body(), any::<u64>(), option::of(room_time()), any::<u32>())
-            .prop_map(|((room, attempt, seq), version, body, hash, wake_at, cost_us)| {
+        (about(), any::<u32>(), body(), edgy(), option::of(room_time()), any::<u32>()).prop_map(
+            |((room, attempt, seq), version, body, hash, wake_at, cost_us)| {
                 FromWorker::Ready(Ready {
                     room,
                     attempt,
@@ -350,7 +368,8 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
                     wake_at,
                     cost_us,
                 })
-            }),
+            }
+        ),
         (about(), any::<u32>(), bytes(40), any::<u32>()).prop_map(
             |((room, attempt, seq), version, state, cost_us)| FromWorker::Exported(Exported {
                 room,
@@ -361,7 +380,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
                 cost_us
             })
         ),
-        (about(), any::<u64>(), any::<u32>()).prop_map(|((room, attempt, seq), size, cost_us)| {
+        (about(), edgy(), any::<u32>()).prop_map(|((room, attempt, seq), size, cost_us)| {
             FromWorker::Prewarmed(Prewarmed { room, attempt, seq, size, cost_us })
         }),
         (about(), stage, text(), any::<bool>()).prop_map(
@@ -452,9 +471,9 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
 }
 
 fn seat() -> impl Strategy<Value = Seat> {
-    let loss = any::<(u64, u64)>()
-        .prop_map(|(inputs, history)| Loss { inputs, history: History(history) });
-    (secret_hash(), any::<u64>(), 0..1_000_u64, vec(bytes(20), 0..4), loss).prop_map(
+    let loss =
+        (edgy(), edgy()).prop_map(|(inputs, history)| Loss { inputs, history: History(history) });
+    (secret_hash(), edgy(), 0..1_000_u64, vec(bytes(20), 0..4), loss).prop_map(
         |(secret, applied, before, outbox, loss)| Seat {
             secret,
             applied,
@@ -468,7 +487,7 @@ fn seat() -> impl Strategy<Value = Seat> {
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let numbers = any::<(u64, u64, u64, u32, u64, bool, bool)>();
     let times = (room_time(), option::of(room_time()));
-    let migrate = option::of(any::<u64>().prop_map(DeployId));
+    let migrate = option::of(edgy().prop_map(DeployId));
     (numbers, body(), release(), times, migrate, vec(seat_change(), 0..5)).prop_map(
         |(numbers, body, release, (now, wake_at), migrate, seats)| Record {
             seq: Seq(numbers.0),
@@ -493,13 +512,13 @@ fn seat_change() -> impl Strategy<Value = SeatChange> {
         (session(), secret_hash())
             .prop_map(|(session, secret)| SeatChange::Joined { session, secret }),
         session().prop_map(|session| SeatChange::Left { session }),
-        (session(), any::<u64>(), vec(bytes(20), 0..4), any::<u64>()).prop_map(
+        (session(), edgy(), vec(bytes(20), 0..4), edgy()).prop_map(
             |(session, applied, events, lost)| SeatChange::Progress {
                 session,
                 applied,
                 events,
-                lost
-            }
+                lost,
+            },
         ),
     ]
 }
