@@ -61,7 +61,9 @@ pub enum Loaded {
     Missing,
     /// It sleeps.
     Asleep(Box<Image>),
-    /// It cannot be read now, or is damaged.
+    /// What is stored about it is damaged, for good.
+    Damaged(String),
+    /// It cannot be read now.
     Unreadable(String),
 }
 

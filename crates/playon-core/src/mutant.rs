@@ -74,6 +74,8 @@ mutants! {
     GapHidden "gap-hidden",
     /// A room that cannot be read is taken for one that does not exist.
     EmptyTwin "empty-twin",
+    /// A damaged room is forgotten, and so taken for one that does not exist.
+    DamageForgotten "damage-forgotten",
     /// Players are told of the end of a room, and it is deleted, before the end is safe.
     EndUnsafe "end-unsafe",
     /// A room that had ended when the keeper died is kept.

@@ -69,6 +69,17 @@ pub struct ClientSeat {
     pub recv: u64,
 }
 
+/// What may explain that a socket is closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// The room that the player sat in has been deleted.
+    pub over: bool,
+    /// The game fails for no reason.
+    pub panics: bool,
+    /// What was stored about the room was damaged.
+    pub damaged: bool,
+}
+
 /// The secret of a player, made of its number.
 pub fn secret_of(session: SessionId) -> SecretHash {
     let mut bytes = [0; 16];
@@ -242,18 +253,11 @@ impl Client {
         Ok(())
     }
 
-    /// The socket is closed; `over` if the room that the player sat in has been deleted, `panics` if the game
-    /// fails for no reason.
+    /// The socket is closed.
     ///
     /// # Errors
     /// When it is closed for a reason that no fault of this run explains.
-    pub fn closed(
-        &mut self,
-        now: Time,
-        why: Close,
-        over: bool,
-        panics: bool,
-    ) -> Result<(), String> {
+    pub fn closed(&mut self, now: Time, why: Close, knows: &Circumstances) -> Result<(), String> {
         let absent = now.since(*self.lost_at.get_or_insert(now));
         self.conn = None;
         self.welcomed = false;
@@ -263,11 +267,11 @@ impl Client {
             return Ok(());
         }
         match why {
-            Close::RoomEnded | Close::UnknownSession | Close::UnknownRoom if over => {
+            Close::RoomEnded | Close::UnknownSession | Close::UnknownRoom if knows.over => {
                 self.begin_again();
                 Ok(())
             }
-            Close::Refused if panics && self.seat.is_none() => Ok(()),
+            Close::Refused if knows.panics && self.seat.is_none() => Ok(()),
             Close::UnknownSession | Close::UnknownRoom if self.lossy && self.gone < 100 => {
                 // A seat taken after the last checkpoint went with the keeper.
                 self.gone += 1;
@@ -284,6 +288,7 @@ impl Client {
                 Ok(())
             }
             Close::Replaced => Err(format!("I6: client {} lost to an older socket", self.index)),
+            Close::RoomHalted if knows.damaged => Ok(()),
             Close::Busy | Close::Restarting => Ok(()),
             other => Err(format!("client {} was closed with {other:?}", self.index)),
         }

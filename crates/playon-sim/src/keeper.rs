@@ -15,7 +15,7 @@ use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::encode_image;
 
 use crate::audit::Audit;
-use crate::store::{Store, Write};
+use crate::store::{Found, Store, Write};
 
 /// What the keeper wants of the world.
 #[derive(Debug)]
@@ -95,9 +95,17 @@ impl Keeper {
     }
 
     /// A room read back from the store.
-    pub fn recovered(&mut self, now: Time, image: Image) {
-        self.audit.recovered(&image);
-        self.shard.handle_recovered(self.clock(now), image);
+    pub fn recovered(&mut self, now: Time, found: &Found) {
+        let clock = self.clock(now);
+        match found {
+            Found::Whole(image) => {
+                self.audit.recovered(image);
+                self.shard.handle_recovered(clock, Image::clone(image));
+            }
+            Found::Damaged(room) => {
+                self.shard.handle_damaged(clock, *room, "the disk has changed it".into());
+            }
+        }
     }
 
     /// Drains both machines after a handle, checking everything that comes out, and how they stand then.

@@ -90,6 +90,8 @@ pub struct Options {
     pub found: u64,
     /// The store cannot read a sleeping room just now.
     pub unreadable: u64,
+    /// What is stored about a room is damaged when a keeper starts, per hundred starts.
+    pub damage: u64,
     /// The store takes up to a second for a batch, per thousand batches.
     pub stall: u64,
     /// Delays vary up to this.
@@ -153,6 +155,7 @@ impl Options {
             double: 10,
             leave: 5,
             holiday: 20,
+            damage: 10,
             ..Self::calm(3, 2)
         }
     }
@@ -187,6 +190,7 @@ impl Options {
             holiday: some(40),
             found: some(30),
             unreadable: some(50),
+            damage: some(40),
             stall: some(10),
             delay_max: Span::millis(1 + some(20)),
             fsync_max: Span::millis(1 + some(15)),

@@ -16,6 +16,7 @@
 //! cut player 0 for 2s        players are numbered through all rooms
 //! farewell of player 0       sends an input that ends its room
 //! close r0                   an operator closes the room
+//! damage r0                  the next keeper finds damaged what is stored about it; an operator closes it within 2 s
 //! expect r0 on R2
 //! expect moved 1             handoffs so far; `undone`: handoffs that came to nothing; `slept`: rooms put to sleep; `ended`: rooms deleted
 //! expect lost 0              inputs that players were told are lost; `some`: at least one
@@ -60,6 +61,8 @@ pub enum Step {
     Farewell(u64),
     /// An operator closes a room.
     Close(u8),
+    /// The next keeper finds a room damaged.
+    Damage(u8),
     /// A room runs on a release.
     ExpectOn(u8, u8),
     /// Players were told of lost inputs.
@@ -129,6 +132,7 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["cut", "player", player, "for", time] => Step::Cut(count(player)?, span(time)?),
         ["farewell", "of", "player", player] => Step::Farewell(count(player)?),
         ["close", room] => Step::Close(number(room, 'r')?),
+        ["damage", room] => Step::Damage(number(room, 'r')?),
         ["expect", room, "on", release] => {
             Step::ExpectOn(number(room, 'r')?, number(release, 'R')?)
         }

@@ -43,6 +43,15 @@ pub struct Rows {
     asleep: Option<Bytes>,
 }
 
+/// One room of the hot log, as recovery finds it.
+#[derive(Debug)]
+pub enum Found {
+    /// As it was committed.
+    Whole(Box<Image>),
+    /// The disk has changed what was stored.
+    Damaged(RoomId),
+}
+
 /// The disk: what is safe, and the batches on their way.
 #[derive(Debug, Default)]
 pub struct Store {
@@ -56,6 +65,8 @@ pub struct Store {
     ledger: BTreeMap<(RoomId, Seq), u64>,
     /// The last commit of each room that a keeper was told is safe.
     promised: BTreeMap<RoomId, Seq>,
+    /// Rooms that the disk has damaged; `true` until what is left of them is deleted.
+    damaged: BTreeMap<RoomId, bool>,
     /// The stored deploy.
     pub deploy: Option<DeployRecord>,
     /// The stored decision which release is current.
@@ -122,7 +133,28 @@ impl Store {
         Ok(())
     }
 
+    /// The disk damages what is stored about a room.
+    pub fn damage(&mut self, room: RoomId) {
+        if self.rooms.contains_key(&room) {
+            self.damaged.insert(room, true);
+        }
+    }
+
+    /// Whether what is stored about a room is damaged.
+    pub fn is_damaged(&self, room: RoomId) -> bool {
+        self.damaged.get(&room).copied().unwrap_or(false)
+    }
+
+    /// Whether it is, or was before it was deleted.
+    pub fn was_damaged(&self, room: RoomId) -> bool {
+        self.damaged.contains_key(&room)
+    }
+
     fn apply(&mut self, write: Write) -> Result<(), String> {
+        let (room, outcome) = write.outcome();
+        if self.is_damaged(room) && outcome != Stored::Deleted {
+            return Err(format!("I22: {room} is damaged, and was written to: {outcome:?}"));
+        }
         match write {
             Write::Append(room, seq, body) => {
                 let last = self.last(room);
@@ -156,6 +188,7 @@ impl Store {
             }
             Write::Delete(room) => {
                 self.rooms.remove(&room);
+                self.damaged.entry(room).and_modify(|still| *still = false);
             }
         }
         Ok(())
@@ -174,10 +207,17 @@ impl Store {
     ///
     /// # Errors
     /// When what is stored cannot be read back.
-    pub fn recover(&self, bounds: &ApplyBounds) -> Result<Vec<Image>, String> {
+    pub fn recover(&self, bounds: &ApplyBounds) -> Result<Vec<Found>, String> {
         let hot = self.rooms.iter().filter(|(_, rows)| rows.asleep.is_none());
-        let images = hot.map(|(room, rows)| read(*room, rows, bounds));
-        images.map(|image| image.and_then(|i| self.check_recovered(&i).map(|()| i))).collect()
+        let find = |(room, rows): (&RoomId, &Rows)| {
+            if self.is_damaged(*room) {
+                return Ok(Found::Damaged(*room));
+            }
+            let image = read(*room, rows, bounds)?;
+            self.check_recovered(&image)?;
+            Ok(Found::Whole(Box::new(image)))
+        };
+        hot.map(find).collect()
     }
 
     /// A room at rest.

@@ -7,7 +7,7 @@ use crate::ids::ConnId;
 use crate::image::StateCodec;
 use crate::time::Time;
 
-use super::{Entry, Shard, Slot, Speaker};
+use super::{Entry, Halted, Shard, Slot, Speaker};
 
 impl<C: StateCodec> Shard<C> {
     /// Something from the gateway.
@@ -92,7 +92,7 @@ impl<C: StateCodec> Shard<C> {
             }
             Slot::Room(_) => &mut entry.late,
             Slot::Loading(waiting) | Slot::Creating(Creating { waiting, .. }) => waiting,
-            Slot::Halted(why) => {
+            Slot::Halted(Halted { why, .. }) => {
                 let detail = format!("PLY-0119 the room is halted: {why}");
                 return self.env.close(hello.conn, Close::RoomHalted, detail);
             }

@@ -37,8 +37,14 @@ enum Slot {
     Loading(Vec<Hello>),
     Creating(Creating),
     Room(Box<Room>),
-    /// Damaged: it is not served, and not overwritten.
-    Halted(String),
+    Halted(Halted),
+}
+
+/// A damaged room: it is not served, and not overwritten.
+struct Halted {
+    why: String,
+    /// An operator has given it up, and its deletion is with the store.
+    given_up: bool,
 }
 
 struct Entry {

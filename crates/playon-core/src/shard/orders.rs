@@ -45,17 +45,17 @@ impl<C: StateCodec> Shard<C> {
         }
     }
 
-    /// Ends a room. A halted one is deleted as it is: an operator who says so has given it up.
+    /// Ends a room. A halted one is deleted as it is: an operator who says so has given it up. It stays
+    /// halted until its deletion is safe.
     fn close(&mut self, now: Time, id: RoomId) {
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
             Some(Slot::Room(room)) => {
                 room.close_down(&mut self.env);
                 self.settle(now, id);
             }
-            Some(Slot::Halted(_)) => {
-                self.remove(id);
+            Some(Slot::Halted(halted)) if !halted.given_up => {
+                halted.given_up = true;
                 self.env.emit(Effect::Delete(id));
-                self.env.report(Report::Gone { room: id, asleep: false });
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use crate::mutant::{Mutant, broken};
 use crate::room::{MoveOrder, Room};
 use crate::time::Time;
 
-use super::{Entry, Shard, Slot};
+use super::{Entry, Halted, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
     /// A room was read from the store at start.
@@ -34,7 +34,10 @@ impl<C: StateCodec> Shard<C> {
 
     /// A room was found damaged: it is halted, and says so.
     pub fn handle_damaged(&mut self, _now: Time, room: RoomId, why: String) {
-        let slot = Slot::Halted(why.clone());
+        if broken(Mutant::DamageForgotten) {
+            return;
+        }
+        let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
         let old = self.rooms.insert(room, Entry { slot, timer: None, late: Vec::new() });
         if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
             for hello in waiting {
@@ -87,6 +90,7 @@ impl<C: StateCodec> Shard<C> {
                 let waiting = std::mem::take(waiting);
                 self.create_for(now, id, waiting);
             }
+            Loaded::Damaged(why) => self.handle_damaged(now, id, why),
             Loaded::Unreadable(_) if broken(Mutant::EmptyTwin) => {
                 let waiting = std::mem::take(waiting);
                 self.create_for(now, id, waiting);
@@ -148,8 +152,13 @@ impl<C: StateCodec> Shard<C> {
         let Some(entry) = self.rooms.get_mut(&id) else {
             return;
         };
-        let Slot::Room(room) = &mut entry.slot else {
-            return;
+        let room = match &mut entry.slot {
+            Slot::Room(room) => room,
+            Slot::Halted(Halted { given_up: true, .. }) if stored == Stored::Deleted => {
+                self.remove(id);
+                return self.env.report(Report::Gone { room: id, asleep: false });
+            }
+            _ => return,
         };
         match stored {
             Stored::Record(seq) | Stored::Snapshot(seq) => {

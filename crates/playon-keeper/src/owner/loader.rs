@@ -8,7 +8,7 @@ use std::thread::{Builder, JoinHandle};
 use playon_core::effect::Loaded;
 use playon_core::ids::RoomId;
 use playon_core::image::{ApplyBounds, Image};
-use playon_store::{Store, StoredRoom};
+use playon_store::{Store, StoreError, StoredRoom};
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{RecoverError, recover};
 
@@ -51,17 +51,16 @@ fn load(store: &dyn Store, room: RoomId, bounds: &ApplyBounds) -> Loaded {
         Ok(None) => Loaded::Missing,
         Ok(Some(stored)) => match read_back(&stored, bounds) {
             Ok(image) => Loaded::Asleep(Box::new(image)),
-            Err(error) => unreadable(store, room, &error),
+            Err(error) => Loaded::Damaged(error.to_string()),
         },
-        Err(error) => unreadable(store, room, &error),
+        Err(error @ StoreError::Damaged(_)) => Loaded::Damaged(error.to_string()),
+        // Cannot read is never "does not exist".
+        Err(error) => {
+            let epoch = store.epoch().0;
+            tracing::error!(%room, epoch, release = "unknown", %error, "a sleeping room cannot be read");
+            Loaded::Unreadable(error.to_string())
+        }
     }
-}
-
-/// Cannot read is never "does not exist".
-fn unreadable(store: &dyn Store, room: RoomId, error: &impl std::fmt::Display) -> Loaded {
-    let epoch = store.epoch().0;
-    tracing::error!(%room, epoch, release = "unknown", %error, "a sleeping room cannot be read");
-    Loaded::Unreadable(error.to_string())
 }
 
 /// The room that was held when these bytes were stored.

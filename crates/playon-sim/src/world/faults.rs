@@ -95,6 +95,12 @@ impl World {
         }
     }
 
+    /// An operator sees that a room is halted, and after a while closes it.
+    pub(super) fn give_up(&mut self, room: RoomId) {
+        let after = Span(self.rng.below(2_000_000));
+        self.schedule(after, self.life, Event::Order(Order::Close { room }));
+    }
+
     /// An operator closes a room.
     pub(super) fn close_room(&mut self, room: RoomId) -> Result<(), String> {
         if let Some(keeper) = &mut self.keeper {

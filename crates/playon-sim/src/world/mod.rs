@@ -26,7 +26,7 @@ use crate::coverage::Coverage;
 use crate::keeper::{Keeper, Wish};
 use crate::lives::Lives;
 use crate::options::Options;
-use crate::store::Store;
+use crate::store::{Found, Store};
 use crate::worker::{RELEASES, Worker};
 
 /// Between the keeper's own threads messages take a while, too.
@@ -87,7 +87,7 @@ enum Event {
     Listed,
     Loaded(RoomId),
     Timer,
-    RecoverNext(Vec<playon_core::image::Image>),
+    RecoverNext(Vec<Found>),
     /// A slow socket has written what it had.
     CaughtUp(ConnId),
     /// A worker dies, or the keeper.
@@ -216,6 +216,8 @@ pub struct World {
     stalled_until: Time,
     /// Releases that fail at each copy.
     spoilt: BTreeSet<ReleaseId>,
+    /// Rooms that the next keeper finds damaged.
+    decaying: BTreeSet<RoomId>,
     /// How long the player whose socket is being cut stays away; by chance otherwise.
     away_for: Option<Span>,
     /// What the trace last said of each room.
@@ -254,6 +256,7 @@ impl World {
             calm_from,
             stalled_until: Time(0),
             spoilt: BTreeSet::new(),
+            decaying: BTreeSet::new(),
             away_for: None,
             printed: BTreeMap::new(),
             summary: Summary::default(),
@@ -388,20 +391,11 @@ impl World {
                     keeper.shard.handle_stored(clock, room, stored);
                 }
             }
+            Event::Order(Order::Close { room }) => return self.close_room(room),
             Event::Order(order) => keeper.shard.handle_order(clock, order),
             Event::Report(report) => keeper.director.handle_report(clock, 0, &report),
             Event::Listed => keeper.director.handle_recovery_done(clock),
-            Event::Loaded(room) => {
-                let trouble = self.now < self.calm_from;
-                let loaded = match self.store.asleep(room) {
-                    Some(_) if trouble && self.rng.percent(self.options.unreadable) => {
-                        Loaded::Unreadable("the disk does not answer".into())
-                    }
-                    Some(image) => Loaded::Asleep(Box::new(image)),
-                    None => Loaded::Missing,
-                };
-                keeper.shard.handle_loaded(clock, room, loaded);
-            }
+            Event::Loaded(room) => return self.answer_load(room),
             // One that was set before an earlier one was needed has nothing left to do.
             Event::Timer if self.timer_at != Some(now) => return Ok(()),
             Event::Timer => {
@@ -409,11 +403,14 @@ impl World {
                 keeper.shard.handle_timeout(clock);
                 keeper.director.handle_timeout(clock);
             }
-            Event::RecoverNext(mut images) => match images.pop() {
-                Some(image) => {
-                    keeper.recovered(now, image);
+            Event::RecoverNext(mut rooms) => match rooms.pop() {
+                Some(found) => {
+                    keeper.recovered(now, &found);
+                    if let Found::Damaged(room) = found {
+                        self.give_up(room);
+                    }
                     let after = Span(self.rng.below(3_000));
-                    self.schedule(after, self.life, Event::RecoverNext(images));
+                    self.schedule(after, self.life, Event::RecoverNext(rooms));
                 }
                 None => {
                     keeper.shard.handle_recovery_done(clock);
@@ -422,6 +419,26 @@ impl World {
                 }
             },
             _ => {}
+        }
+        self.drain()
+    }
+
+    /// What the store knows of a room that is not in the hot log.
+    fn answer_load(&mut self, room: RoomId) -> Result<(), String> {
+        let trouble = self.in_trouble();
+        let loaded = match self.store.asleep(room) {
+            Some(_) if self.store.is_damaged(room) => {
+                self.give_up(room);
+                Loaded::Damaged("the disk has changed it".into())
+            }
+            Some(_) if trouble && self.rng.percent(self.options.unreadable) => {
+                Loaded::Unreadable("the disk does not answer".into())
+            }
+            Some(image) => Loaded::Asleep(Box::new(image)),
+            None => Loaded::Missing,
+        };
+        if let Some(keeper) = &mut self.keeper {
+            keeper.shard.handle_loaded(keeper.clock(self.now), room, loaded);
         }
         self.drain()
     }

@@ -70,6 +70,9 @@ impl World {
             Step::Cut(player, time) => return self.cut_player(*player, *time),
             Step::Farewell(player) => return self.farewell(*player),
             Step::Close(room) => return self.close_room(room_id(u64::from(*room))),
+            Step::Damage(room) => {
+                self.decaying.insert(room_id(u64::from(*room)));
+            }
             Step::ExpectOn(room, to) => {
                 let (room, to) = (room_id(u64::from(*room)), release(*to)?);
                 let found = self.release_of(room);

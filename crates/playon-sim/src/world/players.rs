@@ -6,7 +6,7 @@ use playon_core::ids::{ConnId, RoomId, SessionId};
 use playon_core::time::Span;
 
 use super::{Event, Kind, Slow, World, room_id};
-use crate::client::Client;
+use crate::client::{Circumstances, Client};
 
 impl World {
     pub(super) fn connect(&mut self, index: u64) {
@@ -98,7 +98,12 @@ impl World {
             ToGateway::Push { push, .. } => return self.push(conn, index, push),
             ToGateway::Close { why, .. } => {
                 let over = self.lives.over(client.room, client.seat.map(|seat| seat.session));
-                client.closed(self.now, why, over, self.options.panic > 0)?;
+                let knows = Circumstances {
+                    over,
+                    panics: self.options.panic > 0,
+                    damaged: self.store.was_damaged(client.room),
+                };
+                client.closed(self.now, why, &knows)?;
                 if client.tainted {
                     self.tainted.insert(client.room);
                 }

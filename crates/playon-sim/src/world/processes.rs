@@ -22,9 +22,14 @@ impl World {
         let unfinished = self.store.deploy.clone().filter(|record| !record.phase.is_final());
         keeper.director.handle_recovered(Time(0), self.store.current, unfinished);
         self.keeper = Some(keeper);
-        let images = self.store.recover(&ApplyBounds::from(&limits()))?;
+        if self.in_trouble() && self.rng.percent(self.options.damage) {
+            let index = self.rng.below(self.clients.len() as u64) as usize;
+            self.decaying.insert(self.clients[index].room);
+        }
+        std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
+        let rooms = self.store.recover(&ApplyBounds::from(&limits()))?;
         let after = Span(self.rng.below(5_000));
-        self.schedule(after, self.life, Event::RecoverNext(images));
+        self.schedule(after, self.life, Event::RecoverNext(rooms));
         self.drain()
     }
 
