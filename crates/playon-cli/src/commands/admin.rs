@@ -40,6 +40,10 @@ impl Admin {
         self.send(Method::GET, path, Full::<Bytes>::default()).await
     }
 
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Exit> {
+        self.send(Method::DELETE, path, Full::<Bytes>::default()).await
+    }
+
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -1,4 +1,4 @@
-//! Commands that show something: `releases`, `rooms`, `room`, and `drain`.
+//! Commands that show something: `releases`, `rooms`, `room`, and the two that change little: `close`, `drain`.
 
 use clap::Args;
 use playon_keeper::control::{ReleaseView, RoomView, StatusView};
@@ -145,6 +145,28 @@ impl Room {
                 None => Ok(()),
             }
         })
+    }
+}
+
+/// End a room for good, also a halted one.
+///
+/// Its players are sent away (4903), and what is stored of it is deleted. There is no way back.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  playon rooms
+  playon close 5f0c64f9d1f24a3d8c1e5b7a90d2e613")]
+pub(super) struct Close {
+    /// Its id
+    id: String,
+    #[command(flatten)]
+    look: Look,
+}
+
+impl Close {
+    pub(super) fn run(&self) -> Result<(), Exit> {
+        let admin = Admin::new(self.look.keeper.door()?);
+        let room: RoomView = block_on(admin.delete(&format!("/v1/rooms/{}", encode(&self.id))))?;
+        self.look.show(&room, |room| talk::data(&format!("room {} is closed", room.id)))
     }
 }
 

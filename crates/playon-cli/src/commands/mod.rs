@@ -73,6 +73,8 @@ enum Command {
     Rooms(lists::Rooms),
     /// Show one room.
     Room(lists::Room),
+    /// End a room for good, also a halted one.
+    Close(lists::Close),
     /// Show the keeper on one screen.
     Status(status::Status),
     /// Show the keeper's status, live.
@@ -107,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Releases(command) => command.run(),
         Command::Rooms(command) => command.run(),
         Command::Room(command) => command.run(),
+        Command::Close(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Top(command) => command.run(),
         Command::Log(command) => command.run(),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be had here fails the test")]
 
 mod admin;
+mod closing;
 mod config;
 mod crowds;
 mod damage;

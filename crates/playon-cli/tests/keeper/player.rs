@@ -1,7 +1,7 @@
 //! A player of the drill game.
 
 use playon_cli::drill::game::{Event, Input, View};
-use playon_client::{JoinOptions, Room, Update, join};
+use playon_client::{End, JoinError, JoinOptions, Room, Update, join};
 use tokio::time::timeout;
 
 use super::rig::{PATIENCE, Rig};
@@ -16,9 +16,13 @@ pub(crate) struct Player {
 
 impl Player {
     pub(crate) async fn join(rig: &Rig, room: &str) -> Self {
+        Self::try_join(rig, room).await.unwrap()
+    }
+
+    pub(crate) async fn try_join(rig: &Rig, room: &str) -> Result<Self, JoinError> {
         let options = JoinOptions::new(rig.url(), "drill-20").name(room);
-        let room = timeout(PATIENCE, join(options)).await.unwrap().unwrap();
-        Self { room, sent: 0, heard: Some(0) }
+        let room = timeout(PATIENCE, join(options)).await.unwrap()?;
+        Ok(Self { room, sent: 0, heard: Some(0) })
     }
 
     /// Sends inputs and waits until a view shows them all applied, once each and in order.
@@ -45,6 +49,18 @@ impl Player {
             }
         };
         timeout(PATIENCE, search).await.expect("the view never came")
+    }
+
+    /// Waits for the end of the session.
+    pub(crate) async fn until_ended(&mut self) -> End {
+        let search = async {
+            loop {
+                if let Update::Ended(end) = self.room.next().await {
+                    return end;
+                }
+            }
+        };
+        timeout(PATIENCE, search).await.expect("the session goes on")
     }
 
     /// Waits until it is told that inputs are lost, and how many.

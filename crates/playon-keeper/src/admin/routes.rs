@@ -79,7 +79,7 @@ pub(crate) fn router(handle: Handle, token: &str, patience: Duration) -> Router 
     let guarded = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/rooms", get(rooms))
-        .route("/v1/rooms/{id}", get(room))
+        .route("/v1/rooms/{id}", get(room).delete(close_room))
         .route("/v1/releases", get(releases))
         .route("/v1/deploys", get(deploys).post(deploy))
         .route("/v1/deploys/{id}", get(one_deploy))
@@ -129,9 +129,15 @@ async fn rooms(State(handle): State<Handle>, query: Query<RoomsQuery>) -> Answer
 }
 
 async fn room(State(handle): State<Handle>, Path(id): Path<String>) -> Answer<RoomView> {
-    let parsed =
-        RoomId::parse(&id).ok_or_else(|| bad_request(format!("{id} is not the id of a room")))?;
-    handle.catalog().room(parsed).map(Json).ok_or_else(|| not_found("room", &id))
+    handle.catalog().room(room_id(&id)?).map(Json).ok_or_else(|| not_found("room", &id))
+}
+
+async fn close_room(State(handle): State<Handle>, Path(id): Path<String>) -> Answer<RoomView> {
+    Ok(Json(handle.close_room(room_id(&id)?).await?))
+}
+
+fn room_id(text: &str) -> Result<RoomId, Failed> {
+    RoomId::parse(text).ok_or_else(|| bad_request(format!("{text} is not the id of a room")))
 }
 
 async fn releases(State(handle): State<Handle>) -> Json<Vec<ReleaseView>> {

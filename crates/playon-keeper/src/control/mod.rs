@@ -4,6 +4,7 @@
 //! shards, deploys, the stored decisions. What it knows is kept in the [`Catalog`], which others read.
 
 mod catalog;
+mod closings;
 mod course;
 mod faults;
 mod glance;

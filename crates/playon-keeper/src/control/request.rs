@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
-use playon_core::ids::Epoch;
+use playon_core::ids::{Epoch, RoomId};
 use tokio::sync::oneshot;
 
 use super::News;
 use super::catalog::Catalog;
 use super::glance::Queues;
-use super::view::{DeployAnswer, ReleaseView};
+use super::view::{DeployAnswer, ReleaseView, RoomView};
 use crate::artifacts::{Artifact, Artifacts};
 use crate::clock::Clock;
 use crate::config::LogLevels;
@@ -19,7 +19,7 @@ use crate::error::Coded;
 use crate::gateway::GatewayStats;
 use crate::metrics::{Metrics, Recent};
 
-type Reply<T> = oneshot::Sender<Result<T, Coded>>;
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Coded>>;
 
 /// What may be asked.
 #[derive(Debug)]
@@ -38,6 +38,11 @@ pub(crate) enum Request {
     Rollback {
         now: bool,
         reply: Reply<DeployAnswer>,
+    },
+    /// Answered when the room is gone.
+    CloseRoom {
+        room: RoomId,
+        reply: Reply<RoomView>,
     },
     Drain {
         reply: Reply<()>,
@@ -139,6 +144,15 @@ impl Handle {
     pub fn set_log_levels(&self, levels: &str) -> Result<(), Coded> {
         let log = self.log.as_ref().ok_or_else(|| no_levels("the log is not ours"))?;
         log.set(levels).map_err(|why| no_levels(&format!("{levels}: {why}")))
+    }
+
+    /// Ends a room that is in memory, a halted one too: its players are sent away and what is stored of it is deleted.
+    /// Answers with the room as it was, once that is safe.
+    ///
+    /// # Errors
+    /// When there is no such room in memory (`PLY-0514`), or it went to rest first (`PLY-0534`).
+    pub async fn close_room(&self, room: RoomId) -> Result<RoomView, Coded> {
+        self.ask(|reply| Request::CloseRoom { room, reply }).await
     }
 
     /// Takes no new rooms from now on.

@@ -10,17 +10,19 @@ use bytes::Bytes;
 use playon_core::deploy::{DeployRecord, Director, DirectorConfig, DirectorEffect, Target};
 use playon_core::effect::{Listing, Order, Report};
 use playon_core::gate::Close;
-use playon_core::ids::{DeployId, ReleaseId};
+use playon_core::ids::{DeployId, ReleaseId, RoomId};
 use playon_core::lobby::{Lobby, Opening};
 use playon_core::time::Time;
 use playon_store::{DeployRow, Store};
 use tokio::sync::{oneshot, watch};
 
 use super::catalog::{Catalog, RoomEntry, WorkerEntry};
+use super::closings::Closings;
 use super::course::{Counts, Course};
 use super::pace::Pace;
 use super::releases::{store_error, wall_ms};
-use super::view::DeployAnswer;
+use super::request::Reply;
+use super::view::{DeployAnswer, RoomView};
 use super::{News, Request, ShardNews, notes};
 use crate::alarm::Alarm;
 use crate::artifacts::Artifacts;
@@ -69,6 +71,7 @@ pub(crate) struct Control {
     pub(super) setup: ControlSetup,
     director: Director,
     pace: Pace,
+    closings: Closings,
     /// What the supervisor was last told.
     wanted: BTreeMap<ReleaseId, u32>,
     /// The files for browsers of every release that has attached.
@@ -90,6 +93,7 @@ impl Control {
         let mut control = Self {
             director: Director::new(setup.director.clone()),
             pace: Pace::new(setup.moves_per_second),
+            closings: Closings::default(),
             setup,
             wanted: BTreeMap::new(),
             sites: BTreeMap::new(),
@@ -226,10 +230,11 @@ impl Control {
         self.catalog_mut().note_report(report);
         match report {
             Report::Listing(listing) => self.note_listing(listing),
-            Report::Gone { room, .. } => {
+            Report::Gone { room, asleep } => {
                 self.pace.forget(*room);
                 self.catalog_mut().rooms.remove(room);
                 self.lobby(|lobby| lobby.handle_gone(*room));
+                self.closings.gone(*room, *asleep);
             }
             Report::Moved { deploy, pause, .. } => {
                 if let Some(course) = self.catalog_mut().deploys.get_mut(deploy) {
@@ -384,6 +389,7 @@ impl Control {
             Request::Rollback { now, reply } => {
                 let _ = reply.send(self.rollback(now));
             }
+            Request::CloseRoom { room, reply } => self.close_room(room, reply),
             Request::Drain { reply } => {
                 self.catalog_mut().draining = true;
                 self.setup.shards.push_each(|| ShardEvent::Order(Order::Drain));
@@ -397,6 +403,22 @@ impl Control {
                 self.setup.shards.push_each(|| ShardEvent::Order(Order::Stop));
             }
         }
+    }
+
+    /// Answered when the room is gone. A room that is in the catalog is in its shard, or the report that it is gone
+    /// is on its way here: so every request is answered.
+    fn close_room(&mut self, room: RoomId, reply: Reply<RoomView>) {
+        let Some(was) = self.catalog().room(room) else {
+            let _ = reply.send(Err(Coded::new(
+                "PLY-0514",
+                format!("there is no room {room} in memory"),
+                "`playon rooms` lists what there is; a room that sleeps is woken by joining it",
+            )));
+            return;
+        };
+        tracing::info!(%room, epoch = self.setup.hub.epoch().0, release = was.release, "an operator closes the room");
+        self.closings.wait(room, was, reply);
+        self.setup.shards.of(room).push(ShardEvent::Order(Order::Close { room }));
     }
 
     fn rollback(&mut self, now: bool) -> Result<DeployAnswer, Coded> {
