@@ -45,6 +45,8 @@ impl OwnerLink for EchoOwner {
             | ToOwner::Drained { .. } => Ok(()),
         }
     }
+
+    fn wake(&self, _: u16) {}
 }
 
 impl EchoOwner {

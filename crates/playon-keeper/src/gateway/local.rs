@@ -73,6 +73,9 @@ pub(super) struct Local {
     pub(super) scratch: RefCell<BytesMut>,
     thread: u8,
     next: Cell<u64>,
+    /// Shards that were told something and not woken since.
+    told: RefCell<Vec<u16>>,
+    pub(super) telling: Notify,
     /// Player sockets whose tasks have not ended.
     live: Cell<usize>,
     pub(super) quiet: Notify,
@@ -90,6 +93,8 @@ impl Local {
             scratch: RefCell::new(BytesMut::with_capacity(16 << 10)),
             thread,
             next: Cell::new(1),
+            told: RefCell::default(),
+            telling: Notify::new(),
             live: Cell::new(0),
             quiet: Notify::new(),
             closing: Notify::new(),
@@ -107,13 +112,25 @@ impl Local {
         &self.shared.parts.stats
     }
 
-    /// Tells a shard; whether it was taken.
+    /// Tells a shard; whether it was taken. The shard is woken when the other sockets that wait have had their turn.
     pub(super) fn tell(&self, shard: u16, message: ToOwner) -> bool {
-        let taken = self.shared.parts.owner.send(shard, message).is_ok();
-        if !taken {
+        if self.shared.parts.owner.send(shard, message).is_err() {
             self.stats().owner_full.add(1);
+            return false;
         }
-        taken
+        let mut told = self.told.borrow_mut();
+        if !told.contains(&shard) {
+            told.push(shard);
+            self.telling.notify_one();
+        }
+        true
+    }
+
+    /// Wakes the shards that were told something.
+    pub(super) fn wake_told(&self) {
+        for shard in self.told.borrow_mut().drain(..) {
+            self.shared.parts.owner.wake(shard);
+        }
     }
 
     pub(super) fn live(&self) -> usize {

@@ -11,12 +11,16 @@ pub trait OwnerLink: Send + Sync + 'static {
     /// How many shards there are; at least 1, never changing.
     fn shards(&self) -> u16;
 
-    /// Puts the message into the shard's queue.
+    /// Puts the message into the shard's queue. A shard that sleeps may go on sleeping until [`OwnerLink::wake`].
     ///
     /// # Errors
     /// When the queue is full or the shard is gone. The gateway then closes the socket with `Busy`; only
     /// `Gone` it offers again, for as long as the socket's place would be missed.
     fn send(&self, shard: u16, message: ToOwner) -> Result<(), NotTaken>;
+
+    /// Wakes the shard if it sleeps. Follows one or more `send`, as soon as all sockets that had something to say
+    /// at the same time have said it: waking is a system call, and a shard that finds much does it at once.
+    fn wake(&self, shard: u16);
 }
 
 /// A shard did not take a message.

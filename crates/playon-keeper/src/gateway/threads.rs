@@ -126,6 +126,7 @@ async fn serve(
         Err(error) => return tracing::error!(%error, "a gateway thread cannot listen"),
     };
     let dispatching = spawn_local(dispatch(local.clone(), inbox));
+    let waking = spawn_local(wake_shards(local.clone()));
     // The sender's end counts as an order to end at once.
     let serving = phases.wait_for(|phase| *phase != Phase::Serve).await.map(|phase| *phase);
     accepting.abort();
@@ -150,6 +151,16 @@ async fn serve(
         }
     }
     dispatching.abort();
+    waking.abort();
+    local.wake_told();
+}
+
+/// Runs behind the tasks of all sockets that were ready when the first of them told a shard something.
+async fn wake_shards(local: Rc<Local>) {
+    loop {
+        local.telling.notified().await;
+        local.wake_told();
+    }
 }
 
 /// Sorts what the owner sends to the sockets' tasks. What came before the gateway goes down is passed on before

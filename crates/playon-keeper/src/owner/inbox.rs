@@ -72,7 +72,7 @@ impl Inbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over what a socket said.
+    /// Hands over what a socket said, for when the shard is awake: see [`Inbox::wake_up`].
     ///
     /// # Errors
     /// When too much waits already. `Gone` and `Drained` are always taken: each socket sends few of them.
@@ -85,8 +85,15 @@ impl Inbox {
         }
         queue.gate += 1;
         queue.events.push_back(ShardEvent::Gate(message));
-        self.wake(queue);
         Ok(())
+    }
+
+    /// Wakes the shard if it sleeps although something waits.
+    pub fn wake_up(&self) {
+        let queue = self.lock();
+        if !queue.events.is_empty() {
+            self.wake(queue);
+        }
     }
 
     /// How many events wait.
@@ -106,7 +113,6 @@ impl Inbox {
         self.wake(queue);
     }
 
-    /// After a push.
     fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
         let asleep = std::mem::take(&mut queue.asleep);
         drop(queue);
@@ -153,6 +159,10 @@ impl OwnerLink for Shards {
 
     fn send(&self, shard: u16, message: ToOwner) -> Result<(), NotTaken> {
         self.get(shard.into()).ok_or(NotTaken)?.push_gate(message)
+    }
+
+    fn wake(&self, shard: u16) {
+        self.get(shard.into()).into_iter().for_each(Inbox::wake_up);
     }
 }
 
