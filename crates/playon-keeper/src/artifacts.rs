@@ -64,6 +64,18 @@ impl Artifacts {
         path.is_file().then_some(path)
     }
 
+    /// Deletes an executable. A process that runs it goes on.
+    ///
+    /// # Errors
+    /// When it cannot be deleted; `PLY-0506`.
+    pub fn remove(&self, id: ReleaseId) -> Result<(), Coded> {
+        let path = self.folder.join(id.to_string());
+        fs::remove_file(&path).map_err(|error| {
+            let message = format!("cannot delete the artifact {}: {error}", path.display());
+            Coded::new("PLY-0506", message, REMEDY_SPACE)
+        })
+    }
+
     /// Begins an upload.
     ///
     /// # Errors

@@ -100,6 +100,9 @@ pub struct Bounds {
     pub worker_files_max: u64,
     /// Bytes of one artifact. A larger upload is refused (`PLY-0505`).
     pub artifact_bytes_max: u64,
+    /// Executables kept. Beyond it the one that was deployed longest ago is deleted, unless it is in use or what a rollback
+    /// leads to; to deploy it again it has to be uploaded again (`PLY-0513`).
+    pub artifacts_max: usize,
     /// Rooms that a deploy hands over per second and shard; the others wait for their turn.
     pub moves_per_second: u32,
     /// Connections to the admin API. One more waits in the kernel until one of them has ended.
@@ -132,6 +135,7 @@ impl Default for Bounds {
             starts_max: 3,
             worker_files_max: 4_096,
             artifact_bytes_max: 512 << 20,
+            artifacts_max: 20,
             moves_per_second: 100,
             admin_connections_max: 256,
             admin_timeout: Duration::from_secs(10),

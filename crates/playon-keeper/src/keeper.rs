@@ -378,6 +378,7 @@ fn control_setup(
             ..DirectorConfig::default()
         },
         deploys_max: bounds.deploys_listed_max,
+        artifacts_max: bounds.artifacts_max,
         moves_per_second: bounds.moves_per_second.saturating_mul(config.shards.into()),
     }
 }

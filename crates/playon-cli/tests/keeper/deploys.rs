@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::player::Player;
-use super::rig::{FIRST, Rig, SECOND};
+use super::rig::{FIRST, PATIENCE, Rig, SECOND};
 
 #[tokio::test]
 async fn a_deploy_and_its_rollback_move_the_room_under_the_player() {
@@ -38,6 +38,52 @@ async fn the_same_executable_twice_is_one_release_and_no_deploy() {
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("PLY-0301"));
     assert_eq!(rig.json(&["releases"]).as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn executables_that_ran_long_ago_are_deleted_and_those_in_use_are_not() {
+    let rig = Rig::start_with(&["--release", FIRST, "--set", "keeper.artifacts_max=2"]);
+    let mut player = Player::join(&rig, "table").await;
+    player.play(3).await;
+    // A byte more makes it another release.
+    let longer = |name: &str, of: &str| {
+        let path = rig.file(name);
+        let mut bytes = std::fs::read(of).unwrap();
+        bytes.push(0);
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::metadata(of).unwrap().permissions()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (third, fourth) = (longer("third", FIRST), longer("fourth", SECOND));
+    let stored = || {
+        let releases = rig.json(&["releases"]);
+        let releases = releases.as_array().unwrap().iter().filter(|one| one["stored"] == true);
+        let mut labels: Vec<_> =
+            releases.map(|one| one["label"].as_str().unwrap().to_owned()).collect();
+        labels.sort();
+        labels
+    };
+    for (path, release) in [(SECOND, 2), (third.as_str(), 1), (fourth.as_str(), 2)] {
+        assert_eq!(rig.json(&["deploy", path, "--now"])["phase"], "done");
+        player.until(|view| view.release == release).await;
+        player.play(3).await;
+    }
+    // The workers of former releases linger for some seconds, and keep what they run.
+    let until = std::time::Instant::now() + PATIENCE;
+    while stored() != ["fourth", "third"] {
+        assert!(std::time::Instant::now() < until, "{:?}", stored());
+        player.play(1).await;
+    }
+    assert_eq!(std::fs::read_dir(rig.data().join("artifacts")).unwrap().count(), 2);
+    let refused = rig.playon(&["deploy", "playon-drill-r1", "--now"]);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("PLY-0513"));
+    assert_eq!(rig.json(&["rollback"])["phase"], "done");
+    player.until(|view| view.release == 1).await;
+    assert_eq!(rig.json(&["deploy", SECOND, "--now"])["phase"], "done");
+    player.until(|view| view.release == 2).await;
+    player.play(3).await;
+    assert_eq!(player.sockets_closed(), 0);
 }
 
 /// Deploys something that cannot work; the room must go on.

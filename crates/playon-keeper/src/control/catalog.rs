@@ -92,6 +92,20 @@ impl Catalog {
         entries.into_iter().map(|entry| self.release_view(entry)).collect()
     }
 
+    /// The releases whose executables are stored, the one that was added or deployed longest ago first.
+    pub(super) fn stored_by_age(&self) -> Vec<ReleaseId> {
+        let deployed = |id: ReleaseId| {
+            let to = self.deploys.values().filter(move |course| course.record.to == id);
+            to.map(|course| course.started_ms).max()
+        };
+        let stored = self.releases.values().filter(|entry| entry.stored);
+        let mut aged: Vec<_> = stored
+            .map(|entry| (deployed(entry.row.id).max(Some(entry.row.added_ms)), entry.row.id))
+            .collect();
+        aged.sort_unstable();
+        aged.into_iter().map(|(_, id)| id).collect()
+    }
+
     /// One release.
     pub fn release(&self, id: ReleaseId) -> Option<ReleaseView> {
         self.releases.get(&id).map(|entry| self.release_view(entry))

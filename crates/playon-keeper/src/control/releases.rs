@@ -59,7 +59,33 @@ impl Control {
             (None, Some(known)) => known,
             (None, None) => self.make_label(artifact.id, hint),
         };
-        self.keep_release(artifact.id, label, true)
+        let kept = self.keep_release(artifact.id, label, true)?;
+        self.prune_artifacts(Some(artifact.id));
+        Ok(kept)
+    }
+
+    /// Deletes the executables that were deployed longest ago, beyond the bound. What is in use stays, and so does one that
+    /// has just been `added`, for it is going to be deployed.
+    pub(super) fn prune_artifacts(&self, added: Option<ReleaseId>) {
+        if !self.catalog().recovered {
+            // Which releases have rooms is not known yet.
+            return;
+        }
+        let stored = self.catalog().stored_by_age();
+        let beyond = stored.len().saturating_sub(self.setup.artifacts_max);
+        let idle = stored.into_iter().filter(|id| Some(*id) != added && !self.is_in_use(*id));
+        for id in idle.take(beyond) {
+            let label = self.catalog().label(id);
+            match self.setup.artifacts.remove(id) {
+                Ok(()) => {
+                    tracing::info!(release = label, "the executable of an old release is deleted")
+                }
+                Err(error) => tracing::warn!(release = label, %error, "an old executable stays"),
+            }
+            if let Some(entry) = self.catalog_mut().releases.get_mut(&id) {
+                entry.stored = self.setup.artifacts.path(id).is_some();
+            }
+        }
     }
 
     fn check_free(&self, label: &str, id: ReleaseId) -> Result<(), Coded> {

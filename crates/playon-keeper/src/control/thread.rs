@@ -64,6 +64,7 @@ pub(crate) struct ControlSetup {
     pub(crate) failure: watch::Sender<Option<Coded>>,
     pub(crate) director: DirectorConfig,
     pub(crate) deploys_max: usize,
+    pub(crate) artifacts_max: usize,
     pub(crate) moves_per_second: u32,
 }
 
@@ -285,6 +286,7 @@ impl Control {
             self.catalog_mut().recovered = true;
             self.director.handle_recovery_done(self.setup.clock.now());
             self.drain();
+            self.prune_artifacts(None);
         }
     }
 
@@ -309,6 +311,7 @@ impl Control {
                 self.setup.supervisor.detached(worker);
                 self.director.handle_worker_down(self.setup.clock.now(), worker);
                 self.drain();
+                self.prune_artifacts(None);
             }
             LinkNews::Refused { spawn, error } => self.setup.supervisor.refused(spawn, error),
         }
@@ -421,10 +424,11 @@ impl Control {
         self.setup.shards.of(room).push(ShardEvent::Order(Order::Close { room }));
     }
 
-    fn rollback(&mut self, now: bool) -> Result<DeployAnswer, Coded> {
+    /// What a rollback would lead to.
+    fn release_before(&self) -> Option<ReleaseId> {
         let current = self.director.current();
         let going = self.director.deploy().filter(|deploy| !deploy.phase.is_final());
-        let before = match going {
+        match going {
             // Nothing has moved yet, or something has: either way back is where it came from.
             Some(deploy) => deploy.from,
             None => {
@@ -434,8 +438,24 @@ impl Control {
                 };
                 catalog.deploys.values().rev().find(led_here).and_then(|course| course.record.from)
             }
-        };
-        match before {
+        }
+    }
+
+    /// Whether a release runs rooms, is about to, or may be wanted at any moment.
+    pub(super) fn is_in_use(&self, release: ReleaseId) -> bool {
+        let before = self.release_before();
+        let going = self.director.deploy().filter(|deploy| !deploy.phase.is_final());
+        let catalog = self.catalog();
+        self.director.current() == Some(release)
+            || before == Some(release)
+            || going.is_some_and(|deploy| deploy.to == release || deploy.from == Some(release))
+            || self.wanted.get(&release).is_some_and(|count| *count > 0)
+            || catalog.workers.values().any(|worker| worker.release == release)
+            || catalog.rooms.values().any(|room| room.listing.release == release)
+    }
+
+    fn rollback(&mut self, now: bool) -> Result<DeployAnswer, Coded> {
+        match self.release_before() {
             Some(release) => self.deploy(release, now),
             None => Err(Coded::new(
                 "PLY-0512",

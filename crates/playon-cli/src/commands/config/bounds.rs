@@ -121,6 +121,8 @@ pub(super) const BOUNDS: &[Key] = &[
         "Files a worker may have open."),
     number!("keeper.artifact_bytes_max", Bytes, keeper.bounds.artifact_bytes_max, 1 << 20, 16 << 30,
         "Bytes of one artifact. A larger upload is refused (`PLY-0505`)."),
+    number!("keeper.artifacts_max", Count, keeper.bounds.artifacts_max, 2, 100_000,
+        "Executables kept. Beyond it the one that was deployed longest ago is deleted, unless it is in use or what a rollback leads to; to deploy it again it has to be uploaded again (`PLY-0513`)."),
     number!("keeper.moves_per_second", Count, keeper.bounds.moves_per_second, 1, 100_000,
         "Rooms that a deploy hands over per second and shard; the others wait for their turn."),
     number!("keeper.admin_connections_max", Count, keeper.bounds.admin_connections_max, 1, 10_000,
