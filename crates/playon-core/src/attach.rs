@@ -140,10 +140,29 @@ pub enum Item {
     },
     /// The seat is given up or has expired.
     Leave(SessionId),
+    /// A change of a seat of which only the worker's own books take note: the game's hook for it has been found to fail and
+    /// is not called.
+    Noted {
+        /// The player.
+        session: SessionId,
+        /// What has become of the seat.
+        change: Noted,
+    },
     /// The fixed step, numbered from 1.
     Tick(u64),
     /// Nothing but the time: timers that are due fire. They also fire before any other item.
     Wake,
+}
+
+/// What an [`Item::Noted`] stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// As [`Item::Away`].
+    Away,
+    /// As [`Item::Back`].
+    Back,
+    /// As [`Item::Leave`].
+    Leave,
 }
 
 /// How a commit or a [`Ready`] gives the state.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::attach::{Body, Commit, Fault, Stage, ToWorker};
 use crate::effect::Effect;
 use crate::env::{Env, Post};
+use crate::fleet::{Berth, WorkerEnd};
 use crate::gate::{Close, Create, Hello};
 use crate::ids::{Attempt, History, RoomId, WorkerId};
 use crate::image::{Image, StateCodec};
@@ -24,6 +25,8 @@ pub(crate) struct Creating {
     pub(crate) waiting: Vec<Hello>,
     pub(crate) deadline: Time,
     tries: u32,
+    /// The process died while it made the room: from then on it is made where no other room is.
+    apart: bool,
 }
 
 /// What became of it.
@@ -44,7 +47,8 @@ impl Creating {
         limits: &Limits,
         now: Time,
     ) -> Self {
-        Self { room, create, post: None, waiting, deadline: now + limits.open_timeout, tries: 0 }
+        let deadline = now + limits.open_timeout;
+        Self { room, create, post: None, waiting, deadline, tries: 0, apart: false }
     }
 
     /// Asks a worker of the preferred release, unless one has been asked or none is there.
@@ -52,10 +56,15 @@ impl Creating {
         if self.post.is_some() {
             return;
         }
-        let Some(post) = env.prefer.and_then(|release| env.occupy(release, &self.create.kind))
-        else {
-            return;
+        let Some(release) = env.prefer else { return };
+        let kind = &self.create.kind;
+        let post = if self.apart {
+            env.confine(self.room, release, Berth::Trial(env.shard));
+            env.occupy_trial(self.room, release, kind)
+        } else {
+            env.occupy(release, Berth::Common, kind)
         };
+        let Some(post) = post else { return };
         self.post = Some(post);
         let message = ToWorker::Create {
             room: self.room,
@@ -85,6 +94,12 @@ impl Creating {
             return self
                 .failed(env, "PLY-0104 the first commit is too large or not what it claims to be");
         }
+        if commit.ended {
+            // It was never stored and nobody has seen it.
+            self.release(env);
+            let detail = "PLY-0103 the room has ended".to_owned();
+            return Outcome::Refused(std::mem::take(&mut self.waiting), Close::RoomEnded, detail);
+        }
         let image = Image {
             room: self.room,
             kind: self.create.kind.clone(),
@@ -101,7 +116,7 @@ impl Creating {
             tick: 0,
             wake_at: commit.wake_at,
             between_rounds: commit.between_rounds,
-            ended: commit.ended,
+            ended: false,
             clean: true,
             seats: Default::default(),
         };
@@ -136,9 +151,13 @@ impl Creating {
         &mut self,
         env: &mut Env<C>,
         worker: WorkerId,
+        end: &WorkerEnd,
     ) -> Outcome {
-        if self.post.is_none_or(|p| p.worker != worker) {
+        let Some(post) = self.post.filter(|post| post.worker == worker) else {
             return Outcome::Pending;
+        };
+        if end.by_itself && end.was_running(self.room, post.attempt).unwrap_or(true) {
+            self.apart = true;
         }
         self.failed(env, "PLY-0117 the worker went away while it created the room")
     }

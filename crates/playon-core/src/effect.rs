@@ -1,8 +1,9 @@
 //! What a shard wants done, what it is told to do, and what it reports.
 
 use crate::attach::ToWorker;
+use crate::fleet::Berth;
 use crate::gate::{Create, ToGateway};
-use crate::ids::{DeployId, ReleaseId, RoomId, Seq, WorkerId};
+use crate::ids::{DeployId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use crate::image::{Image, Record};
 use crate::time::Span;
 
@@ -171,18 +172,31 @@ pub enum Report {
         release: ReleaseId,
         /// What happened.
         message: String,
-        /// Faults in a row.
+        /// Faults in a row that are held against the room; 0 if it merely lost its worker.
         count: u32,
     },
-    /// An input that made the game panic again and again was set aside.
-    Quarantined {
+    /// Something on which the game fails was set aside: it has not run and will not.
+    SetAside {
         /// The room.
         room: RoomId,
         /// On which release.
         release: ReleaseId,
-        /// Its number.
-        input: u64,
+        /// Whose.
+        session: SessionId,
+        /// What.
+        what: Aside,
     },
+    /// The room keeps failing by itself; nobody runs it until another release comes.
+    Halted {
+        /// The room.
+        room: RoomId,
+        /// On which release.
+        release: ReleaseId,
+        /// Why.
+        reason: String,
+    },
+    /// The workers that the rooms of this shard need beside the common ones, all of them.
+    Berths(Vec<(ReleaseId, Berth)>),
     /// A commit was not what it claimed to be and was refused.
     Refused {
         /// The room.
@@ -206,6 +220,21 @@ pub enum Report {
     },
     /// After `Order::Stop`: everything is safe and nothing more will come.
     Stopped,
+}
+
+/// What was set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// The player's input of that number.
+    Input(u64),
+    /// The player's join: it was refused.
+    Join,
+    /// The game was not told that the player is away.
+    Away,
+    /// The game was not told that the player is back.
+    Back,
+    /// The game was not told that the player has left.
+    Leave,
 }
 
 /// Who is to blame for a move that failed.

@@ -1,10 +1,10 @@
 //! What all rooms of a shard share.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::attach::ToWorker;
 use crate::effect::{Effect, Report};
-use crate::fleet::Fleet;
+use crate::fleet::{Berth, Fleet};
 use crate::gate::{Close, ToGateway};
 use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::ApplyBounds;
@@ -26,11 +26,19 @@ pub(crate) struct Env<C> {
     /// Rooms being opened, at most `opens_max`; the others wait in `open_queue`.
     pub(crate) opening: BTreeSet<RoomId>,
     pub(crate) open_queue: VecDeque<RoomId>,
+    /// The room that is on trial in the trial worker; others wait in `trial_queue`.
+    pub(crate) trial: Option<RoomId>,
+    pub(crate) trial_queue: VecDeque<RoomId>,
+    /// Rooms that need another worker than the common ones.
+    confined: BTreeMap<RoomId, (ReleaseId, Berth)>,
+    /// What was last reported of that.
+    berths: BTreeSet<(ReleaseId, Berth)>,
     /// No new players are taken.
     pub(crate) draining: bool,
     /// Nothing more is delivered.
     pub(crate) stopping: bool,
     pub(crate) out: VecDeque<Effect>,
+    pub(crate) shard: u16,
     attempts: u64,
 }
 
@@ -47,9 +55,14 @@ impl<C> Env<C> {
             move_queue: VecDeque::new(),
             opening: BTreeSet::new(),
             open_queue: VecDeque::new(),
+            trial: None,
+            trial_queue: VecDeque::new(),
+            confined: BTreeMap::new(),
+            berths: BTreeSet::new(),
             draining: false,
             stopping: false,
             out: VecDeque::new(),
+            shard,
             // Attempts of different shards never meet in a worker.
             attempts: u64::from(shard) << 48,
         }
@@ -77,11 +90,29 @@ impl<C> Env<C> {
         self.emit(Effect::Gate(ToGateway::Close { conn, why, detail: detail.into() }));
     }
 
-    /// A worker for the kind on that release; the room is counted on it until `leave`.
-    pub(crate) fn occupy(&mut self, release: ReleaseId, kind: &str) -> Option<Post> {
-        let worker = self.fleet.least_loaded(release, kind)?;
+    /// A worker of that release and berth for the kind; the room is counted on it until `leave`.
+    pub(crate) fn occupy(&mut self, release: ReleaseId, berth: Berth, kind: &str) -> Option<Post> {
+        let worker = self.fleet.least_loaded(release, berth, kind)?;
         self.fleet.occupy(worker);
-        Some(Post { worker, attempt: self.mint(), release })
+        Some(Post { worker, attempt: self.mint(), release, berth })
+    }
+
+    /// The same in the trial worker, where one room is at a time: the others are opened when it has left.
+    pub(crate) fn occupy_trial(
+        &mut self,
+        room: RoomId,
+        release: ReleaseId,
+        kind: &str,
+    ) -> Option<Post> {
+        if self.trial.is_some_and(|other| other != room) {
+            if !self.trial_queue.contains(&room) {
+                self.trial_queue.push_back(room);
+            }
+            return None;
+        }
+        let post = self.occupy(release, Berth::Trial(self.shard), kind)?;
+        self.trial = Some(room);
+        Some(post)
     }
 
     /// Ends a post: the worker forgets the attempt.
@@ -89,6 +120,28 @@ impl<C> Env<C> {
         self.fleet.vacate(post.worker);
         if self.fleet.has(post.worker) && !broken(Mutant::NoRetire) {
             self.tell(post.worker, ToWorker::Retire { room, attempt: post.attempt });
+        }
+        if matches!(post.berth, Berth::Trial(_)) && self.trial == Some(room) {
+            self.trial = None;
+            self.open_queue.append(&mut self.trial_queue);
+        }
+    }
+
+    /// Notes where a room has to run.
+    pub(crate) fn confine(&mut self, room: RoomId, release: ReleaseId, berth: Berth) {
+        if berth == Berth::Common {
+            self.confined.remove(&room);
+        } else {
+            self.confined.insert(room, (release, berth));
+        }
+    }
+
+    /// Says which workers beside the common ones are needed, if that has changed.
+    pub(crate) fn report_berths(&mut self) {
+        let needed: BTreeSet<_> = self.confined.values().copied().collect();
+        if needed != self.berths {
+            self.berths = needed.clone();
+            self.report(Report::Berths(needed.into_iter().collect()));
         }
     }
 }
@@ -99,4 +152,5 @@ pub(crate) struct Post {
     pub(crate) worker: WorkerId,
     pub(crate) attempt: Attempt,
     pub(crate) release: ReleaseId,
+    pub(crate) berth: Berth,
 }

@@ -2,18 +2,51 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{ReleaseId, WorkerId};
+use crate::ids::{Attempt, ReleaseId, RoomId, WorkerId};
 use crate::kind::KindInfo;
+
+/// What a worker is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Berth {
+    /// Any room.
+    #[default]
+    Common,
+    /// One room of the shard at a time, to find out whether it is what takes processes down.
+    Trial(u16),
+    /// Rooms that have taken a process down, for a while.
+    Quarantine,
+}
 
 /// A worker that has attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerInfo {
     /// The worker.
     pub id: WorkerId,
+    /// What it is there for.
+    pub berth: Berth,
     /// The release it runs.
     pub release: ReleaseId,
     /// The kinds it serves.
     pub kinds: Vec<KindInfo>,
+}
+
+/// How a worker ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerEnd {
+    /// Its process ended of its own accord, or was ended by the system, and not by the keeper.
+    pub by_itself: bool,
+    /// The rooms whose code it was running then, if that is known; at most one for each of its threads.
+    pub running: Option<Vec<(RoomId, Attempt)>>,
+}
+
+impl WorkerEnd {
+    /// The keeper has ended it, or its link failed, for a reason that is no room's.
+    pub const DISMISSED: Self = Self { by_itself: false, running: None };
+
+    /// Whether the code of the room may have been running; nothing if nobody knows.
+    pub fn was_running(&self, room: RoomId, attempt: Attempt) -> Option<bool> {
+        self.running.as_ref().map(|running| running.contains(&(room, attempt)))
+    }
 }
 
 #[derive(Debug)]
@@ -44,16 +77,19 @@ impl Fleet {
         self.members.contains_key(&worker)
     }
 
-    /// Whether any worker of that release is attached.
+    /// Whether a worker of that release for any room is attached.
     pub fn has_release(&self, release: ReleaseId) -> bool {
-        self.members.values().any(|m| m.info.release == release)
+        let common = |m: &Member| m.info.release == release && m.info.berth == Berth::Common;
+        self.members.values().any(common)
     }
 
-    /// The worker of that release with the fewest rooms, if any serves the kind.
-    pub fn least_loaded(&self, release: ReleaseId, kind: &str) -> Option<WorkerId> {
+    /// The worker of that release and berth with the fewest rooms, if any serves the kind.
+    pub fn least_loaded(&self, release: ReleaseId, berth: Berth, kind: &str) -> Option<WorkerId> {
+        let of = |m: &&Member| m.info.release == release && m.info.berth == berth;
         self.members
             .values()
-            .filter(|m| m.info.release == release && m.info.kinds.iter().any(|k| k.name == kind))
+            .filter(of)
+            .filter(|m| m.info.kinds.iter().any(|k| k.name == kind))
             .min_by_key(|m| (m.rooms, m.info.id))
             .map(|m| m.info.id)
     }
@@ -94,7 +130,12 @@ mod tests {
             exports_to: 1,
             policies: Policies::default(),
         };
-        WorkerInfo { id: WorkerId(id), release: ReleaseId([release; 32]), kinds: vec![kind] }
+        WorkerInfo {
+            id: WorkerId(id),
+            berth: Berth::Common,
+            release: ReleaseId([release; 32]),
+            kinds: vec![kind],
+        }
     }
 
     #[test]
@@ -104,15 +145,15 @@ mod tests {
             fleet.add(worker(id, release));
         }
         let release = ReleaseId([1; 32]);
-        assert_eq!(fleet.least_loaded(release, "duel"), Some(WorkerId(1)));
+        assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(1)));
         fleet.occupy(WorkerId(1));
-        assert_eq!(fleet.least_loaded(release, "duel"), Some(WorkerId(2)));
+        assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(2)));
         fleet.occupy(WorkerId(2));
         fleet.occupy(WorkerId(2));
-        assert_eq!(fleet.least_loaded(release, "duel"), Some(WorkerId(1)));
+        assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(1)));
         fleet.remove(WorkerId(1));
-        assert_eq!(fleet.least_loaded(release, "duel"), Some(WorkerId(2)));
-        assert_eq!(fleet.least_loaded(release, "chess"), None);
-        assert_eq!(fleet.least_loaded(ReleaseId([9; 32]), "duel"), None);
+        assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(2)));
+        assert_eq!(fleet.least_loaded(release, Berth::Common, "chess"), None);
+        assert_eq!(fleet.least_loaded(ReleaseId([9; 32]), Berth::Common, "duel"), None);
     }
 }

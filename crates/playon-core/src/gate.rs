@@ -201,6 +201,8 @@ pub struct Welcome {
 /// Something to write to a socket, in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Push {
+    /// Inputs that count as dealt with and have not run: the game fails on them.
+    pub set_aside: Vec<u64>,
     /// Inputs up to here are applied and safe, if that is news.
     pub applied: Option<u64>,
     /// Reliable events with their numbers.
@@ -214,7 +216,8 @@ pub struct Push {
 impl Push {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.applied.is_none()
+        self.set_aside.is_empty()
+            && self.applied.is_none()
             && self.events.is_empty()
             && self.view.is_none()
             && self.now.is_empty()
@@ -255,13 +258,15 @@ pub enum Close {
     TooLarge,
     /// Too many messages or unapplied inputs.
     TooMany,
-    /// The room is halted: its stored state is damaged or keeps failing.
+    /// The room is halted: its stored state is damaged.
     RoomHalted,
+    /// The room's game code keeps failing; it goes on when another release comes.
+    RoomFails,
 }
 
 impl Close {
     /// Every reason, for documents and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Restarting,
         Self::Busy,
         Self::Silent,
@@ -278,6 +283,7 @@ impl Close {
         Self::TooLarge,
         Self::TooMany,
         Self::RoomHalted,
+        Self::RoomFails,
     ];
 
     /// The WebSocket close code.
@@ -286,6 +292,7 @@ impl Close {
             Self::Restarting => 4000,
             Self::Busy => 4003,
             Self::Silent => 4008,
+            Self::RoomFails => 4009,
             Self::UnknownSession => 4401,
             Self::UnknownRoom => 4404,
             Self::InputGap => 4410,

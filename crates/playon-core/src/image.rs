@@ -75,7 +75,14 @@ pub struct Seat {
     pub outbox: VecDeque<Bytes>,
     /// What a player who knows only of earlier histories has yet to be told of.
     pub loss: Loss,
+    /// The last inputs that were set aside, oldest first, at most [`SET_ASIDE_KEPT_MAX`]: their player may not have heard
+    /// of it.
+    pub set_aside: VecDeque<u64>,
 }
+
+/// Set-aside inputs that a seat remembers. With one more the oldest is forgotten: a player who has not heard of that one by
+/// then takes it for applied.
+pub const SET_ASIDE_KEPT_MAX: usize = 64;
 
 /// Inputs that were acknowledged once, are not applied, and are counted as if they were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -157,6 +164,13 @@ pub enum SeatChange {
     Left {
         /// The player.
         session: SessionId,
+    },
+    /// An input was set aside: it has not run and will not.
+    SetAside {
+        /// The player.
+        session: SessionId,
+        /// Its number.
+        input: u64,
     },
     /// Inputs were applied, events given out.
     Progress {
@@ -281,6 +295,14 @@ impl Image {
             }
             SeatChange::Left { session } => {
                 self.seats.remove(session);
+            }
+            SeatChange::SetAside { session, input } => {
+                if let Some(seat) = self.seats.get_mut(session) {
+                    seat.set_aside.push_back(*input);
+                    if seat.set_aside.len() > SET_ASIDE_KEPT_MAX {
+                        seat.set_aside.pop_front();
+                    }
+                }
             }
             SeatChange::Progress { session, applied, events, lost } => {
                 let history = self.history;

@@ -50,6 +50,8 @@ pub struct Policies {
     pub idle_hibernate: Span,
     /// Players with a seat at the same time.
     pub players_max: u32,
+    /// How long a worker may take over one batch before it is held to be hung and killed.
+    pub batch_timeout: Span,
     /// The fixed step, if the kind asks for one.
     pub tick: Option<Span>,
 }
@@ -63,8 +65,21 @@ impl Default for Policies {
             seat_hold: Span::secs(120),
             idle_hibernate: Span::secs(600),
             players_max: 64,
+            batch_timeout: Span::secs(1),
             tick: None,
         }
+    }
+}
+
+impl Policies {
+    /// The shortest `batch_timeout`; ordinary waiting for a processor takes longer than less.
+    pub const BATCH_TIMEOUT_MIN: Span = Span::millis(50);
+    /// The longest `batch_timeout`: for so long may a batch that hangs hold up the rooms behind it.
+    pub const BATCH_TIMEOUT_MAX: Span = Span::secs(60);
+
+    /// Whether `batch_timeout` is within its bounds.
+    pub fn times_out_sensibly(&self) -> bool {
+        (Self::BATCH_TIMEOUT_MIN..=Self::BATCH_TIMEOUT_MAX).contains(&self.batch_timeout)
     }
 }
 

@@ -9,6 +9,7 @@
 //! The keeper process and the simulator drive the same machines, so what the simulator proves is what runs.
 
 pub mod attach;
+pub mod berths;
 mod creating;
 pub mod deploy;
 pub mod effect;

@@ -27,8 +27,6 @@ pub struct Limits {
     pub watchers_max: usize,
     /// Sockets waiting for a room that is being created or loaded. One more is told to retry (`4003`).
     pub waiting_max: usize,
-    /// How long a worker may take over one batch before it is held to be hung.
-    pub batch_timeout: Span,
     /// How long a worker may take to open a room.
     pub open_timeout: Span,
     /// How long the copy of a room may take to be opened, migrated and encoded by the next release.
@@ -47,8 +45,15 @@ pub struct Limits {
     pub snapshot_every_commits: u64,
     /// Bytes of records after which a room's snapshot is stored.
     pub snapshot_every_bytes: usize,
-    /// Faults in a row after which a batch is delivered one item at a time, to find the one at fault.
-    pub faults_before_single: u32,
+    /// Groups in which the items of a batch that failed are tried; a group that fails is halved until one item is left.
+    pub trial_groups_max: usize,
+    /// Faults of a room by itself in a row after which nobody runs it until another release comes (`PLY-0123`).
+    pub own_faults_max: u32,
+    /// How long a room that has taken a process down runs apart from the others.
+    pub quarantine: Span,
+    /// How long a room waits for a worker of its own; then it is opened among the others, so that a keeper that cannot
+    /// start workers goes on.
+    pub trial_wait: Span,
     /// Longest wait between two attempts to reopen a room that keeps failing.
     pub reopen_backoff_max: Span,
     /// Ticks are laid on this grid of keeper time, so that rooms due together travel together.
@@ -69,7 +74,6 @@ impl Default for Limits {
             unsafe_commits_max: 8,
             watchers_max: 1_000,
             waiting_max: 1_024,
-            batch_timeout: Span::secs(2),
             open_timeout: Span::secs(5),
             prewarm_timeout: Span::secs(10),
             over_budget_wait: Span::secs(60),
@@ -79,7 +83,10 @@ impl Default for Limits {
             tail_deltas_max: 64,
             snapshot_every_commits: 64,
             snapshot_every_bytes: 64 << 10,
-            faults_before_single: 2,
+            trial_groups_max: 16,
+            own_faults_max: 6,
+            quarantine: Span::secs(600),
+            trial_wait: Span::secs(5),
             reopen_backoff_max: Span::secs(10),
             tick_grid: Span::millis(5),
         }

@@ -100,6 +100,14 @@ mutants! {
     OpenForever "open-forever",
     /// An input that makes the game fail is delivered for ever.
     PoisonKept "poison-kept",
+    /// What fails alone is set aside although the same moment may fail without it.
+    AccusedUnheard "accused-unheard",
+    /// A fault that took the process down is tried among the other rooms.
+    TrialInCommon "trial-in-common",
+    /// Every room that a lost worker had is held to have caused it.
+    AllSuspects "all-suspects",
+    /// An input that was set aside is told as applied.
+    AsideUntold "aside-untold",
     /// A room that appears while a deploy moves rooms is forgotten by it.
     StraysForgotten "strays-forgotten",
     /// A deploy that was under way is forgotten by the next keeper.

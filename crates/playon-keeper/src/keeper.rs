@@ -390,6 +390,7 @@ fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
         common.shards.clone(),
         config.bounds.clone(),
         common.store.epoch(),
+        config.limits.state_bytes_max,
         Arc::clone(&common.metrics),
         Box::new(move |link| {
             let _ = news.send(News::Link(link));

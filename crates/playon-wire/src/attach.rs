@@ -158,6 +158,8 @@ pub struct KeeperWelcome {
     pub heartbeat_ms: u64,
     /// The credit that the keeper begins with, in bytes; see [`Credit`].
     pub credit_bytes: u64,
+    /// The most bytes of one room's state that the keeper takes; a commit with more is refused.
+    pub state_bytes_max: u64,
 }
 
 /// Why a worker is not accepted.

@@ -1,7 +1,7 @@
 //! One room in memory: the game's state, its hidden part, and what a batch does to them.
 
 use bytes::Bytes;
-use playon_core::attach::{Item, Output};
+use playon_core::attach::{Item, Noted, Output};
 use playon_core::ids::SessionId;
 use playon_core::time::RoomTime;
 use serde::Serialize;
@@ -140,6 +140,7 @@ impl<R: Room> LiveRoom<R> {
                     self.state.leave(who, &mut self.cx);
                 }
             }
+            Item::Noted { session, change } => self.take_note((*session).into(), *change),
             Item::Tick(number) => {
                 self.cx.hidden.tick = *number;
                 self.state.tick(&mut self.cx);
@@ -197,6 +198,21 @@ impl<R: Room> LiveRoom<R> {
             self.state.back(who, &mut self.cx);
         } else {
             self.state.away(who, &mut self.cx);
+        }
+    }
+
+    /// The books are kept right, and the hook that the game fails in is not called.
+    fn take_note(&mut self, who: PlayerId, change: Noted) {
+        let present = match change {
+            Noted::Away => false,
+            Noted::Back => true,
+            Noted::Leave => {
+                self.cx.hidden.unseat(who);
+                return;
+            }
+        };
+        if let Some(player) = self.cx.hidden.player_mut(who) {
+            player.set_present(present);
         }
     }
 

@@ -121,6 +121,15 @@ impl Policies {
         self
     }
 
+    /// How long one batch of a room may take, its tick and its views included. A room that takes longer is held to hang:
+    /// its process is killed, and what made it hang is set aside. From 50 ms to 60 s; default: 1 s.
+    #[must_use]
+    pub fn batch_timeout(mut self, timeout: Duration) -> Self {
+        let (min, max) = (core::Policies::BATCH_TIMEOUT_MIN, core::Policies::BATCH_TIMEOUT_MAX);
+        self.inner.batch_timeout = span(timeout).clamp(min, max);
+        self
+    }
+
     pub(crate) const fn as_core(&self) -> &core::Policies {
         &self.inner
     }
@@ -146,5 +155,9 @@ mod tests {
         assert_eq!(Policies::default().hz(20).step(), Some(Duration::from_millis(50)));
         assert_eq!(Policies::default().hz(0).step(), Some(Duration::from_secs(1)));
         assert_eq!(Policies::default().tick(Duration::ZERO).step(), Some(Duration::from_millis(1)));
+        for (asked, got) in [(0, 50_000), (2_000, 2_000_000), (1 << 40, 60_000_000)] {
+            let policies = Policies::default().batch_timeout(Duration::from_millis(asked));
+            assert_eq!(policies.as_core().batch_timeout, Span(got));
+        }
     }
 }

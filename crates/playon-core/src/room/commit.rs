@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::attach::{Commit, Item};
-use crate::effect::{Effect, Report};
+use crate::attach::{Commit, Item, Noted};
+use crate::effect::Effect;
 use crate::env::Env;
 use crate::gate::{Close, Push};
 use crate::ids::{Seq, SessionId};
@@ -48,10 +48,10 @@ impl Room {
             self.refuse_commit(env, now, inflight, &misfit);
             return;
         }
-        self.skipped.clear();
+        if let Some(item) = self.blame.batch_passed(now, &env.limits, inflight.portion) {
+            self.set_aside(env, item);
+        }
         self.send_away(&commit, &held);
-        self.faults = 0;
-        self.suspects = self.suspects.saturating_sub(inflight.items.len());
         self.track_tail(&commit, env.limits.tail_deltas_max);
         self.held.push_back(held);
         self.persist(env, now, record);
@@ -79,7 +79,8 @@ impl Room {
         };
         let mut seats = Vec::new();
         self.digest_joins(inflight, commit, &mut seats, &mut held);
-        self.digest_progress(inflight, commit, &mut seats, &mut held);
+        let aside = self.digest_aside(inflight, &mut seats);
+        self.digest_progress((inflight, aside), commit, &mut seats, &mut held);
         self.digest_leaves(inflight, commit, &mut seats, &mut held);
         let record = Record {
             seq: commit.seq,
@@ -119,15 +120,31 @@ impl Room {
         }
     }
 
+    /// The input that is set aside with this commit: it did not run, and does not run any more.
+    fn digest_aside(
+        &self,
+        inflight: &Inflight,
+        seats: &mut Vec<SeatChange>,
+    ) -> Option<(SessionId, u64)> {
+        let Some(Item::Input { session, seq, .. }) = self.blame.accused(inflight.portion) else {
+            return None;
+        };
+        if !broken(Mutant::AsideUntold) {
+            seats.push(SeatChange::SetAside { session: *session, input: *seq });
+        }
+        Some((*session, *seq))
+    }
+
     /// Numbers the events and notes how far each player's inputs are applied.
     fn digest_progress(
         &self,
-        inflight: &Inflight,
+        (inflight, aside): (&Inflight, Option<(SessionId, u64)>),
         commit: &Commit,
         seats: &mut Vec<SeatChange>,
         held: &mut Held,
     ) {
-        let mut applied = self.skipped.clone();
+        // Counted as dealt with; that it was set aside goes before.
+        let mut applied: BTreeMap<SessionId, u64> = aside.into_iter().collect();
         let mut lost: BTreeMap<SessionId, u64> = BTreeMap::new();
         for item in &inflight.items {
             match item {
@@ -146,6 +163,9 @@ impl Room {
         let mut drafts: BTreeMap<SessionId, Push> = BTreeMap::new();
         for (session, seq) in &applied {
             drafts.entry(*session).or_default().applied = Some(*seq);
+        }
+        if let Some((session, seq)) = aside.filter(|_| !broken(Mutant::AsideUntold)) {
+            drafts.entry(session).or_default().set_aside.push(seq);
         }
         for output in &commit.outputs {
             let draft = drafts.entry(output.session).or_default();
@@ -183,7 +203,9 @@ impl Room {
         held: &mut Held,
     ) {
         for item in &inflight.items {
-            let Item::Leave(session) = item else { continue };
+            let (Item::Leave(session) | Item::Noted { session, change: Noted::Leave }) = item else {
+                continue;
+            };
             seats.push(SeatChange::Left { session: *session });
             held.goodbyes.push((*session, Close::Left, "PLY-0109 the seat was given up".into()));
         }
@@ -203,11 +225,14 @@ impl Room {
         // What a leaving player had sent before but what has not run will not run any more.
         let gone = |id: &SessionId| held.goodbyes.iter().any(|(gone, ..)| gone == id);
         if !held.goodbyes.is_empty() {
-            self.pending.retain(|item| match item {
+            let keep = |item: &Item| match item {
                 Item::Input { session, .. } | Item::Back { session, .. } => !gone(session),
                 Item::Away(session) | Item::Leave(session) => !gone(session),
+                Item::Noted { session, .. } => !gone(session),
                 Item::Join { .. } | Item::Tick(_) | Item::Wake => true,
-            });
+            };
+            self.pending.retain(keep);
+            self.blame.retain(keep);
         }
     }
 
@@ -256,21 +281,6 @@ impl Room {
         self.image.epoch = env.epoch;
         self.image.clean |= self.policies_known && self.durable();
         env.emit(Effect::Snapshot(self.image.clone()));
-    }
-
-    /// The commit is not what it claims to be: a bug in a codec, or state that does not encode the same
-    /// way twice. The room goes back to its last good commit and the worker's object is thrown away.
-    fn refuse_commit<C: StateCodec>(
-        &mut self,
-        env: &mut Env<C>,
-        now: Time,
-        inflight: Inflight,
-        misfit: &Misfit,
-    ) {
-        let reason = format!("PLY-0104 {misfit}");
-        env.report(Report::Refused { room: self.id(), reason: reason.clone() });
-        self.requeue(inflight);
-        self.fall(env, now, crate::effect::Blame::Circumstance, &reason);
     }
 
     /// The store has made `seq` safe.

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::attach::{Deliver, Item, ToWorker};
-use crate::effect::Report;
 use crate::env::Env;
-use crate::gate::Close;
 use crate::ids::SessionId;
 use crate::image::StateCodec;
 use crate::limits::Limits;
@@ -14,7 +12,8 @@ use crate::session::{Session, Standing};
 use crate::time::{RoomTime, Time};
 
 use super::Room;
-use super::phase::{Inflight, Live, Phase, WarmStep};
+use super::blame::Portion;
+use super::phase::{Inflight, Phase, WarmStep};
 
 impl Room {
     /// Does the next thing a live room has to do: hand over, or run a batch.
@@ -33,8 +32,11 @@ impl Room {
         if self.blocked() {
             return;
         }
-        if let Some((items, at)) = self.next_batch(env, now) {
-            self.deliver(env, now, items, at);
+        if self.change_berth(env, now) {
+            return;
+        }
+        if let Some(batch) = self.next_batch(env, now) {
+            self.deliver(env, now, batch);
         }
     }
 
@@ -59,47 +61,45 @@ impl Room {
         }
     }
 
+    /// What the next batch brings and when it happens in room time, if one is due.
     fn next_batch<C: StateCodec>(
         &mut self,
         env: &Env<C>,
         now: Time,
-    ) -> Option<(Vec<Item>, RoomTime)> {
+    ) -> Option<(Portion, Vec<Item>, RoomTime)> {
         let due = self.due_at().filter(|at| *at <= self.clock.read(now));
-        let single = self.singles();
+        let portion = self.blame.portion();
         let Some(period) = self.period() else {
-            if self.pending.is_empty() && due.is_none() {
-                return None;
-            }
-            let mut items = take(&mut self.pending, &env.limits, single);
+            let wanted = portion != Portion::Free || !self.pending.is_empty() || due.is_some();
+            let mut items = wanted.then(|| self.take(&env.limits, portion))?;
             if items.is_empty() {
                 items.push(Item::Wake);
             }
-            return Some((items, self.clock.read(now).max(self.image.now)));
+            return Some((portion, items, self.clock.read(now).max(self.image.now)));
         };
-        if single && !self.pending.is_empty() {
-            return Some((take(&mut self.pending, &env.limits, true), self.image.now));
-        }
         let due = due?;
         if self.clock.read(now).since(due) > period {
             // The outage was ours: the room's clock waits for the room instead of skipping steps.
             self.clock.slip(now, due);
         }
-        let mut items = take(&mut self.pending, &env.limits, false);
+        let mut items = self.take(&env.limits, portion);
         items.push(Item::Tick(self.image.tick.saturating_add(1)));
-        Some((items, due))
+        Some((portion, items, due))
     }
 
-    /// Whether items are delivered one at a time, to find the one at fault.
-    const fn singles(&self) -> bool {
-        self.suspects > 0
+    fn take(&mut self, limits: &Limits, portion: Portion) -> Vec<Item> {
+        match portion {
+            Portion::Free => take(&mut self.pending, limits),
+            Portion::Control => Vec::new(),
+            Portion::Group => self.blame.take_group(),
+        }
     }
 
     fn deliver<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
         now: Time,
-        items: Vec<Item>,
-        at: RoomTime,
+        (portion, items, at): (Portion, Vec<Item>, RoomTime),
     ) {
         let seq = self.image.seq.next();
         let tick = match items.last() {
@@ -108,8 +108,9 @@ impl Room {
         };
         let render = self.audience(&items);
         let watch = !self.watchers.is_empty();
-        let deadline = now + env.limits.batch_timeout;
-        let inflight = Inflight { seq, items, now: at, tick, deadline, watch };
+        let deadline = now + self.policies.batch_timeout;
+        let inflight =
+            Inflight { seq, items, now: at, tick, deadline, overdue: false, portion, watch };
         let room = self.id();
         let Phase::Live(live) = &mut self.phase else {
             return;
@@ -142,63 +143,21 @@ impl Room {
         self.sessions.iter().filter(|(id, s)| sees(id, s)).map(|(id, _)| *id).collect()
     }
 
-    /// Gives the worker more time; it has been reported and will be killed.
-    pub(super) const fn extend_deadline(&mut self, deadline: Time) {
-        if let Phase::Live(Live { inflight: Some(inflight), .. }) = &mut self.phase {
-            inflight.deadline = deadline;
-        }
-    }
-
-    /// Puts what was in flight back to the head of the queue, to be delivered again.
+    /// Puts what was in flight back to where it was taken from, to be delivered again.
     pub(super) fn requeue(&mut self, inflight: Inflight) {
         if broken(Mutant::NoRedelivery) {
             return;
         }
-        for item in inflight.items.into_iter().rev() {
-            if !matches!(item, Item::Tick(_) | Item::Wake) {
-                self.pending.push_front(item);
-            }
-        }
-    }
-
-    /// A batch made the game panic: next time its items come one at a time, and the one that does it
-    /// alone is set aside.
-    pub(super) fn blame<C: StateCodec>(&mut self, env: &mut Env<C>, inflight: Inflight) {
-        let alone = self.singles() && inflight.items.len() == 1;
-        match (alone, inflight.items.first()) {
-            (true, Some(Item::Input { session, seq, .. })) => {
-                self.skipped.insert(*session, *seq);
-                self.pending.push_front(Item::Wake);
-                env.report(Report::Quarantined {
-                    room: self.id(),
-                    release: self.release(),
-                    input: *seq,
-                });
-                self.faults = 0;
-            }
-            (true, Some(Item::Join { session, .. })) => {
-                let conn = self.sessions.remove(session).and_then(|s| s.conn);
-                if let Some(conn) = conn {
-                    env.close(
-                        conn,
-                        Close::Refused,
-                        "PLY-0107 the game failed while taking the player in",
-                    );
-                }
-                self.faults = 0;
-            }
-            _ => self.requeue(inflight),
-        }
-        let again = self.faults >= env.limits.faults_before_single;
-        if again && !self.singles() && !broken(Mutant::PoisonKept) {
-            self.suspects = self.pending.len();
+        let portion = inflight.portion;
+        for item in self.blame.interrupted(portion, inflight.into_items()).into_iter().rev() {
+            self.pending.push_front(item);
         }
     }
 }
 
-/// Takes the next items within the bounds of a batch; just one with `single`.
-fn take(pending: &mut VecDeque<Item>, limits: &Limits, single: bool) -> Vec<Item> {
-    let most = if single { 1 } else { limits.batch_items_max };
+/// Takes the next items within the bounds of a batch.
+fn take(pending: &mut VecDeque<Item>, limits: &Limits) -> Vec<Item> {
+    let most = limits.batch_items_max;
     let mut bytes = 0;
     let mut items = Vec::with_capacity(pending.len().min(most) + 1);
     while items.len() < most {

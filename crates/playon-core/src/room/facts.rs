@@ -21,7 +21,7 @@ impl Room {
             posts: self.phase.posts().map(|p| (p.worker, p.attempt, p.release)).collect(),
             in_flight: matches!(self.phase, Phase::Live(Live { inflight: Some(_), .. })),
             clock: self.clock.read(now),
-            pending: self.pending.len(),
+            pending: self.pending.len() + self.blame.suspects(),
             held: self.held.len(),
             tail,
             watchers: self.watchers.len(),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::attach::{Body, Commit, Exported, Fault, Prewarmed, Ready, ToWorker};
 use crate::effect::{Blame, Cost, Report};
 use crate::env::{Env, Post};
+use crate::fleet::Berth;
 use crate::ids::DeployId;
 use crate::image::StateCodec;
 use crate::kind::OnDeploy;
@@ -28,6 +29,11 @@ impl Room {
         mut order: MoveOrder,
         forced: bool,
     ) {
+        if !order.check && self.blame.halted().is_some() {
+            // Also on the release it has: whoever asks for that wants it tried again.
+            self.blame.pardon();
+            self.want_open(env, now);
+        }
         if order.to == self.release() && !matches!(self.phase, Phase::Switching(_)) {
             self.call_off(env, now, None);
             return self.report_there(env, order);
@@ -139,7 +145,7 @@ impl Room {
             Ok(version) => version,
             Err(reason) => return self.move_failed(env, order, Blame::Release, &reason),
         };
-        let Some(post) = env.occupy(order.to, &self.image.kind) else {
+        let Some(post) = env.occupy(order.to, Berth::Common, &self.image.kind) else {
             return self.move_failed(
                 env,
                 order,
@@ -422,7 +428,7 @@ impl Room {
         };
         let (order, old, new) = (cutover.order, cutover.old, cutover.new);
         let Some(post) = old.filter(|post| env.fleet.has(post.worker)) else {
-            self.fall(env, now, blame, reason);
+            self.fall(env, now, blame, (1, reason));
             return;
         };
         env.leave(self.id(), new);
@@ -498,21 +504,14 @@ impl Room {
         });
     }
 
-    /// A worker could not do what it was asked.
-    pub(crate) fn handle_fault<C: StateCodec>(
+    /// A worker could not do its part of a handoff.
+    pub(super) fn handoff_fault<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
         now: Time,
         fault: &Fault,
     ) {
         match &mut self.phase {
-            Phase::Opening(opening) if opening.post.attempt == fault.attempt => {
-                self.faults += 1;
-                self.fall(env, now, Blame::Release, &fault.message);
-            }
-            Phase::Live(live) if live.post.attempt == fault.attempt => {
-                self.live_fault(env, now, fault)
-            }
             Phase::Live(Live { warm: Some(warm), .. })
                 if warm.step.post().attempt == fault.attempt =>
             {
@@ -537,21 +536,5 @@ impl Room {
             }
             _ => {}
         }
-    }
-
-    fn live_fault<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, fault: &Fault) {
-        let Phase::Live(live) = &mut self.phase else {
-            return;
-        };
-        if fault.stage == crate::attach::Stage::Export {
-            self.abandon_warm(env, Blame::Release, &fault.message);
-            self.pump(env, now);
-            return;
-        }
-        self.faults += 1;
-        if let Some(inflight) = live.inflight.take() {
-            self.blame(env, inflight);
-        }
-        self.fall(env, now, Blame::Release, &fault.message);
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! The state machine is cut by phase, one file each: `players` (sockets and seats), `deliver` (a batch
 //! leaves), `commit` (its commit arrives), `outputs` (its outputs leave once it is safe), `opening`,
-//! `handoff` (warm, cutover, switch) and `rest` (hibernation, end, stop).
+//! `handoff` (warm, cutover, switch), `trial` (what a fault does; who is to blame for it is found by `blame`) and
+//! `rest` (hibernation, end, stop).
 
+mod blame;
 mod clock;
 mod commit;
 mod deliver;
@@ -14,11 +16,12 @@ mod outputs;
 mod phase;
 mod players;
 mod rest;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::attach::Item;
-use crate::effect::{Blame, Effect, Listing, Report};
+use crate::effect::{Blame as AtFault, Listing, Report};
 use crate::env::{Env, Post};
 use crate::ids::{Attempt, ConnId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use crate::image::{Image, StateCodec};
@@ -28,6 +31,7 @@ use crate::mutant::{Mutant, broken};
 use crate::session::{Session, Standing};
 use crate::time::{Span, Time};
 
+use blame::Blame;
 use clock::Clock;
 use outputs::Held;
 pub(crate) use phase::{MoveOrder, Phase};
@@ -50,17 +54,15 @@ pub(crate) struct Room {
     pending: VecDeque<Item>,
     /// Outputs of commits that are not yet safe, oldest first.
     held: VecDeque<Held>,
-    /// Inputs set aside; the next record counts them as applied.
-    skipped: BTreeMap<SessionId, u64>,
     wish: Option<MoveOrder>,
     /// It waits for its turn among the rooms of the shard to be handed over.
     queued: bool,
     /// Commits it may run ahead of the last safe one.
     ahead_max: u64,
-    /// Faults in a row.
-    faults: u32,
-    /// Items that still have to be delivered one at a time, to find the one at fault.
-    suspects: usize,
+    /// Who makes the room fail, if it does.
+    blame: Blame,
+    /// Since when it waits for a worker apart from the others.
+    apart_since: Option<Time>,
     /// Since when it is not live.
     down_since: Option<Time>,
     /// Since when nobody is connected.
@@ -123,12 +125,11 @@ impl Room {
             watchers: BTreeSet::new(),
             pending: VecDeque::new(),
             held: VecDeque::new(),
-            skipped: BTreeMap::new(),
             wish: None,
             queued: false,
             ahead_max: limits.unsafe_commits_max as u64,
-            faults: 0,
-            suspects: 0,
+            blame: Blame::new(),
+            apart_since: None,
             down_since: Some(now),
             idle_since: Some(now),
             checkpoint_at: None,
@@ -187,7 +188,7 @@ impl Room {
             players: self.players(),
             players_max: self.policies.players_max,
             live: matches!(self.phase, Phase::Live(_) | Phase::Cutover(_) | Phase::Switching(_)),
-            halted: None,
+            halted: self.blame.halted().map(str::to_owned),
         };
         if self.listed.as_ref() != Some(&listing) {
             self.listed = Some(listing.clone());
@@ -217,7 +218,8 @@ impl Room {
         };
         let waits = |w: &MoveOrder| !self.queued && !w.due && live.warm.is_none();
         let wish = self.wish.filter(waits).map(|w| w.at_once_from);
-        [next, warm.map(|w| w.deadline), self.seat_timeout(), self.idle_timeout(), wish]
+        let quarantine = self.blame.next_timeout();
+        [next, warm.map(|w| w.deadline), self.seat_timeout(), self.idle_timeout(), wish, quarantine]
             .into_iter()
             .flatten()
             .min()
@@ -240,7 +242,7 @@ impl Room {
                 self.thaw(
                     env,
                     now,
-                    Blame::Release,
+                    AtFault::Release,
                     "PLY-0308 the new release did not get ready in time",
                 );
             }
@@ -250,11 +252,8 @@ impl Room {
 
     fn live_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.expire_seats(now);
-        if let Some((worker, seq)) = self.overdue(now) {
-            let why = format!("PLY-0404 room {} got no commit {seq} in time", self.id());
-            // Named once: the worker is killed, and `handle_worker_down` follows.
-            self.extend_deadline(now + env.limits.batch_timeout);
-            env.emit(Effect::Suspect { worker, why });
+        self.blame.handle_timeout(now);
+        if self.report_overdue(env, now) {
             return;
         }
         self.warm_timed_out(env, now);
@@ -262,14 +261,6 @@ impl Room {
             return;
         }
         self.pump(env, now);
-    }
-
-    /// The batch that takes too long, and who has it.
-    fn overdue(&self, now: Time) -> Option<(WorkerId, Seq)> {
-        let Phase::Live(phase::Live { post, inflight: Some(inflight), .. }) = &self.phase else {
-            return None;
-        };
-        (inflight.deadline <= now).then_some((post.worker, inflight.seq))
     }
 
     fn idle_timeout(&self) -> Option<Time> {

@@ -3,13 +3,15 @@
 use crate::attach::{Ready, ToWorker};
 use crate::effect::{Blame, Report};
 use crate::env::{Env, Post};
+use crate::fleet::{Berth, WorkerEnd};
 use crate::ids::{ReleaseId, WorkerId};
 use crate::image::{Misfit, StateCodec, materialize};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
-use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm, backoff};
+use super::blame::Damage;
+use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm};
 
 impl Room {
     /// Queues the room for opening.
@@ -30,7 +32,10 @@ impl Room {
             return;
         }
         let release = self.target(env);
-        let Some(post) = env.occupy(release, &self.image.kind) else {
+        if self.blame.halted().is_some() {
+            return;
+        }
+        let Some(post) = self.find_post(env, now, release) else {
             return;
         };
         env.opening.insert(self.id());
@@ -90,6 +95,7 @@ impl Room {
         stagger: bool,
     ) {
         self.adopt_policies(env, post.release);
+        self.blame.opened();
         self.phase = Phase::Live(Live { post, inflight: None, warm: None });
         self.start_clock(env, now, stagger);
         if let Some(since) = self.down_since.take() {
@@ -121,44 +127,13 @@ impl Room {
 
     /// Opening took too long: another try, elsewhere if possible.
     pub(super) fn opening_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        self.faults += 1;
-        self.fall(env, now, Blame::Release, "PLY-0403 the worker did not open the room in time");
-    }
-
-    /// The live object is gone or not to be trusted: back to committed bytes, to be opened again.
-    pub(super) fn fall<C: StateCodec>(
-        &mut self,
-        env: &mut Env<C>,
-        now: Time,
-        blame: Blame,
-        reason: &str,
-    ) {
-        if !broken(Mutant::ClockRunsDown) {
-            self.clock.stop(now);
-        }
-        for post in self.phase.posts() {
-            env.leave(self.id(), post);
-        }
-        self.settle_move(env, blame, reason);
-        env.opening.remove(&self.id());
-        let report = Report::Fault {
-            room: self.id(),
-            release: self.release(),
-            message: reason.into(),
-            count: self.faults,
-        };
-        env.report(report);
-        self.down_since = self.down_since.or(Some(now));
-        let wait = backoff(self.faults, env.limits.reopen_backoff_max);
-        self.phase = Phase::Idle { retry_at: Some(now + wait) };
-        if wait == Span::ZERO {
-            self.want_open(env, now);
-        }
-        self.list(env);
+        let count = self.blame.opening_slow();
+        let why = "PLY-0403 the worker did not open the room in time";
+        self.fall(env, now, Blame::Release, (count, why));
     }
 
     /// A move that was under way when the room fell has failed; one that had not begun goes on later.
-    fn settle_move<C: StateCodec>(&mut self, env: &mut Env<C>, blame: Blame, reason: &str) {
+    pub(super) fn settle_move<C: StateCodec>(&mut self, env: &mut Env<C>, blame: Blame, reason: &str) {
         if let Some(order) = self.begun_move() {
             self.wish.take_if(|w| w.deploy == order.deploy);
             self.move_failed(env, order, blame, reason);
@@ -181,8 +156,11 @@ impl Room {
     /// A worker has attached: the room may be waiting for one, to be opened or to be handed over.
     pub(crate) fn handle_worker_up<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         match self.phase {
-            Phase::Idle { retry_at: None } => self.want_open(env, now),
-            _ => self.consider_wish(env, now),
+            Phase::Idle { retry_at } if retry_at.is_none() || self.apart_since.is_some() => {
+                self.want_open(env, now);
+            }
+            // It may be waiting for this worker to be opened apart from the others, or among them again.
+            _ => self.pump(env, now),
         }
     }
 
@@ -192,26 +170,22 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         worker: WorkerId,
+        end: &WorkerEnd,
     ) {
+        const NEW_GONE: &str = "PLY-0303 the new release's worker went away";
         if !self.phase.is_on(worker) {
             return;
         }
+        // Whatever it was doing for this room, it died of it.
+        let of_room = self.took_down(worker, end);
+        let blame = if of_room { Blame::Release } else { Blame::Circumstance };
         match &mut self.phase {
             Phase::Live(live) if live.post.worker != worker => {
-                self.abandon_warm(
-                    env,
-                    Blame::Circumstance,
-                    "PLY-0303 the new release's worker went away",
-                );
+                self.abandon_warm(env, blame, NEW_GONE);
                 self.pump(env, now);
             }
             Phase::Cutover(cutover) if cutover.new.worker == worker => {
-                self.thaw(
-                    env,
-                    now,
-                    Blame::Circumstance,
-                    "PLY-0303 the new release's worker went away",
-                );
+                self.thaw(env, now, blame, NEW_GONE);
             }
             Phase::Cutover(cutover) if cutover.exporting.is_none() => {
                 // The last commit is here and the new worker has what it needs: go on.
@@ -226,14 +200,12 @@ impl Room {
                     self.go_live(env, now, old, false);
                 }
             }
-            Phase::Live(live) => {
-                let inflight = live.inflight.take();
-                if let Some(inflight) = inflight {
-                    self.requeue(inflight);
-                }
-                self.fall(env, now, Blame::Circumstance, "PLY-0402 the worker went away");
+            Phase::Live(_) => self.live_worker_gone(env, now, end),
+            Phase::Opening(opening) => {
+                let post = opening.post;
+                self.opening_worker_gone(env, now, post, end);
             }
-            _ => self.fall(env, now, Blame::Circumstance, "PLY-0402 the worker went away"),
+            _ => self.fall(env, now, blame, (0, "PLY-0402 the worker went away")),
         }
     }
 
@@ -250,6 +222,7 @@ impl Room {
         frozen: Option<(Time, Option<bytes::Bytes>)>,
     ) {
         let (frozen_at, given) = frozen.unwrap_or((now, None));
+        let before = self.release();
         let record = self.migrate_record(env, order, new, ready, given);
         let applied = record.and_then(|record| {
             self.image.apply(env.epoch, &record, &env.codec, &env.bounds).map(|()| record)
@@ -257,6 +230,11 @@ impl Room {
         match applied {
             Ok(record) => {
                 let seq = record.seq;
+                if record.release != before {
+                    // What was found out about the room was found out with other code.
+                    self.blame.pardon();
+                    env.confine(self.id(), record.release, Berth::Common);
+                }
                 self.phase =
                     Phase::Switching(Switching { order, old, new: Some(new), seq, frozen_at });
                 if self.durable() {
@@ -277,14 +255,14 @@ impl Room {
             Err(misfit) => {
                 let reason = format!("PLY-0305 the new release's state does not fit: {misfit}");
                 env.report(Report::Refused { room: self.id(), reason: reason.clone() });
-                self.faults += 1;
                 if matches!(self.phase, Phase::Opening(_)) {
                     // `fall` reports it.
                     self.wish = self.wish.or(order);
+                    return self.opening_failed(env, now, Damage::Contained, &reason);
                 }
                 match order {
                     Some(_) if old.is_some() => self.thaw(env, now, Blame::Release, &reason),
-                    _ => self.fall(env, now, Blame::Release, &reason),
+                    _ => self.fall(env, now, Blame::Release, (1, &reason)),
                 }
             }
         }

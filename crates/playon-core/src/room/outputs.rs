@@ -156,7 +156,9 @@ impl Room {
         let events =
             if session.reaches_back(seat, recv) { session.backlog(seat, recv) } else { Vec::new() };
         session.pushed = session.released;
-        let push = Push { applied: Some(session.applied), events, ..Push::default() };
+        // Whoever has heard of them does not hold them any more, and takes no notice.
+        let set_aside = seat.set_aside.iter().copied().filter(|n| *n <= session.applied).collect();
+        let push = Push { set_aside, applied: Some(session.applied), events, ..Push::default() };
         env.emit(Effect::Gate(ToGateway::Push { conn, push }));
         self.want_view();
     }

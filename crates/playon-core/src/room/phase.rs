@@ -7,6 +7,8 @@ use crate::env::Post;
 use crate::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
 use crate::time::{RoomTime, Span, Time};
 
+use super::blame::Portion;
+
 /// Where a room stands.
 #[derive(Debug)]
 pub(crate) enum Phase {
@@ -48,8 +50,21 @@ pub(crate) struct Inflight {
     pub(crate) now: RoomTime,
     pub(crate) tick: u64,
     pub(crate) deadline: Time,
+    /// The worker was reported for it.
+    pub(crate) overdue: bool,
+    /// What it was allowed to bring.
+    pub(crate) portion: Portion,
     /// Whether spectators asked for a view.
     pub(crate) watch: bool,
+}
+
+impl Inflight {
+    /// What it brought beside the time.
+    pub(crate) fn into_items(self) -> Vec<Item> {
+        let mut items = self.items;
+        items.retain(|item| !matches!(item, Item::Tick(_) | Item::Wake));
+        items
+    }
 }
 
 /// The preparation of a handoff, while the room plays on.

@@ -235,20 +235,46 @@ impl Room {
         from: (ConnId, Option<SessionId>),
     ) {
         self.watchers.remove(&from.0);
-        let at = self.clock.read(now);
-        if let Some((id, session)) = self.speaker(from.0, from.1) {
-            session.conn = None;
-            if session.standing == Standing::Seated {
-                session.away_since = Some(at);
-                session.told_away = true;
-                if !broken(Mutant::AwayLost) {
-                    self.pending.push_back(Item::Away(id));
-                }
-            }
+        if let Some((id, _)) = self.speaker(from.0, from.1) {
+            self.part(now, id);
         }
         self.note_presence(now);
         self.list(env);
         self.pump(env, now);
+    }
+
+    /// The player's socket is no more, and the game hears of it.
+    fn part(&mut self, now: Time, id: SessionId) {
+        let at = self.clock.read(now);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.conn = None;
+        if session.standing == Standing::Seated {
+            session.away_since = Some(at);
+            session.told_away = true;
+            if !broken(Mutant::AwayLost) {
+                self.pending.push_back(Item::Away(id));
+            }
+        }
+    }
+
+    /// Every socket is closed; the seats are kept.
+    pub(super) fn part_all<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        why: Close,
+        detail: &str,
+    ) {
+        let conns: Vec<_> =
+            self.sessions.iter().filter_map(|(id, s)| s.conn.map(|conn| (*id, conn))).collect();
+        for (id, conn) in conns {
+            self.part(now, id);
+            env.close(conn, why, detail);
+        }
+        for conn in std::mem::take(&mut self.watchers) {
+            env.close(conn, why, detail);
+        }
+        self.note_presence(now);
     }
 
     /// A socket that was too slow can take more: events after `sent` are handed to it again.

@@ -75,6 +75,9 @@ impl<C: StateCodec> Shard<C> {
             return;
         };
         let waiting = match &mut entry.slot {
+            Slot::Room(room) if let Some(why) = room.halted() => {
+                return self.env.close(hello.conn, Close::RoomFails, why);
+            }
             // A new player waits until it is known how many the room takes.
             Slot::Room(room)
                 if !room.is_resting()

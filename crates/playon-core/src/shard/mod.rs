@@ -11,9 +11,9 @@ use crate::attach::FromWorker;
 use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
 use crate::env::Env;
-use crate::fleet::WorkerInfo;
+use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
 use crate::gate::Hello;
-use crate::ids::{Attempt, ConnId, Epoch, RoomId, SessionId, WorkerId};
+use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, SessionId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
@@ -135,14 +135,14 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// A worker process is gone.
-    pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId) {
+    pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
         self.env.fleet.remove(worker);
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-                Some(Slot::Room(room)) => room.handle_worker_down(&mut self.env, now, worker),
+                Some(Slot::Room(room)) => room.handle_worker_down(&mut self.env, now, worker, end),
                 Some(Slot::Creating(creating)) => {
-                    let outcome = creating.handle_worker_down(&mut self.env, worker);
+                    let outcome = creating.handle_worker_down(&mut self.env, worker, end);
                     self.conclude(now, id, outcome);
                 }
                 _ => {}
@@ -232,7 +232,8 @@ impl<C: StateCodec> Shard<C> {
         let Some(entry) = self.rooms.get_mut(&id).filter(|entry| !entry.late.is_empty()) else {
             return;
         };
-        if matches!(&entry.slot, Slot::Room(room) if !room.is_resting() && room.takes_joins()) {
+        let ready = |room: &Room| !room.is_resting() && room.takes_joins() || room.halted().is_some();
+        if matches!(&entry.slot, Slot::Room(room) if ready(room)) {
             let late = std::mem::take(&mut entry.late);
             late.into_iter().for_each(|hello| self.handle_hello(now, hello));
         }
@@ -273,15 +274,20 @@ impl<C: StateCodec> Shard<C> {
             let Some(id) = self.env.open_queue.pop_front() else {
                 break;
             };
-            if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
-                room.open(&mut self.env, now);
+            match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+                Some(Slot::Room(room)) => room.open(&mut self.env, now),
+                // Its turn in the trial worker.
+                Some(Slot::Creating(creating)) => creating.ask(&mut self.env),
+                _ => {}
             }
             self.refresh(id);
         }
+        self.env.report_berths();
     }
 
     fn remove(&mut self, id: RoomId) -> Option<Entry> {
         let entry = self.rooms.remove(&id)?;
+        self.env.confine(id, ReleaseId::default(), Berth::Common);
         if let Some(at) = entry.timer {
             self.timers.remove(&(at, id));
         }

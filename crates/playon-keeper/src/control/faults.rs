@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use playon_core::effect::Report;
+use playon_core::effect::{Aside, Report};
 use playon_core::ids::{ReleaseId, RoomId};
 
 use super::catalog::Catalog;
@@ -49,8 +49,15 @@ impl Catalog {
             Report::Checked { room, result: Err(why), .. } => {
                 (*room, None, format!("copy does not open: {why}"))
             }
-            Report::Quarantined { room, release, input } => {
-                (*room, Some(*release), format!("input {input} was set aside"))
+            Report::SetAside { room, release, session, what } => {
+                let what = match what {
+                    Aside::Input(number) => format!("input {number}"),
+                    Aside::Join => "the join".to_owned(),
+                    Aside::Away => "`away`".to_owned(),
+                    Aside::Back => "`back`".to_owned(),
+                    Aside::Leave => "`leave`".to_owned(),
+                };
+                (*room, Some(*release), format!("{what} of player {session} was set aside"))
             }
             Report::Refused { room, reason } => {
                 (*room, None, format!("commit was refused: {reason}"))

@@ -56,11 +56,16 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
             let release = catalog.label(*release);
             tracing::warn!(%room, epoch, release, why = message, count, "room failed");
         }
-        Report::Quarantined { room, release, input } => {
-            metrics.inputs_quarantined.inc();
+        Report::SetAside { room, release, session, what } => {
+            metrics.set_aside.inc();
             let release = catalog.label(*release);
-            tracing::error!(%room, epoch, release, input, "input was set aside");
+            tracing::error!(%room, epoch, release, %session, ?what, "the game fails on it: set aside");
         }
+        Report::Halted { room, release, reason } => {
+            let release = catalog.label(*release);
+            tracing::error!(%room, epoch, release, reason, "room is not run any more");
+        }
+        Report::Berths(needed) => tracing::info!(?needed, "workers for rooms apart"),
         Report::Refused { room, reason } => {
             metrics.commits_refused.inc();
             tracing::error!(%room, epoch, release = on(room), reason, "commit was refused");

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use std::thread::{Builder, JoinHandle};
 
 use bytes::Bytes;
+use playon_core::berths::Berths;
 use playon_core::deploy::{DeployRecord, Director, DirectorConfig, DirectorEffect, Target};
 use playon_core::effect::{Listing, Order, Report};
+use playon_core::fleet::Berth;
 use playon_core::gate::Close;
 use playon_core::ids::{DeployId, ReleaseId, RoomId};
 use playon_core::lobby::{Lobby, Opening};
-use playon_core::time::Time;
+use playon_core::time::{Span, Time};
 use playon_store::{DeployRow, Store};
 use tokio::sync::{oneshot, watch};
 
@@ -38,14 +40,18 @@ use crate::workers::{Supervisor, Want, WorkerNews};
 const SETTING_CURRENT: &str = "current_release";
 
 /// Why the keeper closes sockets that were in order. All other codes answer what a client did.
-const OWN_CLOSES: [Close; 6] = [
+const OWN_CLOSES: [Close; 7] = [
     Close::Restarting,
     Close::Busy,
     Close::UnknownSession,
     Close::UnknownRoom,
     Close::InputGap,
     Close::RoomHalted,
+    Close::RoomFails,
 ];
+
+/// How long a worker for rooms on trial, or in quarantine, is kept once nobody needs it.
+const BERTH_LINGER: Span = Span::secs(10);
 
 /// What the control thread works with.
 pub(crate) struct ControlSetup {
@@ -73,6 +79,8 @@ pub(crate) struct Control {
     director: Director,
     pace: Pace,
     closings: Closings,
+    /// Workers beside the common ones.
+    berths: Berths,
     /// What the supervisor was last told.
     wanted: BTreeMap<ReleaseId, u32>,
     /// The files for browsers of every release that has attached.
@@ -95,6 +103,7 @@ impl Control {
             director: Director::new(setup.director.clone()),
             pace: Pace::new(setup.moves_per_second),
             closings: Closings::default(),
+            berths: Berths::new(BERTH_LINGER),
             setup,
             wanted: BTreeMap::new(),
             sites: BTreeMap::new(),
@@ -163,7 +172,8 @@ impl Control {
 
     fn run(mut self, inbox: &Receiver<News>) {
         loop {
-            let next = [self.director.next_timeout(), self.pace.next_timeout()]
+            let (director, pace) = (self.director.next_timeout(), self.pace.next_timeout());
+            let next = [director, pace, self.berths.next_timeout()]
                 .into_iter()
                 .flatten()
                 .min();
@@ -180,6 +190,8 @@ impl Control {
                 self.director.handle_timeout(self.setup.clock.now());
                 self.drain();
             }
+            self.berths.handle_timeout(self.setup.clock.now());
+            self.staff_berths();
             while let Some((shard, order)) = self.pace.take(self.now()) {
                 self.order(shard, order);
             }
@@ -249,6 +261,7 @@ impl Control {
                 }
             }
             Report::Stopped => self.handle_shard_stopped(),
+            Report::Berths(needed) => self.berths.handle_report(self.now(), shard, needed),
             _ => {}
         }
         self.director.handle_report(self.setup.clock.now(), shard, report);
@@ -309,6 +322,7 @@ impl Control {
                     tracing::info!(%worker, release, why, "worker is gone");
                 }
                 self.setup.supervisor.detached(worker);
+                // Of the others the director knows nothing.
                 self.director.handle_worker_down(self.setup.clock.now(), worker);
                 self.drain();
                 self.prune_artifacts(None);
@@ -339,6 +353,10 @@ impl Control {
         }
         for kind in &attached.info.kinds {
             self.lobby(|lobby| lobby.handle_kind(&kind.name, kind.policies.players_max));
+        }
+        if attached.info.berth != Berth::Common {
+            // It is for rooms that the release has already.
+            return;
         }
         self.director.handle_worker_up(self.setup.clock.now(), &attached.info);
         self.drain();
@@ -502,12 +520,22 @@ impl Control {
 
     fn want(&mut self, release: ReleaseId, count: u32) {
         self.wanted.insert(release, count);
+        self.staff(release, Berth::Common, count);
+    }
+
+    fn staff(&self, release: ReleaseId, berth: Berth, count: u32) {
         let Some(executable) = self.setup.artifacts.path(release) else {
             // Workers of such a release come and go as somebody else decides.
             return;
         };
         let label = self.catalog().label(release);
-        self.setup.supervisor.want(Want { release, label, executable, count });
+        self.setup.supervisor.want(Want { release, berth, label, executable, count });
+    }
+
+    fn staff_berths(&mut self) {
+        while let Some((release, berth, count)) = self.berths.poll() {
+            self.staff(release, berth, count);
+        }
     }
 
     /// After every handle of the director.

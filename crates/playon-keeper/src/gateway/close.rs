@@ -24,6 +24,7 @@ pub const fn code(why: Close) -> &'static str {
         Close::TooLarge => "PLY-0115",
         Close::TooMany => "PLY-0116",
         Close::RoomHalted => "PLY-0119",
+        Close::RoomFails => "PLY-0123",
     }
 }
 

@@ -1,7 +1,8 @@
 //! Who is let in.
 
-use playon_core::fleet::WorkerInfo;
+use playon_core::fleet::{Berth, WorkerInfo};
 use playon_core::ids::{ReleaseId, WorkerId};
+use playon_core::kind::Policies;
 use playon_core::time::Span;
 use playon_wire::attach::{ATTACH_PROTOCOL, WorkerHello};
 use sha2::{Digest, Sha256};
@@ -55,6 +56,12 @@ fn check_hello(hub: &Hub, hello: &WorkerHello) -> Result<(WorkerId, u32), Coded>
         let message = format!("the kind `{}` wants a step under {TICK_MIN:?}", kind.name);
         return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
     }
+    if let Some(kind) = hello.kinds.iter().find(|kind| !kind.policies.times_out_sensibly()) {
+        let (min, max) = (Policies::BATCH_TIMEOUT_MIN, Policies::BATCH_TIMEOUT_MAX);
+        let message =
+            format!("the kind `{}` wants a batch timeout beyond {min:?} to {max:?}", kind.name);
+        return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
+    }
     match hub.admit() {
         Some(worker) => Ok((worker, protocol)),
         None => {
@@ -74,11 +81,15 @@ fn too_fast(step: Span) -> bool {
 }
 
 fn attached(worker: WorkerId, pass: &Pass, hello: WorkerHello) -> Attached {
-    let (release, label, spawn) = match pass {
-        Pass::Spawned { spawn, release, label } => (*release, label.clone(), Some(*spawn)),
-        Pass::External => (external_release(&hello.app, &hello.label), hello.label, None),
+    let (release, label, spawn, berth) = match pass {
+        Pass::Spawned { spawn, release, label, berth } => {
+            (*release, label.clone(), Some(*spawn), *berth)
+        }
+        Pass::External => {
+            (external_release(&hello.app, &hello.label), hello.label, None, Berth::Common)
+        }
     };
-    let info = WorkerInfo { id: worker, release, kinds: hello.kinds };
+    let info = WorkerInfo { id: worker, berth, release, kinds: hello.kinds };
     Attached { info, label, app: hello.app, pid: hello.pid, spawn, assets: hello.assets }
 }
 

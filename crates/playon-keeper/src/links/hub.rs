@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use playon_core::attach::ToWorker;
-use playon_core::fleet::WorkerInfo;
+use playon_core::fleet::{WorkerEnd, WorkerInfo};
 use playon_core::ids::{Epoch, WorkerId};
 use playon_wire::attach::Asset;
 
@@ -61,6 +61,8 @@ pub(crate) struct Hub {
     pub(super) shards: Shards,
     pub(super) bounds: Bounds,
     pub(super) epoch: Epoch,
+    /// The most bytes of one room's state that shards take.
+    pub(super) state_bytes_max: usize,
     pub(super) metrics: Arc<Metrics>,
     pub(super) news: Box<dyn Fn(LinkNews) + Send + Sync>,
     workers: RwLock<HashMap<WorkerId, Arc<Outbound>>>,
@@ -79,11 +81,12 @@ impl Hub {
         shards: Shards,
         bounds: Bounds,
         epoch: Epoch,
+        state_bytes_max: usize,
         metrics: Arc<Metrics>,
         news: Box<dyn Fn(LinkNews) + Send + Sync>,
     ) -> Self {
         let (workers, next) = (RwLock::default(), AtomicU64::new(1));
-        Self { passes, shards, bounds, epoch, metrics, news, workers, next }
+        Self { passes, shards, bounds, epoch, state_bytes_max, metrics, news, workers, next }
     }
 
     /// The store's epoch, for the log.
@@ -143,10 +146,10 @@ impl Hub {
         outbound
     }
 
-    pub(super) fn unregister(&self, worker: WorkerId, why: String) {
+    pub(super) fn unregister(&self, worker: WorkerId, end: &WorkerEnd, why: String) {
         self.write().remove(&worker);
         self.metrics.workers.dec();
-        self.shards.push_each(|| ShardEvent::WorkerDown(worker));
+        self.shards.push_each(|| ShardEvent::WorkerDown(worker, end.clone()));
         (self.news)(LinkNews::Down { worker, why });
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use playon_core::fleet::WorkerEnd;
 use playon_core::ids::WorkerId;
 use playon_wire::attach::{
     AttachError, Credit, Down, FrameDecoder, KeeperRefuse, KeeperWelcome, LogLevel, LogLine, Up,
@@ -150,6 +151,8 @@ struct Link {
     shutdown_sent: bool,
     /// Why it ended.
     why: String,
+    /// The worker ended it, or broke it, and nobody had asked for that.
+    by_itself: bool,
     /// Per shard, what one read brought.
     sorted: Vec<Vec<ShardEvent>>,
 }
@@ -164,7 +167,8 @@ impl Drop for Link {
         };
         tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
         // What was read before the end has been handed over; nothing of this worker follows.
-        self.hub.unregister(self.worker, why);
+        let end = WorkerEnd { by_itself: self.by_itself, running: None };
+        self.hub.unregister(self.worker, &end, why);
     }
 }
 
@@ -179,7 +183,13 @@ impl Link {
         let worker = attached.info.id;
         let label = attached.label.clone();
         let heartbeat_ms = u64::try_from(hub.bounds.ping_every.as_millis()).unwrap_or(1_000);
-        let welcome = KeeperWelcome { protocol, worker, heartbeat_ms, credit_bytes: CREDIT_BYTES };
+        let welcome = KeeperWelcome {
+            protocol,
+            worker,
+            heartbeat_ms,
+            credit_bytes: CREDIT_BYTES,
+            state_bytes_max: hub.state_bytes_max as u64,
+        };
         // A welcome is far smaller than a frame may be, so this never leaves the worker without one.
         let unwritten = encode_down(&[Down::Welcome(welcome)]).unwrap_or_default();
         tracing::info!(%worker, release = %label, app = %attached.app, pid = attached.pid, "worker attached");
@@ -200,13 +210,16 @@ impl Link {
             nonce: 0,
             shutdown_sent: false,
             why: String::new(),
+            by_itself: false,
             sorted,
             hub,
         }
     }
 
     async fn serve(mut self) {
-        self.why = match self.converse().await {
+        let end = self.converse().await;
+        self.by_itself = matches!(end, End::Closed | End::Broken(_)) && !self.shutdown_sent;
+        self.why = match end {
             End::Closed => "the worker closed the link".to_owned(),
             End::Broken(error) => error.to_string(),
             End::Silent => {

@@ -78,7 +78,7 @@ pub struct Metrics {
     pub(crate) shard_busy: Counter<f64, std::sync::atomic::AtomicU64>,
     pub(crate) room_faults: Counter,
     pub(crate) commits_refused: Counter,
-    pub(crate) inputs_quarantined: Counter,
+    pub(crate) set_aside: Counter,
     pub(crate) inputs_lost: Counter,
     pub(crate) rooms_recovered: Counter,
     pub(crate) outage_seconds: Histogram,
@@ -125,7 +125,7 @@ impl Metrics {
             shard_busy: Counter::default(),
             room_faults: Counter::default(),
             commits_refused: Counter::default(),
-            inputs_quarantined: Counter::default(),
+            set_aside: Counter::default(),
             inputs_lost: Counter::default(),
             rooms_recovered: Counter::default(),
             outage_seconds: seconds(),
@@ -163,8 +163,8 @@ impl Metrics {
         r.register("room_faults", "Faults of rooms", self.room_faults.clone());
         let refused = "Commits that were not what they claimed to be";
         r.register("commits_refused", refused, self.commits_refused.clone());
-        let aside = "Inputs set aside because the game fails on them";
-        r.register("inputs_quarantined", aside, self.inputs_quarantined.clone());
+        let aside = "Inputs, joins and calls set aside because the game fails on them";
+        r.register("set_aside", aside, self.set_aside.clone());
         let lost = "Acknowledged inputs lost with a keeper";
         r.register("inputs_lost", lost, self.inputs_lost.clone());
         let recovered = "Rooms live again after they had lost their worker";

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use playon_core::attach::FromWorker;
 use playon_core::effect::{Loaded, Order, Stored};
-use playon_core::fleet::WorkerInfo;
+use playon_core::fleet::{WorkerEnd, WorkerInfo};
 use playon_core::gate::ToOwner;
 use playon_core::ids::{RoomId, WorkerId};
 use playon_core::image::Image;
@@ -21,7 +21,7 @@ pub(crate) enum ShardEvent {
     /// A worker has attached.
     WorkerUp(WorkerInfo),
     /// A worker is gone; nothing of it follows.
-    WorkerDown(WorkerId),
+    WorkerDown(WorkerId, WorkerEnd),
     /// From a worker.
     Worker(WorkerId, FromWorker),
     /// A room was read back at start.

@@ -95,7 +95,7 @@ impl Driver {
         match event {
             ShardEvent::Gate(message) => shard.handle_gate(now, message),
             ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
-            ShardEvent::WorkerDown(worker) => shard.handle_worker_down(now, worker),
+            ShardEvent::WorkerDown(worker, end) => shard.handle_worker_down(now, worker, &end),
             ShardEvent::Worker(worker, message) => {
                 if let FromWorker::Commit(commit) = &message {
                     self.outlet.ticks.committed(commit.room);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use playon_core::fleet::Berth;
 use playon_core::ids::ReleaseId;
 use playon_wire::attach::LinkSecret;
 
@@ -21,6 +22,8 @@ pub(crate) enum Pass {
         release: ReleaseId,
         /// The release's label.
         label: String,
+        /// What it is there for.
+        berth: Berth,
     },
     /// A process started by somebody else, which says itself what it runs.
     External,
@@ -70,8 +73,8 @@ mod tests {
     #[test]
     fn a_pass_is_good_for_one_attach() {
         let passes = Passes::new(SHARED);
-        let pass =
-            Pass::Spawned { spawn: SpawnId(1), release: ReleaseId([1; 32]), label: "r1".into() };
+        let (release, label) = (ReleaseId([1; 32]), "r1".into());
+        let pass = Pass::Spawned { spawn: SpawnId(1), release, label, berth: Berth::Common };
         passes.grant(ONE, pass.clone());
         passes.grant(TWO, pass.clone());
         passes.revoke(TWO);

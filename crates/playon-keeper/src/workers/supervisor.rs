@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use playon_core::fleet::Berth;
 use playon_core::ids::{ReleaseId, WorkerId};
 use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 
@@ -18,11 +19,13 @@ use crate::config::Bounds;
 use crate::data_dir::random_bytes;
 use crate::error::{Coded, system};
 
-/// How many workers of a release should run.
+/// How many workers of a release and berth should run.
 #[derive(Clone, Debug)]
 pub(crate) struct Want {
     /// The release.
     pub(crate) release: ReleaseId,
+    /// What they are there for.
+    pub(crate) berth: Berth,
     /// Its label.
     pub(crate) label: String,
     /// Its executable.
@@ -154,8 +157,15 @@ impl Supervisor {
     }
 }
 
-struct Running {
+/// Workers that are alike: they stand for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Crew {
     release: ReleaseId,
+    berth: Berth,
+}
+
+struct Running {
+    crew: Crew,
     process: Process,
     secret: LinkSecret,
     worker: Option<WorkerId>,
@@ -168,7 +178,8 @@ struct Running {
     dismissed: bool,
 }
 
-struct Release {
+/// What is known of a crew.
+struct Roster {
     want: Want,
     label: Arc<str>,
     backoff: Backoff,
@@ -181,7 +192,7 @@ struct Release {
 struct Thread {
     setup: SupervisorSetup,
     again: Sender<Command>,
-    releases: BTreeMap<ReleaseId, Release>,
+    crews: BTreeMap<Crew, Roster>,
     running: HashMap<SpawnId, Running>,
     next: u64,
     stopping: bool,
@@ -192,7 +203,7 @@ impl Thread {
         Self {
             setup,
             again,
-            releases: BTreeMap::new(),
+            crews: BTreeMap::new(),
             running: HashMap::new(),
             next: 1,
             stopping: false,
@@ -240,13 +251,14 @@ impl Thread {
     }
 
     fn handle_want(&mut self, want: Want) {
-        let release = want.release;
+        let crew = Crew { release: want.release, berth: want.berth };
         let label = Arc::from(want.label.as_str());
-        let known = self.releases.entry(release).or_insert_with(|| Release {
+        let known = self.crews.entry(crew).or_insert_with(|| Roster {
             want: want.clone(),
             label,
             backoff: Backoff::default(),
-            proven: false,
+            // Its rooms run on that release already.
+            proven: crew.berth != Berth::Common,
             not_before: None,
             given_up: false,
         });
@@ -256,16 +268,16 @@ impl Thread {
             known.backoff.reset();
             known.not_before = None;
         }
-        self.dismiss_surplus(release);
+        self.dismiss_surplus(crew);
     }
 
     /// Kills what runs beyond the wanted number, the youngest first.
-    fn dismiss_surplus(&mut self, release: ReleaseId) {
-        let count = self.releases.get(&release).map_or(0, |known| known.want.count as usize);
+    fn dismiss_surplus(&mut self, crew: Crew) {
+        let count = self.crews.get(&crew).map_or(0, |known| known.want.count as usize);
         let mut spawns: Vec<_> = self
             .running
             .iter()
-            .filter(|(_, r)| r.release == release && !r.dismissed)
+            .filter(|(_, r)| r.crew == crew && !r.dismissed)
             .map(|(id, _)| *id)
             .collect();
         spawns.sort_unstable();
@@ -282,7 +294,7 @@ impl Thread {
         running.worker = Some(worker);
         running.attached_at = Some(Instant::now());
         running.deadline = None;
-        if let Some(known) = self.releases.get_mut(&running.release) {
+        if let Some(known) = self.crews.get_mut(&running.crew) {
             known.proven = true;
         }
     }
@@ -300,20 +312,22 @@ impl Thread {
         self.setup.passes.revoke(running.secret);
         let healthy =
             running.attached_at.is_some_and(|at| at.elapsed() >= self.setup.bounds.healthy_after);
-        let (release, pid) = (running.release, running.process.number());
+        let (crew, pid) = (running.crew, running.process.number());
         let attached = running.attached_at.is_some();
         let status = running.process.reap();
         if running.dismissed {
-            tracing::info!(pid, ?release, "worker ended, it was not wanted any more");
+            tracing::info!(pid, release = ?crew.release, "worker ended, it was not wanted any more");
             return;
         }
         let error = running.doomed.unwrap_or_else(|| ended(status, attached));
-        self.note_failure(release, healthy, error);
+        // That a trial ends a worker is what it is for, and the room itself waits longer each time.
+        let expected = attached && matches!(crew.berth, Berth::Trial(_));
+        self.note_failure(crew, healthy || expected, error);
     }
 
-    fn note_failure(&mut self, release: ReleaseId, healthy: bool, error: Coded) {
+    fn note_failure(&mut self, crew: Crew, healthy: bool, error: Coded) {
         let bounds = &self.setup.bounds;
-        let Some(known) = self.releases.get_mut(&release) else { return };
+        let Some(known) = self.crews.get_mut(&crew) else { return };
         if healthy {
             known.backoff.reset();
         }
@@ -325,45 +339,45 @@ impl Thread {
         known.given_up = !known.proven && hopeless;
         let (failures, given_up) = (known.backoff.failures(), known.given_up);
         tracing::warn!(release = %known.label, %error, failures, given_up, ?wait, "worker ended");
-        (self.setup.news)(WorkerNews::Ended { release, error, given_up });
+        (self.setup.news)(WorkerNews::Ended { release: crew.release, error, given_up });
     }
 
     /// Starts what is wanted and may be started now.
     fn fill(&mut self, now: Instant) {
-        let due: Vec<ReleaseId> =
-            self.releases.keys().copied().filter(|id| self.lacks(*id, now)).collect();
-        for release in due {
-            while self.lacks(release, now) {
-                self.start_one(release);
+        let due: Vec<Crew> =
+            self.crews.keys().copied().filter(|crew| self.lacks(*crew, now)).collect();
+        for crew in due {
+            while self.lacks(crew, now) {
+                self.start_one(crew);
             }
         }
     }
 
-    fn lacks(&self, release: ReleaseId, now: Instant) -> bool {
-        let Some(known) = self.releases.get(&release) else { return false };
+    fn lacks(&self, crew: Crew, now: Instant) -> bool {
+        let Some(known) = self.crews.get(&crew) else { return false };
         let ready = !known.given_up && known.not_before.is_none_or(|at| at <= now);
-        let running =
-            self.running.values().filter(|r| r.release == release && !r.dismissed).count();
+        let running = self.running.values().filter(|r| r.crew == crew && !r.dismissed).count();
         ready && !self.stopping && running < known.want.count as usize
     }
 
-    fn start_one(&mut self, release: ReleaseId) {
+    fn start_one(&mut self, crew: Crew) {
         let spawn = SpawnId(self.next);
         self.next += 1;
-        if let Err(error) = self.launch(spawn, release) {
-            self.note_failure(release, false, error);
+        if let Err(error) = self.launch(spawn, crew) {
+            self.note_failure(crew, false, error);
         }
     }
 
-    fn launch(&mut self, spawn: SpawnId, release: ReleaseId) -> Result<(), Coded> {
-        let Some(known) = self.releases.get(&release) else { return Ok(()) };
+    fn launch(&mut self, spawn: SpawnId, crew: Crew) -> Result<(), Coded> {
+        let Some(known) = self.crews.get(&crew) else { return Ok(()) };
         let secret = LinkSecret(random_bytes()?);
         let mut env = environment(std::env::vars_os(), &self.setup.env);
         env.insert(ENV_ATTACH.into(), self.setup.attach_socket.clone().into());
         env.insert(ENV_SECRET.into(), secret.to_hex().into());
         let label = known.want.label.clone();
         // Granted before the process exists, so that it cannot be too early.
-        self.setup.passes.grant(secret, Pass::Spawned { spawn, release, label });
+        let Crew { release, berth } = crew;
+        self.setup.passes.grant(secret, Pass::Spawned { spawn, release, label, berth });
         let launch = Launch {
             executable: &known.want.executable,
             folder: &self.setup.folder,
@@ -379,7 +393,7 @@ impl Thread {
                 REMEDY_EXECUTABLE,
             )
         })?;
-        tracing::info!(release = %known.label, pid = process.number(), "worker started");
+        tracing::info!(release = %known.label, ?berth, pid = process.number(), "worker started");
         let again = self.again.clone();
         let watched = process.on_exit(move || {
             let _ = again.send(Command::Exited(spawn));
@@ -391,7 +405,7 @@ impl Thread {
         }
         let deadline = Some(Instant::now() + self.setup.bounds.attach_timeout);
         let running = Running {
-            release,
+            crew,
             process,
             secret,
             worker: None,
@@ -407,7 +421,7 @@ impl Thread {
     fn next_timeout(&self) -> Option<Instant> {
         let deadlines = self.running.values().filter_map(|r| r.deadline);
         let now = Instant::now();
-        let starts = self.releases.values().filter(|r| !r.given_up).filter_map(|r| r.not_before);
+        let starts = self.crews.values().filter(|r| !r.given_up).filter_map(|r| r.not_before);
         deadlines.chain(starts.filter(|at| *at > now)).min()
     }
 

@@ -27,7 +27,8 @@ fn deliver_bytes(deliver: &Deliver) -> usize {
     let payload = |item: &Item| match item {
         Item::Join { profile, .. } => profile.len(),
         Item::Input { payload, .. } => payload.len(),
-        Item::Away(_) | Item::Back { .. } | Item::Leave(_) | Item::Tick(_) | Item::Wake => 0,
+        Item::Away(_) | Item::Back { .. } | Item::Leave(_) | Item::Noted { .. } => 0,
+        Item::Tick(_) | Item::Wake => 0,
     };
     deliver.items.iter().map(payload).sum()
 }

@@ -1,6 +1,6 @@
 //! The keeper's items between their own types and those of the wire.
 
-use playon_core::attach::{Deliver, Item, ToWorker};
+use playon_core::attach::{Deliver, Item, Noted, ToWorker};
 use playon_core::ids::{Attempt, Seq, SessionId, WorkerId};
 use playon_core::time::RoomTime;
 
@@ -15,6 +15,7 @@ pub(super) fn to_wire(message: &Down) -> wire::Down {
             worker: m.worker.0,
             heartbeat_ms: m.heartbeat_ms,
             credit_bytes: m.credit_bytes,
+                state_bytes_max: m.state_bytes_max,
         }),
         Down::Refuse(m) => {
             down::Item::Refuse(wire::Refuse { code: m.code.clone(), detail: m.detail.clone() })
@@ -103,6 +104,15 @@ fn item_to_wire(happening: &Item) -> wire::Item {
             item::Item::Back(wire::Back { session: session.0, lost: *lost })
         }
         Item::Leave(session) => item::Item::Leave(session.0),
+        Item::Noted { session, change } => item::Item::Noted(wire::Noted {
+            session: session.0,
+            change: match change {
+                Noted::Away => wire::noted::Change::Away,
+                Noted::Back => wire::noted::Change::Back,
+                Noted::Leave => wire::noted::Change::Leave,
+            }
+            .into(),
+        }),
         Item::Tick(number) => item::Item::Tick(*number),
         Item::Wake => item::Item::Wake(true),
     };
@@ -118,6 +128,7 @@ pub(super) fn from_wire(message: wire::Down, pieces: Pieces) -> Result<Down, Att
                 worker: WorkerId(m.worker),
                 heartbeat_ms: m.heartbeat_ms,
                 credit_bytes: m.credit_bytes,
+                state_bytes_max: m.state_bytes_max,
             }));
         }
         down::Item::Refuse(m) => {
@@ -197,7 +208,19 @@ fn item_from_wire(happening: wire::Item, pieces: Pieces) -> Result<Item, AttachE
         item::Item::Away(session) => Item::Away(SessionId(session)),
         item::Item::Back(m) => Item::Back { session: SessionId(m.session), lost: m.lost },
         item::Item::Leave(session) => Item::Leave(SessionId(session)),
+        item::Item::Noted(m) => {
+            Item::Noted { session: SessionId(m.session), change: noted_from_wire(m.change())? }
+        }
         item::Item::Tick(number) => Item::Tick(number),
         item::Item::Wake(_) => Item::Wake,
     })
+}
+
+fn noted_from_wire(change: wire::noted::Change) -> Result<Noted, AttachError> {
+    match change {
+        wire::noted::Change::Away => Ok(Noted::Away),
+        wire::noted::Change::Back => Ok(Noted::Back),
+        wire::noted::Change::Leave => Ok(Noted::Leave),
+        wire::noted::Change::Unspecified => Err(AttachError::Field { field: "what is noted" }),
+    }
 }

@@ -115,6 +115,9 @@ pub struct Welcome {
     pub heartbeat_ms: u64,
     #[prost(uint64, tag = "4")]
     pub credit_bytes: u64,
+    /// The most bytes of one room's state that the keeper takes.
+    #[prost(uint64, tag = "5")]
+    pub state_bytes_max: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {
@@ -178,6 +181,8 @@ pub struct Policies {
     pub players_max: u32,
     #[prost(uint64, optional, tag = "11")]
     pub tick_us: ::core::option::Option<u64>,
+    #[prost(uint64, tag = "12")]
+    pub batch_timeout_us: u64,
     #[prost(oneof = "policies::Survives", tags = "1, 2")]
     pub survives: ::core::option::Option<policies::Survives>,
     #[prost(oneof = "policies::OnDeploy", tags = "3, 4, 5")]
@@ -271,7 +276,7 @@ pub struct Deliver {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Item {
-    #[prost(oneof = "item::Item", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub item: ::core::option::Option<item::Item>,
 }
 /// Nested message and enum types in `Item`.
@@ -292,6 +297,51 @@ pub mod item {
         Tick(u64),
         #[prost(bool, tag = "7")]
         Wake(bool),
+        #[prost(message, tag = "8")]
+        Noted(super::Noted),
+    }
+}
+/// A change of a seat without its hook: the game fails on that call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Noted {
+    #[prost(uint64, tag = "1")]
+    pub session: u64,
+    #[prost(enumeration = "noted::Change", tag = "2")]
+    pub change: i32,
+}
+/// Nested message and enum types in `Noted`.
+pub mod noted {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Change {
+        Unspecified = 0,
+        Away = 1,
+        Back = 2,
+        Leave = 3,
+    }
+    impl Change {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "CHANGE_UNSPECIFIED",
+                Self::Away => "CHANGE_AWAY",
+                Self::Back => "CHANGE_BACK",
+                Self::Leave => "CHANGE_LEAVE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "CHANGE_UNSPECIFIED" => Some(Self::Unspecified),
+                "CHANGE_AWAY" => Some(Self::Away),
+                "CHANGE_BACK" => Some(Self::Back),
+                "CHANGE_LEAVE" => Some(Self::Leave),
+                _ => None,
+            }
+        }
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

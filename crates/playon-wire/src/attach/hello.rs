@@ -58,6 +58,7 @@ fn policies_to_wire(policies: &Policies) -> wire::Policies {
         seat_hold_us: policies.seat_hold.0,
         idle_hibernate_us: policies.idle_hibernate.0,
         players_max: policies.players_max,
+        batch_timeout_us: policies.batch_timeout.0,
         tick_us: policies.tick.map(|tick| tick.0),
     }
 }
@@ -126,6 +127,7 @@ fn policies_from_wire(policies: wire::Policies) -> Result<Policies, AttachError>
         seat_hold: Span(policies.seat_hold_us),
         idle_hibernate: Span(policies.idle_hibernate_us),
         players_max: policies.players_max,
+        batch_timeout: Span(policies.batch_timeout_us),
         tick: policies.tick_us.map(Span),
     })
 }

@@ -53,6 +53,8 @@ pub struct Seat {
     pub lost: u64,
     #[prost(uint64, tag = "7")]
     pub lost_history: u64,
+    #[prost(uint64, repeated, tag = "8")]
+    pub set_aside: ::prost::alloc::vec::Vec<u64>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Record {
@@ -97,7 +99,7 @@ pub mod record {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SeatChange {
-    #[prost(oneof = "seat_change::Change", tags = "1, 2, 3")]
+    #[prost(oneof = "seat_change::Change", tags = "1, 2, 3, 4")]
     pub change: ::core::option::Option<seat_change::Change>,
 }
 /// Nested message and enum types in `SeatChange`.
@@ -110,7 +112,17 @@ pub mod seat_change {
         Left(u64),
         #[prost(message, tag = "3")]
         Progress(super::Progress),
+        #[prost(message, tag = "4")]
+        SetAside(super::SetAside),
     }
+}
+/// An input that has not run and will not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetAside {
+    #[prost(uint64, tag = "1")]
+    pub session: u64,
+    #[prost(uint64, tag = "2")]
+    pub input: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Joined {

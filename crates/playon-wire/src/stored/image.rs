@@ -39,6 +39,7 @@ fn seat_to_wire(session: SessionId, seat: &Seat) -> wire::Seat {
         outbox: seat.outbox.iter().cloned().collect(),
         lost: seat.loss.inputs,
         lost_history: seat.loss.history.0,
+        set_aside: seat.set_aside.iter().copied().collect(),
     }
 }
 
@@ -81,6 +82,7 @@ fn seat_from_wire(seat: wire::Seat) -> Result<(SessionId, Seat), StoredError> {
         event_seq: seat.event_seq,
         outbox: seat.outbox.into(),
         loss: Loss { inputs: seat.lost, history: History(seat.lost_history) },
+        set_aside: seat.set_aside.into(),
     };
     Ok((SessionId(seat.session), found))
 }

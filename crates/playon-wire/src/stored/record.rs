@@ -39,6 +39,9 @@ fn change_to_wire(change: &SeatChange) -> wire::SeatChange {
             secret: Bytes::copy_from_slice(&secret.0),
         }),
         SeatChange::Left { session } => seat_change::Change::Left(session.0),
+        SeatChange::SetAside { session, input } => {
+            seat_change::Change::SetAside(wire::SetAside { session: session.0, input: *input })
+        }
         SeatChange::Progress { session, applied, events, lost } => {
             seat_change::Change::Progress(wire::Progress {
                 session: session.0,
@@ -84,6 +87,9 @@ fn change_from_wire(change: wire::SeatChange) -> Result<SeatChange, StoredError>
             SeatChange::Joined { session: SessionId(m.session), secret: secret_hash(&m.secret)? }
         }
         seat_change::Change::Left(session) => SeatChange::Left { session: SessionId(session) },
+        seat_change::Change::SetAside(m) => {
+            SeatChange::SetAside { session: SessionId(m.session), input: m.input }
+        }
         seat_change::Change::Progress(m) => SeatChange::Progress {
             session: SessionId(m.session),
             applied: m.applied,

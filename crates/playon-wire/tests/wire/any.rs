@@ -330,8 +330,10 @@ fn policies() -> impl Strategy<Value = Policies> {
         Just(OnDeploy::Now),
         span().prop_map(|deadline| OnDeploy::BetweenRounds { deadline })
     ];
-    (survives, on_deploy, span(), span(), span(), any::<u32>(), option::of(span())).prop_map(
-        |(survives, on_deploy, pause_budget, seat_hold, idle_hibernate, players_max, tick)| {
+    let spans = (span(), span(), span(), span());
+    (survives, on_deploy, spans, any::<u32>(), option::of(span())).prop_map(
+        |(survives, on_deploy, spans, players_max, tick)| {
+            let (pause_budget, seat_hold, idle_hibernate, batch_timeout) = spans;
             Policies {
                 survives,
                 on_deploy,
@@ -339,6 +341,7 @@ fn policies() -> impl Strategy<Value = Policies> {
                 seat_hold,
                 idle_hibernate,
                 players_max,
+                batch_timeout,
                 tick,
             }
         },

@@ -40,7 +40,7 @@ impl Pool {
             let (sender, receiver) = channel();
             let thread = RoomThread {
                 queue: receiver,
-                rooms: Rooms::new(app.kinds().to_vec()),
+                rooms: Rooms::new(app.kinds().to_vec(), welcome.state_bytes_max),
                 consumed: Consumed::new(welcome.credit_bytes / count as u64),
                 outlet: Arc::clone(outlet),
                 gathered: Vec::new(),

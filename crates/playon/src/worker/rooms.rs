@@ -10,7 +10,6 @@ use playon_core::attach::{
 };
 use playon_core::ids::{Attempt, RoomId, Seq};
 use playon_core::image::StateCodec;
-use playon_core::limits::Limits;
 use playon_wire::attach::{LogLevel, LogLine, Up};
 use playon_wire::state::{ZstdXxh3, diff};
 
@@ -40,9 +39,10 @@ struct Opened {
 }
 
 impl Rooms {
-    pub(super) fn new(kinds: Vec<Arc<dyn Kind>>) -> Self {
+    /// No rooms yet, and none with more than that many bytes of state.
+    pub(super) fn new(kinds: Vec<Arc<dyn Kind>>, state_bytes_max: u64) -> Self {
         let kinds = kinds.into_iter().map(|kind| (kind.info().name, kind)).collect();
-        let state_bytes_max = Limits::default().state_bytes_max;
+        let state_bytes_max = usize::try_from(state_bytes_max).unwrap_or(usize::MAX);
         Self { kinds, slots: HashMap::new(), state_bytes_max }
     }
 

@@ -61,6 +61,7 @@ impl Owner {
             worker: WorkerId(1),
             heartbeat_ms: 5_000,
             credit_bytes: 1 << 20,
+            state_bytes_max: 16 << 20,
         };
         owner.send(&[Down::Welcome(welcome)]);
         owner

@@ -1,0 +1,300 @@
+//! Who makes the room fail: found by trial, never guessed.
+//!
+//! A batch that ended in a fault (a panic, a refused commit, a hang, the death of its process) puts the room on
+//! *trial*: first a batch with nothing in it but the time. If that fails, the room itself is at fault: its step, a timer
+//! or a view. Else what was in the batch comes a group at a time, and what fails alone is *accused*. An accused item
+//! is set aside only after the same moment has passed without it, so that nothing is blamed for a timer that happened
+//! to be due. What was not in the batch that failed is no suspect and waits its turn behind.
+//!
+//! A fault that took the process down is tried where nobody else is: in the trial worker, one room at a time. A room
+//! that has proved guilty there, or was suspected twice within [`Limits::quarantine`], lives in the quarantine worker for
+//! that long, so that whatever it does it costs the other rooms one reopening.
+
+use std::collections::VecDeque;
+
+use crate::attach::Item;
+use crate::fleet::Berth;
+use crate::limits::Limits;
+use crate::mutant::{Mutant, broken};
+use crate::time::Time;
+
+/// What the next batch may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Portion {
+    /// Whatever waits.
+    Free,
+    /// Nothing but the time.
+    Control,
+    /// The next group of suspects.
+    Group,
+}
+
+/// How a batch, or an opening, failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// The worker caught it, or its commit was refused: no other room has noticed.
+    Contained,
+    /// The process died of it or had to be killed.
+    Process,
+}
+
+#[derive(Debug, Default)]
+struct Trial {
+    /// The moment has passed without any of them.
+    control_passed: bool,
+    /// What is still under suspicion, in the order in which it came.
+    groups: VecDeque<Vec<Item>>,
+    /// What failed alone.
+    accused: Option<Item>,
+    /// Something failed in the trial worker, where nobody else can have been at fault.
+    guilty: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Confinement {
+    Free,
+    OnTrial,
+    Quarantined { until: Time },
+}
+
+/// What is known about the faults of one room.
+#[derive(Debug)]
+pub(crate) struct Blame {
+    /// Openings and batches without items that failed in a row: faults of the room itself.
+    own_faults: u32,
+    /// Openings in a row that took too long. They may be due to load, so they make the room wait and nothing else.
+    slow_openings: u32,
+    trial: Option<Trial>,
+    confinement: Confinement,
+    /// When it was last acquitted of having taken a process down.
+    acquitted_at: Option<Time>,
+    /// Why nobody runs the room any more.
+    halted: Option<String>,
+}
+
+impl Blame {
+    pub(crate) const fn new() -> Self {
+        Self {
+            own_faults: 0,
+            slow_openings: 0,
+            trial: None,
+            confinement: Confinement::Free,
+            acquitted_at: None,
+            halted: None,
+        }
+    }
+
+    /// What the next batch may bring.
+    pub(crate) fn portion(&self) -> Portion {
+        match &self.trial {
+            None => Portion::Free,
+            Some(trial) if trial.control_passed => Portion::Group,
+            Some(_) => Portion::Control,
+        }
+    }
+
+    /// The suspects of the next batch, which leave this machine until their batch has passed or failed.
+    pub(crate) fn take_group(&mut self) -> Vec<Item> {
+        self.trial.as_mut().and_then(|trial| trial.groups.pop_front()).unwrap_or_default()
+    }
+
+    /// Faults of the room itself in a row.
+    pub(crate) const fn own_faults(&self) -> u32 {
+        self.own_faults
+    }
+
+    /// Items under suspicion.
+    pub(crate) fn suspects(&self) -> usize {
+        let trial = self.trial.as_ref();
+        trial.map_or(0, |t| t.groups.iter().map(Vec::len).sum::<usize>() + usize::from(t.accused.is_some()))
+    }
+
+    /// Whether a trial is under way.
+    pub(crate) const fn on_trial(&self) -> bool {
+        self.trial.is_some()
+    }
+
+    /// Where the room may be run.
+    pub(crate) const fn berth(&self, shard: u16) -> Berth {
+        match self.confinement {
+            Confinement::Free => Berth::Common,
+            Confinement::OnTrial => Berth::Trial(shard),
+            Confinement::Quarantined { .. } => Berth::Quarantine,
+        }
+    }
+
+    /// When the quarantine ends.
+    pub(crate) const fn next_timeout(&self) -> Option<Time> {
+        match self.confinement {
+            Confinement::Quarantined { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        if self.next_timeout().is_some_and(|until| until <= now) {
+            self.confinement = Confinement::Free;
+        }
+    }
+
+    /// Why nobody runs the room any more, if so.
+    pub(crate) fn halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
+    /// The room keeps failing by itself: nobody runs it any more.
+    pub(crate) fn halt(&mut self, why: String) {
+        self.halted = Some(why);
+    }
+
+    /// Another release, or an operator, gives the room another chance. What was under suspicion still is.
+    pub(crate) fn pardon(&mut self) {
+        self.own_faults = 0;
+        self.halted = None;
+        self.confinement = Confinement::Free;
+        self.acquitted_at = None;
+        if let Some(trial) = &mut self.trial {
+            trial.control_passed = false;
+            trial.guilty = false;
+            if let Some(item) = trial.accused.take() {
+                trial.groups.push_front(vec![item]);
+            }
+        }
+    }
+
+    /// Whether the room itself has failed too often for another try.
+    pub(crate) const fn is_hopeless(&self, limits: &Limits) -> bool {
+        self.own_faults >= limits.own_faults_max
+    }
+
+    /// The room was not opened in time. Gives how often in a row.
+    pub(crate) const fn opening_slow(&mut self) -> u32 {
+        self.slow_openings = self.slow_openings.saturating_add(1);
+        self.slow_openings
+    }
+
+    /// The room is open.
+    pub(crate) const fn opened(&mut self) {
+        self.slow_openings = 0;
+    }
+
+    /// The room could not be opened.
+    pub(crate) fn opening_failed(&mut self, damage: Damage) {
+        self.own_faults = self.own_faults.saturating_add(1);
+        self.confine(damage);
+    }
+
+    /// A batch failed. `items` are what it brought, its tick aside.
+    pub(crate) fn batch_failed(
+        &mut self,
+        limits: &Limits,
+        portion: Portion,
+        items: Vec<Item>,
+        damage: Damage,
+    ) {
+        self.confine(damage);
+        let trial = self.trial.get_or_insert_default();
+        match portion {
+            Portion::Free => {
+                trial.control_passed = items.is_empty() && broken(Mutant::PoisonKept);
+                trial.groups = groups(items, limits.trial_groups_max);
+            }
+            Portion::Control => {
+                self.own_faults = self.own_faults.saturating_add(1);
+                // It was not the accused.
+                if let Some(item) = trial.accused.take() {
+                    trial.groups.push_front(vec![item]);
+                }
+            }
+            Portion::Group if items.len() > 1 => {
+                for group in groups(items, 2).into_iter().rev() {
+                    trial.groups.push_front(group);
+                }
+            }
+            Portion::Group if broken(Mutant::PoisonKept) => trial.groups.push_front(items),
+            Portion::Group => {
+                trial.accused = items.into_iter().next();
+                trial.control_passed = broken(Mutant::AccusedUnheard);
+            }
+        }
+    }
+
+    /// A fault that took the process down is tried where nobody else is.
+    fn confine(&mut self, damage: Damage) {
+        if damage == Damage::Contained || broken(Mutant::TrialInCommon) {
+            return;
+        }
+        let alone = self.confinement == Confinement::OnTrial;
+        self.confinement = Confinement::OnTrial;
+        self.trial.get_or_insert_default().guilty |= alone;
+    }
+
+    /// The worker went away through no fault of this room: what it had goes to the head of the suspects again. Gives
+    /// back what was under no suspicion.
+    pub(crate) fn interrupted(&mut self, portion: Portion, items: Vec<Item>) -> Vec<Item> {
+        match (&mut self.trial, portion) {
+            (Some(trial), Portion::Group) => {
+                trial.groups.push_front(items);
+                Vec::new()
+            }
+            _ => items,
+        }
+    }
+
+    /// What is set aside if the batch of this portion passes.
+    pub(crate) fn accused(&self, portion: Portion) -> Option<&Item> {
+        let accused = self.trial.as_ref().and_then(|trial| trial.accused.as_ref());
+        accused.filter(|_| portion == Portion::Control)
+    }
+
+    /// A batch has passed: its commit is the room's. Gives what is set aside with it.
+    pub(crate) fn batch_passed(&mut self, now: Time, limits: &Limits, portion: Portion) -> Option<Item> {
+        self.own_faults = 0;
+        let trial = self.trial.as_mut()?;
+        let mut aside = None;
+        if portion == Portion::Control {
+            trial.control_passed = true;
+            aside = trial.accused.take();
+        }
+        if trial.groups.is_empty() && trial.accused.is_none() {
+            let guilty = trial.guilty;
+            self.trial = None;
+            self.release(now, limits, guilty);
+        }
+        aside
+    }
+
+    /// The trial is over.
+    fn release(&mut self, now: Time, limits: &Limits, guilty: bool) {
+        if self.confinement != Confinement::OnTrial {
+            return;
+        }
+        let again = self.acquitted_at.is_some_and(|at| now.since(at) < limits.quarantine);
+        if guilty || again {
+            self.confinement = Confinement::Quarantined { until: now + limits.quarantine };
+        } else {
+            self.confinement = Confinement::Free;
+            self.acquitted_at = Some(now);
+        }
+    }
+
+    /// Drops suspects that are not to be delivered any more: of players who have left.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Item) -> bool) {
+        let Some(trial) = &mut self.trial else { return };
+        trial.groups.iter_mut().for_each(|group| group.retain(&keep));
+        trial.groups.retain(|group| !group.is_empty());
+        trial.accused.take_if(|item| !keep(item));
+    }
+}
+
+/// Cuts the items into at most `most` groups of about the same size, in order.
+fn groups(items: Vec<Item>, most: usize) -> VecDeque<Vec<Item>> {
+    let size = items.len().div_ceil(most.max(1)).max(1);
+    let mut groups = VecDeque::new();
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() {
+        groups.push_back(items.by_ref().take(size).collect());
+    }
+    groups
+}

@@ -1,0 +1,302 @@
+//! What a fault does to the room: back to its committed bytes, and on trial.
+
+use crate::attach::{Fault, Item, Noted, Stage};
+use crate::effect::{Aside, Blame as AtFault, Effect, Report};
+use crate::env::{Env, Post};
+use crate::fleet::{Berth, WorkerEnd};
+use crate::gate::Close;
+use crate::ids::{ReleaseId, WorkerId};
+use crate::image::{Misfit, StateCodec};
+use crate::mutant::{Mutant, broken};
+use crate::time::{Span, Time};
+
+use super::Room;
+use super::blame::Damage;
+use super::phase::{Inflight, Live, Phase, backoff};
+
+impl Room {
+    /// The worker could not do what it was asked.
+    pub(crate) fn handle_fault<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        fault: &Fault,
+    ) {
+        match &mut self.phase {
+            Phase::Opening(opening) if opening.post.attempt == fault.attempt => {
+                self.opening_failed(env, now, Damage::Contained, &fault.message);
+            }
+            Phase::Live(live) if live.post.attempt == fault.attempt => {
+                if fault.stage == Stage::Export {
+                    self.abandon_warm(env, AtFault::Release, &fault.message);
+                    return self.pump(env, now);
+                }
+                let inflight = live.inflight.take();
+                self.batch_failed(env, now, inflight, Damage::Contained, &fault.message);
+            }
+            _ => self.handoff_fault(env, now, fault),
+        }
+    }
+
+    /// The commit is not what it claims to be: a bug in a codec, state that does not encode the same way twice or that
+    /// has grown too large. The worker's object is thrown away.
+    pub(super) fn refuse_commit<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        inflight: Inflight,
+        misfit: &Misfit,
+    ) {
+        let reason = format!("PLY-0104 {misfit}");
+        env.report(Report::Refused { room: self.id(), reason: reason.clone() });
+        self.batch_failed(env, now, Some(inflight), Damage::Contained, &reason);
+    }
+
+    /// A batch takes too long: its worker is reported. Tells whether that was so.
+    pub(super) fn report_overdue<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
+        let id = self.id();
+        let again = now + self.policies.batch_timeout;
+        let Phase::Live(Live { post, inflight: Some(inflight), .. }) = &mut self.phase else {
+            return false;
+        };
+        if inflight.deadline > now {
+            return false;
+        }
+        // Named once: the worker is killed, and `handle_worker_down` follows.
+        inflight.deadline = again;
+        inflight.overdue = true;
+        let why = format!("PLY-0404 room {id} got no commit {} in time", inflight.seq);
+        env.emit(Effect::Suspect { worker: post.worker, why });
+        true
+    }
+
+    /// The live worker of the room is gone. Whether its batch may have been the cause decides how it goes on.
+    pub(super) fn live_worker_gone<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        end: &WorkerEnd,
+    ) {
+        const GONE: &str = "PLY-0402 the worker went away";
+        let id = self.id();
+        let Phase::Live(live) = &mut self.phase else { return };
+        let post = live.post;
+        match live.inflight.take() {
+            Some(inflight) if may_have_caused(id, post, &inflight, end) => {
+                let how = if end.by_itself { "died" } else { "was killed" };
+                let why = format!("PLY-0402 the worker {how} while it ran the room");
+                self.batch_failed(env, now, Some(inflight), Damage::Process, &why);
+            }
+            inflight => {
+                inflight.into_iter().for_each(|inflight| self.requeue(inflight));
+                self.fall(env, now, AtFault::Circumstance, (0, GONE));
+            }
+        }
+    }
+
+    /// The worker that was opening the room is gone.
+    pub(super) fn opening_worker_gone<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        post: Post,
+        end: &WorkerEnd,
+    ) {
+        if end.by_itself && end.was_running(self.id(), post.attempt).unwrap_or(true) {
+            let why = "PLY-0402 the worker died while it opened the room";
+            return self.opening_failed(env, now, Damage::Process, why);
+        }
+        self.fall(env, now, AtFault::Circumstance, (0, "PLY-0402 the worker went away"));
+    }
+
+    fn batch_failed<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        inflight: Option<Inflight>,
+        damage: Damage,
+        reason: &str,
+    ) {
+        if let Some(inflight) = inflight {
+            let portion = inflight.portion;
+            self.blame.batch_failed(&env.limits, portion, inflight.into_items(), damage);
+        }
+        self.failed(env, now, AtFault::Release, reason);
+    }
+
+    /// The release could not open the room. Another release than the room's own is merely not moved to.
+    pub(super) fn opening_failed<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        damage: Damage,
+        reason: &str,
+    ) {
+        let elsewhere = |post: Post| post.release != self.release();
+        if self.phase.posts().any(elsewhere) {
+            return self.fall(env, now, AtFault::Release, (0, reason));
+        }
+        self.blame.opening_failed(damage);
+        self.failed(env, now, AtFault::Release, reason);
+    }
+
+    /// A fault that is held against the room: another try, or none.
+    fn failed<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        at_fault: AtFault,
+        reason: &str,
+    ) {
+        let hopeless = self.blame.is_hopeless(&env.limits);
+        self.fall(env, now, at_fault, (self.blame.own_faults().max(1), reason));
+        if hopeless {
+            self.halt(env, now, reason);
+        }
+    }
+
+    /// The room keeps failing by itself: nobody runs it until another release comes, and everybody is told.
+    fn halt<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) {
+        let why = format!("PLY-0123 the room keeps failing: {reason}");
+        self.blame.halt(why.clone());
+        self.phase = Phase::Idle { retry_at: None };
+        env.confine(self.id(), self.release(), Berth::Common);
+        self.part_all(env, now, Close::RoomFails, &why);
+        env.report(Report::Halted { room: self.id(), release: self.release(), reason: why });
+        self.list(env);
+    }
+
+    /// Why nobody runs the room, if it keeps failing.
+    pub(crate) fn halted(&self) -> Option<&str> {
+        self.blame.halted()
+    }
+
+    /// The live object is gone or not to be trusted: back to committed bytes, to be opened again. With the faults in a
+    /// row that are held against the room.
+    pub(super) fn fall<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        at_fault: AtFault,
+        (count, reason): (u32, &str),
+    ) {
+        if !broken(Mutant::ClockRunsDown) {
+            self.clock.stop(now);
+        }
+        for post in self.phase.posts() {
+            env.leave(self.id(), post);
+        }
+        self.settle_move(env, at_fault, reason);
+        env.opening.remove(&self.id());
+        env.report(Report::Fault {
+            room: self.id(),
+            release: self.release(),
+            message: reason.into(),
+            count,
+        });
+        self.down_since = self.down_since.or(Some(now));
+        let wait = backoff(count, env.limits.reopen_backoff_max);
+        self.phase = Phase::Idle { retry_at: Some(now + wait) };
+        if wait == Span::ZERO {
+            self.want_open(env, now);
+        }
+        self.list(env);
+    }
+
+    /// What the game fails on does not run any more: its player is told, and nobody is told that it ran.
+    pub(super) fn set_aside<C: StateCodec>(&mut self, env: &mut Env<C>, item: Item) {
+        let (session, what) = match item {
+            // Its player is told with the record of this commit.
+            Item::Input { session, seq, .. } => (session, Aside::Input(seq)),
+            Item::Join { session, .. } => {
+                if let Some(conn) = self.sessions.remove(&session).and_then(|s| s.conn) {
+                    let detail = "PLY-0107 the game failed while taking the player in";
+                    env.close(conn, Close::Refused, detail);
+                }
+                (session, Aside::Join)
+            }
+            Item::Away(session) => (session, self.note(session, Noted::Away)),
+            Item::Back { session, .. } => (session, self.note(session, Noted::Back)),
+            Item::Leave(session) => (session, self.note(session, Noted::Leave)),
+            // They call nothing of the game's, and the time is never accused.
+            Item::Noted { .. } | Item::Tick(_) | Item::Wake => return,
+        };
+        let (room, release) = (self.id(), self.release());
+        env.report(Report::SetAside { room, release, session, what });
+    }
+
+    /// The worker's books are kept right without the hook.
+    fn note(&mut self, session: crate::ids::SessionId, change: Noted) -> Aside {
+        self.pending.push_front(Item::Noted { session, change });
+        match change {
+            Noted::Away => Aside::Away,
+            Noted::Back => Aside::Back,
+            Noted::Leave => Aside::Leave,
+        }
+    }
+
+    /// A worker for the room on that release: among the others, or apart from them if it is, or may be, a danger to them.
+    /// Without one the room waits; after a while, in a keeper that can start none, it goes among the others.
+    pub(super) fn find_post<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        release: ReleaseId,
+    ) -> Option<Post> {
+        let elsewhere = release != self.release();
+        let berth = if elsewhere { Berth::Common } else { self.blame.berth(env.shard) };
+        env.confine(self.id(), release, berth);
+        let post = match berth {
+            Berth::Trial(_) => env.occupy_trial(self.id(), release, &self.image.kind),
+            berth => env.occupy(release, berth, &self.image.kind),
+        };
+        if post.is_some() || berth == Berth::Common {
+            self.apart_since = None;
+            return post;
+        }
+        let until = *self.apart_since.get_or_insert(now) + env.limits.trial_wait;
+        if until > now {
+            self.phase = Phase::Idle { retry_at: Some(until) };
+            return None;
+        }
+        env.occupy(release, Berth::Common, &self.image.kind)
+    }
+
+    /// A room that is cleared, or found guilty, changes its worker at a quiet moment. Tells whether it does.
+    pub(super) fn change_berth<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
+        let berth = self.blame.berth(env.shard);
+        let Phase::Live(Live { post, inflight: None, warm: None }) = &self.phase else {
+            return false;
+        };
+        let post = *post;
+        if post.berth == berth {
+            return false;
+        }
+        env.confine(self.id(), post.release, berth);
+        if env.fleet.least_loaded(post.release, berth, &self.image.kind).is_none() {
+            return false;
+        }
+        self.clock.stop(now);
+        env.leave(self.id(), post);
+        self.phase = Phase::Idle { retry_at: None };
+        self.want_open(env, now);
+        self.list(env);
+        true
+    }
+
+    /// Whether the worker ended by itself while it ran the room's code.
+    pub(super) fn took_down(&self, worker: WorkerId, end: &WorkerEnd) -> bool {
+        let ran = |post: Post| end.was_running(self.id(), post.attempt).unwrap_or(false);
+        end.by_itself && self.phase.posts().any(|post| post.worker == worker && ran(post))
+    }
+}
+
+/// Whether the batch may be what ended the worker: it was running when the process died, or it is what was waited for too
+/// long. Who merely waited behind it is not held to account.
+fn may_have_caused(id: crate::ids::RoomId, post: Post, batch: &Inflight, end: &WorkerEnd) -> bool {
+    if broken(Mutant::AllSuspects) {
+        return true;
+    }
+    let ran = end.was_running(id, post.attempt).unwrap_or(true);
+    ran && (end.by_itself || batch.overdue)
+}
