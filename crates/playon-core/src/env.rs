@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::attach::ToWorker;
+use crate::attach::{ToWorker, Turn};
 use crate::effect::{Effect, Report};
+use crate::errand::Errand;
 use crate::fleet::Fleet;
 use crate::gate::{Close, ToGateway};
 use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::ApplyBounds;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
+use crate::time::Time;
 
 /// The shard's surroundings, handed to a room with every call.
 pub(crate) struct Env<C> {
@@ -30,6 +32,8 @@ pub(crate) struct Env<C> {
     pub(crate) draining: bool,
     /// Nothing more is delivered.
     pub(crate) stopping: bool,
+    /// What a worker was at when it went away, while the rooms are told of it.
+    pub(crate) last_turns: Vec<Turn>,
     pub(crate) out: VecDeque<Effect>,
     attempts: u64,
 }
@@ -49,6 +53,7 @@ impl<C> Env<C> {
             open_queue: VecDeque::new(),
             draining: false,
             stopping: false,
+            last_turns: Vec::new(),
             out: VecDeque::new(),
             // Attempts of different shards never meet in a worker.
             attempts: u64::from(shard) << 48,
@@ -75,6 +80,16 @@ impl<C> Env<C> {
 
     pub(crate) fn close(&mut self, conn: ConnId, why: Close, detail: impl Into<String>) {
         self.emit(Effect::Gate(ToGateway::Close { conn, why, detail: detail.into() }));
+    }
+
+    /// Whether the worker that went away just now was at something of this post; never so without its notes.
+    pub(crate) fn was_at(&self, room: RoomId, post: Post) -> bool {
+        self.last_turns.iter().any(|turn| turn.room == room && turn.attempt == post.attempt)
+    }
+
+    /// Whether something asked of a worker takes too long.
+    pub(crate) fn is_overdue(&self, errand: &mut Errand, worker: WorkerId, now: Time) -> bool {
+        errand.is_overdue(&self.fleet, worker, now, self.limits.turn_timeout)
     }
 
     /// A worker for the kind on that release; the room is counted on it until `leave`.

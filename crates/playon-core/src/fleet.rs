@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::{ReleaseId, WorkerId};
 use crate::kind::KindInfo;
+use crate::time::Time;
 
 /// A worker that has attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct WorkerInfo {
 struct Member {
     info: WorkerInfo,
     rooms: usize,
+    /// When it last answered anything.
+    heard: Option<Time>,
+    /// It has noted what it began at least once.
+    notes_turns: bool,
 }
 
 /// All attached workers with the number of rooms this shard has on each.
@@ -31,7 +36,7 @@ pub struct Fleet {
 impl Fleet {
     /// A worker has attached.
     pub fn add(&mut self, info: WorkerInfo) {
-        self.members.insert(info.id, Member { info, rooms: 0 });
+        self.members.insert(info.id, Member { info, rooms: 0, heard: None, notes_turns: false });
     }
 
     /// A worker is gone.
@@ -64,6 +69,30 @@ impl Fleet {
             .values()
             .find(|m| m.info.release == release)
             .and_then(|m| m.info.kinds.iter().find(|k| k.name == kind))
+    }
+
+    /// The worker has answered something.
+    pub(crate) fn hear(&mut self, worker: WorkerId, now: Time) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.heard = Some(now);
+        }
+    }
+
+    /// When the worker last answered anything.
+    pub(crate) fn heard(&self, worker: WorkerId) -> Option<Time> {
+        self.members.get(&worker)?.heard
+    }
+
+    /// The worker says what it begins with.
+    pub(crate) fn note_turn(&mut self, worker: WorkerId) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.notes_turns = true;
+        }
+    }
+
+    /// Whether the worker says what it begins with.
+    pub(crate) fn notes_turns(&self, worker: WorkerId) -> bool {
+        self.members.get(&worker).is_some_and(|member| member.notes_turns)
     }
 
     /// Counts a room on a worker.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::attach::{Deliver, Item, ToWorker};
 use crate::effect::Report;
 use crate::env::Env;
+use crate::errand::Errand;
 use crate::gate::Close;
 use crate::ids::SessionId;
 use crate::image::StateCodec;
@@ -14,7 +15,7 @@ use crate::session::{Session, Standing};
 use crate::time::{RoomTime, Time};
 
 use super::Room;
-use super::phase::{Inflight, Live, Phase, WarmStep};
+use super::phase::{Inflight, Phase, WarmStep};
 
 impl Room {
     /// Does the next thing a live room has to do: hand over, or run a batch.
@@ -108,8 +109,8 @@ impl Room {
         };
         let render = self.audience(&items);
         let watch = !self.watchers.is_empty();
-        let deadline = now + env.limits.batch_timeout;
-        let inflight = Inflight { seq, items, now: at, tick, deadline, watch };
+        let errand = Errand::new(now, env.limits.batch_timeout);
+        let inflight = Inflight { seq, items, now: at, tick, errand, watch };
         let room = self.id();
         let Phase::Live(live) = &mut self.phase else {
             return;
@@ -140,13 +141,6 @@ impl Room {
             Standing::Leaving => false,
         };
         self.sessions.iter().filter(|(id, s)| sees(id, s)).map(|(id, _)| *id).collect()
-    }
-
-    /// Gives the worker more time; it has been reported and will be killed.
-    pub(super) const fn extend_deadline(&mut self, deadline: Time) {
-        if let Phase::Live(Live { inflight: Some(inflight), .. }) = &mut self.phase {
-            inflight.deadline = deadline;
-        }
     }
 
     /// Puts what was in flight back to the head of the queue, to be delivered again.

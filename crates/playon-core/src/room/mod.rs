@@ -200,7 +200,7 @@ impl Room {
         let phase = match &self.phase {
             Phase::Idle { retry_at } => *retry_at,
             Phase::Opening(_) if broken(Mutant::OpenForever) => None,
-            Phase::Opening(opening) => Some(opening.deadline),
+            Phase::Opening(opening) => Some(opening.errand.until()),
             Phase::Live(live) => self.live_timeout(live),
             Phase::Cutover(_) if broken(Mutant::FreezeForever) => None,
             Phase::Cutover(cutover) => Some(cutover.deadline),
@@ -212,12 +212,12 @@ impl Room {
     fn live_timeout(&self, live: &phase::Live) -> Option<Time> {
         let warm = live.warm.as_ref().filter(|w| !matches!(w.step, phase::WarmStep::Ready { .. }));
         let next = match &live.inflight {
-            Some(inflight) => Some(inflight.deadline),
+            Some(inflight) => Some(inflight.errand.until()),
             None => self.due(),
         };
         let waits = |w: &MoveOrder| !self.queued && !w.due && live.warm.is_none();
         let wish = self.wish.filter(waits).map(|w| w.at_once_from);
-        [next, warm.map(|w| w.deadline), self.seat_timeout(), self.idle_timeout(), wish]
+        [next, warm.map(|w| w.errand.until()), self.seat_timeout(), self.idle_timeout(), wish]
             .into_iter()
             .flatten()
             .min()
@@ -228,10 +228,12 @@ impl Room {
         if self.checkpoint_at.is_some_and(|at| at <= now) {
             self.snapshot(env);
         }
-        match &self.phase {
+        match &mut self.phase {
             Phase::Idle { retry_at: Some(at) } if *at <= now => self.want_open(env, now),
-            Phase::Opening(opening) if opening.deadline <= now && !broken(Mutant::OpenForever) => {
-                self.opening_timed_out(env, now);
+            Phase::Opening(opening) if !broken(Mutant::OpenForever) => {
+                if env.is_overdue(&mut opening.errand, opening.post.worker, now) {
+                    self.opening_timed_out(env, now);
+                }
             }
             Phase::Live(_) => self.live_timed_out(env, now),
             Phase::Cutover(cutover)
@@ -250,10 +252,8 @@ impl Room {
 
     fn live_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.expire_seats(now);
-        if let Some((worker, seq)) = self.overdue(now) {
+        if let Some((worker, seq)) = self.overdue(env, now) {
             let why = format!("PLY-0404 room {} got no commit {seq} in time", self.id());
-            // Named once: the worker is killed, and `handle_worker_down` follows.
-            self.extend_deadline(now + env.limits.batch_timeout);
             env.emit(Effect::Suspect { worker, why });
             return;
         }
@@ -265,11 +265,17 @@ impl Room {
     }
 
     /// The batch that takes too long, and who has it.
-    fn overdue(&self, now: Time) -> Option<(WorkerId, Seq)> {
-        let Phase::Live(phase::Live { post, inflight: Some(inflight), .. }) = &self.phase else {
+    fn overdue<C: StateCodec>(&mut self, env: &Env<C>, now: Time) -> Option<(WorkerId, Seq)> {
+        let Phase::Live(phase::Live { post, inflight: Some(inflight), .. }) = &mut self.phase
+        else {
             return None;
         };
-        (inflight.deadline <= now).then_some((post.worker, inflight.seq))
+        if !env.is_overdue(&mut inflight.errand, post.worker, now) {
+            return None;
+        }
+        // Named once: the worker is killed, and `handle_worker_down` follows.
+        inflight.errand.put_off(now);
+        Some((post.worker, inflight.seq))
     }
 
     fn idle_timeout(&self) -> Option<Time> {

@@ -1,15 +1,16 @@
 //! From committed bytes to a live room: at start, after a crash, and when a sleeping room is woken.
 
-use crate::attach::{Ready, ToWorker};
+use crate::attach::{Ready, ToWorker, Turn};
 use crate::effect::{Blame, Report};
 use crate::env::{Env, Post};
-use crate::ids::{ReleaseId, WorkerId};
+use crate::errand::Errand;
+use crate::ids::{ReleaseId, Seq, WorkerId};
 use crate::image::{Misfit, StateCodec, materialize};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
-use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm, backoff};
+use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm, WarmStep, backoff};
 
 impl Room {
     /// Queues the room for opening.
@@ -43,7 +44,8 @@ impl Room {
             state: self.image.state.clone(),
         };
         env.tell(post.worker, message);
-        self.phase = Phase::Opening(Opening { post, deadline: now + env.limits.open_timeout });
+        let errand = Errand::new(now, env.limits.open_timeout);
+        self.phase = Phase::Opening(Opening { post, errand });
     }
 
     /// The release to open on: where a deploy wants it, if that release reads the state and is there.
@@ -116,6 +118,30 @@ impl Room {
         if let Some(kind) = env.fleet.kind(release, &self.image.kind) {
             self.policies = kind.policies.clone();
             self.policies_known = true;
+        }
+    }
+
+    /// The worker has begun with what was asked of it.
+    pub(crate) fn handle_turn(&mut self, now: Time, turn: Turn) {
+        match &mut self.phase {
+            Phase::Opening(opening) if opening.post.attempt == turn.attempt => {
+                opening.errand.begin(now);
+            }
+            Phase::Live(live) => {
+                let warm = live.warm.as_mut().filter(|warm| match warm.step {
+                    WarmStep::Exporting { .. } => {
+                        turn.attempt == live.post.attempt && turn.seq == Seq(0)
+                    }
+                    _ => turn.attempt == warm.step.post().attempt,
+                });
+                if let Some(warm) = warm {
+                    warm.errand.begin(now);
+                } else if let Some(inflight) = live.inflight.as_mut().filter(|i| i.seq == turn.seq)
+                {
+                    inflight.errand.begin(now);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -196,6 +222,7 @@ impl Room {
         if !self.phase.is_on(worker) {
             return;
         }
+        let at_it = self.phase.posts().any(|post| env.was_at(self.image.room, post));
         match &mut self.phase {
             Phase::Live(live) if live.post.worker != worker => {
                 self.abandon_warm(
@@ -231,7 +258,12 @@ impl Room {
                 if let Some(inflight) = inflight {
                     self.requeue(inflight);
                 }
-                self.fall(env, now, Blame::Circumstance, "PLY-0402 the worker went away");
+                let reason = if at_it {
+                    "PLY-0402 the worker went away while it ran a batch of this room"
+                } else {
+                    "PLY-0402 the worker went away"
+                };
+                self.fall(env, now, Blame::Circumstance, reason);
             }
             _ => self.fall(env, now, Blame::Circumstance, "PLY-0402 the worker went away"),
         }

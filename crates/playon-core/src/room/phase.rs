@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::attach::Item;
 use crate::env::Post;
+use crate::errand::Errand;
 use crate::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
 use crate::time::{RoomTime, Span, Time};
 
@@ -30,7 +31,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) post: Post,
-    pub(crate) deadline: Time,
+    pub(crate) errand: Errand,
 }
 
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub(crate) struct Inflight {
     pub(crate) items: Vec<Item>,
     pub(crate) now: RoomTime,
     pub(crate) tick: u64,
-    pub(crate) deadline: Time,
+    pub(crate) errand: Errand,
     /// Whether spectators asked for a view.
     pub(crate) watch: bool,
 }
@@ -57,7 +58,7 @@ pub(crate) struct Inflight {
 pub(crate) struct Warm {
     pub(crate) order: MoveOrder,
     pub(crate) step: WarmStep,
-    pub(crate) deadline: Time,
+    pub(crate) errand: Errand,
 }
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@ mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attach::FromWorker;
+use crate::attach::{FromWorker, Turn};
 use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
 use crate::env::Env;
@@ -134,9 +134,23 @@ impl<C: StateCodec> Shard<C> {
         self.run_queues(now);
     }
 
-    /// A worker process is gone.
-    pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId) {
+    /// A worker has begun with something and is at it. What is said of an attempt that another worker has counts for nothing.
+    pub fn handle_turn(&mut self, now: Time, worker: WorkerId, turn: Turn) {
+        self.env.fleet.note_turn(worker);
+        if self.holder(turn.room, turn.attempt) != Some(worker) {
+            return;
+        }
+        if let Some(Slot::Room(room)) = self.rooms.get_mut(&turn.room).map(|entry| &mut entry.slot)
+        {
+            room.handle_turn(now, turn);
+            self.refresh(turn.room);
+        }
+    }
+
+    /// A worker process is gone; `turns` is what it was at, as far as it had noted that.
+    pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId, turns: &[Turn]) {
         self.env.fleet.remove(worker);
+        self.env.last_turns = turns.to_vec();
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
@@ -149,6 +163,7 @@ impl<C: StateCodec> Shard<C> {
             }
             self.refresh(id);
         }
+        self.env.last_turns = Vec::new();
         self.run_queues(now);
     }
 
@@ -159,6 +174,7 @@ impl<C: StateCodec> Shard<C> {
         if !self.env.fleet.has(worker) {
             return;
         }
+        self.env.fleet.hear(worker, now);
         if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
             let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
             self.env.emit(Effect::Suspect { worker, why });

@@ -124,7 +124,7 @@ impl Rig {
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
         self.workers.remove(&id);
         self.suspects.retain(|suspect| *suspect != id);
-        self.shard.handle_worker_down(self.now, id);
+        self.shard.handle_worker_down(self.now, id, &[]);
         self.drain();
     }
 

@@ -82,7 +82,7 @@ impl Bench {
     }
 
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
-        self.shard.handle_worker_down(self.now, id);
+        self.shard.handle_worker_down(self.now, id, &[]);
         self.drain();
     }
 

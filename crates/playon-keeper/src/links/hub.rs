@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use playon_core::attach::ToWorker;
+use playon_core::attach::{ToWorker, Turn};
 use playon_core::fleet::WorkerInfo;
 use playon_core::ids::{Epoch, WorkerId};
 use playon_wire::attach::Asset;
@@ -143,10 +143,11 @@ impl Hub {
         outbound
     }
 
-    pub(super) fn unregister(&self, worker: WorkerId, why: String) {
+    /// `turns` is what the worker was at, as far as it has noted that.
+    pub(super) fn unregister(&self, worker: WorkerId, why: String, turns: &[Turn]) {
         self.write().remove(&worker);
         self.metrics.workers.dec();
-        self.shards.push_each(|| ShardEvent::WorkerDown(worker));
+        self.shards.push_each(|| ShardEvent::WorkerDown(worker, turns.to_vec()));
         (self.news)(LinkNews::Down { worker, why });
     }
 

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use super::handshake;
 use super::hub::{Attached, Hub};
 use super::outbound::{Ending, Outbound};
+use super::turns::Turns;
 use crate::error::Coded;
 use crate::owner::ShardEvent;
 
@@ -32,6 +33,9 @@ const READ_CHUNK: usize = 64 << 10;
 
 /// A ping that is later than this shows that the keeper stood still; less is ordinary waiting for a processor.
 const STALL_MIN: Duration = Duration::from_millis(250);
+
+/// How often it is looked at what a worker has begun, while it has anything to do.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a refused or ended worker may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
@@ -146,6 +150,8 @@ struct Link {
     unwritten: Bytes,
     heard: Instant,
     ping_at: Instant,
+    look_at: Instant,
+    turns: Turns,
     nonce: u64,
     shutdown_sent: bool,
     /// Why it ended.
@@ -164,7 +170,7 @@ impl Drop for Link {
         };
         tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
         // What was read before the end has been handed over; nothing of this worker follows.
-        self.hub.unregister(self.worker, why);
+        self.hub.unregister(self.worker, why, &self.turns.last());
     }
 }
 
@@ -179,7 +185,14 @@ impl Link {
         let worker = attached.info.id;
         let label = attached.label.clone();
         let heartbeat_ms = u64::try_from(hub.bounds.ping_every.as_millis()).unwrap_or(1_000);
-        let welcome = KeeperWelcome { protocol, worker, heartbeat_ms, credit_bytes: CREDIT_BYTES };
+        let turns = Turns::new();
+        let welcome = KeeperWelcome {
+            protocol,
+            worker,
+            heartbeat_ms,
+            credit_bytes: CREDIT_BYTES,
+            turns: turns.path(),
+        };
         // A welcome is far smaller than a frame may be, so this never leaves the worker without one.
         let unwritten = encode_down(&[Down::Welcome(welcome)]).unwrap_or_default();
         tracing::info!(%worker, release = %label, app = %attached.app, pid = attached.pid, "worker attached");
@@ -197,6 +210,8 @@ impl Link {
             unwritten,
             heard: now,
             ping_at,
+            look_at: now + LOOK_EVERY,
+            turns,
             nonce: 0,
             shutdown_sent: false,
             why: String::new(),
@@ -231,6 +246,7 @@ impl Link {
                 Interest::READABLE | Interest::WRITABLE
             };
             let dead_at = self.heard + self.hub.bounds.silent_max;
+            let busy = self.credit.outstanding() > 0;
             let outcome = tokio::select! {
                 ready = self.stream.ready(interest) => match ready {
                     Ok(ready) => self.transfer(ready.is_readable(), ready.is_writable()),
@@ -238,6 +254,10 @@ impl Link {
                 },
                 () = self.outbound.changed() => Ok(()),
                 () = tokio::time::sleep_until(self.ping_at.min(dead_at)) => self.beat(Instant::now()),
+                () = tokio::time::sleep_until(self.look_at), if busy => {
+                    self.look();
+                    Ok(())
+                }
             };
             if let Err(end) = outcome {
                 return end;
@@ -362,6 +382,14 @@ impl Link {
             LogLevel::Info => tracing::info!(target: "worker", room, epoch, release, "{text}"),
             LogLevel::Debug => tracing::debug!(target: "worker", room, epoch, release, "{text}"),
             LogLevel::Trace => tracing::trace!(target: "worker", room, epoch, release, "{text}"),
+        }
+    }
+
+    /// Tells the shards whose turn has come and lasts.
+    fn look(&mut self) {
+        self.look_at = Instant::now() + LOOK_EVERY;
+        for turn in self.turns.look() {
+            self.hub.shards.of(turn.room).push(ShardEvent::Turn(self.worker, turn));
         }
     }
 

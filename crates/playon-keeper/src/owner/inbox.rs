@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use playon_core::attach::FromWorker;
+use playon_core::attach::{FromWorker, Turn};
 use playon_core::effect::{Loaded, Order, Stored};
 use playon_core::fleet::WorkerInfo;
 use playon_core::gate::ToOwner;
@@ -20,8 +20,10 @@ pub(crate) enum ShardEvent {
     Gate(ToOwner),
     /// A worker has attached.
     WorkerUp(WorkerInfo),
-    /// A worker is gone; nothing of it follows.
-    WorkerDown(WorkerId),
+    /// A worker is gone, and was at this; nothing of it follows.
+    WorkerDown(WorkerId, Vec<Turn>),
+    /// A worker has begun this and is at it.
+    Turn(WorkerId, Turn),
     /// From a worker.
     Worker(WorkerId, FromWorker),
     /// A room was read back at start.

@@ -95,7 +95,8 @@ impl Driver {
         match event {
             ShardEvent::Gate(message) => shard.handle_gate(now, message),
             ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
-            ShardEvent::WorkerDown(worker) => shard.handle_worker_down(now, worker),
+            ShardEvent::WorkerDown(worker, turns) => shard.handle_worker_down(now, worker, &turns),
+            ShardEvent::Turn(worker, turn) => shard.handle_turn(now, worker, turn),
             ShardEvent::Worker(worker, message) => {
                 if let FromWorker::Commit(commit) = &message {
                     self.outlet.ticks.committed(commit.room);

@@ -381,7 +381,7 @@ impl World {
             Event::WorkerGone(id) => {
                 keeper.audit.revoke(self.attempts.remove(&id).unwrap_or_default());
                 keeper.director.handle_worker_down(clock, id);
-                keeper.shard.handle_worker_down(clock, id);
+                keeper.shard.handle_worker_down(clock, id, &[]);
                 self.keep_workers();
             }
             Event::Fsync => {

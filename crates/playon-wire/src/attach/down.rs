@@ -15,6 +15,7 @@ pub(super) fn to_wire(message: &Down) -> wire::Down {
             worker: m.worker.0,
             heartbeat_ms: m.heartbeat_ms,
             credit_bytes: m.credit_bytes,
+            turns: m.turns.clone(),
         }),
         Down::Refuse(m) => {
             down::Item::Refuse(wire::Refuse { code: m.code.clone(), detail: m.detail.clone() })
@@ -118,6 +119,7 @@ pub(super) fn from_wire(message: wire::Down, pieces: Pieces) -> Result<Down, Att
                 worker: WorkerId(m.worker),
                 heartbeat_ms: m.heartbeat_ms,
                 credit_bytes: m.credit_bytes,
+                turns: m.turns,
             }));
         }
         down::Item::Refuse(m) => {

@@ -165,12 +165,13 @@ fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
 
 pub(crate) fn down() -> impl Strategy<Value = Down> {
     prop_oneof![
-        (any::<u32>(), edgy(), edgy(), edgy()).prop_map(
-            |(protocol, worker, heartbeat_ms, credit_bytes)| Down::Welcome(KeeperWelcome {
+        (any::<u32>(), edgy(), edgy(), edgy(), option::of(text())).prop_map(
+            |(protocol, worker, heartbeat_ms, credit_bytes, turns)| Down::Welcome(KeeperWelcome {
                 protocol,
                 worker: WorkerId(worker),
                 heartbeat_ms,
                 credit_bytes,
+                turns,
             })
         ),
         (text(), text()).prop_map(|(code, detail)| Down::Refuse(KeeperRefuse { code, detail })),
