@@ -90,6 +90,23 @@ pub enum ToWorker {
     },
 }
 
+impl ToWorker {
+    /// What a worker notes when it begins with this.
+    pub fn turn(&self) -> Turn {
+        let (room, attempt, seq) = match self {
+            Self::Create { room, attempt, .. } => (*room, *attempt, Seq(1)),
+            Self::Open { room, attempt, seq, .. }
+            | Self::Prewarm { room, attempt, seq, .. }
+            | Self::Tail { room, attempt, seq, .. } => (*room, *attempt, *seq),
+            Self::Deliver(deliver) => (deliver.room, deliver.attempt, deliver.seq),
+            Self::Export { room, attempt, .. } | Self::Retire { room, attempt } => {
+                (*room, *attempt, Seq(0))
+            }
+        };
+        Turn { room, attempt, seq }
+    }
+}
+
 /// One batch for one room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deliver {
@@ -189,6 +206,20 @@ impl Body {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// A message that a worker has begun to work on.
+///
+/// What comes before it in the worker's queue is no delay of this room, and when the worker ends or hangs, this is what
+/// it was at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The room.
+    pub room: RoomId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The commit that is being made, opened or copied; 0 for what is about no commit.
+    pub seq: Seq,
 }
 
 /// Worker to owner.

@@ -5,10 +5,12 @@ use bytes::Bytes;
 use crate::attach::{Body, Commit, Fault, Stage, ToWorker};
 use crate::effect::Effect;
 use crate::env::{Env, Post};
+use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
 use crate::gate::{Close, Create, Hello};
 use crate::ids::{Attempt, History, RoomId, WorkerId};
 use crate::image::{Image, StateCodec};
+use crate::kind::Policies;
 use crate::limits::Limits;
 use crate::room::Room;
 use crate::time::{RoomTime, Time};
@@ -21,9 +23,10 @@ const TRIES_MAX: u32 = 3;
 pub(crate) struct Creating {
     room: RoomId,
     create: Create,
-    post: Option<Post>,
+    post: Option<(Post, Errand)>,
     pub(crate) waiting: Vec<Hello>,
-    pub(crate) deadline: Time,
+    /// When it is given up.
+    deadline: Time,
     tries: u32,
     /// The process died while it made the room: from then on it is made where no other room is.
     apart: bool,
@@ -52,7 +55,7 @@ impl Creating {
     }
 
     /// Asks a worker of the preferred release, unless one has been asked or none is there.
-    pub(crate) fn ask<C: StateCodec>(&mut self, env: &mut Env<C>) {
+    pub(crate) fn ask<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         if self.post.is_some() {
             return;
         }
@@ -65,7 +68,9 @@ impl Creating {
             env.occupy(release, Berth::Common, kind)
         };
         let Some(post) = post else { return };
-        self.post = Some(post);
+        let told = env.fleet.kind(release, kind).map(|kind| kind.policies.batch_timeout);
+        let span = told.unwrap_or(Policies::default().batch_timeout);
+        self.post = Some((post, Errand::new(now, span)));
         let message = ToWorker::Create {
             room: self.room,
             attempt: post.attempt,
@@ -83,16 +88,16 @@ impl Creating {
         now: Time,
         commit: Commit,
     ) -> Outcome {
-        let Some(post) = self.post.filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
+        let Some(post) = self.post().filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
         else {
             return Outcome::Pending;
         };
         let Body::Full(state) = commit.body else {
-            return self.failed(env, "PLY-0104 the first commit must carry the whole state");
+            return self.failed(env, now, "PLY-0104 the first commit must carry the whole state");
         };
         if state.len() > env.limits.state_bytes_max || env.codec.hash(&state) != commit.hash {
-            return self
-                .failed(env, "PLY-0104 the first commit is too large or not what it claims to be");
+            let why = "PLY-0104 the first commit is too large or not what it claims to be";
+            return self.failed(env, now, why);
         }
         if commit.ended {
             // It was never stored and nobody has seen it.
@@ -126,16 +131,48 @@ impl Creating {
 
     /// The worker that was given the attempt, if it is not void.
     pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
-        self.post.filter(|post| post.attempt == attempt).map(|post| post.worker)
+        self.post().filter(|post| post.attempt == attempt).map(|post| post.worker)
+    }
+
+    fn post(&self) -> Option<Post> {
+        self.post.as_ref().map(|(post, _)| *post)
+    }
+
+    /// The worker has begun to make the room.
+    pub(crate) fn handle_turn(&mut self, now: Time) {
+        if let Some((_, errand)) = &mut self.post {
+            errand.begin(now);
+        }
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn next_timeout(&self) -> Time {
+        let asked = self.post.as_ref().map(|(_, errand)| errand.until());
+        asked.into_iter().fold(self.deadline, Time::min)
+    }
+
+    /// Time has passed: a worker that hangs is reported, and nobody waits for ever.
+    pub(crate) fn handle_timeout<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> Outcome {
+        if let Some((post, errand)) = &mut self.post {
+            let worker = post.worker;
+            if env.is_overdue(errand, worker, now) {
+                // `handle_worker_down` follows.
+                errand.report(now);
+                let why = format!("PLY-0404 it did not make room {} in time", self.room);
+                env.emit(Effect::Suspect { worker, why });
+            }
+        }
+        if self.deadline <= now { self.give_up(env) } else { Outcome::Pending }
     }
 
     /// The worker could not make the room.
     pub(crate) fn handle_fault<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
+        now: Time,
         fault: &Fault,
     ) -> Outcome {
-        if self.post.is_none_or(|p| p.attempt != fault.attempt) || fault.stage != Stage::Create {
+        if self.post().is_none_or(|p| p.attempt != fault.attempt) || fault.stage != Stage::Create {
             return Outcome::Pending;
         }
         if fault.refusal {
@@ -143,33 +180,40 @@ impl Creating {
             let detail = format!("PLY-0106 {}", fault.message);
             return Outcome::Refused(std::mem::take(&mut self.waiting), Close::Refused, detail);
         }
-        self.failed(env, &format!("PLY-0117 the room could not be created: {}", fault.message))
+        self.failed(env, now, &format!("PLY-0117 the room could not be created: {}", fault.message))
     }
 
     /// The worker went away.
     pub(crate) fn handle_worker_down<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
+        now: Time,
         worker: WorkerId,
         end: &WorkerEnd,
     ) -> Outcome {
-        let Some(post) = self.post.filter(|post| post.worker == worker) else {
+        let Some((post, errand)) = self.post.as_ref().filter(|(post, _)| post.worker == worker)
+        else {
             return Outcome::Pending;
         };
-        if end.by_itself && end.was_running(self.room, post.attempt).unwrap_or(true) {
-            self.apart = true;
+        let at_it = end.was_at(self.room, post.attempt).unwrap_or(true);
+        if !(at_it && (end.by_itself || errand.is_reported())) {
+            // It merely waited behind another room.
+            self.release(env);
+            self.ask(env, now);
+            return Outcome::Pending;
         }
-        self.failed(env, "PLY-0117 the worker went away while it created the room")
+        self.apart = true;
+        self.failed(env, now, "PLY-0117 the worker went away while it created the room")
     }
 
     /// Nobody could make it in time.
-    pub(crate) fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>) -> Outcome {
+    fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>) -> Outcome {
         self.release(env);
         let detail = "PLY-0122 no worker could create the room in time".to_owned();
         Outcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)
     }
 
-    fn failed<C: StateCodec>(&mut self, env: &mut Env<C>, reason: &str) -> Outcome {
+    fn failed<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) -> Outcome {
         self.release(env);
         self.tries += 1;
         if self.tries >= TRIES_MAX {
@@ -179,12 +223,12 @@ impl Creating {
                 reason.to_owned(),
             );
         }
-        self.ask(env);
+        self.ask(env, now);
         Outcome::Pending
     }
 
     fn release<C: StateCodec>(&mut self, env: &mut Env<C>) {
-        if let Some(post) = self.post.take() {
+        if let Some((post, _)) = self.post.take() {
             env.leave(self.room, post);
         }
     }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::attach::ToWorker;
 use crate::effect::{Effect, Report};
+use crate::errand::Errand;
 use crate::fleet::{Berth, Fleet};
 use crate::gate::{Close, ToGateway};
 use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::ApplyBounds;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
+use crate::time::Time;
 
 /// The shard's surroundings, handed to a room with every call.
 pub(crate) struct Env<C> {
@@ -88,6 +90,11 @@ impl<C> Env<C> {
 
     pub(crate) fn close(&mut self, conn: ConnId, why: Close, detail: impl Into<String>) {
         self.emit(Effect::Gate(ToGateway::Close { conn, why, detail: detail.into() }));
+    }
+
+    /// Whether something asked of a worker takes too long.
+    pub(crate) fn is_overdue(&self, errand: &mut Errand, worker: WorkerId, now: Time) -> bool {
+        errand.is_overdue(&self.fleet, worker, now, self.limits.turn_timeout)
     }
 
     /// A worker of that release and berth for the kind; the room is counted on it until `leave`.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{Attempt, ReleaseId, RoomId, WorkerId};
+use crate::attach::Turn;
+use crate::ids::{Attempt, ReleaseId, RoomId, Seq, WorkerId};
 use crate::kind::KindInfo;
+use crate::time::Time;
 
 /// What a worker is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -35,17 +37,25 @@ pub struct WorkerInfo {
 pub struct WorkerEnd {
     /// Its process ended of its own accord, or was ended by the system, and not by the keeper.
     pub by_itself: bool,
-    /// The rooms whose code it was running then, if that is known; at most one for each of its threads.
-    pub running: Option<Vec<(RoomId, Attempt)>>,
+    /// What each of its threads had begun last, as far as it notes that; nothing if it does not.
+    pub turns: Vec<Turn>,
 }
 
 impl WorkerEnd {
     /// The keeper has ended it, or its link failed, for a reason that is no room's.
-    pub const DISMISSED: Self = Self { by_itself: false, running: None };
+    pub const DISMISSED: Self = Self { by_itself: false, turns: Vec::new() };
 
-    /// Whether the code of the room may have been running; nothing if nobody knows.
-    pub fn was_running(&self, room: RoomId, attempt: Attempt) -> Option<bool> {
-        self.running.as_ref().map(|running| running.contains(&(room, attempt)))
+    /// Whether it may have been at something of the room; nothing if nobody knows. What it had done already and only not
+    /// yet answered counts, too.
+    pub fn was_at(&self, room: RoomId, attempt: Attempt) -> Option<bool> {
+        let of_room = |turn: &Turn| turn.room == room && turn.attempt == attempt;
+        (!self.turns.is_empty()).then(|| self.turns.iter().any(of_room))
+    }
+
+    /// The same for one batch of the room.
+    pub fn was_at_batch(&self, room: RoomId, attempt: Attempt, seq: Seq) -> Option<bool> {
+        let turn = Turn { room, attempt, seq };
+        (!self.turns.is_empty()).then(|| self.turns.contains(&turn))
     }
 }
 
@@ -53,6 +63,10 @@ impl WorkerEnd {
 struct Member {
     info: WorkerInfo,
     rooms: usize,
+    /// When it last answered anything.
+    heard: Option<Time>,
+    /// It has noted what it began at least once.
+    notes_turns: bool,
 }
 
 /// All attached workers with the number of rooms this shard has on each.
@@ -64,7 +78,7 @@ pub struct Fleet {
 impl Fleet {
     /// A worker has attached.
     pub fn add(&mut self, info: WorkerInfo) {
-        self.members.insert(info.id, Member { info, rooms: 0 });
+        self.members.insert(info.id, Member { info, rooms: 0, heard: None, notes_turns: false });
     }
 
     /// A worker is gone.
@@ -100,6 +114,30 @@ impl Fleet {
             .values()
             .find(|m| m.info.release == release)
             .and_then(|m| m.info.kinds.iter().find(|k| k.name == kind))
+    }
+
+    /// The worker has answered something.
+    pub(crate) fn hear(&mut self, worker: WorkerId, now: Time) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.heard = Some(now);
+        }
+    }
+
+    /// When the worker last answered anything.
+    pub(crate) fn heard(&self, worker: WorkerId) -> Option<Time> {
+        self.members.get(&worker)?.heard
+    }
+
+    /// The worker says what it begins with.
+    pub(crate) fn note_turn(&mut self, worker: WorkerId) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.notes_turns = true;
+        }
+    }
+
+    /// Whether the worker says what it begins with.
+    pub(crate) fn notes_turns(&self, worker: WorkerId) -> bool {
+        self.members.get(&worker).is_some_and(|member| member.notes_turns)
     }
 
     /// Counts a room on a worker.

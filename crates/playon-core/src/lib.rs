@@ -14,6 +14,7 @@ mod creating;
 pub mod deploy;
 pub mod effect;
 mod env;
+mod errand;
 pub mod facts;
 pub mod fleet;
 pub mod gate;

@@ -27,8 +27,10 @@ pub struct Limits {
     pub watchers_max: usize,
     /// Sockets waiting for a room that is being created or loaded. One more is told to retry (`4003`).
     pub waiting_max: usize,
-    /// How long a worker may take to open a room.
+    /// How long a worker may take to open a room, from when it begins with it.
     pub open_timeout: Span,
+    /// How long a worker may answer nothing at all while something waits there for its turn.
+    pub turn_timeout: Span,
     /// How long the copy of a room may take to be opened, migrated and encoded by the next release.
     pub prewarm_timeout: Span,
     /// How long a room whose pause is predicted to exceed its budget waits for a safe point; then it moves.
@@ -75,6 +77,7 @@ impl Default for Limits {
             watchers_max: 1_000,
             waiting_max: 1_024,
             open_timeout: Span::secs(5),
+            turn_timeout: Span::secs(30),
             prewarm_timeout: Span::secs(10),
             over_budget_wait: Span::secs(60),
             freeze_timeout: Span::millis(500),

@@ -100,8 +100,8 @@ mutants! {
     OpenForever "open-forever",
     /// An input that makes the game fail is delivered for ever.
     PoisonKept "poison-kept",
-    /// What fails alone is set aside although the same moment may fail without it.
-    AccusedUnheard "accused-unheard",
+    /// What was alone when its process died is set aside at once, although that may have had another cause.
+    OneStrike "one-strike",
     /// A fault that took the process down is tried among the other rooms.
     TrialInCommon "trial-in-common",
     /// Every room that a lost worker had is held to have caused it.

@@ -49,8 +49,10 @@ pub struct Client {
     pub skipped: bool,
     /// Its room gives up the seats of absent players soon.
     brief: bool,
-    /// Inputs that make the game panic.
-    poison: BTreeSet<u64>,
+    /// Inputs on which the game fails, and how.
+    poison: BTreeMap<u64, u8>,
+    /// Inputs that it was told are set aside.
+    set_aside: BTreeSet<u64>,
     /// The input that ends the room.
     farewell: Option<u64>,
     gone: u64,
@@ -108,7 +110,8 @@ impl Client {
             lost_at: None,
             skipped: false,
             brief: matches!(kind, Kind::Ticking),
-            poison: BTreeSet::new(),
+            poison: BTreeMap::new(),
+            set_aside: BTreeSet::new(),
             farewell: None,
             gone: 0,
         }
@@ -142,9 +145,9 @@ impl Client {
         self.sent
     }
 
-    /// The last input made will make the game panic.
-    pub fn poison(&mut self) {
-        self.poison.insert(self.sent);
+    /// On the last input made the game will fail.
+    pub fn poison(&mut self, deed: u8) {
+        self.poison.insert(self.sent, deed);
     }
 
     /// The last input made will end the room.
@@ -157,7 +160,10 @@ impl Client {
         if self.farewell == Some(number) {
             return Bytes::from_static(&[FAREWELL]);
         }
-        if self.poison.contains(&number) { Bytes::from_static(&[POISON]) } else { Bytes::new() }
+        match self.poison.get(&number) {
+            Some(deed) => Bytes::copy_from_slice(&[POISON, *deed]),
+            None => Bytes::new(),
+        }
     }
 
     /// A new life: another session, with books of its own.
@@ -244,13 +250,27 @@ impl Client {
             seat.recv = seat.recv.max(*as_of);
             check_stamp(self.index, &self.chains, self.tainted, payload)?;
         }
+        self.set_aside.extend(&push.set_aside);
         if let Some(applied) = push.applied {
             if applied > self.sent {
                 return Err(format!("I7: client {} never sent input {applied}", self.index));
             }
+            self.check_told(applied)?;
             self.applied = self.applied.max(applied);
         }
         Ok(())
+    }
+
+    /// Whoever is told that inputs up to there are applied was told before of those that are not.
+    fn check_told(&self, applied: u64) -> Result<(), String> {
+        let news = self.applied + 1..=applied.max(self.applied);
+        let untold = |n: &&u64| news.contains(n) && !self.set_aside.contains(n);
+        match self.poison.keys().find(untold) {
+            Some(n) if !self.lossy => {
+                Err(format!("I24: client {} is told that input {n} ran, which cannot", self.index))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The socket is closed.

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use playon_core::attach::ToWorker;
+use playon_core::berths::Berths;
 use playon_core::deploy::{DeployPhase, DeployRecord, Director, DirectorConfig, DirectorEffect};
 use playon_core::effect::{Effect, Order, Report};
+use playon_core::fleet::Berth;
 use playon_core::gate::ToGateway;
 use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, WorkerId};
 use playon_core::image::Image;
@@ -33,7 +35,7 @@ pub enum Wish {
     /// Kill a worker.
     Kill(WorkerId),
     /// Keep that many workers of a release.
-    Workers(ReleaseId, u32),
+    Workers(ReleaseId, Berth, u32),
     /// Note how a deploy stands.
     Deploy(DeployRecord),
     /// Pass an order of the director on to the shard.
@@ -48,6 +50,8 @@ pub struct Keeper {
     pub shard: Shard<ZstdXxh3>,
     /// The other one.
     pub director: Director,
+    /// The workers beside the common ones.
+    pub berths: Berths,
     /// The books kept on both.
     pub audit: Audit,
     /// When it began; its clock counts from there.
@@ -83,6 +87,7 @@ impl Keeper {
             audit: Audit::new(limits.clone()),
             shard: Shard::new(ShardConfig { epoch, limits, shard: 0 }, ZstdXxh3),
             director: Director::new(config),
+            berths: Berths::new(Span::secs(2)),
             began,
             epoch,
             phases: BTreeMap::new(),
@@ -122,6 +127,9 @@ impl Keeper {
             let Some(effect) = self.director.poll() else { break };
             self.direct(effect, store, &mut wishes)?;
         }
+        while let Some((release, berth, count)) = self.berths.poll() {
+            wishes.push(Wish::Workers(release, berth, count));
+        }
         if !batch.is_empty() {
             store.pending.push_back((self.epoch, batch));
             wishes.push(Wish::Batch);
@@ -143,7 +151,7 @@ impl Keeper {
                 wishes.push(Wish::Client(message));
             }
             Effect::Worker(worker, message) => {
-                self.audit.tell(&message, store)?;
+                self.audit.tell(worker, &message, store)?;
                 wishes.push(Wish::Worker(worker, message));
             }
             Effect::Append { room, seq, record } => {
@@ -180,7 +188,9 @@ impl Keeper {
         wishes: &mut Vec<Wish>,
     ) -> Result<(), String> {
         match effect {
-            DirectorEffect::Wanted { release, count } => wishes.push(Wish::Workers(release, count)),
+            DirectorEffect::Wanted { release, count } => {
+                wishes.push(Wish::Workers(release, Berth::Common, count));
+            }
             DirectorEffect::Order(_, order) => {
                 self.audit.ordered(&order)?;
                 wishes.push(Wish::Order(order));

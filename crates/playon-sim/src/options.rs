@@ -64,8 +64,10 @@ pub struct Options {
     pub lie: u64,
     /// A worker panics on a batch, per thousand batches.
     pub panic: u64,
-    /// A player sends an input that makes the game panic, per thousand inputs.
+    /// A player sends an input that makes the game panic, die or hang, per thousand inputs.
     pub poison: u64,
+    /// Players whose hooks make the game panic, die or hang, per hundred and hook of four.
+    pub cursed: u64,
     /// A player sends an input that ends the room, per thousand inputs.
     pub farewell: u64,
     /// An operator closes a room.
@@ -178,6 +180,7 @@ impl Options {
             lie: some(3),
             panic: some(8),
             poison: some(4),
+            cursed: some(12),
             farewell: some(3),
             close: some(4),
             bad_copy: some(10),

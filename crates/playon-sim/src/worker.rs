@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use playon_core::attach::{
-    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Output, Prewarmed, Ready, Stage,
-    ToWorker,
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready, Stage,
+    ToWorker, Turn,
 };
+use playon_core::fleet::Berth;
 use playon_core::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use playon_core::image::StateCodec;
 use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
-use playon_core::rng::Rng;
+use playon_core::rng::{Rng, mix};
 use playon_core::time::{RoomTime, Span, Time};
 use playon_wire::state::{ZstdXxh3, diff};
 
@@ -24,8 +25,41 @@ pub fn version_of(release: ReleaseId) -> u32 {
     u32::from(release.0[0])
 }
 
-/// What an input begins with that makes the game panic.
+/// What an input begins with on which the game fails; how is the [`Deed`] behind it.
 pub const POISON: u8 = 0xbd;
+
+/// How the game's code fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// It panics, and the worker lives.
+    Panic,
+    /// The process dies.
+    Abort,
+    /// It never comes back.
+    Hang,
+}
+
+impl Deed {
+    /// One of them, drawn by a number.
+    pub const fn of(number: u64) -> Self {
+        match number % 3 {
+            0 => Self::Panic,
+            1 => Self::Abort,
+            _ => Self::Hang,
+        }
+    }
+}
+
+/// What a step came to.
+#[derive(Debug)]
+pub enum Stepped {
+    /// It is done, and answered if it is something that is.
+    Done(Option<FromWorker>),
+    /// The process has died of it.
+    Died,
+    /// It goes on for ever.
+    Hangs,
+}
 
 /// What an input begins with that ends the room.
 pub const FAREWELL: u8 = 0xfa;
@@ -81,6 +115,8 @@ pub struct Worker {
     pub id: WorkerId,
     /// Its release.
     pub release: ReleaseId,
+    /// What it is there for.
+    pub berth: Berth,
     /// Whether the keeper has it attached.
     pub attached: bool,
     /// Until when it does nothing.
@@ -89,6 +125,10 @@ pub struct Worker {
     pub inbox: VecDeque<ToWorker>,
     /// Panics per thousand batches.
     pub panic: u64,
+    /// Players whose hooks fail, per hundred.
+    pub cursed: u64,
+    /// What it began last, which it may have done already.
+    pub turn: Option<Turn>,
     /// Copies that fail, per hundred.
     pub bad_copy: u64,
     /// Wrong hashes, per thousand batches.
@@ -104,14 +144,17 @@ pub struct Worker {
 
 impl Worker {
     /// A fresh process.
-    pub const fn new(id: WorkerId, release: ReleaseId) -> Self {
+    pub const fn new(id: WorkerId, release: ReleaseId, berth: Berth) -> Self {
         Self {
             id,
             release,
+            berth,
             attached: false,
             hung_until: Time(0),
             inbox: VecDeque::new(),
             panic: 0,
+            cursed: 0,
+            turn: None,
             bad_copy: 0,
             lie: 0,
             lied: None,
@@ -126,7 +169,39 @@ impl Worker {
     }
 
     /// Does the next thing it was sent.
-    pub fn step(&mut self, rng: &mut Rng) -> Option<FromWorker> {
+    pub fn step(&mut self, rng: &mut Rng) -> Stepped {
+        let Some(message) = self.inbox.front() else { return Stepped::Done(None) };
+        self.turn = Some(message.turn());
+        match self.deed(message) {
+            Some(Deed::Abort) => return Stepped::Died,
+            Some(Deed::Hang) => return Stepped::Hangs,
+            Some(Deed::Panic) | None => {}
+        }
+        Stepped::Done(self.obey(rng))
+    }
+
+    /// How the game fails on the message, if it does.
+    fn deed(&self, message: &ToWorker) -> Option<Deed> {
+        let ToWorker::Deliver(deliver) = message else { return None };
+        deliver.items.iter().find_map(|item| self.deed_on(item))
+    }
+
+    fn deed_on(&self, item: &Item) -> Option<Deed> {
+        let (session, hook) = match item {
+            Item::Input { payload, .. } if payload.first() == Some(&POISON) => {
+                return Some(Deed::of(payload.get(1).copied().unwrap_or(0).into()));
+            }
+            Item::Join { session, .. } => (session, 1),
+            Item::Away(session) => (session, 2),
+            Item::Back { session, .. } => (session, 3),
+            Item::Leave(session) => (session, 4),
+            _ => return None,
+        };
+        let lot = mix(session.0 ^ (hook << 32));
+        (lot % 400 < self.cursed).then(|| Deed::of(lot >> 32))
+    }
+
+    fn obey(&mut self, rng: &mut Rng) -> Option<FromWorker> {
         match self.inbox.pop_front()? {
             ToWorker::Create { room, attempt, kind, .. } => Some(self.create(room, attempt, &kind)),
             ToWorker::Open { room, attempt, seq, state, .. } => {
@@ -295,7 +370,7 @@ impl Worker {
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
         }
         if rng.below(1_000) < self.panic
-            || deliver.items.iter().any(|item| begins_with(item, POISON))
+            || deliver.items.iter().any(|item| self.deed_on(item).is_some())
         {
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "panicked");
         }
@@ -385,6 +460,15 @@ fn run(game: &mut Game, item: &Item, now: RoomTime, at: Seq, outputs: &mut Vec<O
             }
         }
         Item::Leave(session) => {
+            game.players.remove(session);
+        }
+        // The worker's own books, without the game's hook.
+        Item::Noted { session, change: Noted::Away | Noted::Back } => {
+            if let Some(tally) = game.players.get_mut(session) {
+                tally.here = matches!(item, Item::Noted { change: Noted::Back, .. });
+            }
+        }
+        Item::Noted { session, change: Noted::Leave } => {
             game.players.remove(session);
         }
         Item::Tick(tick) => game.ticks = *tick,

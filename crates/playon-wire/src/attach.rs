@@ -19,6 +19,7 @@ mod frame;
 mod generated;
 mod hello;
 mod secret;
+mod turns;
 mod up;
 
 use bytes::Bytes;
@@ -33,6 +34,7 @@ pub use credit::{Consumed, Credit, ITEM_COST, cost};
 pub use error::AttachError;
 pub use frame::{FrameDecoder, read_down, read_frame, read_up, write_down, write_frame, write_up};
 pub use secret::LinkSecret;
+pub use turns::{TURN_BYTES, TURNS_MAX, TURNS_PAGE_BYTES, decode_turns, encode_turn};
 
 /// The versions of the attach protocol that this build speaks.
 pub const ATTACH_PROTOCOL: ProtocolRange = ProtocolRange::only(1);
@@ -160,6 +162,8 @@ pub struct KeeperWelcome {
     pub credit_bytes: u64,
     /// The most bytes of one room's state that the keeper takes; a commit with more is refused.
     pub state_bytes_max: u64,
+    /// The file on which the worker notes what it has begun, of [`TURNS_PAGE_BYTES`]; see [`encode_turn`].
+    pub turns: Option<String>,
 }
 
 /// Why a worker is not accepted.

@@ -6,9 +6,10 @@
 //! is set aside only after the same moment has passed without it, so that nothing is blamed for a timer that happened
 //! to be due. What was not in the batch that failed is no suspect and waits its turn behind.
 //!
-//! A fault that took the process down is tried where nobody else is: in the trial worker, one room at a time. A room
-//! that has proved guilty there, or was suspected twice within [`Limits::quarantine`], lives in the quarantine worker for
-//! that long, so that whatever it does it costs the other rooms one reopening.
+//! A fault that took the process down is tried where nobody else is: in the trial worker, one room at a time. It may have
+//! had a cause outside of the game, so it takes two to set an item aside. A room that has proved guilty there, or was
+//! suspected twice within [`Limits::quarantine`], lives in the quarantine worker for that long, so that whatever it does
+//! it costs the other rooms one reopening.
 
 use std::collections::VecDeque;
 
@@ -32,8 +33,10 @@ pub(crate) enum Portion {
 /// How a batch, or an opening, failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
-    /// The worker caught it, or its commit was refused: no other room has noticed.
-    Contained,
+    /// The game panicked and the worker caught it: no other room has noticed.
+    Panic,
+    /// The commit was refused: no other room has noticed, and the same batch may do better.
+    Refused,
     /// The process died of it or had to be killed.
     Process,
 }
@@ -45,10 +48,30 @@ struct Trial {
     /// What is still under suspicion, in the order in which it came.
     groups: VecDeque<Vec<Item>>,
     /// What failed alone.
-    accused: Option<Item>,
+    accused: Option<Accused>,
     /// Something failed in the trial worker, where nobody else can have been at fault.
     guilty: bool,
 }
+
+impl Trial {
+    /// The accused is a suspect as before.
+    fn put_back(&mut self) {
+        if let Some(accused) = self.accused.take() {
+            self.groups.push_front(vec![accused.item]);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Accused {
+    item: Item,
+    /// How often it has failed alone.
+    strikes: u32,
+}
+
+/// Failures after which what was in a batch, alone, is at fault. Only of a panic it is known that the game has done it; a
+/// process may have died, and a commit be wrong, for another reason.
+const STRIKES: u32 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Confinement {
@@ -95,7 +118,11 @@ impl Blame {
 
     /// The suspects of the next batch, which leave this machine until their batch has passed or failed.
     pub(crate) fn take_group(&mut self) -> Vec<Item> {
-        self.trial.as_mut().and_then(|trial| trial.groups.pop_front()).unwrap_or_default()
+        let Some(trial) = &mut self.trial else { return Vec::new() };
+        match &trial.accused {
+            Some(accused) => vec![accused.item.clone()],
+            None => trial.groups.pop_front().unwrap_or_default(),
+        }
     }
 
     /// Faults of the room itself in a row.
@@ -157,9 +184,7 @@ impl Blame {
         if let Some(trial) = &mut self.trial {
             trial.control_passed = false;
             trial.guilty = false;
-            if let Some(item) = trial.accused.take() {
-                trial.groups.push_front(vec![item]);
-            }
+            trial.put_back();
         }
     }
 
@@ -203,9 +228,7 @@ impl Blame {
             Portion::Control => {
                 self.own_faults = self.own_faults.saturating_add(1);
                 // It was not the accused.
-                if let Some(item) = trial.accused.take() {
-                    trial.groups.push_front(vec![item]);
-                }
+                trial.put_back();
             }
             Portion::Group if items.len() > 1 => {
                 for group in groups(items, 2).into_iter().rev() {
@@ -214,15 +237,18 @@ impl Blame {
             }
             Portion::Group if broken(Mutant::PoisonKept) => trial.groups.push_front(items),
             Portion::Group => {
-                trial.accused = items.into_iter().next();
-                trial.control_passed = broken(Mutant::AccusedUnheard);
+                let before = trial.accused.take().map_or(0, |accused| accused.strikes);
+                let proven = damage == Damage::Panic || broken(Mutant::OneStrike);
+                let strikes = if proven { STRIKES } else { before + 1 };
+                trial.accused = items.into_iter().next().map(|item| Accused { item, strikes });
+                trial.control_passed = false;
             }
         }
     }
 
     /// A fault that took the process down is tried where nobody else is.
     fn confine(&mut self, damage: Damage) {
-        if damage == Damage::Contained || broken(Mutant::TrialInCommon) {
+        if damage != Damage::Process || broken(Mutant::TrialInCommon) {
             return;
         }
         let alone = self.confinement == Confinement::OnTrial;
@@ -235,7 +261,9 @@ impl Blame {
     pub(crate) fn interrupted(&mut self, portion: Portion, items: Vec<Item>) -> Vec<Item> {
         match (&mut self.trial, portion) {
             (Some(trial), Portion::Group) => {
-                trial.groups.push_front(items);
+                if trial.accused.is_none() && !items.is_empty() {
+                    trial.groups.push_front(items);
+                }
                 Vec::new()
             }
             _ => items,
@@ -245,7 +273,8 @@ impl Blame {
     /// What is set aside if the batch of this portion passes.
     pub(crate) fn accused(&self, portion: Portion) -> Option<&Item> {
         let accused = self.trial.as_ref().and_then(|trial| trial.accused.as_ref());
-        accused.filter(|_| portion == Portion::Control)
+        let proven = |accused: &&Accused| portion == Portion::Control && accused.strikes >= STRIKES;
+        accused.filter(proven).map(|accused| &accused.item)
     }
 
     /// A batch has passed: its commit is the room's. Gives what is set aside with it.
@@ -255,14 +284,16 @@ impl Blame {
         let mut aside = None;
         if portion == Portion::Control {
             trial.control_passed = true;
-            aside = trial.accused.take();
+            aside = trial.accused.take_if(|accused| accused.strikes >= STRIKES);
+        } else {
+            trial.accused = None;
         }
         if trial.groups.is_empty() && trial.accused.is_none() {
             let guilty = trial.guilty;
             self.trial = None;
             self.release(now, limits, guilty);
         }
-        aside
+        aside.map(|accused| accused.item)
     }
 
     /// The trial is over.
@@ -284,7 +315,7 @@ impl Blame {
         let Some(trial) = &mut self.trial else { return };
         trial.groups.iter_mut().for_each(|group| group.retain(&keep));
         trial.groups.retain(|group| !group.is_empty());
-        trial.accused.take_if(|item| !keep(item));
+        trial.accused.take_if(|accused| !keep(&accused.item));
     }
 }
 

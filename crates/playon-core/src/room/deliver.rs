@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::attach::{Deliver, Item, ToWorker};
 use crate::env::Env;
+use crate::errand::Errand;
 use crate::ids::SessionId;
 use crate::image::StateCodec;
 use crate::limits::Limits;
@@ -108,9 +109,8 @@ impl Room {
         };
         let render = self.audience(&items);
         let watch = !self.watchers.is_empty();
-        let deadline = now + self.policies.batch_timeout;
-        let inflight =
-            Inflight { seq, items, now: at, tick, deadline, overdue: false, portion, watch };
+        let errand = Errand::new(now, self.policies.batch_timeout);
+        let inflight = Inflight { seq, items, now: at, tick, errand, portion, watch };
         let room = self.id();
         let Phase::Live(live) = &mut self.phase else {
             return;

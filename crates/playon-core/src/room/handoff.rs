@@ -8,8 +8,9 @@
 use bytes::Bytes;
 
 use crate::attach::{Body, Commit, Exported, Fault, Prewarmed, Ready, ToWorker};
-use crate::effect::{Blame, Cost, Report};
+use crate::effect::{Blame, Cost, Effect, Report};
 use crate::env::{Env, Post};
+use crate::errand::Errand;
 use crate::fleet::Berth;
 use crate::ids::DeployId;
 use crate::image::StateCodec;
@@ -174,9 +175,9 @@ impl Room {
             }
         };
         env.tell(worker, message);
-        let deadline = now + env.limits.prewarm_timeout;
+        let errand = Errand::new(now, env.limits.prewarm_timeout);
         if let Phase::Live(live) = &mut self.phase {
-            live.warm = Some(Warm { order, step, deadline });
+            live.warm = Some(Warm { order, step, errand });
         }
     }
 
@@ -234,6 +235,7 @@ impl Room {
                     return;
                 }
                 warm.step = WarmStep::Prewarming { post, tail: Tail::Export(version) };
+                warm.errand = Errand::new(now, env.limits.prewarm_timeout);
                 let message = self.prewarm(post, version, exported.state);
                 env.tell(post.worker, message);
             }
@@ -465,15 +467,22 @@ impl Room {
 
     /// Preparing takes too long: the move has failed, the room has not noticed.
     pub(super) fn warm_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let Phase::Live(Live { warm: Some(warm), .. }) = &self.phase else {
+        let Phase::Live(Live { post, warm: Some(warm), .. }) = &mut self.phase else {
             return;
         };
-        if warm.deadline <= now && !matches!(warm.step, WarmStep::Ready { .. }) {
-            self.abandon_warm(
-                env,
-                Blame::Release,
-                "PLY-0307 the new release did not open a copy of the room in time",
-            );
+        let worker = match warm.step {
+            WarmStep::Exporting { .. } => post.worker,
+            WarmStep::Prewarming { post, .. } => post.worker,
+            WarmStep::Ready { .. } => return,
+        };
+        if env.is_overdue(&mut warm.errand, worker, now) {
+            let hangs = warm.errand.is_begun();
+            let why = "PLY-0307 the new release did not open a copy of the room in time";
+            self.abandon_warm(env, Blame::Release, why);
+            if hangs {
+                // One of its threads would never come back.
+                env.emit(Effect::Suspect { worker, why: why.into() });
+            }
         }
     }
 

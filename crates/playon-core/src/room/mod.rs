@@ -201,7 +201,7 @@ impl Room {
         let phase = match &self.phase {
             Phase::Idle { retry_at } => *retry_at,
             Phase::Opening(_) if broken(Mutant::OpenForever) => None,
-            Phase::Opening(opening) => Some(opening.deadline),
+            Phase::Opening(opening) => Some(opening.errand.until()),
             Phase::Live(live) => self.live_timeout(live),
             Phase::Cutover(_) if broken(Mutant::FreezeForever) => None,
             Phase::Cutover(cutover) => Some(cutover.deadline),
@@ -213,13 +213,14 @@ impl Room {
     fn live_timeout(&self, live: &phase::Live) -> Option<Time> {
         let warm = live.warm.as_ref().filter(|w| !matches!(w.step, phase::WarmStep::Ready { .. }));
         let next = match &live.inflight {
-            Some(inflight) => Some(inflight.deadline),
+            Some(inflight) => Some(inflight.errand.until()),
             None => self.due(),
         };
         let waits = |w: &MoveOrder| !self.queued && !w.due && live.warm.is_none();
         let wish = self.wish.filter(waits).map(|w| w.at_once_from);
         let quarantine = self.blame.next_timeout();
-        [next, warm.map(|w| w.deadline), self.seat_timeout(), self.idle_timeout(), wish, quarantine]
+        let warm = warm.map(|w| w.errand.until());
+        [next, warm, self.seat_timeout(), self.idle_timeout(), wish, quarantine]
             .into_iter()
             .flatten()
             .min()
@@ -230,10 +231,13 @@ impl Room {
         if self.checkpoint_at.is_some_and(|at| at <= now) {
             self.snapshot(env);
         }
-        match &self.phase {
+        match &mut self.phase {
             Phase::Idle { retry_at: Some(at) } if *at <= now => self.want_open(env, now),
-            Phase::Opening(opening) if opening.deadline <= now && !broken(Mutant::OpenForever) => {
-                self.opening_timed_out(env, now);
+            Phase::Opening(opening) if !broken(Mutant::OpenForever) => {
+                let worker = opening.post.worker;
+                if env.is_overdue(&mut opening.errand, worker, now) {
+                    self.opening_timed_out(env, now, worker);
+                }
             }
             Phase::Live(_) => self.live_timed_out(env, now),
             Phase::Cutover(cutover)

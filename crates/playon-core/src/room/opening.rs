@@ -1,17 +1,18 @@
 //! From committed bytes to a live room: at start, after a crash, and when a sleeping room is woken.
 
-use crate::attach::{Ready, ToWorker};
-use crate::effect::{Blame, Report};
+use crate::attach::{Ready, ToWorker, Turn};
+use crate::effect::{Blame, Effect, Report};
 use crate::env::{Env, Post};
+use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
-use crate::ids::{ReleaseId, WorkerId};
+use crate::ids::{ReleaseId, Seq, WorkerId};
 use crate::image::{Misfit, StateCodec, materialize};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
 use super::blame::Damage;
-use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm};
+use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm, WarmStep};
 
 impl Room {
     /// Queues the room for opening.
@@ -48,7 +49,8 @@ impl Room {
             state: self.image.state.clone(),
         };
         env.tell(post.worker, message);
-        self.phase = Phase::Opening(Opening { post, deadline: now + env.limits.open_timeout });
+        let errand = Errand::new(now, env.limits.open_timeout);
+        self.phase = Phase::Opening(Opening { post, errand });
     }
 
     /// The release to open on: where a deploy wants it, if that release reads the state and is there.
@@ -125,8 +127,46 @@ impl Room {
         }
     }
 
-    /// Opening took too long: another try, elsewhere if possible.
-    pub(super) fn opening_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+    /// The worker has begun with what was asked of it.
+    pub(crate) fn handle_turn(&mut self, now: Time, turn: Turn) {
+        match &mut self.phase {
+            Phase::Opening(opening) if opening.post.attempt == turn.attempt => {
+                opening.errand.begin(now);
+            }
+            Phase::Live(live) => {
+                let warm = live.warm.as_mut().filter(|warm| match warm.step {
+                    WarmStep::Exporting { .. } => {
+                        turn.attempt == live.post.attempt && turn.seq == Seq(0)
+                    }
+                    _ => turn.attempt == warm.step.post().attempt,
+                });
+                if let Some(warm) = warm {
+                    warm.errand.begin(now);
+                } else if let Some(inflight) = live.inflight.as_mut().filter(|i| i.seq == turn.seq)
+                {
+                    inflight.errand.begin(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Opening took too long: another try, elsewhere if possible. A worker that is at it still has a thread that hangs: it
+    /// is killed.
+    pub(super) fn opening_timed_out<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        worker: WorkerId,
+    ) {
+        let id = self.id();
+        if let Phase::Opening(Opening { errand, .. }) = &mut self.phase
+            && errand.is_begun()
+        {
+            errand.report(now);
+            let why = format!("PLY-0403 it did not open room {id} in time");
+            return env.emit(Effect::Suspect { worker, why });
+        }
         let count = self.blame.opening_slow();
         let why = "PLY-0403 the worker did not open the room in time";
         self.fall(env, now, Blame::Release, (count, why));
@@ -258,7 +298,7 @@ impl Room {
                 if matches!(self.phase, Phase::Opening(_)) {
                     // `fall` reports it.
                     self.wish = self.wish.or(order);
-                    return self.opening_failed(env, now, Damage::Contained, &reason);
+                    return self.opening_failed(env, now, Damage::Refused, &reason);
                 }
                 match order {
                     Some(_) if old.is_some() => self.thaw(env, now, Blame::Release, &reason),

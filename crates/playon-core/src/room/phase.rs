@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::attach::Item;
 use crate::env::Post;
+use crate::errand::Errand;
 use crate::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
 use crate::time::{RoomTime, Span, Time};
 
@@ -32,7 +33,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) post: Post,
-    pub(crate) deadline: Time,
+    pub(crate) errand: Errand,
 }
 
 #[derive(Debug)]
@@ -49,9 +50,7 @@ pub(crate) struct Inflight {
     pub(crate) items: Vec<Item>,
     pub(crate) now: RoomTime,
     pub(crate) tick: u64,
-    pub(crate) deadline: Time,
-    /// The worker was reported for it.
-    pub(crate) overdue: bool,
+    pub(crate) errand: Errand,
     /// What it was allowed to bring.
     pub(crate) portion: Portion,
     /// Whether spectators asked for a view.
@@ -72,7 +71,7 @@ impl Inflight {
 pub(crate) struct Warm {
     pub(crate) order: MoveOrder,
     pub(crate) step: WarmStep,
-    pub(crate) deadline: Time,
+    pub(crate) errand: Errand,
 }
 
 #[derive(Debug)]

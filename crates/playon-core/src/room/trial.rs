@@ -24,7 +24,7 @@ impl Room {
     ) {
         match &mut self.phase {
             Phase::Opening(opening) if opening.post.attempt == fault.attempt => {
-                self.opening_failed(env, now, Damage::Contained, &fault.message);
+                self.opening_failed(env, now, Damage::Panic, &fault.message);
             }
             Phase::Live(live) if live.post.attempt == fault.attempt => {
                 if fault.stage == Stage::Export {
@@ -32,7 +32,7 @@ impl Room {
                     return self.pump(env, now);
                 }
                 let inflight = live.inflight.take();
-                self.batch_failed(env, now, inflight, Damage::Contained, &fault.message);
+                self.batch_failed(env, now, inflight, Damage::Panic, &fault.message);
             }
             _ => self.handoff_fault(env, now, fault),
         }
@@ -49,22 +49,20 @@ impl Room {
     ) {
         let reason = format!("PLY-0104 {misfit}");
         env.report(Report::Refused { room: self.id(), reason: reason.clone() });
-        self.batch_failed(env, now, Some(inflight), Damage::Contained, &reason);
+        self.batch_failed(env, now, Some(inflight), Damage::Refused, &reason);
     }
 
     /// A batch takes too long: its worker is reported. Tells whether that was so.
     pub(super) fn report_overdue<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
         let id = self.id();
-        let again = now + self.policies.batch_timeout;
         let Phase::Live(Live { post, inflight: Some(inflight), .. }) = &mut self.phase else {
             return false;
         };
-        if inflight.deadline > now {
+        if !env.is_overdue(&mut inflight.errand, post.worker, now) {
             return false;
         }
         // Named once: the worker is killed, and `handle_worker_down` follows.
-        inflight.deadline = again;
-        inflight.overdue = true;
+        inflight.errand.report(now);
         let why = format!("PLY-0404 room {id} got no commit {} in time", inflight.seq);
         env.emit(Effect::Suspect { worker: post.worker, why });
         true
@@ -102,9 +100,11 @@ impl Room {
         post: Post,
         end: &WorkerEnd,
     ) {
-        if end.by_itself && end.was_running(self.id(), post.attempt).unwrap_or(true) {
-            let why = "PLY-0402 the worker died while it opened the room";
-            return self.opening_failed(env, now, Damage::Process, why);
+        let hung = matches!(&self.phase, Phase::Opening(o) if o.errand.is_reported());
+        if end.was_at(self.id(), post.attempt).unwrap_or(true) && (end.by_itself || hung) {
+            let how = if end.by_itself { "died" } else { "was killed" };
+            let why = format!("PLY-0402 the worker {how} while it opened the room");
+            return self.opening_failed(env, now, Damage::Process, &why);
         }
         self.fall(env, now, AtFault::Circumstance, (0, "PLY-0402 the worker went away"));
     }
@@ -286,7 +286,7 @@ impl Room {
 
     /// Whether the worker ended by itself while it ran the room's code.
     pub(super) fn took_down(&self, worker: WorkerId, end: &WorkerEnd) -> bool {
-        let ran = |post: Post| end.was_running(self.id(), post.attempt).unwrap_or(false);
+        let ran = |post: Post| end.was_at(self.id(), post.attempt).unwrap_or(false);
         end.by_itself && self.phase.posts().any(|post| post.worker == worker && ran(post))
     }
 }
@@ -297,6 +297,6 @@ fn may_have_caused(id: crate::ids::RoomId, post: Post, batch: &Inflight, end: &W
     if broken(Mutant::AllSuspects) {
         return true;
     }
-    let ran = end.was_running(id, post.attempt).unwrap_or(true);
-    ran && (end.by_itself || batch.overdue)
+    let ran = end.was_at_batch(id, post.attempt, batch.seq).unwrap_or(true);
+    ran && (end.by_itself || batch.errand.is_reported())
 }

@@ -7,7 +7,7 @@ mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attach::FromWorker;
+use crate::attach::{FromWorker, Turn};
 use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
 use crate::env::Env;
@@ -106,8 +106,8 @@ impl<C: StateCodec> Shard<C> {
             entry.timer = None;
             match &mut entry.slot {
                 Slot::Room(room) => room.handle_timeout(&mut self.env, now),
-                Slot::Creating(creating) if creating.deadline <= now => {
-                    let outcome = creating.give_up(&mut self.env);
+                Slot::Creating(creating) => {
+                    let outcome = creating.handle_timeout(&mut self.env, now);
                     self.conclude(now, id, outcome);
                 }
                 _ => {}
@@ -127,11 +127,25 @@ impl<C: StateCodec> Shard<C> {
         for entry in self.rooms.values_mut() {
             match &mut entry.slot {
                 Slot::Room(room) => room.handle_worker_up(&mut self.env, now),
-                Slot::Creating(creating) => creating.ask(&mut self.env),
+                Slot::Creating(creating) => creating.ask(&mut self.env, now),
                 Slot::Loading(_) | Slot::Halted(_) => {}
             }
         }
         self.run_queues(now);
+    }
+
+    /// A worker has begun with something and is at it. What is said of an attempt that another worker has counts for nothing.
+    pub fn handle_turn(&mut self, now: Time, worker: WorkerId, turn: Turn) {
+        self.env.fleet.note_turn(worker);
+        if self.holder(turn.room, turn.attempt) != Some(worker) {
+            return;
+        }
+        match self.rooms.get_mut(&turn.room).map(|entry| &mut entry.slot) {
+            Some(Slot::Room(room)) => room.handle_turn(now, turn),
+            Some(Slot::Creating(creating)) => creating.handle_turn(now),
+            _ => {}
+        }
+        self.refresh(turn.room);
     }
 
     /// A worker process is gone.
@@ -142,7 +156,7 @@ impl<C: StateCodec> Shard<C> {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
                 Some(Slot::Room(room)) => room.handle_worker_down(&mut self.env, now, worker, end),
                 Some(Slot::Creating(creating)) => {
-                    let outcome = creating.handle_worker_down(&mut self.env, worker, end);
+                    let outcome = creating.handle_worker_down(&mut self.env, now, worker, end);
                     self.conclude(now, id, outcome);
                 }
                 _ => {}
@@ -159,6 +173,7 @@ impl<C: StateCodec> Shard<C> {
         if !self.env.fleet.has(worker) {
             return;
         }
+        self.env.fleet.hear(worker, now);
         if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
             let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
             self.env.emit(Effect::Suspect { worker, why });
@@ -181,7 +196,7 @@ impl<C: StateCodec> Shard<C> {
                     FromWorker::Commit(commit) => {
                         creating.handle_commit(&mut self.env, now, commit)
                     }
-                    FromWorker::Fault(fault) => creating.handle_fault(&mut self.env, &fault),
+                    FromWorker::Fault(fault) => creating.handle_fault(&mut self.env, now, &fault),
                     _ => Outcome::Pending,
                 };
                 self.conclude(now, id, outcome);
@@ -245,7 +260,7 @@ impl<C: StateCodec> Shard<C> {
         };
         let next = match &entry.slot {
             Slot::Room(room) => room.next_timeout(),
-            Slot::Creating(creating) => Some(creating.deadline),
+            Slot::Creating(creating) => Some(creating.next_timeout()),
             Slot::Loading(_) | Slot::Halted(_) => None,
         };
         if next != entry.timer {
@@ -277,7 +292,7 @@ impl<C: StateCodec> Shard<C> {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
                 Some(Slot::Room(room)) => room.open(&mut self.env, now),
                 // Its turn in the trial worker.
-                Some(Slot::Creating(creating)) => creating.ask(&mut self.env),
+                Some(Slot::Creating(creating)) => creating.ask(&mut self.env, now),
                 _ => {}
             }
             self.refresh(id);

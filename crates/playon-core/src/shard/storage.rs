@@ -141,7 +141,7 @@ impl<C: StateCodec> Shard<C> {
         waiting: Vec<Hello>,
     ) {
         let mut creating = Creating::new(id, create, waiting, &self.env.limits, now);
-        creating.ask(&mut self.env);
+        creating.ask(&mut self.env, now);
         self.rooms
             .insert(id, Entry { slot: Slot::Creating(creating), timer: None, late: Vec::new() });
         self.settle(now, id);

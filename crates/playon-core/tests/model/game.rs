@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Item};
+use playon_core::attach::{Body, Item, Noted};
 use playon_core::ids::SessionId;
 use playon_core::image::StateCodec;
 use playon_core::time::RoomTime;
@@ -188,6 +188,9 @@ impl State {
                 Item::Away(session) => (AWAY, session.0, 0),
                 Item::Back { session, lost } => (BACK, session.0, *lost),
                 Item::Leave(session) => (LEFT, session.0, 0),
+                Item::Noted { session, change: Noted::Away } => (AWAY, session.0, 0),
+                Item::Noted { session, change: Noted::Back } => (BACK, session.0, 0),
+                Item::Noted { session, change: Noted::Leave } => (LEFT, session.0, 0),
                 Item::Tick(_) | Item::Wake => continue,
             };
             self.log.push(Entry { what, session, number });

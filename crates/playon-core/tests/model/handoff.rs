@@ -120,7 +120,6 @@ fn limits() -> Limits {
         batch_items_max: 3,
         unsafe_commits_max: 3,
         tail_deltas_max: 2,
-        batch_timeout: Span::millis(300),
         open_timeout: Span::millis(300),
         prewarm_timeout: Span::millis(400),
         over_budget_wait: Span::millis(700),
@@ -161,6 +160,7 @@ impl Run {
             tick: setup.ticks.then(|| Span::millis(50)),
             seat_hold: Span::secs(100_000),
             idle_hibernate: Span::secs(100_000),
+            batch_timeout: Span::millis(300),
             ..Policies::default()
         };
         let period = policies.tick;

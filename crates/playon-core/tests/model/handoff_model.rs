@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use playon_core::attach::{Deliver, FromWorker, Item, ToWorker};
-use playon_core::effect::{Effect, Report};
+use playon_core::effect::{Aside, Effect, Report};
 use playon_core::gate::ToGateway;
 use playon_core::ids::{Attempt, DeployId, Seq, WorkerId};
 use playon_core::image::{Image, Record};
@@ -324,12 +324,11 @@ impl Truth {
                     self.owner = Some(opened);
                 }
             }
-            Report::Quarantined { input, .. } => {
-                let alone = self.inflight.take().map(|deliver| deliver.items);
-                let alone = alone.as_deref();
-                assert!(matches!(alone, Some([Item::Input { seq, .. }]) if seq == input));
+            Report::SetAside { what: Aside::Input(input), .. } => {
+                // With the commit that has just been heard.
                 self.set_aside.insert(*input);
                 self.skip();
+                self.remember();
             }
             Report::Moved { deploy, .. } => {
                 assert!(self.switch.is_none(), "said to have moved before that is safe");

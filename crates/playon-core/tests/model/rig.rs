@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use playon_core::attach::FromWorker;
 use playon_core::effect::{Effect, Loaded, Order, Report, Stored};
-use playon_core::fleet::WorkerInfo;
+use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_core::gate::{Create, ToOwner};
 use playon_core::ids::{Epoch, ReleaseId, RoomId, Seq, WorkerId};
 use playon_core::image::{ApplyBounds, Image, Record};
@@ -115,7 +115,8 @@ impl Rig {
             exports_to: release.exports_to.into(),
             policies: self.policies.clone(),
         }];
-        self.shard.handle_worker_up(self.now, WorkerInfo { id, release: release.id, kinds });
+        let (berth, release) = (Berth::Common, release.id);
+        self.shard.handle_worker_up(self.now, WorkerInfo { id, berth, release, kinds });
         self.drain();
         id
     }
@@ -124,7 +125,7 @@ impl Rig {
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
         self.workers.remove(&id);
         self.suspects.retain(|suspect| *suspect != id);
-        self.shard.handle_worker_down(self.now, id);
+        self.shard.handle_worker_down(self.now, id, &WorkerEnd::DISMISSED);
         self.drain();
     }
 

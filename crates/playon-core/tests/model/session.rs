@@ -224,7 +224,7 @@ impl Run {
                     let claim = Claim {
                         secret: SecretHash([*id as u8 + u8::from(!secret); 16]),
                         history: if *history { client.history } else { client.history + 99 },
-                        generation: generation.of(client.generation + 1),
+                        generation: generation.of(client.generation.saturating_add(1)),
                         recv: recv.of(client.recv),
                         lo: lo.of(client.applied + 1),
                     };
@@ -366,10 +366,16 @@ impl Run {
         let answers = self.model.inflight.as_ref().is_some_and(|deliver| {
             matches!(&next, FromWorker::Commit(c) if c.attempt == deliver.attempt && c.seq == deliver.seq)
         });
-        if answers && !self.lies.contains(&next) {
+        let sound = answers && !self.lies.contains(&next);
+        self.rig.hear(worker);
+        for report in reports(&self.rig.effects).filter(|_| sound) {
+            if let Report::SetAside { session, what, .. } = report {
+                self.model.set_aside(*session, *what, !self.lies.is_empty());
+            }
+        }
+        if sound {
             self.model.committed();
         }
-        self.rig.hear(worker);
     }
 
     /// Something said before is heard again, in the name of the worker that is there now.
@@ -426,7 +432,6 @@ impl Run {
         let effects = self.rig.take();
         for report in reports(&effects) {
             match report {
-                Report::Quarantined { input, .. } => self.model.quarantined(*input),
                 Report::Fault { .. } => self.model.fell(),
                 Report::Recovered { .. } => {
                     for (conn, id) in self.model.opened() {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use playon_core::attach::{Deliver, Item};
+use playon_core::attach::{Deliver, Item, Noted};
+use playon_core::effect::Aside;
 use playon_core::gate::{Close, Mode, Push, ToGateway, Welcome};
 use playon_core::ids::{Generation, History, NUMBER_MAX, SecretHash, SessionId};
 use playon_core::image::Image;
@@ -50,6 +51,8 @@ pub(crate) struct Kept {
     pub(crate) forgotten: u64,
     /// Inputs lost, for players who know of no history from this one on.
     pub(crate) loss: (u64, u64),
+    /// The last inputs that were set aside.
+    pub(crate) set_aside: Vec<u64>,
 }
 
 /// What only the owner's memory has of a player.
@@ -309,7 +312,8 @@ impl Model {
                 .collect();
         }
         player.pushed = player.safe_events;
-        let push = Push { applied: Some(player.applied), events, ..Push::default() };
+        let set_aside = seat.set_aside.iter().copied().filter(|n| *n <= player.applied).collect();
+        let push = Push { set_aside, applied: Some(player.applied), events, ..Push::default() };
         self.expected.push(Told::Push(conn, push));
     }
 
@@ -441,15 +445,33 @@ impl Model {
         }
     }
 
-    /// An input that makes the game panic when it is alone is set aside, and counts as applied.
-    pub(crate) fn quarantined(&mut self, number: u64) {
-        let deliver = self.inflight.take().expect("a batch was under way");
-        let [Item::Input { session, seq, .. }] = deliver.items.as_slice() else {
-            panic!("{:?} is set aside for {number}", deliver.items);
+    /// What waits first is something on which the game fails, or seemed to when its worker lied: it is set aside with the
+    /// commit of a batch that brought nothing. An input counts as dealt with, a join is refused, of all else the worker
+    /// takes note by itself.
+    pub(crate) fn set_aside(&mut self, session: SessionId, what: Aside, lied: bool) {
+        let batch = self.inflight.as_ref().map(|deliver| deliver.items.as_slice());
+        assert!(matches!(batch, Some([Item::Wake])), "set aside with {batch:?}");
+        let item = self.queue.pop_front().expect("it waits");
+        assert!(lied || State::panics_on(std::slice::from_ref(&item)), "{item:?} did no harm");
+        let (whose, found, noted) = match item {
+            Item::Input { session, seq, .. } => {
+                self.skipped.insert(session.0, seq);
+                (session, Aside::Input(seq), None)
+            }
+            Item::Join { session, .. } => {
+                if let Some(conn) = self.players.remove(&session.0).and_then(|p| p.conn) {
+                    self.expected.push(Told::Close(conn, Close::Refused));
+                }
+                (session, Aside::Join, None)
+            }
+            Item::Away(session) => (session, Aside::Away, Some(Noted::Away)),
+            Item::Back { session, .. } => (session, Aside::Back, Some(Noted::Back)),
+            Item::Leave(session) => (session, Aside::Leave, Some(Noted::Leave)),
+            other => panic!("{other:?} is set aside"),
         };
-        assert_eq!(*seq, number);
-        assert!(State::panics_on(&deliver.items), "nothing was wrong with {:?}", deliver.items);
-        self.skipped.insert(session.0, *seq);
+        assert_eq!((whose, found), (session, what), "another one is set aside");
+        let noted = noted.map(|change| Item::Noted { session, change });
+        noted.into_iter().for_each(|item| self.queue.push_front(item));
     }
 
     /// Another keeper has read the room back; it must be the room of one commit, and not of an older one than

@@ -1,8 +1,9 @@
 //! The half of the sessions' model that is about commits: what a batch says, and when it may be said.
 
 use bytes::Bytes;
-use playon_core::attach::Item;
+use playon_core::attach::{Item, Noted};
 use playon_core::gate::{Close, Mode, Push};
+use playon_core::image::SET_ASIDE_KEPT_MAX;
 use playon_core::ids::{Seq, SessionId};
 
 use crate::session_model::{Held, Kept, Model, Past, Standing, Told};
@@ -17,6 +18,14 @@ impl Model {
         let mut held = Held { seq: self.seq, ..Held::default() };
         self.seat_joins(&deliver.items, &said.refused, &mut held);
         let mut applied = std::mem::take(&mut self.skipped);
+        for (id, seq) in &applied {
+            held.pushes.entry(*id).or_default().set_aside.push(*seq);
+            if let Some(seat) = self.seats.get_mut(id) {
+                seat.set_aside.push(*seq);
+                let over = seat.set_aside.len().saturating_sub(SET_ASIDE_KEPT_MAX);
+                seat.set_aside.drain(..over);
+            }
+        }
         for item in &deliver.items {
             match item {
                 Item::Input { session, seq, .. } => drop(applied.insert(session.0, *seq)),
@@ -81,7 +90,14 @@ impl Model {
             } else if let Some(player) = self.players.get(&session.0) {
                 let secret = player.secret;
                 let seat =
-                    Kept { secret, applied: 0, events: Vec::new(), forgotten: 0, loss: (0, 0) };
+                    Kept {
+                        secret,
+                        applied: 0,
+                        events: Vec::new(),
+                        forgotten: 0,
+                        loss: (0, 0),
+                        set_aside: Vec::new(),
+                    };
                 self.seats.insert(session.0, seat);
                 held.seated.push(session.0);
             }
@@ -100,7 +116,7 @@ impl Model {
 
     fn unseat(&mut self, items: &[Item], dismissed: &[SessionId], held: &mut Held) {
         for item in items {
-            if let Item::Leave(session) = item {
+            if let Item::Leave(session) | Item::Noted { session, change: Noted::Leave } = item {
                 held.goodbyes.push((session.0, Close::Left));
             }
         }
@@ -115,6 +131,7 @@ impl Model {
         self.queue.retain(|item| match item {
             Item::Input { session, .. } | Item::Back { session, .. } => !gone(session),
             Item::Away(session) | Item::Leave(session) => !gone(session),
+            Item::Noted { session, .. } => !gone(session),
             Item::Join { .. } | Item::Tick(_) | Item::Wake => true,
         });
     }

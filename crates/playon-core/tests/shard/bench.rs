@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use playon_core::attach::{Body, Commit, FromWorker, Prewarmed, Ready, ToWorker};
 use playon_core::effect::{Effect, Order, Report, Stored};
-use playon_core::fleet::WorkerInfo;
+use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_core::gate::{Close, Create, Hello, ToGateway, ToOwner, Who};
 use playon_core::ids::{
     Attempt, ConnId, DeployId, Epoch, ReleaseId, RoomId, SecretHash, SessionId, WorkerId,
@@ -60,7 +60,8 @@ impl Bench {
         bench.shard.handle_recovery_done(bench.now);
         for (id, release, writes) in [(ONE, OLD, 1), (TWO, NEW, 2)] {
             let kinds = vec![kind(writes, policies.clone())];
-            bench.shard.handle_worker_up(bench.now, WorkerInfo { id, release, kinds });
+            let info = WorkerInfo { id, berth: Berth::Common, release, kinds };
+            bench.shard.handle_worker_up(bench.now, info);
         }
         bench.order(Order::Prefer(OLD));
         bench
@@ -82,7 +83,7 @@ impl Bench {
     }
 
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
-        self.shard.handle_worker_down(self.now, id);
+        self.shard.handle_worker_down(self.now, id, &WorkerEnd::DISMISSED);
         self.drain();
     }
 

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use super::handshake;
 use super::hub::{Attached, Hub};
 use super::outbound::{Ending, Outbound};
+use super::turns::Turns;
 use crate::error::Coded;
 use crate::owner::ShardEvent;
 
@@ -33,6 +34,9 @@ const READ_CHUNK: usize = 64 << 10;
 
 /// A ping that is later than this shows that the keeper stood still; less is ordinary waiting for a processor.
 const STALL_MIN: Duration = Duration::from_millis(250);
+
+/// How often it is looked at what a worker has begun, while it has anything to do.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a refused or ended worker may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
@@ -147,6 +151,8 @@ struct Link {
     unwritten: Bytes,
     heard: Instant,
     ping_at: Instant,
+    look_at: Instant,
+    turns: Turns,
     nonce: u64,
     shutdown_sent: bool,
     /// Why it ended.
@@ -167,7 +173,7 @@ impl Drop for Link {
         };
         tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
         // What was read before the end has been handed over; nothing of this worker follows.
-        let end = WorkerEnd { by_itself: self.by_itself, running: None };
+        let end = WorkerEnd { by_itself: self.by_itself, turns: self.turns.last() };
         self.hub.unregister(self.worker, &end, why);
     }
 }
@@ -183,12 +189,14 @@ impl Link {
         let worker = attached.info.id;
         let label = attached.label.clone();
         let heartbeat_ms = u64::try_from(hub.bounds.ping_every.as_millis()).unwrap_or(1_000);
+        let turns = Turns::new();
         let welcome = KeeperWelcome {
             protocol,
             worker,
             heartbeat_ms,
             credit_bytes: CREDIT_BYTES,
             state_bytes_max: hub.state_bytes_max as u64,
+            turns: turns.path(),
         };
         // A welcome is far smaller than a frame may be, so this never leaves the worker without one.
         let unwritten = encode_down(&[Down::Welcome(welcome)]).unwrap_or_default();
@@ -207,6 +215,8 @@ impl Link {
             unwritten,
             heard: now,
             ping_at,
+            look_at: now + LOOK_EVERY,
+            turns,
             nonce: 0,
             shutdown_sent: false,
             why: String::new(),
@@ -244,6 +254,7 @@ impl Link {
                 Interest::READABLE | Interest::WRITABLE
             };
             let dead_at = self.heard + self.hub.bounds.silent_max;
+            let busy = self.credit.outstanding() > 0;
             let outcome = tokio::select! {
                 ready = self.stream.ready(interest) => match ready {
                     Ok(ready) => self.transfer(ready.is_readable(), ready.is_writable()),
@@ -251,6 +262,10 @@ impl Link {
                 },
                 () = self.outbound.changed() => Ok(()),
                 () = tokio::time::sleep_until(self.ping_at.min(dead_at)) => self.beat(Instant::now()),
+                () = tokio::time::sleep_until(self.look_at), if busy => {
+                    self.look();
+                    Ok(())
+                }
             };
             if let Err(end) = outcome {
                 return end;
@@ -375,6 +390,14 @@ impl Link {
             LogLevel::Info => tracing::info!(target: "worker", room, epoch, release, "{text}"),
             LogLevel::Debug => tracing::debug!(target: "worker", room, epoch, release, "{text}"),
             LogLevel::Trace => tracing::trace!(target: "worker", room, epoch, release, "{text}"),
+        }
+    }
+
+    /// Tells the shards whose turn has come and lasts.
+    fn look(&mut self) {
+        self.look_at = Instant::now() + LOOK_EVERY;
+        for turn in self.turns.look() {
+            self.hub.shards.of(turn.room).push(ShardEvent::Turn(self.worker, turn));
         }
     }
 

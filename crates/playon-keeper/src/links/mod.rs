@@ -8,6 +8,7 @@ mod hub;
 mod link;
 mod listener;
 mod outbound;
+mod turns;
 
 pub(crate) use hub::{Attached, Hub, LinkNews};
 pub(crate) use listener::{bind, serve};

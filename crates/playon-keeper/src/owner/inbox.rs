@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use playon_core::attach::FromWorker;
+use playon_core::attach::{FromWorker, Turn};
 use playon_core::effect::{Loaded, Order, Stored};
 use playon_core::fleet::{WorkerEnd, WorkerInfo};
 use playon_core::gate::ToOwner;
@@ -22,6 +22,8 @@ pub(crate) enum ShardEvent {
     WorkerUp(WorkerInfo),
     /// A worker is gone; nothing of it follows.
     WorkerDown(WorkerId, WorkerEnd),
+    /// A worker has begun this and is at it.
+    Turn(WorkerId, Turn),
     /// From a worker.
     Worker(WorkerId, FromWorker),
     /// A room was read back at start.

@@ -96,6 +96,7 @@ impl Driver {
             ShardEvent::Gate(message) => shard.handle_gate(now, message),
             ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
             ShardEvent::WorkerDown(worker, end) => shard.handle_worker_down(now, worker, &end),
+            ShardEvent::Turn(worker, turn) => shard.handle_turn(now, worker, turn),
             ShardEvent::Worker(worker, message) => {
                 if let FromWorker::Commit(commit) = &message {
                     self.outlet.ticks.committed(commit.room);

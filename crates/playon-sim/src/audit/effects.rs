@@ -1,8 +1,9 @@
 //! Records, snapshots and messages, as they leave the machines.
 
 use playon_core::attach::ToWorker;
-use playon_core::effect::Report;
-use playon_core::ids::{Attempt, Epoch, RoomId, Seq};
+use playon_core::effect::{Aside, Report};
+use playon_core::fleet::Berth;
+use playon_core::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
 use playon_core::image::{Image, Record, StateCodec};
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{decode_image, decode_record, encode_image, encode_record};
@@ -104,8 +105,19 @@ impl Audit {
     ///
     /// # Errors
     /// When an invariant is broken.
-    pub fn tell(&mut self, message: &ToWorker, store: &Store) -> Result<(), String> {
+    pub fn tell(
+        &mut self,
+        worker: WorkerId,
+        message: &ToWorker,
+        store: &Store,
+    ) -> Result<(), String> {
         match message {
+            ToWorker::Open { room, .. } => {
+                let on_trial = matches!(self.berths.get(&worker), Some(Berth::Trial(_)));
+                if on_trial && !self.suspected.contains(room) {
+                    return Err(format!("I25: {room} is on trial for what it had no part in"));
+                }
+            }
             ToWorker::Retire { attempt, .. } => {
                 self.revoked.insert(*attempt);
             }
@@ -144,12 +156,25 @@ impl Audit {
                 book.lies = 0;
                 Ok(())
             }
-            Report::Quarantined { room, input, .. }
-                if !self.panics && !self.poison.contains(&(*room, *input)) =>
-            {
-                Err(format!("I7: input {input} of {room} was set aside without cause"))
+            Report::SetAside { room, what, .. } => match what {
+                Aside::Input(input) if !self.panics && !self.poison.contains(&(*room, *input)) => {
+                    Err(format!("I7: input {input} of {room} was set aside without cause"))
+                }
+                Aside::Input(_) => Ok(()),
+                hook if !self.panics && !self.cursed => {
+                    Err(format!("I7: {hook:?} of {room} was set aside without cause"))
+                }
+                _ => Ok(()),
+            },
+            Report::Moved { deploy, room, .. } => {
+                // What was known about it was known of other code.
+                self.costly.remove(room);
+                self.moved(*room, *deploy)
             }
-            Report::Moved { deploy, room, .. } => self.moved(*room, *deploy),
+            Report::Gone { room, .. } | Report::Halted { room, .. } => {
+                self.costly.remove(room);
+                Ok(())
+            }
             Report::MoveFailed { deploy, room, blame, .. } => {
                 self.move_failed(*room, *deploy, *blame)
             }

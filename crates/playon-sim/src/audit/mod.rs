@@ -11,7 +11,10 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 
 use playon_core::facts::{Place, Seating};
-use playon_core::ids::{Attempt, ConnId, DeployId, History, ReleaseId, RoomId, Seq, SessionId};
+use playon_core::fleet::{Berth, WorkerEnd};
+use playon_core::ids::{
+    Attempt, ConnId, DeployId, History, ReleaseId, RoomId, Seq, SessionId, WorkerId,
+};
 use playon_core::image::{ApplyBounds, Image, Loss};
 use playon_core::limits::Limits;
 use playon_core::time::{RoomTime, Time};
@@ -76,6 +79,14 @@ pub struct Audit {
     pub poison: BTreeSet<(RoomId, u64)>,
     /// Whether workers also panic for no reason.
     pub panics: bool,
+    /// Whether hooks of players fail.
+    pub cursed: bool,
+    /// What each worker is there for.
+    pub berths: BTreeMap<WorkerId, Berth>,
+    /// Rooms that were at something when their worker ended: the only ones that may be tried.
+    suspected: BTreeSet<RoomId>,
+    /// Rooms that have taken a common worker down with all that was on it.
+    costly: BTreeSet<RoomId>,
     limits: Limits,
     bounds: ApplyBounds,
     /// What was seen.
@@ -97,6 +108,10 @@ impl Audit {
             closing: BTreeSet::new(),
             poison: BTreeSet::new(),
             panics: false,
+            cursed: false,
+            berths: BTreeMap::new(),
+            suspected: BTreeSet::new(),
+            costly: BTreeSet::new(),
             bounds: ApplyBounds::from(&limits),
             limits,
             coverage: Coverage::default(),
@@ -119,6 +134,23 @@ impl Audit {
     /// A worker is gone: none of its attempts may have an effect any more.
     pub fn revoke(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
         self.revoked.extend(attempts);
+    }
+
+    /// The game's code in the room takes its worker down.
+    ///
+    /// # Errors
+    /// When that costs other rooms their worker for the second time.
+    pub fn takes_down(&mut self, worker: WorkerId, room: RoomId) -> Result<(), String> {
+        if self.berths.get(&worker) == Some(&Berth::Common) && !self.costly.insert(room) {
+            return Err(format!("I25: {room} takes the others down for the second time"));
+        }
+        Ok(())
+    }
+
+    /// A worker is gone: what it was at last may have been the cause.
+    pub fn worker_gone(&mut self, worker: WorkerId, end: &WorkerEnd) {
+        self.berths.remove(&worker);
+        self.suspected.extend(end.turns.iter().map(|turn| turn.room));
     }
 
     /// A worker gives a wrong hash with its next commit.

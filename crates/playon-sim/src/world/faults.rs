@@ -3,6 +3,7 @@
 use playon_core::attach::ToWorker;
 use playon_core::deploy::{DeployPhase, DeployRecord};
 use playon_core::effect::Order;
+use playon_core::fleet::WorkerEnd;
 use playon_core::gate::ToOwner;
 use playon_core::ids::{ConnId, DeployId, ReleaseId, RoomId, WorkerId};
 use playon_core::rng::Rng;
@@ -17,7 +18,7 @@ impl World {
     pub(super) fn trouble(&mut self) -> Result<(), String> {
         if !self.in_trouble() {
             // From here on nothing new goes wrong.
-            self.workers.values_mut().for_each(|w| (w.panic, w.bad_copy, w.lie) = (0, 0, 0));
+            self.workers.values_mut().for_each(|w| (w.panic, w.cursed, w.bad_copy, w.lie) = (0, 0, 0, 0));
             return Ok(());
         }
         self.schedule(Span::millis(50), 0, Event::Trouble);
@@ -30,15 +31,16 @@ impl World {
             && let Some(id) = self.any_worker()
         {
             self.summary.worker_crashes += 1;
-            self.kill_worker(id);
+            self.kill_worker(id, true);
         }
         if per(&mut self.rng, options.cut_worker)
             && let Some(id) = self.any_worker()
         {
             // The keeper sees the link end at once; what is still on its way must have no effect.
             self.summary.worker_crashes += 1;
-            self.workers.remove(&id);
-            self.step_keeper(Event::WorkerGone(id))?;
+            let turns = self.workers.remove(&id).and_then(|worker| worker.turn);
+            let end = WorkerEnd { by_itself: true, turns: turns.into_iter().collect() };
+            self.step_keeper(Event::WorkerGone(id, end))?;
         }
         if per(&mut self.rng, options.hang_worker) {
             let until = self.now + Span::secs(3);
@@ -99,6 +101,14 @@ impl World {
     pub(super) fn give_up(&mut self, room: RoomId) {
         let after = Span(self.rng.below(2_000_000));
         self.schedule(after, self.life, Event::Order(Order::Close { room }));
+    }
+
+    /// An operator sees that a room keeps failing, and after a while has it tried again on the release it has.
+    pub(super) fn try_again(&mut self, room: RoomId, release: ReleaseId) {
+        let after = Span(self.rng.below(2_000_000));
+        let deploy = DeployId::NONE;
+        let order = Order::Move { deploy, room, to: release, at_once: true };
+        self.schedule(after, self.life, Event::Order(order));
     }
 
     /// An operator closes a room.

@@ -14,8 +14,9 @@ use std::fmt;
 
 pub use trace::KEY;
 
-use playon_core::attach::FromWorker;
-use playon_core::effect::{Loaded, Order, Report};
+use playon_core::attach::{FromWorker, Turn};
+use playon_core::effect::{Aside, Loaded, Order, Report};
+use playon_core::fleet::{Berth, WorkerEnd};
 use playon_core::gate::{ToGateway, ToOwner};
 use playon_core::ids::{Attempt, ConnId, ReleaseId, RoomId, WorkerId};
 use playon_core::rng::Rng;
@@ -76,8 +77,10 @@ enum Event {
     ToClient(ToGateway),
     WorkerStep(WorkerId),
     FromWorker(WorkerId, FromWorker),
-    WorkerAttached(ReleaseId),
-    WorkerGone(WorkerId),
+    WorkerAttached(ReleaseId, Berth),
+    WorkerGone(WorkerId, WorkerEnd),
+    /// The keeper has seen that a worker is at something.
+    Turn(WorkerId, Turn),
     Fsync,
     /// From the director to the shard.
     Order(Order),
@@ -193,8 +196,8 @@ pub struct World {
     store: Store,
     workers: BTreeMap<WorkerId, Worker>,
     attempts: BTreeMap<WorkerId, BTreeSet<Attempt>>,
-    wanted: BTreeMap<ReleaseId, u32>,
-    spawning: BTreeMap<ReleaseId, u32>,
+    wanted: BTreeMap<(ReleaseId, Berth), u32>,
+    spawning: BTreeMap<(ReleaseId, Berth), u32>,
     clients: Vec<Client>,
     sockets: BTreeMap<ConnId, u64>,
     /// Sockets that are too slow: what the gateway drops is sent again later.
@@ -355,7 +358,7 @@ impl World {
             Event::Strike(None) if self.keeper.is_some() => return self.crash_keeper(),
             Event::Strike(Some(id)) => {
                 self.summary.worker_crashes += 1;
-                self.kill_worker(id);
+                self.kill_worker(id, true);
             }
             Event::Connect(index) => self.connect(index),
             Event::Act(index) => self.act(index),
@@ -377,11 +380,15 @@ impl World {
                 keeper.shard.handle_gate(clock, message);
             }
             Event::FromWorker(id, message) => keeper.shard.handle_worker(clock, id, message),
-            Event::WorkerAttached(release) => self.attach(release),
-            Event::WorkerGone(id) => {
+            Event::WorkerAttached(release, berth) => self.attach(release, berth),
+            Event::Turn(id, turn) if self.workers.get(&id).is_some_and(|w| w.turn == Some(turn)) => {
+                keeper.shard.handle_turn(clock, id, turn);
+            }
+            Event::WorkerGone(id, end) => {
+                keeper.audit.worker_gone(id, &end);
                 keeper.audit.revoke(self.attempts.remove(&id).unwrap_or_default());
                 keeper.director.handle_worker_down(clock, id);
-                keeper.shard.handle_worker_down(clock, id);
+                keeper.shard.handle_worker_down(clock, id, &end);
                 self.keep_workers();
             }
             Event::Fsync => {
@@ -393,6 +400,7 @@ impl World {
             }
             Event::Order(Order::Close { room }) => return self.close_room(room),
             Event::Order(order) => keeper.shard.handle_order(clock, order),
+            Event::Report(Report::Berths(needed)) => keeper.berths.handle_report(clock, 0, &needed),
             Event::Report(report) => keeper.director.handle_report(clock, 0, &report),
             Event::Listed => keeper.director.handle_recovery_done(clock),
             Event::Loaded(room) => return self.answer_load(room),
@@ -402,6 +410,7 @@ impl World {
                 self.timer_at = None;
                 keeper.shard.handle_timeout(clock);
                 keeper.director.handle_timeout(clock);
+                keeper.berths.handle_timeout(clock);
             }
             Event::RecoverNext(mut rooms) => match rooms.pop() {
                 Some(found) => {
@@ -447,7 +456,8 @@ impl World {
     fn drain(&mut self) -> Result<(), String> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let wishes = keeper.drain(self.now, &mut self.store)?;
-        let next = [keeper.shard.next_timeout(), keeper.director.next_timeout()];
+        let (shard, director) = (keeper.shard.next_timeout(), keeper.director.next_timeout());
+        let next = [shard, director, keeper.berths.next_timeout()];
         let began = keeper.began;
         if let Some(at) = next.into_iter().flatten().min() {
             let at = Time(began.0 + at.0).max(self.now + Span(100));
@@ -498,9 +508,9 @@ impl World {
                 self.summary.ended += 1;
             }
             Wish::Load(room) => self.schedule(Span(300), life, Event::Loaded(room)),
-            Wish::Kill(id) => self.kill_worker(id),
-            Wish::Workers(release, count) => {
-                self.wanted.insert(release, count);
+            Wish::Kill(id) => self.kill_worker(id, false),
+            Wish::Workers(release, berth, count) => {
+                self.wanted.insert((release, berth), count);
                 self.keep_workers();
             }
             Wish::Deploy(record) => self.follow_deploy(&record),
@@ -517,7 +527,8 @@ impl World {
             Report::Moved { .. } => self.summary.moved += 1,
             Report::MoveFailed { .. } => self.summary.move_failed += 1,
             Report::Gone { asleep: true, .. } => self.summary.slept += 1,
-            Report::Quarantined { room, .. } => {
+            Report::Halted { room, release, .. } => self.try_again(*room, *release),
+            Report::SetAside { room, what: Aside::Input(_), .. } => {
                 self.tainted.insert(*room);
                 self.clients.iter_mut().filter(|c| c.room == *room).for_each(|c| c.tainted = true);
             }

@@ -53,7 +53,7 @@ impl World {
             Step::KillWorker(of, room) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;
                 self.summary.worker_crashes += 1;
-                self.kill_worker(id);
+                self.kill_worker(id, true);
             }
             Step::HangWorker(of, room, time) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;

@@ -41,7 +41,7 @@ impl World {
             self.summary.inputs += 1;
             let poison = self.options.poison;
             if self.now < self.calm_from && self.rng.below(1_000) < poison {
-                client.poison();
+                client.poison(self.rng.below(3) as u8);
                 self.poison.insert((client.room, seq));
                 self.keeper.iter_mut().for_each(|k| k.audit.poison.clone_from(&self.poison));
             }
@@ -100,7 +100,7 @@ impl World {
                 let over = self.lives.over(client.room, client.seat.map(|seat| seat.session));
                 let knows = Circumstances {
                     over,
-                    panics: self.options.panic > 0,
+                    panics: self.options.panic + self.options.cursed > 0,
                     damaged: self.store.was_damaged(client.room),
                 };
                 client.closed(self.now, why, &knows)?;

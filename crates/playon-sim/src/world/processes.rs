@@ -1,14 +1,14 @@
 //! The keeper and the workers: how they begin and end.
 
 use playon_core::attach::FromWorker;
-use playon_core::fleet::WorkerInfo;
-use playon_core::ids::{Epoch, ReleaseId, WorkerId};
+use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::ids::{Epoch, ReleaseId, RoomId, WorkerId};
 use playon_core::image::ApplyBounds;
 use playon_core::time::{Span, Time};
 
 use super::{Event, World};
 use crate::keeper::{Keeper, limits};
-use crate::worker::{Worker, kinds_of};
+use crate::worker::{Stepped, Worker, kinds_of};
 
 impl World {
     pub(super) fn start_keeper(&mut self) -> Result<(), String> {
@@ -18,6 +18,7 @@ impl World {
         let mut keeper = Keeper::new(self.store.epoch, self.now);
         keeper.audit.poison = self.poison.clone();
         keeper.audit.panics = self.options.panic > 0;
+        keeper.audit.cursed = self.options.cursed > 0;
         keeper.audit.targets.extend(self.store.deploy.iter().map(|record| (record.id, record.to)));
         let unfinished = self.store.deploy.clone().filter(|record| !record.phase.is_final());
         keeper.director.handle_recovered(Time(0), self.store.current, unfinished);
@@ -73,31 +74,32 @@ impl World {
 
     /// What a supervisor does: as many workers as are wanted.
     pub(super) fn keep_workers(&mut self) {
-        for (release, count) in self.wanted.clone() {
-            let running = self.workers.values().filter(|w| w.release == release).count() as u64;
-            let spawning = u64::from(self.spawning.get(&release).copied().unwrap_or(0));
+        for (crew, count) in self.wanted.clone() {
+            let of = |w: &&Worker| (w.release, w.berth) == crew;
+            let running = self.workers.values().filter(of).count() as u64;
+            let spawning = u64::from(self.spawning.get(&crew).copied().unwrap_or(0));
             for _ in running + spawning..u64::from(count) {
-                *self.spawning.entry(release).or_default() += 1;
+                *self.spawning.entry(crew).or_default() += 1;
                 let after = Span::millis(5 + self.rng.below(60));
-                self.schedule(after, self.life, Event::WorkerAttached(release));
+                self.schedule(after, self.life, Event::WorkerAttached(crew.0, crew.1));
             }
             if count == 0 {
-                let idle: Vec<WorkerId> =
-                    self.workers.values().filter(|w| w.release == release).map(|w| w.id).collect();
-                idle.into_iter().for_each(|id| self.kill_worker(id));
+                let idle: Vec<WorkerId> = self.workers.values().filter(of).map(|w| w.id).collect();
+                idle.into_iter().for_each(|id| self.kill_worker(id, false));
             }
         }
     }
 
-    pub(super) fn attach(&mut self, release: ReleaseId) {
+    pub(super) fn attach(&mut self, release: ReleaseId, berth: Berth) {
         let id = WorkerId(self.fresh());
-        if let Some(spawning) = self.spawning.get_mut(&release) {
+        if let Some(spawning) = self.spawning.get_mut(&(release, berth)) {
             *spawning = spawning.saturating_sub(1);
         }
-        let mut worker = Worker::new(id, release);
+        let mut worker = Worker::new(id, release, berth);
         worker.attached = true;
         if self.in_trouble() {
             worker.panic = self.options.panic;
+            worker.cursed = self.options.cursed;
             worker.bad_copy = self.options.bad_copy;
             worker.lie = self.options.lie;
             if self.spoilt.contains(&release) {
@@ -105,11 +107,14 @@ impl World {
             }
         }
         self.workers.insert(id, worker);
-        let info = WorkerInfo { id, release, kinds: kinds_of(release) };
+        let info = WorkerInfo { id, berth, release, kinds: kinds_of(release) };
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
+            keeper.audit.berths.insert(id, berth);
             keeper.shard.handle_worker_up(clock, info.clone());
-            keeper.director.handle_worker_up(clock, &info);
+            if berth == Berth::Common {
+                keeper.director.handle_worker_up(clock, &info);
+            }
         }
     }
 
@@ -120,7 +125,25 @@ impl World {
             self.schedule(after, self.life, Event::WorkerStep(id));
             return Ok(());
         }
-        let answer = worker.step(&mut self.rng);
+        let answer = match worker.step(&mut self.rng) {
+            Stepped::Done(answer) => answer,
+            Stepped::Died => {
+                let room = worker.turn.map(|turn| turn.room);
+                self.blame(id, room)?;
+                self.kill_worker(id, true);
+                return Ok(());
+            }
+            Stepped::Hangs => {
+                worker.hung_until = Time(u64::MAX);
+                let turn = worker.turn;
+                self.blame(id, turn.map(|turn| turn.room))?;
+                // The keeper looks now and then at what lasts.
+                let after = Span::millis(50 + self.rng.below(50));
+                let seen = turn.map(|turn| Event::Turn(id, turn));
+                seen.into_iter().for_each(|event| self.schedule(after, self.life, event));
+                return Ok(());
+            }
+        };
         if let Some(wrong) = worker.wronged.take() {
             return Err(wrong);
         }
@@ -146,10 +169,19 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn kill_worker(&mut self, id: WorkerId) {
-        if self.workers.remove(&id).is_some() {
+    /// The game's code in a room takes its process down.
+    fn blame(&mut self, id: WorkerId, room: Option<RoomId>) -> Result<(), String> {
+        match (&mut self.keeper, room) {
+            (Some(keeper), Some(room)) => keeper.audit.takes_down(id, room),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn kill_worker(&mut self, id: WorkerId, by_itself: bool) {
+        if let Some(worker) = self.workers.remove(&id) {
+            let end = WorkerEnd { by_itself, turns: worker.turn.into_iter().collect() };
             let after = Span(100 + self.rng.below(3_000));
-            self.schedule(after, self.life, Event::WorkerGone(id));
+            self.schedule(after, self.life, Event::WorkerGone(id, end));
         }
     }
 }

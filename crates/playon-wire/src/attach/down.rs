@@ -15,7 +15,8 @@ pub(super) fn to_wire(message: &Down) -> wire::Down {
             worker: m.worker.0,
             heartbeat_ms: m.heartbeat_ms,
             credit_bytes: m.credit_bytes,
-                state_bytes_max: m.state_bytes_max,
+            state_bytes_max: m.state_bytes_max,
+            turns: m.turns.clone(),
         }),
         Down::Refuse(m) => {
             down::Item::Refuse(wire::Refuse { code: m.code.clone(), detail: m.detail.clone() })
@@ -129,6 +130,7 @@ pub(super) fn from_wire(message: wire::Down, pieces: Pieces) -> Result<Down, Att
                 heartbeat_ms: m.heartbeat_ms,
                 credit_bytes: m.credit_bytes,
                 state_bytes_max: m.state_bytes_max,
+                turns: m.turns,
             }));
         }
         down::Item::Refuse(m) => {

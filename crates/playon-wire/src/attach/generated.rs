@@ -105,7 +105,7 @@ pub struct Refuse {
     #[prost(string, tag = "2")]
     pub detail: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
     #[prost(uint32, tag = "1")]
     pub protocol: u32,
@@ -118,6 +118,9 @@ pub struct Welcome {
     /// The most bytes of one room's state that the keeper takes.
     #[prost(uint64, tag = "5")]
     pub state_bytes_max: u64,
+    /// Where to note what is begun; see docs/attach-protocol.md.
+    #[prost(string, optional, tag = "20")]
+    pub turns: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {

@@ -1,8 +1,7 @@
 //! Any value of the types that are encoded.
 
 use bytes::Bytes;
-use playon_core::attach::{
-    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Output, Prewarmed, Ready, Stage,
+use playon_core::attach::{    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready, Stage,
     ToWorker,
 };
 use playon_core::gate::Mode;
@@ -165,13 +164,17 @@ fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
 
 pub(crate) fn down() -> impl Strategy<Value = Down> {
     prop_oneof![
-        (any::<u32>(), edgy(), edgy(), edgy()).prop_map(
-            |(protocol, worker, heartbeat_ms, credit_bytes)| Down::Welcome(KeeperWelcome {
-                protocol,
-                worker: WorkerId(worker),
-                heartbeat_ms,
-                credit_bytes,
-            })
+        (any::<u32>(), edgy(), edgy(), edgy(), edgy(), option::of(text())).prop_map(
+            |(protocol, worker, heartbeat_ms, credit_bytes, state_bytes_max, turns)| {
+                Down::Welcome(KeeperWelcome {
+                    protocol,
+                    worker: WorkerId(worker),
+                    heartbeat_ms,
+                    credit_bytes,
+                    state_bytes_max,
+                    turns,
+                })
+            }
         ),
         (text(), text()).prop_map(|(code, detail)| Down::Refuse(KeeperRefuse { code, detail })),
         edgy().prop_map(|nonce| Down::Ping { nonce }),
@@ -255,6 +258,7 @@ fn item() -> impl Strategy<Value = Item> {
         session().prop_map(Item::Away),
         (session(), edgy()).prop_map(|(session, lost)| Item::Back { session, lost }),
         session().prop_map(Item::Leave),
+        (session(), noted()).prop_map(|(session, change)| Item::Noted { session, change }),
         edgy().prop_map(Item::Tick),
         Just(Item::Wake),
     ]
@@ -473,16 +477,22 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
         )
 }
 
+fn noted() -> impl Strategy<Value = Noted> {
+    proptest::sample::select(vec![Noted::Away, Noted::Back, Noted::Leave])
+}
+
 fn seat() -> impl Strategy<Value = Seat> {
     let loss =
         (edgy(), edgy()).prop_map(|(inputs, history)| Loss { inputs, history: History(history) });
-    (secret_hash(), edgy(), 0..1_000_u64, vec(bytes(20), 0..4), loss).prop_map(
-        |(secret, applied, before, outbox, loss)| Seat {
+    let set_aside = vec(edgy(), 0..3).prop_map(Into::into);
+    (secret_hash(), edgy(), 0..1_000_u64, vec(bytes(20), 0..4), loss, set_aside).prop_map(
+        |(secret, applied, before, outbox, loss, set_aside)| Seat {
             secret,
             applied,
             event_seq: before + outbox.len() as u64,
             outbox: outbox.into(),
             loss,
+            set_aside,
         },
     )
 }
@@ -515,6 +525,7 @@ fn seat_change() -> impl Strategy<Value = SeatChange> {
         (session(), secret_hash())
             .prop_map(|(session, secret)| SeatChange::Joined { session, secret }),
         session().prop_map(|session| SeatChange::Left { session }),
+        (session(), edgy()).prop_map(|(session, input)| SeatChange::SetAside { session, input }),
         (session(), edgy(), vec(bytes(20), 0..4), edgy()).prop_map(
             |(session, applied, events, lost)| SeatChange::Progress {
                 session,

@@ -157,6 +157,7 @@ fn kept_image() -> Image {
         event_seq: 40,
         outbox: [&b"first"[..], b"second"].map(bytes::Bytes::from_static).into(),
         loss: Loss::default(),
+        set_aside: Default::default(),
     };
     Image {
         name: "kitchen".to_owned(),

@@ -11,6 +11,7 @@ mod outlet;
 mod pool;
 mod rooms;
 mod slot;
+mod turns;
 
 use std::io::{BufReader, Read};
 use std::os::unix::net::UnixStream;

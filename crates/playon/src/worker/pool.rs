@@ -12,6 +12,7 @@ use playon_wire::attach::{Consumed, KeeperWelcome, Up, cost};
 
 use super::outlet::Outlet;
 use super::rooms::Rooms;
+use super::turns::{self, Turns};
 use crate::App;
 
 /// Overrides the number of room threads, 1 to [`THREADS_MAX`].
@@ -36,11 +37,13 @@ impl Pool {
     pub(super) fn start(app: &App, outlet: &Arc<Outlet>, welcome: &KeeperWelcome) -> Self {
         let count = thread_count(app.wanted_threads());
         let (done, finished) = channel();
+        let page = turns::open(welcome);
         let threads = (0..count).map(|number| {
             let (sender, receiver) = channel();
             let thread = RoomThread {
                 queue: receiver,
                 rooms: Rooms::new(app.kinds().to_vec(), welcome.state_bytes_max),
+                turns: Turns::new(page.clone(), number),
                 consumed: Consumed::new(welcome.credit_bytes / count as u64),
                 outlet: Arc::clone(outlet),
                 gathered: Vec::new(),
@@ -101,6 +104,7 @@ fn room(message: &ToWorker) -> RoomId {
 struct RoomThread {
     queue: Receiver<ToWorker>,
     rooms: Rooms,
+    turns: Turns,
     consumed: Consumed,
     outlet: Arc<Outlet>,
     gathered: Vec<Up>,
@@ -111,6 +115,7 @@ impl RoomThread {
     fn run(mut self) {
         while let Some(message) = self.next() {
             let worth = cost(&message);
+            self.turns.begin(&message);
             self.rooms.handle(message, &mut self.gathered);
             let credit = self.consumed.worked_off(worth);
             self.gathered.extend(credit.map(|bytes| Up::Credit { bytes }));

@@ -55,6 +55,11 @@ impl Held {
 impl Owner {
     /// Starts a worker for the app and shakes hands.
     pub fn attach(app: App) -> Self {
+        Self::attach_with(app, None)
+    }
+
+    /// The same, with a page for the worker's notes.
+    pub fn attach_with(app: App, turns: Option<String>) -> Self {
         let mut owner = Self::connect(app);
         let welcome = KeeperWelcome {
             protocol: 1,
@@ -62,6 +67,7 @@ impl Owner {
             heartbeat_ms: 5_000,
             credit_bytes: 1 << 20,
             state_bytes_max: 16 << 20,
+            turns,
         };
         owner.send(&[Down::Welcome(welcome)]);
         owner

@@ -1,0 +1,62 @@
+//! Deadlines count from a message's turn at the worker.
+
+use playon_core::attach::{ToWorker, Turn};
+use playon_core::effect::Effect;
+use playon_core::ids::{Attempt, RoomId, Seq};
+use playon_core::kind::Policies;
+use playon_core::limits::Limits;
+use playon_core::time::Span;
+
+use super::bench::{Bench, ONE, ROOM};
+
+/// A room whose batch is with its worker, and that batch's turn.
+fn under_way() -> (Bench, Turn) {
+    let mut bench = Bench::with_player(&Policies::default(), true);
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    let [ToWorker::Deliver(deliver)] = sent.as_slice() else { panic!("{sent:?}") };
+    let turn = Turn { room: ROOM, attempt: deliver.attempt, seq: deliver.seq };
+    (bench, turn)
+}
+
+fn suspected(bench: &Bench) -> bool {
+    bench.effects.iter().any(|effect| matches!(effect, Effect::Suspect { .. }))
+}
+
+fn elsewhere() -> Turn {
+    Turn { room: RoomId([7; 16]), attempt: Attempt(99), seq: Seq(3) }
+}
+
+#[test]
+fn a_batch_that_waits_behind_others_is_no_sign_of_a_hung_worker() {
+    let (mut bench, turn) = under_way();
+    // The worker is at another room.
+    bench.shard.handle_turn(bench.now, ONE, elsewhere());
+    let timeout = Policies::default().batch_timeout;
+    bench.wait(timeout);
+    bench.wait(timeout);
+    assert!(!suspected(&bench));
+    bench.shard.handle_turn(bench.now, ONE, turn);
+    assert_eq!(bench.shard.next_timeout(), Some(bench.now + timeout));
+    bench.wait(timeout);
+    assert!(suspected(&bench), "it had its whole time");
+}
+
+#[test]
+fn a_worker_that_answers_nothing_for_long_is_hung_whatever_it_notes() {
+    let (mut bench, _) = under_way();
+    bench.shard.handle_turn(bench.now, ONE, elsewhere());
+    let began = bench.now;
+    bench.wait(Policies::default().batch_timeout);
+    let turn_timeout = Limits::default().turn_timeout;
+    assert_eq!(bench.shard.next_timeout(), Some(began + turn_timeout));
+    bench.wait(Span(turn_timeout.0 - Policies::default().batch_timeout.0));
+    assert!(suspected(&bench));
+}
+
+#[test]
+fn a_worker_that_notes_nothing_is_hung_after_the_time_of_one_batch() {
+    let (mut bench, _) = under_way();
+    bench.wait(Policies::default().batch_timeout);
+    assert!(suspected(&bench));
+}
