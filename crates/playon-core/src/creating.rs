@@ -208,7 +208,10 @@ impl Creating {
 
     /// Nobody could make it in time.
     fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>) -> Outcome {
-        self.release(env);
+        if let Some((post, errand)) = self.post.take() {
+            env.leave(self.room, post);
+            env.abandon(post, errand);
+        }
         let detail = "PLY-0122 no worker could create the room in time".to_owned();
         Outcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)
     }

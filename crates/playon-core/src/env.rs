@@ -31,6 +31,9 @@ pub(crate) struct Env<C> {
     /// The room that is on trial in the trial worker; others wait in `trial_queue`.
     pub(crate) trial: Option<RoomId>,
     pub(crate) trial_queue: VecDeque<RoomId>,
+    /// What rooms that have left had still asked of a worker. A thread that hangs there holds up others, and nobody else
+    /// would notice.
+    abandoned: BTreeMap<(WorkerId, Attempt), Errand>,
     /// Rooms that need another worker than the common ones.
     confined: BTreeMap<RoomId, (ReleaseId, Berth)>,
     /// What was last reported of that.
@@ -59,6 +62,7 @@ impl<C> Env<C> {
             open_queue: VecDeque::new(),
             trial: None,
             trial_queue: VecDeque::new(),
+            abandoned: BTreeMap::new(),
             confined: BTreeMap::new(),
             berths: BTreeSet::new(),
             draining: false,
@@ -131,6 +135,49 @@ impl<C> Env<C> {
         if matches!(post.berth, Berth::Trial(_)) && self.trial == Some(room) {
             self.trial = None;
             self.open_queue.append(&mut self.trial_queue);
+        }
+    }
+
+    /// A room leaves a worker that has not answered it yet.
+    pub(crate) fn abandon(&mut self, post: Post, errand: Errand) {
+        self.abandoned.insert((post.worker, post.attempt), errand);
+    }
+
+    /// The worker is at something under that attempt.
+    pub(crate) fn abandoned_turn(&mut self, now: Time, worker: WorkerId, attempt: Attempt) {
+        if let Some(errand) = self.abandoned.get_mut(&(worker, attempt)) {
+            errand.begin(now);
+        }
+    }
+
+    /// The worker has answered something under that attempt.
+    pub(crate) fn abandoned_answer(&mut self, worker: WorkerId, attempt: Attempt) {
+        self.abandoned.remove(&(worker, attempt));
+    }
+
+    /// A worker is gone.
+    pub(crate) fn abandoned_down(&mut self, worker: WorkerId) {
+        self.abandoned.retain(|(at, _), _| *at != worker);
+    }
+
+    /// When an abandoned errand is to be looked at.
+    pub(crate) fn abandoned_until(&self) -> Option<Time> {
+        self.abandoned.values().map(Errand::until).min()
+    }
+
+    /// Reports workers that take too long over what nobody waits for any more.
+    pub(crate) fn abandoned_timeout(&mut self, now: Time) {
+        let (fleet, turn_timeout) = (&self.fleet, self.limits.turn_timeout);
+        let mut hung = Vec::new();
+        for ((worker, _), errand) in &mut self.abandoned {
+            if errand.is_overdue(fleet, *worker, now, turn_timeout) {
+                errand.report(now);
+                hung.push(*worker);
+            }
+        }
+        for worker in hung {
+            let why = "PLY-0404 it does not come back from a room that has left".to_owned();
+            self.emit(Effect::Suspect { worker, why });
         }
     }
 

@@ -151,7 +151,8 @@ impl Client {
     }
 
     /// The last input made will end the room.
-    pub const fn say_farewell(&mut self) {
+    pub fn say_farewell(&mut self) {
+        self.poison.remove(&self.sent);
         self.farewell = Some(self.sent);
     }
 

@@ -72,6 +72,7 @@ pub fn limits() -> Limits {
         tail_deltas_max: 4,
         open_timeout: Span::secs(1),
         prewarm_timeout: Span::secs(1),
+        turn_timeout: Span::secs(3),
         reopen_backoff_max: Span::secs(2),
         ..Limits::default()
     }

@@ -310,6 +310,13 @@ impl Blame {
         }
     }
 
+    /// Puts an item before all that is still under suspicion; gives it back if nothing is.
+    pub(crate) fn precede(&mut self, item: Item) -> Option<Item> {
+        let Some(trial) = self.trial.as_mut() else { return Some(item) };
+        trial.groups.push_front(vec![item]);
+        None
+    }
+
     /// Drops suspects that are not to be delivered any more: of players who have left.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Item) -> bool) {
         let Some(trial) = &mut self.trial else { return };

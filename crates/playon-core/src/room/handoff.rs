@@ -477,6 +477,7 @@ impl Room {
         };
         if env.is_overdue(&mut warm.errand, worker, now) {
             let hangs = warm.errand.is_begun();
+            warm.errand.report(now);
             let why = "PLY-0307 the new release did not open a copy of the room in time";
             self.abandon_warm(env, Blame::Release, why);
             if hangs {

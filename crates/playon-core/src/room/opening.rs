@@ -359,7 +359,11 @@ impl Room {
             return;
         };
         let Some(warm) = live.warm.take() else { return };
+        let (order, post) = (warm.order, live.post);
         env.leave(id, warm.step.post());
-        self.move_failed(env, warm.order, blame, reason);
+        if let Some((post, errand)) = warm.into_errand(post).filter(|(at, _)| *at != post) {
+            env.abandon(post, errand);
+        }
+        self.move_failed(env, order, blame, reason);
     }
 }

@@ -84,6 +84,18 @@ pub(crate) enum WarmStep {
     Ready { post: Post, tail: Tail },
 }
 
+impl Warm {
+    /// What is asked of a worker for it, if the live one is at `live`.
+    pub(crate) fn into_errand(self, live: Post) -> Option<(Post, Errand)> {
+        match self.step {
+            // Its attempt is the live one's, whose batch is watched.
+            WarmStep::Exporting { .. } => Some((live, self.errand)),
+            WarmStep::Prewarming { post, .. } => Some((post, self.errand)),
+            WarmStep::Ready { .. } => None,
+        }
+    }
+}
+
 impl WarmStep {
     pub(crate) const fn post(&self) -> Post {
         match self {
@@ -162,6 +174,19 @@ impl Phase {
             Self::Switching(switching) => [switching.old, switching.new],
         };
         posts.into_iter().flatten()
+    }
+
+    /// What workers were asked and have not answered.
+    pub(crate) fn into_errands(self) -> impl Iterator<Item = (Post, Errand)> {
+        let errands = match self {
+            Self::Opening(opening) => [Some((opening.post, opening.errand)), None],
+            Self::Live(Live { post, inflight, warm }) => {
+                let batch = inflight.map(|inflight| (post, inflight.errand));
+                [batch, warm.and_then(|warm| warm.into_errand(post))]
+            }
+            Self::Idle { .. } | Self::Cutover(_) | Self::Switching(_) | Self::Resting => [None, None],
+        };
+        errands.into_iter().flatten()
     }
 
     /// The worker that was given the attempt, if it is not void.

@@ -67,7 +67,9 @@ impl Room {
         for post in self.phase.posts() {
             env.leave(self.id(), post);
         }
-        self.phase = Phase::Resting;
+        for (post, errand) in std::mem::replace(&mut self.phase, Phase::Resting).into_errands() {
+            env.abandon(post, errand);
+        }
         // Whatever were stored from here on would bring the room back.
         self.checkpoint_at = None;
     }

@@ -227,7 +227,10 @@ impl Room {
 
     /// The worker's books are kept right without the hook.
     fn note(&mut self, session: crate::ids::SessionId, change: Noted) -> Aside {
-        self.pending.push_front(Item::Noted { session, change });
+        let noted = Item::Noted { session, change };
+        if let Some(noted) = self.blame.precede(noted) {
+            self.pending.push_front(noted);
+        }
         match change {
             Noted::Away => Aside::Away,
             Noted::Back => Aside::Back,

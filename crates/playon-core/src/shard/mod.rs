@@ -91,11 +91,14 @@ impl<C: StateCodec> Shard<C> {
 
     /// When to call [`Self::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Time> {
-        self.timers.first().map(|(at, _)| *at).filter(|_| !self.env.stopping)
+        let room = self.timers.first().map(|(at, _)| *at);
+        let next = room.into_iter().chain(self.env.abandoned_until()).min();
+        next.filter(|_| !self.env.stopping)
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.env.abandoned_timeout(now);
         let due: Vec<(Time, RoomId)> =
             self.timers.iter().take_while(|(at, _)| *at <= now).copied().collect();
         for (at, id) in due {
@@ -137,6 +140,7 @@ impl<C: StateCodec> Shard<C> {
     /// A worker has begun with something and is at it. What is said of an attempt that another worker has counts for nothing.
     pub fn handle_turn(&mut self, now: Time, worker: WorkerId, turn: Turn) {
         self.env.fleet.note_turn(worker);
+        self.env.abandoned_turn(now, worker, turn.attempt);
         if self.holder(turn.room, turn.attempt) != Some(worker) {
             return;
         }
@@ -151,6 +155,7 @@ impl<C: StateCodec> Shard<C> {
     /// A worker process is gone.
     pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
         self.env.fleet.remove(worker);
+        self.env.abandoned_down(worker);
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
@@ -174,6 +179,7 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         self.env.fleet.hear(worker, now);
+        self.env.abandoned_answer(worker, attempt);
         if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
             let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
             self.env.emit(Effect::Suspect { worker, why });

@@ -151,6 +151,10 @@ impl Audit {
     pub fn worker_gone(&mut self, worker: WorkerId, end: &WorkerEnd) {
         self.berths.remove(&worker);
         self.suspected.extend(end.turns.iter().map(|turn| turn.room));
+        if end.turns.is_empty() {
+            // Nobody knows what it was at: it may have been any.
+            self.suspected.extend(self.rooms.keys());
+        }
     }
 
     /// A worker gives a wrong hash with its next commit.

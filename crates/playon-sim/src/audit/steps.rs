@@ -124,14 +124,15 @@ impl Audit {
 
 /// How long a room may be in that place without any change.
 fn patience(limits: &Limits, place: Place) -> Option<Span> {
-    // The shell's timer is not exact.
-    const SLACK: u64 = 5_000;
+    // Until its turn comes it may wait behind others for as long as its worker answers them; the shell's timer is not
+    // exact.
+    let wait = limits.turn_timeout.0 + 5_000;
     let most = match place {
         Place::Opening | Place::Creating => limits.open_timeout,
         Place::Exporting | Place::Prewarming => limits.prewarm_timeout,
         _ => return None,
     };
-    Some(Span(most.0 + SLACK))
+    Some(Span(most.0 + wait))
 }
 
 /// Whether nobody runs the room, so that its clock stands.

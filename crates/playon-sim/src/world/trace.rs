@@ -111,8 +111,11 @@ impl Display for Event {
             Self::ToClient(message) => client(f, message),
             Self::WorkerStep(id) => write!(f, "w{} works", id.0),
             Self::FromWorker(id, message) => from_worker(f, *id, message),
-            Self::WorkerAttached(id) => write!(f, "a worker of R{} attaches", release(*id)),
-            Self::WorkerGone(id) => write!(f, "w{} is gone", id.0),
+            Self::WorkerAttached(id, berth) => {
+                write!(f, "a {berth:?} worker of R{} attaches", release(*id))
+            }
+            Self::WorkerGone(id, end) => write!(f, "w{} is gone: {end:?}", id.0),
+            Self::Turn(id, turn) => write!(f, "w{} is at {turn:?}", id.0),
             Self::Fsync => f.write_str("disk"),
             Self::Order(order) => write!(f, "order {order:?}"),
             Self::Report(report) => write!(f, "report {report:?}"),
@@ -223,6 +226,7 @@ impl Display for Thing<'_> {
             Item::Away(session) => write!(f, "away:{}", session.0 % 1_000_000),
             Item::Back { session, lost } => write!(f, "back:{}/{lost}", session.0 % 1_000_000),
             Item::Leave(session) => write!(f, "leave:{}", session.0 % 1_000_000),
+            Item::Noted { session, change } => write!(f, "noted {change:?} {}", session.0),
             Item::Tick(tick) => write!(f, "tick:{tick}"),
             Item::Wake => f.write_str("wake"),
         }
