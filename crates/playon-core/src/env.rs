@@ -31,6 +31,8 @@ pub(crate) struct Env<C> {
     /// The room that is on trial in the trial worker; others wait in `trial_queue`.
     pub(crate) trial: Option<RoomId>,
     pub(crate) trial_queue: VecDeque<RoomId>,
+    /// When a trial worker last came or went: so there are some to be had.
+    pub(crate) trial_seen: Time,
     /// What rooms that have left had still asked of a worker. A thread that hangs there holds up others, and nobody else
     /// would notice.
     abandoned: BTreeMap<(WorkerId, Attempt), Errand>,
@@ -62,6 +64,7 @@ impl<C> Env<C> {
             open_queue: VecDeque::new(),
             trial: None,
             trial_queue: VecDeque::new(),
+            trial_seen: Time(0),
             abandoned: BTreeMap::new(),
             confined: BTreeMap::new(),
             berths: BTreeSet::new(),
@@ -124,6 +127,23 @@ impl<C> Env<C> {
         let post = self.occupy(release, Berth::Trial(self.shard), kind)?;
         self.trial = Some(room);
         Some(post)
+    }
+
+    /// A worker of that berth comes or goes.
+    pub(crate) fn note_berth(&mut self, now: Time, berth: Berth) {
+        if berth == Berth::Trial(self.shard) {
+            self.trial_seen = now;
+        }
+    }
+
+    /// Until when a room waits for a worker of that berth: for a while if there is none, longer while others are tried.
+    pub(crate) fn apart_until(&self, berth: Berth, since: Time) -> Time {
+        let last = since + self.limits.trial_queue_wait;
+        match berth {
+            Berth::Trial(_) if self.trial.is_some() => last,
+            Berth::Trial(_) => (self.trial_seen.max(since) + self.limits.trial_wait).min(last),
+            _ => since + self.limits.trial_wait,
+        }
     }
 
     /// Ends a post: the worker forgets the attempt.

@@ -91,6 +91,11 @@ impl Fleet {
         self.members.contains_key(&worker)
     }
 
+    /// What the worker is there for, if it is attached.
+    pub(crate) fn berth(&self, worker: WorkerId) -> Option<Berth> {
+        self.members.get(&worker).map(|member| member.info.berth)
+    }
+
     /// Whether a worker of that release for any room is attached.
     pub fn has_release(&self, release: ReleaseId) -> bool {
         let common = |m: &Member| m.info.release == release && m.info.berth == Berth::Common;

@@ -56,6 +56,8 @@ pub struct Limits {
     /// How long a room waits for a worker of its own; then it is opened among the others, so that a keeper that cannot
     /// start workers goes on.
     pub trial_wait: Span,
+    /// How long a room waits while others of its shard are tried before it; then as `trial_wait`.
+    pub trial_queue_wait: Span,
     /// Longest wait between two attempts to reopen a room that keeps failing.
     pub reopen_backoff_max: Span,
     /// Ticks are laid on this grid of keeper time, so that rooms due together travel together.
@@ -90,6 +92,7 @@ impl Default for Limits {
             own_faults_max: 6,
             quarantine: Span::secs(600),
             trial_wait: Span::secs(5),
+            trial_queue_wait: Span::secs(60),
             reopen_backoff_max: Span::secs(10),
             tick_grid: Span::millis(5),
         }

@@ -257,7 +257,8 @@ impl Room {
             self.apart_since = None;
             return post;
         }
-        let until = *self.apart_since.get_or_insert(now) + env.limits.trial_wait;
+        let since = *self.apart_since.get_or_insert(now);
+        let until = env.apart_until(berth, since);
         if until > now {
             self.phase = Phase::Idle { retry_at: Some(until) };
             return None;

@@ -121,6 +121,7 @@ impl<C: StateCodec> Shard<C> {
 
     /// A worker has attached.
     pub fn handle_worker_up(&mut self, now: Time, worker: WorkerInfo) {
+        self.env.note_berth(now, worker.berth);
         self.env.fleet.add(worker);
         self.wake_all(now);
     }
@@ -154,6 +155,9 @@ impl<C: StateCodec> Shard<C> {
 
     /// A worker process is gone.
     pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
+        if let Some(berth) = self.env.fleet.berth(worker) {
+            self.env.note_berth(now, berth);
+        }
         self.env.fleet.remove(worker);
         self.env.abandoned_down(worker);
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();

@@ -53,6 +53,8 @@ pub(super) const BOUNDS: &[Key] = &[
         "How long a room that has taken a process down runs apart from the others."),
     number!("rooms.trial_wait", Time, keeper.limits.trial_wait, 1_000, 3_600_000_000,
         "How long a room waits for a worker of its own; then it is opened among the others, so that a keeper that cannot start workers goes on."),
+    number!("rooms.trial_queue_wait", Time, keeper.limits.trial_queue_wait, 1_000, 3_600_000_000,
+        "How long a room waits while others of its shard are tried before it; then as `trial_wait`."),
     number!("rooms.reopen_backoff_max", Time, keeper.limits.reopen_backoff_max, 1_000, 3_600_000_000,
         "Longest wait between two attempts to reopen a room that keeps failing."),
     number!("rooms.tick_grid", Time, keeper.limits.tick_grid, 0, 50_000,
