@@ -46,6 +46,7 @@ impl Rig {
         let release = ReleaseId([1; 32]);
         self.supervisor.want(Want {
             release,
+            berth: Berth::Common,
             label: "r1".into(),
             executable: executable.into(),
             count,
