@@ -201,6 +201,9 @@ pub struct Welcome {
 /// Something to write to a socket, in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Push {
+    /// Inputs of this session that were not run and never will be, lowest first. They count as dealt with: `applied`
+    /// covers them, here or later.
+    pub set_aside: Vec<u64>,
     /// Inputs up to here are applied and safe, if that is news.
     pub applied: Option<u64>,
     /// Reliable events with their numbers.
@@ -214,12 +217,16 @@ pub struct Push {
 impl Push {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.applied.is_none()
+        self.set_aside.is_empty()
+            && self.applied.is_none()
             && self.events.is_empty()
             && self.view.is_none()
             && self.now.is_empty()
     }
 }
+
+/// The number of the code `PLY-0127`, under which a player is told that an input was set aside.
+pub const SET_ASIDE_CODE: u16 = 127;
 
 /// Why a socket is closed. The code's class tells old clients what to do with new codes:
 /// 40xx reconnect and resume, 44xx start afresh, 49xx stop.
