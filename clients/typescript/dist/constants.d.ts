@@ -59,6 +59,7 @@ export declare const TO_CLIENT: {
     readonly ack: 21;
     readonly ping: 22;
     readonly move: 23;
+    readonly setAside: 24;
 };
 /** Frame types with this bit may be skipped by a client that does not know them. */
 export declare const SKIPPABLE = 128;

@@ -70,6 +70,10 @@ export type ServerFrame = Welcome | {
 } | {
     readonly type: 'ping';
     readonly nonce: bigint;
+} | {
+    readonly type: 'setAside';
+    readonly code: number;
+    readonly inputs: readonly number[];
 } | Move;
 /** The server asks the client to change over to another address. */
 export interface Move {

@@ -71,6 +71,8 @@ function decodeFrame(type, body) {
             return whole(body, { type: 'ping', nonce: body.big() });
         case TO_CLIENT.move:
             return decodeMove(body);
+        case TO_CLIENT.setAside:
+            return { type: 'setAside', code: body.int(), inputs: body.ints() };
         default:
             throw new FrameError(`unknown frame type 0x${type.toString(16)}`);
     }

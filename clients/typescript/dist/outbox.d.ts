@@ -27,6 +27,8 @@ export declare class Outbox<Input> {
     get lo(): number;
     /** The session's number of an input. */
     wire(seq: number): number;
+    /** The number on this page of an input with this number in the session. */
+    ours(wire: number): number;
     /** Holds an input; its number, or false if there is no room for it. */
     push(input: Input, payload: Uint8Array): number | false;
     /** The inputs that were never on a socket, which `replaceWaiting` may change. */

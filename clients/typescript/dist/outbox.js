@@ -41,6 +41,10 @@ export class Outbox {
     wire(seq) {
         return seq + this.#shift;
     }
+    /** The number on this page of an input with this number in the session. */
+    ours(wire) {
+        return wire - this.#shift;
+    }
     /** Holds an input; its number, or false if there is no room for it. */
     push(input, payload) {
         if (this.#pending.length >= this.#inputsMax)

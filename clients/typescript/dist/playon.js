@@ -82,7 +82,8 @@ var TO_CLIENT = {
   now: 20,
   ack: 21,
   ping: 22,
-  move: 23
+  move: 23,
+  setAside: 24
 };
 var SKIPPABLE = 128;
 var SERVER_FRAMES_MAX = 4096;
@@ -320,6 +321,10 @@ var Outbox = class {
   wire(seq) {
     return seq + this.#shift;
   }
+  /** The number on this page of an input with this number in the session. */
+  ours(wire) {
+    return wire - this.#shift;
+  }
   /** Holds an input; its number, or false if there is no room for it. */
   push(input, payload) {
     if (this.#pending.length >= this.#inputsMax) return false;
@@ -497,6 +502,12 @@ var Reader = class {
     if (!Number.isSafeInteger(value)) throw new FrameError("a number is over 53 bits");
     return value;
   }
+  /** Numbers up to the end. */
+  ints() {
+    const ints = [];
+    while (!this.done) ints.push(this.int());
+    return ints;
+  }
   /** A limit or a duration: one too large to hold exactly counts as the largest that fits. */
   limit() {
     return Math.min(Number(this.big()), Number.MAX_SAFE_INTEGER);
@@ -609,6 +620,8 @@ function decodeFrame(type, body) {
       return whole(body, { type: "ping", nonce: body.big() });
     case TO_CLIENT.move:
       return decodeMove(body);
+    case TO_CLIENT.setAside:
+      return { type: "setAside", code: body.int(), inputs: body.ints() };
     default:
       throw new FrameError(`unknown frame type 0x${type.toString(16)}`);
   }
@@ -1073,6 +1086,7 @@ var Room = class {
     else if (frame.type === "view") this.#showView(frame.asOf, frame.base, frame.payload);
     else if (frame.type === "now") this.#decode(frame.payload, (message) => this.#tell("now", message));
     else if (frame.type === "ack") this.#applied(frame.applied);
+    else if (frame.type === "setAside") this.#setAside(frame.inputs, frame.code);
   }
   #event(seq, payload) {
     const arrival = this.#session.event(seq);
@@ -1094,6 +1108,10 @@ var Room = class {
       this.#tell("view", view, asOf);
     });
     if (gap) this.#ackSoon();
+  }
+  #setAside(inputs, code) {
+    const seqs = this.#session.setAside(inputs);
+    if (seqs.length > 0) this.#tell("setAside", seqs, `PLY-${String(code).padStart(4, "0")}`);
   }
   #applied(applied) {
     if (!this.#session.applied(applied)) return;
@@ -1307,6 +1325,10 @@ var Session = class {
     const freed = this.outbox.ack(applied);
     if (freed === null) throw new FrameError("an input that was never sent is acknowledged");
     return freed > 0;
+  }
+  /** These inputs were set aside; the numbers that this page knows them by, without those it was told of before. */
+  setAside(inputs) {
+    return inputs.filter((seq) => seq >= this.outbox.lo).map((seq) => this.outbox.ours(seq));
   }
   /** Gives the session up, to begin another one with the next socket. */
   forget() {

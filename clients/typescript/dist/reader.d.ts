@@ -10,6 +10,8 @@ export declare class Reader {
     big(): bigint;
     /** A number that a JavaScript number holds exactly; a larger one is an error. */
     int(): number;
+    /** Numbers up to the end. */
+    ints(): number[];
     /** A limit or a duration: one too large to hold exactly counts as the largest that fits. */
     limit(): number;
     /** `length` bytes. */

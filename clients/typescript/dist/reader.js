@@ -34,6 +34,13 @@ export class Reader {
             throw new FrameError('a number is over 53 bits');
         return value;
     }
+    /** Numbers up to the end. */
+    ints() {
+        const ints = [];
+        while (!this.done)
+            ints.push(this.int());
+        return ints;
+    }
     /** A limit or a duration: one too large to hold exactly counts as the largest that fits. */
     limit() {
         return Math.min(Number(this.big()), Number.MAX_SAFE_INTEGER);

@@ -31,6 +31,11 @@ export type RoomEvents<Event, View, Now> = {
     retry: [why: Closed, ms: number];
     /** Inputs up to this number are applied and safe. */
     applied: [seq: number];
+    /**
+     * Inputs that the game fails on were set aside: they were not run and never will be, and `applied` passes over them.
+     * Their numbers, and a code `PLY-nnnn`.
+     */
+    setAside: [seqs: readonly number[], code: string];
     /** Something was missed or lost; never silently. */
     gap: [gap: Gap];
     /** A connection was welcomed; the first time, or again. */

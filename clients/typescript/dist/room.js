@@ -170,6 +170,8 @@ export class Room {
             this.#decode(frame.payload, (message) => this.#tell('now', message));
         else if (frame.type === 'ack')
             this.#applied(frame.applied);
+        else if (frame.type === 'setAside')
+            this.#setAside(frame.inputs, frame.code);
     }
     #event(seq, payload) {
         const arrival = this.#session.event(seq);
@@ -192,6 +194,11 @@ export class Room {
         });
         if (gap)
             this.#ackSoon();
+    }
+    #setAside(inputs, code) {
+        const seqs = this.#session.setAside(inputs);
+        if (seqs.length > 0)
+            this.#tell('setAside', seqs, `PLY-${String(code).padStart(4, '0')}`);
     }
     #applied(applied) {
         if (!this.#session.applied(applied))

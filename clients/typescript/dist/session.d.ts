@@ -61,6 +61,8 @@ export declare class Session<Input> {
     view(asOf: number): Gap | null;
     /** Inputs up to `applied` are applied and safe; whether that was news. */
     applied(applied: number): boolean;
+    /** These inputs were set aside; the numbers that this page knows them by, without those it was told of before. */
+    setAside(inputs: readonly number[]): number[];
     /** Gives the session up, to begin another one with the next socket. */
     forget(): void;
     /** What a reloaded page needs to come back to its seat; null without one. */

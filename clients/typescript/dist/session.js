@@ -110,6 +110,10 @@ export class Session {
             throw new FrameError('an input that was never sent is acknowledged');
         return freed > 0;
     }
+    /** These inputs were set aside; the numbers that this page knows them by, without those it was told of before. */
+    setAside(inputs) {
+        return inputs.filter((seq) => seq >= this.outbox.lo).map((seq) => this.outbox.ours(seq));
+    }
     /** Gives the session up, to begin another one with the next socket. */
     forget() {
         if (this.seated || this.#known)

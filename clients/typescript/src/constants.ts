@@ -63,6 +63,7 @@ export const TO_CLIENT = {
   ack: 0x15,
   ping: 0x16,
   move: 0x17,
+  setAside: 0x18,
 } as const;
 
 /** Frame types with this bit may be skipped by a client that does not know them. */

@@ -75,6 +75,7 @@ export type ServerFrame =
   | { readonly type: 'now'; readonly payload: Uint8Array }
   | { readonly type: 'ack'; readonly applied: number }
   | { readonly type: 'ping'; readonly nonce: bigint }
+  | { readonly type: 'setAside'; readonly code: number; readonly inputs: readonly number[] }
   | Move;
 
 /** The server asks the client to change over to another address. */
@@ -162,6 +163,8 @@ function decodeFrame(type: number, body: Reader): ServerFrame {
       return whole(body, { type: 'ping', nonce: body.big() });
     case TO_CLIENT.move:
       return decodeMove(body);
+    case TO_CLIENT.setAside:
+      return { type: 'setAside', code: body.int(), inputs: body.ints() };
     default:
       throw new FrameError(`unknown frame type 0x${type.toString(16)}`);
   }

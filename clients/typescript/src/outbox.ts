@@ -59,6 +59,11 @@ export class Outbox<Input> {
     return seq + this.#shift;
   }
 
+  /** The number on this page of an input with this number in the session. */
+  ours(wire: number): number {
+    return wire - this.#shift;
+  }
+
   /** Holds an input; its number, or false if there is no room for it. */
   push(input: Input, payload: Uint8Array): number | false {
     if (this.#pending.length >= this.#inputsMax) return false;

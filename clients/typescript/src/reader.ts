@@ -40,6 +40,13 @@ export class Reader {
     return value;
   }
 
+  /** Numbers up to the end. */
+  ints(): number[] {
+    const ints: number[] = [];
+    while (!this.done) ints.push(this.int());
+    return ints;
+  }
+
   /** A limit or a duration: one too large to hold exactly counts as the largest that fits. */
   limit(): number {
     return Math.min(Number(this.big()), Number.MAX_SAFE_INTEGER);

@@ -47,6 +47,11 @@ export type RoomEvents<Event, View, Now> = {
   retry: [why: Closed, ms: number];
   /** Inputs up to this number are applied and safe. */
   applied: [seq: number];
+  /**
+   * Inputs that the game fails on were set aside: they were not run and never will be, and `applied` passes over them.
+   * Their numbers, and a code `PLY-nnnn`.
+   */
+  setAside: [seqs: readonly number[], code: string];
   /** Something was missed or lost; never silently. */
   gap: [gap: Gap];
   /** A connection was welcomed; the first time, or again. */
@@ -240,6 +245,7 @@ export class Room<Input, Event, View, Now = Event> {
     else if (frame.type === 'view') this.#showView(frame.asOf, frame.base, frame.payload);
     else if (frame.type === 'now') this.#decode<Now>(frame.payload, (message) => this.#tell('now', message));
     else if (frame.type === 'ack') this.#applied(frame.applied);
+    else if (frame.type === 'setAside') this.#setAside(frame.inputs, frame.code);
   }
 
   #event(seq: number, payload: Uint8Array): void {
@@ -263,6 +269,11 @@ export class Room<Input, Event, View, Now = Event> {
       this.#tell('view', view, asOf);
     });
     if (gap) this.#ackSoon();
+  }
+
+  #setAside(inputs: readonly number[], code: number): void {
+    const seqs = this.#session.setAside(inputs);
+    if (seqs.length > 0) this.#tell('setAside', seqs, `PLY-${String(code).padStart(4, '0')}`);
   }
 
   #applied(applied: number): void {

@@ -153,6 +153,11 @@ export class Session<Input> {
     return freed > 0;
   }
 
+  /** These inputs were set aside; the numbers that this page knows them by, without those it was told of before. */
+  setAside(inputs: readonly number[]): number[] {
+    return inputs.filter((seq) => seq >= this.outbox.lo).map((seq) => this.outbox.ours(seq));
+  }
+
   /** Gives the session up, to begin another one with the next socket. */
   forget(): void {
     if (this.seated || this.#known) this.#dropped = (this.#dropped ?? 0) + this.outbox.clear();

@@ -47,6 +47,7 @@ test('what a server writes is read back', () => {
     { type: 'ack', applied: 300 } as const,
     { type: 'ping', nonce: 2n ** 63n } as const,
     { type: 'move', url: 'ws://x/', ticket: bytes(1), windowMs: 1, deadlineMs: 2 } as const,
+    { type: 'setAside', code: 127, inputs: [1, 300] } as const,
   ];
   for (const frame of frames) assert.deepEqual(decodeFrames(writeServer(frame)), [frame]);
 });

@@ -26,7 +26,7 @@ const exactly = (random: Random, length: number): Uint8Array =>
   Uint8Array.from({ length }, () => random.byte());
 
 function frame(random: Random): ServerFrame {
-  switch (random.below(7)) {
+  switch (random.below(8)) {
     case 0:
       return welcome(random);
     case 1:
@@ -39,6 +39,8 @@ function frame(random: Random): ServerFrame {
       return { type: 'ack', applied: random.int() };
     case 5:
       return { type: 'ping', nonce: random.big(64) };
+    case 6:
+      return { type: 'setAside', code: random.int(), inputs: random.list(5, () => random.int()) };
     default:
       return {
         type: 'move',

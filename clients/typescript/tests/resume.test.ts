@@ -150,3 +150,22 @@ test('detaching keeps the seat for later and ends nothing', () => {
   world.join();
   assert.equal(world.room.state, 'resuming');
 });
+
+test('an input that was set aside is told once, by the number it has on this page', () => {
+  const world = new World();
+  const socket = world.begin();
+  for (const input of ['a', 'b', 'c']) world.room.send(input);
+  socket.push({ type: 'setAside', code: 127, inputs: [2] }, { type: 'ack', applied: 2 });
+  assert.deepEqual(world.heard(), ['setAside [2] "PLY-0127"', 'applied 2']);
+  // The server repeats it until a HELLO shows that it was heard.
+  socket.push({ type: 'setAside', code: 127, inputs: [2, 3] });
+  assert.deepEqual(world.heard(), ['setAside [3] "PLY-0127"']);
+  world.join();
+  world.socket.open();
+  world.socket.hello();
+  world.socket.push(welcome('fresh', { inNext: 4, generation: 2 }));
+  world.heard();
+  world.room.send('d');
+  world.socket.push({ type: 'setAside', code: 127, inputs: [3, 4] }, { type: 'ack', applied: 4 });
+  assert.deepEqual(world.heard(), ['setAside [1] "PLY-0127"', 'applied 1']);
+});

@@ -47,6 +47,7 @@ const NAMES: Record<string, string> = {
   ack: 'ACK',
   ping: 'PING',
   move: 'MOVE',
+  setAside: 'SET_ASIDE',
 };
 
 /** One of our frames in the spelling of the shared file. */
@@ -114,7 +115,7 @@ test('the shared messages of servers are read as they are meant', () => {
     assert.deepEqual(decodeFrames(raw(hex)).map(spell), frames, name);
     for (const { type } of frames) seen.add(type);
   }
-  assert.deepEqual([...seen].sort(), ['ACK', 'EVT', 'MOVE', 'NOW', 'PING', 'VIEW', 'WELCOME']);
+  assert.deepEqual([...seen].sort(), ['ACK', 'EVT', 'MOVE', 'NOW', 'PING', 'SET_ASIDE', 'VIEW', 'WELCOME']);
 });
 
 test('the server of these tests writes what a real one does', () => {

@@ -107,6 +107,7 @@ fn typed<E: DeserializeOwned, V: DeserializeOwned>(update: RawUpdate) -> Update<
         Update::View { as_of, view } => read(view, |view| Update::View { as_of, view }),
         Update::Now(event) => read(event, Update::Now),
         Update::Applied(applied) => Update::Applied(applied),
+        Update::SetAside { inputs, code } => Update::SetAside { inputs, code },
         Update::Gap { missed } => Update::Gap { missed },
         Update::Lost { inputs } => Update::Lost { inputs },
         Update::State(state) => Update::State(state),

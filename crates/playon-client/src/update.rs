@@ -28,6 +28,14 @@ pub enum Update<E, V> {
     Now(E),
     /// Inputs up to this number are applied and safe.
     Applied(u64),
+    /// Inputs were set aside: the game fails on them, so they were not run and never will be. Whatever they were to do has not
+    /// happened; [`Update::Applied`] counts them as dealt with.
+    SetAside {
+        /// Their numbers, lowest first.
+        inputs: Vec<u64>,
+        /// Why: the number of a `PLY-` code.
+        code: u16,
+    },
     /// Events will never come; the next view makes up for them.
     Gap {
         /// How many; 0 when nobody can tell because the room lost its own count.

@@ -201,7 +201,12 @@ pub struct Welcome {
 /// Something to write to a socket, in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Push {
+<<<<<<< HEAD
     /// Inputs that count as dealt with and have not run: the game fails on them.
+=======
+    /// Inputs of this session that were not run and never will be, lowest first. They count as dealt with: `applied`
+    /// covers them, here or later.
+>>>>>>> 9895d8d
     pub set_aside: Vec<u64>,
     /// Inputs up to here are applied and safe, if that is news.
     pub applied: Option<u64>,
@@ -223,6 +228,9 @@ impl Push {
             && self.now.is_empty()
     }
 }
+
+/// The number of the code `PLY-0127`, under which a player is told that an input was set aside.
+pub const SET_ASIDE_CODE: u16 = 127;
 
 /// Why a socket is closed. The code's class tells old clients what to do with new codes:
 /// 40xx reconnect and resume, 44xx start afresh, 49xx stop.

@@ -57,6 +57,8 @@ pub mod kind {
     pub const PING: u8 = 0x16;
     /// [`super::ServerFrame::Move`].
     pub const MOVE: u8 = 0x17;
+    /// [`super::ServerFrame::SetAside`].
+    pub const SET_ASIDE: u8 = 0x18;
 }
 
 /// The flag in HELLO that asks to watch instead of to play.
@@ -157,6 +159,13 @@ pub enum ServerFrame {
     },
     /// Asks the client to connect elsewhere while this socket goes on.
     Move(Box<MoveTo>),
+    /// Inputs were not run and never will be. An [`ServerFrame::Ack`] that covers them comes after it.
+    SetAside {
+        /// Why: the number of a `PLY-` code.
+        code: u16,
+        /// Their numbers, lowest first.
+        inputs: Vec<u64>,
+    },
 }
 
 /// The terms of a session.

@@ -88,6 +88,11 @@ export function writeServer(frame: ServerFrame): Uint8Array {
         .int(frame.windowMs)
         .int(frame.deadlineMs)
         .frame(TO_CLIENT.move);
+    case 'setAside': {
+      out.int(frame.code);
+      for (const seq of frame.inputs) out.int(seq);
+      return out.frame(TO_CLIENT.setAside);
+    }
   }
 }
 

@@ -131,7 +131,7 @@ export class World {
   }
 
   #listen(): void {
-    const names = ['event', 'view', 'now', 'applied', 'gap', 'end', 'retry'] as const;
+    const names = ['event', 'view', 'now', 'applied', 'setAside', 'gap', 'end', 'retry'] as const;
     for (const name of names) {
       this.room.on(name, (...args: unknown[]) => {
         this.log.push([name, ...args.map((arg) => JSON.stringify(arg))].join(' '));

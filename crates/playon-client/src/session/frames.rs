@@ -52,6 +52,13 @@ impl Session {
                     self.updates.push_back(Update::Applied(applied));
                 }
             }
+            ServerFrame::SetAside { code, mut inputs } => {
+                // Said once more on a later socket, unless this side has shown that it knows.
+                inputs.retain(|seq| *seq >= self.inputs.lo());
+                if !inputs.is_empty() {
+                    self.updates.push_back(Update::SetAside { inputs, code });
+                }
+            }
             ServerFrame::Ping { nonce } => self.outgoing.push(&ClientFrame::Pong { nonce }),
             ServerFrame::Move(to) => self.move_to(now, to.url, Span::millis(to.window_ms)),
         }

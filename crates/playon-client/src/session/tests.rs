@@ -264,6 +264,18 @@ fn events_are_acknowledged_by_count_by_time_and_by_inputs() {
 }
 
 #[test]
+fn inputs_that_were_set_aside_are_told_once() {
+    let mut pair = Pair::live();
+    for _ in 0..3 {
+        pair.send(b"a").unwrap();
+    }
+    let aside = |inputs: &[u64]| ServerFrame::SetAside { code: 127, inputs: inputs.to_vec() };
+    pair.says(1, [aside(&[2]), ServerFrame::Ack { applied: 2 }, aside(&[2]), aside(&[2, 3])]);
+    let told = |inputs: &[u64]| Update::SetAside { inputs: inputs.to_vec(), code: 127 };
+    assert_eq!(pair.updates, [told(&[2]), Update::Applied(2), told(&[3])]);
+}
+
+#[test]
 fn silence_costs_the_socket_and_pings_are_answered() {
     let mut pair = Pair::live();
     pair.pass(Span::secs(11));

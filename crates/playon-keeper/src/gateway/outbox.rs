@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use playon_core::gate::{Close, Push, Welcome};
+use playon_core::gate::{Close, Push, SET_ASIDE_CODE, Welcome};
 use playon_core::time::{Span, Time};
 use playon_wire::player::ServerFrame;
 
@@ -33,6 +33,8 @@ pub(super) struct Outbox {
     pub(super) close: Option<Reason>,
     /// The nonce of a ping to send.
     pub(super) ping: Option<u64>,
+    /// At most as many as may be sent and not acknowledged: an acknowledgement leaves in the same message.
+    set_aside: Vec<u64>,
     applied: Option<u64>,
     events: VecDeque<(u64, Bytes)>,
     events_bytes: usize,
@@ -66,6 +68,7 @@ impl Outbox {
             welcome: None,
             close: None,
             ping: None,
+            set_aside: Vec::new(),
             applied: None,
             events: VecDeque::new(),
             events_bytes: 0,
@@ -91,6 +94,7 @@ impl Outbox {
             self.close = Some(Reason::new(Close::TooLarge, text));
             return;
         }
+        self.set_aside.extend(push.set_aside);
         self.applied = push.applied.or(self.applied);
         for (seq, event) in push.events {
             self.event(now, seq, event, stats);
@@ -148,6 +152,11 @@ impl Outbox {
         };
         if let Some(nonce) = self.ping.take() {
             put(ServerFrame::Ping { nonce });
+        }
+        // Before the acknowledgement that covers them, so that nobody takes them for applied even for a moment.
+        if !self.set_aside.is_empty() {
+            let inputs = std::mem::take(&mut self.set_aside);
+            put(ServerFrame::SetAside { code: SET_ASIDE_CODE, inputs });
         }
         // What is acknowledged comes before what it led to, so that a client that predicts can drop its guess first.
         if let Some(applied) = self.applied.take() {

@@ -42,6 +42,7 @@ fn written(outbox: &mut Outbox, now: Time) -> String {
         ServerFrame::Event { seq, .. } => format!("e{seq}"),
         ServerFrame::View { as_of, .. } => format!("v{as_of}"),
         ServerFrame::Ack { applied } => format!("a{applied}"),
+        ServerFrame::SetAside { code: 127, inputs } => format!("s{inputs:?}"),
         ServerFrame::Now { payload } => format!("n{}", payload.len()),
         other => format!("{other:?}"),
     });
@@ -58,6 +59,16 @@ fn what_waits_goes_out_together_and_only_the_newest_view() {
     assert_eq!(written(&mut outbox, NOW), "");
     assert_eq!(stats.views_replaced.get(), 1);
     assert_eq!(outbox.drained(NOW), None);
+}
+
+#[test]
+fn what_was_set_aside_is_told_before_it_is_acknowledged() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    let aside = |set_aside, applied| Push { set_aside, applied, ..Push::default() };
+    outbox.push(NOW, aside(vec![3], None), &stats);
+    outbox.push(NOW, aside(vec![5, 6], Some(6)), &stats);
+    assert_eq!(written(&mut outbox, NOW), "s[3, 5, 6] a6");
+    assert_eq!(written(&mut outbox, NOW), "");
 }
 
 #[test]

@@ -132,6 +132,10 @@ fn server_frame(fields: &mut Fields) -> Result<ServerFrame, DecodeError> {
             window_ms: fields.limit("the window")?,
             deadline_ms: fields.limit("the deadline")?,
         })),
+        kind::SET_ASIDE => {
+            let code = fields.small("the code")?;
+            ServerFrame::SetAside { code, inputs: fields.ints("the input's number")? }
+        }
         kind => return Err(DecodeError::Unknown { kind }),
     })
 }
@@ -191,6 +195,15 @@ impl Fields {
     fn int(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         let value = self.limit(field)?;
         if value > NUMBER_MAX { Err(DecodeError::Value { field }) } else { Ok(value) }
+    }
+
+    /// Numbers up to the end of the frame.
+    fn ints(&mut self, field: &'static str) -> Result<Vec<u64>, DecodeError> {
+        let mut ints = Vec::new();
+        while self.rest.has_remaining() {
+            ints.push(self.int(field)?);
+        }
+        Ok(ints)
     }
 
     /// A length, a limit or a duration: whoever uses it compares it with a bound of its own.

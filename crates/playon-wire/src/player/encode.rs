@@ -129,6 +129,7 @@ impl Frame for ServerFrame {
             Self::Ack { .. } => kind::SERVER_ACK,
             Self::Ping { .. } => kind::PING,
             Self::Move(_) => kind::MOVE,
+            Self::SetAside { .. } => kind::SET_ASIDE,
         }
     }
 
@@ -148,6 +149,10 @@ impl Frame for ServerFrame {
             Self::Ack { applied } => out.int(*applied),
             Self::Ping { nonce } => out.int(*nonce),
             Self::Move(to) => move_body(to, out),
+            Self::SetAside { code, inputs } => {
+                out.int((*code).into());
+                inputs.iter().for_each(|seq| out.int(*seq));
+            }
         }
     }
 }

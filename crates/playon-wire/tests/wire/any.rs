@@ -130,6 +130,8 @@ pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
         bytes(40).prop_map(|payload| ServerFrame::Now { payload }),
         number().prop_map(|applied| ServerFrame::Ack { applied }),
         number().prop_map(|nonce| ServerFrame::Ping { nonce }),
+        (any::<u16>(), vec(number(), 0..5))
+            .prop_map(|(code, inputs)| ServerFrame::SetAside { code, inputs }),
         (text(), bytes(30), edgy(), edgy()).prop_map(|(url, ticket, window_ms, deadline_ms)| {
             ServerFrame::Move(Box::new(MoveTo { url, ticket, window_ms, deadline_ms }))
         }),

@@ -139,6 +139,13 @@ fn server_messages() -> Vec<(&'static str, Vec<ServerFrame>)> {
         ("ping", vec![ServerFrame::Ping { nonce: 0 }]),
         ("move", vec![ServerFrame::Move(Box::new(to))]),
         (
+            "inputs set aside, then acknowledged",
+            vec![
+                ServerFrame::SetAside { code: 127, inputs: vec![7, 300] },
+                ServerFrame::Ack { applied: 300 },
+            ],
+        ),
+        (
             "all of a push in one message",
             vec![
                 ServerFrame::Ack { applied: LARGEST },
@@ -164,7 +171,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("an integer not in its shortest form", "PLY-0183", "15028500"),
     ("an integer of eleven bytes", "PLY-0183", "150b8080808080808080808001"),
     ("a byte too many", "PLY-0184", "15020500"),
-    ("a type that is not known and may not be skipped", "PLY-0185", "1800"),
+    ("a type that is not known and may not be skipped", "PLY-0185", "1900"),
     ("a type of the other direction", "PLY-0185", "0400"),
     (
         "a mode that does not exist",
@@ -219,6 +226,9 @@ fn server_json(frame: &ServerFrame) -> Value {
             "window_ms": to.window_ms,
             "deadline_ms": to.deadline_ms,
         }),
+        ServerFrame::SetAside { code, inputs } => {
+            json!({ "type": "SET_ASIDE", "code": code, "inputs": inputs })
+        }
     }
 }
 
