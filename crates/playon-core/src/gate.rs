@@ -201,12 +201,8 @@ pub struct Welcome {
 /// Something to write to a socket, in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Push {
-<<<<<<< HEAD
-    /// Inputs that count as dealt with and have not run: the game fails on them.
-=======
     /// Inputs of this session that were not run and never will be, lowest first. They count as dealt with: `applied`
     /// covers them, here or later.
->>>>>>> 9895d8d
     pub set_aside: Vec<u64>,
     /// Inputs up to here are applied and safe, if that is news.
     pub applied: Option<u64>,
