@@ -7,6 +7,7 @@ mod closing;
 mod config;
 mod crowds;
 mod damage;
+mod deeds;
 mod deploys;
 mod disk;
 mod interface;

@@ -117,6 +117,7 @@ impl Player {
             }
             Update::Ended(end) => panic!("the session ended: {end:?}"),
             Update::Lost { inputs } => panic!("{inputs} inputs are lost"),
+            Update::SetAside { inputs, .. } => panic!("{inputs:?} are set aside"),
             Update::Gap { missed } => assert!(self.heard.is_none(), "{missed} events are lost"),
             Update::Unreadable { why, .. } => panic!("unreadable: {why}"),
             Update::Now(_) | Update::Applied(_) | Update::State(_) => {}

@@ -1,0 +1,218 @@
+//! Game code may do anything: what one room's code does costs the other rooms one reopening at most, and the room
+//! plays on without it.
+
+use playon_client::{End, JoinError, JoinOptions, Room, Update, join};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::rig::{PATIENCE, Rig};
+
+const DEEDS: &str = env!("CARGO_BIN_EXE_playon-deeds");
+
+/// Rooms beside the one in which something is done.
+const OTHERS: usize = 6;
+
+/// A player of the game that does what it is told.
+struct Culprit {
+    room: Room<String, u64, u64>,
+    /// Inputs it was told are set aside.
+    set_aside: Vec<u64>,
+    applied: u64,
+}
+
+async fn enter(rig: &Rig, name: &str, params: Option<&str>) -> Result<Culprit, JoinError> {
+    let options = JoinOptions::new(rig.url(), "deeds").name(name).params(&params)?;
+    let room = timeout(PATIENCE, join(options)).await.unwrap()?;
+    Ok(Culprit { room, set_aside: Vec::new(), applied: 0 })
+}
+
+impl Culprit {
+    /// Sends a word and gives its number.
+    async fn say(&mut self, word: &str) -> u64 {
+        self.room.send(&word.to_owned()).await.unwrap()
+    }
+
+    async fn until(&mut self, what: &str, done: impl Fn(&Self, Option<u64>) -> bool) {
+        let search = async {
+            while !done(self, None) {
+                let view = match self.room.next().await {
+                    Update::View { view, .. } => Some(view),
+                    Update::SetAside { inputs, .. } => {
+                        self.set_aside.extend(inputs);
+                        None
+                    }
+                    Update::Applied(inputs) => {
+                        self.applied = inputs;
+                        None
+                    }
+                    Update::Ended(end) => panic!("{what}: the session ended: {end:?}"),
+                    _ => None,
+                };
+                if done(self, view) {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("{what} never came"));
+    }
+
+    /// Waits until the input is dealt with.
+    async fn until_applied(&mut self, number: u64) {
+        self.until("the acknowledgement", |this, _| this.applied >= number).await;
+    }
+
+    /// Plays an ordinary input.
+    async fn play(&mut self) {
+        let number = self.say("count").await;
+        self.until_applied(number).await;
+        assert!(!self.set_aside.contains(&number), "an ordinary input was set aside");
+    }
+}
+
+/// A keeper with rooms on one worker, and the player of the room in which something is about to be done.
+async fn scene() -> (Rig, Culprit, Vec<Culprit>) {
+    let rig = Rig::start_with(&["--release", DEEDS]);
+    let mut others = Vec::new();
+    for n in 0..OTHERS {
+        others.push(enter(&rig, &format!("other-{n}"), None).await.unwrap());
+    }
+    let culprit = enter(&rig, "culprit", None).await.unwrap();
+    (rig, culprit, others)
+}
+
+/// The other rooms play on, on the sockets they had, and each was reopened so many times at most.
+async fn unharmed(rig: &Rig, others: &mut [Culprit], reopened_max: u64) {
+    for other in others {
+        other.play().await;
+        assert_eq!(other.room.counters().sockets_closed, 0, "{}", rig.log());
+    }
+    for room in rooms(rig).iter().filter(|room| room["name"] != "culprit") {
+        assert!(room["faults"].as_u64().unwrap() <= reopened_max, "{room}\n{}", rig.log());
+    }
+}
+
+fn rooms(rig: &Rig) -> Vec<Value> {
+    rig.json(&["rooms"]).as_array().unwrap().clone()
+}
+
+/// Words that fail at once: the input is set aside, its player is told so, and the room plays on.
+async fn is_set_aside(deed: &str, reopened_max: u64) {
+    let (rig, mut culprit, mut others) = scene().await;
+    culprit.play().await;
+    let guilty = culprit.say(deed).await;
+    culprit.play().await;
+    assert_eq!(culprit.set_aside, [guilty], "{deed}\n{}", rig.log());
+    unharmed(&rig, &mut others, reopened_max).await;
+    // Again: this time nobody else notices, for the room runs apart.
+    let guilty = culprit.say(deed).await;
+    culprit.play().await;
+    assert_eq!(culprit.set_aside.last(), Some(&guilty), "{deed}\n{}", rig.log());
+    unharmed(&rig, &mut others, reopened_max).await;
+}
+
+#[tokio::test]
+async fn an_input_that_panics_is_set_aside() {
+    is_set_aside("panic", 0).await;
+}
+
+#[tokio::test]
+async fn an_input_that_aborts_the_process_is_set_aside() {
+    is_set_aside("abort", 1).await;
+}
+
+#[tokio::test]
+async fn an_input_that_exits_is_set_aside() {
+    is_set_aside("exit", 1).await;
+}
+
+#[tokio::test]
+async fn an_input_that_overflows_the_stack_is_set_aside() {
+    is_set_aside("overflow", 1).await;
+}
+
+#[tokio::test]
+async fn an_input_that_never_comes_back_is_set_aside() {
+    is_set_aside("loop", 1).await;
+}
+
+/// An input whose consequence is a view, a tick or a timer that fails in the same step.
+#[tokio::test]
+async fn an_input_after_which_a_view_fails_is_set_aside() {
+    for deed in ["view:panic", "view:abort", "view:loop", "tick:panic", "tick:abort"] {
+        is_set_aside(deed, 1).await;
+    }
+}
+
+/// What fails later, by itself, is the room's: it is halted aloud, its players are told, and the others play on.
+#[tokio::test]
+async fn a_room_that_fails_by_itself_is_halted() {
+    for deed in ["timer:panic", "timer:abort"] {
+        let (rig, mut culprit, mut others) = scene().await;
+        let armed = culprit.say(deed).await;
+        culprit.until_applied(armed).await;
+        let waiting = culprit.say("count").await;
+        rig.until_log("PLY-0123");
+        assert!(culprit.applied < waiting, "told as applied, and it cannot have run");
+        unharmed(&rig, &mut others, 1).await;
+        let room = rooms(&rig).into_iter().find(|room| room["name"] == "culprit").unwrap();
+        assert!(room["halted"].as_str().unwrap().contains("PLY-0123"), "{room}");
+    }
+}
+
+/// The call is set aside, said aloud, and the room goes on for those who are there.
+#[tokio::test]
+async fn a_hook_that_fails_when_a_player_hangs_up_is_set_aside() {
+    for deed in ["away:panic", "away:abort", "leave:panic", "leave:loop"] {
+        let (rig, culprit, mut others) = scene().await;
+        let mut friend = enter(&rig, "culprit", None).await.unwrap();
+        let armed = friend.say(deed).await;
+        friend.until_applied(armed).await;
+        drop(culprit);
+        rig.until_log("set aside");
+        friend.play().await;
+        unharmed(&rig, &mut others, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_join_on_which_the_game_fails_is_refused() {
+    let (rig, mut culprit, mut others) = scene().await;
+    let armed = culprit.say("join:abort").await;
+    culprit.until_applied(armed).await;
+    let refused = enter(&rig, "culprit", None).await;
+    assert!(matches!(refused, Err(JoinError::Ended(End::Closed { code: 4902, .. }))), "{}", rig.log());
+    culprit.play().await;
+    unharmed(&rig, &mut others, 1).await;
+}
+
+#[tokio::test]
+async fn a_room_that_cannot_be_made_is_refused_and_the_others_play_on() {
+    let (rig, mut culprit, mut others) = scene().await;
+    for deed in ["panic", "abort", "loop"] {
+        let refused = enter(&rig, deed, Some(deed)).await.err();
+        assert!(matches!(refused, Some(JoinError::Ended(_))), "{deed}: {refused:?}\n{}", rig.log());
+        culprit.play().await;
+    }
+    // One reopening for `abort`, one for `loop`.
+    unharmed(&rig, &mut others, 2).await;
+}
+
+#[tokio::test]
+async fn a_room_that_ends_as_it_is_made_is_over() {
+    let (rig, mut culprit, _) = scene().await;
+    for _ in 0..2 {
+        let over = enter(&rig, "over", Some("end")).await.err();
+        assert!(matches!(over, Some(JoinError::Ended(End::Closed { code: 4903, .. }))), "{over:?}");
+    }
+    culprit.play().await;
+}
+
+#[tokio::test]
+async fn a_room_that_grows_beyond_the_bound_is_told_and_the_input_set_aside() {
+    let rig = Rig::start_with(&["--release", DEEDS]);
+    let mut culprit = enter(&rig, "culprit", None).await.unwrap();
+    let guilty = culprit.say("grow:17").await;
+    culprit.play().await;
+    assert_eq!(culprit.set_aside, [guilty], "{}", rig.log());
+    assert!(rig.log().lines().count() < 200, "{}", rig.log());
+}
