@@ -65,15 +65,13 @@ impl Default for Policies {
             seat_hold: Span::secs(120),
             idle_hibernate: Span::secs(600),
             players_max: 64,
-            batch_timeout: Self::BATCH_TIMEOUT,
+            batch_timeout: Span::secs(1),
             tick: None,
         }
     }
 }
 
 impl Policies {
-    /// The default of `batch_timeout`.
-    pub const BATCH_TIMEOUT: Span = Span::secs(1);
     /// The shortest `batch_timeout`; ordinary waiting for a processor takes longer than less.
     pub const BATCH_TIMEOUT_MIN: Span = Span::millis(50);
     /// The longest `batch_timeout`: for so long may a batch that hangs hold up the rooms behind it.

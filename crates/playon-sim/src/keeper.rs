@@ -100,6 +100,20 @@ impl Keeper {
         Time(now.0 - self.began.0)
     }
 
+    /// Time has been handled: whatever was due has been done or put off, or a keeper would spin.
+    ///
+    /// # Errors
+    /// When something is still due.
+    pub fn check_progress(&self, clock: Time) -> Result<(), String> {
+        let due = |what: &str, at: Option<Time>| match at.filter(|at| *at <= clock) {
+            Some(at) => Err(format!("I29: the {what} is due at {at:?} once it is {clock:?}")),
+            None => Ok(()),
+        };
+        due("shard", self.shard.next_timeout())?;
+        due("director", self.director.next_timeout())?;
+        due("worker beside the common ones", self.berths.next_timeout())
+    }
+
     /// A room read back from the store.
     pub fn recovered(&mut self, now: Time, found: &Found) {
         let clock = self.clock(now);

@@ -257,18 +257,12 @@ impl Room {
     fn live_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.expire_seats(now);
         self.blame.handle_timeout(now);
-        if self.report_overdue(env, now) {
-            return;
-        }
+        self.report_overdue(env, now);
         self.warm_timed_out(env, now);
         if self.hibernate(env, now) {
             return;
         }
         self.pump(env, now);
-    }
-
-    fn idle_timeout(&self) -> Option<Time> {
-        self.idle_since.map(|since| since + self.policies.idle_hibernate)
     }
 
     /// Notes that the set of sockets changed.

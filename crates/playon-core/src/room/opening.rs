@@ -173,7 +173,12 @@ impl Room {
     }
 
     /// A move that was under way when the room fell has failed; one that had not begun goes on later.
-    pub(super) fn settle_move<C: StateCodec>(&mut self, env: &mut Env<C>, blame: Blame, reason: &str) {
+    pub(super) fn settle_move<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        blame: Blame,
+        reason: &str,
+    ) {
         if let Some(order) = self.begun_move() {
             self.wish.take_if(|w| w.deploy == order.deploy);
             self.move_failed(env, order, blame, reason);
@@ -216,9 +221,8 @@ impl Room {
         if !self.phase.is_on(worker) {
             return;
         }
-        // Whatever it was doing for this room, it died of it.
-        let of_room = self.took_down(worker, end);
-        let blame = if of_room { Blame::Release } else { Blame::Circumstance };
+        // It may have died of what it did for the move; the next try shows, and the number of tries is bounded.
+        let blame = Blame::Circumstance;
         match &mut self.phase {
             Phase::Live(live) if live.post.worker != worker => {
                 self.abandon_warm(env, blame, NEW_GONE);

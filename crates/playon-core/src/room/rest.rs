@@ -13,12 +13,7 @@ use super::phase::{Live, Phase};
 impl Room {
     /// Puts a room that nobody is connected to to rest. Tells whether it did.
     pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
-        let due = self.idle_timeout().is_some_and(|at| at <= now);
-        let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
-        let settled = self.safe == self.image.seq && self.pending.is_empty()
-            && self.wish.is_none()
-            && !self.blame.on_trial();
-        if !(due && quiet && settled) {
+        if self.idle_timeout().is_none_or(|at| at > now) {
             return false;
         }
         self.leave_worker(env);
@@ -26,6 +21,17 @@ impl Room {
         self.resting_asleep = true;
         env.emit(Effect::Sleep(self.image.clone()));
         true
+    }
+
+    /// When a room that nobody is connected to is put to rest. One that has something left to do is so first.
+    pub(super) fn idle_timeout(&self) -> Option<Time> {
+        let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
+        let settled = self.safe == self.image.seq
+            && self.pending.is_empty()
+            && self.wish.is_none()
+            && !self.blame.on_trial();
+        let since = self.idle_since.filter(|_| quiet && settled)?;
+        Some(since + self.policies.idle_hibernate)
     }
 
     /// The game has ended the room, and that is safe: everybody is told, and it is deleted.

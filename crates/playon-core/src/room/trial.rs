@@ -5,7 +5,7 @@ use crate::effect::{Aside, Blame as AtFault, Effect, Report};
 use crate::env::{Env, Post};
 use crate::fleet::{Berth, WorkerEnd};
 use crate::gate::Close;
-use crate::ids::{ReleaseId, WorkerId};
+use crate::ids::ReleaseId;
 use crate::image::{Misfit, StateCodec};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
@@ -52,20 +52,19 @@ impl Room {
         self.batch_failed(env, now, Some(inflight), Damage::Refused, &reason);
     }
 
-    /// A batch takes too long: its worker is reported. Tells whether that was so.
-    pub(super) fn report_overdue<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
+    /// A batch that takes too long: its worker is reported.
+    pub(super) fn report_overdue<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let id = self.id();
         let Phase::Live(Live { post, inflight: Some(inflight), .. }) = &mut self.phase else {
-            return false;
+            return;
         };
         if !env.is_overdue(&mut inflight.errand, post.worker, now) {
-            return false;
+            return;
         }
         // Named once: the worker is killed, and `handle_worker_down` follows.
         inflight.errand.report(now);
         let why = format!("PLY-0404 room {id} got no commit {} in time", inflight.seq);
         env.emit(Effect::Suspect { worker: post.worker, why });
-        true
     }
 
     /// The live worker of the room is gone. Whether its batch may have been the cause decides how it goes on.
@@ -286,12 +285,6 @@ impl Room {
         self.want_open(env, now);
         self.list(env);
         true
-    }
-
-    /// Whether the worker ended by itself while it ran the room's code.
-    pub(super) fn took_down(&self, worker: WorkerId, end: &WorkerEnd) -> bool {
-        let ran = |post: Post| end.was_at(self.id(), post.attempt).unwrap_or(false);
-        end.by_itself && self.phase.posts().any(|post| post.worker == worker && ran(post))
     }
 }
 

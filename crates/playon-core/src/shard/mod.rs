@@ -99,9 +99,12 @@ impl<C: StateCodec> Shard<C> {
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Time) {
         self.env.abandoned_timeout(now);
-        let due: Vec<(Time, RoomId)> =
-            self.timers.iter().take_while(|(at, _)| *at <= now).copied().collect();
-        for (at, id) in due {
+        // Each once: what one room does may give another its turn, and with it another timer.
+        let mut handled = BTreeSet::new();
+        while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            if !handled.insert(id) {
+                break;
+            }
             self.timers.remove(&(at, id));
             let Some(entry) = self.rooms.get_mut(&id) else {
                 continue;
@@ -257,7 +260,8 @@ impl<C: StateCodec> Shard<C> {
         let Some(entry) = self.rooms.get_mut(&id).filter(|entry| !entry.late.is_empty()) else {
             return;
         };
-        let ready = |room: &Room| !room.is_resting() && room.takes_joins() || room.halted().is_some();
+        let ready =
+            |room: &Room| !room.is_resting() && room.takes_joins() || room.halted().is_some();
         if matches!(&entry.slot, Slot::Room(room) if ready(room)) {
             let late = std::mem::take(&mut entry.late);
             late.into_iter().for_each(|hello| self.handle_hello(now, hello));

@@ -13,6 +13,7 @@ mod pace;
 mod recovery;
 mod releases;
 mod request;
+mod staff;
 mod thread;
 mod view;
 

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use playon_core::effect::Report;
-use playon_core::ids::{Epoch, RoomId};
+use playon_core::effect::{Cost, Report};
+use playon_core::ids::{DeployId, Epoch, RoomId};
 use prometheus_client::metrics::counter::Counter;
 
 use super::catalog::Catalog;
@@ -30,14 +30,9 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::Gone { room, asleep } => {
             tracing::info!(%room, epoch, release = on(room), asleep, "room left memory");
         }
-        Report::Checked { deploy, room, result } => match result {
-            Ok(cost) => {
-                tracing::info!(%room, epoch, release = on(room), %deploy, took = ?cost.took, bytes = cost.bytes, "copy opens");
-            }
-            Err(why) => {
-                tracing::warn!(%room, epoch, release = on(room), %deploy, why, "copy does not open")
-            }
-        },
+        Report::Checked { deploy, room, result } => {
+            note_check(result, *deploy, *room, epoch, &on(room));
+        }
         Report::Moved { deploy, room, pause } => {
             outcome("moved");
             metrics.pause_seconds.observe(seconds(pause.0));
@@ -80,6 +75,21 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
             tracing::error!(%room, epoch, release = on(room), inputs, "acknowledged inputs are lost");
         }
         Report::Stopped => {}
+    }
+}
+
+fn note_check(
+    result: &Result<Cost, String>,
+    deploy: DeployId,
+    room: RoomId,
+    epoch: u64,
+    release: &str,
+) {
+    match result {
+        Ok(cost) => {
+            tracing::info!(%room, epoch, release, %deploy, took = ?cost.took, bytes = cost.bytes, "copy opens");
+        }
+        Err(why) => tracing::warn!(%room, epoch, release, %deploy, why, "copy does not open"),
     }
 }
 

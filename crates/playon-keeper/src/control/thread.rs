@@ -34,7 +34,7 @@ use crate::gateway::{Asset, Assets, GatewayStats, Labels, Site};
 use crate::links::{Attached, Hub, LinkNews};
 use crate::metrics::Metrics;
 use crate::owner::{ShardEvent, Shards};
-use crate::workers::{Supervisor, Want, WorkerNews};
+use crate::workers::{Supervisor, WorkerNews};
 
 /// The stored decision which release is current: 64 hexadecimal digits.
 const SETTING_CURRENT: &str = "current_release";
@@ -80,9 +80,9 @@ pub(crate) struct Control {
     pace: Pace,
     closings: Closings,
     /// Workers beside the common ones.
-    berths: Berths,
+    pub(super) berths: Berths,
     /// What the supervisor was last told.
-    wanted: BTreeMap<ReleaseId, u32>,
+    pub(super) wanted: BTreeMap<ReleaseId, u32>,
     /// The files for browsers of every release that has attached.
     sites: BTreeMap<ReleaseId, Vec<Asset>>,
     shards_recovered: u16,
@@ -173,10 +173,7 @@ impl Control {
     fn run(mut self, inbox: &Receiver<News>) {
         loop {
             let (director, pace) = (self.director.next_timeout(), self.pace.next_timeout());
-            let next = [director, pace, self.berths.next_timeout()]
-                .into_iter()
-                .flatten()
-                .min();
+            let next = [director, pace, self.berths.next_timeout()].into_iter().flatten().min();
             let news = match next {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => inbox.recv_timeout(self.setup.clock.until(at)),
@@ -516,26 +513,6 @@ impl Control {
             self.want(release, count);
         }
         Some(id)
-    }
-
-    fn want(&mut self, release: ReleaseId, count: u32) {
-        self.wanted.insert(release, count);
-        self.staff(release, Berth::Common, count);
-    }
-
-    fn staff(&self, release: ReleaseId, berth: Berth, count: u32) {
-        let Some(executable) = self.setup.artifacts.path(release) else {
-            // Workers of such a release come and go as somebody else decides.
-            return;
-        };
-        let label = self.catalog().label(release);
-        self.setup.supervisor.want(Want { release, berth, label, executable, count });
-    }
-
-    fn staff_berths(&mut self) {
-        while let Some((release, berth, count)) = self.berths.poll() {
-            self.staff(release, berth, count);
-        }
     }
 
     /// After every handle of the director.

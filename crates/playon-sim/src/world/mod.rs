@@ -381,7 +381,9 @@ impl World {
             }
             Event::FromWorker(id, message) => keeper.shard.handle_worker(clock, id, message),
             Event::WorkerAttached(release, berth) => self.attach(release, berth),
-            Event::Turn(id, turn) if self.workers.get(&id).is_some_and(|w| w.turn == Some(turn)) => {
+            Event::Turn(id, turn)
+                if self.workers.get(&id).is_some_and(|w| w.turn == Some(turn)) =>
+            {
                 keeper.shard.handle_turn(clock, id, turn);
             }
             Event::WorkerGone(id, end) => {
@@ -411,6 +413,7 @@ impl World {
                 keeper.shard.handle_timeout(clock);
                 keeper.director.handle_timeout(clock);
                 keeper.berths.handle_timeout(clock);
+                keeper.check_progress(clock)?;
             }
             Event::RecoverNext(mut rooms) => match rooms.pop() {
                 Some(found) => {
@@ -460,7 +463,7 @@ impl World {
         let next = [shard, director, keeper.berths.next_timeout()];
         let began = keeper.began;
         if let Some(at) = next.into_iter().flatten().min() {
-            let at = Time(began.0 + at.0).max(self.now + Span(100));
+            let at = Time(began.0 + at.0).max(self.now);
             // One timer event is enough, unless an earlier one is needed now.
             if self.timer_at.is_none_or(|set| set <= self.now || set > at) {
                 self.timer_at = Some(at);
