@@ -71,7 +71,7 @@ impl<C: StateCodec> Shard<C> {
                 self.env.emit(Effect::Load(id));
             }
             let slot = Slot::Loading(vec![hello]);
-            self.rooms.insert(id, Entry { slot, timer: None, late: Vec::new() });
+            self.put(id, slot);
             return;
         };
         let waiting = match &mut entry.slot {

@@ -22,7 +22,7 @@ impl<C: StateCodec> Shard<C> {
         let mut room = Room::recovered(&mut self.env, now, image);
         room.list(&mut self.env);
         let slot = Slot::Room(Box::new(room));
-        let old = self.rooms.insert(id, Entry { slot, timer: None, late: Vec::new() });
+        let old = self.put(id, slot);
         if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
             waiting.into_iter().for_each(|hello| self.handle_hello(now, hello));
         }
@@ -38,7 +38,7 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
-        let old = self.rooms.insert(room, Entry { slot, timer: None, late: Vec::new() });
+        let old = self.put(room, slot);
         if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
             for hello in waiting {
                 self.env.close(
