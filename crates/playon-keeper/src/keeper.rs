@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use playon_core::deploy::DirectorConfig;
 use playon_core::image::ApplyBounds;
+use playon_core::kind::Policies;
+use playon_core::limits::Limits;
 use playon_core::shard::ShardConfig;
 use playon_store::{SqliteOptions, SqliteStore, Store};
 use playon_wire::attach::LinkSecret;
@@ -35,6 +37,9 @@ use crate::workers::{Passes, Supervisor, SupervisorSetup};
 
 /// Part of `stop_timeout` that rooms get to store what they hold.
 const ROOMS_SHARE: u32 = 2;
+
+/// See [`stuck_after`].
+const STUCK_MARGIN: Duration = Duration::from_secs(5);
 
 /// A running keeper. It must be ended with [`Keeper::stop`]; dropped, its threads go on until the process ends.
 #[derive(Debug)]
@@ -383,6 +388,13 @@ fn control_setup(
     }
 }
 
+/// How long a thread of a worker may be at one message of any sort: longer than any deadline of the rules, which name the
+/// room and come first. What no rule waits for, such as a room that is being forgotten, is held to this one.
+fn stuck_after(limits: &Limits) -> Duration {
+    let longest = Policies::BATCH_TIMEOUT_MAX.max(limits.open_timeout).max(limits.prewarm_timeout);
+    Duration::from_micros(longest.0) + STUCK_MARGIN
+}
+
 fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
     let news = common.news.clone();
     Hub::new(
@@ -392,6 +404,7 @@ fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
         common.store.epoch(),
         config.limits.state_bytes_max,
         Arc::clone(&common.metrics),
+        stuck_after(&config.limits),
         Box::new(move |link| {
             let _ = news.send(News::Link(link));
         }),
@@ -404,7 +417,7 @@ fn start_shards(
     hub: &Arc<Hub>,
     gates: &GatewayLink,
 ) -> Result<Vec<JoinHandle<()>>, Coded> {
-    let bounds = ApplyBounds::from(&config.limits);
+    let bounds = ApplyBounds::recovering(&config.limits);
     let no_thread = |error| system("no thread for a shard", error);
     let (loader, _) = Loader::start(Arc::clone(&common.store), common.shards.clone(), bounds)
         .map_err(no_thread)?;
@@ -531,7 +544,7 @@ async fn sample(handle: &Handle) {
 }
 
 fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {
-    let bounds = ApplyBounds::from(&config.limits);
+    let bounds = ApplyBounds::recovering(&config.limits);
     let (store, shards, news) =
         (Arc::clone(&common.store), common.shards.clone(), common.news.clone());
     let run = move || recover_rooms(&store, &shards, &bounds, &news);

@@ -13,6 +13,9 @@ use super::sabotage::{SABOTAGE, Sabotage};
 use super::survives::SURVIVES;
 use super::vitals::Sampler;
 
+/// The environment variable with the weight of the drill game's states, in bytes: a number or a range as `2048..8388608`.
+pub(super) const STATE_BYTES: &str = "PLAYON_DRILL_STATE_BYTES";
+
 /// The environment variable that lets the drill game leak; see [`super::game`].
 pub(super) const LEAK: &str = "PLAYON_DRILL_LEAK";
 

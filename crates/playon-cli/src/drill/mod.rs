@@ -52,7 +52,7 @@ pub use vitals::Role;
 use bots::Phase;
 use faults::{Faults, Releases};
 use fleet::Fleet;
-use gear::{Gear, LEAK};
+use gear::{Gear, LEAK, STATE_BYTES};
 use keeper::Keeper;
 use medium::Medium;
 use noise::Meter;

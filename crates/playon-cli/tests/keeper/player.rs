@@ -20,7 +20,15 @@ impl Player {
     }
 
     pub(crate) async fn try_join(rig: &Rig, room: &str) -> Result<Self, JoinError> {
-        let options = JoinOptions::new(rig.url(), "drill-20").name(room);
+        Self::try_join_kind(rig, "drill-20", room).await
+    }
+
+    pub(crate) async fn join_kind(rig: &Rig, kind: &str, room: &str) -> Self {
+        Self::try_join_kind(rig, kind, room).await.unwrap()
+    }
+
+    async fn try_join_kind(rig: &Rig, kind: &str, room: &str) -> Result<Self, JoinError> {
+        let options = JoinOptions::new(rig.url(), kind).name(room);
         let room = timeout(PATIENCE, join(options)).await.unwrap()?;
         Ok(Self { room, sent: 0, heard: Some(0) })
     }

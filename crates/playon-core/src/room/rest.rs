@@ -58,7 +58,7 @@ impl Room {
             env.report(Report::Staying { deploy: order.deploy, room: self.id() });
         }
         env.moving.remove(&self.id());
-        env.opening.remove(&self.id());
+        env.openings.end(self.id());
         self.leave_worker(env);
         env.emit(Effect::Delete(self.id()));
     }

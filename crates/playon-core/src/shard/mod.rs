@@ -295,10 +295,7 @@ impl<C: StateCodec> Shard<C> {
             }
             self.refresh(id);
         }
-        while self.env.opening.len() < self.env.limits.opens_max {
-            let Some(id) = self.env.open_queue.pop_front() else {
-                break;
-            };
+        while let Some(id) = self.env.openings.next() {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
                 Some(Slot::Room(room)) => room.open(&mut self.env, now),
                 // Its turn in the trial worker.

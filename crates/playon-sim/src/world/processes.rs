@@ -28,7 +28,7 @@ impl World {
             self.decaying.insert(self.clients[index].room);
         }
         std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
-        let rooms = self.store.recover(&ApplyBounds::from(&limits()))?;
+        let rooms = self.store.recover(&ApplyBounds::recovering(&limits()))?;
         let after = Span(self.rng.below(5_000));
         self.schedule(after, self.life, Event::RecoverNext(rooms));
         self.drain()

@@ -138,6 +138,7 @@ impl RoomThread {
         if !self.flush() {
             return None;
         }
+        self.turns.rest();
         self.queue.recv().ok()
     }
 

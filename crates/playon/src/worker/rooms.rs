@@ -10,6 +10,7 @@ use playon_core::attach::{
 };
 use playon_core::ids::{Attempt, RoomId, Seq};
 use playon_core::image::StateCodec;
+use playon_core::limits::state_bound;
 use playon_wire::attach::{LogLevel, LogLine, Up};
 use playon_wire::state::{ZstdXxh3, diff};
 
@@ -122,7 +123,8 @@ impl Rooms {
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
         let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.create(params, seed))?;
+        let Opened { live, bytes, cost_us } =
+            self.make(key, 0, out, || kind.create(params, seed))?;
         play(key, out, || check::verify(&*kind, &bytes))?;
         let facts = live.facts();
         let seq = Seq(1);
@@ -145,8 +147,9 @@ impl Rooms {
             ended: facts.ended,
             cost_us,
         };
-        self.slots
-            .insert(key, Slot::Open(OpenRoom { kind, live, seq, bytes, hash, unreadable: 0 }));
+        let bytes_max = self.state_bytes_max;
+        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, unreadable: 0 };
+        self.slots.insert(key, Slot::Open(open));
         Ok(FromWorker::Commit(commit))
     }
 
@@ -159,7 +162,8 @@ impl Rooms {
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
         let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.open(&state))?;
+        let Opened { live, bytes, cost_us } =
+            self.make(key, state.len(), out, || kind.open(&state))?;
         // A room that has been played is not refused for this: it would be down for good.
         if let Ok(Err(trouble)) = guard(|| check::verify(&*kind, &bytes)) {
             out.push(log(LogLevel::Warn, key.0, trouble.to_string()));
@@ -176,7 +180,8 @@ impl Rooms {
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
         let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.open(&state))?;
+        let Opened { live, bytes, cost_us } =
+            self.make(key, state.len(), out, || kind.open(&state))?;
         play(key, out, || {
             drop(live);
             check::verify(&*kind, &bytes)
@@ -198,13 +203,15 @@ impl Rooms {
             return Err(Trouble::NotHeld);
         };
         let started = Instant::now();
-        let max = self.state_bytes_max;
+        // Each commit in between was within the bound of its room.
+        let max = state_bound(self.state_bytes_max, base.len());
         let state = deltas
             .iter()
             .try_fold(base, |state, delta| ZstdXxh3.apply(&state, delta, max))
             .filter(|state| ZstdXxh3.hash(state) == hash)
             .ok_or(Trouble::Tail)?;
-        let Opened { live, bytes, cost_us: _ } = self.make(key, out, || kind.open(&state))?;
+        let Opened { live, bytes, cost_us: _ } =
+            self.make(key, state.len(), out, || kind.open(&state))?;
         Ok(self.ready(key, kind, live, seq, (&state, bytes), micros(started)))
     }
 
@@ -212,7 +219,7 @@ impl Rooms {
         let Some(Slot::Open(open)) = self.slots.get(&key) else { return Err(Trouble::NotHeld) };
         let started = Instant::now();
         let state = play(key, out, || open.kind.export(&open.bytes, version))?;
-        self.bounded(&state)?;
+        self.bounded(&state, open.bytes.len())?;
         let (state, cost_us) = (Bytes::from(state), micros(started));
         let (room, attempt, seq) = (key.0, key.1, open.seq);
         Ok(FromWorker::Exported(Exported { room, attempt, seq, version, state, cost_us }))
@@ -227,18 +234,18 @@ impl Rooms {
         if deliver.seq <= open.seq {
             return;
         }
-        let max = self.state_bytes_max;
-        let commit = play(key, out, || batch::run(open, deliver, max)).map(|(commit, notes)| {
+        let commit = play(key, out, || batch::run(open, deliver)).map(|(commit, notes)| {
             out.extend(notes.into_iter().map(|note| log(LogLevel::Warn, key.0, note)));
             FromWorker::Commit(commit)
         });
         self.answer(key, Stage::Deliver, commit, out);
     }
 
-    /// Makes a room and encodes it, as its first commit would.
+    /// Makes a room and encodes it, as its first commit would; `held` bytes are what it is made from.
     fn make(
         &self,
         key: Key,
+        held: usize,
         out: &mut Vec<Up>,
         make: impl FnOnce() -> Result<Box<dyn Live>, Trouble>,
     ) -> Result<Opened, Trouble> {
@@ -248,12 +255,12 @@ impl Rooms {
             let bytes = live.encode()?;
             Ok((live, bytes))
         })?;
-        self.bounded(&bytes)?;
+        self.bounded(&bytes, held)?;
         Ok(Opened { live, bytes: bytes.into(), cost_us: micros(started) })
     }
 
-    fn bounded(&self, bytes: &[u8]) -> Result<(), Trouble> {
-        let max = self.state_bytes_max;
+    fn bounded(&self, bytes: &[u8], held: usize) -> Result<(), Trouble> {
+        let max = state_bound(self.state_bytes_max, held);
         if bytes.len() > max { Err(Trouble::TooLarge { bytes: bytes.len(), max }) } else { Ok(()) }
     }
 
@@ -278,8 +285,9 @@ impl Rooms {
             cost_us,
         };
         self.forget(key);
-        self.slots
-            .insert(key, Slot::Open(OpenRoom { kind, live, seq, bytes, hash, unreadable: 0 }));
+        let bytes_max = state_bound(self.state_bytes_max, bytes.len());
+        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, unreadable: 0 };
+        self.slots.insert(key, Slot::Open(open));
         FromWorker::Ready(ready)
     }
 }
