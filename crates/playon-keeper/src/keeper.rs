@@ -179,6 +179,11 @@ impl Keeper {
         &self.handle
     }
 
+    /// How long an orderly stop may take.
+    pub(crate) const fn stop_timeout(&self) -> Duration {
+        self.stop_timeout
+    }
+
     /// Becomes `Some` when the keeper cannot go on and must be stopped.
     pub fn failure(&self) -> watch::Receiver<Option<Coded>> {
         self.failure.clone()

@@ -328,3 +328,43 @@ fn an_unordered_map_found_late_never_takes_a_live_room_down() {
     owner.batch(&mut room, 2, vec![input(5, 30, &30)]);
     owner.shutdown();
 }
+
+/// A player says how many events of 64 KiB it wants at once.
+#[derive(Default, Serialize, Deserialize)]
+struct Loud {}
+
+impl Room for Loud {
+    const KIND: &'static str = "loud";
+    type Params = ();
+    type Input = u32;
+    type Event = String;
+    type View = ();
+    fn create((): (), _: &mut Cx<Self>) -> Result<Self, Refusal> {
+        Ok(Self {})
+    }
+    fn join(&mut self, _: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn input(&mut self, from: PlayerId, events: u32, cx: &mut Cx<Self>) {
+        (0..events).for_each(|_| cx.send(from, "x".repeat(64 << 10)));
+    }
+    fn view(&self, _: PlayerId, _: &Cx<Self>) {}
+}
+
+#[test]
+fn an_answer_that_fits_into_no_frame_is_a_fault_of_its_room_alone() {
+    let mut owner = Owner::attach(playon::app("loud").threads(1).room::<Loud>());
+    let mut rooms = [owner.create(1, "loud", "").unwrap(), owner.create(2, "loud", "").unwrap()];
+    for room in &mut rooms {
+        owner.batch(room, 1, vec![join(5, "ann")]);
+    }
+    owner.deliver_and_render(&rooms[0], 2, vec![input(5, 1, &600)], Vec::new());
+    let FromWorker::Fault(fault) = owner.answer() else { panic!("an answer of 37 MiB") };
+    assert_eq!((fault.room, fault.stage, fault.refusal), (rooms[0].room, Stage::Deliver, false));
+    assert!(fault.message.starts_with("PLY-0457"), "{}", fault.message);
+    assert_eq!(owner.batch(&mut rooms[1], 2, vec![input(5, 1, &2)]).outputs.len(), 2);
+    rooms[0].attempt = Attempt(77);
+    owner.open(&mut rooms[0]).unwrap();
+    assert_eq!(owner.batch(&mut rooms[0], 3, vec![input(5, 1, &1)]).outputs.len(), 1);
+    owner.shutdown();
+}

@@ -171,6 +171,7 @@ impl<C: StateCodec> Shard<C> {
                 _ => {}
             }
             self.refresh(id);
+            self.try_quiet(id);
         }
         self.run_queues(now);
     }
@@ -184,6 +185,10 @@ impl<C: StateCodec> Shard<C> {
         }
         self.env.fleet.hear(worker, now);
         self.env.abandoned_answer(worker, attempt);
+        if self.env.stopping {
+            // What would follow from it has no time left to become safe.
+            return;
+        }
         if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
             let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
             self.env.emit(Effect::Suspect { worker, why });

@@ -2,6 +2,7 @@
 
 mod bench;
 mod recovery;
+mod stop;
 mod turns;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};

@@ -497,6 +497,10 @@ impl Control {
                 let deploy = self.catalog().deploy(id);
                 Ok(DeployAnswer { deploy, note: format!("deploying {label}") })
             }
+            None if self.retry(release) => {
+                let note = format!("{label} is current already: its workers are started again now");
+                Ok(DeployAnswer { deploy: None, note })
+            }
             None => {
                 let note = format!("PLY-0301 {label} is current already: nothing to do");
                 Ok(DeployAnswer { deploy: None, note })
@@ -511,30 +515,50 @@ impl Control {
         }
         self.setup.metrics.deploys.inc();
         self.drain();
-        // A release that was given up is tried again.
-        if let Some(count) = self.wanted.get(&release).copied() {
-            self.want(release, count);
-        }
+        self.retry(release);
         Some(id)
     }
 
-    fn want(&mut self, release: ReleaseId, count: u32) {
-        self.wanted.insert(release, count);
-        self.staff(release, Berth::Common, count);
+    /// A release that was given up, or waits to be tried again, is tried now. Whether there was anything to do.
+    fn retry(&mut self, release: ReleaseId) -> bool {
+        let attached = self.catalog().workers.values().any(|worker| worker.release == release);
+        let count = self.wanted.get(&release).copied().filter(|count| *count > 0 && !attached);
+        if let Some(count) = count {
+            self.want_with(release, count, true);
+        }
+        count.is_some()
     }
 
-    fn staff(&self, release: ReleaseId, berth: Berth, count: u32) {
+    /// Whether rooms are lost without it: the current release, and those that rooms are on.
+    fn is_needed(&self, release: ReleaseId) -> bool {
+        let catalog = self.catalog();
+        self.director.current() == Some(release)
+            || catalog.rooms.values().any(|room| room.listing.release == release)
+    }
+
+    fn want(&mut self, release: ReleaseId, count: u32) {
+        self.want_with(release, count, false);
+    }
+
+    fn want_with(&mut self, release: ReleaseId, count: u32, afresh: bool) {
+        self.wanted.insert(release, count);
+        self.staff(release, Berth::Common, count, afresh);
+    }
+
+    fn staff(&self, release: ReleaseId, berth: Berth, count: u32, afresh: bool) {
         let Some(executable) = self.setup.artifacts.path(release) else {
             // Workers of such a release come and go as somebody else decides.
             return;
         };
         let label = self.catalog().label(release);
-        self.setup.supervisor.want(Want { release, berth, label, executable, count });
+        let needed = self.is_needed(release);
+        let want = Want { release, berth, label, executable, count, needed, afresh };
+        self.setup.supervisor.want(want);
     }
 
     fn staff_berths(&mut self) {
         while let Some((release, berth, count)) = self.berths.poll() {
-            self.staff(release, berth, count);
+            self.staff(release, berth, count, false);
         }
     }
 

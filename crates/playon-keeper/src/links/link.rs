@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use playon_core::attach::Turn;
+use playon_core::attach::{FromWorker, Turn};
 use playon_core::fleet::WorkerEnd;
 use playon_core::ids::WorkerId;
 use playon_wire::attach::{
     AttachError, Credit, Down, FrameDecoder, KeeperRefuse, KeeperWelcome, LogLevel, LogLine, Up,
-    WorkerHello, decode_up, encode_down,
+    WorkerHello, cost, decode_up, encode_down,
 };
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 
 use super::handshake;
 use super::hub::{Attached, Hub};
-use super::outbound::{Ending, Outbound};
+use super::outbound::{Ending, Outbound, encode_fitting};
 use super::turns::Turns;
 use crate::error::Coded;
 use crate::owner::ShardEvent;
@@ -289,13 +289,24 @@ impl Link {
         let batch = self.outbound.take(&mut self.credit);
         if !batch.is_empty() {
             self.hub.metrics.worker_messages_out.inc_by(batch.len() as u64);
-            self.unwritten = encode_down(&batch)?;
+            self.unwritten = self.encode(batch)?;
         } else if ending == Ending::Orderly && !self.shutdown_sent && self.outbound.is_empty() {
             // The worker closes the link when it has ended; until then its last words are read.
             self.shutdown_sent = true;
             self.unwritten = encode_down(&[Down::Shutdown])?;
         }
         self.write()
+    }
+
+    /// What fits into no frame is a fault of its room, and not the end of the link.
+    fn encode(&mut self, batch: Vec<Down>) -> Result<Bytes, End> {
+        let (bytes, misfits) = encode_fitting(batch);
+        for (message, fault) in misfits {
+            self.credit.returned(cost(&message))?;
+            let event = ShardEvent::Worker(self.worker, FromWorker::Fault(fault));
+            self.hub.shards.of(message.turn().room).push(event);
+        }
+        Ok(bytes)
     }
 
     fn transfer(&mut self, readable: bool, writable: bool) -> Result<(), End> {

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use playon_core::attach::ToWorker;
-use playon_wire::attach::{BATCH_ITEMS_MAX, Credit, Down, cost};
+use bytes::{Bytes, BytesMut};
+use playon_core::attach::{Fault, Stage, ToWorker, Turn};
+use playon_wire::attach::{AttachError, BATCH_ITEMS_MAX, Credit, Down, cost, encode_down};
 use tokio::sync::Notify;
 
 /// How a link is asked to end.
@@ -90,11 +91,44 @@ impl Outbound {
     }
 }
 
+/// The frames of a batch, and the messages that fit into none with the fault that each is of its room.
+pub(super) fn encode_fitting(batch: Vec<Down>) -> (Bytes, Vec<(ToWorker, Fault)>) {
+    if let Ok(bytes) = encode_down(&batch) {
+        return (bytes, Vec::new());
+    }
+    let (mut frames, mut misfits) = (BytesMut::new(), Vec::new());
+    for item in batch {
+        match (encode_down(std::slice::from_ref(&item)), item) {
+            (Ok(bytes), _) => frames.extend_from_slice(&bytes),
+            (Err(error), Down::Room(message)) => {
+                let fault = misfit(&message, &error);
+                misfits.push((message, fault));
+            }
+            // None of the others has a size worth speaking of.
+            (Err(_), _) => {}
+        }
+    }
+    (frames.freeze(), misfits)
+}
+
+fn misfit(message: &ToWorker, error: &AttachError) -> Fault {
+    let Turn { room, attempt, .. } = message.turn();
+    let stage = match message {
+        ToWorker::Create { .. } => Stage::Create,
+        ToWorker::Open { .. } | ToWorker::Tail { .. } => Stage::Open,
+        ToWorker::Deliver(_) | ToWorker::Retire { .. } => Stage::Deliver,
+        ToWorker::Export { .. } => Stage::Export,
+        ToWorker::Prewarm { .. } => Stage::Prewarm,
+    };
+    let message = format!("PLY-0457 what it is sent fits into no frame: {error}");
+    Fault { room, attempt, stage, message, refusal: false }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use playon_core::ids::{Attempt, RoomId, Seq};
+    use playon_wire::attach::read_down;
 
     fn open(room: u8, bytes: usize) -> ToWorker {
         ToWorker::Open {
@@ -119,6 +153,21 @@ mod tests {
         credit.returned(cost(&sent[0])).unwrap();
         assert_eq!(outbound.take(&mut credit), [Down::Room(sent[2].clone())]);
         assert!(outbound.is_empty());
+    }
+
+    #[test]
+    fn what_fits_into_no_frame_is_a_fault_of_its_room_alone() {
+        let batch = [open(1, 10), open(2, 33 << 20), open(3, 10)];
+        let (frames, misfits) = encode_fitting(batch.iter().cloned().map(Down::Room).collect());
+        let mut reader = &frames[..];
+        let mut read = Vec::new();
+        while let Some(items) = read_down(&mut reader).unwrap() {
+            read.extend(items);
+        }
+        assert_eq!(read, [Down::Room(batch[0].clone()), Down::Room(batch[2].clone())]);
+        let [(message, fault)] = &misfits[..] else { panic!("{} misfits", misfits.len()) };
+        assert_eq!((message, fault.room, fault.stage), (&batch[1], RoomId([2; 16]), Stage::Open));
+        assert!(fault.message.starts_with("PLY-0457"), "{}", fault.message);
     }
 
     #[test]

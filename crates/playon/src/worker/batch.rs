@@ -22,7 +22,7 @@ const CHECK_AT: [u64; 3] = [16, 128, 1_024];
 /// See [`CHECK_AT`].
 const CHECK_EVERY: u64 = 8_192;
 /// Bytes of state up to which that check is made; it costs three decodings.
-const CHECK_BYTES_MAX: usize = 256 << 10;
+pub(super) const CHECK_BYTES_MAX: usize = 256 << 10;
 
 /// Runs a batch. Gives the commit, and lines for the log. After an error the room is half changed.
 pub(super) fn run(

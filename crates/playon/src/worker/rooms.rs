@@ -11,7 +11,7 @@ use playon_core::attach::{
 use playon_core::ids::{Attempt, RoomId, Seq};
 use playon_core::image::StateCodec;
 use playon_core::limits::state_bound;
-use playon_wire::attach::{LogLevel, LogLine, Up};
+use playon_wire::attach::{AttachError, LogLevel, LogLine, Up};
 use playon_wire::state::{ZstdXxh3, diff};
 
 use super::batch;
@@ -103,6 +103,25 @@ impl Rooms {
         out.push(Up::Room(answer));
     }
 
+    /// What is sent in the place of an answer that cannot be sent.
+    pub(super) fn retract(&mut self, answer: &FromWorker, error: &AttachError) -> Up {
+        let key = answer.about();
+        let stage = match answer {
+            FromWorker::Commit(commit) if commit.seq == Seq(1) => Stage::Create,
+            FromWorker::Commit(_) => Stage::Deliver,
+            FromWorker::Ready(_) => Stage::Open,
+            FromWorker::Exported(_) => Stage::Export,
+            FromWorker::Prewarmed(_) => Stage::Prewarm,
+            FromWorker::Fault(fault) => fault.stage,
+        };
+        if stage != Stage::Export {
+            self.forget(key);
+        }
+        let (room, attempt) = key;
+        let message = format!("PLY-0457 what it answers fits into no frame: {error}");
+        Up::Room(FromWorker::Fault(Fault { room, attempt, stage, message, refusal: false }))
+    }
+
     /// The game's own types are dropped here, and they may panic when they are.
     fn forget(&mut self, key: Key) {
         if let Some(slot) = self.slots.remove(&key) {
@@ -164,8 +183,10 @@ impl Rooms {
         let kind = self.kind(kind)?;
         let Opened { live, bytes, cost_us } =
             self.make(key, state.len(), out, || kind.open(&state))?;
-        // A room that has been played is not refused for this: it would be down for good.
-        if let Ok(Err(trouble)) = guard(|| check::verify(&*kind, &bytes)) {
+        // A room that has been played is not refused for this: it would be down for good. A large one is not kept
+        // waiting for it either.
+        let small = bytes.len() <= batch::CHECK_BYTES_MAX;
+        if let Some(Ok(Err(trouble))) = small.then(|| guard(|| check::verify(&*kind, &bytes))) {
             out.push(log(LogLevel::Warn, key.0, trouble.to_string()));
         }
         Ok(self.ready(key, kind, live, seq, (&state, bytes), cost_us))
