@@ -329,26 +329,33 @@ fn an_unordered_map_found_late_never_takes_a_live_room_down() {
     owner.shutdown();
 }
 
-/// A player says how many events of 64 KiB it wants at once.
+/// A player says how many times 64 KiB spectators see.
 #[derive(Default, Serialize, Deserialize)]
-struct Loud {}
+struct Loud {
+    pieces: usize,
+}
 
 impl Room for Loud {
     const KIND: &'static str = "loud";
     type Params = ();
-    type Input = u32;
-    type Event = String;
-    type View = ();
+    type Input = usize;
+    type Event = ();
+    type View = String;
     fn create((): (), _: &mut Cx<Self>) -> Result<Self, Refusal> {
-        Ok(Self {})
+        Ok(Self::default())
     }
     fn join(&mut self, _: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {
         Ok(())
     }
-    fn input(&mut self, from: PlayerId, events: u32, cx: &mut Cx<Self>) {
-        (0..events).for_each(|_| cx.send(from, "x".repeat(64 << 10)));
+    fn input(&mut self, _: PlayerId, pieces: usize, _: &mut Cx<Self>) {
+        self.pieces = pieces;
     }
-    fn view(&self, _: PlayerId, _: &Cx<Self>) {}
+    fn view(&self, _: PlayerId, _: &Cx<Self>) -> String {
+        String::new()
+    }
+    fn watch(&self, _: &Cx<Self>) -> Option<String> {
+        Some("x".repeat(self.pieces * (64 << 10)))
+    }
 }
 
 #[test]
@@ -358,13 +365,19 @@ fn an_answer_that_fits_into_no_frame_is_a_fault_of_its_room_alone() {
     for room in &mut rooms {
         owner.batch(room, 1, vec![join(5, "ann")]);
     }
-    owner.deliver_and_render(&rooms[0], 2, vec![input(5, 1, &600)], Vec::new());
+    owner.deliver_and_render(&rooms[0], 2, vec![input(5, 1, &600)], vec![SessionId(5)]);
     let FromWorker::Fault(fault) = owner.answer() else { panic!("an answer of 37 MiB") };
     assert_eq!((fault.room, fault.stage, fault.refusal), (rooms[0].room, Stage::Deliver, false));
     assert!(fault.message.starts_with("PLY-0457"), "{}", fault.message);
-    assert_eq!(owner.batch(&mut rooms[1], 2, vec![input(5, 1, &2)]).outputs.len(), 2);
-    rooms[0].attempt = Attempt(77);
-    owner.open(&mut rooms[0]).unwrap();
-    assert_eq!(owner.batch(&mut rooms[0], 3, vec![input(5, 1, &1)]).outputs.len(), 1);
+    for (room, pieces) in [(1, 3_usize), (0, 2)] {
+        if room == 0 {
+            rooms[0].attempt = Attempt(77);
+            owner.open(&mut rooms[0]).unwrap();
+        }
+        let items = vec![input(5, 1, &pieces)];
+        owner.deliver_and_render(&rooms[room], 3, items, vec![SessionId(5)]);
+        let view = owner.commit(&mut rooms[room]).watch_view.unwrap();
+        assert_eq!(view.len() / (64 << 10), pieces);
+    }
     owner.shutdown();
 }

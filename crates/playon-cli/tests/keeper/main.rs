@@ -22,4 +22,5 @@ mod rogue;
 mod rogues;
 mod service;
 mod socket;
+mod stops;
 mod strangers;

@@ -60,6 +60,15 @@ impl Rig {
         rig
     }
 
+    /// As `start`, with a command that ends in the `playon` program.
+    pub(crate) fn start_as(command: Command) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let rig =
+            Self::launch_with(command, dir, "127.0.0.1:0", "127.0.0.1:0", &["--release", FIRST]);
+        rig.until_ready();
+        rig
+    }
+
     fn launch(dir: tempfile::TempDir, players: &str, admin: &str, more: &[&str]) -> Self {
         Self::launch_with(Command::new(PLAYON), dir, players, admin, more)
     }

@@ -14,9 +14,10 @@ const WORD_BYTES: u64 = 9;
 
 /// The smallest and the largest weight in bytes that the drill asks for.
 static ASKED: LazyLock<Option<(u64, u64)>> =
-    LazyLock::new(|| parse(&std::env::var(STATE_BYTES).ok()?));
+    LazyLock::new(|| weight(&std::env::var(STATE_BYTES).ok()?));
 
-fn parse(text: &str) -> Option<(u64, u64)> {
+/// The smallest and the largest weight in such a text: a number, or two with `..` between them.
+pub fn weight(text: &str) -> Option<(u64, u64)> {
     let (least, most) = text.split_once("..").unwrap_or((text, text));
     let (least, most) = (least.parse().ok()?, most.parse().ok()?);
     (least <= most).then_some((least, most))
@@ -55,8 +56,8 @@ mod tests {
 
     #[test]
     fn it_is_as_heavy_as_asked_and_a_changed_word_is_noticed() {
-        assert_eq!(parse("2048..8388608"), Some((2_048, 8_388_608)));
-        assert_eq!((parse("7"), parse("9..7"), parse("many")), (Some((7, 7)), None, None));
+        assert_eq!(weight("2048..8388608"), Some((2_048, 8_388_608)));
+        assert_eq!((weight("7"), weight("9..7"), weight("many")), (Some((7, 7)), None, None));
         for seed in 0..20 {
             let words = Ballast::between((2_048, 8_192), seed).words.len() as u64;
             assert!((2_048 / 9..=8_192 / 9).contains(&words), "{words}");

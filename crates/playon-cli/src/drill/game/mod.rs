@@ -17,6 +17,7 @@ mod versions;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{Account, total};
+pub use ballast::weight;
 pub use clock::monotonic_ns;
 pub use one::One;
 pub use two::Two;
