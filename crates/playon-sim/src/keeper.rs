@@ -72,7 +72,6 @@ pub fn limits() -> Limits {
         snapshot_every_commits: 16,
         tail_deltas_max: 4,
         open_timeout: Span::secs(1),
-        turn_timeout: Span::secs(4),
         prewarm_timeout: Span::secs(1),
         turn_timeout: Span::secs(3),
         reopen_backoff_max: Span::secs(2),

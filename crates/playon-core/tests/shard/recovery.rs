@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use playon_core::attach::{Body, Commit, FromWorker, Ready, ToWorker};
 use playon_core::effect::{Effect, Report};
-use playon_core::fleet::WorkerInfo;
+use playon_core::fleet::{Berth, WorkerInfo};
 use playon_core::gate::{Create, Hello, ToOwner, Who};
 use playon_core::ids::{
     Attempt, ConnId, Epoch, History, RoomId, SecretHash, Seq, SessionId, WorkerId,
@@ -66,7 +66,9 @@ fn recovered(limits: Limits, rooms: u8, bytes: usize) -> Bench {
 fn worker_up(bench: &mut Bench, id: u64) -> WorkerId {
     let id = WorkerId(id);
     let kinds = vec![kind(1, Policies::default())];
-    bench.shard.handle_worker_up(bench.now, WorkerInfo { id, release: OLD, kinds });
+    bench
+        .shard
+        .handle_worker_up(bench.now, WorkerInfo { id, berth: Berth::Common, release: OLD, kinds });
     bench.wait(Span::ZERO);
     id
 }

@@ -48,7 +48,8 @@ impl Rig {
 
     fn want_as(&self, executable: &Path, count: u32, needed: bool, afresh: bool) {
         let (release, label, executable) = (ReleaseId([1; 32]), "r1".into(), executable.into());
-        self.supervisor.want(Want { release, berth: Berth::Common, label, executable, count, needed, afresh });
+        let berth = Berth::Common;
+        self.supervisor.want(Want { release, berth, label, executable, count, needed, afresh });
     }
 
     fn end(&self) -> (Coded, bool) {

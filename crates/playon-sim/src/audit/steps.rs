@@ -132,12 +132,8 @@ fn patience(limits: &Limits, place: Place) -> Option<Span> {
     // exact.
     let wait = limits.turn_timeout.0 + 5_000;
     let most = match place {
-        // Time counts from the turn, and the turn comes within that of the last answer to anybody, of which there may be one.
-        Place::Opening => Span(limits.open_timeout.0 + 2 * limits.turn_timeout.0),
-        Place::Creating => limits.open_timeout,
-        Place::Exporting | Place::Prewarming => {
-            Span(limits.prewarm_timeout.0 + 2 * limits.turn_timeout.0)
-        }
+        Place::Opening | Place::Creating => limits.open_timeout,
+        Place::Exporting | Place::Prewarming => limits.prewarm_timeout,
         _ => return None,
     };
     Some(Span(most.0 + wait))
