@@ -34,7 +34,7 @@ use crate::gateway::{Asset, Assets, GatewayStats, Labels, Site};
 use crate::links::{Attached, Hub, LinkNews};
 use crate::metrics::Metrics;
 use crate::owner::{ShardEvent, Shards};
-use crate::workers::{Supervisor, Want, WorkerNews};
+use crate::workers::{Supervisor, WorkerNews};
 
 /// The stored decision which release is current: 64 hexadecimal digits.
 const SETTING_CURRENT: &str = "current_release";
@@ -76,13 +76,13 @@ pub(crate) struct ControlSetup {
 
 pub(crate) struct Control {
     pub(super) setup: ControlSetup,
-    director: Director,
+    pub(super) director: Director,
     pace: Pace,
     closings: Closings,
     /// Workers beside the common ones.
-    berths: Berths,
+    pub(super) berths: Berths,
     /// What the supervisor was last told.
-    wanted: BTreeMap<ReleaseId, u32>,
+    pub(super) wanted: BTreeMap<ReleaseId, u32>,
     /// The files for browsers of every release that has attached.
     sites: BTreeMap<ReleaseId, Vec<Asset>>,
     shards_recovered: u16,
@@ -514,49 +514,6 @@ impl Control {
         self.drain();
         self.retry(release);
         Some(id)
-    }
-
-    /// A release that was given up, or waits to be tried again, is tried now. Whether there was anything to do.
-    fn retry(&mut self, release: ReleaseId) -> bool {
-        let attached = self.catalog().workers.values().any(|worker| worker.release == release);
-        let count = self.wanted.get(&release).copied().filter(|count| *count > 0 && !attached);
-        if let Some(count) = count {
-            self.want_with(release, count, true);
-        }
-        count.is_some()
-    }
-
-    /// Whether rooms are lost without it: the current release, and those that rooms are on.
-    fn is_needed(&self, release: ReleaseId) -> bool {
-        let catalog = self.catalog();
-        self.director.current() == Some(release)
-            || catalog.rooms.values().any(|room| room.listing.release == release)
-    }
-
-    fn want(&mut self, release: ReleaseId, count: u32) {
-        self.want_with(release, count, false);
-    }
-
-    fn want_with(&mut self, release: ReleaseId, count: u32, afresh: bool) {
-        self.wanted.insert(release, count);
-        self.staff(release, Berth::Common, count, afresh);
-    }
-
-    fn staff(&self, release: ReleaseId, berth: Berth, count: u32, afresh: bool) {
-        let Some(executable) = self.setup.artifacts.path(release) else {
-            // Workers of such a release come and go as somebody else decides.
-            return;
-        };
-        let label = self.catalog().label(release);
-        let needed = self.is_needed(release);
-        let want = Want { release, berth, label, executable, count, needed, afresh };
-        self.setup.supervisor.want(want);
-    }
-
-    fn staff_berths(&mut self) {
-        while let Some((release, berth, count)) = self.berths.poll() {
-            self.staff(release, berth, count, false);
-        }
     }
 
     /// After every handle of the director.
