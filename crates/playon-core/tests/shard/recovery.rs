@@ -137,7 +137,9 @@ fn an_opening_that_hangs_is_reported_from_its_turn_on_and_not_before() {
     bench.wait(Span::secs(4));
     let suspects = |bench: &Bench| {
         let suspects = bench.effects.iter().filter(|effect| match effect {
-            Effect::Suspect { why, .. } => why.contains(&format!("PLY-0403 room {first}")),
+            Effect::Suspect { why, .. } => {
+                why.contains("PLY-0403") && why.contains(&first.to_string())
+            }
             _ => false,
         });
         suspects.count()
