@@ -56,6 +56,7 @@ impl Faults<'_> {
             .arg(&data)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .status()
             .await
             .context("restoring")?;
