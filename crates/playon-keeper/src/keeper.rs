@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 use playon_core::deploy::DirectorConfig;
 use playon_core::image::ApplyBounds;
-use playon_core::kind::Policies;
-use playon_core::limits::Limits;
 use playon_core::shard::ShardConfig;
 use playon_store::{SqliteOptions, SqliteStore, Store};
 use playon_wire::attach::LinkSecret;
@@ -37,9 +35,6 @@ use crate::workers::{Passes, Supervisor, SupervisorSetup};
 
 /// Part of `stop_timeout` that rooms get to store what they hold.
 const ROOMS_SHARE: u32 = 2;
-
-/// See [`stuck_after`].
-const STUCK_MARGIN: Duration = Duration::from_secs(5);
 
 /// A running keeper. It must be ended with [`Keeper::stop`]; dropped, its threads go on until the process ends.
 #[derive(Debug)]
@@ -393,23 +388,15 @@ fn control_setup(
     }
 }
 
-/// How long a thread of a worker may be at one message of any sort: longer than any deadline of the rules, which name the
-/// room and come first. What no rule waits for, such as a room that is being forgotten, is held to this one.
-fn stuck_after(limits: &Limits) -> Duration {
-    let longest = Policies::BATCH_TIMEOUT_MAX.max(limits.open_timeout).max(limits.prewarm_timeout);
-    Duration::from_micros(longest.0) + STUCK_MARGIN
-}
-
 fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
     let news = common.news.clone();
     Hub::new(
         passes,
         common.shards.clone(),
         config.bounds.clone(),
+        &config.limits,
         common.store.epoch(),
-        config.limits.state_bytes_max,
         Arc::clone(&common.metrics),
-        stuck_after(&config.limits),
         Box::new(move |link| {
             let _ = news.send(News::Link(link));
         }),

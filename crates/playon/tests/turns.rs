@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 static PAGE: OnceLock<PathBuf> = OnceLock::new();
 
 fn noted() -> Vec<(u64, Turn)> {
-    let page = std::fs::read(PAGE.get().expect("set by the test")).unwrap();
+    let page = std::fs::read(PAGE.get().expect("set by the test")).expect("a page");
     decode_turns(&page).map(|(_, count, turn)| (count, turn)).collect()
 }
 

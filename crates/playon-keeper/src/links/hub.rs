@@ -9,6 +9,8 @@ use std::time::Duration;
 use playon_core::attach::ToWorker;
 use playon_core::fleet::{WorkerEnd, WorkerInfo};
 use playon_core::ids::{Epoch, WorkerId};
+use playon_core::kind::Policies;
+use playon_core::limits::Limits;
 use playon_wire::attach::Asset;
 
 use super::outbound::{Ending, Outbound};
@@ -17,6 +19,16 @@ use crate::error::Coded;
 use crate::metrics::Metrics;
 use crate::owner::{ShardEvent, Shards};
 use crate::workers::{Pass, Passes, SpawnId};
+
+/// See [`stuck_after`].
+const STUCK_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a thread of a worker may be at one message of any sort: longer than any deadline of the rules, which name the
+/// room and come first. What no rule waits for, such as a room that is being forgotten, is held to this one.
+fn stuck_after(limits: &Limits) -> Duration {
+    let longest = Policies::BATCH_TIMEOUT_MAX.max(limits.open_timeout).max(limits.prewarm_timeout);
+    Duration::from_micros(longest.0) + STUCK_MARGIN
+}
 
 /// A worker that has been accepted.
 #[derive(Clone, Debug)]
@@ -83,13 +95,13 @@ impl Hub {
         passes: Arc<Passes>,
         shards: Shards,
         bounds: Bounds,
+        limits: &Limits,
         epoch: Epoch,
-        state_bytes_max: usize,
         metrics: Arc<Metrics>,
-        stuck_after: Duration,
         news: Box<dyn Fn(LinkNews) + Send + Sync>,
     ) -> Self {
         let (workers, next) = (RwLock::default(), AtomicU64::new(1));
+        let (state_bytes_max, stuck_after) = (limits.state_bytes_max, stuck_after(limits));
         Self {
             passes,
             shards,
