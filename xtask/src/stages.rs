@@ -221,20 +221,27 @@ fn client(sh: &Sh) -> anyhow::Result<Tally> {
 fn drill(sh: &Sh) -> anyhow::Result<Tally> {
     programs(sh)?;
     let playon = sh.built(PROFILE, "playon");
-    let load = ["--players", "4", "--hz", "20", "--seed", "1"];
+    let load = ["--players", "4", "--seed", "1"];
     let mut tally = Tally::default();
-    for (scenario, rooms, seconds) in [
-        ("deploy", "50", "30"),
-        ("crash-worker", "25", "25"),
-        ("crash-keeper", "25", "25"),
-        ("hang-worker", "25", "20"),
-        ("flaky-network", "25", "20"),
-        ("disk", "10", "20"),
-        ("slow", "10", "20"),
-        ("soak", "10", "40"),
+    let usual = &["--hz", "20"][..];
+    // Of all sizes that states have; what ticks slowly leaves time for the large ones.
+    let heavy = &["--hz", "5", "--state-bytes", "2048..8388608"][..];
+    let lossy = &["--hz", "20", "--survives", "worker-crash"][..];
+    for (scenario, rooms, seconds, more) in [
+        ("deploy", "50", "30", usual),
+        ("crash-worker", "25", "25", usual),
+        ("crash-keeper", "25", "25", usual),
+        ("hang-worker", "25", "20", usual),
+        ("flaky-network", "25", "20", usual),
+        ("restarts", "4", "25", heavy),
+        ("restarts", "20", "20", lossy),
+        ("restore", "10", "25", usual),
+        ("disk", "10", "20", usual),
+        ("slow", "10", "20", usual),
+        ("soak", "10", "40", usual),
     ] {
         let args =
-            [&["drill", scenario, "--rooms", rooms, "--seconds", seconds], &load[..]].concat();
+            [&["drill", scenario, "--rooms", rooms, "--seconds", seconds], more, &load].concat();
         tally += Tally::check(sh, ".", &playon, &args);
     }
     Ok(tally)

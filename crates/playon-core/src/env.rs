@@ -11,6 +11,7 @@ use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::ApplyBounds;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
+use crate::openings::Openings;
 use crate::time::Time;
 
 /// The shard's surroundings, handed to a room with every call.
@@ -25,9 +26,8 @@ pub(crate) struct Env<C> {
     /// Rooms being handed over, at most `handoffs_max`; the others wait in `move_queue`.
     pub(crate) moving: BTreeSet<RoomId>,
     pub(crate) move_queue: VecDeque<RoomId>,
-    /// Rooms being opened, at most `opens_max`; the others wait in `open_queue`.
-    pub(crate) opening: BTreeSet<RoomId>,
-    pub(crate) open_queue: VecDeque<RoomId>,
+    /// Rooms being opened and those that wait for that.
+    pub(crate) openings: Openings,
     /// The room that is on trial in the trial worker; others wait in `trial_queue`.
     pub(crate) trial: Option<RoomId>,
     pub(crate) trial_queue: VecDeque<RoomId>,
@@ -54,14 +54,13 @@ impl<C> Env<C> {
         Self {
             epoch,
             bounds: ApplyBounds::from(&limits),
+            openings: Openings::new(&limits),
             limits,
             codec,
             fleet: Fleet::default(),
             prefer: None,
             moving: BTreeSet::new(),
             move_queue: VecDeque::new(),
-            opening: BTreeSet::new(),
-            open_queue: VecDeque::new(),
             trial: None,
             trial_queue: VecDeque::new(),
             trial_seen: Time(0),
@@ -154,7 +153,9 @@ impl<C> Env<C> {
         }
         if matches!(post.berth, Berth::Trial(_)) && self.trial == Some(room) {
             self.trial = None;
-            self.open_queue.append(&mut self.trial_queue);
+            for next in std::mem::take(&mut self.trial_queue) {
+                self.openings.want(next);
+            }
         }
     }
 

@@ -150,6 +150,8 @@ pub struct RoomFacts<'a> {
     pub held: usize,
     /// Deltas that wait to be sent after a copy.
     pub tail: usize,
+    /// Their bytes.
+    pub tail_bytes: usize,
     /// Spectators.
     pub watchers: usize,
     /// Sockets that wait for the room.
@@ -171,4 +173,6 @@ pub struct ShardFacts {
     pub opening: usize,
     /// Rooms that wait for their turn to be opened.
     pub open_queue: usize,
+    /// Bytes of state of the rooms being opened.
+    pub opening_bytes: usize,
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::attach::Body;
 use crate::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
+use crate::limits::STATE_BYTES_FORMAT_MAX;
 use crate::mutant::{Mutant, broken};
 use crate::time::RoomTime;
 
@@ -330,7 +331,7 @@ impl Image {
 }
 
 /// The bounds that [`Image::apply`] keeps. See [`crate::limits::Limits`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ApplyBounds {
     /// Bytes of state.
     pub state_bytes_max: usize,
@@ -338,6 +339,14 @@ pub struct ApplyBounds {
     pub outbox_events_max: usize,
     /// Bytes per outbox.
     pub outbox_bytes_max: usize,
+}
+
+impl ApplyBounds {
+    /// For reading a room back: what was acknowledged once is not refused because a bound is lower now.
+    pub fn recovering(limits: &crate::limits::Limits) -> Self {
+        let state_bytes_max = limits.state_bytes_max.max(STATE_BYTES_FORMAT_MAX);
+        Self { state_bytes_max, ..Self::from(limits) }
+    }
 }
 
 impl From<&crate::limits::Limits> for ApplyBounds {

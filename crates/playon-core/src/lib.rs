@@ -24,6 +24,7 @@ pub mod kind;
 pub mod limits;
 pub mod lobby;
 pub mod mutant;
+mod openings;
 pub mod rng;
 mod room;
 mod session;

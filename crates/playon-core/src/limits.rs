@@ -7,7 +7,7 @@ use crate::time::Span;
 pub struct Limits {
     /// Rooms held by one shard. At the bound a new room is refused with `PLY-0105`.
     pub rooms_per_shard_max: usize,
-    /// Bytes of one room's encoded state. A larger commit is refused and the room reopened from its last one.
+    /// Bytes of one room's encoded state. A larger commit is refused and the room reopened from its last one. A room that is stored with more plays on, and may grow by a sixteenth.
     pub state_bytes_max: usize,
     /// Bytes of one input. A larger one closes the socket with `4906`.
     pub input_bytes_max: usize,
@@ -39,9 +39,11 @@ pub struct Limits {
     pub freeze_timeout: Span,
     /// Rooms of one shard that are being handed over at the same time; the others wait for their turn.
     pub handoffs_max: usize,
-    /// Rooms of one shard that are being opened at the same time; the others wait for their turn.
+    /// Rooms of one shard that are being opened at the same time; the others wait for their turn. Fewer after a worker died of it.
     pub opens_max: usize,
-    /// Deltas sent after a prewarmed copy; a longer tail is sent as the whole state.
+    /// Bytes of state of the rooms of one shard that are being opened; at the bound the others wait for their turn.
+    pub opens_bytes_max: usize,
+    /// Deltas sent after a prewarmed copy; a longer tail, or one with more bytes than the state, is sent as the whole state.
     pub tail_deltas_max: usize,
     /// Commits after which a room's snapshot is stored.
     pub snapshot_every_commits: u64,
@@ -62,6 +64,19 @@ pub struct Limits {
     pub reopen_backoff_max: Span,
     /// Ticks are laid on this grid of keeper time, so that rooms due together travel together.
     pub tick_grid: Span,
+}
+
+/// Bytes of state that every stored and every attached room may have, whatever `state_bytes_max` says: it can be lowered
+/// while rooms are stored that are larger.
+pub const STATE_BYTES_FORMAT_MAX: usize = 16 << 20;
+
+/// Bytes that a room may have whose state had `held` bytes when it was read back: the bound, and if it was above that
+/// already, a sixteenth more than it had, so that it plays on but grows no further.
+pub fn state_bound(state_bytes_max: usize, held: usize) -> usize {
+    if held <= state_bytes_max {
+        return state_bytes_max;
+    }
+    (held + held / 16).clamp(state_bytes_max, STATE_BYTES_FORMAT_MAX.max(held))
 }
 
 impl Default for Limits {
@@ -85,6 +100,7 @@ impl Default for Limits {
             freeze_timeout: Span::millis(500),
             handoffs_max: 4,
             opens_max: 64,
+            opens_bytes_max: 32 << 20,
             tail_deltas_max: 64,
             snapshot_every_commits: 64,
             snapshot_every_bytes: 64 << 10,

@@ -96,8 +96,14 @@ mutants! {
     OutboxUnbounded "outbox-unbounded",
     /// Any number of rooms is handed over at the same time.
     HandoffsUnbounded "handoffs-unbounded",
+    /// An orderly stop waits for batches that workers have.
+    StopWaits "stop-waits",
+    /// The deltas sent after a copy may be longer than the state.
+    TailUnbounded "tail-unbounded",
     /// A worker that takes too long to open a room is waited for.
     OpenForever "open-forever",
+    /// A worker that died over openings is asked for as many at once again.
+    RetryGreedy "retry-greedy",
     /// An input that makes the game fail is delivered for ever.
     PoisonKept "poison-kept",
     /// What was alone when its process died is set aside at once, although that may have had another cause.

@@ -71,10 +71,6 @@ pub struct ReleaseFile {
 pub struct Bounds {
     /// Messages from the gateway waiting for one shard. At the bound the socket that sent is closed with `4003`.
     pub inbox_gate_items_max: usize,
-    /// Messages waiting for one worker beyond its credits. One more and the worker is held to be hung (`PLY-0407`).
-    pub outbound_items_max: usize,
-    /// Bytes waiting for one worker beyond its credits; as `outbound_items_max`.
-    pub outbound_bytes_max: usize,
     /// Workers attached at the same time. One more is refused (`PLY-0408`).
     pub workers_max: usize,
     /// Processes that have connected and not said their hello yet. One more waits in the kernel until one of them is done.
@@ -121,8 +117,6 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             inbox_gate_items_max: 65_536,
-            outbound_items_max: 65_536,
-            outbound_bytes_max: 256 << 20,
             workers_max: 64,
             greetings_max: 64,
             hello_timeout: Duration::from_secs(5),

@@ -174,6 +174,11 @@ impl Keeper {
         &self.handle
     }
 
+    /// How long an orderly stop may take.
+    pub(crate) const fn stop_timeout(&self) -> Duration {
+        self.stop_timeout
+    }
+
     /// Becomes `Some` when the keeper cannot go on and must be stopped.
     pub fn failure(&self) -> watch::Receiver<Option<Coded>> {
         self.failure.clone()
@@ -389,8 +394,8 @@ fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
         passes,
         common.shards.clone(),
         config.bounds.clone(),
+        &config.limits,
         common.store.epoch(),
-        config.limits.state_bytes_max,
         Arc::clone(&common.metrics),
         Box::new(move |link| {
             let _ = news.send(News::Link(link));
@@ -404,7 +409,7 @@ fn start_shards(
     hub: &Arc<Hub>,
     gates: &GatewayLink,
 ) -> Result<Vec<JoinHandle<()>>, Coded> {
-    let bounds = ApplyBounds::from(&config.limits);
+    let bounds = ApplyBounds::recovering(&config.limits);
     let no_thread = |error| system("no thread for a shard", error);
     let (loader, _) = Loader::start(Arc::clone(&common.store), common.shards.clone(), bounds)
         .map_err(no_thread)?;
@@ -531,7 +536,7 @@ async fn sample(handle: &Handle) {
 }
 
 fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {
-    let bounds = ApplyBounds::from(&config.limits);
+    let bounds = ApplyBounds::recovering(&config.limits);
     let (store, shards, news) =
         (Arc::clone(&common.store), common.shards.clone(), common.news.clone());
     let run = move || recover_rooms(&store, &shards, &bounds, &news);

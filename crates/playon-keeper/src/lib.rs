@@ -28,8 +28,10 @@ mod links;
 pub mod metrics;
 pub mod owner;
 mod runtime;
+mod signals;
 pub mod workers;
 
 pub use config::{Bounds, KeeperConfig, LogLevels, ReleaseFile};
 pub use error::Coded;
 pub use keeper::Keeper;
+pub use signals::{Signals, stop};

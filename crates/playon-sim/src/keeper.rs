@@ -68,6 +68,7 @@ pub fn limits() -> Limits {
         unsafe_commits_max: 4,
         handoffs_max: 2,
         opens_max: 2,
+        opens_bytes_max: 256,
         snapshot_every_commits: 16,
         tail_deltas_max: 4,
         open_timeout: Span::secs(1),

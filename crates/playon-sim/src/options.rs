@@ -96,6 +96,8 @@ pub struct Options {
     pub damage: u64,
     /// The store takes up to a second for a batch, per thousand batches.
     pub stall: u64,
+    /// Microseconds of a worker's time for each byte that it is sent, and for each byte of the state that it works on.
+    pub byte_us: u64,
     /// Delays vary up to this.
     pub delay_max: Span,
     /// The store takes up to this for a batch.
@@ -195,6 +197,8 @@ impl Options {
             unreadable: some(50),
             damage: some(40),
             stall: some(10),
+            // At the most half a second for a state: then all work queues up behind other work.
+            byte_us: some(60) * some(60),
             delay_max: Span::millis(1 + some(20)),
             fsync_max: Span::millis(1 + some(15)),
             rooms: 1 + some(4),

@@ -13,6 +13,7 @@ use playon_core::image::StateCodec;
 use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
 use playon_core::rng::{Rng, mix};
 use playon_core::time::{RoomTime, Span, Time};
+use playon_wire::attach::cost;
 use playon_wire::state::{ZstdXxh3, diff};
 
 use crate::game::Game;
@@ -140,6 +141,8 @@ pub struct Worker {
     /// Rooms that it has been told to forget, and has not.
     ghosts: BTreeMap<RoomId, (Attempt, Object)>,
     objects: BTreeMap<(RoomId, Attempt), Object>,
+    /// When it will be done with the front of its inbox, once it has begun.
+    done_at: Option<Time>,
 }
 
 impl Worker {
@@ -161,6 +164,7 @@ impl Worker {
             wronged: None,
             ghosts: BTreeMap::new(),
             objects: BTreeMap::new(),
+            done_at: None,
         }
     }
 
@@ -168,10 +172,23 @@ impl Worker {
         version_of(self.release)
     }
 
+    /// When it is done with what it is at, or begins with now: bytes take their time.
+    pub fn done_at(&mut self, now: Time, byte_us: u64) -> Time {
+        let Some(front) = self.inbox.front() else { return now };
+        let held = |room: RoomId, attempt| {
+            self.objects.get(&(room, attempt)).map_or(0, |object| object.state.len() as u64)
+        };
+        let turn = front.turn();
+        let bytes = cost(front) + held(turn.room, turn.attempt);
+        self.turn = Some(turn);
+        *self.done_at.get_or_insert(now + Span(bytes * byte_us))
+    }
+
     /// Does the next thing it was sent.
     pub fn step(&mut self, rng: &mut Rng) -> Stepped {
         let Some(message) = self.inbox.front() else { return Stepped::Done(None) };
         self.turn = Some(message.turn());
+        self.done_at = None;
         match self.deed(message) {
             Some(Deed::Abort) => return Stepped::Died,
             Some(Deed::Hang) => return Stepped::Hangs,

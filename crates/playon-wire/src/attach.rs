@@ -34,7 +34,7 @@ pub use credit::{Consumed, Credit, ITEM_COST, cost};
 pub use error::AttachError;
 pub use frame::{FrameDecoder, read_down, read_frame, read_up, write_down, write_frame, write_up};
 pub use secret::LinkSecret;
-pub use turns::{TURN_BYTES, TURNS_MAX, TURNS_PAGE_BYTES, decode_turns, encode_turn};
+pub use turns::{AT_REST, TURN_BYTES, TURNS_MAX, TURNS_PAGE_BYTES, decode_turns, encode_turn};
 
 /// The versions of the attach protocol that this build speaks.
 pub const ATTACH_PROTOCOL: ProtocolRange = ProtocolRange::only(1);

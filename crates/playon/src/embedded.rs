@@ -13,9 +13,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use playon_keeper::data_dir::{DataDir, secret_file};
-use playon_keeper::{Coded, Keeper, KeeperConfig};
+use playon_keeper::{Coded, Keeper, KeeperConfig, Signals};
 use playon_wire::attach::LinkSecret;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::App;
@@ -57,9 +56,12 @@ fn serve(app: App) -> Result<(), Failure> {
     let name = app.name().to_owned();
     start_worker(app, keeper.data())?;
     tracing::info!("{name} is played at http://{}, Ctrl-C ends it", keeper.players_at());
-    let ended = runtime.block_on(until_ended(&keeper));
-    keeper.stop()?;
-    ended
+    runtime.block_on(async {
+        let mut signals = Signals::catch()?;
+        let ended = until_ended(&keeper, &mut signals).await;
+        playon_keeper::stop(keeper, &mut signals).await?;
+        ended
+    })
 }
 
 fn config() -> Result<KeeperConfig, Failure> {
@@ -100,13 +102,10 @@ fn start_worker(app: App, data: &DataDir) -> Result<(), Failure> {
 }
 
 /// Waits for a signal to stop, or for the keeper to fail.
-async fn until_ended(keeper: &Keeper) -> Result<(), Failure> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn until_ended(keeper: &Keeper, signals: &mut Signals) -> Result<(), Failure> {
     let mut failure = keeper.failure();
     tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        () = signals.caught() => Ok(()),
         failed = failure.wait_for(Option::is_some) => match failed.ok().and_then(|coded| coded.clone()) {
             Some(coded) => Err(coded.into()),
             None => Err(Failure("PLY-0443 the keeper ended by itself".to_owned())),

@@ -328,3 +328,56 @@ fn an_unordered_map_found_late_never_takes_a_live_room_down() {
     owner.batch(&mut room, 2, vec![input(5, 30, &30)]);
     owner.shutdown();
 }
+
+/// A player says how many times 64 KiB spectators see.
+#[derive(Default, Serialize, Deserialize)]
+struct Loud {
+    pieces: usize,
+}
+
+impl Room for Loud {
+    const KIND: &'static str = "loud";
+    type Params = ();
+    type Input = usize;
+    type Event = ();
+    type View = String;
+    fn create((): (), _: &mut Cx<Self>) -> Result<Self, Refusal> {
+        Ok(Self::default())
+    }
+    fn join(&mut self, _: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn input(&mut self, _: PlayerId, pieces: usize, _: &mut Cx<Self>) {
+        self.pieces = pieces;
+    }
+    fn view(&self, _: PlayerId, _: &Cx<Self>) -> String {
+        String::new()
+    }
+    fn watch(&self, _: &Cx<Self>) -> Option<String> {
+        Some("x".repeat(self.pieces * (64 << 10)))
+    }
+}
+
+#[test]
+fn an_answer_that_fits_into_no_frame_is_a_fault_of_its_room_alone() {
+    let mut owner = Owner::attach(playon::app("loud").threads(1).room::<Loud>());
+    let mut rooms = [owner.create(1, "loud", "").unwrap(), owner.create(2, "loud", "").unwrap()];
+    for room in &mut rooms {
+        owner.batch(room, 1, vec![join(5, "ann")]);
+    }
+    owner.deliver_and_render(&rooms[0], 2, vec![input(5, 1, &600)], vec![SessionId(5)]);
+    let FromWorker::Fault(fault) = owner.answer() else { panic!("an answer of 37 MiB") };
+    assert_eq!((fault.room, fault.stage, fault.refusal), (rooms[0].room, Stage::Deliver, false));
+    assert!(fault.message.starts_with("PLY-0457"), "{}", fault.message);
+    for (room, pieces) in [(1, 3_usize), (0, 2)] {
+        if room == 0 {
+            rooms[0].attempt = Attempt(77);
+            owner.open(&mut rooms[0]).unwrap();
+        }
+        let items = vec![input(5, 1, &pieces)];
+        owner.deliver_and_render(&rooms[room], 3, items, vec![SessionId(5)]);
+        let view = owner.commit(&mut rooms[room]).watch_view.unwrap();
+        assert_eq!(view.len() / (64 << 10), pieces);
+    }
+    owner.shutdown();
+}

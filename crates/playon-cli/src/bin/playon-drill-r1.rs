@@ -7,6 +7,7 @@ use playon_cli::drill::game::One;
 fn main() -> ExitCode {
     playon::app("drill")
         .label("drill-1")
+        .room::<One<0>>()
         .room::<One<5>>()
         .room::<One<10>>()
         .room::<One<20>>()

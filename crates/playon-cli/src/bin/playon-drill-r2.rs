@@ -7,6 +7,7 @@ use playon_cli::drill::game::Two;
 fn main() -> ExitCode {
     playon::app("drill")
         .label("drill-2")
+        .room::<Two<0>>()
         .room::<Two<5>>()
         .room::<Two<10>>()
         .room::<Two<20>>()

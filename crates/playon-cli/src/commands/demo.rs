@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::admin::block_on;
 use super::demo_page;
 use super::exit::{Exit, Trouble, io};
-use super::serve::{Signals, until_over};
+use super::serve::{catch, until_over};
 use super::talk;
 use super::tracing_setup;
 
@@ -84,7 +84,7 @@ impl Demo {
             ..KeeperConfig::new(&self.data)
         };
         block_on(async {
-            let mut signals = Signals::catch()?;
+            let mut signals = catch()?;
             let page = games.clone();
             let keeper = Keeper::start_with(&config, |handle| {
                 Some(demo_page::answers(handle.clone(), page))
@@ -96,18 +96,18 @@ impl Demo {
             let failure = match bots {
                 Some(Ok(bots)) => {
                     self.greet(&keeper, &games);
-                    let failure = until_over(signals, keeper.failure()).await;
+                    let failure = until_over(&mut signals, keeper.failure()).await;
                     talk::line("stopping ..");
                     bots.stop();
                     failure
                 }
                 Some(Err(exit)) => {
-                    keeper.stop()?;
+                    playon_keeper::stop(keeper, &mut signals).await?;
                     return Err(exit);
                 }
                 None => None,
             };
-            keeper.stop()?;
+            playon_keeper::stop(keeper, &mut signals).await?;
             match failure {
                 Some(error) => Err(error.into()),
                 None => {

@@ -1,8 +1,7 @@
 //! `playon serve`.
 
 use clap::Args;
-use playon_keeper::{Coded, Keeper, KeeperConfig};
-use tokio::signal::unix::{SignalKind, signal};
+use playon_keeper::{Coded, Keeper, KeeperConfig, Signals};
 use tokio::sync::watch;
 
 use super::admin::block_on;
@@ -43,7 +42,7 @@ impl Serve {
         };
         // Signals are caught before anything could have to be stopped in order.
         block_on(async {
-            let signals = Signals::catch()?;
+            let mut signals = catch()?;
             let manager = Notifier::from_env();
             let keeper = Keeper::start(&config)?;
             let open = format!(
@@ -58,11 +57,11 @@ impl Serve {
             }
             manager.ready(&open);
             let failure = tokio::select! {
-                failure = until_over(signals, keeper.failure()) => failure,
+                failure = until_over(&mut signals, keeper.failure()) => failure,
                 () = manager.watch(keeper.handle()) => None,
             };
             manager.stopping();
-            keeper.stop()?;
+            playon_keeper::stop(keeper, &mut signals).await?;
             failure.map_or(Ok(()), |error| Err(error.into()))
         })
     }
@@ -77,32 +76,14 @@ fn announcement(keeper: &Keeper) -> String {
     .to_string()
 }
 
-/// SIGTERM and Ctrl-C.
-pub(super) struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    pub(super) fn catch() -> Result<Self, Exit> {
-        let catch = |kind| signal(kind).map_err(|error| io("signals cannot be caught", error));
-        Ok(Self {
-            terminate: catch(SignalKind::terminate())?,
-            interrupt: catch(SignalKind::interrupt())?,
-        })
-    }
-
-    pub(super) async fn caught(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
+/// Catches the signals that end this process.
+pub(super) fn catch() -> Result<Signals, Exit> {
+    Signals::catch().map_err(|error| io("signals cannot be caught", error))
 }
 
 /// Waits for a signal, or for the keeper to be unable to go on.
 pub(super) async fn until_over(
-    mut signals: Signals,
+    signals: &mut Signals,
     mut failure: watch::Receiver<Option<Coded>>,
 ) -> Option<Coded> {
     tokio::select! {

@@ -13,7 +13,7 @@ use super::admin::{Admin, block_on};
 use super::exit::{Exit, io as failed};
 use super::locate::Keeper;
 use super::screen::{self, Between, Line, Mood, Order};
-use super::serve::Signals;
+use super::serve::catch;
 use super::status::{now_ms, painted};
 use super::talk;
 
@@ -90,7 +90,7 @@ impl Top {
     }
 
     async fn live(&self, admin: &Admin, view: &mut View, mut ticks: Interval) -> Result<(), Exit> {
-        let mut signals = Signals::catch()?;
+        let mut signals = catch()?;
         let terminal = Terminal::take()?;
         let mut keys = keys();
         let mut looks = 0;

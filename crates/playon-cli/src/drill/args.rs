@@ -21,6 +21,10 @@ pub enum Scenario {
     CrashWorker,
     /// The keeper is killed and started again at once.
     CrashKeeper,
+    /// The keeper is stopped in order and killed, in turn, and started again, also while its store is copied.
+    Restarts,
+    /// Backups are put back while players play on, and the keeper crashes soon after that.
+    Restore,
     /// The keeper's disk fills up, fails to sync or becomes read-only, also in the middle of deploys.
     Disk,
     /// Slow readers, floods, 2,000 silent connections and reconnect storms, while others play on.
@@ -43,6 +47,8 @@ impl Scenario {
             Self::Calm => &[Self::Calm],
             Self::CrashWorker => &[Self::CrashWorker],
             Self::CrashKeeper => &[Self::CrashKeeper],
+            Self::Restarts => &[Self::Restarts],
+            Self::Restore => &[Self::Restore],
             Self::Disk => &[Self::Disk],
             Self::Slow => &[Self::Slow],
             Self::HangWorker => &[Self::HangWorker],
@@ -54,6 +60,8 @@ impl Scenario {
                 Self::CrashKeeper,
                 Self::HangWorker,
                 Self::FlakyNetwork,
+                Self::Restarts,
+                Self::Restore,
                 Self::Disk,
                 Self::Slow,
                 Self::Soak,
@@ -63,7 +71,15 @@ impl Scenario {
 
     /// Whether the keeper does not always live through it.
     pub(super) const fn kills_keepers(self) -> bool {
-        matches!(self, Self::CrashKeeper | Self::Disk | Self::Soak | Self::All)
+        matches!(
+            self,
+            Self::CrashKeeper
+                | Self::Restarts
+                | Self::Restore
+                | Self::Disk
+                | Self::Soak
+                | Self::All
+        )
     }
 
     /// As it is written on the command line.
@@ -73,6 +89,8 @@ impl Scenario {
             Self::Calm => "calm",
             Self::CrashWorker => "crash-worker",
             Self::CrashKeeper => "crash-keeper",
+            Self::Restarts => "restarts",
+            Self::Restore => "restore",
             Self::Disk => "disk",
             Self::Slow => "slow",
             Self::HangWorker => "hang-worker",
@@ -90,6 +108,8 @@ const EXAMPLES: &str = "Examples:
   playon drill crash-keeper --survives worker-crash   losses are allowed, but only those players are told of
   playon drill hang-worker --seconds 60            workers that stop for up to 5 s, and come back
   playon drill flaky-network --seed 7              sockets are split, stalled and cut at random bytes
+  playon drill restarts --rooms 6 --hz 5 --state-bytes 2048..8388608
+  playon drill restore --rooms 10                  what a backup did not hold is told to players, exactly
   playon drill disk --seconds 60                   a disk that is full, does not sync, is read-only
   playon drill slow --rooms 20                     others misbehave in the same rooms
   playon drill soak --seconds 28800 --seed 7       everything at random for eight hours; Ctrl-C ends it with what it has
@@ -158,6 +178,9 @@ pub struct DrillArgs {
     /// What the drill game's rooms survive without a loss.
     #[arg(long, value_enum, default_value_t, conflicts_with = "release_a")]
     pub survives: Survives,
+    /// Dead weight of each of the drill game's states, in bytes: a number, or two with `..` between them for any in that range.
+    #[arg(long, value_parser = weight, conflicts_with = "release_a")]
+    pub state_bytes: Option<String>,
     /// Lets the drill game's workers leak, to see that a soak notices.
     #[arg(long, hide = true)]
     pub leak: bool,
@@ -177,6 +200,13 @@ fn every(text: &str) -> Result<f64, String> {
     }
 }
 
+fn weight(text: &str) -> Result<String, String> {
+    match game::weight(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("a number of bytes, or two as in 2048..8388608".to_owned()),
+    }
+}
+
 impl DrillArgs {
     /// Whether the rooms are not those of the bundled game.
     pub(super) const fn foreign(&self) -> bool {
@@ -187,9 +217,9 @@ impl DrillArgs {
         self.kind.as_deref().unwrap_or_else(|| game::kind(self.hz))
     }
 
-    /// Whether rooms go back to a checkpoint when the keeper is killed.
-    pub(super) fn goes_back(&self) -> bool {
-        self.survives == Survives::WorkerCrash
+    /// Whether rooms go back: to a checkpoint when the keeper is killed, or to a backup.
+    pub(super) fn goes_back(&self, scenario: Scenario) -> bool {
+        self.survives == Survives::WorkerCrash || scenario == Scenario::Restore
     }
 
     /// The undisturbed time at the beginning.

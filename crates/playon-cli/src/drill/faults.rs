@@ -44,6 +44,10 @@ pub(super) struct Done {
     pub(super) kills: Vec<u64>,
     /// When all sockets were cut, likewise.
     pub(super) cuts: Vec<u64>,
+    /// Keepers stopped in order and started again.
+    pub(super) stops: u64,
+    /// Backups put back.
+    pub(super) restores: u64,
     /// Workers stopped for a while.
     pub(super) hangs: u64,
     /// When one was stopped for longer than its keeper waits, in nanoseconds of the monotonic clock.
@@ -120,6 +124,8 @@ impl<'a> Faults<'a> {
             match scenario {
                 Scenario::CrashWorker => self.crash_worker(turn).await?,
                 Scenario::CrashKeeper => self.crash_keeper(turn).await?,
+                Scenario::Restarts => self.restart_keeper(turn).await?,
+                Scenario::Restore => self.restore(turn).await?,
                 Scenario::Disk => self.break_disk(turn).await?,
                 Scenario::HangWorker => self.hang_worker(turn).await?,
                 _ => self.deploy().await?,
@@ -139,8 +145,10 @@ impl<'a> Faults<'a> {
     fn every(&self, scenario: Scenario) -> Duration {
         let every = Duration::from_secs_f64(self.args.deploy_every);
         match scenario {
-            Scenario::CrashWorker => every.max(WORKER_REST),
-            Scenario::CrashKeeper | Scenario::Disk | Scenario::HangWorker => every.max(KEEPER_REST),
+            Scenario::CrashWorker | Scenario::Restarts => every.max(WORKER_REST),
+            Scenario::CrashKeeper | Scenario::Restore | Scenario::Disk | Scenario::HangWorker => {
+                every.max(KEEPER_REST)
+            }
             _ => every,
         }
     }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::args::DrillArgs;
+use super::args::{DrillArgs, Scenario};
 use super::bots::{Order, Phase, Report, Word};
 
 /// How long everyone may take to get in.
@@ -29,16 +29,18 @@ impl Fleet {
     /// Starts the processes and waits until everyone is in.
     pub(super) async fn gather(
         args: &DrillArgs,
+        scenario: Scenario,
         url: &str,
         seed: u64,
         strangers: bool,
     ) -> anyhow::Result<Self> {
+        let flags = [("--strangers", strangers), ("--goes-back", args.goes_back(scenario))];
         let mut fleet = Self(Vec::new());
         let per_process = (args.players_per_process / args.players).max(1);
         let mut first = 0;
         while first < args.rooms {
             let rooms = per_process.min(args.rooms - first);
-            fleet.0.push(spawn(args, url, seed, first, rooms, strangers)?);
+            fleet.0.push(spawn(args, url, seed, first, rooms, flags)?);
             first += rooms;
         }
         for process in &mut fleet.0 {
@@ -96,7 +98,7 @@ fn spawn(
     seed: u64,
     first: u32,
     rooms: u32,
-    strangers: bool,
+    flags: [(&str, bool); 2],
 ) -> anyhow::Result<Process> {
     let executable = std::env::current_exe().context("finding this executable")?;
     let mut command = Command::new(executable);
@@ -112,9 +114,7 @@ fn spawn(
     for (name, number) in numbers {
         command.arg(name).arg(number.to_string());
     }
-    for (name, _) in
-        [("--strangers", strangers), ("--goes-back", args.goes_back())].iter().filter(|(_, on)| *on)
-    {
+    for (name, _) in flags.iter().filter(|(_, on)| *on) {
         command.arg(name);
     }
     if let Some(path) = &args.inputs {

@@ -13,6 +13,9 @@ use super::sabotage::{SABOTAGE, Sabotage};
 use super::survives::SURVIVES;
 use super::vitals::Sampler;
 
+/// The environment variable with the weight of the drill game's states, in bytes: a number or a range as `2048..8388608`.
+pub(super) const STATE_BYTES: &str = "PLAYON_DRILL_STATE_BYTES";
+
 /// The environment variable that lets the drill game leak; see [`super::game`].
 pub(super) const LEAK: &str = "PLAYON_DRILL_LEAK";
 
@@ -41,11 +44,18 @@ impl Gear {
         let mut gear = Self { scratch: scratch.to_owned(), ..Self::default() };
         let mut launch = Launch::plain(scratch);
         if args.leak {
-            launch.worker_env.push((LEAK, "1"));
+            launch.worker_env.push((LEAK, "1".to_owned()));
         }
-        launch.worker_env.push((SURVIVES, args.survives.name()));
+        launch.worker_env.push((SURVIVES, args.survives.name().to_owned()));
+        if let Some(bytes) = &args.state_bytes {
+            launch.worker_env.push((STATE_BYTES, bytes.clone()));
+        }
         if let Some(sabotage) = args.sabotage {
-            launch.worker_env.push((SABOTAGE, sabotage.name()));
+            launch.worker_env.push((SABOTAGE, sabotage.name().to_owned()));
+        }
+        if scenario == Scenario::Restore {
+            // Set aside and made anew by each restore; the log stays.
+            launch.data = scratch.join("game");
         }
         if scenario == Scenario::Disk {
             let disk = scratch.join("disk");

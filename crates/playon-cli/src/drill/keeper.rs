@@ -38,7 +38,7 @@ pub(super) struct Launch {
     /// A command, with its arguments, that becomes the keeper whose command line follows.
     pub(super) through: Vec<OsString>,
     /// What its workers find in their environment.
-    pub(super) worker_env: Vec<(&'static str, &'static str)>,
+    pub(super) worker_env: Vec<(&'static str, String)>,
 }
 
 impl Launch {
@@ -150,11 +150,30 @@ impl Keeper {
 
     /// Kills it and starts it again at once, with the same ports. Returns when it was killed, on the monotonic clock.
     pub(super) async fn crash(&mut self) -> anyhow::Result<u64> {
+        let at = self.kill().await?;
+        self.restart().await?;
+        Ok(at)
+    }
+
+    /// Kills it, and starts no other. Returns when, on the monotonic clock.
+    pub(super) async fn kill(&mut self) -> anyhow::Result<u64> {
         let at = monotonic_ns();
         self.child.start_kill()?;
         self.child.wait().await?;
-        self.restart().await?;
         Ok(at)
+    }
+
+    /// Stops it in order, and starts no other. A keeper that does not stop is an error.
+    pub(super) async fn halt(&mut self) -> anyhow::Result<()> {
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            kill_process(pid, Signal::TERM).context("stopping the keeper")?;
+        }
+        match tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await {
+            Ok(status) if status.as_ref().is_ok_and(ExitStatus::success) => Ok(()),
+            Ok(status) => bail!("the keeper ended with {}", status?),
+            Err(_) => bail!("the keeper did not stop within {} s", STOP_TIMEOUT.as_secs()),
+        }
     }
 
     /// Kills one of its workers. Returns when, or nothing if that process is not one of its children any more.
@@ -187,15 +206,7 @@ impl Keeper {
 
     /// Asks it to stop and waits. A keeper that does not is killed, and that is an error.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            kill_process(pid, Signal::TERM).context("stopping the keeper")?;
-        }
-        match tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await {
-            Ok(status) if status.as_ref().is_ok_and(ExitStatus::success) => Ok(()),
-            Ok(status) => bail!("the keeper ended with {}", status?),
-            Err(_) => bail!("the keeper did not stop within {} s", STOP_TIMEOUT.as_secs()),
-        }
+        self.halt().await
     }
 }
 

@@ -21,6 +21,8 @@ mod noise;
 mod outcome;
 mod print;
 mod relay;
+mod restarts;
+mod restore;
 mod sabotage;
 mod slow;
 mod soak;
@@ -52,7 +54,7 @@ pub use vitals::Role;
 use bots::Phase;
 use faults::{Faults, Releases};
 use fleet::Fleet;
-use gear::{Gear, LEAK};
+use gear::{Gear, LEAK, STATE_BYTES};
 use keeper::Keeper;
 use medium::Medium;
 use noise::Meter;
@@ -125,7 +127,7 @@ async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> 
         let releases = ship(args, &keeper).await?;
         progress.set_message("players come in");
         let url = gear.connect(args, scenario, &keeper).await?;
-        let fleet = Fleet::gather(args, &url, seed, gear.crowd.is_some()).await?;
+        let fleet = Fleet::gather(args, scenario, &url, seed, gear.crowd.is_some()).await?;
         anyhow::Ok((keeper, releases, fleet))
     })
     .await?;

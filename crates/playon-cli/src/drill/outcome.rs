@@ -46,6 +46,10 @@ pub struct Outcome {
     pub deploys_stopped: u64,
     /// Processes killed.
     pub kills: u64,
+    /// Keepers stopped in order and started again.
+    pub stops: u64,
+    /// Backups put back.
+    pub restores: u64,
     /// Workers stopped for a while.
     pub hangs: u64,
     /// Times that all sockets were cut in one moment.
@@ -177,6 +181,8 @@ impl Outcome {
             deploys: done.deploys,
             deploys_stopped: done.stopped.len() as u64,
             kills: done.kills.len() as u64,
+            stops: done.stops,
+            restores: done.restores,
             hangs: done.hangs,
             storms: done.cuts.len() as u64,
             network_stalls: done.stalls,
@@ -266,7 +272,12 @@ impl Outcome {
             Scenario::HangWorker => {
                 within("recovery_ms.p99", p99(self.recovery_ms), HANG_BACK_P99_MS)
             }
-            Scenario::Calm | Scenario::Disk | Scenario::FlakyNetwork | Scenario::Soak => {}
+            Scenario::Calm
+            | Scenario::Restarts
+            | Scenario::Restore
+            | Scenario::Disk
+            | Scenario::FlakyNetwork
+            | Scenario::Soak => {}
             Scenario::Deploy | Scenario::All => {
                 within("pause_ms.p99", p99(self.pause_ms), args.pause_p99_ms);
                 within("pause_ms.max", self.pause_ms.map(|pause| pause.max), args.pause_max_ms);
@@ -303,6 +314,11 @@ impl Outcome {
                 }
             }
             Scenario::CrashWorker | Scenario::CrashKeeper => some("kills", self.kills),
+            Scenario::Restarts => {
+                some("stops", self.stops);
+                some("kills", self.kills);
+            }
+            Scenario::Restore => some("restores", self.restores),
             Scenario::Disk => some("ends", self.ends.values().sum()),
             Scenario::HangWorker => some("hangs", self.hangs),
             Scenario::FlakyNetwork => {

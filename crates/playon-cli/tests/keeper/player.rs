@@ -20,17 +20,30 @@ impl Player {
     }
 
     pub(crate) async fn try_join(rig: &Rig, room: &str) -> Result<Self, JoinError> {
-        let options = JoinOptions::new(rig.url(), "drill-20").name(room);
+        Self::try_join_kind(rig, "drill-20", room).await
+    }
+
+    pub(crate) async fn join_kind(rig: &Rig, kind: &str, room: &str) -> Self {
+        Self::try_join_kind(rig, kind, room).await.unwrap()
+    }
+
+    async fn try_join_kind(rig: &Rig, kind: &str, room: &str) -> Result<Self, JoinError> {
+        let options = JoinOptions::new(rig.url(), kind).name(room);
         let room = timeout(PATIENCE, join(options)).await.unwrap()?;
         Ok(Self { room, sent: 0, heard: Some(0) })
     }
 
-    /// Sends inputs and waits until a view shows them all applied, once each and in order.
-    pub(crate) async fn play(&mut self, inputs: u64) -> View {
+    /// Sends inputs.
+    pub(crate) async fn send(&mut self, inputs: u64) {
         for _ in 0..inputs {
             self.sent += 1;
             self.room.send(&Input { n: self.sent, word: self.sent * 7 }).await.unwrap();
         }
+    }
+
+    /// Sends inputs and waits until a view shows them all applied, once each and in order.
+    pub(crate) async fn play(&mut self, inputs: u64) -> View {
+        self.send(inputs).await;
         let sent = self.sent;
         let view = self.until(|view| view.own.count >= sent).await;
         assert_eq!((view.own.count, view.own.repeated, view.own.late), (sent, 0, 0));
@@ -90,6 +103,17 @@ impl Player {
     pub(crate) async fn go_on_from(&mut self, applied: u64) {
         let view = self.until(|view| view.own.count >= applied).await;
         assert_eq!((view.own.count, view.own.repeated), (applied, 0));
+    }
+
+    /// Listens for so long.
+    pub(crate) async fn listen(&mut self, time: std::time::Duration) {
+        let updates = async {
+            loop {
+                let update = self.room.next().await;
+                self.take(update);
+            }
+        };
+        let _ = timeout(time, updates).await;
     }
 
     /// Listens while something is done elsewhere that takes long.

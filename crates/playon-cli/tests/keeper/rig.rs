@@ -49,6 +49,26 @@ impl Rig {
         rig
     }
 
+    /// As `start`, with rooms whose states have so many bytes.
+    pub(crate) fn start_heavy(state_bytes: u64) -> Self {
+        let mut command = Command::new(PLAYON);
+        command.env("PLAYON_DRILL_STATE_BYTES", state_bytes.to_string());
+        let args = ["--release", FIRST, "--worker-env", "PLAYON_DRILL_STATE_BYTES"];
+        let dir = tempfile::tempdir().unwrap();
+        let rig = Self::launch_with(command, dir, "127.0.0.1:0", "127.0.0.1:0", &args);
+        rig.until_ready();
+        rig
+    }
+
+    /// As `start`, with a command that ends in the `playon` program.
+    pub(crate) fn start_as(command: Command) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let rig =
+            Self::launch_with(command, dir, "127.0.0.1:0", "127.0.0.1:0", &["--release", FIRST]);
+        rig.until_ready();
+        rig
+    }
+
     fn launch(dir: tempfile::TempDir, players: &str, admin: &str, more: &[&str]) -> Self {
         Self::launch_with(Command::new(PLAYON), dir, players, admin, more)
     }

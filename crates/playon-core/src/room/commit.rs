@@ -42,7 +42,10 @@ impl Room {
             Some(writes) if writes != commit.version => {
                 Err(Misfit::Version { seq: commit.seq, told: commit.version, announced: writes })
             }
-            _ => self.image.apply(env.epoch, &record, &env.codec, &env.bounds),
+            _ => {
+                let bounds = self.bounds(env);
+                self.image.apply(env.epoch, &record, &env.codec, &bounds)
+            }
         };
         if let Err(misfit) = fits {
             self.refuse_commit(env, now, inflight, &misfit);

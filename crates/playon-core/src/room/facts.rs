@@ -9,9 +9,9 @@ use super::phase::{Cutover, Live, Phase, Switching, Tail, Warm, WarmStep};
 
 impl Room {
     pub(crate) fn facts(&self, now: Time) -> RoomFacts<'_> {
-        let tail = match &self.phase {
+        let (tail, tail_bytes) = match &self.phase {
             Phase::Live(Live { warm: Some(warm), .. }) => warm.tail(),
-            _ => 0,
+            _ => (0, 0),
         };
         RoomFacts {
             room: self.id(),
@@ -24,6 +24,7 @@ impl Room {
             pending: self.pending.len() + self.blame.suspects(),
             held: self.held.len(),
             tail,
+            tail_bytes,
             watchers: self.watchers.len(),
             waiting: 0,
             sessions: self.sessions.iter().map(|(id, s)| (*id, s.seating(), s.waiting())).collect(),
@@ -69,11 +70,14 @@ impl Phase {
 }
 
 impl Warm {
-    const fn tail(&self) -> usize {
+    /// Deltas and their bytes.
+    fn tail(&self) -> (usize, usize) {
         match &self.step {
             WarmStep::Prewarming { tail: Tail::Deltas(deltas), .. }
-            | WarmStep::Ready { tail: Tail::Deltas(deltas), .. } => deltas.len(),
-            _ => 0,
+            | WarmStep::Ready { tail: Tail::Deltas(deltas), .. } => {
+                (deltas.len(), deltas.iter().map(bytes::Bytes::len).sum())
+            }
+            _ => (0, 0),
         }
     }
 }

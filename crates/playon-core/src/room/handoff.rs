@@ -92,7 +92,7 @@ impl Room {
             Phase::Opening(opening) if begun && opening.post.release != self.release() => {
                 let post = opening.post;
                 env.leave(self.id(), post);
-                env.opening.remove(&self.id());
+                env.openings.end(self.id());
                 self.phase = Phase::Idle { retry_at: None };
                 self.want_open(env, now);
             }
@@ -332,6 +332,8 @@ impl Room {
 
     /// Keeps what must be sent after the copy to bring it up to the last commit.
     pub(super) fn track_tail(&mut self, commit: &Commit, deltas_max: usize) {
+        let whole = self.image.state.len();
+        let bytes = |deltas: &[Bytes]| deltas.iter().map(Bytes::len).sum::<usize>();
         let Phase::Live(Live { warm: Some(warm), .. }) = &mut self.phase else {
             return;
         };
@@ -343,7 +345,13 @@ impl Room {
         match &commit.body {
             Body::Same => {}
             Body::Delta(_) if broken(Mutant::TailDropped) => {}
-            Body::Delta(delta) if deltas.len() < deltas_max => deltas.push(delta.clone()),
+            Body::Delta(delta)
+                if deltas.len() < deltas_max
+                    && (bytes(deltas) + delta.len() < whole || broken(Mutant::TailUnbounded)) =>
+            {
+                deltas.push(delta.clone());
+            }
+            // The whole state is shorter, and fits into one message.
             Body::Delta(_) | Body::Full(_) => *tail = Tail::Whole,
         }
     }

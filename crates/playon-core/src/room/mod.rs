@@ -24,9 +24,9 @@ use crate::attach::Item;
 use crate::effect::{Blame as AtFault, Listing, Report};
 use crate::env::{Env, Post};
 use crate::ids::{Attempt, ConnId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
-use crate::image::{Image, StateCodec};
+use crate::image::{ApplyBounds, Image, StateCodec};
 use crate::kind::{Policies, Survives};
-use crate::limits::Limits;
+use crate::limits::{Limits, state_bound};
 use crate::mutant::{Mutant, broken};
 use crate::session::{Session, Standing};
 use crate::time::{Span, Time};
@@ -43,6 +43,8 @@ pub(crate) struct Room {
     pub(crate) image: Image,
     /// The last commit that is as safe as the kind asks.
     safe: Seq,
+    /// Bytes its state may have; more than others only if it was above the bound when it was read back.
+    state_bytes_max: usize,
     phase: Phase,
     policies: Policies,
     /// A worker has said what the policies are.
@@ -117,6 +119,7 @@ impl Room {
     fn new(image: Image, limits: &Limits, now: Time) -> Self {
         Self {
             safe: Seq(0),
+            state_bytes_max: state_bound(limits.state_bytes_max, image.state.len()),
             phase: Phase::Idle { retry_at: None },
             policies: Policies::default(),
             policies_known: false,
@@ -150,6 +153,14 @@ impl Room {
     /// Whether it is known how many players the room takes; not so before a worker has opened it.
     pub(crate) const fn takes_joins(&self) -> bool {
         self.policies_known
+    }
+
+    /// What its next commit is held to.
+    pub(super) fn bounds<C: StateCodec>(&self, env: &Env<C>) -> ApplyBounds {
+        let within = self.image.state.len() <= env.limits.state_bytes_max;
+        let state_bytes_max =
+            if within { env.limits.state_bytes_max } else { self.state_bytes_max };
+        ApplyBounds { state_bytes_max, ..env.bounds }
     }
 
     /// Whether each commit is appended to the store before its outputs leave.

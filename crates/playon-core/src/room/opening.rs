@@ -20,10 +20,7 @@ impl Room {
         self.down_since = self.down_since.or(Some(now));
         if let Phase::Idle { retry_at } = &mut self.phase {
             *retry_at = None;
-            let id = self.id();
-            if !env.open_queue.contains(&id) {
-                env.open_queue.push_back(id);
-            }
+            env.openings.want(self.id());
         }
     }
 
@@ -39,7 +36,7 @@ impl Room {
         let Some(post) = self.find_post(env, now, release) else {
             return;
         };
-        env.opening.insert(self.id());
+        env.openings.begin(self.id(), self.image.state.len());
         let message = ToWorker::Open {
             room: self.id(),
             attempt: post.attempt,
@@ -72,7 +69,7 @@ impl Room {
         match &self.phase {
             Phase::Opening(opening) if opening.post.attempt == ready.attempt => {
                 let post = opening.post;
-                env.opening.remove(&self.id());
+                env.openings.succeeded(self.id());
                 if post.release == self.image.release && ready.hash == self.image.hash {
                     self.image.wake_at = ready.wake_at;
                     self.go_live(env, now, post, true);
@@ -167,6 +164,9 @@ impl Room {
             let why = format!("PLY-0403 it did not open room {id} in time");
             return env.emit(Effect::Suspect { worker, why });
         }
+        if !broken(Mutant::RetryGreedy) {
+            env.openings.failed(now);
+        }
         let count = self.blame.opening_slow();
         let why = "PLY-0403 the worker did not open the room in time";
         self.fall(env, now, Blame::Release, (count, why));
@@ -247,6 +247,9 @@ impl Room {
             Phase::Live(_) => self.live_worker_gone(env, now, end),
             Phase::Opening(opening) => {
                 let post = opening.post;
+                if !broken(Mutant::RetryGreedy) {
+                    env.openings.failed(now);
+                }
                 self.opening_worker_gone(env, now, post, end);
             }
             _ => self.fall(env, now, blame, (0, "PLY-0402 the worker went away")),
@@ -269,7 +272,8 @@ impl Room {
         let before = self.release();
         let record = self.migrate_record(env, order, new, ready, given);
         let applied = record.and_then(|record| {
-            self.image.apply(env.epoch, &record, &env.codec, &env.bounds).map(|()| record)
+            let bounds = self.bounds(env);
+            self.image.apply(env.epoch, &record, &env.codec, &bounds).map(|()| record)
         });
         match applied {
             Ok(record) => {
@@ -321,7 +325,7 @@ impl Room {
         given: Option<bytes::Bytes>,
     ) -> Result<crate::image::Record, Misfit> {
         let seq = self.image.seq.next();
-        let max = env.bounds.state_bytes_max;
+        let max = self.bounds(env).state_bytes_max;
         let writes = env.fleet.kind(new.release, &self.image.kind).map(|kind| kind.writes);
         if let Some(announced) = writes.filter(|writes| *writes != ready.version) {
             // Another version would be stored that perhaps no release reads.

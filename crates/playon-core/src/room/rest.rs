@@ -64,7 +64,7 @@ impl Room {
             env.report(Report::Staying { deploy: order.deploy, room: self.id() });
         }
         env.moving.remove(&self.id());
-        env.opening.remove(&self.id());
+        env.openings.end(self.id());
         self.leave_worker(env);
         env.emit(Effect::Delete(self.id()));
     }
@@ -81,9 +81,16 @@ impl Room {
     }
 
     /// The keeper stops: what is committed is stored as a clean snapshot. Tells whether the room is quiet.
+    ///
+    /// No worker is waited for: a batch whose commit has not come has not happened, nobody was told of it, and its inputs
+    /// are sent again. Only the store is.
     pub(crate) fn stop<C: StateCodec>(&mut self, env: &mut Env<C>) -> bool {
         if self.is_resting() {
             return true;
+        }
+        if let Phase::Live(live) = &mut self.phase {
+            let inflight = live.inflight.take_if(|_| !broken(Mutant::StopWaits));
+            inflight.into_iter().for_each(|inflight| self.requeue(inflight));
         }
         let busy = matches!(
             &self.phase,

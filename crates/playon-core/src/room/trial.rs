@@ -186,7 +186,7 @@ impl Room {
             env.leave(self.id(), post);
         }
         self.settle_move(env, at_fault, reason);
-        env.opening.remove(&self.id());
+        env.openings.end(self.id());
         env.report(Report::Fault {
             room: self.id(),
             release: self.release(),

@@ -14,8 +14,9 @@ impl<C: StateCodec> Shard<C> {
             rooms: self.rooms.len(),
             moving: self.env.moving.len(),
             move_queue: self.env.move_queue.len(),
-            opening: self.env.opening.len(),
-            open_queue: self.env.open_queue.len(),
+            opening: self.env.openings.under_way(),
+            opening_bytes: self.env.openings.bytes(),
+            open_queue: self.env.openings.waiting(),
         }
     }
 
@@ -44,6 +45,7 @@ impl Entry {
             pending: 0,
             held: 0,
             tail: 0,
+            tail_bytes: 0,
             watchers: 0,
             waiting,
             sessions: Vec::new(),

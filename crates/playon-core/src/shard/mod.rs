@@ -180,6 +180,7 @@ impl<C: StateCodec> Shard<C> {
                 _ => {}
             }
             self.refresh(id);
+            self.try_quiet(id);
         }
         self.run_queues(now);
     }
@@ -193,6 +194,10 @@ impl<C: StateCodec> Shard<C> {
         }
         self.env.fleet.hear(worker, now);
         self.env.abandoned_answer(worker, attempt);
+        if self.env.stopping {
+            // What would follow from it has no time left to become safe.
+            return;
+        }
         if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
             let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
             self.env.emit(Effect::Suspect { worker, why });
@@ -305,10 +310,7 @@ impl<C: StateCodec> Shard<C> {
             }
             self.refresh(id);
         }
-        while self.env.opening.len() < self.env.limits.opens_max {
-            let Some(id) = self.env.open_queue.pop_front() else {
-                break;
-            };
+        while let Some(id) = self.env.openings.next() {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
                 Some(Slot::Room(room)) => room.open(&mut self.env, now),
                 // Its turn in the trial worker.

@@ -30,7 +30,7 @@ impl StateCodec for Plain {
     }
 
     fn hash(&self, state: &[u8]) -> u64 {
-        state.iter().fold(1, |sum, byte| sum * 31 + u64::from(*byte))
+        state.iter().fold(1, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)))
     }
 }
 

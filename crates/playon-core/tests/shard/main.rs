@@ -1,6 +1,8 @@
 //! A shard driven message by message: the rules of handoff, policies and seats, one scenario each.
 
 mod bench;
+mod recovery;
+mod stop;
 mod turns;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};

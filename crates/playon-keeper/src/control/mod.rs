@@ -6,6 +6,7 @@
 mod catalog;
 mod closings;
 mod course;
+mod demand;
 mod faults;
 mod glance;
 mod notes;

@@ -76,7 +76,7 @@ pub(crate) struct ControlSetup {
 
 pub(crate) struct Control {
     pub(super) setup: ControlSetup,
-    director: Director,
+    pub(super) director: Director,
     pace: Pace,
     closings: Closings,
     /// Workers beside the common ones.
@@ -494,6 +494,10 @@ impl Control {
                 let deploy = self.catalog().deploy(id);
                 Ok(DeployAnswer { deploy, note: format!("deploying {label}") })
             }
+            None if self.retry(release) => {
+                let note = format!("{label} is current already: its workers are started again now");
+                Ok(DeployAnswer { deploy: None, note })
+            }
             None => {
                 let note = format!("PLY-0301 {label} is current already: nothing to do");
                 Ok(DeployAnswer { deploy: None, note })
@@ -508,10 +512,7 @@ impl Control {
         }
         self.setup.metrics.deploys.inc();
         self.drain();
-        // A release that was given up is tried again.
-        if let Some(count) = self.wanted.get(&release).copied() {
-            self.want(release, count);
-        }
+        self.retry(release);
         Some(id)
     }
 

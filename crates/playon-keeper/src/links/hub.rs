@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use playon_core::attach::ToWorker;
 use playon_core::fleet::{WorkerEnd, WorkerInfo};
 use playon_core::ids::{Epoch, WorkerId};
+use playon_core::kind::Policies;
+use playon_core::limits::Limits;
 use playon_wire::attach::Asset;
 
 use super::outbound::{Ending, Outbound};
@@ -16,6 +19,16 @@ use crate::error::Coded;
 use crate::metrics::Metrics;
 use crate::owner::{ShardEvent, Shards};
 use crate::workers::{Pass, Passes, SpawnId};
+
+/// See [`stuck_after`].
+const STUCK_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a thread of a worker may be at one message of any sort: longer than any deadline of the rules, which name the
+/// room and come first. What no rule waits for, such as a room that is being forgotten, is held to this one.
+fn stuck_after(limits: &Limits) -> Duration {
+    let longest = Policies::BATCH_TIMEOUT_MAX.max(limits.open_timeout).max(limits.prewarm_timeout);
+    Duration::from_micros(longest.0) + STUCK_MARGIN
+}
 
 /// A worker that has been accepted.
 #[derive(Clone, Debug)]
@@ -64,6 +77,8 @@ pub(crate) struct Hub {
     /// The most bytes of one room's state that shards take.
     pub(super) state_bytes_max: usize,
     pub(super) metrics: Arc<Metrics>,
+    /// How long a thread of a worker may be at one message, whatever it is.
+    pub(super) stuck_after: Duration,
     pub(super) news: Box<dyn Fn(LinkNews) + Send + Sync>,
     workers: RwLock<HashMap<WorkerId, Arc<Outbound>>>,
     next: AtomicU64,
@@ -80,13 +95,25 @@ impl Hub {
         passes: Arc<Passes>,
         shards: Shards,
         bounds: Bounds,
+        limits: &Limits,
         epoch: Epoch,
-        state_bytes_max: usize,
         metrics: Arc<Metrics>,
         news: Box<dyn Fn(LinkNews) + Send + Sync>,
     ) -> Self {
         let (workers, next) = (RwLock::default(), AtomicU64::new(1));
-        Self { passes, shards, bounds, epoch, state_bytes_max, metrics, news, workers, next }
+        let (state_bytes_max, stuck_after) = (limits.state_bytes_max, stuck_after(limits));
+        Self {
+            passes,
+            shards,
+            bounds,
+            epoch,
+            state_bytes_max,
+            metrics,
+            stuck_after,
+            news,
+            workers,
+            next,
+        }
     }
 
     /// The store's epoch, for the log.
@@ -94,11 +121,12 @@ impl Hub {
         self.epoch
     }
 
-    /// Sends messages to a worker, in order. False if it has more waiting than it may; it must be killed then. What is sent
-    /// to a worker that is gone is dropped: the shard is told that it is.
-    pub(crate) fn send(&self, worker: WorkerId, messages: Vec<ToWorker>) -> bool {
+    /// Sends messages to a worker, in order. What is sent to a worker that is gone is dropped: the shard is told that it is.
+    pub(crate) fn send(&self, worker: WorkerId, messages: Vec<ToWorker>) {
         let outbound = self.read().get(&worker).cloned();
-        outbound.is_none_or(|outbound| outbound.push_all(messages).is_ok())
+        if let Some(outbound) = outbound {
+            outbound.push_all(messages);
+        }
     }
 
     /// Messages that wait for workers beyond their credits.
@@ -136,8 +164,7 @@ impl Hub {
 
     /// Makes the worker known to the shards first and to the control thread then, so that whoever hears of it can use it.
     pub(super) fn register(&self, attached: Attached) -> Arc<Outbound> {
-        let outbound =
-            Arc::new(Outbound::new(self.bounds.outbound_items_max, self.bounds.outbound_bytes_max));
+        let outbound = Arc::new(Outbound::new());
         let worker = attached.info.id;
         self.write().insert(worker, Arc::clone(&outbound));
         self.metrics.workers.inc();

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use playon_core::attach::{FromWorker, Turn};
 use playon_core::fleet::WorkerEnd;
 use playon_core::ids::WorkerId;
 use playon_wire::attach::{
     AttachError, Credit, Down, FrameDecoder, KeeperRefuse, KeeperWelcome, LogLevel, LogLine, Up,
-    WorkerHello, decode_up, encode_down,
+    WorkerHello, cost, decode_up, encode_down,
 };
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -18,7 +19,7 @@ use tokio::time::{Instant, timeout};
 
 use super::handshake;
 use super::hub::{Attached, Hub};
-use super::outbound::{Ending, Outbound};
+use super::outbound::{Ending, Outbound, encode_fitting};
 use super::turns::Turns;
 use crate::error::Coded;
 use crate::owner::ShardEvent;
@@ -123,6 +124,8 @@ enum End {
     Broken(AttachError),
     /// Nothing was heard for too long.
     Silent,
+    /// One of its threads got no further with this.
+    Stuck(Turn),
     /// The keeper wished it.
     Wished,
 }
@@ -173,7 +176,7 @@ impl Drop for Link {
         };
         tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
         // What was read before the end has been handed over; nothing of this worker follows.
-        let end = WorkerEnd { by_itself: self.by_itself, turns: self.turns.last() };
+        let end = WorkerEnd { by_itself: self.by_itself, turns: self.turns.now() };
         self.hub.unregister(self.worker, &end, why);
     }
 }
@@ -235,6 +238,10 @@ impl Link {
             End::Silent => {
                 format!("PLY-0409 nothing was heard for {:?}", self.hub.bounds.silent_max)
             }
+            End::Stuck(turn) => format!(
+                "PLY-0454 it was at one message of room {} for {:?}",
+                turn.room, self.hub.stuck_after
+            ),
             End::Wished => "the keeper ended the link".to_owned(),
         };
     }
@@ -262,10 +269,7 @@ impl Link {
                 },
                 () = self.outbound.changed() => Ok(()),
                 () = tokio::time::sleep_until(self.ping_at.min(dead_at)) => self.beat(Instant::now()),
-                () = tokio::time::sleep_until(self.look_at), if busy => {
-                    self.look();
-                    Ok(())
-                }
+                () = tokio::time::sleep_until(self.look_at), if busy => self.look(),
             };
             if let Err(end) = outcome {
                 return end;
@@ -285,13 +289,24 @@ impl Link {
         let batch = self.outbound.take(&mut self.credit);
         if !batch.is_empty() {
             self.hub.metrics.worker_messages_out.inc_by(batch.len() as u64);
-            self.unwritten = encode_down(&batch)?;
+            self.unwritten = self.encode(batch)?;
         } else if ending == Ending::Orderly && !self.shutdown_sent && self.outbound.is_empty() {
             // The worker closes the link when it has ended; until then its last words are read.
             self.shutdown_sent = true;
             self.unwritten = encode_down(&[Down::Shutdown])?;
         }
         self.write()
+    }
+
+    /// What fits into no frame is a fault of its room, and not the end of the link.
+    fn encode(&mut self, batch: Vec<Down>) -> Result<Bytes, End> {
+        let (bytes, misfits) = encode_fitting(batch);
+        for (message, fault) in misfits {
+            self.credit.returned(cost(&message))?;
+            let event = ShardEvent::Worker(self.worker, FromWorker::Fault(fault));
+            self.hub.shards.of(message.turn().room).push(event);
+        }
+        Ok(bytes)
     }
 
     fn transfer(&mut self, readable: bool, writable: bool) -> Result<(), End> {
@@ -394,11 +409,14 @@ impl Link {
     }
 
     /// Tells the shards whose turn has come and lasts.
-    fn look(&mut self) {
+    fn look(&mut self) -> Result<(), End> {
         self.look_at = Instant::now() + LOOK_EVERY;
-        for turn in self.turns.look() {
+        let looks_max = self.hub.stuck_after.as_micros() / LOOK_EVERY.as_micros();
+        let look = self.turns.look(u32::try_from(looks_max).unwrap_or(u32::MAX));
+        for turn in look.begun {
             self.hub.shards.of(turn.room).push(ShardEvent::Turn(self.worker, turn));
         }
+        look.stuck.map_or(Ok(()), |turn| Err(End::Stuck(turn)))
     }
 
     fn beat(&mut self, now: Instant) -> Result<(), End> {

@@ -3,13 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use playon_core::attach::ToWorker;
-use playon_wire::attach::{BATCH_ITEMS_MAX, Credit, Down, cost};
+use bytes::{Bytes, BytesMut};
+use playon_core::attach::{Fault, Stage, ToWorker, Turn};
+use playon_wire::attach::{AttachError, BATCH_ITEMS_MAX, Credit, Down, cost, encode_down};
 use tokio::sync::Notify;
-
-/// More waits than may wait; nothing of the push was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Overflow;
 
 /// How a link is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,48 +22,33 @@ pub(super) enum Ending {
 #[derive(Debug)]
 struct Queue {
     messages: VecDeque<ToWorker>,
-    cost: u64,
     ending: Ending,
 }
 
 /// What waits for one worker: shards push, the link takes as far as the credits go.
+///
+/// It has no bound of its own, as what waits here says nothing about the worker. It is bounded where it arises: a room has
+/// one batch under way, a shard `opens_bytes_max` of states being opened and `handoffs_max` of copies.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     queue: Mutex<Queue>,
     wake: Notify,
-    items_max: usize,
-    cost_max: u64,
 }
 
 impl Outbound {
-    pub(super) fn new(items_max: usize, bytes_max: usize) -> Self {
-        let queue = Queue { messages: VecDeque::new(), cost: 0, ending: Ending::No };
-        Self {
-            queue: Mutex::new(queue),
-            wake: Notify::new(),
-            items_max,
-            cost_max: bytes_max as u64,
-        }
+    pub(super) fn new() -> Self {
+        let queue = Queue { messages: VecDeque::new(), ending: Ending::No };
+        Self { queue: Mutex::new(queue), wake: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends the messages in order, all or none.
-    pub(super) fn push_all(&self, messages: Vec<ToWorker>) -> Result<(), Overflow> {
-        let added: u64 = messages.iter().map(cost).sum();
-        let mut queue = self.lock();
-        let items = queue.messages.len() + messages.len();
-        // A single large state must pass, so the bytes already there decide.
-        if items > self.items_max || queue.cost > self.cost_max {
-            return Err(Overflow);
-        }
-        queue.cost += added;
-        queue.messages.extend(messages);
-        drop(queue);
+    /// Appends the messages in order.
+    pub(super) fn push_all(&self, messages: Vec<ToWorker>) {
+        self.lock().messages.extend(messages);
         self.wake.notify_one();
-        Ok(())
     }
 
     /// The next batch that the credits allow; empty if there is none.
@@ -75,9 +57,7 @@ impl Outbound {
         let mut batch = Vec::new();
         while credit.may_send() && batch.len() < BATCH_ITEMS_MAX {
             let Some(message) = queue.messages.pop_front() else { break };
-            let cost = cost(&message);
-            queue.cost -= cost;
-            credit.sent(cost);
+            credit.sent(cost(&message));
             batch.push(Down::Room(message));
         }
         batch
@@ -111,11 +91,44 @@ impl Outbound {
     }
 }
 
+/// The frames of a batch, and the messages that fit into none with the fault that each is of its room.
+pub(super) fn encode_fitting(batch: Vec<Down>) -> (Bytes, Vec<(ToWorker, Fault)>) {
+    if let Ok(bytes) = encode_down(&batch) {
+        return (bytes, Vec::new());
+    }
+    let (mut frames, mut misfits) = (BytesMut::new(), Vec::new());
+    for item in batch {
+        match (encode_down(std::slice::from_ref(&item)), item) {
+            (Ok(bytes), _) => frames.extend_from_slice(&bytes),
+            (Err(error), Down::Room(message)) => {
+                let fault = misfit(&message, &error);
+                misfits.push((message, fault));
+            }
+            // None of the others has a size worth speaking of.
+            (Err(_), _) => {}
+        }
+    }
+    (frames.freeze(), misfits)
+}
+
+fn misfit(message: &ToWorker, error: &AttachError) -> Fault {
+    let Turn { room, attempt, .. } = message.turn();
+    let stage = match message {
+        ToWorker::Create { .. } => Stage::Create,
+        ToWorker::Open { .. } | ToWorker::Tail { .. } => Stage::Open,
+        ToWorker::Deliver(_) | ToWorker::Retire { .. } => Stage::Deliver,
+        ToWorker::Export { .. } => Stage::Export,
+        ToWorker::Prewarm { .. } => Stage::Prewarm,
+    };
+    let message = format!("PLY-0457 what it is sent fits into no frame: {error}");
+    Fault { room, attempt, stage, message, refusal: false }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use playon_core::ids::{Attempt, RoomId, Seq};
+    use playon_wire::attach::read_down;
 
     fn open(room: u8, bytes: usize) -> ToWorker {
         ToWorker::Open {
@@ -130,9 +143,9 @@ mod tests {
 
     #[test]
     fn messages_leave_in_order_as_the_credits_allow() {
-        let outbound = Outbound::new(10, 10_000);
+        let outbound = Outbound::new();
         let sent = [open(1, 100), open(2, 100), open(3, 100)];
-        outbound.push_all(sent.to_vec()).unwrap();
+        outbound.push_all(sent.to_vec());
         let mut credit = Credit::new(200);
         let batch = outbound.take(&mut credit);
         assert_eq!(batch, sent[..2].iter().cloned().map(Down::Room).collect::<Vec<_>>());
@@ -143,17 +156,23 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_refused_as_a_whole() {
-        let outbound = Outbound::new(2, 300);
-        assert_eq!(outbound.push_all(vec![open(1, 0), open(2, 0), open(3, 0)]), Err(Overflow));
-        assert!(outbound.is_empty());
-        outbound.push_all(vec![open(1, 1_000)]).unwrap();
-        assert_eq!(outbound.push_all(vec![open(2, 0)]), Err(Overflow));
+    fn what_fits_into_no_frame_is_a_fault_of_its_room_alone() {
+        let batch = [open(1, 10), open(2, 33 << 20), open(3, 10)];
+        let (frames, misfits) = encode_fitting(batch.iter().cloned().map(Down::Room).collect());
+        let mut reader = &frames[..];
+        let mut read = Vec::new();
+        while let Some(items) = read_down(&mut reader).unwrap() {
+            read.extend(items);
+        }
+        assert_eq!(read, [Down::Room(batch[0].clone()), Down::Room(batch[2].clone())]);
+        let [(message, fault)] = &misfits[..] else { panic!("{} misfits", misfits.len()) };
+        assert_eq!((message, fault.room, fault.stage), (&batch[1], RoomId([2; 16]), Stage::Open));
+        assert!(fault.message.starts_with("PLY-0457"), "{}", fault.message);
     }
 
     #[test]
     fn the_strictest_ending_stands() {
-        let outbound = Outbound::new(2, 300);
+        let outbound = Outbound::new();
         outbound.end(Ending::AtOnce);
         outbound.end(Ending::Orderly);
         assert_eq!(outbound.ending(), Ending::AtOnce);

@@ -6,23 +6,38 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
 use playon_core::attach::Turn;
-use playon_wire::attach::{TURNS_MAX, TURNS_PAGE_BYTES, decode_turns};
+use playon_wire::attach::{AT_REST, TURNS_MAX, TURNS_PAGE_BYTES, decode_turns};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 /// The page of one worker. It outlives the process, so it says what the process died of.
 pub(super) struct Turns {
     /// Nothing if the system gives none: then the worker's time counts from its last answer.
     page: Option<File>,
-    /// Per thread, the count that the last look found.
-    seen: [u64; TURNS_MAX],
-    /// Per thread, the count that the shards were told.
-    told: [u64; TURNS_MAX],
+    threads: [Thread; TURNS_MAX],
+}
+
+/// What is known of one thread of the worker.
+#[derive(Clone, Copy, Default)]
+struct Thread {
+    /// The count that the last look found.
+    seen: u64,
+    /// Looks in a row that found it.
+    looks: u32,
+}
+
+/// What a look has found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    /// What has been under way since the last look, each named once.
+    pub(super) begun: Vec<Turn>,
+    /// What more looks in a row have found than may.
+    pub(super) stuck: Option<Turn>,
 }
 
 impl Turns {
     pub(super) fn new() -> Self {
         let page = make().inspect_err(|error| tracing::warn!(%error, "no page for turns")).ok();
-        Self { page, seen: [0; TURNS_MAX], told: [0; TURNS_MAX] }
+        Self { page, threads: [Thread::default(); TURNS_MAX] }
     }
 
     /// Where the worker finds the page. It is a process of the same user on the same machine, or it does without.
@@ -31,28 +46,36 @@ impl Turns {
         Some(format!("/proc/{}/fd/{}", std::process::id(), page.as_raw_fd()))
     }
 
-    /// What has been under way since the last look at least, each told once. The very first note is told at once: it
-    /// shows that the worker makes any.
-    pub(super) fn look(&mut self) -> Vec<Turn> {
-        let first = self.told.iter().all(|count| *count == 0);
-        let mut turns = Vec::new();
-        for (thread, count, turn) in self.read() {
-            let (Some(seen), Some(told)) = (self.seen.get_mut(thread), self.told.get_mut(thread))
-            else {
+    /// Looks at what the worker is at. The very first note is told at once: it shows that the worker makes any.
+    ///
+    /// Looks are counted and not time, so that a keeper that stood still finds nobody stuck.
+    pub(super) fn look(&mut self, looks_max: u32) -> Look {
+        let first = self.threads.iter().all(|thread| thread.seen == 0);
+        let mut look = Look::default();
+        for (number, count, turn) in self.read() {
+            let Some(thread) = self.threads.get_mut(number) else { continue };
+            if thread.seen != count {
+                *thread = Thread { seen: count, looks: 0 };
+            }
+            thread.looks = thread.looks.saturating_add(1);
+            if turn == AT_REST && !first {
                 continue;
-            };
-            let lasts = std::mem::replace(seen, count) == count;
-            if (lasts || first) && *told != count {
-                *told = count;
-                turns.push(turn);
+            }
+            // With the first look it has only just begun, as far as is known.
+            if thread.looks == 2 || first {
+                look.begun.push(turn);
+            }
+            if thread.looks > looks_max {
+                look.stuck = Some(turn);
             }
         }
-        turns
+        look
     }
 
-    /// What each thread has begun last.
-    pub(super) fn last(&self) -> Vec<Turn> {
-        self.read().into_iter().map(|(_, _, turn)| turn).collect()
+    /// What each thread is at.
+    pub(super) fn now(&self) -> Vec<Turn> {
+        let turns = self.read().into_iter().map(|(_, _, turn)| turn);
+        turns.filter(|turn| *turn != AT_REST).collect()
     }
 
     fn read(&self) -> Vec<(usize, u64, Turn)> {
@@ -84,25 +107,45 @@ mod tests {
         Turn { room: RoomId([1; 16]), attempt: Attempt(2), seq: Seq(seq) }
     }
 
-    #[test]
-    fn what_lasts_is_told_once_and_the_last_notes_stay_readable() {
-        let mut turns = Turns::new();
+    /// A page and the way to write a note onto it.
+    fn shared() -> (Turns, impl Fn(usize, u64, Turn)) {
+        let turns = Turns::new();
         let page = OpenOptions::new().write(true).open(turns.path().unwrap()).unwrap();
-        let note = |thread: usize, count, seq| {
-            let note = encode_turn(count, &turn(seq));
+        let note = move |thread: usize, count, turn: Turn| {
+            let note = encode_turn(count, &turn);
             page.write_all_at(&note, (thread * TURN_BYTES) as u64).unwrap();
         };
-        assert_eq!(turns.look(), []);
-        note(0, 1, 10);
-        assert_eq!(turns.look(), [turn(10)], "the first note at once");
-        note(0, 2, 11);
-        note(3, 1, 20);
-        assert_eq!(turns.look(), [], "they have only just begun");
-        note(0, 3, 12);
-        assert_eq!(turns.look(), [turn(20)]);
-        assert_eq!(turns.look(), [turn(12)]);
-        assert_eq!(turns.look(), []);
-        assert_eq!(turns.last(), [turn(12), turn(20)]);
+        (turns, note)
+    }
+
+    #[test]
+    fn what_lasts_is_told_once_and_what_is_under_way_stays_readable() {
+        let (mut turns, note) = shared();
+        let mut begun = || turns.look(100).begun;
+        assert_eq!(begun(), []);
+        note(0, 1, AT_REST);
+        assert_eq!(begun(), [AT_REST], "the first note at once");
+        note(0, 2, turn(11));
+        note(3, 1, turn(20));
+        assert_eq!(begun(), [], "they have only just begun");
+        note(0, 3, turn(12));
+        assert_eq!(begun(), [turn(20)]);
+        assert_eq!(begun(), [turn(12)]);
+        assert_eq!(begun(), []);
+        note(0, 4, AT_REST);
+        assert_eq!((begun(), begun()), (vec![], vec![]));
+        assert_eq!(turns.now(), [turn(20)]);
+    }
+
+    #[test]
+    fn a_thread_that_gets_no_further_is_stuck_and_one_at_rest_is_not() {
+        let (mut turns, note) = shared();
+        note(0, 1, AT_REST);
+        note(1, 1, turn(5));
+        let stuck: Vec<_> = (0..5).map(|_| turns.look(3).stuck).collect();
+        assert_eq!(stuck, [None, None, None, Some(turn(5)), Some(turn(5))]);
+        note(1, 2, turn(6));
+        assert_eq!(turns.look(3).stuck, None);
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub(crate) struct Want {
     pub(crate) executable: PathBuf,
     /// How many.
     pub(crate) count: u32,
+    /// Rooms need it: it is tried for ever, however often it fails.
+    pub(crate) needed: bool,
+    /// It is tried again at once, whatever has failed before.
+    pub(crate) afresh: bool,
 }
 
 /// News for the control thread.
@@ -263,7 +267,7 @@ impl Thread {
             given_up: false,
         });
         known.want = want;
-        if known.given_up {
+        if known.given_up || known.want.afresh {
             known.given_up = false;
             known.backoff.reset();
             known.not_before = None;
@@ -333,10 +337,11 @@ impl Thread {
         }
         let wait = known.backoff.fail(bounds.restart_backoff_min, bounds.restart_backoff_max);
         known.not_before = Some(Instant::now() + wait);
-        // A release that has worked before is needed by its rooms and tried for ever.
+        // A release that has worked before is needed by its rooms and tried for ever, and so is one that must have worked
+        // for an earlier keeper.
         let hopeless =
             HOPELESS.contains(&error.code) || known.backoff.failures() >= bounds.starts_max;
-        known.given_up = !known.proven && hopeless;
+        known.given_up = !known.proven && !known.want.needed && hopeless;
         let (failures, given_up) = (known.backoff.failures(), known.given_up);
         tracing::warn!(release = %known.label, %error, failures, given_up, ?wait, "worker ended");
         (self.setup.news)(WorkerNews::Ended { release: crew.release, error, given_up });

@@ -43,14 +43,13 @@ impl Rig {
     }
 
     fn want(&self, executable: &Path, count: u32) {
-        let release = ReleaseId([1; 32]);
-        self.supervisor.want(Want {
-            release,
-            berth: Berth::Common,
-            label: "r1".into(),
-            executable: executable.into(),
-            count,
-        });
+        self.want_as(executable, count, false, false);
+    }
+
+    fn want_as(&self, executable: &Path, count: u32, needed: bool, afresh: bool) {
+        let (release, label, executable) = (ReleaseId([1; 32]), "r1".into(), executable.into());
+        let berth = Berth::Common;
+        self.supervisor.want(Want { release, berth, label, executable, count, needed, afresh });
     }
 
     fn end(&self) -> (Coded, bool) {
@@ -83,6 +82,37 @@ fn a_process_that_exits_at_once_is_given_up_after_some_tries() {
     }
     // Wanted anew it is tried anew.
     rig.want(&rig.dir.path().join("script"), 1);
+    assert!(!rig.end().1);
+    rig.supervisor.stop(|| ());
+}
+
+#[test]
+fn what_rooms_need_is_tried_for_ever_and_more_and_more_slowly() {
+    let mut rig = rig(|bounds| bounds.restart_backoff_max = Duration::from_millis(4));
+    // It fails five times and is good then.
+    let script = "#!/bin/sh\necho >> tries\n[ $(wc -l < tries) -gt 5 ] && echo yes > good && sleep 1000\nexit 3\n";
+    rig.want_as(&rig.script(script), 1, true, false);
+    for turn in 1..=5 {
+        let (error, given_up) = rig.end();
+        assert_eq!((error.code, given_up), ("PLY-0405", false), "try {turn}");
+    }
+    assert_eq!(rig.wait_for_file("good"), "yes\n");
+    rig.supervisor.stop(|| ());
+}
+
+#[test]
+fn whoever_asks_for_it_afresh_does_not_wait() {
+    let mut rig = rig(|bounds| {
+        bounds.restart_backoff_min = Duration::from_secs(1_000);
+        bounds.restart_backoff_max = Duration::from_secs(1_000);
+    });
+    let script = rig.script("#!/bin/sh\nexit 3\n");
+    rig.want_as(&script, 1, true, false);
+    assert!(
+        !rig.end().1 && !rig.end().1,
+        "the second try waits for no one, the third for very long"
+    );
+    rig.want_as(&script, 1, true, true);
     assert!(!rig.end().1);
     rig.supervisor.stop(|| ());
 }

@@ -24,7 +24,7 @@ impl Audit {
         if back != *record {
             return Err(format!("I10: {room}/{seq} reads back as another record"));
         }
-        let bounds = self.bounds.clone();
+        let bounds = self.bounds;
         let (revoked, book) = (&self.revoked, self.rooms.entry(room).or_default());
         let shadow = book.shadow.as_mut().ok_or_else(|| format!("I11: {room} has no image"))?;
         let before = shadow.clone();

@@ -43,6 +43,8 @@ impl Audit {
         bound("rooms", facts.rooms, l.rooms_per_shard_max)?;
         bound("handoffs", facts.moving, l.handoffs_max)?;
         bound("openings", facts.opening, l.opens_max)?;
+        // The last one that begins may exceed the bound.
+        bound("bytes of openings", facts.opening_bytes, l.opens_bytes_max + l.state_bytes_max)?;
         bound("rooms that wait to be handed over", facts.move_queue, facts.rooms)?;
         bound("rooms that wait to be opened", facts.open_queue, facts.rooms)
     }
@@ -54,6 +56,8 @@ impl Audit {
         bound("waiting sockets", facts.waiting, l.waiting_max)?;
         bound("spectators", facts.watchers, l.watchers_max)?;
         bound("deltas to send after a copy", facts.tail, l.tail_deltas_max)?;
+        let state = facts.image.map_or(0, |image| image.state.len());
+        bound("bytes to send after a copy", facts.tail_bytes, state)?;
         bound("commits that are not safe", facts.held, l.unsafe_commits_max)?;
         for (_, _, inputs) in &facts.sessions {
             bound("waiting inputs of a session", *inputs as usize, l.inputs_pending_max)?;

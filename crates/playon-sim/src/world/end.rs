@@ -16,7 +16,7 @@ use crate::worker::Worker;
 impl World {
     /// Some time after the last fault everything must be well.
     pub(super) fn check_end(&mut self) -> Result<(), String> {
-        let bounds = ApplyBounds::from(&limits());
+        let bounds = ApplyBounds::recovering(&limits());
         self.check_owners()?;
         if let Some(keeper) = &mut self.keeper {
             keeper.order(self.now, Order::Stop);

@@ -28,7 +28,7 @@ impl World {
             self.decaying.insert(self.clients[index].room);
         }
         std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
-        let rooms = self.store.recover(&ApplyBounds::from(&limits()))?;
+        let rooms = self.store.recover(&ApplyBounds::recovering(&limits()))?;
         let after = Span(self.rng.below(5_000));
         self.schedule(after, self.life, Event::RecoverNext(rooms));
         self.drain()
@@ -123,6 +123,17 @@ impl World {
         if worker.hung_until > self.now {
             let after = worker.hung_until.since(self.now);
             self.schedule(after, self.life, Event::WorkerStep(id));
+            return Ok(());
+        }
+        let byte_us = if self.calm_from > self.now { self.options.byte_us } else { 0 };
+        let done_at = worker.done_at(self.now, byte_us);
+        if done_at > self.now {
+            if let (Some(turn), true) = (worker.turn, self.rng.percent(20)) {
+                // The keeper looks now and then at what it is at.
+                let after = Span(self.rng.below(done_at.since(self.now).0));
+                self.schedule(after, self.life, Event::Turn(id, turn));
+            }
+            self.schedule(done_at.since(self.now), self.life, Event::WorkerStep(id));
             return Ok(());
         }
         let answer = match worker.step(&mut self.rng) {

@@ -4,7 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
-/// Why the attach protocol cannot go on. After any of them the link is of no further use.
+/// Why the attach protocol cannot go on. After any of them the link is of no further use, except when something that was to
+/// be sent is too large.
 #[derive(Debug, Error)]
 pub enum AttachError {
     /// A frame announces more bytes than [`super::FRAME_BYTES_MAX`], or one item alone would need them.
@@ -52,4 +53,11 @@ pub enum AttachError {
     /// The operating system reports an error.
     #[error("PLY-0487 the link failed: {0}")]
     Io(#[from] io::Error),
+}
+
+impl AttachError {
+    /// Whether something that was to be sent fits into no frame. Nothing of it has been sent then, and the link goes on.
+    pub const fn is_too_large(&self) -> bool {
+        matches!(self, Self::Frame { .. } | Self::Items { .. })
+    }
 }

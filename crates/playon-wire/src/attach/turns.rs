@@ -3,7 +3,7 @@
 //! A message would have to be written, and read, before each batch; a note costs one write into memory that both
 //! share. A note is [`TURN_BYTES`] long, all numbers highest byte first: a count that each note of
 //! this thread raises, the room, the attempt, the sequence, zeros, and the count once more. A note whose counts differ
-//! is being written.
+//! is being written. A thread that has nothing to do notes [`AT_REST`].
 
 use playon_core::attach::Turn;
 use playon_core::ids::{Attempt, RoomId, Seq};
@@ -16,6 +16,9 @@ pub const TURNS_MAX: usize = 64;
 
 /// Bytes of the page.
 pub const TURNS_PAGE_BYTES: usize = TURN_BYTES * TURNS_MAX;
+
+/// What a thread notes before it waits for something to do. No attempt is 0.
+pub const AT_REST: Turn = Turn { room: RoomId([0; 16]), attempt: Attempt(0), seq: Seq(0) };
 
 /// Where the second count lies.
 const AGAIN_AT: usize = TURN_BYTES - 8;

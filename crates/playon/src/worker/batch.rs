@@ -22,21 +22,20 @@ const CHECK_AT: [u64; 3] = [16, 128, 1_024];
 /// See [`CHECK_AT`].
 const CHECK_EVERY: u64 = 8_192;
 /// Bytes of state up to which that check is made; it costs three decodings.
-const CHECK_BYTES_MAX: usize = 256 << 10;
+pub(super) const CHECK_BYTES_MAX: usize = 256 << 10;
 
 /// Runs a batch. Gives the commit, and lines for the log. After an error the room is half changed.
 pub(super) fn run(
     open: &mut OpenRoom,
     deliver: &Deliver,
-    state_bytes_max: usize,
 ) -> Result<(Commit, Vec<String>), Trouble> {
     let started = Instant::now();
     let outcome = open.live.run(deliver.now, &deliver.items);
     let views = views(open, &deliver.render)?;
     let watch_view = if deliver.render_watch { open.live.watch()? } else { None };
     let bytes = open.live.encode()?;
-    if bytes.len() > state_bytes_max {
-        return Err(Trouble::TooLarge { bytes: bytes.len(), max: state_bytes_max });
+    if bytes.len() > open.bytes_max {
+        return Err(Trouble::TooLarge { bytes: bytes.len(), max: open.bytes_max });
     }
     let mut notes = Vec::new();
     notes.extend(outcome.unreadable.and_then(|found| note_unreadable(open, found)));

@@ -138,13 +138,30 @@ impl RoomThread {
         if !self.flush() {
             return None;
         }
+        self.turns.rest();
         self.queue.recv().ok()
     }
 
     /// False when the link is down; the reading thread learns it by itself.
     fn flush(&mut self) -> bool {
-        let sent = self.outlet.send(&self.gathered).is_ok();
-        self.gathered.clear();
-        sent
+        let gathered = std::mem::take(&mut self.gathered);
+        match self.outlet.send(&gathered) {
+            Err(error) if error.is_too_large() => self.send_each(gathered),
+            sent => sent.is_ok(),
+        }
+    }
+
+    /// One of them fits into no frame. That is a fault of its room, and the end of nobody's link.
+    fn send_each(&mut self, items: Vec<Up>) -> bool {
+        items.into_iter().all(|item| match self.outlet.send(std::slice::from_ref(&item)) {
+            Err(error) if error.is_too_large() => match item {
+                Up::Room(answer) => {
+                    self.outlet.send(&[self.rooms.retract(&answer, &error)]).is_ok()
+                }
+                // A line of that length is told to nobody.
+                _ => true,
+            },
+            sent => sent.is_ok(),
+        })
     }
 }

@@ -10,7 +10,8 @@ use playon_core::attach::{
 };
 use playon_core::ids::{Attempt, RoomId, Seq};
 use playon_core::image::StateCodec;
-use playon_wire::attach::{LogLevel, LogLine, Up};
+use playon_core::limits::state_bound;
+use playon_wire::attach::{AttachError, LogLevel, LogLine, Up};
 use playon_wire::state::{ZstdXxh3, diff};
 
 use super::batch;
@@ -102,6 +103,25 @@ impl Rooms {
         out.push(Up::Room(answer));
     }
 
+    /// What is sent in the place of an answer that cannot be sent.
+    pub(super) fn retract(&mut self, answer: &FromWorker, error: &AttachError) -> Up {
+        let key = answer.about();
+        let stage = match answer {
+            FromWorker::Commit(commit) if commit.seq == Seq(1) => Stage::Create,
+            FromWorker::Commit(_) => Stage::Deliver,
+            FromWorker::Ready(_) => Stage::Open,
+            FromWorker::Exported(_) => Stage::Export,
+            FromWorker::Prewarmed(_) => Stage::Prewarm,
+            FromWorker::Fault(fault) => fault.stage,
+        };
+        if stage != Stage::Export {
+            self.forget(key);
+        }
+        let (room, attempt) = key;
+        let message = format!("PLY-0457 what it answers fits into no frame: {error}");
+        Up::Room(FromWorker::Fault(Fault { room, attempt, stage, message, refusal: false }))
+    }
+
     /// The game's own types are dropped here, and they may panic when they are.
     fn forget(&mut self, key: Key) {
         if let Some(slot) = self.slots.remove(&key) {
@@ -122,7 +142,8 @@ impl Rooms {
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
         let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.create(params, seed))?;
+        let Opened { live, bytes, cost_us } =
+            self.make(key, 0, out, || kind.create(params, seed))?;
         play(key, out, || check::verify(&*kind, &bytes))?;
         let facts = live.facts();
         let seq = Seq(1);
@@ -145,8 +166,9 @@ impl Rooms {
             ended: facts.ended,
             cost_us,
         };
-        self.slots
-            .insert(key, Slot::Open(OpenRoom { kind, live, seq, bytes, hash, unreadable: 0 }));
+        let bytes_max = self.state_bytes_max;
+        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, unreadable: 0 };
+        self.slots.insert(key, Slot::Open(open));
         Ok(FromWorker::Commit(commit))
     }
 
@@ -159,9 +181,12 @@ impl Rooms {
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
         let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.open(&state))?;
-        // A room that has been played is not refused for this: it would be down for good.
-        if let Ok(Err(trouble)) = guard(|| check::verify(&*kind, &bytes)) {
+        let Opened { live, bytes, cost_us } =
+            self.make(key, state.len(), out, || kind.open(&state))?;
+        // A room that has been played is not refused for this: it would be down for good. A large one is not kept
+        // waiting for it either.
+        let small = bytes.len() <= batch::CHECK_BYTES_MAX;
+        if let Some(Ok(Err(trouble))) = small.then(|| guard(|| check::verify(&*kind, &bytes))) {
             out.push(log(LogLevel::Warn, key.0, trouble.to_string()));
         }
         Ok(self.ready(key, kind, live, seq, (&state, bytes), cost_us))
@@ -176,7 +201,8 @@ impl Rooms {
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
         let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } = self.make(key, out, || kind.open(&state))?;
+        let Opened { live, bytes, cost_us } =
+            self.make(key, state.len(), out, || kind.open(&state))?;
         play(key, out, || {
             drop(live);
             check::verify(&*kind, &bytes)
@@ -198,13 +224,15 @@ impl Rooms {
             return Err(Trouble::NotHeld);
         };
         let started = Instant::now();
-        let max = self.state_bytes_max;
+        // Each commit in between was within the bound of its room.
+        let max = state_bound(self.state_bytes_max, base.len());
         let state = deltas
             .iter()
             .try_fold(base, |state, delta| ZstdXxh3.apply(&state, delta, max))
             .filter(|state| ZstdXxh3.hash(state) == hash)
             .ok_or(Trouble::Tail)?;
-        let Opened { live, bytes, cost_us: _ } = self.make(key, out, || kind.open(&state))?;
+        let Opened { live, bytes, cost_us: _ } =
+            self.make(key, state.len(), out, || kind.open(&state))?;
         Ok(self.ready(key, kind, live, seq, (&state, bytes), micros(started)))
     }
 
@@ -212,7 +240,7 @@ impl Rooms {
         let Some(Slot::Open(open)) = self.slots.get(&key) else { return Err(Trouble::NotHeld) };
         let started = Instant::now();
         let state = play(key, out, || open.kind.export(&open.bytes, version))?;
-        self.bounded(&state)?;
+        self.bounded(&state, open.bytes.len())?;
         let (state, cost_us) = (Bytes::from(state), micros(started));
         let (room, attempt, seq) = (key.0, key.1, open.seq);
         Ok(FromWorker::Exported(Exported { room, attempt, seq, version, state, cost_us }))
@@ -227,18 +255,18 @@ impl Rooms {
         if deliver.seq <= open.seq {
             return;
         }
-        let max = self.state_bytes_max;
-        let commit = play(key, out, || batch::run(open, deliver, max)).map(|(commit, notes)| {
+        let commit = play(key, out, || batch::run(open, deliver)).map(|(commit, notes)| {
             out.extend(notes.into_iter().map(|note| log(LogLevel::Warn, key.0, note)));
             FromWorker::Commit(commit)
         });
         self.answer(key, Stage::Deliver, commit, out);
     }
 
-    /// Makes a room and encodes it, as its first commit would.
+    /// Makes a room and encodes it, as its first commit would; `held` bytes are what it is made from.
     fn make(
         &self,
         key: Key,
+        held: usize,
         out: &mut Vec<Up>,
         make: impl FnOnce() -> Result<Box<dyn Live>, Trouble>,
     ) -> Result<Opened, Trouble> {
@@ -248,12 +276,12 @@ impl Rooms {
             let bytes = live.encode()?;
             Ok((live, bytes))
         })?;
-        self.bounded(&bytes)?;
+        self.bounded(&bytes, held)?;
         Ok(Opened { live, bytes: bytes.into(), cost_us: micros(started) })
     }
 
-    fn bounded(&self, bytes: &[u8]) -> Result<(), Trouble> {
-        let max = self.state_bytes_max;
+    fn bounded(&self, bytes: &[u8], held: usize) -> Result<(), Trouble> {
+        let max = state_bound(self.state_bytes_max, held);
         if bytes.len() > max { Err(Trouble::TooLarge { bytes: bytes.len(), max }) } else { Ok(()) }
     }
 
@@ -278,8 +306,9 @@ impl Rooms {
             cost_us,
         };
         self.forget(key);
-        self.slots
-            .insert(key, Slot::Open(OpenRoom { kind, live, seq, bytes, hash, unreadable: 0 }));
+        let bytes_max = state_bound(self.state_bytes_max, bytes.len());
+        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, unreadable: 0 };
+        self.slots.insert(key, Slot::Open(open));
         FromWorker::Ready(ready)
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct OpenRoom {
     pub(super) seq: Seq,
     /// Its bytes, which the next one is made from.
     pub(super) bytes: Bytes,
+    /// How many there may be.
+    pub(super) bytes_max: usize,
     /// Their hash.
     pub(super) hash: u64,
     /// Inputs that the game could not read.

@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use playon_core::attach::ToWorker;
-use playon_wire::attach::{KeeperWelcome, TURN_BYTES, TURNS_MAX, encode_turn};
+use playon_core::attach::{ToWorker, Turn};
+use playon_wire::attach::{AT_REST, KeeperWelcome, TURN_BYTES, TURNS_MAX, encode_turn};
 
 /// The page that the keeper has named, if there is one and it can be written.
 pub(super) fn open(welcome: &KeeperWelcome) -> Option<Arc<File>> {
@@ -27,9 +27,18 @@ impl Turns {
 
     /// To be called before any of the game's code runs for the message: one write into memory.
     pub(super) fn begin(&mut self, message: &ToWorker) {
+        self.note(&message.turn());
+    }
+
+    /// To be called before the thread waits.
+    pub(super) fn rest(&mut self) {
+        self.note(&AT_REST);
+    }
+
+    fn note(&mut self, turn: &Turn) {
         let Some(page) = self.page.as_ref().filter(|_| self.thread < TURNS_MAX) else { return };
         self.count += 1;
-        let note = encode_turn(self.count, &message.turn());
+        let note = encode_turn(self.count, turn);
         if page.write_all_at(&note, (self.thread * TURN_BYTES) as u64).is_err() {
             // A note that stays would name the wrong room; the keeper does without.
             self.page = None;

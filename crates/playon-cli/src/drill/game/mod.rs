@@ -5,6 +5,7 @@
 //! numbered words at their own pace, are told numbered events, and see the accounts after each tick.
 
 mod accounts;
+mod ballast;
 mod clock;
 mod leak;
 mod one;
@@ -16,6 +17,7 @@ mod versions;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{Account, total};
+pub use ballast::weight;
 pub use clock::monotonic_ns;
 pub use one::One;
 pub use two::Two;
@@ -26,9 +28,10 @@ pub const HZ: [u32; 5] = [5, 10, 20, 30, 60];
 /// Players of one room.
 pub const PLAYERS_MAX: u32 = 64;
 
-/// The kind of room that ticks so many times a second.
+/// The kind of room that ticks so many times a second; 0 for one that does not tick.
 pub const fn kind(hz: u32) -> &'static str {
     match hz {
+        0 => "drill-turns",
         5 => "drill-5",
         10 => "drill-10",
         20 => "drill-20",

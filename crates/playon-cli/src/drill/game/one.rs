@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use playon::{Cx, Player, PlayerId, Policies, Refusal, Room};
 use serde::{Deserialize, Serialize};
 
+use super::ballast::Ballast;
 use super::rules::{self, Books, Page};
 use super::{Account, Event, Input, View, kind};
 
@@ -14,6 +15,7 @@ pub struct One<const HZ: u32> {
     pub(super) accounts: BTreeMap<u64, Account>,
     pub(super) events: BTreeMap<u64, u64>,
     pub(super) page: Page,
+    pub(super) ballast: Ballast,
 }
 
 impl<const HZ: u32> Books for One<HZ> {
@@ -47,6 +49,10 @@ impl<const HZ: u32> Books for One<HZ> {
     fn read(&self) -> &Page {
         &self.page
     }
+
+    fn ballast(&self) -> &Ballast {
+        &self.ballast
+    }
 }
 
 impl<const HZ: u32> Room for One<HZ> {
@@ -62,7 +68,7 @@ impl<const HZ: u32> Room for One<HZ> {
     }
 
     fn create(_: Option<()>, _: &mut Cx<Self>) -> Result<Self, Refusal> {
-        Ok(rules::open(Self::default()))
+        Ok(rules::open(Self { ballast: Ballast::asked(), ..Self::default() }))
     }
 
     fn join(&mut self, who: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {

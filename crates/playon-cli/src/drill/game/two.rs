@@ -3,6 +3,7 @@
 use playon::{Cx, Player, PlayerId, Policies, Refusal, Room, Versions};
 use serde::{Deserialize, Serialize};
 
+use super::ballast::Ballast;
 use super::rules::{self, Books, Page};
 use super::versions::{downgrade, upgrade};
 use super::{Account, Event, Input, View, kind};
@@ -11,6 +12,7 @@ use super::{Account, Event, Input, View, kind};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Two<const HZ: u32> {
     pub(super) page: Page,
+    pub(super) ballast: Ballast,
     /// By id.
     pub(super) seats: Vec<Seat>,
     /// 1 if the room began on release 1. A downgrade forgets it.
@@ -54,6 +56,10 @@ impl<const HZ: u32> Books for Two<HZ> {
     fn read(&self) -> &Page {
         &self.page
     }
+
+    fn ballast(&self) -> &Ballast {
+        &self.ballast
+    }
 }
 
 impl<const HZ: u32> Room for Two<HZ> {
@@ -73,7 +79,7 @@ impl<const HZ: u32> Room for Two<HZ> {
     }
 
     fn create(_: Option<()>, _: &mut Cx<Self>) -> Result<Self, Refusal> {
-        Ok(rules::open(Self::default()))
+        Ok(rules::open(Self { ballast: Ballast::asked(), ..Self::default() }))
     }
 
     fn join(&mut self, who: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {

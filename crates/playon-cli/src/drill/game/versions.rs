@@ -7,7 +7,8 @@ pub(super) fn upgrade<const HZ: u32>(old: One<HZ>) -> Two<HZ> {
     let events = old.events;
     let seat =
         |(who, inputs)| Seat { who, inputs, told: events.get(&who).copied().unwrap_or_default() };
-    Two { page: old.page, seats: old.accounts.into_iter().map(seat).collect(), upgrades: 1 }
+    let seats = old.accounts.into_iter().map(seat).collect();
+    Two { page: old.page, ballast: old.ballast, seats, upgrades: 1 }
 }
 
 pub(super) fn downgrade<const HZ: u32>(new: Two<HZ>) -> One<HZ> {
@@ -15,6 +16,7 @@ pub(super) fn downgrade<const HZ: u32>(new: Two<HZ>) -> One<HZ> {
         accounts: new.seats.iter().map(|seat| (seat.who, seat.inputs)).collect(),
         events: new.seats.iter().map(|seat| (seat.who, seat.told)).collect(),
         page: new.page,
+        ballast: new.ballast,
     }
 }
 

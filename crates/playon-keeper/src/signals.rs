@@ -1,0 +1,108 @@
+//! The signals that end a keeper, and its end.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::error::{Coded, system};
+use crate::keeper::Keeper;
+
+/// What is left to a stop beyond `stop_timeout`, within which all its parts have given up by themselves.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// SIGTERM, SIGINT, which is Ctrl-C, and SIGHUP, which a terminal sends when it goes away.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// Nothing for a process that was started to outlive its terminal, as by `nohup`.
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    /// From here on they are caught. Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub fn catch() -> io::Result<Self> {
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup,
+        })
+    }
+
+    /// Waits for the next one.
+    pub async fn caught(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = hangup => {}
+        }
+    }
+}
+
+/// Whether whoever started this process had it ignore SIGHUP.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored(&status) & 1 != 0
+}
+
+/// The set of ignored signals in a process's `status`; bit 0 is signal 1.
+fn ignored(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// Stops the keeper in order: see [`Keeper::stop`]. It has until `stop_timeout`, and another signal ends it at once: then this
+/// returns while some of its threads may still be at it, and the process has to end.
+///
+/// # Errors
+/// When the last batches could not be made safe, or the stop was cut short.
+pub async fn stop(keeper: Keeper, signals: &mut Signals) -> Result<(), Coded> {
+    let patience = keeper.stop_timeout() + MARGIN;
+    let (done, stopped) = oneshot::channel();
+    // Not a task of the runtime: its end would be waited for.
+    std::thread::Builder::new()
+        .name("stop".into())
+        .spawn(move || {
+            let _ = done.send(keeper.stop());
+        })
+        .map_err(|error| system("no thread to stop the keeper", error))?;
+    tokio::select! {
+        stopped = stopped => stopped.unwrap_or_else(|_| {
+            Err(system("the keeper's stop", "it has panicked"))
+        }),
+        () = signals.caught() => Err(Coded::new(
+            "PLY-0455",
+            "another signal ended the keeper before all rooms were stored",
+            "start it again: what players were told is there, or they are told what is not",
+        )),
+        () = tokio::time::sleep(patience) => Err(Coded::new(
+            "PLY-0456",
+            format!("the keeper did not stop within {patience:?} and is ended as it is"),
+            "start it again; look at the disk, or raise `stop_timeout`",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_status() {
+        let status = "Name:\tx\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
+        assert_eq!(ignored(status), 0x1001);
+        assert_eq!(ignored("Name:\tx\n"), 0);
+    }
+}
