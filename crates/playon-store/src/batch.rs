@@ -62,7 +62,7 @@ pub struct StoredRoom {
     pub snapshot_epoch: Epoch,
     /// All later records with the epochs that wrote them, without gaps.
     pub records: Vec<(Epoch, LogRecord)>,
-    /// Whether the store was restored or repaired since the last of them: later commits, of which players
+    /// Whether the store was restored or repaired since the snapshot was written: later commits, of which players
     /// were told, may be gone.
     pub rewound: bool,
 }

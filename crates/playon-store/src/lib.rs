@@ -30,6 +30,7 @@ pub mod fuzz;
 mod inspect;
 mod lock;
 mod log;
+mod private;
 mod repair;
 mod sqlite;
 mod store;

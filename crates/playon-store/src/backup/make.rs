@@ -7,9 +7,11 @@ use playon_core::ids::Epoch;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::{ARTIFACTS, ArtifactEntry, BackupError, Manifest, Progress, at, begin, copy, finish};
+use super::place::Place;
+use super::{ARTIFACTS, ArtifactEntry, BackupError, MANIFEST_FILE, Manifest, Progress, at, copy};
 use crate::error::OpenError;
 use crate::inspect::{self, Report};
+use crate::private;
 use crate::sqlite::connect::{self, PAGE_BYTES, open_error};
 use crate::sqlite::{DATABASE_FILE, open, tables};
 use crate::watermark::{Watermark, WatermarkFile};
@@ -20,14 +22,15 @@ const PAGES_PER_STEP: std::ffi::c_int = 512;
 /// How long to wait when the database is locked for a moment.
 const BUSY_WAIT: Duration = Duration::from_millis(5);
 
-/// Copies the store in `data` to the new directory `to`, whether a keeper is using it or not. The copy is as of one
+/// Copies the store in `data` to the directory `to`, whether a keeper is using it or not. `to` must not be there, or be
+/// empty; then it is filled in place, and keeps its mode and owner. The copy is as of one
 /// moment: everything that was safe when the copying began is in it, and nothing that came later.
 /// While it is made, the keeper's write-ahead log grows by what is written meanwhile.
 ///
 /// The secrets of the data directory are not in it: a restored keeper makes its own.
 ///
 /// # Errors
-/// See [`BackupError`]; then there is no directory `to`.
+/// See [`BackupError`]; then there is no directory `to`, or it is as it was.
 pub fn backup(
     data: &Path,
     to: &Path,
@@ -36,16 +39,14 @@ pub fn backup(
     if !data.join(DATABASE_FILE).is_file() {
         return Err(OpenError::Missing { dir: data.to_owned() }.into());
     }
-    let part = begin(to)?;
-    let made = fill(data, &part, progress).and_then(|manifest| {
-        finish(&part, to)?;
-        Ok(manifest)
-    });
-    if made.is_err() {
-        // The error is what matters; what stays behind is removed by the next attempt.
-        let _ = std::fs::remove_dir_all(&part);
+    let place = Place::begin(to, MANIFEST_FILE)?;
+    match fill(data, place.part(), progress) {
+        Ok(manifest) => place.finish().map(|()| manifest),
+        Err(error) => {
+            place.abandon();
+            Err(error)
+        }
     }
-    made
 }
 
 fn fill(
@@ -96,6 +97,8 @@ fn copy_database(
         path: database.to_owned(),
         why: error.to_string(),
     };
+    let folder = database.parent().unwrap_or(data);
+    private::make_file(folder, database).map_err(at(database))?;
     let mut target = Connection::open(database).map_err(refused)?;
     let copying = Backup::new(&seen, &mut target).map_err(refused)?;
     loop {

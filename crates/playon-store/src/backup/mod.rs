@@ -1,10 +1,11 @@
 //! Copies of a whole store that can be put back: made while a keeper runs, verified, and never half.
 //!
 //! A backup is a directory with the database, the executables of its releases, and a manifest with the hashes of
-//! both. It is made under another name and gets its own when it is whole and synced.
+//! both. It comes into its place when it is whole and synced. Its files have the mode 0600, its folders 0700.
 
 mod make;
 mod manifest;
+mod place;
 mod restore;
 
 use std::fs::File;
@@ -86,43 +87,6 @@ impl BackupError {
 fn at(path: &Path) -> impl Fn(io::Error) -> BackupError {
     let path = path.to_owned();
     move |error| BackupError::Io { path: path.clone(), why: error.to_string() }
-}
-
-/// Where a directory is made before it gets its name.
-fn part_of(dir: &Path) -> PathBuf {
-    let mut name = dir.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    dir.with_file_name(name)
-}
-
-/// Begins a directory that will be called `dir`; what an earlier attempt left is removed.
-fn begin(dir: &Path) -> Result<PathBuf, BackupError> {
-    let occupied = match std::fs::read_dir(dir) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
-    };
-    if occupied {
-        return Err(BackupError::Exists(dir.to_owned()));
-    }
-    let part = part_of(dir);
-    match std::fs::remove_dir_all(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&part)(error)),
-        _ => {}
-    }
-    std::fs::create_dir_all(part.join(ARTIFACTS)).map_err(at(&part))?;
-    Ok(part)
-}
-
-/// Gives a whole directory its name.
-fn finish(part: &Path, dir: &Path) -> Result<(), BackupError> {
-    sync(&part.join(ARTIFACTS))?;
-    sync(part)?;
-    // An empty directory may be in the place, and only that.
-    std::fs::rename(part, dir).map_err(at(dir))?;
-    match dir.parent().filter(|parent| parent.is_dir()) {
-        Some(parent) => sync(parent),
-        None => Ok(()),
-    }
 }
 
 fn sync(path: &Path) -> Result<(), BackupError> {

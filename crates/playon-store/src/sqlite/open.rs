@@ -13,6 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::error::OpenError;
 use crate::lock::{DirLock, from_io};
 use crate::log;
+use crate::private;
 use crate::sqlite::apply::{Books, insert_batch};
 use crate::sqlite::census::Census;
 use crate::sqlite::connect::{self, open_error};
@@ -62,12 +63,14 @@ impl Found {
 /// Opens or creates the store in `dir`.
 pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
     let sql = |error| open_error(dir, &error);
-    std::fs::create_dir_all(dir).map_err(|e| from_io(dir, &e))?;
+    private::make_folder(dir).map_err(|e| from_io(dir, &e))?;
     let lock = DirLock::take(dir)?;
     let promised = promised(dir)?;
     let exists = has_bytes(dir, DATABASE_FILE)?;
     if !exists {
         refuse_remains(dir, promised)?;
+        // The engine makes its other files as this one is.
+        private::make_file(dir, &dir.join(DATABASE_FILE)).map_err(|e| from_io(dir, &e))?;
     }
     let mut conn = connect::writer(dir, !exists).map_err(sql)?;
     if conn.is_readonly("main").map_err(sql)? {
