@@ -8,6 +8,7 @@ use crate::mutant::{Mutant, broken};
 use crate::time::Time;
 
 use super::Room;
+use super::durability::Whole;
 use super::phase::{Live, Phase};
 
 impl Room {
@@ -15,12 +16,14 @@ impl Room {
     pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
         let due = self.idle_timeout().is_some_and(|at| at <= now);
         let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
-        let settled = self.safe == self.image.seq && self.pending.is_empty()
+        let safe = self.durability.safe() == self.image.seq;
+        let settled = safe && self.pending.is_empty()
             && self.wish.is_none()
             && !self.blame.on_trial();
         if !(due && quiet && settled) {
             return false;
         }
+        self.image.clock = self.clock.read(now).max(self.image.now);
         self.leave_worker(env);
         self.image.clean = true;
         self.resting_asleep = true;
@@ -70,12 +73,14 @@ impl Room {
         for (post, errand) in std::mem::replace(&mut self.phase, Phase::Resting).into_errands() {
             env.abandon(post, errand);
         }
-        // Whatever were stored from here on would bring the room back.
-        self.checkpoint_at = None;
+        self.durability.rest();
     }
 
     /// The keeper stops: what is committed is stored as a clean snapshot. Tells whether the room is quiet.
-    pub(crate) fn stop<C: StateCodec>(&mut self, env: &mut Env<C>) -> bool {
+    ///
+    /// Rooms without ticks are stored with the room time of this moment: their timers and empty seats go on from
+    /// here. Of a ticking room at most one tick of time is given up.
+    pub(crate) fn stop<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
         if self.is_resting() {
             return true;
         }
@@ -83,17 +88,13 @@ impl Room {
             &self.phase,
             Phase::Live(Live { inflight: Some(_), .. }) | Phase::Switching(_)
         );
-        if busy || self.safe < self.image.seq {
+        if busy || !self.durability.is_settled(self.image.seq) {
             return false;
         }
-        if self.commits_since_snapshot > 0 || !self.image.clean {
-            self.snapshot(env);
-            // The commits of this room end here, so even a `WorkerCrash` room has lost none.
-            if let Some(Effect::Snapshot(image)) = env.out.back_mut() {
-                image.clean = true;
-            }
-            self.image.clean = true;
-        }
+        // The commits of this room end here, so even a `WorkerCrash` room has lost none.
+        self.image.clean = true;
+        let ticks = self.period().is_some();
+        self.store_whole(env, now, if ticks { Whole::Checkpoint } else { Whole::Last });
         true
     }
 

@@ -248,7 +248,7 @@ impl<C: StateCodec> Shard<C> {
         self.refresh(id);
         self.run_queues(now);
         if self.env.stopping {
-            self.try_quiet(id);
+            self.try_quiet(now, id);
         }
     }
 

@@ -41,7 +41,7 @@ impl<C: StateCodec> Shard<C> {
             }
             Order::Close { room } => self.close(now, room),
             Order::Drain => self.env.draining = true,
-            Order::Stop => self.stop(),
+            Order::Stop => self.stop(now),
         }
     }
 
@@ -71,17 +71,17 @@ impl<C: StateCodec> Shard<C> {
         }
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self, now: Time) {
         self.env.stopping = true;
         self.unquiet = Some(self.rooms.keys().copied().collect());
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
-        ids.into_iter().for_each(|id| self.try_quiet(id));
+        ids.into_iter().for_each(|id| self.try_quiet(now, id));
         if self.unquiet.as_ref().is_some_and(BTreeSet::is_empty) {
             self.finish_stop();
         }
     }
 
-    pub(super) fn try_quiet(&mut self, id: RoomId) {
+    pub(super) fn try_quiet(&mut self, now: Time, id: RoomId) {
         let Some(unquiet) = &mut self.unquiet else {
             return;
         };
@@ -89,7 +89,7 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         let quiet = match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) => room.stop(&mut self.env),
+            Some(Slot::Room(room)) => room.stop(&mut self.env, now),
             _ => true,
         };
         if quiet {

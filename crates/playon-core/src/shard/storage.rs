@@ -14,12 +14,15 @@ use super::{Entry, Halted, Shard, Slot};
 impl<C: StateCodec> Shard<C> {
     /// A room was read from the store at start.
     pub fn handle_recovered(&mut self, now: Time, image: Image) {
-        self.bring_back(now, image);
+        self.bring_back(now, image, false);
     }
 
-    fn bring_back(&mut self, now: Time, image: Image) {
+    fn bring_back(&mut self, now: Time, image: Image, asleep: bool) {
         let id = image.room;
         let mut room = Room::recovered(&mut self.env, now, image);
+        if asleep {
+            room.wake(&mut self.env, now);
+        }
         room.list(&mut self.env);
         let slot = Slot::Room(Box::new(room));
         let old = self.rooms.insert(id, Entry { slot, timer: None, late: Vec::new() });
@@ -78,10 +81,8 @@ impl<C: StateCodec> Shard<C> {
         };
         match loaded {
             Loaded::Asleep(image) => {
-                // Back into the hot log before anything else is written about it.
-                self.env.emit(Effect::Snapshot((*image).clone()));
                 let (release, prefer) = (image.release, self.env.prefer);
-                self.bring_back(now, *image);
+                self.bring_back(now, *image, true);
                 if let Some(to) = prefer.filter(|to| *to != release) {
                     self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
                 }
@@ -162,7 +163,8 @@ impl<C: StateCodec> Shard<C> {
         };
         match stored {
             Stored::Record(seq) | Stored::Snapshot(seq) => {
-                room.handle_safe(&mut self.env, now, seq);
+                let whole = matches!(stored, Stored::Snapshot(_));
+                room.handle_safe(&mut self.env, now, seq, whole);
                 self.settle(now, id);
             }
             Stored::Asleep | Stored::Deleted => {
@@ -189,14 +191,12 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// The store wants to cut its log and needs snapshots of these rooms.
-    pub fn handle_snapshots_wanted(&mut self, _now: Time, rooms: &[RoomId]) {
+    pub fn handle_snapshots_wanted(&mut self, now: Time, rooms: &[RoomId]) {
         for id in rooms {
             let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(id) else {
                 continue;
             };
-            if !room.is_resting() {
-                room.snapshot(&mut self.env);
-            }
+            room.snapshot(&mut self.env, now);
         }
     }
 }

@@ -126,7 +126,7 @@ impl Audit {
     pub fn recovered(&mut self, image: &Image) {
         self.recovered
             .extend(image.seats.iter().map(|(id, seat)| (*id, (seat.applied, seat.loss))));
-        let clock = image.now;
+        let clock = image.clock;
         let book = self.book(image.room);
         *book = Book { shadow: Some(image.clone()), clock, ..Book::default() };
     }
