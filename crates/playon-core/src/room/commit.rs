@@ -268,18 +268,24 @@ impl Room {
         }
         let due = self.durability.handle_record(&env.limits, &record);
         env.emit(Effect::Append { room: self.id(), seq: record.seq, record });
-        // In a life that began with a loss the store must know of it before it has commits of this life: a keeper that
-        // dies again at once has the same to tell.
-        let marked = self.image.clean || broken(Mutant::LossForgotten);
-        if due || !marked {
+        if due {
             self.snapshot(env, now);
         }
     }
 
     /// Stores the room as it is, now or as soon as the snapshot that is with the store is safe.
     pub(crate) fn snapshot<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        self.image.clean |= self.policies_known && self.durable();
+        self.image.clean |= self.policies_known && self.durable() && self.losses_settled();
         self.store_whole(env, now, Whole::Checkpoint);
+    }
+
+    /// Whether the room may be called complete: nobody has lost anything before this life that is not counted in it.
+    pub(super) fn losses_settled(&mut self) -> bool {
+        let (sessions, seats) = (&self.sessions, &self.image.seats);
+        self.durability.settle(|id| match (sessions.get(id), seats.get(id)) {
+            (Some(session), Some(seat)) => session.is_back() && seat.applied >= session.resumed_at,
+            _ => true,
+        })
     }
 
     /// The room was asleep: it is back in the hot log before anything else is written about it.

@@ -5,9 +5,9 @@
 //! a snapshot falls due by what was appended since the last one, measured against its size: what is written twice is at
 //! most as much again, and recovery applies a bounded number of records.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use crate::ids::Seq;
+use crate::ids::{Seq, SessionId};
 use crate::image::{Image, Record, SeatChange};
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
@@ -53,6 +53,11 @@ pub(crate) struct Durability {
     /// The first commit after an image that the store calls complete (`WorkerCrash` kinds only): nothing leaves
     /// before the store knows that commits may be missing, or a crash would lose them without a word.
     unmarked: Option<Seq>,
+    /// Players who may have lost something before the room was read back, and whose loss no commit has counted yet. As
+    /// long as there are any, the next life must be another history, too: they may have been told in this one.
+    unsettled: BTreeSet<SessionId>,
+    /// The store knows of the life that this is: it has a snapshot of it, or lost nothing before it.
+    marked: bool,
     /// When the next checkpoint is due (`WorkerCrash` kinds only).
     checkpoint_at: Option<Time>,
     /// The last commit that the store has or was given, in a record or a snapshot.
@@ -79,6 +84,8 @@ impl Durability {
             held: VecDeque::new(),
             ahead_max: limits.unsafe_commits_max as u64,
             unmarked: None,
+            unsettled: BTreeSet::new(),
+            marked: true,
             checkpoint_at: None,
             issued: Seq(0),
             last: None,
@@ -96,6 +103,16 @@ impl Durability {
         (self.safe, self.issued) = (seq, seq);
         self.last = Some(Given { seq, clean, clock });
         self.size = image.bytes();
+        if !clean {
+            self.marked = false;
+            self.unsettled = image.seats.keys().copied().collect();
+        }
+    }
+
+    /// Whether every loss before this life is counted in a commit, or its player gone. `counted` tells it of one player.
+    pub(super) fn settle(&mut self, counted: impl Fn(&SessionId) -> bool) -> bool {
+        self.unsettled.retain(|id| !counted(id));
+        self.unsettled.is_empty() || broken(Mutant::LossForgotten)
     }
 
     /// The room was asleep: whatever the store was given of it before is not in the hot log.
@@ -160,7 +177,10 @@ impl Durability {
         self.bytes += bytes_of(record);
         let every = limits.snapshot_every_bytes.max(1);
         let scale = (self.size / every).clamp(1, COMMITS_SCALE_MAX) as u64;
-        self.bytes >= every.max(self.size)
+        // In a life that began with a loss the store must know of it before it has commits of this life: a keeper that
+        // dies again at once has the same to tell.
+        !self.marked
+            || self.bytes >= every.max(self.size)
             || self.commits >= limits.snapshot_every_commits.saturating_mul(scale)
     }
 
@@ -200,6 +220,7 @@ impl Durability {
         self.size = image.bytes();
         self.issued = self.issued.max(seq);
         self.under_way = Some(seq);
+        self.marked = true;
         (self.commits, self.bytes) = (0, 0);
         true
     }
@@ -238,7 +259,7 @@ mod tests {
 
     use super::*;
     use crate::attach::Body;
-    use crate::ids::{DeployId, ReleaseId, SessionId};
+    use crate::ids::{DeployId, ReleaseId};
 
     fn image(seq: u64, bytes: usize) -> Image {
         Image { seq: Seq(seq), state: vec![7; bytes].into(), clean: true, ..Image::default() }

@@ -110,7 +110,7 @@ impl Room {
 
     /// Lets the room's clock run, unless it has not stopped. Rooms that come up together are staggered.
     fn start_clock<C: StateCodec>(&mut self, env: &Env<C>, now: Time, stagger: bool) {
-        if self.clock.runs() {
+        if self.clock.runs() || env.stopping {
             return;
         }
         let Some(period) = self.period() else { return self.clock.start(now, None, Span::ZERO) };

@@ -25,7 +25,7 @@ impl Room {
         }
         self.image.clock = self.clock.read(now).max(self.image.now);
         self.leave_worker(env);
-        self.image.clean = true;
+        self.image.clean |= self.losses_settled();
         self.resting_asleep = true;
         env.emit(Effect::Sleep(self.image.clone()));
         true
@@ -91,8 +91,9 @@ impl Room {
         if busy || !self.durability.is_settled(self.image.seq) {
             return false;
         }
+        self.clock.stop(now);
         // The commits of this room end here, so even a `WorkerCrash` room has lost none.
-        self.image.clean = true;
+        self.image.clean |= self.losses_settled();
         let ticks = self.period().is_some();
         self.store_whole(env, now, if ticks { Whole::Checkpoint } else { Whole::Last });
         true

@@ -72,6 +72,24 @@ impl World {
         if per(&mut self.rng, options.crash_keeper) {
             self.crash_keeper()?;
         }
+        self.operators()
+    }
+
+    /// What operators do to the keeper itself.
+    fn operators(&mut self) -> Result<(), String> {
+        let options = self.options.clone();
+        let mut per = |percent: u64| self.rng.below(500) < percent;
+        let (stops, copies, restores) =
+            (per(options.stop_keeper), per(4 * options.restore), per(options.restore));
+        if copies {
+            self.back_up();
+        }
+        if stops {
+            self.stop_keeper()?;
+        }
+        if restores {
+            self.restore()?;
+        }
         Ok(())
     }
 
