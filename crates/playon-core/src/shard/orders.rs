@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::effect::{Effect, Order, Report};
+use crate::gate::Create;
 use crate::ids::RoomId;
 use crate::image::StateCodec;
 use crate::room::MoveOrder;
 use crate::time::Time;
 
-use super::{Shard, Slot};
+use super::{Entry, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
     /// An order of the director or an operator.
@@ -35,14 +36,27 @@ impl<C: StateCodec> Shard<C> {
                 }
             }
             Order::Create { room, create } => {
-                if !self.rooms.contains_key(&room) && !self.env.draining {
-                    self.begin_create(now, room, create, Vec::new());
+                if !self.rooms.contains_key(&room) && !self.env.draining && !self.env.stopping {
+                    self.ask_to_create(room, create);
                 }
             }
             Order::Close { room } => self.close(now, room),
             Order::Drain => self.env.draining = true,
             Order::Stop => self.stop(now),
         }
+    }
+
+    /// A room is to be made unless there is one: that it is not in memory does not say that it is not asleep.
+    fn ask_to_create(&mut self, room: RoomId, create: Create) {
+        if self.rooms.len() >= self.env.limits.rooms_per_shard_max {
+            return;
+        }
+        if self.recovery_done {
+            self.env.emit(Effect::Load(room));
+        }
+        let slot = Slot::Loading(Vec::new());
+        self.rooms.insert(room, Entry { slot, timer: None, late: Vec::new() });
+        self.asked.insert(room, create);
     }
 
     /// Ends a room. A halted one is deleted as it is: an operator who says so has given it up. It stays

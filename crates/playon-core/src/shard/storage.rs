@@ -19,6 +19,7 @@ impl<C: StateCodec> Shard<C> {
 
     fn bring_back(&mut self, now: Time, image: Image, asleep: bool) {
         let id = image.room;
+        self.asked.remove(&id);
         let mut room = Room::recovered(&mut self.env, now, image);
         if asleep {
             room.wake(&mut self.env, now);
@@ -40,6 +41,7 @@ impl<C: StateCodec> Shard<C> {
         if broken(Mutant::DamageForgotten) {
             return;
         }
+        self.asked.remove(&room);
         let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
         let old = self.rooms.insert(room, Entry { slot, timer: None, late: Vec::new() });
         if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
@@ -79,6 +81,9 @@ impl<C: StateCodec> Shard<C> {
         let Some(Entry { slot: Slot::Loading(waiting), .. }) = self.rooms.get_mut(&id) else {
             return;
         };
+        if !matches!(loaded, Loaded::Missing) {
+            self.asked.remove(&id);
+        }
         match loaded {
             Loaded::Asleep(image) => {
                 let (release, prefer) = (image.release, self.env.prefer);
@@ -112,7 +117,8 @@ impl<C: StateCodec> Shard<C> {
 
     /// The room certainly does not exist: it is created if somebody who waits says how.
     fn create_for(&mut self, now: Time, id: RoomId, waiting: Vec<Hello>) {
-        let create = waiting.iter().find_map(|hello| hello.create.clone());
+        let asked = self.asked.remove(&id);
+        let create = asked.or_else(|| waiting.iter().find_map(|hello| hello.create.clone()));
         let (stay, go): (Vec<Hello>, Vec<Hello>) = waiting
             .into_iter()
             .partition(|hello| create.is_some() && !matches!(hello.who, Who::Known { .. }));
