@@ -107,9 +107,14 @@ impl World {
 
     /// An operator has a room made.
     fn found_room(&mut self, after: Span) {
-        if self.next_room < u64::from(u8::MAX) {
-            let room = room_id(self.next_room);
-            self.next_room += 1;
+        // One that is there already, awake or asleep, may be asked for as well.
+        let known = self.rng.percent(30).then(|| {
+            let index = self.rng.below(self.clients.len() as u64) as usize;
+            self.clients[index].room
+        });
+        if known.is_some() || self.next_room < u64::from(u8::MAX) {
+            let room = known.unwrap_or(room_id(self.next_room));
+            self.next_room += u64::from(known.is_none());
             let order = Order::Create { room, create: create(room) };
             self.schedule(after, self.life, Event::Order(order));
         }
