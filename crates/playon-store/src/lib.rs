@@ -32,6 +32,7 @@ mod lock;
 mod log;
 mod private;
 mod repair;
+pub mod space;
 mod sqlite;
 mod store;
 #[cfg(feature = "conformance")]

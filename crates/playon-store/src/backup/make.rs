@@ -8,7 +8,10 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::place::Place;
-use super::{ARTIFACTS, ArtifactEntry, BackupError, MANIFEST_FILE, Manifest, Progress, at, copy};
+use super::{
+    ARTIFACTS, ArtifactEntry, BackupError, MANIFEST_FILE, Manifest, Progress, at, copy,
+    leave_reserve,
+};
 use crate::error::OpenError;
 use crate::inspect::{self, Report};
 use crate::private;
@@ -57,6 +60,8 @@ fn fill(
     let database = part.join(DATABASE_FILE);
     // Asked before the copy begins: whatever was acknowledged by then must be in it.
     let promised = open::promised(data)?;
+    let size = std::fs::metadata(data.join(DATABASE_FILE)).map_err(at(data))?.len();
+    leave_reserve(data, part, size)?;
     copy_database(data, &database, progress)?;
     let mut manifest = Manifest::new();
     progress(Progress { step: "verifying the copy", done: 0, total: 0 });
@@ -109,7 +114,8 @@ fn copy_database(
         progress(Progress { step: "copying the database", done: total - rest.min(total), total });
         match step {
             StepResult::Done => break,
-            StepResult::More => {}
+            // The database may grow while it is copied, and others write, too.
+            StepResult::More => leave_reserve(data, folder, 0)?,
             _ => std::thread::sleep(BUSY_WAIT),
         }
     }
@@ -153,6 +159,7 @@ fn copy_artifacts(
     let from = data.join(ARTIFACTS);
     let size = |id: &str| std::fs::metadata(from.join(id)).ok().map(|meta| meta.len());
     let total = releases.iter().filter_map(|release| size(&release.id.to_string())).sum();
+    leave_reserve(data, part, total)?;
     let mut done = 0;
     let mut entries = Vec::new();
     for release in releases {

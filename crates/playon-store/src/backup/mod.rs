@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::OpenError;
 use crate::inspect::Problem;
+use crate::space::{self, Short};
 
 pub use make::backup;
 pub use manifest::{ArtifactEntry, MANIFEST_FILE, Manifest};
@@ -52,6 +53,14 @@ pub enum BackupError {
         /// What the system said.
         why: String,
     },
+    /// The disk of the store would be left with too little for the store.
+    #[error("PLY-0226 {path}: {short}", path = .path.display())]
+    Short {
+        /// Where it was to be written.
+        path: PathBuf,
+        /// What is missing.
+        short: Short,
+    },
     /// The backup is not whole, or not as it was made.
     #[error("PLY-0222 {dir} is not a whole backup: {why}", dir = .dir.display())]
     NotWhole {
@@ -77,6 +86,7 @@ impl BackupError {
             Self::Open(error) => error.code(),
             Self::Exists(_) => "PLY-0220",
             Self::Io { .. } => "PLY-0221",
+            Self::Short { .. } => "PLY-0226",
             Self::NotWhole { .. } => "PLY-0222",
             Self::Useless { .. } => "PLY-0223",
         }
@@ -87,6 +97,17 @@ impl BackupError {
 fn at(path: &Path) -> impl Fn(io::Error) -> BackupError {
     let path = path.to_owned();
     move |error| BackupError::Io { path: path.clone(), why: error.to_string() }
+}
+
+/// Refuses to write so many bytes below `to` if that is on the file system of the store in `data` and would leave it too little.
+fn leave_reserve(data: &Path, to: &Path, wanted: u64) -> Result<(), BackupError> {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| std::fs::metadata(path).map(|meta| meta.dev()).map_err(at(path));
+    if device(data)? != device(to)? {
+        return Ok(());
+    }
+    let left = space::allows(to, wanted).map_err(at(to))?;
+    left.map_err(|short| BackupError::Short { path: to.to_owned(), short })
 }
 
 fn sync(path: &Path) -> Result<(), BackupError> {
