@@ -314,7 +314,7 @@ mod tests {
         };
         assert_eq!(artifacts.add_file(&source("large", 25 << 20)).unwrap_err().code, "PLY-0564");
         assert!(artifacts.add_file(&source("small", 20 << 20)).is_ok());
-        assert_eq!(artifacts.add_file(&source("other", 4 << 20)).unwrap_err().code, "PLY-0564");
+        assert_eq!(artifacts.add_file(&source("other", 5 << 20)).unwrap_err().code, "PLY-0564");
         assert_eq!(files(&dir), 1);
     }
 
