@@ -17,9 +17,8 @@ impl Room {
         let due = self.idle_timeout().is_some_and(|at| at <= now);
         let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
         let safe = self.durability.safe() == self.image.seq;
-        let settled = safe && self.pending.is_empty()
-            && self.wish.is_none()
-            && !self.blame.on_trial();
+        let settled =
+            safe && self.pending.is_empty() && self.wish.is_none() && !self.blame.on_trial();
         if !(due && quiet && settled) {
             return false;
         }

@@ -1,8 +1,9 @@
 //! Any value of the types that are encoded.
 
 use bytes::Bytes;
-use playon_core::attach::{    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready, Stage,
-    ToWorker,
+use playon_core::attach::{
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready,
+    Stage, ToWorker,
 };
 use playon_core::gate::Mode;
 use playon_core::ids::{
@@ -530,7 +531,7 @@ fn seat_change() -> impl Strategy<Value = SeatChange> {
         session().prop_map(|session| SeatChange::Left { session }),
         (session(), edgy()).prop_map(|(session, input)| SeatChange::SetAside { session, input }),
         (session(), edgy(), vec(bytes(20), 0..4), edgy(), edgy()).prop_map(
-            |(session, applied, events, lost)| SeatChange::Progress {
+            |(session, applied, events, lost, kept_from)| SeatChange::Progress {
                 session,
                 applied,
                 events,
