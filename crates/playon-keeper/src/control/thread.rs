@@ -173,7 +173,10 @@ impl Control {
     fn run(mut self, inbox: &Receiver<News>) {
         loop {
             let (director, pace) = (self.director.next_timeout(), self.pace.next_timeout());
-            let next = [director, pace, self.berths.next_timeout()].into_iter().flatten().min();
+            let next = [director, pace, self.berths.next_timeout()]
+                .into_iter()
+                .flatten()
+                .min();
             let news = match next {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => inbox.recv_timeout(self.setup.clock.until(at)),
