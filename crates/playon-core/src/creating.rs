@@ -118,6 +118,7 @@ impl Creating {
             state: Bytes::copy_from_slice(&state),
             hash: commit.hash,
             now: RoomTime(0),
+            clock: RoomTime(0),
             tick: 0,
             wake_at: commit.wake_at,
             between_rounds: commit.between_rounds,
@@ -241,7 +242,7 @@ impl Room {
     /// A room just made by a worker; safe once its first snapshot is.
     fn born<C: StateCodec>(env: &mut Env<C>, now: Time, image: Image, post: Post) -> Self {
         let mut room = Self::unsafe_yet(env, now, image);
-        env.emit(Effect::Snapshot(room.image.clone()));
+        room.snapshot(env, now);
         room.be_born(env, now, post);
         room
     }

@@ -24,7 +24,7 @@ pub trait StateCodec {
 }
 
 /// A room as of one commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// The room.
     pub room: RoomId,
@@ -50,6 +50,9 @@ pub struct Image {
     pub now: RoomTime,
     /// The last tick that ran.
     pub tick: u64,
+    /// Room time when it was stored, not before `now`. A room that is read back goes on from there; one whose keeper was
+    /// killed goes on from its last commit.
+    pub clock: RoomTime,
     /// When the room wants to be woken.
     pub wake_at: Option<RoomTime>,
     /// Whether it is at a safe point.
@@ -183,6 +186,9 @@ pub enum SeatChange {
         events: Vec<Bytes>,
         /// Inputs up to `applied` that are lost and that the player may not have been told of.
         lost: u64,
+        /// The first event that was still kept before the new ones: the player has acknowledged those below. 0 in records of
+        /// builds that did not say it.
+        kept_from: u64,
     },
 }
 
@@ -242,6 +248,11 @@ pub enum Misfit {
 }
 
 impl Image {
+    /// About the bytes of it: the state and the events kept.
+    pub fn bytes(&self) -> usize {
+        self.state.len() + self.seats.values().map(Seat::outbox_bytes).sum::<usize>()
+    }
+
     /// Applies the next record, keeping outboxes within `outbox_events` and `outbox_bytes`.
     ///
     /// # Errors
@@ -279,6 +290,9 @@ impl Image {
         self.version = record.version;
         self.release = record.release;
         self.now = record.now;
+        // A handoff is no step of the game: no time passes by it.
+        let moved = record.migrate.is_some();
+        self.clock = if moved { self.clock.max(record.now) } else { record.now };
         self.tick = record.tick;
         self.wake_at = record.wake_at;
         self.between_rounds = record.between_rounds;
@@ -305,7 +319,7 @@ impl Image {
                     }
                 }
             }
-            SeatChange::Progress { session, applied, events, lost } => {
+            SeatChange::Progress { session, applied, events, lost, kept_from } => {
                 let history = self.history;
                 let Some(seat) = self.seats.get_mut(session) else {
                     return;
@@ -314,6 +328,8 @@ impl Image {
                 if *lost > 0 {
                     seat.loss = Loss { inputs: *lost, history };
                 }
+                // What was acknowledged takes no room: else a replay would pass the bound where the room had not.
+                seat.acknowledge(kept_from.saturating_sub(1));
                 for event in events {
                     seat.event_seq += 1;
                     // As in `materialize`: a kept slice would keep what was read with it.

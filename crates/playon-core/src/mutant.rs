@@ -88,6 +88,10 @@ mutants! {
     ClockRunsDown "clock-runs-down",
     /// The hash of a commit is not compared with the bytes.
     HashUnchecked "hash-unchecked",
+    /// Snapshots of a room are handed to the store although earlier ones are not safe.
+    CheckpointsPile "checkpoints-pile",
+    /// A keeper that dies again forgets that commits were lost before.
+    LossForgotten "loss-forgotten",
     /// A room runs any number of commits ahead of the store.
     AheadUnbounded "ahead-unbounded",
     /// A session may have any number of inputs waiting.

@@ -123,6 +123,11 @@ impl Session {
         Admit::Take
     }
 
+    /// Whether its player has been here since the seat was taken or read back.
+    pub(crate) const fn is_back(&self) -> bool {
+        self.generation.0 > 0
+    }
+
     /// Inputs taken in and not yet applied and safe. Those lost with a keeper do not wait for anything.
     pub(crate) fn waiting(&self) -> u64 {
         self.received.saturating_sub(self.applied.max(self.resumed_at))

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use playon_core::ids::ReleaseId;
+use playon_store::space::{self, Short};
 use sha2::{Digest, Sha256};
 
 use crate::error::Coded;
@@ -22,6 +23,8 @@ pub struct Artifacts {
     folder: PathBuf,
     bytes_max: u64,
     uploads: AtomicU64,
+    /// Whether so many bytes may be written with the store's reserve left.
+    allows: fn(&Path, u64) -> io::Result<Result<(), Short>>,
 }
 
 /// An artifact as stored.
@@ -41,7 +44,7 @@ impl Artifacts {
     /// # Errors
     /// When the folder cannot be read; `PLY-0501`.
     pub fn open(folder: PathBuf, bytes_max: u64) -> Result<Self, Coded> {
-        let this = Self { folder, bytes_max, uploads: AtomicU64::new(0) };
+        let this = Self { folder, bytes_max, uploads: AtomicU64::new(0), allows: space::allows };
         this.sweep().map_err(|error| {
             crate::error::data_dir(format!("{}: {error}", this.folder.display()))
         })?;
@@ -79,23 +82,38 @@ impl Artifacts {
     /// Begins an upload.
     ///
     /// # Errors
-    /// When no file can be made; `PLY-0506`.
+    /// When no file can be made (`PLY-0506`) or the disk has no room but for the store (`PLY-0564`).
     pub fn begin(&self) -> Result<Upload<'_>, Coded> {
         let number = self.uploads.fetch_add(1, Ordering::Relaxed);
         let part = self.folder.join(format!("upload-{}-{number}", std::process::id()));
+        self.leave_reserve(0)?;
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&part)
             .map_err(write_error)?;
-        Ok(Upload { artifacts: self, file: Some(file), part, hash: Sha256::new(), bytes: 0 })
+        let hash = Sha256::new();
+        Ok(Upload { artifacts: self, file: Some(file), part, hash, bytes: 0, checked: 0 })
+    }
+
+    /// Refuses to take what is left of the disk for the store: without it the keeper would end.
+    fn leave_reserve(&self, more: u64) -> Result<(), Coded> {
+        let left = (self.allows)(&self.folder, more).map_err(write_error)?;
+        left.map_err(|short| {
+            Coded::new(
+                "PLY-0564",
+                format!("the artifact would take the disk from the store: {short}"),
+                "make room on the disk of the data directory, or lower `keeper.artifacts_max`",
+            )
+        })
     }
 
     /// Stores an executable that lies on this machine.
     ///
     /// # Errors
-    /// When it cannot be read (`PLY-0504`), is too large (`PLY-0505`) or cannot be stored (`PLY-0506`).
+    /// When it cannot be read (`PLY-0504`), is too large (`PLY-0505`), leaves the store too little (`PLY-0564`) or cannot
+    /// be stored (`PLY-0506`).
     pub fn add_file(&self, path: &Path) -> Result<Artifact, Coded> {
         let unreadable = |error: io::Error| {
             let message = format!("cannot read {}: {error}", path.display());
@@ -109,6 +127,7 @@ impl Artifacts {
         if source.metadata().map_err(unreadable)?.is_dir() {
             return Err(unreadable(io::Error::from(io::ErrorKind::IsADirectory)));
         }
+        self.leave_reserve(source.metadata().map_err(unreadable)?.len())?;
         let mut upload = self.begin()?;
         let mut chunk = vec![0; 1 << 20];
         loop {
@@ -133,13 +152,19 @@ pub struct Upload<'a> {
     part: PathBuf,
     hash: Sha256,
     bytes: u64,
+    /// Bytes up to which there was room when it was last looked at.
+    checked: u64,
 }
+
+/// Bytes of an upload between two looks at the disk.
+const LOOK_EVERY_BYTES: u64 = 1 << 20;
 
 impl Upload<'_> {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// When it grows too large (`PLY-0505`) or cannot be written (`PLY-0506`).
+    /// When it grows too large (`PLY-0505`), would take the store's part of the disk (`PLY-0564`) or cannot be
+    /// written (`PLY-0506`).
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Coded> {
         self.bytes += bytes.len() as u64;
         if self.bytes > self.artifacts.bytes_max {
@@ -149,6 +174,12 @@ impl Upload<'_> {
                 message,
                 "strip the executable, or load large assets from elsewhere",
             ));
+        }
+        if self.bytes > self.checked {
+            // What is in memory yet is not counted as taken.
+            let more = (bytes.len() as u64).max(LOOK_EVERY_BYTES);
+            self.artifacts.leave_reserve(more)?;
+            self.checked = self.bytes - bytes.len() as u64 + more;
         }
         self.hash.update(bytes);
         match &mut self.file {
@@ -249,6 +280,42 @@ mod tests {
         assert_eq!(files(&dir), 0);
         assert_eq!(artifacts.begin().unwrap().finish().unwrap_err().code, "PLY-0507");
         assert_eq!(files(&dir), 0);
+    }
+
+    #[test]
+    fn an_upload_leaves_the_store_its_part_of_the_disk() {
+        let (dir, mut artifacts) = artifacts(100 << 20);
+        // A disk of 40 MiB, of which what is in the folder is taken.
+        artifacts.allows = |folder, wanted| {
+            let sizes = fs::read_dir(folder)?.map(|entry| entry?.metadata().map(|meta| meta.len()));
+            let taken: u64 = sizes.sum::<io::Result<u64>>()?;
+            let short = Short { free: (40 << 20) - taken, wanted, reserve: 16 << 20 };
+            Ok(if short.free >= short.wanted + short.reserve { Ok(()) } else { Err(short) })
+        };
+        let mut upload = artifacts.begin().unwrap();
+        let chunk = vec![7; 60_000];
+        let mut written = 0;
+        let refused = loop {
+            match upload.write(&chunk) {
+                Ok(()) => written += chunk.len(),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(refused.code, "PLY-0564");
+        assert!((22 << 20..24 << 20).contains(&written), "{written}");
+        drop(upload);
+        assert_eq!(files(&dir), 0);
+        // One on this machine is refused before a byte is copied, and smaller ones still are taken.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let source = |name: &str, bytes: usize| {
+            let path = elsewhere.path().join(name);
+            fs::write(&path, vec![7; bytes]).unwrap();
+            path
+        };
+        assert_eq!(artifacts.add_file(&source("large", 25 << 20)).unwrap_err().code, "PLY-0564");
+        assert!(artifacts.add_file(&source("small", 20 << 20)).is_ok());
+        assert_eq!(artifacts.add_file(&source("other", 5 << 20)).unwrap_err().code, "PLY-0564");
+        assert_eq!(files(&dir), 1);
     }
 
     #[test]

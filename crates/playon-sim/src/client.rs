@@ -167,6 +167,12 @@ impl Client {
         }
     }
 
+    /// Its room was put back to what it once was: like one whose keeper may lose the tail, from here on.
+    pub const fn restored(&mut self) {
+        self.lossy = true;
+        self.tainted = true;
+    }
+
     /// A new life: another session, with books of its own.
     fn begin_again(&mut self) {
         *self = Self::new(self.index, self.room);

@@ -8,7 +8,7 @@ use playon_core::deploy::{DeployPhase, DeployRecord, Director, DirectorConfig, D
 use playon_core::effect::{Effect, Order, Report};
 use playon_core::fleet::Berth;
 use playon_core::gate::ToGateway;
-use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, WorkerId};
+use playon_core::ids::{DeployId, Epoch, History, ReleaseId, RoomId, WorkerId};
 use playon_core::image::Image;
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
@@ -120,7 +120,12 @@ impl Keeper {
         let clock = self.clock(now);
         match found {
             Found::Whole(image) => {
-                self.audit.recovered(image);
+                let mut known = Image::clone(image);
+                if !known.clean {
+                    // What players know of the former life counts no more.
+                    known.history = History(self.epoch.0);
+                }
+                self.audit.recovered(&known);
                 self.shard.handle_recovered(clock, Image::clone(image));
             }
             Found::Damaged(room) => {
@@ -177,6 +182,7 @@ impl Keeper {
             Effect::Snapshot(image) => {
                 store.note(image.room, image.seq, image.hash);
                 batch.push(self.audit.snapshot(&image)?);
+                store.check_under_way(image.room, batch)?;
             }
             Effect::Sleep(image) => {
                 self.audit.departs(image.room);
@@ -232,6 +238,7 @@ impl Keeper {
 
     /// An order from outside.
     pub fn order(&mut self, now: Time, order: Order) {
+        self.audit.stopping |= order == Order::Stop;
         self.shard.handle_order(self.clock(now), order);
     }
 }

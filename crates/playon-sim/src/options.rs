@@ -50,6 +50,10 @@ pub struct Options {
     pub hang_worker: u64,
     /// Kill the keeper.
     pub crash_keeper: u64,
+    /// Stop the keeper in order, under load.
+    pub stop_keeper: u64,
+    /// Put a copy of the store, made four times as often, in its place.
+    pub restore: u64,
     /// Begin a deploy, also during another.
     pub deploy: u64,
     /// Cut a player's socket.
@@ -144,6 +148,8 @@ impl Options {
             cut_worker: 4,
             hang_worker: 2,
             crash_keeper: 3,
+            stop_keeper: 3,
+            restore: 1,
             deploy: 15,
             cut_client: 10,
             repeat: 5,
@@ -174,6 +180,8 @@ impl Options {
             cut_worker: some(8),
             hang_worker: some(4),
             crash_keeper: some(6),
+            stop_keeper: some(8),
+            restore: some(2),
             deploy: some(25),
             cut_client: some(20),
             repeat: some(10),

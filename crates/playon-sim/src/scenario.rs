@@ -13,6 +13,9 @@
 //! hang worker R2 of r0 3s
 //! spoil R2                   its workers fail at each copy that they open from now on
 //! kill keeper losing all     or `keeping all`: what becomes of writes that are not safe
+//! stop keeper                in order; the next one starts by itself
+//! back up                    a copy of what is safe
+//! restore                    the keeper dies, and the copy is put in the place of its store
 //! cut player 0 for 2s        players are numbered through all rooms
 //! farewell of player 0       sends an input that ends its room
 //! close r0                   an operator closes the room
@@ -55,6 +58,12 @@ pub enum Step {
     Spoil(u8),
     /// The keeper dies; what is not safe yet survives or does not.
     KillKeeper(bool),
+    /// The keeper stops in order.
+    StopKeeper,
+    /// A copy of the store is made.
+    BackUp,
+    /// It is put back.
+    Restore,
     /// A player has no socket for a while.
     Cut(u64, Span),
     /// A player ends its room.
@@ -129,6 +138,9 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["spoil", release] => Step::Spoil(number(release, 'R')?),
         ["kill", "keeper", "losing", "all"] => Step::KillKeeper(false),
         ["kill", "keeper", "keeping", "all"] => Step::KillKeeper(true),
+        ["stop", "keeper"] => Step::StopKeeper,
+        ["back", "up"] => Step::BackUp,
+        ["restore"] => Step::Restore,
         ["cut", "player", player, "for", time] => Step::Cut(count(player)?, span(time)?),
         ["farewell", "of", "player", player] => Step::Farewell(count(player)?),
         ["close", room] => Step::Close(number(room, 'r')?),

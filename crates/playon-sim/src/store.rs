@@ -35,13 +35,33 @@ impl Write {
     }
 }
 
+/// A whole room as it was stored.
+#[derive(Clone, Debug)]
+struct Row {
+    epoch: Epoch,
+    seq: Seq,
+    body: Bytes,
+}
+
 /// What is safe of one room.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    snapshot: Option<(Seq, Bytes)>,
+    snapshot: Option<Row>,
     log: BTreeMap<Seq, (Epoch, Bytes)>,
-    asleep: Option<Bytes>,
+    asleep: Option<Row>,
 }
+
+/// A copy of everything that is safe.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    rooms: BTreeMap<RoomId, Rows>,
+    ledger: BTreeMap<(RoomId, Seq), u64>,
+    deploy: Option<DeployRecord>,
+    current: Option<ReleaseId>,
+}
+
+/// Snapshots of one room that may be with the store at a time: a checkpoint, and the one that carries a handoff.
+const SNAPSHOTS_MAX: usize = 2;
 
 /// One room of the hot log, as recovery finds it.
 #[derive(Debug)]
@@ -71,6 +91,8 @@ pub struct Store {
     pub deploy: Option<DeployRecord>,
     /// The stored decision which release is current.
     pub current: Option<ReleaseId>,
+    /// The epoch before which it was last put back to a copy.
+    rewound: Epoch,
 }
 
 impl Store {
@@ -95,6 +117,42 @@ impl Store {
             self.apply(write)?;
         }
         Ok(outcomes)
+    }
+
+    /// Snapshots of a room on their way to the disk.
+    ///
+    /// # Errors
+    /// When there are more than may be.
+    pub fn check_under_way(&self, room: RoomId, handed: &[Write]) -> Result<(), String> {
+        let pending = self.pending.iter().filter(|(epoch, _)| *epoch == self.epoch);
+        let writes = pending.flat_map(|(_, batch)| batch).chain(handed);
+        let of_room = |write: &&Write| matches!(write, Write::Snapshot(of, ..) if *of == room);
+        let found = writes.filter(of_room).count();
+        if found > SNAPSHOTS_MAX {
+            return Err(format!("I16: {found} snapshots of {room} wait for the disk"));
+        }
+        Ok(())
+    }
+
+    /// A copy of what is safe.
+    pub fn back_up(&self) -> Backup {
+        Backup {
+            rooms: self.rooms.clone(),
+            ledger: self.ledger.clone(),
+            deploy: self.deploy.clone(),
+            current: self.current,
+        }
+    }
+
+    /// Goes on from a copy, in an epoch that has never been.
+    pub fn restore(&mut self, backup: Backup, epoch: Epoch) {
+        let Backup { rooms, ledger, deploy, current } = backup;
+        let promised = rooms.keys().filter_map(|room| Some((*room, rooms.get(room)?.last()?)));
+        self.promised = promised.collect();
+        self.pending.clear();
+        self.damaged.clear();
+        (self.rooms, self.ledger, self.deploy, self.current) = (rooms, ledger, deploy, current);
+        (self.epoch, self.rewound) = (epoch, epoch);
     }
 
     /// Notes the state that a commit left, when it is handed over.
@@ -178,13 +236,24 @@ impl Store {
                         "I14: {room} got a snapshot of {seq} after commit {last:?}"
                     ));
                 }
+                let epoch = self.epoch;
                 let rows = self.rooms.entry(room).or_default();
+                if rows.snapshot.as_ref().is_some_and(|row| row.epoch == epoch && row.body == body)
+                {
+                    return Err(format!("I27: {room} is stored whole twice at {seq}, alike"));
+                }
                 rows.asleep = None;
                 rows.log.retain(|at, _| *at > seq);
-                rows.snapshot = Some((seq, body));
+                rows.snapshot = Some(Row { epoch, seq, body });
             }
             Write::Sleep(room, body) => {
-                self.rooms.insert(room, Rows { asleep: Some(body), ..Rows::default() });
+                let (last, epoch) = (self.last(room), self.epoch);
+                let seq = decode_image(&body).map_err(|e| format!("I10: {room}: {e}"))?.seq;
+                if last.is_some_and(|last| last > seq) {
+                    return Err(format!("I14: {room} goes to rest at {seq} after commit {last:?}"));
+                }
+                let asleep = Some(Row { epoch, seq, body });
+                self.rooms.insert(room, Rows { asleep, ..Rows::default() });
             }
             Write::Delete(room) => {
                 self.rooms.remove(&room);
@@ -196,11 +265,7 @@ impl Store {
 
     /// The last safe commit of a room.
     pub fn last(&self, room: RoomId) -> Option<Seq> {
-        let rows = self.rooms.get(&room)?;
-        let asleep =
-            rows.asleep.as_ref().and_then(|body| decode_image(body).ok()).map(|image| image.seq);
-        let snapshot = rows.snapshot.as_ref().map(|(seq, _)| *seq);
-        rows.log.keys().next_back().copied().or(snapshot).or(asleep)
+        self.rooms.get(&room)?.last()
     }
 
     /// All rooms in the hot log, as recovery finds them.
@@ -213,7 +278,7 @@ impl Store {
             if self.is_damaged(*room) {
                 return Ok(Found::Damaged(*room));
             }
-            let image = read(*room, rows, bounds)?;
+            let image = self.image(*room, rows, bounds)?;
             self.check_recovered(&image)?;
             Ok(Found::Whole(Box::new(image)))
         };
@@ -222,7 +287,10 @@ impl Store {
 
     /// A room at rest.
     pub fn asleep(&self, room: RoomId) -> Option<Image> {
-        self.rooms.get(&room)?.asleep.as_ref().and_then(|body| decode_image(body).ok())
+        let row = self.rooms.get(&room)?.asleep.as_ref()?;
+        let mut image = decode_image(&row.body).ok()?;
+        image.clean &= row.epoch >= self.rewound;
+        Some(image)
     }
 
     /// One room as recovery would find it.
@@ -230,23 +298,34 @@ impl Store {
     /// # Errors
     /// As `recover`.
     pub fn read(&self, room: RoomId, bounds: &ApplyBounds) -> Result<Option<Image>, String> {
-        self.rooms.get(&room).map(|rows| read(room, rows, bounds)).transpose()
+        self.rooms.get(&room).map(|rows| self.image(room, rows, bounds)).transpose()
+    }
+
+    fn image(&self, room: RoomId, rows: &Rows, bounds: &ApplyBounds) -> Result<Image, String> {
+        if let Some(row) = &rows.asleep {
+            return decode_image(&row.body).map_err(|e| format!("I10: {room}: {e}"));
+        }
+        let Some(row) = &rows.snapshot else {
+            return Err(format!("I11: {room} has no snapshot"));
+        };
+        let mut image = decode_image(&row.body).map_err(|e| format!("I10: {room}: {e}"))?;
+        for (seq, (epoch, body)) in rows.log.range(Seq(image.seq.0 + 1)..) {
+            let record = decode_record(body).map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
+            image
+                .apply(*epoch, &record, &ZstdXxh3, bounds)
+                .map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
+        }
+        // What players know beyond it is gone, until the room is stored whole again.
+        image.clean &= row.epoch >= self.rewound;
+        Ok(image)
     }
 }
 
-fn read(room: RoomId, rows: &Rows, bounds: &ApplyBounds) -> Result<Image, String> {
-    if let Some(body) = &rows.asleep {
-        return decode_image(body).map_err(|e| format!("I10: {room}: {e}"));
+impl Rows {
+    /// The last commit.
+    fn last(&self) -> Option<Seq> {
+        let row = |row: &Option<Row>| row.as_ref().map(|row| row.seq);
+        let record = self.log.keys().next_back().copied();
+        record.or(row(&self.snapshot)).or(row(&self.asleep))
     }
-    let Some((_, body)) = &rows.snapshot else {
-        return Err(format!("I11: {room} has no snapshot"));
-    };
-    let mut image = decode_image(body).map_err(|e| format!("I10: {room}: {e}"))?;
-    for (seq, (epoch, body)) in rows.log.range(Seq(image.seq.0 + 1)..) {
-        let record = decode_record(body).map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
-        image
-            .apply(*epoch, &record, &ZstdXxh3, bounds)
-            .map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
-    }
-    Ok(image)
 }

@@ -32,17 +32,18 @@ pub struct SnapshotRow {
 ///
 /// - A room begins, and wakes from its rest, with a snapshot, in the same batch as its next records or in an
 ///   earlier one.
-/// - A record follows the room's last commit, or a snapshot in the same batch that runs ahead of it.
+/// - A record follows the room's last commit, or any snapshot in the same batch that runs ahead of it.
 /// - Neither a snapshot nor a rest is older than what is stored. A snapshot may lag behind the records.
 /// - No sequence is above `i64::MAX`.
 /// - Of a room found damaged, only the deletion is accepted.
 ///
-/// Within a batch, snapshots and records come first, whatever their order, then rests, then deletions.
+/// Within a batch, snapshots and records come first, whatever their order, then rests, then deletions. Of several
+/// snapshots of a room the one of the newest commit counts, and of several of that commit the last row.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Appended to the log, in order. A room's sequences have no gaps.
     pub records: Vec<LogRecord>,
-    /// Replace the snapshots of their rooms.
+    /// Replace the snapshots of their rooms. A room may have several.
     pub snapshots: Vec<SnapshotRow>,
     /// Leave the hot log and go to rest.
     pub sleeps: Vec<SnapshotRow>,
@@ -61,7 +62,7 @@ pub struct StoredRoom {
     pub snapshot_epoch: Epoch,
     /// All later records with the epochs that wrote them, without gaps.
     pub records: Vec<(Epoch, LogRecord)>,
-    /// Whether the store was restored or repaired since the last of them: later commits, of which players
+    /// Whether the store was restored or repaired since the snapshot was written: later commits, of which players
     /// were told, may be gone.
     pub rewound: bool,
 }

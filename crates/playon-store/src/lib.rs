@@ -30,7 +30,9 @@ pub mod fuzz;
 mod inspect;
 mod lock;
 mod log;
+mod private;
 mod repair;
+pub mod space;
 mod sqlite;
 mod store;
 #[cfg(feature = "conformance")]

@@ -1,12 +1,13 @@
 //! At most one keeper per directory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::OpenError;
+use crate::private;
 
 /// Name of the lock file. It stays behind when the keeper ends; only the lock on it counts.
 pub(crate) const LOCK_FILE: &str = "lock";
@@ -30,13 +31,15 @@ impl Drop for DirLock {
 impl DirLock {
     /// Takes the lock for writing and leaves the own process id in the file.
     pub(crate) fn take(dir: &Path) -> Result<Self, OpenError> {
-        let mut file = OpenOptions::new()
+        let path = dir.join(LOCK_FILE);
+        let mut open = private::writing();
+        let mut file = open
             .read(true)
-            .write(true)
             .create(true)
             .truncate(false)
-            .open(dir.join(LOCK_FILE))
+            .open(&path)
             .map_err(|e| from_io(dir, &e))?;
+        private::give_to_owner_of(dir, &path).map_err(|e| from_io(dir, &e))?;
         hold(dir, &mut file)?;
         let written = file
             .set_len(0)

@@ -2,6 +2,8 @@
 //!
 //! An engine's own tests call [`conformance`] with something that makes engines at fresh places.
 
+mod several;
+
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -44,6 +46,11 @@ const CHECKS: &[(&str, Check)] = &[
     ("answers come in order", answers_come_in_order),
     ("a snapshot covers what came before it", a_snapshot_covers_what_came_before_it),
     ("a snapshot may run ahead of records", a_snapshot_may_run_ahead_of_records),
+    (
+        "of several snapshots the newest and last counts",
+        several::of_several_snapshots_the_last_counts,
+    ),
+    ("a room may come and go within a batch", several::a_room_may_come_and_go_within_a_batch),
     ("a room sleeps and wakes", a_room_sleeps_and_wakes),
     ("a missing room is not an unreadable one", a_missing_room_is_not_an_unreadable_one),
     ("a deleted room is gone", a_deleted_room_is_gone),

@@ -22,6 +22,7 @@ use std::path::Path;
 use playon_core::ids::Epoch;
 
 use crate::check::Check;
+use crate::private;
 
 /// Name of the file beside the database.
 pub const WATERMARK_FILE: &str = "watermark";
@@ -92,9 +93,10 @@ impl WatermarkFile {
             Ok(file) => Self::set(file, mark),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let part = dir.join(format!("{WATERMARK_FILE}.part"));
-                let mut create = OpenOptions::new();
-                create.read(true).write(true).create(true).truncate(true);
+                let mut create = private::writing();
+                create.read(true).create(true).truncate(true);
                 let own = Self::set(create.open(&part)?, mark)?;
+                private::give_to_owner_of(dir, &part)?;
                 std::fs::rename(part, path)?;
                 Ok(own)
             }

@@ -14,7 +14,7 @@ use playon_core::ids::ReleaseId;
 use playon_store::backup::{BackupError, MANIFEST_FILE, Manifest, Progress, backup, restore};
 use playon_store::testing::submit;
 use playon_store::{
-    DATABASE_FILE, OpenError, ReleaseRow, SqliteOptions, SqliteStore, Store, verify,
+    Batch, DATABASE_FILE, OpenError, ReleaseRow, SqliteOptions, SqliteStore, Store, verify,
 };
 
 const SEED: u64 = 5;
@@ -112,7 +112,7 @@ fn backups_under_load_are_exact() {
 }
 
 #[test]
-fn rooms_are_marked_until_they_are_written_again() {
+fn rooms_are_marked_until_a_snapshot_is_stored() {
     let (data, mut world) = closed(30);
     let dir = common::scratch();
     let (from, to) = (dir.path().join("backup"), dir.path().join("data"));
@@ -123,11 +123,23 @@ fn rooms_are_marked_until_they_are_written_again() {
     assert!(seen.rooms.values().all(|room| room.rewound));
     let asleep = world.rooms.iter().find(|(_, life)| life.asleep).map(|(room, _)| *room).unwrap();
     assert!(store.load_sleeping(asleep).unwrap().unwrap().rewound);
-    submit(&store, world.step()).unwrap();
+    // A keeper that dies again and again before it has stored a snapshot forgets nothing.
+    let mut store = store;
+    for _ in 0..3 {
+        let batch = Batch { snapshots: Vec::new(), sleeps: Vec::new(), ..world.step() };
+        let records = batch.records.into_iter().filter(|record| record.room == COUNTER).collect();
+        submit(&store, Batch { records, ..Batch::default() }).unwrap();
+        drop(store);
+        store = open(&to);
+        let seen = see(&store).unwrap();
+        assert_eq!(seen.rooms[&COUNTER].records.last().unwrap().1.seq.0, world.steps);
+        assert!(seen.rooms.values().all(|room| room.rewound));
+    }
+    submit(&store, world.snapshots(&[COUNTER])).unwrap();
     store.close().unwrap();
     let store = open(&to);
     let seen = see(&store).unwrap();
-    assert!(!seen.rooms[&COUNTER].rewound, "it was written since");
+    assert!(!seen.rooms[&COUNTER].rewound, "it has a snapshot since");
     assert!(seen.rooms.values().any(|room| room.rewound));
     let never = open(data.path());
     assert!(see(&never).unwrap().rooms.values().all(|room| !room.rewound));

@@ -8,13 +8,14 @@ use crate::effect::Effect;
 use crate::env::Env;
 use crate::gate::{Close, Push};
 use crate::ids::{Seq, SessionId};
-use crate::image::{Misfit, Record, SeatChange, StateCodec};
+use crate::image::{Misfit, Record, Seat, SeatChange, StateCodec};
 use crate::kind::Survives;
 use crate::mutant::{Mutant, broken};
 use crate::session::Standing;
 use crate::time::Time;
 
 use super::Room;
+use super::durability::Whole;
 use super::outputs::Held;
 use super::phase::{Inflight, Phase};
 
@@ -56,7 +57,7 @@ impl Room {
         }
         self.send_away(&commit, &held);
         self.track_tail(&commit, env.limits.tail_deltas_max);
-        self.held.push_back(held);
+        self.durability.hold(held);
         self.persist(env, now, record);
         if self.image.ended && broken(Mutant::EndUnsafe) {
             self.end(env);
@@ -189,6 +190,7 @@ impl Room {
             if draft.applied.is_some() || !draft.events.is_empty() {
                 seats.push(SeatChange::Progress {
                     session,
+                    kept_from: self.image.seats.get(&session).map_or(0, Seat::outbox_first),
                     applied: draft.applied.unwrap_or(0),
                     events: draft.events.iter().map(|(_, event)| event.clone()).collect(),
                     lost: lost.get(&session).copied().unwrap_or(0),
@@ -244,60 +246,86 @@ impl Room {
     fn persist<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, record: Record) {
         let seq = record.seq;
         let Survives::WorkerCrash { checkpoint } = self.policies.survives else {
-            self.append(env, record);
+            self.append(env, now, record);
             if broken(Mutant::ReleaseUnsafe) {
                 self.release_outputs(env, now, seq);
             }
             return;
         };
-        self.checkpoint_at = self.checkpoint_at.or(Some(now + checkpoint));
         let first = std::mem::take(&mut self.image.clean);
-        if first {
-            self.unmarked = Some(seq);
+        let leaves = self.durability.handle_kept(seq, now + checkpoint, first);
+        // Who has a seat is known to the store at once, so that tokens stay good; and what is lost, so that it is told once.
+        let minor = |change: &SeatChange| matches!(change, SeatChange::Progress { lost: 0, .. });
+        if first || !record.seats.iter().all(minor) {
+            self.snapshot(env, now);
         }
-        let progress = |change: &SeatChange| matches!(change, SeatChange::Progress { .. });
-        if first || !record.seats.iter().all(progress) {
-            // Who has a seat is known to the store at once, so that tokens stay good.
-            self.snapshot(env);
-        }
-        if self.unmarked.is_none() {
+        if leaves {
             self.release_outputs(env, now, seq);
         }
     }
 
     /// Appends a record and, every so often, a snapshot behind it.
-    pub(super) fn append<C: StateCodec>(&mut self, env: &mut Env<C>, record: Record) {
-        self.commits_since_snapshot += 1;
-        self.bytes_since_snapshot += record.body.len();
+    pub(super) fn append<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, record: Record) {
+        if self.durability.misses_commits_before(record.seq) {
+            // They were kept in memory only, as the kind asked before: the whole room stands for them.
+            return self.snapshot(env, now);
+        }
+        let due = self.durability.handle_record(&env.limits, &record);
         env.emit(Effect::Append { room: self.id(), seq: record.seq, record });
-        if self.commits_since_snapshot >= env.limits.snapshot_every_commits
-            || self.bytes_since_snapshot >= env.limits.snapshot_every_bytes
-        {
-            self.snapshot(env);
+        if due {
+            self.snapshot(env, now);
         }
     }
 
-    /// Stores the room as it is.
-    pub(crate) fn snapshot<C: StateCodec>(&mut self, env: &mut Env<C>) {
-        self.commits_since_snapshot = 0;
-        self.bytes_since_snapshot = 0;
-        self.checkpoint_at = None;
-        self.image.epoch = env.epoch;
-        self.image.clean |= self.policies_known && self.durable();
-        env.emit(Effect::Snapshot(self.image.clone()));
+    /// Stores the room as it is, now or as soon as the snapshot that is with the store is safe.
+    pub(crate) fn snapshot<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        self.image.clean |= self.policies_known && self.durable() && self.losses_settled();
+        self.store_whole(env, now, Whole::Checkpoint);
     }
 
-    /// The store has made `seq` safe.
-    pub(crate) fn handle_safe<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, seq: Seq) {
-        if seq > self.safe {
+    /// Whether the room may be called complete: nobody has lost anything before this life that is not counted in it.
+    pub(super) fn losses_settled(&mut self) -> bool {
+        let (sessions, seats) = (&self.sessions, &self.image.seats);
+        self.durability.settle(|id| match (sessions.get(id), seats.get(id)) {
+            (Some(session), Some(seat)) => session.is_back() && seat.applied >= session.resumed_at,
+            _ => true,
+        })
+    }
+
+    /// The room was asleep: it is back in the hot log before anything else is written about it.
+    pub(crate) fn wake<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        self.durability.handle_woken();
+        self.store_whole(env, now, Whole::Checkpoint);
+    }
+
+    pub(super) fn store_whole<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, why: Whole) {
+        self.image.clock = self.clock.read(now).max(self.image.now);
+        if !self.is_resting() && self.durability.begin_snapshot(&self.image, why) {
+            self.image.epoch = env.epoch;
+            env.emit(Effect::Snapshot(self.image.clone()));
+        }
+    }
+
+    /// The store has made `seq` safe, by a record or, if `whole`, by a snapshot.
+    pub(crate) fn handle_safe<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        seq: Seq,
+        whole: bool,
+    ) {
+        let another = whole && self.durability.handle_snapshot_safe(seq);
+        if seq > self.durability.safe() {
             self.release_outputs(env, now, seq);
-            if self.unmarked.take_if(|mark| *mark <= seq).is_some() {
+            if let Some(last) = self.durability.take_mark(seq) {
                 // What came in meanwhile need not wait for the store.
-                let last = self.held.back().map_or(seq, |held| held.seq);
                 self.release_outputs(env, now, last);
             }
             self.switch_if_safe(env, now);
             self.list(env);
+        }
+        if another {
+            self.snapshot(env, now);
         }
         self.pump(env, now);
     }

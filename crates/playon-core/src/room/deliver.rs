@@ -43,7 +43,7 @@ impl Room {
 
     /// Whether too many commits are not yet safe to run ahead any further; `pump` runs again when one is.
     fn blocked(&self) -> bool {
-        self.image.seq.0 - self.safe.0 >= self.ahead_max && !broken(Mutant::AheadUnbounded)
+        self.durability.blocks(self.image.seq)
     }
 
     /// When the next batch is due if nothing comes in before.

@@ -451,7 +451,7 @@ impl Room {
         let Phase::Switching(switching) = &self.phase else {
             return;
         };
-        if self.safe < switching.seq && !broken(Mutant::SwitchUnsafe) {
+        if self.durability.safe() < switching.seq && !broken(Mutant::SwitchUnsafe) {
             return;
         }
         let (order, old, new) = (switching.order, switching.old, switching.new);

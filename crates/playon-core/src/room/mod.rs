@@ -3,12 +3,13 @@
 //! The state machine is cut by phase, one file each: `players` (sockets and seats), `deliver` (a batch
 //! leaves), `commit` (its commit arrives), `outputs` (its outputs leave once it is safe), `opening`,
 //! `handoff` (warm, cutover, switch), `trial` (what a fault does; who is to blame for it is found by `blame`) and
-//! `rest` (hibernation, end, stop).
+//! `rest` (hibernation, end, stop). What is safe, and what is on its way to be, is a machine of its own: `durability`.
 
 mod blame;
 mod clock;
 mod commit;
 mod deliver;
+mod durability;
 mod facts;
 mod handoff;
 mod opening;
@@ -23,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::attach::Item;
 use crate::effect::{Blame as AtFault, Listing, Report};
 use crate::env::{Env, Post};
-use crate::ids::{Attempt, ConnId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use crate::ids::{Attempt, ConnId, ReleaseId, RoomId, SessionId, WorkerId};
 use crate::image::{ApplyBounds, Image, StateCodec};
 use crate::kind::{Policies, Survives};
 use crate::limits::{Limits, state_bound};
@@ -33,7 +34,7 @@ use crate::time::{Span, Time};
 
 use blame::Blame;
 use clock::Clock;
-use outputs::Held;
+use durability::Durability;
 pub(crate) use phase::{MoveOrder, Phase};
 
 /// One room in memory.
@@ -41,8 +42,7 @@ pub(crate) use phase::{MoveOrder, Phase};
 pub(crate) struct Room {
     /// As of the last commit received.
     pub(crate) image: Image,
-    /// The last commit that is as safe as the kind asks.
-    safe: Seq,
+    durability: Durability,
     /// Bytes its state may have; more than others only if it was above the bound when it was read back.
     state_bytes_max: usize,
     phase: Phase,
@@ -54,13 +54,9 @@ pub(crate) struct Room {
     watchers: BTreeSet<ConnId>,
     /// What the next batch will bring, oldest first.
     pending: VecDeque<Item>,
-    /// Outputs of commits that are not yet safe, oldest first.
-    held: VecDeque<Held>,
     wish: Option<MoveOrder>,
     /// It waits for its turn among the rooms of the shard to be handed over.
     queued: bool,
-    /// Commits it may run ahead of the last safe one.
-    ahead_max: u64,
     /// Who makes the room fail, if it does.
     blame: Blame,
     /// Since when it waits for a worker apart from the others.
@@ -69,12 +65,6 @@ pub(crate) struct Room {
     down_since: Option<Time>,
     /// Since when nobody is connected.
     idle_since: Option<Time>,
-    checkpoint_at: Option<Time>,
-    /// The first commit after an image that the store calls complete (`WorkerCrash` kinds only): nothing leaves
-    /// before the store knows that commits may be missing, or a crash would lose them without a word.
-    unmarked: Option<Seq>,
-    commits_since_snapshot: u64,
-    bytes_since_snapshot: usize,
     ending: bool,
     /// It goes to rest when that is stored; otherwise it is deleted.
     resting_asleep: bool,
@@ -88,14 +78,14 @@ impl Room {
             // Commits after this image may have been seen by players: their event numbers are void.
             image.history = crate::ids::History(env.epoch.0);
         }
-        let at = image.now;
+        let at = image.clock.max(image.now);
         let sessions = image
             .seats
             .iter()
             .map(|(id, seat)| (*id, Session::recovered(seat, at)))
             .collect::<BTreeMap<_, _>>();
         let mut room = Self::new(image, &env.limits, now);
-        room.safe = room.image.seq;
+        room.durability.recovered(&room.image);
         // Whoever was connected no longer is; the game hears it before anything else.
         room.pending.extend(sessions.keys().map(|id| Item::Away(*id)));
         room.sessions = sessions;
@@ -118,27 +108,21 @@ impl Room {
 
     fn new(image: Image, limits: &Limits, now: Time) -> Self {
         Self {
-            safe: Seq(0),
+            durability: Durability::new(limits),
             state_bytes_max: state_bound(limits.state_bytes_max, image.state.len()),
             phase: Phase::Idle { retry_at: None },
             policies: Policies::default(),
             policies_known: false,
-            clock: Clock::standing(image.now),
+            clock: Clock::standing(image.clock.max(image.now)),
             sessions: BTreeMap::new(),
             watchers: BTreeSet::new(),
             pending: VecDeque::new(),
-            held: VecDeque::new(),
             wish: None,
             queued: false,
-            ahead_max: limits.unsafe_commits_max as u64,
             blame: Blame::new(),
             apart_since: None,
             down_since: Some(now),
             idle_since: Some(now),
-            checkpoint_at: None,
-            unmarked: None,
-            commits_since_snapshot: 0,
-            bytes_since_snapshot: 0,
             ending: false,
             resting_asleep: false,
             listed: None,
@@ -218,7 +202,7 @@ impl Room {
             Phase::Cutover(cutover) => Some(cutover.deadline),
             Phase::Switching(_) | Phase::Resting => None,
         };
-        [phase, self.checkpoint_at].into_iter().flatten().min()
+        [phase, self.durability.next_timeout()].into_iter().flatten().min()
     }
 
     fn live_timeout(&self, live: &phase::Live) -> Option<Time> {
@@ -239,8 +223,8 @@ impl Room {
 
     /// Time has passed.
     pub(crate) fn handle_timeout<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        if self.checkpoint_at.is_some_and(|at| at <= now) {
-            self.snapshot(env);
+        if self.durability.take_timeout(now) {
+            self.snapshot(env, now);
         }
         match &mut self.phase {
             Phase::Idle { retry_at: Some(at) } if *at <= now => self.want_open(env, now),

@@ -12,6 +12,7 @@ use crate::time::{Span, Time};
 
 use super::Room;
 use super::blame::Damage;
+use super::durability::Whole;
 use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm, WarmStep};
 
 impl Room {
@@ -106,7 +107,7 @@ impl Room {
 
     /// Lets the room's clock run, unless it has not stopped. Rooms that come up together are staggered.
     fn start_clock<C: StateCodec>(&mut self, env: &Env<C>, now: Time, stagger: bool) {
-        if self.clock.runs() {
+        if self.clock.runs() || env.stopping {
             return;
         }
         let Some(period) = self.period() else { return self.clock.start(now, None, Span::ZERO) };
@@ -286,10 +287,10 @@ impl Room {
                 self.phase =
                     Phase::Switching(Switching { order, old, new: Some(new), seq, frozen_at });
                 if self.durable() {
-                    self.append(env, record);
+                    self.append(env, now, record);
                 } else {
                     // A handoff is never only in memory, whatever the kind's policy.
-                    self.snapshot(env);
+                    self.store_whole(env, now, Whole::Switch);
                 }
                 // The director must know before it is safe: it may want the room elsewhere already.
                 self.list(env);

@@ -36,11 +36,8 @@ pub(super) struct Held {
 impl Room {
     /// Everything up to `seq` is safe: lets go of what waited for it.
     pub(super) fn release_outputs<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, seq: Seq) {
-        self.safe = self.safe.max(seq);
-        while self.held.front().is_some_and(|held| held.seq <= self.safe) {
-            let Some(held) = self.held.pop_front() else {
-                break;
-            };
+        self.durability.raise(seq);
+        while let Some(held) = self.durability.next_to_leave() {
             self.let_go(env, now, held);
         }
         self.slim();
@@ -54,7 +51,7 @@ impl Room {
         }
         self.sessions = BTreeMap::new();
         self.image.seats = BTreeMap::new();
-        self.held.shrink_to_fit();
+        self.durability.slim();
         self.pending.shrink_to_fit();
     }
 

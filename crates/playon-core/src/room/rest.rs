@@ -8,6 +8,7 @@ use crate::mutant::{Mutant, broken};
 use crate::time::Time;
 
 use super::Room;
+use super::durability::Whole;
 use super::phase::{Live, Phase};
 
 impl Room {
@@ -16,8 +17,9 @@ impl Room {
         if self.idle_timeout().is_none_or(|at| at > now) {
             return false;
         }
+        self.image.clock = self.clock.read(now).max(self.image.now);
         self.leave_worker(env);
-        self.image.clean = true;
+        self.image.clean |= self.losses_settled();
         self.resting_asleep = true;
         env.emit(Effect::Sleep(self.image.clone()));
         true
@@ -26,7 +28,7 @@ impl Room {
     /// When a room that nobody is connected to is put to rest. One that has something left to do is so first.
     pub(super) fn idle_timeout(&self) -> Option<Time> {
         let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
-        let settled = self.safe == self.image.seq
+        let settled = self.durability.safe() == self.image.seq
             && self.pending.is_empty()
             && self.wish.is_none()
             && !self.blame.on_trial();
@@ -76,15 +78,15 @@ impl Room {
         for (post, errand) in std::mem::replace(&mut self.phase, Phase::Resting).into_errands() {
             env.abandon(post, errand);
         }
-        // Whatever were stored from here on would bring the room back.
-        self.checkpoint_at = None;
+        self.durability.rest();
     }
 
     /// The keeper stops: what is committed is stored as a clean snapshot. Tells whether the room is quiet.
     ///
     /// No worker is waited for: a batch whose commit has not come has not happened, nobody was told of it, and its inputs
-    /// are sent again. Only the store is.
-    pub(crate) fn stop<C: StateCodec>(&mut self, env: &mut Env<C>) -> bool {
+    /// are sent again. Only the store is. Rooms without ticks are stored with the room time of this moment: their timers
+    /// and empty seats go on from here. Of a ticking room at most one tick of time is given up.
+    pub(crate) fn stop<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
         if self.is_resting() {
             return true;
         }
@@ -96,17 +98,14 @@ impl Room {
             &self.phase,
             Phase::Live(Live { inflight: Some(_), .. }) | Phase::Switching(_)
         );
-        if busy || self.safe < self.image.seq {
+        if busy || !self.durability.is_settled(self.image.seq) {
             return false;
         }
-        if self.commits_since_snapshot > 0 || !self.image.clean {
-            self.snapshot(env);
-            // The commits of this room end here, so even a `WorkerCrash` room has lost none.
-            if let Some(Effect::Snapshot(image)) = env.out.back_mut() {
-                image.clean = true;
-            }
-            self.image.clean = true;
-        }
+        self.clock.stop(now);
+        // The commits of this room end here, so even a `WorkerCrash` room has lost none.
+        self.image.clean |= self.losses_settled();
+        let ticks = self.period().is_some();
+        self.store_whole(env, now, if ticks { Whole::Checkpoint } else { Whole::Last });
         true
     }
 

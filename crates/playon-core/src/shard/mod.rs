@@ -12,7 +12,7 @@ use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
-use crate::gate::Hello;
+use crate::gate::{Create, Hello};
 use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, SessionId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
@@ -71,6 +71,8 @@ pub struct Shard<C> {
     conns: BTreeMap<ConnId, Speaker>,
     timers: BTreeSet<(Time, RoomId)>,
     recovery_done: bool,
+    /// How operators want rooms made of which it is not known yet whether they are there; each is in `rooms`, loading.
+    asked: BTreeMap<RoomId, Create>,
     /// Rooms that are not yet quiet, after `Order::Stop`.
     unquiet: Option<BTreeSet<RoomId>>,
 }
@@ -84,6 +86,7 @@ impl<C: StateCodec> Shard<C> {
             conns: BTreeMap::new(),
             timers: BTreeSet::new(),
             recovery_done: false,
+            asked: BTreeMap::new(),
             unquiet: None,
         }
     }
@@ -180,7 +183,7 @@ impl<C: StateCodec> Shard<C> {
                 _ => {}
             }
             self.refresh(id);
-            self.try_quiet(id);
+            self.try_quiet(now, id);
         }
         self.run_queues(now);
     }
@@ -262,7 +265,7 @@ impl<C: StateCodec> Shard<C> {
         self.refresh(id);
         self.run_queues(now);
         if self.env.stopping {
-            self.try_quiet(id);
+            self.try_quiet(now, id);
         }
     }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::effect::{Effect, Order, Report};
+use crate::gate::Create;
 use crate::ids::RoomId;
 use crate::image::StateCodec;
 use crate::room::MoveOrder;
 use crate::time::Time;
 
-use super::{Shard, Slot};
+use super::{Entry, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
     /// An order of the director or an operator.
@@ -35,14 +36,27 @@ impl<C: StateCodec> Shard<C> {
                 }
             }
             Order::Create { room, create } => {
-                if !self.rooms.contains_key(&room) && !self.env.draining {
-                    self.begin_create(now, room, create, Vec::new());
+                if !self.rooms.contains_key(&room) && !self.env.draining && !self.env.stopping {
+                    self.ask_to_create(room, create);
                 }
             }
             Order::Close { room } => self.close(now, room),
             Order::Drain => self.env.draining = true,
-            Order::Stop => self.stop(),
+            Order::Stop => self.stop(now),
         }
+    }
+
+    /// A room is to be made unless there is one: that it is not in memory does not say that it is not asleep.
+    fn ask_to_create(&mut self, room: RoomId, create: Create) {
+        if self.rooms.len() >= self.env.limits.rooms_per_shard_max {
+            return;
+        }
+        if self.recovery_done {
+            self.env.emit(Effect::Load(room));
+        }
+        let slot = Slot::Loading(Vec::new());
+        self.rooms.insert(room, Entry { slot, timer: None, late: Vec::new() });
+        self.asked.insert(room, create);
     }
 
     /// Ends a room. A halted one is deleted as it is: an operator who says so has given it up. It stays
@@ -71,17 +85,17 @@ impl<C: StateCodec> Shard<C> {
         }
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self, now: Time) {
         self.env.stopping = true;
         self.unquiet = Some(self.rooms.keys().copied().collect());
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
-        ids.into_iter().for_each(|id| self.try_quiet(id));
+        ids.into_iter().for_each(|id| self.try_quiet(now, id));
         if self.unquiet.as_ref().is_some_and(BTreeSet::is_empty) {
             self.finish_stop();
         }
     }
 
-    pub(super) fn try_quiet(&mut self, id: RoomId) {
+    pub(super) fn try_quiet(&mut self, now: Time, id: RoomId) {
         let Some(unquiet) = &mut self.unquiet else {
             return;
         };
@@ -89,7 +103,7 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         let quiet = match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) => room.stop(&mut self.env),
+            Some(Slot::Room(room)) => room.stop(&mut self.env, now),
             _ => true,
         };
         if quiet {

@@ -14,12 +14,16 @@ use super::{Entry, Halted, Shard, Slot};
 impl<C: StateCodec> Shard<C> {
     /// A room was read from the store at start.
     pub fn handle_recovered(&mut self, now: Time, image: Image) {
-        self.bring_back(now, image);
+        self.bring_back(now, image, false);
     }
 
-    fn bring_back(&mut self, now: Time, image: Image) {
+    fn bring_back(&mut self, now: Time, image: Image, asleep: bool) {
         let id = image.room;
+        self.asked.remove(&id);
         let mut room = Room::recovered(&mut self.env, now, image);
+        if asleep {
+            room.wake(&mut self.env, now);
+        }
         room.list(&mut self.env);
         let slot = Slot::Room(Box::new(room));
         let old = self.put(id, slot);
@@ -37,6 +41,7 @@ impl<C: StateCodec> Shard<C> {
         if broken(Mutant::DamageForgotten) {
             return;
         }
+        self.asked.remove(&room);
         let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
         let old = self.put(room, slot);
         if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
@@ -76,12 +81,13 @@ impl<C: StateCodec> Shard<C> {
         let Some(Entry { slot: Slot::Loading(waiting), .. }) = self.rooms.get_mut(&id) else {
             return;
         };
+        if !matches!(loaded, Loaded::Missing) {
+            self.asked.remove(&id);
+        }
         match loaded {
             Loaded::Asleep(image) => {
-                // Back into the hot log before anything else is written about it.
-                self.env.emit(Effect::Snapshot((*image).clone()));
                 let (release, prefer) = (image.release, self.env.prefer);
-                self.bring_back(now, *image);
+                self.bring_back(now, *image, true);
                 if let Some(to) = prefer.filter(|to| *to != release) {
                     self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
                 }
@@ -111,7 +117,8 @@ impl<C: StateCodec> Shard<C> {
 
     /// The room certainly does not exist: it is created if somebody who waits says how.
     fn create_for(&mut self, now: Time, id: RoomId, waiting: Vec<Hello>) {
-        let create = waiting.iter().find_map(|hello| hello.create.clone());
+        let asked = self.asked.remove(&id);
+        let create = asked.or_else(|| waiting.iter().find_map(|hello| hello.create.clone()));
         let (stay, go): (Vec<Hello>, Vec<Hello>) = waiting
             .into_iter()
             .partition(|hello| create.is_some() && !matches!(hello.who, Who::Known { .. }));
@@ -162,7 +169,8 @@ impl<C: StateCodec> Shard<C> {
         };
         match stored {
             Stored::Record(seq) | Stored::Snapshot(seq) => {
-                room.handle_safe(&mut self.env, now, seq);
+                let whole = matches!(stored, Stored::Snapshot(_));
+                room.handle_safe(&mut self.env, now, seq, whole);
                 self.settle(now, id);
             }
             Stored::Asleep | Stored::Deleted => {
@@ -189,14 +197,12 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// The store wants to cut its log and needs snapshots of these rooms.
-    pub fn handle_snapshots_wanted(&mut self, _now: Time, rooms: &[RoomId]) {
+    pub fn handle_snapshots_wanted(&mut self, now: Time, rooms: &[RoomId]) {
         for id in rooms {
             let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(id) else {
                 continue;
             };
-            if !room.is_resting() {
-                room.snapshot(&mut self.env);
-            }
+            room.snapshot(&mut self.env, now);
         }
     }
 }

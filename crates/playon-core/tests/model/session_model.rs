@@ -165,7 +165,7 @@ impl Model {
             limits,
             hold,
             players_max,
-            clock: image.now.0,
+            clock: image.clock.0,
             clock_at: now,
             expected: Vec::new(),
         }
@@ -503,7 +503,7 @@ impl Model {
         }
         self.state = past.state;
         (self.seq, self.safe, self.live) = (seq, seq, false);
-        (self.clock, self.inflight) = (image.now.0, None);
+        (self.clock, self.inflight) = (image.clock.0, None);
         self.held.clear();
         self.skipped.clear();
         self.queue = self.seats.keys().map(|id| Item::Away(SessionId(*id))).collect();

@@ -82,6 +82,11 @@ impl Bench {
         self.drain();
     }
 
+    pub(crate) fn loaded(&mut self, loaded: playon_core::effect::Loaded) {
+        self.shard.handle_loaded(self.now, ROOM, loaded);
+        self.drain();
+    }
+
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
         self.shard.handle_worker_down(self.now, id, &WorkerEnd::DISMISSED);
         self.drain();

@@ -6,9 +6,10 @@ mod stop;
 mod turns;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
+use bytes::Bytes;
 use playon_core::attach::{Fault, FromWorker, Stage, ToWorker};
-use playon_core::effect::{Blame, Effect, Report};
-use playon_core::gate::{Close, ToOwner};
+use playon_core::effect::{Blame, Effect, Loaded, Order, Report};
+use playon_core::gate::{Close, Create, ToOwner};
 use playon_core::ids::ConnId;
 use playon_core::kind::{OnDeploy, Policies};
 use playon_core::time::Span;
@@ -195,6 +196,50 @@ fn a_full_room_takes_nobody_and_a_gap_of_inputs_starts_afresh() {
     assert_eq!(bench.closed(2), Some(Close::RoomFull));
     bench.input(1, 2);
     assert_eq!(bench.closed(1), Some(Close::InputGap));
+}
+
+/// That a room is not in memory does not say that it is not there.
+#[test]
+fn an_order_to_create_a_sleeping_room_wakes_it() {
+    let create =
+        || Create { kind: "duel".into(), name: String::new(), params: Bytes::new(), seed: 0 };
+    let mut bench = Bench::with_player(&now(), false);
+    bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    bench.obey(ONE, false);
+    // First the seat is given up, then nobody is there for long enough.
+    for _ in 0..3 {
+        bench.wait(Span::secs(601));
+        bench.obey(ONE, false);
+    }
+    let asleep = bench.effects.iter().find_map(|effect| match effect {
+        Effect::Sleep(image) => Some(image.clone()),
+        _ => None,
+    });
+    let asleep = asleep.expect("it sleeps");
+    bench.effects.clear();
+    bench.order(Order::Create { room: ROOM, create: create() });
+    assert!(matches!(bench.effects[..], [Effect::Load(ROOM)]), "{:?}", bench.effects);
+    // Asked for twice, it is looked for once.
+    bench.order(Order::Create { room: ROOM, create: create() });
+    assert!(bench.sent_to(ONE).is_empty() && bench.effects.len() == 1);
+    bench.loaded(Loaded::Asleep(Box::new(asleep.clone())));
+    let sent = bench.sent_to(ONE);
+    assert!(matches!(&sent[..], [ToWorker::Open { seq, .. }] if *seq == asleep.seq), "{sent:?}");
+    let woken = bench.effects.iter().filter(|effect| matches!(effect, Effect::Snapshot(_)));
+    assert_eq!(woken.count(), 1);
+}
+
+#[test]
+fn an_order_to_create_a_room_that_is_not_there_makes_it() {
+    let create =
+        || Create { kind: "duel".into(), name: String::new(), params: Bytes::new(), seed: 0 };
+    let mut bench = Bench::new(&now());
+    bench.order(Order::Create { room: ROOM, create: create() });
+    bench.loaded(Loaded::Unreadable("later".into()));
+    assert!(bench.sent_to(ONE).is_empty(), "cannot be read is not: is not there");
+    bench.order(Order::Create { room: ROOM, create: create() });
+    bench.loaded(Loaded::Missing);
+    assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Create { .. }]));
 }
 
 #[test]

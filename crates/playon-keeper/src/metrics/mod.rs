@@ -181,7 +181,7 @@ impl Metrics {
     fn register_look(&mut self) {
         let r = &mut self.registry;
         r.register("ready", "1 if new rooms and players are taken, else 0", self.ready.clone());
-        r.register("epoch", "How often the store was opened", self.epoch.clone());
+        r.register("epoch", "The life of the store, one more with each start", self.epoch.clone());
         let uptime = "Since the keeper began";
         r.register_with_unit("uptime", uptime, Unit::Seconds, self.uptime.clone());
         r.register("rooms_by_state", "Rooms in memory by state", self.rooms_by_state.clone());

@@ -67,6 +67,10 @@ impl Audit {
             // What is told of the keeper's own life may differ; nothing else may.
             shadow.epoch = image.epoch;
             shadow.clean = image.clean;
+            if image.clock < shadow.clock {
+                return Err(format!("I13: {room} is stored with its clock turned back"));
+            }
+            shadow.clock = image.clock;
             if *shadow != *image {
                 return Err(format!("I9/I10: {room} at {} is not what its records say", image.seq));
             }

@@ -39,6 +39,8 @@ struct Book {
     clock: RoomTime,
     seq: Seq,
     seats: BTreeMap<SessionId, Seating>,
+    /// It was read back with a loss.
+    torn: bool,
     /// It is being deleted: what comes after it is another room.
     ended: bool,
     /// Wrong hashes told by its workers and not yet refused.
@@ -75,6 +77,8 @@ pub struct Audit {
     rejected: BTreeSet<(RoomId, DeployId)>,
     /// Rooms that an operator closes.
     pub closing: BTreeSet<RoomId>,
+    /// The keeper has been told to stop.
+    pub stopping: bool,
     /// Inputs that make the game panic, by room.
     pub poison: BTreeSet<(RoomId, u64)>,
     /// Whether workers also panic for no reason.
@@ -106,6 +110,7 @@ impl Audit {
             targets: BTreeMap::new(),
             rejected: BTreeSet::new(),
             closing: BTreeSet::new(),
+            stopping: false,
             poison: BTreeSet::new(),
             panics: false,
             cursed: false,
@@ -126,9 +131,22 @@ impl Audit {
     pub fn recovered(&mut self, image: &Image) {
         self.recovered
             .extend(image.seats.iter().map(|(id, seat)| (*id, (seat.applied, seat.loss))));
-        let clock = image.now;
+        let clock = image.clock;
         let book = self.book(image.room);
-        *book = Book { shadow: Some(image.clone()), clock, ..Book::default() };
+        let torn = !image.clean;
+        *book = Book { shadow: Some(image.clone()), clock, torn, ..Book::default() };
+    }
+
+    /// Whether nothing of the room had been lost when it was read back, or it was made since.
+    pub fn began_whole(&self, room: RoomId) -> bool {
+        self.rooms.get(&room).is_none_or(|book| !book.torn)
+    }
+
+    /// A room was read from its sleep.
+    pub fn woken(&mut self, image: &Image) {
+        self.book(image.room).torn = !image.clean;
+        self.recovered
+            .extend(image.seats.iter().map(|(id, seat)| (*id, (seat.applied, seat.loss))));
     }
 
     /// A worker is gone: none of its attempts may have an effect any more.

@@ -80,7 +80,8 @@ impl Audit {
     /// Where the room has gone since the last step.
     fn follow(&mut self, now: Time, facts: &RoomFacts<'_>) -> Result<(), String> {
         let room = facts.room;
-        let most = patience(&self.limits, facts.place);
+        // Nothing is given up by time any more while the keeper stops.
+        let most = patience(&self.limits, facts.place).filter(|_| !self.stopping);
         let book = self.rooms.entry(room).or_default();
         let posts = facts.posts.iter().map(|(_, attempt, _)| *attempt).collect();
         let same = book.posts == posts;

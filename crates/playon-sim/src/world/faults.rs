@@ -74,6 +74,24 @@ impl World {
         if per(&mut self.rng, options.crash_keeper) {
             self.crash_keeper()?;
         }
+        self.operators()
+    }
+
+    /// What operators do to the keeper itself.
+    fn operators(&mut self) -> Result<(), String> {
+        let options = self.options.clone();
+        let mut per = |percent: u64| self.rng.below(500) < percent;
+        let (stops, copies, restores) =
+            (per(options.stop_keeper), per(4 * options.restore), per(options.restore));
+        if copies {
+            self.back_up();
+        }
+        if stops {
+            self.stop_keeper()?;
+        }
+        if restores {
+            self.restore()?;
+        }
         Ok(())
     }
 
@@ -91,9 +109,14 @@ impl World {
 
     /// An operator has a room made.
     fn found_room(&mut self, after: Span) {
-        if self.next_room < u64::from(u8::MAX) {
-            let room = room_id(self.next_room);
-            self.next_room += 1;
+        // One that is there already, awake or asleep, may be asked for as well.
+        let known = self.rng.percent(30).then(|| {
+            let index = self.rng.below(self.clients.len() as u64) as usize;
+            self.clients[index].room
+        });
+        if known.is_some() || self.next_room < u64::from(u8::MAX) {
+            let room = known.unwrap_or(room_id(self.next_room));
+            self.next_room += u64::from(known.is_none());
             let order = Order::Create { room, create: create(room) };
             self.schedule(after, self.life, Event::Order(order));
         }

@@ -6,6 +6,7 @@ mod hostile;
 mod perform;
 mod players;
 mod processes;
+mod stops;
 mod trace;
 
 use std::cmp::Reverse;
@@ -27,7 +28,7 @@ use crate::coverage::Coverage;
 use crate::keeper::{Keeper, Wish};
 use crate::lives::Lives;
 use crate::options::Options;
-use crate::store::{Found, Store};
+use crate::store::{Backup, Found, Store};
 use crate::worker::{RELEASES, Worker};
 
 /// Between the keeper's own threads messages take a while, too.
@@ -93,6 +94,8 @@ enum Event {
     RecoverNext(Vec<Found>),
     /// A slow socket has written what it had.
     CaughtUp(ConnId),
+    /// A keeper that stops has taken too long.
+    StopLate,
     /// A worker dies, or the keeper.
     Strike(Option<WorkerId>),
     /// Not bound to a life of the keeper.
@@ -130,6 +133,10 @@ pub struct Summary {
     pub deploys: u64,
     /// Keepers killed.
     pub keeper_crashes: u64,
+    /// Keepers stopped in order.
+    pub keeper_stops: u64,
+    /// Times a copy was put in the place of the store.
+    pub restores: u64,
     /// Workers killed, cut off or found hung.
     pub worker_crashes: u64,
     /// Sockets cut.
@@ -154,6 +161,8 @@ impl Summary {
         self.ended += other.ended;
         self.deploys += other.deploys;
         self.keeper_crashes += other.keeper_crashes;
+        self.keeper_stops += other.keeper_stops;
+        self.restores += other.restores;
         self.worker_crashes += other.worker_crashes;
         self.cuts += other.cuts;
         self.inputs += other.inputs;
@@ -167,7 +176,7 @@ impl fmt::Display for Summary {
         write!(
             f,
             "{} steps, {} inputs, {} deploys, {} rooms moved, {} moves undone, {} put to sleep, {} ended, \
-             {} sockets cut, {} workers and {} keepers lost",
+             {} sockets cut, {} workers and {} keepers lost, {} stopped, {} restored",
             self.steps,
             self.inputs,
             self.deploys,
@@ -177,7 +186,9 @@ impl fmt::Display for Summary {
             self.ended,
             self.cuts,
             self.worker_crashes,
-            self.keeper_crashes
+            self.keeper_crashes,
+            self.keeper_stops,
+            self.restores
         )
     }
 }
@@ -221,6 +232,12 @@ pub struct World {
     spoilt: BTreeSet<ReleaseId>,
     /// Rooms that the next keeper finds damaged.
     decaying: BTreeSet<RoomId>,
+    /// The keeper has been told to stop.
+    stopping: bool,
+    /// The rooms as the last keeper left them, if it stopped in order and the next one has not begun.
+    left: BTreeMap<RoomId, stops::Left>,
+    /// A copy of the store.
+    backup: Option<Backup>,
     /// How long the player whose socket is being cut stays away; by chance otherwise.
     away_for: Option<Span>,
     /// What the trace last said of each room.
@@ -260,6 +277,9 @@ impl World {
             stalled_until: Time(0),
             spoilt: BTreeSet::new(),
             decaying: BTreeSet::new(),
+            stopping: false,
+            left: BTreeMap::new(),
+            backup: None,
             away_for: None,
             printed: BTreeMap::new(),
             summary: Summary::default(),
@@ -365,6 +385,7 @@ impl World {
             Event::ToClient(message) => return self.tell_client(message),
             Event::WorkerStep(id) => return self.step_worker(id),
             Event::CaughtUp(conn) => self.caught_up(conn),
+            Event::StopLate => return self.end_stop(false),
             other => return self.step_keeper(other),
         }
         Ok(())
@@ -450,6 +471,9 @@ impl World {
             None => Loaded::Missing,
         };
         if let Some(keeper) = &mut self.keeper {
+            if let Loaded::Asleep(image) = &loaded {
+                keeper.audit.woken(image);
+            }
             keeper.shard.handle_loaded(keeper.clock(self.now), room, loaded);
         }
         self.drain()
@@ -470,10 +494,11 @@ impl World {
                 self.schedule(at.since(self.now), self.life, Event::Timer);
             }
         }
+        let stopped = wishes.iter().any(|wish| matches!(wish, Wish::Note(Report::Stopped)));
         for wish in wishes {
             self.grant(wish);
         }
-        Ok(())
+        if stopped { self.end_stop(true) } else { Ok(()) }
     }
 
     fn grant(&mut self, wish: Wish) {

@@ -67,6 +67,9 @@ impl World {
                 of_release.for_each(|worker| worker.bad_copy = 100);
             }
             Step::KillKeeper(keeping) => return self.crash_keeper_with(Some(*keeping)),
+            Step::StopKeeper => return self.stop_keeper(),
+            Step::BackUp => self.back_up(),
+            Step::Restore => return self.restore(),
             Step::Cut(player, time) => return self.cut_player(*player, *time),
             Step::Farewell(player) => return self.farewell(*player),
             Step::Close(room) => return self.close_room(room_id(u64::from(*room))),

@@ -29,6 +29,7 @@ impl World {
         }
         std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
         let rooms = self.store.recover(&ApplyBounds::recovering(&limits()))?;
+        self.check_left(&rooms)?;
         let after = Span(self.rng.below(5_000));
         self.schedule(after, self.life, Event::RecoverNext(rooms));
         self.drain()
@@ -42,9 +43,6 @@ impl World {
     /// The same, and all that was not safe survives, or nothing of it.
     pub(super) fn crash_keeper_with(&mut self, keeping: Option<bool>) -> Result<(), String> {
         self.summary.keeper_crashes += 1;
-        if let Some(keeper) = self.keeper.take() {
-            self.summary.coverage.merge(&keeper.audit.coverage);
-        }
         let pending = self.store.pending.len() as u64;
         let survive = match keeping {
             Some(true) => pending,
@@ -58,6 +56,16 @@ impl World {
             self.store.pending.clear();
         }
         // Otherwise the rest reaches the store after the next keeper has opened it.
+        self.end_keeper();
+        Ok(())
+    }
+
+    /// The process is gone, and with it its workers and sockets. Another one is started.
+    pub(super) fn end_keeper(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            self.summary.coverage.merge(&keeper.audit.coverage);
+        }
+        self.stopping = false;
         self.links.remove(&(3, 0));
         self.workers.clear();
         self.attempts.clear();
@@ -69,7 +77,6 @@ impl World {
         self.life += 1;
         let after = Span::millis(50 + self.rng.below(200));
         self.schedule(after, 0, Event::KeeperStart);
-        Ok(())
     }
 
     /// What a supervisor does: as many workers as are wanted.

@@ -126,6 +126,7 @@ impl Display for Event {
             Self::CaughtUp(conn) => write!(f, "c{} can take more", conn.0),
             Self::Strike(Some(id)) => write!(f, "STRIKE w{}", id.0),
             Self::Strike(None) => f.write_str("STRIKE keeper"),
+            Self::StopLate => f.write_str("the stop has taken too long"),
             Self::KeeperStart => f.write_str("keeper starts"),
             Self::Connect(index) => write!(f, "player {index} connects"),
             Self::Act(index) => write!(f, "player {index} acts"),

@@ -7,9 +7,14 @@ use playon_core::ids::Epoch;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::{ARTIFACTS, ArtifactEntry, BackupError, Manifest, Progress, at, begin, copy, finish};
+use super::place::Place;
+use super::{
+    ARTIFACTS, ArtifactEntry, BackupError, MANIFEST_FILE, Manifest, Progress, at, copy,
+    leave_reserve,
+};
 use crate::error::OpenError;
 use crate::inspect::{self, Report};
+use crate::private;
 use crate::sqlite::connect::{self, PAGE_BYTES, open_error};
 use crate::sqlite::{DATABASE_FILE, open, tables};
 use crate::watermark::{Watermark, WatermarkFile};
@@ -20,14 +25,15 @@ const PAGES_PER_STEP: std::ffi::c_int = 512;
 /// How long to wait when the database is locked for a moment.
 const BUSY_WAIT: Duration = Duration::from_millis(5);
 
-/// Copies the store in `data` to the new directory `to`, whether a keeper is using it or not. The copy is as of one
+/// Copies the store in `data` to the directory `to`, whether a keeper is using it or not. `to` must not be there, or be
+/// empty; then it is filled in place, and keeps its mode and owner. The copy is as of one
 /// moment: everything that was safe when the copying began is in it, and nothing that came later.
 /// While it is made, the keeper's write-ahead log grows by what is written meanwhile.
 ///
 /// The secrets of the data directory are not in it: a restored keeper makes its own.
 ///
 /// # Errors
-/// See [`BackupError`]; then there is no directory `to`.
+/// See [`BackupError`]; then there is no directory `to`, or it is as it was.
 pub fn backup(
     data: &Path,
     to: &Path,
@@ -36,16 +42,14 @@ pub fn backup(
     if !data.join(DATABASE_FILE).is_file() {
         return Err(OpenError::Missing { dir: data.to_owned() }.into());
     }
-    let part = begin(to)?;
-    let made = fill(data, &part, progress).and_then(|manifest| {
-        finish(&part, to)?;
-        Ok(manifest)
-    });
-    if made.is_err() {
-        // The error is what matters; what stays behind is removed by the next attempt.
-        let _ = std::fs::remove_dir_all(&part);
+    let place = Place::begin(to, MANIFEST_FILE)?;
+    match fill(data, place.part(), progress) {
+        Ok(manifest) => place.finish().map(|()| manifest),
+        Err(error) => {
+            place.abandon();
+            Err(error)
+        }
     }
-    made
 }
 
 fn fill(
@@ -56,6 +60,8 @@ fn fill(
     let database = part.join(DATABASE_FILE);
     // Asked before the copy begins: whatever was acknowledged by then must be in it.
     let promised = open::promised(data)?;
+    let size = std::fs::metadata(data.join(DATABASE_FILE)).map_err(at(data))?.len();
+    leave_reserve(data, part, size)?;
     copy_database(data, &database, progress)?;
     let mut manifest = Manifest::new();
     progress(Progress { step: "verifying the copy", done: 0, total: 0 });
@@ -96,6 +102,8 @@ fn copy_database(
         path: database.to_owned(),
         why: error.to_string(),
     };
+    let folder = database.parent().unwrap_or(data);
+    private::make_file(folder, database).map_err(at(database))?;
     let mut target = Connection::open(database).map_err(refused)?;
     let copying = Backup::new(&seen, &mut target).map_err(refused)?;
     loop {
@@ -106,7 +114,8 @@ fn copy_database(
         progress(Progress { step: "copying the database", done: total - rest.min(total), total });
         match step {
             StepResult::Done => break,
-            StepResult::More => {}
+            // The database may grow while it is copied, and others write, too.
+            StepResult::More => leave_reserve(data, folder, 0)?,
             _ => std::thread::sleep(BUSY_WAIT),
         }
     }
@@ -150,6 +159,7 @@ fn copy_artifacts(
     let from = data.join(ARTIFACTS);
     let size = |id: &str| std::fs::metadata(from.join(id)).ok().map(|meta| meta.len());
     let total = releases.iter().filter_map(|release| size(&release.id.to_string())).sum();
+    leave_reserve(data, part, total)?;
     let mut done = 0;
     let mut entries = Vec::new();
     for release in releases {

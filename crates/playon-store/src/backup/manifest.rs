@@ -1,11 +1,13 @@
 //! What a backup says about itself.
 
+use std::io::Write;
 use std::path::Path;
 
 use playon_core::ids::ReleaseId;
 use serde::{Deserialize, Serialize};
 
 use super::{BackupError, at};
+use crate::private;
 
 /// Name of the manifest within a backup.
 pub const MANIFEST_FILE: &str = "backup.json";
@@ -71,7 +73,9 @@ impl Manifest {
         let path = dir.join(MANIFEST_FILE);
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| BackupError::Io { path: path.clone(), why: error.to_string() })?;
-        std::fs::write(&path, text + "\n").map_err(at(&path))?;
+        let mut create = private::writing();
+        let mut file = create.create(true).truncate(true).open(&path).map_err(at(&path))?;
+        file.write_all((text + "\n").as_bytes()).map_err(at(&path))?;
         super::sync(&path)
     }
 

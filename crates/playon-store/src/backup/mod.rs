@@ -1,10 +1,11 @@
 //! Copies of a whole store that can be put back: made while a keeper runs, verified, and never half.
 //!
 //! A backup is a directory with the database, the executables of its releases, and a manifest with the hashes of
-//! both. It is made under another name and gets its own when it is whole and synced.
+//! both. It comes into its place when it is whole and synced. Its files have the mode 0600, its folders 0700.
 
 mod make;
 mod manifest;
+mod place;
 mod restore;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::OpenError;
 use crate::inspect::Problem;
+use crate::space::{self, Short};
 
 pub use make::backup;
 pub use manifest::{ArtifactEntry, MANIFEST_FILE, Manifest};
@@ -51,6 +53,14 @@ pub enum BackupError {
         /// What the system said.
         why: String,
     },
+    /// The disk of the store would be left with too little for the store.
+    #[error("PLY-0226 {path}: {short}", path = .path.display())]
+    Short {
+        /// Where it was to be written.
+        path: PathBuf,
+        /// What is missing.
+        short: Short,
+    },
     /// The backup is not whole, or not as it was made.
     #[error("PLY-0222 {dir} is not a whole backup: {why}", dir = .dir.display())]
     NotWhole {
@@ -76,6 +86,7 @@ impl BackupError {
             Self::Open(error) => error.code(),
             Self::Exists(_) => "PLY-0220",
             Self::Io { .. } => "PLY-0221",
+            Self::Short { .. } => "PLY-0226",
             Self::NotWhole { .. } => "PLY-0222",
             Self::Useless { .. } => "PLY-0223",
         }
@@ -88,41 +99,15 @@ fn at(path: &Path) -> impl Fn(io::Error) -> BackupError {
     move |error| BackupError::Io { path: path.clone(), why: error.to_string() }
 }
 
-/// Where a directory is made before it gets its name.
-fn part_of(dir: &Path) -> PathBuf {
-    let mut name = dir.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    dir.with_file_name(name)
-}
-
-/// Begins a directory that will be called `dir`; what an earlier attempt left is removed.
-fn begin(dir: &Path) -> Result<PathBuf, BackupError> {
-    let occupied = match std::fs::read_dir(dir) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
-    };
-    if occupied {
-        return Err(BackupError::Exists(dir.to_owned()));
+/// Refuses to write so many bytes below `to` if that is on the file system of the store in `data` and would leave it too little.
+fn leave_reserve(data: &Path, to: &Path, wanted: u64) -> Result<(), BackupError> {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| std::fs::metadata(path).map(|meta| meta.dev()).map_err(at(path));
+    if device(data)? != device(to)? {
+        return Ok(());
     }
-    let part = part_of(dir);
-    match std::fs::remove_dir_all(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&part)(error)),
-        _ => {}
-    }
-    std::fs::create_dir_all(part.join(ARTIFACTS)).map_err(at(&part))?;
-    Ok(part)
-}
-
-/// Gives a whole directory its name.
-fn finish(part: &Path, dir: &Path) -> Result<(), BackupError> {
-    sync(&part.join(ARTIFACTS))?;
-    sync(part)?;
-    // An empty directory may be in the place, and only that.
-    std::fs::rename(part, dir).map_err(at(dir))?;
-    match dir.parent().filter(|parent| parent.is_dir()) {
-        Some(parent) => sync(parent),
-        None => Ok(()),
-    }
+    let left = space::allows(to, wanted).map_err(at(to))?;
+    left.map_err(|short| BackupError::Short { path: to.to_owned(), short })
 }
 
 fn sync(path: &Path) -> Result<(), BackupError> {

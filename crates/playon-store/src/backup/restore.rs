@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::manifest::{ArtifactEntry, Manifest};
-use super::{ARTIFACTS, BackupError, Progress, begin, copy, finish};
+use super::place::Place;
+use super::{ARTIFACTS, BackupError, Progress, copy};
 use crate::error::OpenError;
 use crate::inspect;
+use crate::private;
 use crate::sqlite::rewind::rewind;
 use crate::sqlite::{DATABASE_FILE, SqliteOptions, connect, open};
 use crate::watermark::Watermark;
@@ -23,29 +25,30 @@ pub struct Restored {
     pub epoch: u64,
 }
 
-/// Makes the data directory `data` from a backup. It must not be there yet, or be empty.
+/// Makes the data directory `data` from a backup. It must not be there yet, or be empty; then it is filled in place, and
+/// keeps its mode and owner.
 ///
 /// The restored store goes on in an epoch that no keeper can have had, and all its rooms are marked: players who
 /// know of later commits are told what is lost.
 ///
 /// # Errors
-/// See [`BackupError`]; then there is no directory `data`.
+/// See [`BackupError`]; then there is no directory `data`, or it is as it was.
 pub fn restore(
     from: &Path,
     data: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Restored, BackupError> {
     let manifest = Manifest::read(from)?;
-    let part = begin(data)?;
-    let made = fill(from, &manifest, &part, progress).and_then(|epoch| {
-        finish(&part, data)?;
-        Ok(Restored { data: data.to_owned(), backup: manifest, epoch })
-    });
-    if made.is_err() {
-        // The error is what matters; what stays behind is removed by the next attempt.
-        let _ = std::fs::remove_dir_all(&part);
+    let place = Place::begin(data, DATABASE_FILE)?;
+    match fill(from, &manifest, place.part(), progress) {
+        Ok(epoch) => {
+            place.finish().map(|()| Restored { data: data.to_owned(), backup: manifest, epoch })
+        }
+        Err(error) => {
+            place.abandon();
+            Err(error)
+        }
     }
-    made
 }
 
 fn fill(
@@ -56,10 +59,11 @@ fn fill(
 ) -> Result<u64, BackupError> {
     let not_whole = |why: String| BackupError::NotWhole { dir: from.to_owned(), why };
     let (mut done, total) = (0, manifest.database_bytes);
-    let found = copy(&from.join(DATABASE_FILE), &part.join(DATABASE_FILE), 0o644, &mut |count| {
-        done += count;
-        progress(Progress { step: "copying the database", done, total });
-    })?;
+    let found =
+        copy(&from.join(DATABASE_FILE), &part.join(DATABASE_FILE), private::FILE, &mut |count| {
+            done += count;
+            progress(Progress { step: "copying the database", done, total });
+        })?;
     if found != manifest.database_sha256 {
         return Err(not_whole(format!("{DATABASE_FILE} is not the one that was backed up")));
     }

@@ -9,6 +9,7 @@ use super::{RepairError, at};
 use crate::batch::Batch;
 use crate::error::StoreError;
 use crate::inspect;
+use crate::private;
 use crate::sqlite::apply::Group;
 use crate::sqlite::fault::Fault;
 use crate::sqlite::open::{self, Opened};
@@ -31,6 +32,8 @@ pub(super) fn rebuild(
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at(&part)(error)),
         _ => {}
     }
+    private::make_folder(&part).map_err(at(&part))?;
+    private::give_to_owner_of(data, &part).map_err(at(&part))?;
     fill(source, &part, salvage)?;
     let report = inspect::verify(&part)?;
     match report.problems.first() {

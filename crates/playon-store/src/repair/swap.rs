@@ -6,10 +6,12 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{RepairError, at};
+use crate::private;
 use crate::sqlite::DATABASE_FILE;
 use crate::watermark::WATERMARK_FILE;
 
@@ -17,14 +19,18 @@ use crate::watermark::WATERMARK_FILE;
 pub(super) fn swap(data: &Path, part: &Path) -> Result<PathBuf, RepairError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let kept = data.join(format!("damaged-{now}"));
-    fs::create_dir(&kept).map_err(at(&kept))?;
+    fs::DirBuilder::new().mode(0o700).create(&kept).map_err(at(&kept))?;
+    private::give_to_owner_of(data, &kept).map_err(at(&kept))?;
     let mark = data.join(WATERMARK_FILE);
     if mark.exists() {
-        fs::copy(&mark, kept.join(WATERMARK_FILE)).map_err(at(&kept))?;
-        sync(&kept.join(WATERMARK_FILE))?;
+        let copy = kept.join(WATERMARK_FILE);
+        fs::copy(&mark, &copy).map_err(at(&kept))?;
+        private::give_to_owner_of(data, &copy).map_err(at(&copy))?;
+        sync(&copy)?;
     } else {
         // Without it, a directory whose database has just been moved would look new.
         fs::copy(part.join(WATERMARK_FILE), &mark).map_err(at(&mark))?;
+        private::give_to_owner_of(data, &mark).map_err(at(&mark))?;
         sync(&mark)?;
     }
     sync(data)?;

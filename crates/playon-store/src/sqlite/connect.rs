@@ -56,8 +56,13 @@ fn prepare(conn: Connection) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// Makes a connection write to a write-ahead log that is only ever checkpointed when asked.
-pub(crate) fn use_wal(conn: &Connection, cache_bytes: usize) -> rusqlite::Result<()> {
+/// Makes a connection write to a write-ahead log that is only ever checkpointed when asked. A log that grew past
+/// `wal_bytes_max` because a reader took long is cut to that when it starts anew.
+pub(crate) fn use_wal(
+    conn: &Connection,
+    cache_bytes: usize,
+    wal_bytes_max: u64,
+) -> rusqlite::Result<()> {
     // Without effect unless the file is still empty.
     conn.pragma_update(None, "page_size", PAGE_BYTES.cast_signed())?;
     let mode: String =
@@ -67,6 +72,8 @@ pub(crate) fn use_wal(conn: &Connection, cache_bytes: usize) -> rusqlite::Result
         return Err(rusqlite::Error::InvalidQuery);
     }
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+    let limit = i64::try_from(wal_bytes_max).unwrap_or(i64::MAX);
+    conn.query_row(&format!("PRAGMA journal_size_limit = {limit}"), [], |_| Ok(()))?;
     let kib = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);
     conn.pragma_update(None, "cache_size", -kib)
 }
@@ -77,10 +84,13 @@ pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<(i64, i64)> {
     conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
 }
 
-/// Copies all of the write-ahead log and empties it; false if a reader prevents it.
+/// Copies all of the write-ahead log and empties it; false if a reader prevents it. Nobody is waited for: a backup may
+/// take minutes, and a log that is not cut is harmless.
 pub(crate) fn checkpoint_whole(conn: &Connection) -> rusqlite::Result<bool> {
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
-        .map(|busy| busy == 0)
+    conn.busy_timeout(Duration::ZERO)?;
+    let busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    busy.map(|busy| busy == 0)
 }
 
 /// Sorts an error of the engine into what people can act on.

@@ -58,8 +58,12 @@ pub(crate) enum Op {
 
 /// What a batch says about one room's snapshot.
 struct Given {
-    /// The newest one in the batch; older ones are passed over.
+    /// The commits of all that are in the batch.
+    commits: Vec<Seq>,
+    /// The newest of them; older ones are passed over.
     newest: Seq,
+    /// Which row counts: of several of the newest commit, the last.
+    row: usize,
     /// The room's last commit before the batch.
     before: Seq,
     /// The commit of the snapshot that it has; none if the room was not in the hot log.
@@ -114,17 +118,7 @@ impl Ledger {
         ops: &mut Vec<Op>,
     ) -> Result<(), String> {
         check_numbers(&batch)?;
-        let mut given: HashMap<RoomId, Given> = HashMap::with_capacity(batch.snapshots.len());
-        for row in &batch.snapshots {
-            let known = self.rooms.get(&row.room);
-            let new = Given {
-                newest: row.seq,
-                before: known.map_or(row.seq, |mark| mark.last),
-                replaces: known.map(|mark| mark.snapshot),
-            };
-            let given = given.entry(row.room).or_insert(new);
-            given.newest = given.newest.max(row.seq);
-        }
+        let given = self.given(&batch.snapshots);
         for (room, given) in &given {
             self.begin_snapshot(*room, given.newest)?;
             entries.push(entry(Kind::Snapshot, *room, given.newest));
@@ -138,8 +132,8 @@ impl Ledger {
                 body: record.body,
             });
         }
-        for row in batch.snapshots {
-            if let Some(given) = given.get(&row.room).filter(|given| row.seq == given.newest) {
+        for (index, row) in batch.snapshots.into_iter().enumerate() {
+            if let Some(given) = given.get(&row.room).filter(|given| index == given.row) {
                 self.end_snapshot(row, given, id, ops);
             }
         }
@@ -160,6 +154,26 @@ impl Ledger {
         Ok(())
     }
 
+    /// Which snapshots the batch has of each room. However many they are, one of them replaces what is stored.
+    fn given(&self, rows: &[SnapshotRow]) -> HashMap<RoomId, Given> {
+        let mut given: HashMap<RoomId, Given> = HashMap::with_capacity(rows.len());
+        for (index, row) in rows.iter().enumerate() {
+            let known = self.rooms.get(&row.room);
+            let given = given.entry(row.room).or_insert_with(|| Given {
+                commits: Vec::with_capacity(1),
+                newest: row.seq,
+                row: index,
+                before: known.map_or(row.seq, |mark| mark.last),
+                replaces: known.map(|mark| mark.snapshot),
+            });
+            given.commits.push(row.seq);
+            if row.seq >= given.newest {
+                (given.newest, given.row) = (row.seq, index);
+            }
+        }
+        given
+    }
+
     /// Checks a snapshot and makes its room known.
     fn begin_snapshot(&mut self, room: RoomId, seq: Seq) -> Result<(), String> {
         let new = || Mark { last: seq, snapshot: seq, ..Mark::default() };
@@ -170,7 +184,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Checks that a record follows the one before it, or the snapshot in the same batch.
+    /// Checks that a record follows the one before it, or a snapshot in the same batch.
     fn record(
         &mut self,
         room: RoomId,
@@ -185,8 +199,9 @@ impl Ledger {
         if given.is_some_and(|given| given.replaces.is_none() && seq <= given.newest) {
             return Ok(());
         }
-        let jumps =
-            given.is_some_and(|given| seq == given.newest.next() && given.newest > mark.last);
+        let jumps = given.is_some_and(|given| {
+            given.commits.iter().any(|at| seq == at.next() && *at > mark.last)
+        });
         if mark.damaged || (seq != mark.last.next() && !jumps) {
             return Err(broken(room, seq, "has a record", mark));
         }

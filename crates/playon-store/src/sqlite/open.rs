@@ -13,6 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::error::OpenError;
 use crate::lock::{DirLock, from_io};
 use crate::log;
+use crate::private;
 use crate::sqlite::apply::{Books, insert_batch};
 use crate::sqlite::census::Census;
 use crate::sqlite::connect::{self, open_error};
@@ -62,12 +63,14 @@ impl Found {
 /// Opens or creates the store in `dir`.
 pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
     let sql = |error| open_error(dir, &error);
-    std::fs::create_dir_all(dir).map_err(|e| from_io(dir, &e))?;
+    private::make_folder(dir).map_err(|e| from_io(dir, &e))?;
     let lock = DirLock::take(dir)?;
     let promised = promised(dir)?;
     let exists = has_bytes(dir, DATABASE_FILE)?;
     if !exists {
         refuse_remains(dir, promised)?;
+        // The engine makes its other files as this one is.
+        private::make_file(dir, &dir.join(DATABASE_FILE)).map_err(|e| from_io(dir, &e))?;
     }
     let mut conn = connect::writer(dir, !exists).map_err(sql)?;
     if conn.is_readonly("main").map_err(sql)? {
@@ -81,7 +84,7 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
         quick_check(&conn, dir)?;
     }
     settle_wal(dir).map_err(|e| from_io(dir, &e))?;
-    connect::use_wal(&conn, options.cache_bytes).map_err(sql)?;
+    connect::use_wal(&conn, options.cache_bytes, options.wal_bytes_max).map_err(sql)?;
     let version = found.schema();
     if (version as usize) < MIGRATIONS.len() {
         schema::migrate(&mut conn, version, MIGRATIONS).map_err(sql)?;
@@ -96,9 +99,14 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
     let mut books = books(&judged, options);
     let next = books.epoch.next();
     begin_epoch(&conn, &mut books, next).map_err(|fault| fault.into_open(dir))?;
-    // From here on the database file itself has everything, and the log starts empty.
-    connect::checkpoint_whole(&conn).map_err(sql)?;
-    wal_pages.store(0, Ordering::Relaxed);
+    if connect::checkpoint_whole(&conn).map_err(sql)? {
+        // From here on the database file itself has everything, and the log starts empty.
+        wal_pages.store(0, Ordering::Relaxed);
+    } else {
+        // A backup reads the log. Until it starts anew, nothing that may be in it alone is cut.
+        let first = books.ledger.first();
+        books.ledger.wal_restarted(first);
+    }
     let mark = Watermark { epoch: books.epoch, batch: books.last };
     let watermark = WatermarkFile::open(dir, mark).map_err(|e| from_io(dir, &e))?;
     // The names of the files, and of the directory itself, must survive a power failure too.
@@ -123,7 +131,8 @@ pub(crate) fn promised(dir: &Path) -> Result<u64, OpenError> {
 
 /// Writes what the write-ahead log has once more, and syncs it. A former process may have ended because a sync failed; then
 /// the log is read from memory, may not be on the medium, and the system will not write it again by
-/// itself. Nothing may be built on it before it is there.
+/// itself. Nothing may be built on it before it is there. What the file has beyond its present frames is of former
+/// rounds, in the database since then, and is passed over.
 fn settle_wal(dir: &Path) -> io::Result<()> {
     let wal = dir.join(format!("{DATABASE_FILE}-wal"));
     let file = match OpenOptions::new().read(true).write(true).open(wal) {
@@ -131,16 +140,47 @@ fn settle_wal(dir: &Path) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
     };
+    let end = wal_end(&file)?;
     let mut chunk = vec![0; 1 << 20];
     let mut at = 0;
-    loop {
-        let count = file.read_at(&mut chunk, at)?;
+    while at < end {
+        let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(chunk.len());
+        let count = file.read_at(&mut chunk[..most], at)?;
         if count == 0 {
-            return if at == 0 { Ok(()) } else { file.sync_all() };
+            break;
         }
         file.write_all_at(&chunk[..count], at)?;
         at += count as u64;
     }
+    if at == 0 { Ok(()) } else { file.sync_all() }
+}
+
+/// Bytes of a write-ahead log's header.
+const WAL_HEADER_BYTES: u64 = 32;
+
+/// Bytes of the header of each of its frames.
+const WAL_FRAME_BYTES: u64 = 24;
+
+/// Where the present frames of a write-ahead log end: those that carry the salts of its header. One that is not written to
+/// the end carries them, too.
+fn wal_end(file: &File) -> io::Result<u64> {
+    let size = file.metadata()?.len();
+    let mut header = [0; 32];
+    if size < WAL_HEADER_BYTES {
+        return Ok(size);
+    }
+    file.read_exact_at(&mut header, 0)?;
+    let page = u64::from(u32::from_be_bytes([header[8], header[9], header[10], header[11]]));
+    let mut end = WAL_HEADER_BYTES;
+    let mut frame = [0; 24];
+    while end + WAL_FRAME_BYTES <= size {
+        file.read_exact_at(&mut frame, end)?;
+        if frame[8..16] != header[16..24] {
+            break;
+        }
+        end = (end + WAL_FRAME_BYTES + page).min(size);
+    }
+    Ok(end)
 }
 
 fn has_bytes(dir: &Path, name: &str) -> Result<bool, OpenError> {
@@ -244,4 +284,39 @@ pub(crate) fn begin_epoch(conn: &Connection, books: &mut Books, epoch: Epoch) ->
     books.last = id;
     books.ledger.written(body.len() as u64, first);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log of frames with these salts after a header with salt 1.
+    fn log(salts: &[u8], more: usize) -> u64 {
+        let page = 512_u32;
+        let mut bytes = vec![0; 32];
+        bytes[8..12].copy_from_slice(&page.to_be_bytes());
+        bytes[16..24].fill(1);
+        for salt in salts {
+            bytes.extend([0; 8]);
+            bytes.extend([*salt; 8]);
+            bytes.extend([0; 8]);
+            bytes.extend(vec![9; page as usize]);
+        }
+        bytes.extend(vec![1; more]);
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&bytes, 0).unwrap();
+        wal_end(&file).unwrap()
+    }
+
+    #[test]
+    fn only_the_present_frames_of_the_log_are_written_again() {
+        let frame = 24 + 512;
+        assert_eq!(log(&[], 0), 32);
+        assert_eq!(log(&[1, 1, 1], 0), 32 + 3 * frame);
+        assert_eq!(log(&[1, 1, 7, 1, 7], 0), 32 + 2 * frame, "the rest is of former rounds");
+        assert_eq!(log(&[1], 30), 32 + frame + 30, "a torn one is present");
+        assert_eq!(log(&[1], 9), 32 + frame);
+        let empty = tempfile::tempfile().unwrap();
+        assert_eq!(wal_end(&empty).unwrap(), 0);
+    }
 }

@@ -52,10 +52,9 @@ pub(crate) fn recover(
 }
 
 impl StoredRoom {
-    /// Tells whether the room has been written to since the store was last rewound.
+    /// Tells whether the room has a snapshot since the store was last rewound. Records alone say nothing of what players know.
     fn seen_from(mut self, rewound: Epoch) -> Self {
-        let last = self.records.last().map_or(self.snapshot_epoch, |(epoch, _)| *epoch);
-        self.rewound = last.max(self.snapshot_epoch) < rewound;
+        self.rewound = self.snapshot_epoch < rewound;
         self
     }
 }

@@ -36,6 +36,9 @@ pub struct Image {
     pub clean: bool,
     #[prost(message, repeated, tag = "17")]
     pub seats: ::prost::alloc::vec::Vec<Seat>,
+    /// Room time from now_us until it was stored.
+    #[prost(uint64, tag = "18")]
+    pub stood_us: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Seat {
@@ -141,4 +144,7 @@ pub struct Progress {
     pub events: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     #[prost(uint64, tag = "4")]
     pub lost: u64,
+    /// The first event kept before these; those below are acknowledged.
+    #[prost(uint64, tag = "5")]
+    pub kept_from: u64,
 }

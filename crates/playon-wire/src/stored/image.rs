@@ -26,6 +26,7 @@ pub fn encode_image(image: &Image) -> Bytes {
         between_rounds: image.between_rounds,
         ended: image.ended,
         clean: image.clean,
+        stood_us: image.clock.since(image.now).0,
         seats: image.seats.iter().map(|(session, seat)| seat_to_wire(*session, seat)).collect(),
     })
 }
@@ -62,6 +63,7 @@ pub fn decode_image(bytes: &[u8]) -> Result<Image, StoredError> {
         state: image.state,
         hash: image.hash,
         now: RoomTime(image.now_us),
+        clock: RoomTime(image.now_us.saturating_add(image.stood_us)),
         tick: image.tick,
         wake_at: image.wake_at_us.map(RoomTime),
         between_rounds: image.between_rounds,

@@ -42,12 +42,13 @@ fn change_to_wire(change: &SeatChange) -> wire::SeatChange {
         SeatChange::SetAside { session, input } => {
             seat_change::Change::SetAside(wire::SetAside { session: session.0, input: *input })
         }
-        SeatChange::Progress { session, applied, events, lost } => {
+        SeatChange::Progress { session, applied, events, lost, kept_from } => {
             seat_change::Change::Progress(wire::Progress {
                 session: session.0,
                 applied: *applied,
                 events: events.clone(),
                 lost: *lost,
+                kept_from: *kept_from,
             })
         }
     };
@@ -95,6 +96,7 @@ fn change_from_wire(change: wire::SeatChange) -> Result<SeatChange, StoredError>
             applied: m.applied,
             events: m.events,
             lost: m.lost,
+            kept_from: m.kept_from,
         },
     })
 }

@@ -470,6 +470,7 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
                 state,
                 hash: numbers.4,
                 now,
+                clock: now + Span(u64::from(numbers.3)),
                 tick: numbers.5,
                 wake_at,
                 between_rounds: flags.0,
@@ -529,12 +530,13 @@ fn seat_change() -> impl Strategy<Value = SeatChange> {
             .prop_map(|(session, secret)| SeatChange::Joined { session, secret }),
         session().prop_map(|session| SeatChange::Left { session }),
         (session(), edgy()).prop_map(|(session, input)| SeatChange::SetAside { session, input }),
-        (session(), edgy(), vec(bytes(20), 0..4), edgy()).prop_map(
-            |(session, applied, events, lost)| SeatChange::Progress {
+        (session(), edgy(), vec(bytes(20), 0..4), edgy(), edgy()).prop_map(
+            |(session, applied, events, lost, kept_from)| SeatChange::Progress {
                 session,
                 applied,
                 events,
                 lost,
+                kept_from,
             },
         ),
     ]

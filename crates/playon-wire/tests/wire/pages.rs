@@ -120,6 +120,7 @@ fn the_page_of_stored_formats_shows_what_is_written() {
         applied: 4,
         events: vec![Bytes::from_static(b"{}")],
         lost: 0,
+        kept_from: 1,
     };
     let record = Record {
         seq: Seq(2),

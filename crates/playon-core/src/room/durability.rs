@@ -1,0 +1,387 @@
+//! How far a room is safe: which outputs still wait, and when it is stored whole.
+//!
+//! Two rules keep what the store has to do, and what a restart has to read, within bounds. At most one checkpoint of a
+//! room is with the store; one that falls due meanwhile is taken when that one is safe, of the room as it is then. And
+//! a snapshot falls due by what was appended since the last one, measured against its size: what is written twice is at
+//! most as much again, and recovery applies a bounded number of records.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::ids::{Seq, SessionId};
+use crate::image::{Image, Record, SeatChange};
+use crate::limits::Limits;
+use crate::mutant::{Mutant, broken};
+use crate::time::{RoomTime, Time};
+
+use super::outputs::Held;
+
+/// A large room has its snapshots after at most so many times the commits after which a small one has: each record that
+/// recovery applies costs as much as the whole state.
+pub(super) const COMMITS_SCALE_MAX: usize = 4;
+
+/// Why a room is stored whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// By and by: it may wait for the one before.
+    Checkpoint,
+    /// It carries a handoff of a room that has no records. The room stands still until it is safe, so it does not wait, and
+    /// no other one follows it: two are with the store at most.
+    Switch,
+    /// Nothing more comes: where the clock stands counts, too.
+    Last,
+}
+
+/// A snapshot as it was handed to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Given {
+    seq: Seq,
+    /// The store calls it complete.
+    clean: bool,
+    /// Room time in it.
+    clock: RoomTime,
+}
+
+/// What is safe of a room, and what is on its way to be.
+#[derive(Debug)]
+pub(crate) struct Durability {
+    /// The last commit that is as safe as the kind asks.
+    safe: Seq,
+    /// Outputs of commits that are not yet safe, oldest first.
+    held: VecDeque<Held>,
+    /// Commits the room may run ahead of the last safe one.
+    ahead_max: u64,
+    /// The first commit after an image that the store calls complete (`WorkerCrash` kinds only): nothing leaves
+    /// before the store knows that commits may be missing, or a crash would lose them without a word.
+    unmarked: Option<Seq>,
+    /// Players who may have lost something before the room was read back, and whose loss no commit has counted yet. As
+    /// long as there are any, the next life must be another history, too: they may have been told in this one.
+    unsettled: BTreeSet<SessionId>,
+    /// The store knows of the life that this is: it has a snapshot of it, or lost nothing before it.
+    marked: bool,
+    /// When the next checkpoint is due (`WorkerCrash` kinds only).
+    checkpoint_at: Option<Time>,
+    /// The last commit that the store has or was given, in a record or a snapshot.
+    issued: Seq,
+    /// The last snapshot that the store has or was given.
+    last: Option<Given>,
+    /// Bytes of it.
+    size: usize,
+    /// The commit of the snapshot that is with the store.
+    under_way: Option<Seq>,
+    /// Another one is to follow it.
+    due: bool,
+    /// Commits appended since the last one.
+    commits: u64,
+    /// Bytes of them, with the events that players are owed.
+    bytes: usize,
+}
+
+impl Durability {
+    /// Of a room of which nothing is stored yet.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            safe: Seq(0),
+            held: VecDeque::new(),
+            ahead_max: limits.unsafe_commits_max as u64,
+            unmarked: None,
+            unsettled: BTreeSet::new(),
+            marked: true,
+            checkpoint_at: None,
+            issued: Seq(0),
+            last: None,
+            size: 0,
+            under_way: None,
+            due: false,
+            commits: 0,
+            bytes: 0,
+        }
+    }
+
+    /// The room was read back: the store has all of it.
+    pub(super) fn recovered(&mut self, image: &Image) {
+        let Image { seq, clean, clock, .. } = *image;
+        (self.safe, self.issued) = (seq, seq);
+        self.last = Some(Given { seq, clean, clock });
+        self.size = image.bytes();
+        if !clean {
+            self.marked = false;
+            self.unsettled = image.seats.keys().copied().collect();
+        }
+    }
+
+    /// Whether every loss before this life is counted in a commit, or its player gone. `counted` tells it of one player.
+    pub(super) fn settle(&mut self, counted: impl Fn(&SessionId) -> bool) -> bool {
+        self.unsettled.retain(|id| !counted(id));
+        self.unsettled.is_empty() || broken(Mutant::LossForgotten)
+    }
+
+    /// The room was asleep: whatever the store was given of it before is not in the hot log.
+    pub(super) fn handle_woken(&mut self) {
+        self.last = None;
+    }
+
+    /// The last safe commit.
+    pub(super) const fn safe(&self) -> Seq {
+        self.safe
+    }
+
+    /// Commits whose outputs wait.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// When the next checkpoint is due.
+    pub(super) const fn next_timeout(&self) -> Option<Time> {
+        self.checkpoint_at
+    }
+
+    /// Whether a room at that commit is too far ahead of the store to go on.
+    pub(super) fn blocks(&self, seq: Seq) -> bool {
+        seq.0 - self.safe.0 >= self.ahead_max && !broken(Mutant::AheadUnbounded)
+    }
+
+    /// Whether the store has everything up to that commit that it was given.
+    pub(super) fn is_settled(&self, seq: Seq) -> bool {
+        self.safe >= seq && self.under_way.is_none()
+    }
+
+    /// Keeps what a commit says until it is safe.
+    pub(super) fn hold(&mut self, held: Held) {
+        self.held.push_back(held);
+    }
+
+    /// Everything up to `seq` is safe.
+    pub(super) fn raise(&mut self, seq: Seq) {
+        self.safe = self.safe.max(seq);
+    }
+
+    /// The oldest outputs that are safe and have not left.
+    pub(super) fn next_to_leave(&mut self) -> Option<Held> {
+        self.held.pop_front_if(|held| held.seq <= self.safe)
+    }
+
+    /// Gives back memory that an emptied queue keeps.
+    pub(super) fn slim(&mut self) {
+        self.held.shrink_to_fit();
+    }
+
+    /// Whether the next record cannot follow what the store has: commits in between were only kept in memory.
+    pub(super) fn misses_commits_before(&self, seq: Seq) -> bool {
+        self.issued.next() != seq
+    }
+
+    /// A record goes to the store. Tells whether a snapshot is due.
+    pub(super) fn handle_record(&mut self, limits: &Limits, record: &Record) -> bool {
+        self.issued = record.seq;
+        self.commits += 1;
+        self.bytes += bytes_of(record);
+        let every = limits.snapshot_every_bytes.max(1);
+        let scale = (self.size / every).clamp(1, COMMITS_SCALE_MAX) as u64;
+        // In a life that began with a loss the store must know of it before it has commits of this life: a keeper that
+        // dies again at once has the same to tell.
+        !self.marked
+            || self.bytes >= every.max(self.size)
+            || self.commits >= limits.snapshot_every_commits.saturating_mul(scale)
+    }
+
+    /// A commit is only kept in memory, until a checkpoint. With `first` the store still calls the room complete.
+    /// Tells whether what the commit says may leave.
+    pub(super) fn handle_kept(&mut self, seq: Seq, checkpoint_at: Time, first: bool) -> bool {
+        self.checkpoint_at = self.checkpoint_at.or(Some(checkpoint_at));
+        if first {
+            self.unmarked = Some(seq);
+        }
+        self.unmarked.is_none()
+    }
+
+    /// Whether the checkpoint is due. It is asked for once.
+    pub(super) fn take_timeout(&mut self, now: Time) -> bool {
+        self.checkpoint_at.take_if(|at| *at <= now).is_some()
+    }
+
+    /// A snapshot of the image is wanted. Tells whether to hand it over now: not while another one is with the store, and
+    /// not if the store was given this very one. Its clock alone makes no other one unless it is the last.
+    pub(super) fn begin_snapshot(&mut self, image: &Image, why: Whole) -> bool {
+        self.checkpoint_at = None;
+        let waits = why != Whole::Switch && !broken(Mutant::CheckpointsPile);
+        if self.under_way.is_some() && waits {
+            self.due = true;
+            return false;
+        }
+        let Image { seq, clean, clock, .. } = *image;
+        let known = |given: &Given| {
+            given.seq == seq && given.clean == clean && (given.clock >= clock || why != Whole::Last)
+        };
+        self.due = false;
+        if self.last.as_ref().is_some_and(known) {
+            return false;
+        }
+        self.last = Some(Given { seq, clean, clock });
+        self.size = image.bytes();
+        self.issued = self.issued.max(seq);
+        self.under_way = Some(seq);
+        self.marked = true;
+        (self.commits, self.bytes) = (0, 0);
+        true
+    }
+
+    /// A snapshot is safe. Tells whether another one is to follow.
+    pub(super) fn handle_snapshot_safe(&mut self, seq: Seq) -> bool {
+        self.under_way.take_if(|at| *at <= seq);
+        self.under_way.is_none() && std::mem::take(&mut self.due)
+    }
+
+    /// Commit `seq` is safe. If the store knows from now on that commits may be missing, everything that waited for that
+    /// may leave: gives up to which commit.
+    pub(super) fn take_mark(&mut self, seq: Seq) -> Option<Seq> {
+        self.unmarked.take_if(|mark| *mark <= seq)?;
+        Some(self.held.back().map_or(seq, |held| held.seq))
+    }
+
+    /// The room leaves memory: whatever were stored from here on would bring it back.
+    pub(super) fn rest(&mut self) {
+        (self.checkpoint_at, self.due) = (None, false);
+    }
+}
+
+/// About the bytes that a record adds to the log.
+fn bytes_of(record: &Record) -> usize {
+    let events = |change: &SeatChange| match change {
+        SeatChange::Progress { events, .. } => events.iter().map(|event| event.len()).sum(),
+        SeatChange::Joined { .. } | SeatChange::Left { .. } | SeatChange::SetAside { .. } => 0,
+    };
+    record.body.len() + record.seats.iter().map(events).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::attach::Body;
+    use crate::ids::{DeployId, ReleaseId};
+
+    fn image(seq: u64, bytes: usize) -> Image {
+        Image { seq: Seq(seq), state: vec![7; bytes].into(), clean: true, ..Image::default() }
+    }
+
+    fn record(seq: u64, bytes: usize, events: usize) -> Record {
+        let progress = SeatChange::Progress {
+            session: SessionId(1),
+            applied: 1,
+            events: vec![Bytes::from(vec![1; 100]); events],
+            lost: 0,
+            kept_from: 1,
+        };
+        Record {
+            seq: Seq(seq),
+            parent_hash: 0,
+            hash: 0,
+            version: 1,
+            body: Body::Delta(vec![7; bytes].into()),
+            release: ReleaseId::default(),
+            now: RoomTime(0),
+            tick: 0,
+            wake_at: None,
+            between_rounds: false,
+            ended: false,
+            migrate: None::<DeployId>,
+            seats: vec![progress],
+        }
+    }
+
+    /// A room of that size whose snapshots are safe at once: the commits and record bytes between them.
+    fn intervals(size: usize, delta: usize, events: usize, commits: u64) -> Vec<(u64, usize)> {
+        let limits = Limits::default();
+        let mut room = Durability::new(&limits);
+        room.recovered(&image(1, size));
+        let mut found = Vec::new();
+        let (mut last, mut bytes) = (1, 0);
+        for seq in 2..2 + commits {
+            bytes += delta + 100 * events;
+            if room.handle_record(&limits, &record(seq, delta, events)) {
+                assert!(room.begin_snapshot(&image(seq, size), Whole::Checkpoint));
+                assert!(!room.handle_snapshot_safe(Seq(seq)));
+                found.push((seq - last, bytes));
+                (last, bytes) = (seq, 0);
+            }
+        }
+        found
+    }
+
+    /// What is written twice is at most as much again, and recovery applies a bounded number of records.
+    #[test]
+    fn snapshots_are_measured_against_the_size_of_the_room() {
+        let limits = Limits::default();
+        let (every, commits) = (limits.snapshot_every_bytes, limits.snapshot_every_commits);
+        for (size, delta, events) in [
+            (2_000, 50, 0),
+            (16 << 20, 64 << 10, 0),
+            (16 << 20, 100, 0),
+            (1 << 20, 9_000, 3),
+            (100, 0, 9),
+        ] {
+            let found = intervals(size, delta, events, 2_000);
+            assert!(found.len() > 5, "{size}, {delta}, {events}: {found:?}");
+            for (between, bytes) in found {
+                assert!(between <= commits * COMMITS_SCALE_MAX as u64);
+                assert!(bytes < every.max(size) + delta + 100 * events, "{bytes} of {size}");
+                let by_bytes = bytes >= every.max(size);
+                let scale = (size / every).clamp(1, COMMITS_SCALE_MAX) as u64;
+                assert!(by_bytes || between == commits * scale, "{between} commits, {bytes} bytes");
+            }
+        }
+        // 16 MiB, 64 KiB a commit: one snapshot for 256 commits, not one for each.
+        assert_eq!(intervals(16 << 20, 64 << 10, 0, 256).len(), 1);
+    }
+
+    #[test]
+    fn one_checkpoint_is_under_way_and_the_next_is_of_the_room_as_it_is_then() {
+        let limits = Limits::default();
+        let mut room = Durability::new(&limits);
+        assert!(room.begin_snapshot(&image(1, 10), Whole::Checkpoint));
+        for seq in 2..9 {
+            room.handle_kept(Seq(seq), Time(5), false);
+            assert!(room.take_timeout(Time(5)) && !room.take_timeout(Time(5)));
+            assert!(!room.begin_snapshot(&image(seq, 10), Whole::Checkpoint));
+        }
+        assert!(room.handle_snapshot_safe(Seq(1)), "one more, not seven");
+        assert!(room.begin_snapshot(&image(8, 10), Whole::Checkpoint));
+        assert!(!room.handle_snapshot_safe(Seq(8)));
+        // A handoff does not wait, and what had to wait is in it.
+        assert!(room.begin_snapshot(&image(9, 10), Whole::Checkpoint));
+        assert!(!room.begin_snapshot(&image(9, 10), Whole::Checkpoint));
+        assert!(room.begin_snapshot(&image(10, 10), Whole::Switch));
+        assert!(!room.handle_snapshot_safe(Seq(9)) && !room.is_settled(Seq(0)));
+        assert!(!room.handle_snapshot_safe(Seq(10)) && room.is_settled(Seq(0)));
+    }
+
+    #[test]
+    fn the_same_commit_is_not_stored_whole_twice_unless_more_is_known_of_it() {
+        let mut room = Durability::new(&Limits::default());
+        room.recovered(&image(3, 10));
+        assert!(!room.begin_snapshot(&image(3, 10), Whole::Checkpoint), "the store has it");
+        assert!(!room.begin_snapshot(&image(3, 10), Whole::Last));
+        let dirty = Image { clean: false, ..image(3, 10) };
+        assert!(room.begin_snapshot(&dirty, Whole::Checkpoint));
+        room.handle_snapshot_safe(Seq(3));
+        let later = Image { clock: RoomTime(9), ..dirty };
+        assert!(!room.begin_snapshot(&later, Whole::Checkpoint), "the clock alone is nothing new");
+        assert!(room.begin_snapshot(&later, Whole::Last), "but where it stands at a stop is");
+        room.handle_snapshot_safe(Seq(3));
+        room.handle_woken();
+        assert!(room.begin_snapshot(&later, Whole::Checkpoint), "asleep, it left the hot log");
+    }
+
+    #[test]
+    fn a_record_never_follows_commits_that_were_kept_in_memory() {
+        let limits = Limits::default();
+        let mut room = Durability::new(&limits);
+        room.recovered(&image(3, 10));
+        assert!(!room.misses_commits_before(Seq(4)));
+        room.handle_kept(Seq(4), Time(5), true);
+        assert!(room.misses_commits_before(Seq(5)));
+        assert!(room.begin_snapshot(&image(5, 10), Whole::Checkpoint));
+        assert!(!room.misses_commits_before(Seq(6)));
+    }
+}
