@@ -14,7 +14,7 @@ use playon_wire::attach::LinkSecret;
 use playon_wire::player::PlayerLimits;
 use tokio::sync::{oneshot, watch};
 
-use crate::alarm::Alarm;
+use crate::alarm::{self, Alarms};
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::config::KeeperConfig;
@@ -29,7 +29,7 @@ use crate::gateway::{
 };
 use crate::links::{self, Hub};
 use crate::metrics::{Metrics, SAMPLE_EVERY};
-use crate::owner::{self, Loader, Outside, ShardEvent, Shards};
+use crate::owner::{self, Loader, Outside, ShardEvent, Shards, Storing};
 use crate::runtime::RuntimeThread;
 use crate::workers::{Passes, Supervisor, SupervisorSetup};
 
@@ -73,7 +73,7 @@ struct Common {
     assets: Assets,
     labels: Labels,
     news: Sender<News>,
-    failure: watch::Sender<Option<Coded>>,
+    alarms: Alarms,
 }
 
 impl Keeper {
@@ -118,14 +118,14 @@ impl Keeper {
         let (gates, inboxes) = crate::gateway::inboxes(config.gateway_threads.into());
         let shard_threads = start_shards(config, &common, &hub, &gates)?;
         let supervisor = start_supervisor(config, &data, &common, passes)?;
-        let links = start_links(&data, &hub)?;
+        let links = start_links(&data, &common, &hub)?;
         let queues = Queues { shards: common.shards.clone(), hub: Arc::clone(&hub), gates };
         let handle = handle(config, &common, &data, artifacts, queues);
         let setup = control_setup(config, &common, &hub, supervisor, &handle);
         // Addresses first: what is taken by somebody else is found out before any worker is started.
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
         let _ = handle.players_at.set(gateway.local_addr());
-        let (admin, admin_at) = start_admin(config, &data, &handle)?;
+        let (admin, admin_at) = start_admin(config, &common, &data, &handle)?;
         let control = Control::start(setup, news)?;
         let keeper = Self {
             handle,
@@ -244,8 +244,10 @@ impl Keeper {
         if let Some(gateway) = &self.gateway {
             gateway.drain();
         }
-        // A keeper that cannot go on cannot store anything either.
-        if self.failure.borrow().is_none() {
+        // Whatever else has failed, what rooms hold can be stored if the store works.
+        let store_failed =
+            self.failure.borrow().as_ref().is_some_and(|error| error.code.starts_with("PLY-02"));
+        if !store_failed {
             self.quiet_rooms();
         }
         if let Some(gateway) = self.gateway.take() {
@@ -312,9 +314,11 @@ fn common(
 ) -> (Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>) {
     let stats = Arc::<GatewayStats>::default();
     let (news, inbox) = mpsc::channel();
-    let (failure, failed) = watch::channel(None);
+    let clock = Clock::new();
+    let alarms = Alarms::new(clock);
+    let failed = alarms.failed();
     let common = Common {
-        clock: Clock::new(),
+        clock,
         store,
         shards: Shards::new(config.shards, config.bounds.inbox_gate_items_max),
         metrics: Arc::new(Metrics::new(Arc::clone(&stats))),
@@ -323,7 +327,7 @@ fn common(
         assets: Assets::default(),
         labels: Labels::default(),
         news,
-        failure,
+        alarms,
     };
     (common, inbox, failed)
 }
@@ -348,6 +352,7 @@ fn handle(
         queues,
         recent: Arc::default(),
         log: config.log.clone(),
+        alarms: common.alarms.clone(),
     }
 }
 
@@ -372,7 +377,7 @@ fn control_setup(
         stats: Arc::clone(&common.stats),
         clock: common.clock,
         catalog: Arc::clone(&handle.catalog),
-        failure: common.failure.clone(),
+        alarms: common.alarms.clone(),
         director: DirectorConfig {
             workers_per_release: config.workers_per_release,
             ..DirectorConfig::default()
@@ -392,6 +397,7 @@ fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
         common.store.epoch(),
         config.limits.state_bytes_max,
         Arc::clone(&common.metrics),
+        common.alarms.clone(),
         Box::new(move |link| {
             let _ = news.send(News::Link(link));
         }),
@@ -406,8 +412,10 @@ fn start_shards(
 ) -> Result<Vec<JoinHandle<()>>, Coded> {
     let bounds = ApplyBounds::from(&config.limits);
     let no_thread = |error| system("no thread for a shard", error);
-    let (loader, _) = Loader::start(Arc::clone(&common.store), common.shards.clone(), bounds)
-        .map_err(no_thread)?;
+    let alarm = common.alarms.part("the loader of sleeping rooms");
+    let (loader, _) =
+        Loader::start(alarm, Arc::clone(&common.store), common.shards.clone(), bounds)
+            .map_err(no_thread)?;
     let outside = Outside {
         clock: common.clock,
         shards: common.shards.clone(),
@@ -417,6 +425,7 @@ fn start_shards(
         loader,
         control: common.news.clone(),
         metrics: Arc::clone(&common.metrics),
+        storing: Arc::new(Storing::new(common.alarms.part("the store"))),
     };
     let shards = common.shards.clone();
     common.store.on_snapshots_wanted(Box::new(move |rooms| {
@@ -428,7 +437,7 @@ fn start_shards(
     let config_of = |shard| ShardConfig { epoch, limits: config.limits.clone(), shard };
     (0..common.shards.count())
         .map(|shard| {
-            let alarm = Alarm::new("a shard", common.failure.clone());
+            let alarm = common.alarms.part(format!("shard {shard}"));
             owner::spawn(config_of(shard), outside.clone(), alarm).map_err(no_thread)
         })
         .collect()
@@ -447,15 +456,17 @@ fn start_supervisor(
         env: config.worker_env.clone(),
         passes,
         bounds: config.bounds.clone(),
+        alarms: common.alarms.clone(),
         news: Box::new(move |worker| {
             let _ = news.send(News::Worker(worker));
         }),
     })
 }
 
-fn start_links(data: &DataDir, hub: &Arc<Hub>) -> Result<RuntimeThread, Coded> {
+fn start_links(data: &DataDir, common: &Common, hub: &Arc<Hub>) -> Result<RuntimeThread, Coded> {
     let (socket, hub) = (data.attach_socket(), Arc::clone(hub));
-    RuntimeThread::start("links", move || Ok(links::serve(links::bind(&socket)?, hub)))
+    let alarm = common.alarms.part("the links of workers");
+    RuntimeThread::start("links", alarm, move || Ok(links::serve(links::bind(&socket)?, hub)))
 }
 
 fn start_gateway(
@@ -489,6 +500,7 @@ fn start_gateway(
         extra,
         stats: Arc::clone(&common.stats),
         clock: common.clock,
+        alarms: common.alarms.clone(),
     };
     Gateway::listen(gateway, parts, inboxes)
         .map_err(|error| listen("players", config.listen, &error))
@@ -496,6 +508,7 @@ fn start_gateway(
 
 fn start_admin(
     config: &KeeperConfig,
+    common: &Common,
     data: &DataDir,
     handle: &Handle,
 ) -> Result<(RuntimeThread, SocketAddr), Coded> {
@@ -511,11 +524,12 @@ fn start_admin(
     let token = secret_file(&data.admin_token())?;
     let router = crate::admin::router(handle.clone(), &token, bounds.admin_timeout);
     let sampled = handle.clone();
-    let thread = RuntimeThread::start("admin", move || {
+    let (alarm, alarms) = (common.alarms.part("the admin API"), common.alarms.clone());
+    let thread = RuntimeThread::start("admin", alarm, move || {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|error| system("the admin API", error))?;
         Ok(async move {
-            tokio::join!(crate::admin::serve(listener, router, bounds), sample(&sampled));
+            tokio::join!(crate::admin::serve(listener, router, bounds, alarms), sample(&sampled));
         })
     })?;
     Ok((thread, address))
@@ -534,11 +548,13 @@ fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {
     let bounds = ApplyBounds::from(&config.limits);
     let (store, shards, news) =
         (Arc::clone(&common.store), common.shards.clone(), common.news.clone());
-    let run = move || recover_rooms(&store, &shards, &bounds, &news);
+    let alarm = common.alarms.part("the recovery of rooms");
     // It ends by itself.
-    std::thread::Builder::new()
-        .name("recovery".into())
-        .spawn(run)
+    alarm::spawn("recovery", alarm, move |_| recover_rooms(&store, &shards, &bounds, &news))
         .map(drop)
         .map_err(|error| system("no thread for recovery", error))
 }
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

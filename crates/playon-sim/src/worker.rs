@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use playon_core::attach::{
-    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready, Stage,
-    ToWorker, Turn,
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready,
+    Stage, ToWorker, Turn,
 };
 use playon_core::fleet::Berth;
 use playon_core::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};

@@ -122,10 +122,12 @@ pub fn run() -> ExitCode {
         Command::Store(command) => command.run(),
         Command::Explain(command) => command.run(),
     };
-    match outcome {
+    let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),
-    }
+    };
+    talk::flush();
+    code
 }
 
 fn drill(args: &DrillArgs) -> ExitCode {

@@ -22,3 +22,4 @@ mod rogues;
 mod service;
 mod socket;
 mod strangers;
+mod unread;

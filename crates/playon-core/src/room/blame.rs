@@ -133,7 +133,9 @@ impl Blame {
     /// Items under suspicion.
     pub(crate) fn suspects(&self) -> usize {
         let trial = self.trial.as_ref();
-        trial.map_or(0, |t| t.groups.iter().map(Vec::len).sum::<usize>() + usize::from(t.accused.is_some()))
+        trial.map_or(0, |t| {
+            t.groups.iter().map(Vec::len).sum::<usize>() + usize::from(t.accused.is_some())
+        })
     }
 
     /// Whether a trial is under way.
@@ -278,7 +280,12 @@ impl Blame {
     }
 
     /// A batch has passed: its commit is the room's. Gives what is set aside with it.
-    pub(crate) fn batch_passed(&mut self, now: Time, limits: &Limits, portion: Portion) -> Option<Item> {
+    pub(crate) fn batch_passed(
+        &mut self,
+        now: Time,
+        limits: &Limits,
+        portion: Portion,
+    ) -> Option<Item> {
         self.own_faults = 0;
         let trial = self.trial.as_mut()?;
         let mut aside = None;

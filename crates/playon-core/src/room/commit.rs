@@ -203,7 +203,8 @@ impl Room {
         held: &mut Held,
     ) {
         for item in &inflight.items {
-            let (Item::Leave(session) | Item::Noted { session, change: Noted::Leave }) = item else {
+            let (Item::Leave(session) | Item::Noted { session, change: Noted::Leave }) = item
+            else {
                 continue;
             };
             seats.push(SeatChange::Left { session: *session });

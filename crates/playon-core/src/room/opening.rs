@@ -173,7 +173,12 @@ impl Room {
     }
 
     /// A move that was under way when the room fell has failed; one that had not begun goes on later.
-    pub(super) fn settle_move<C: StateCodec>(&mut self, env: &mut Env<C>, blame: Blame, reason: &str) {
+    pub(super) fn settle_move<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        blame: Blame,
+        reason: &str,
+    ) {
         if let Some(order) = self.begun_move() {
             self.wish.take_if(|w| w.deploy == order.deploy);
             self.move_failed(env, order, blame, reason);

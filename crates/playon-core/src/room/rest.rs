@@ -15,7 +15,8 @@ impl Room {
     pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
         let due = self.idle_timeout().is_some_and(|at| at <= now);
         let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
-        let settled = self.safe == self.image.seq && self.pending.is_empty()
+        let settled = self.safe == self.image.seq
+            && self.pending.is_empty()
             && self.wish.is_none()
             && !self.blame.on_trial();
         if !(due && quiet && settled) {

@@ -257,7 +257,8 @@ impl<C: StateCodec> Shard<C> {
         let Some(entry) = self.rooms.get_mut(&id).filter(|entry| !entry.late.is_empty()) else {
             return;
         };
-        let ready = |room: &Room| !room.is_resting() && room.takes_joins() || room.halted().is_some();
+        let ready =
+            |room: &Room| !room.is_resting() && room.takes_joins() || room.halted().is_some();
         if matches!(&entry.slot, Slot::Room(room) if ready(room)) {
             let late = std::mem::take(&mut entry.late);
             late.into_iter().for_each(|hello| self.handle_hello(now, hello));

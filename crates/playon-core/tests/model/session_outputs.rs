@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use playon_core::attach::{Item, Noted};
 use playon_core::gate::{Close, Mode, Push};
-use playon_core::image::SET_ASIDE_KEPT_MAX;
 use playon_core::ids::{Seq, SessionId};
+use playon_core::image::SET_ASIDE_KEPT_MAX;
 
 use crate::session_model::{Held, Kept, Model, Past, Standing, Told};
 use crate::worker::view;
@@ -89,15 +89,14 @@ impl Model {
                 held.goodbyes.push((session.0, Close::Refused));
             } else if let Some(player) = self.players.get(&session.0) {
                 let secret = player.secret;
-                let seat =
-                    Kept {
-                        secret,
-                        applied: 0,
-                        events: Vec::new(),
-                        forgotten: 0,
-                        loss: (0, 0),
-                        set_aside: Vec::new(),
-                    };
+                let seat = Kept {
+                    secret,
+                    applied: 0,
+                    events: Vec::new(),
+                    forgotten: 0,
+                    loss: (0, 0),
+                    set_aside: Vec::new(),
+                };
                 self.seats.insert(session.0, seat);
                 held.seated.push(session.0);
             }

@@ -12,6 +12,7 @@ use super::News;
 use super::catalog::Catalog;
 use super::glance::Queues;
 use super::view::{DeployAnswer, ReleaseView, RoomView};
+use crate::alarm::Alarms;
 use crate::artifacts::{Artifact, Artifacts};
 use crate::clock::Clock;
 use crate::config::LogLevels;
@@ -57,6 +58,32 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// What it asks for, in one word.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::AddRelease { .. } => "release",
+            Self::Deploy { .. } => "deploy",
+            Self::Rollback { .. } => "rollback",
+            Self::CloseRoom { .. } => "close",
+            Self::Drain { .. } => "drain",
+            Self::Probe { .. } => "probe",
+            Self::Stop { .. } => "stop",
+        }
+    }
+
+    /// Whether nobody waits for the answer any more, and it was a request that somebody must know of.
+    pub(super) fn is_abandoned(&self) -> bool {
+        match self {
+            Self::AddRelease { reply, .. } => reply.is_closed(),
+            Self::Deploy { reply, .. } | Self::Rollback { reply, .. } => reply.is_closed(),
+            Self::CloseRoom { reply, .. } => reply.is_closed(),
+            Self::Drain { reply } => reply.is_closed(),
+            Self::Probe { .. } | Self::Stop { .. } => false,
+        }
+    }
+}
+
 /// The way to a running keeper, from any thread of its process.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -72,6 +99,7 @@ pub struct Handle {
     pub(crate) queues: Queues,
     pub(crate) recent: Arc<Recent>,
     pub(crate) log: Option<Arc<dyn LogLevels>>,
+    pub(crate) alarms: Alarms,
 }
 
 fn gone() -> Coded {

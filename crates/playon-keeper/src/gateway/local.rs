@@ -19,6 +19,7 @@ use super::mailbox::Switchboard;
 use super::owner::OwnerLink;
 use super::pace::Bucket;
 use super::stats::GatewayStats;
+use crate::alarm::Alarms;
 use crate::clock::Clock;
 
 /// What the gateway works with, besides its configuration.
@@ -38,6 +39,8 @@ pub struct GatewayParts {
     pub stats: Arc<GatewayStats>,
     /// The clock that the lobby is also told.
     pub clock: Clock,
+    /// Where its threads raise the alarm.
+    pub alarms: Alarms,
 }
 
 /// Shared by all threads of the gateway.

@@ -11,6 +11,7 @@ use playon_core::ids::{Epoch, WorkerId};
 use playon_wire::attach::Asset;
 
 use super::outbound::{Ending, Outbound};
+use crate::alarm::Alarms;
 use crate::config::Bounds;
 use crate::error::Coded;
 use crate::metrics::Metrics;
@@ -64,6 +65,7 @@ pub(crate) struct Hub {
     /// The most bytes of one room's state that shards take.
     pub(super) state_bytes_max: usize,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) alarms: Alarms,
     pub(super) news: Box<dyn Fn(LinkNews) + Send + Sync>,
     workers: RwLock<HashMap<WorkerId, Arc<Outbound>>>,
     next: AtomicU64,
@@ -83,10 +85,22 @@ impl Hub {
         epoch: Epoch,
         state_bytes_max: usize,
         metrics: Arc<Metrics>,
+        alarms: Alarms,
         news: Box<dyn Fn(LinkNews) + Send + Sync>,
     ) -> Self {
         let (workers, next) = (RwLock::default(), AtomicU64::new(1));
-        Self { passes, shards, bounds, epoch, state_bytes_max, metrics, news, workers, next }
+        Self {
+            passes,
+            shards,
+            bounds,
+            epoch,
+            state_bytes_max,
+            metrics,
+            alarms,
+            news,
+            workers,
+            next,
+        }
     }
 
     /// The store's epoch, for the log.

@@ -43,6 +43,7 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// Serves one connection to its end. The permit stands for a process that has not said who it is.
 pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>, greeting: OwnedSemaphorePermit) {
+    let _mishap = hub.alarms.one_of_many("the link of a worker");
     let mut decoder = FrameDecoder::new();
     let hello = timeout(hub.bounds.hello_timeout, read_hello(&stream, &mut decoder)).await;
     drop(greeting);

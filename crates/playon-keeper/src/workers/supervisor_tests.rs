@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::mpsc;
+use std::thread;
 
 use super::*;
+use crate::clock::Clock;
 
 struct Rig {
     supervisor: Supervisor,
@@ -26,6 +28,7 @@ fn rig(change: impl FnOnce(&mut Bounds)) -> Rig {
         env: Vec::new(),
         passes: Arc::clone(&passes),
         bounds,
+        alarms: Alarms::new(Clock::new()),
         news: Box::new(move |news| {
             let _ = tell.send(news);
         }),
@@ -69,6 +72,20 @@ impl Rig {
             thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+#[test]
+fn what_a_process_printed_last_is_part_of_the_reason() {
+    let mut rig = rig(|_| {});
+    let script = "#!/bin/sh\necho starting >&2\necho \"libc.so.6: version 'GLIBC_2.99' not found\" >&2\nexit 1\n";
+    rig.want(&rig.script(script), 1);
+    let (error, _) = rig.end();
+    assert_eq!(error.code, "PLY-0405");
+    assert!(
+        error.message.ends_with("1; its last line: libc.so.6: version 'GLIBC_2.99' not found"),
+        "{error}"
+    );
+    rig.supervisor.stop(|| {});
 }
 
 #[test]

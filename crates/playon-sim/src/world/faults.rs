@@ -18,7 +18,9 @@ impl World {
     pub(super) fn trouble(&mut self) -> Result<(), String> {
         if !self.in_trouble() {
             // From here on nothing new goes wrong.
-            self.workers.values_mut().for_each(|w| (w.panic, w.cursed, w.bad_copy, w.lie) = (0, 0, 0, 0));
+            self.workers
+                .values_mut()
+                .for_each(|w| (w.panic, w.cursed, w.bad_copy, w.lie) = (0, 0, 0, 0));
             return Ok(());
         }
         self.schedule(Span::millis(50), 0, Event::Trouble);

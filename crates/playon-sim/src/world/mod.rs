@@ -381,7 +381,9 @@ impl World {
             }
             Event::FromWorker(id, message) => keeper.shard.handle_worker(clock, id, message),
             Event::WorkerAttached(release, berth) => self.attach(release, berth),
-            Event::Turn(id, turn) if self.workers.get(&id).is_some_and(|w| w.turn == Some(turn)) => {
+            Event::Turn(id, turn)
+                if self.workers.get(&id).is_some_and(|w| w.turn == Some(turn)) =>
+            {
                 keeper.shard.handle_turn(clock, id, turn);
             }
             Event::WorkerGone(id, end) => {

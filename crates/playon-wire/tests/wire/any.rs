@@ -1,8 +1,9 @@
 //! Any value of the types that are encoded.
 
 use bytes::Bytes;
-use playon_core::attach::{    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready, Stage,
-    ToWorker,
+use playon_core::attach::{
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready,
+    Stage, ToWorker,
 };
 use playon_core::gate::Mode;
 use playon_core::ids::{

@@ -109,6 +109,7 @@ impl Conn {
     }
 
     pub(super) async fn run(mut self) {
+        let _mishap = self.entry.local.shared.parts.alarms.one_of_many("the socket of a player");
         let end = {
             let mut timer = pin!(sleep_until(self.next_timeout()));
             poll_fn(|cx| self.poll(cx, timer.as_mut())).await
