@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use playon_core::deploy::DirectorConfig;
 use playon_core::image::ApplyBounds;
 use playon_core::shard::ShardConfig;
-use playon_store::{SqliteOptions, SqliteStore, Store};
+use playon_store::{SqliteStore, Store};
 use playon_wire::attach::LinkSecret;
 use playon_wire::player::PlayerLimits;
 use tokio::sync::{oneshot, watch};
@@ -19,7 +19,7 @@ use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::config::KeeperConfig;
 use crate::control::{
-    Catalog, Control, ControlSetup, Handle, News, Queues, Request, recover_rooms,
+    Catalog, Control, ControlSetup, Handle, News, Queues, Request, recover_rooms, store_error,
 };
 use crate::data_dir::{DataDir, secret_file, write_private};
 use crate::error::{Coded, data_dir, listen, system};
@@ -30,6 +30,7 @@ use crate::gateway::{
 use crate::links::{self, Hub};
 use crate::metrics::{Metrics, SAMPLE_EVERY};
 use crate::owner::{self, Loader, Outside, ShardEvent, Shards, Storing};
+use crate::predecessor::open_after;
 use crate::runtime::RuntimeThread;
 use crate::workers::{Passes, Supervisor, SupervisorSetup};
 
@@ -113,6 +114,7 @@ impl Keeper {
         let (common, news, failure) = common(config, Arc::clone(&store));
         let artifacts =
             Arc::new(Artifacts::open(data.artifacts(), config.bounds.artifact_bytes_max)?);
+        sweep(&artifacts, store.as_ref())?;
         let passes = Arc::new(Passes::new(shared_secret(&data)?));
         let hub = Arc::new(hub(config, &common, Arc::clone(&passes)));
         let (gates, inboxes) = crate::gateway::inboxes(config.gateway_threads.into());
@@ -143,7 +145,7 @@ impl Keeper {
         };
         let begun = start_recovery(config, &common)
             .and_then(|()| keeper.add_releases(config))
-            .and_then(|()| keeper.write_addresses());
+            .and_then(|()| keeper.write_addresses(false));
         match begun {
             Ok(()) => Ok(keeper),
             Err(error) => {
@@ -180,11 +182,12 @@ impl Keeper {
     }
 
     /// So that the `playon` command finds the keeper of a data directory.
-    fn write_addresses(&self) -> Result<(), Coded> {
+    fn write_addresses(&self, stopping: bool) -> Result<(), Coded> {
         let facts = serde_json::json!({
             "pid": std::process::id(),
             "admin": self.admin_at.to_string(),
             "players": self.players_at().to_string(),
+            "stopping": stopping,
         });
         let path = self.data.addresses();
         write_private(&path, format!("{facts}\n").as_bytes())
@@ -241,6 +244,8 @@ impl Keeper {
     /// When the last batches could not be made safe.
     pub fn stop(mut self) -> Result<(), Coded> {
         tracing::info!("the keeper stops");
+        // Only the next keeper reads that; it looks at the process as well.
+        let _ = self.write_addresses(true);
         if let Some(gateway) = &self.gateway {
             gateway.drain();
         }
@@ -261,18 +266,18 @@ impl Keeper {
         for thread in self.shard_threads.drain(..) {
             let _ = thread.join();
         }
-        let closed = self.store.0.close().map_err(|error| {
+        self.links.stop();
+        self.admin.stop();
+        // With the store the directory and the ports are the next keeper's.
+        let _ = std::fs::remove_file(self.data.attach_socket());
+        let _ = std::fs::remove_file(self.data.addresses());
+        self.store.0.close().map_err(|error| {
             Coded::new(
                 error.code(),
                 error.to_string(),
                 "look at the disk; `playon store verify` checks the data",
             )
-        });
-        self.links.stop();
-        self.admin.stop();
-        let _ = std::fs::remove_file(self.data.attach_socket());
-        let _ = std::fs::remove_file(self.data.addresses());
-        closed
+        })
     }
 
     /// Waits until every shard has stored everything, but not for ever: what is not safe then was never acknowledged.
@@ -293,12 +298,23 @@ impl Keeper {
 }
 
 fn open_store(data: &DataDir) -> Result<SqliteStore, Coded> {
-    SqliteStore::open(data.root(), SqliteOptions::default()).map_err(|error| {
+    open_after(data).map_err(|error| {
         let code = error.code();
         let text = error.to_string();
         let message = text.strip_prefix(code).unwrap_or(&text).trim_start().to_owned();
         Coded::new(code, message, "`playon explain` with this code says what can be done")
     })
+}
+
+/// Deletes executables that belong to no release. Nothing can be uploaded yet.
+fn sweep(artifacts: &Artifacts, store: &dyn Store) -> Result<(), Coded> {
+    let releases = store.releases().map_err(|error| store_error(&error))?;
+    let named = releases.into_iter().map(|row| row.id).collect();
+    let swept = artifacts.keep_only(&named)?;
+    if swept > 0 {
+        tracing::info!(swept, "executables that belong to no release are deleted");
+    }
+    Ok(())
 }
 
 fn shared_secret(data: &DataDir) -> Result<LinkSecret, Coded> {

@@ -28,6 +28,7 @@ mod links;
 pub mod log_queue;
 pub mod metrics;
 pub mod owner;
+mod predecessor;
 mod runtime;
 pub mod text;
 pub mod workers;

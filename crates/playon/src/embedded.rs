@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use playon_keeper::data_dir::{DataDir, secret_file};
+use playon_keeper::data_dir::{DataDir, make_files_private, secret_file};
 use playon_keeper::log_queue::{LogQueue, log_panics, may_hold_secrets};
 use playon_keeper::{Coded, Keeper, KeeperConfig, LogLevels};
 use playon_wire::attach::LinkSecret;
@@ -48,6 +48,7 @@ const ATTACH_AGAIN: Duration = Duration::from_millis(200);
 /// Runs the server until it is told to stop.
 pub(crate) fn run(app: App) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    make_files_private();
     let colours = std::io::stderr().is_terminal();
     let queue = match LogQueue::start("log", std::io::stderr(), colours) {
         Ok(queue) => queue,

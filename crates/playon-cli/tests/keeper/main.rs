@@ -10,6 +10,7 @@ mod damage;
 mod deeds;
 mod deploys;
 mod disk;
+mod doors;
 mod interface;
 mod logs;
 mod look;

@@ -26,6 +26,7 @@ use crate::workers::WorkerNews;
 pub use catalog::{Catalog, RoomFilter};
 pub(crate) use glance::Queues;
 pub(crate) use recovery::recover_rooms;
+pub(crate) use releases::store_error;
 pub use request::Handle;
 pub(crate) use request::Request;
 pub(crate) use thread::{Control, ControlSetup};

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::hub::{Attached, Hub};
 use crate::error::Coded;
+use crate::text::is_plain;
 use crate::workers::Pass;
 
 /// The shortest step of a kind; `playon` offers none below it.
@@ -60,6 +61,11 @@ fn check_hello(hub: &Hub, hello: &WorkerHello) -> Result<(WorkerId, u32), Coded>
         let (min, max) = (Policies::BATCH_TIMEOUT_MIN, Policies::BATCH_TIMEOUT_MAX);
         let message =
             format!("the kind `{}` wants a batch timeout beyond {min:?} to {max:?}", kind.name);
+        return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
+    }
+    let names = hello.kinds.iter().map(|kind| kind.name.as_str());
+    if let Some(name) = names.chain([&*hello.app, &*hello.label]).find(|name| !is_plain(name)) {
+        let message = format!("the name {} has control characters", name.escape_debug());
         return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
     }
     match hub.admit() {
