@@ -39,7 +39,7 @@ fn a_part_that_panics_ends_the_keeper_in_order_and_is_named() {
     ];
     let dir = tempfile::tempdir().unwrap();
     for part in parts {
-        let keeper = start(dir.path());
+        let keeper = start(&dir.path().join("data"));
         assert_eq!(keeper.handle.unhealthy(), None);
         keeper.handle.alarms.doom(part);
         let until = Instant::now() + PATIENCE;
@@ -60,7 +60,7 @@ fn a_part_that_panics_ends_the_keeper_in_order_and_is_named() {
 #[test]
 fn the_loader_and_tasks_of_a_runtime_have_alarms_too() {
     let dir = tempfile::tempdir().unwrap();
-    let (clock, data) = (Clock::new(), DataDir::open(dir.path()).unwrap());
+    let (clock, data) = (Clock::new(), DataDir::open(&dir.path().join("data")).unwrap());
     let store: Arc<dyn Store> = Arc::new(open_store(&data).unwrap());
     let alarms = Alarms::new(clock);
     let bounds = ApplyBounds::from(&playon_core::limits::Limits::default());

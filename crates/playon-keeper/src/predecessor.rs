@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn only_a_keeper_that_serves_and_lives_is_there_to_stay() {
         let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::open(dir.path()).unwrap();
+        let data = DataDir::open(&dir.path().join("data")).unwrap();
         let own = std::process::id();
         let tell = |text: String| fs::write(data.addresses(), text).unwrap();
         assert!(is_going(&data, &own.to_string()), "nobody serves yet");
