@@ -11,7 +11,7 @@ use super::Room;
 use super::phase::{Live, Phase};
 
 impl Room {
-    /// Puts a room that nobody is connected to to rest. Tells whether it did.
+    /// Puts a room that nobody is connected to to rest, or ends it if nobody can come back. Tells whether it did.
     pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
         let due = self.idle_timeout().is_some_and(|at| at <= now);
         let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
@@ -22,11 +22,20 @@ impl Room {
         if !(due && quiet && settled) {
             return false;
         }
+        if self.is_lost() {
+            self.finish(env);
+            return true;
+        }
         self.leave_worker(env);
         self.image.clean = true;
         self.resting_asleep = true;
         env.emit(Effect::Sleep(self.image.clone()));
         true
+    }
+
+    /// Whether nobody will come back: it has no name to be asked for by, and no seat is kept in it.
+    fn is_lost(&self) -> bool {
+        self.image.name.is_empty() && self.sessions.is_empty()
     }
 
     /// The game has ended the room, and that is safe: everybody is told, and it is deleted.

@@ -1,6 +1,7 @@
 //! A shard driven message by message: the rules of handoff, policies and seats, one scenario each.
 
 mod bench;
+mod rest;
 mod turns;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};

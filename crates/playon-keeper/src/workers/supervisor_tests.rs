@@ -53,6 +53,7 @@ impl Rig {
             label: "r1".into(),
             executable: executable.into(),
             count,
+            berth: playon_core::fleet::Berth::default(),
         });
     }
 
