@@ -53,7 +53,7 @@ impl Rig {
             label: "r1".into(),
             executable: executable.into(),
             count,
-            berth: playon_core::fleet::Berth::default(),
+            berth: Berth::default(),
         });
     }
 
@@ -140,13 +140,23 @@ fn a_process_that_never_attaches_is_killed_with_its_children() {
 
 #[test]
 fn workers_run_without_new_privileges_and_within_limits() {
-    let mut rig = rig(|_| {});
-    let text = "#!/bin/sh\ncat /proc/self/status /proc/self/limits > facts.part\necho >> facts.part\n\
+    let mut rig = rig(|bounds| bounds.worker_files_max = 77);
+    // The limits are set from outside, a moment after the process has begun.
+    let text = "#!/bin/sh\n\
+                until grep -q '^Max core file size  *0  *0 ' /proc/self/limits &&\n\
+                grep -q '^Max open files  *77  *77 ' /proc/self/limits; do sleep 0.01; done\n\
+                cat /proc/self/status /proc/self/limits > facts.part\necho >> facts.part\n\
                 mv facts.part facts\necho $PLAYON_SECRET > secret\nsleep 1000\n";
     rig.want(&rig.script(text), 1);
     let secret = rig.wait_for_file("secret");
     let facts = rig.wait_for_file("facts");
     assert!(facts.contains("NoNewPrivs:\t1"), "{facts}");
+    let limit = |name: &str| {
+        let line = facts.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(limit("Max core file size"), ["0", "0"]);
+    assert_eq!(limit("Max open files"), ["77", "77"]);
     let spawned = rig.passes.present(LinkSecret::parse(secret.trim()).unwrap());
     assert!(matches!(spawned, Some(Pass::Spawned { .. })), "{spawned:?}");
     rig.want(&rig.dir.path().join("script"), 0);
