@@ -52,3 +52,39 @@ fn no_answer(changes: bool) -> Failed {
         "look at `playon status` before you ask again, and at `/healthz` for what holds the keeper up",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::body::to_bytes;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::{get, post};
+    use tower_service::Service;
+
+    async fn told(method: &str, body: Body) -> String {
+        let patience = Duration::from_millis(20);
+        let never = || async { std::future::pending::<()>().await };
+        let mut router = Router::new()
+            .route("/", get(never))
+            .route("/", post(never))
+            .layer(from_fn_with_state(patience, in_time));
+        let request = Request::builder().method(method).uri("/").body(body).unwrap();
+        let answer = router.call(request).await.unwrap();
+        String::from_utf8(to_bytes(answer.into_body(), 1 << 10).await.unwrap().into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_may_still_happen_is_told_apart_from_what_does_not() {
+        let changing = told("POST", Body::from("{}")).await;
+        assert!(
+            changing.contains("PLY-0542") && changing.contains("may still happen"),
+            "{changing}"
+        );
+        let asking = told("GET", Body::empty()).await;
+        assert!(asking.contains("PLY-0542") && !asking.contains("may still"), "{asking}");
+        let silent = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let cut_off = told("POST", Body::from_stream(silent)).await;
+        assert!(cut_off.contains("PLY-0451"), "{cut_off}");
+    }
+}

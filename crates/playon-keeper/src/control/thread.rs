@@ -384,11 +384,7 @@ impl Control {
 
     fn handle_request(&mut self, request: Request) {
         if request.is_abandoned() {
-            // They were told that it may still happen. It does not: nobody would know why it did.
-            return tracing::warn!(
-                request = request.name(),
-                "PLY-0542 not done: whoever asked for it did not wait for the answer"
-            );
+            return;
         }
         // A reply that nobody waits for any more is dropped.
         match request {
