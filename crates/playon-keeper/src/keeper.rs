@@ -27,7 +27,7 @@ use crate::gateway::{
     Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Inboxes,
     Labels, Origins,
 };
-use crate::links::{self, Hub};
+use crate::links::{self, Hub, HubSetup};
 use crate::metrics::{Metrics, SAMPLE_EVERY};
 use crate::owner::{self, Loader, Outside, ShardEvent, Shards, Storing};
 use crate::predecessor::open_after;
@@ -406,18 +406,18 @@ fn control_setup(
 
 fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
     let news = common.news.clone();
-    Hub::new(
+    Hub::new(HubSetup {
         passes,
-        common.shards.clone(),
-        config.bounds.clone(),
-        common.store.epoch(),
-        config.limits.state_bytes_max,
-        Arc::clone(&common.metrics),
-        common.alarms.clone(),
-        Box::new(move |link| {
+        shards: common.shards.clone(),
+        bounds: config.bounds.clone(),
+        epoch: common.store.epoch(),
+        state_bytes_max: config.limits.state_bytes_max,
+        metrics: Arc::clone(&common.metrics),
+        alarms: common.alarms.clone(),
+        news: Box::new(move |link| {
             let _ = news.send(News::Link(link));
         }),
-    )
+    })
 }
 
 fn start_shards(

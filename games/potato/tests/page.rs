@@ -103,8 +103,8 @@ async fn the_game_is_served_with_its_page_and_played() {
     let holder = view(&mut one, |view| view["holder"].is_u64()).await["holder"].clone();
     let _two: Potato = timeout(PATIENCE, join(options())).await.unwrap().unwrap();
     let both = view(&mut one, |view| view["burns"].as_object().is_some_and(|b| b.len() == 2)).await;
-    let other = both["burns"].as_object().unwrap().keys().find(|id| **id != holder.to_string());
-    let other: u64 = other.unwrap().parse().unwrap();
+    let ids = both["burns"].as_object().unwrap().keys().map(|id| id.parse::<u64>().unwrap());
+    let other = ids.filter(|id| holder != *id).collect::<Vec<_>>()[0];
     one.send(&other).await.unwrap();
     view(&mut one, |view| view["holder"] == other).await;
 }

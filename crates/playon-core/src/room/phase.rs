@@ -184,7 +184,9 @@ impl Phase {
                 let batch = inflight.map(|inflight| (post, inflight.errand));
                 [batch, warm.and_then(|warm| warm.into_errand(post))]
             }
-            Self::Idle { .. } | Self::Cutover(_) | Self::Switching(_) | Self::Resting => [None, None],
+            Self::Idle { .. } | Self::Cutover(_) | Self::Switching(_) | Self::Resting => {
+                [None, None]
+            }
         };
         errands.into_iter().flatten()
     }

@@ -19,23 +19,23 @@ const REMEDY_SECRET: &str = "start the worker through the keeper, or give it the
 const REMEDY_VERSION: &str = "build the game with a `playon` crate that fits this keeper";
 const REMEDY_DEFECT: &str = "fix what is named and build again";
 
+/// Who was not let in, if that is known, and why.
+pub(super) type Refused = (Option<Pass>, Coded);
+
 /// Checks a hello.
 ///
 /// # Errors
 /// When the worker is not to be let in; the pass it used comes along if it had one.
-pub(super) fn check(
-    hub: &Hub,
-    hello: WorkerHello,
-) -> Result<(Attached, u32), (Option<Pass>, Coded)> {
+pub(super) fn check(hub: &Hub, hello: WorkerHello) -> Result<(Attached, u32), Box<Refused>> {
     let pass = hub.passes.present(hello.secret);
     let Some(pass) = pass else {
         let error =
             Coded::new("PLY-0401", "a process showed a secret that is not known", REMEDY_SECRET);
-        return Err((None, error));
+        return Err(Box::new((None, error)));
     };
     match check_hello(hub, &hello) {
         Ok((worker, protocol)) => Ok((attached(worker, &pass, hello), protocol)),
-        Err(error) => Err((Some(pass), error)),
+        Err(error) => Err(Box::new((Some(pass), error))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -56,19 +57,32 @@ pub(crate) enum LinkNews {
     },
 }
 
+/// What links work with.
+pub(crate) struct HubSetup {
+    pub(crate) passes: Arc<Passes>,
+    pub(crate) shards: Shards,
+    pub(crate) bounds: Bounds,
+    pub(crate) epoch: Epoch,
+    /// The most bytes of one room's state that shards take.
+    pub(crate) state_bytes_max: usize,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) alarms: Alarms,
+    pub(crate) news: Box<dyn Fn(LinkNews) + Send + Sync>,
+}
+
 /// What links work with, and the way to them.
 pub(crate) struct Hub {
-    pub(super) passes: Arc<Passes>,
-    pub(super) shards: Shards,
-    pub(super) bounds: Bounds,
-    pub(super) epoch: Epoch,
-    /// The most bytes of one room's state that shards take.
-    pub(super) state_bytes_max: usize,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) alarms: Alarms,
-    pub(super) news: Box<dyn Fn(LinkNews) + Send + Sync>,
+    setup: HubSetup,
     workers: RwLock<HashMap<WorkerId, Arc<Outbound>>>,
     next: AtomicU64,
+}
+
+impl Deref for Hub {
+    type Target = HubSetup;
+
+    fn deref(&self) -> &HubSetup {
+        &self.setup
+    }
 }
 
 impl fmt::Debug for Hub {
@@ -78,34 +92,13 @@ impl fmt::Debug for Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(
-        passes: Arc<Passes>,
-        shards: Shards,
-        bounds: Bounds,
-        epoch: Epoch,
-        state_bytes_max: usize,
-        metrics: Arc<Metrics>,
-        alarms: Alarms,
-        news: Box<dyn Fn(LinkNews) + Send + Sync>,
-    ) -> Self {
-        let (workers, next) = (RwLock::default(), AtomicU64::new(1));
-        Self {
-            passes,
-            shards,
-            bounds,
-            epoch,
-            state_bytes_max,
-            metrics,
-            alarms,
-            news,
-            workers,
-            next,
-        }
+    pub(crate) fn new(setup: HubSetup) -> Self {
+        Self { setup, workers: RwLock::default(), next: AtomicU64::new(1) }
     }
 
     /// The store's epoch, for the log.
     pub(crate) const fn epoch(&self) -> Epoch {
-        self.epoch
+        self.setup.epoch
     }
 
     /// Sends messages to a worker, in order. False if it has more waiting than it may; it must be killed then. What is sent

@@ -62,7 +62,8 @@ pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>, greeting: OwnedSemaph
         Ok((attached, protocol)) => {
             Link::open(stream, decoder, hub, attached, protocol).serve().await
         }
-        Err((pass, error)) => {
+        Err(refused) => {
+            let (pass, error) = *refused;
             refuse(&stream, &error).await;
             hub.refuse(pass.as_ref(), error);
         }
