@@ -53,7 +53,6 @@ impl Rig {
             label: "r1".into(),
             executable: executable.into(),
             count,
-            berth: Berth::default(),
         });
     }
 
