@@ -180,7 +180,11 @@ async fn a_join_on_which_the_game_fails_is_refused() {
     let armed = culprit.say("join:abort").await;
     culprit.until_applied(armed).await;
     let refused = enter(&rig, "culprit", None).await;
-    assert!(matches!(refused, Err(JoinError::Ended(End::Closed { code: 4902, .. }))), "{}", rig.log());
+    assert!(
+        matches!(refused, Err(JoinError::Ended(End::Closed { code: 4902, .. }))),
+        "{}",
+        rig.log()
+    );
     culprit.play().await;
     unharmed(&rig, &mut others, 1).await;
 }
