@@ -9,6 +9,7 @@ use bytes::Bytes;
 use playon_core::gate::{Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
 use playon_core::ids::{ConnId, Generation, History, ReleaseId, SessionId};
 use playon_core::time::Span;
+use playon_keeper::alarm::Alarms;
 use playon_keeper::clock::Clock;
 use playon_keeper::gateway::{
     Assets, Gateway, GatewayLink, GatewayParts, Labels, NotTaken, OwnerLink, inboxes,
@@ -35,7 +36,7 @@ impl OwnerLink for EchoOwner {
                     applied: Some(seq),
                     events: vec![(seq, payload)],
                     view: Some((seq, NO_VIEW)),
-                    now: Vec::new(),
+                    ..Push::default()
                 };
                 self.answer(ToGateway::Push { conn, push })
             }
@@ -79,6 +80,7 @@ fn welcome(hello: &Hello) -> ToGateway {
 /// Runs it until its standard input ends.
 pub(crate) fn run() -> anyhow::Result<()> {
     let (link, inboxes) = inboxes(1);
+    let clock = Clock::new();
     let parts = GatewayParts {
         owner: Arc::new(EchoOwner(link)),
         lobby: Arc::default(),
@@ -86,7 +88,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         labels: Labels::default(),
         extra: None,
         stats: Arc::default(),
-        clock: Clock::new(),
+        clock,
+        alarms: Alarms::new(clock),
     };
     let gateway = Gateway::listen(gateway_config(), parts, inboxes)?;
     announce(gateway.local_addr(), None)?;

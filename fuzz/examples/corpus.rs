@@ -95,6 +95,7 @@ fn downs() -> Vec<Down> {
             worker: WorkerId(1),
             heartbeat_ms: 1_000,
             credit_bytes: 1 << 20,
+            state_bytes_max: 16 << 20,
             turns: Some("/proc/7/fd/9".into()),
         }),
         Down::Refuse(KeeperRefuse { code: "PLY-0401".into(), detail: "no".into() }),

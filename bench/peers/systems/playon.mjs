@@ -20,7 +20,7 @@ export async function prepare({ root, say, build }) {
 
 export async function launch({ root, scratch }) {
   const data = path.join(scratch, 'playon');
-  await mkdir(data);
+  await mkdir(data, { mode: 0o700 });
   const playon = built(root, 'playon');
   const child = start(playon, [
     'serve', '--announce', '--data', data, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0',

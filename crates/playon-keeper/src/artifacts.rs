@@ -3,6 +3,7 @@
 //! An upload goes to a temporary file first and gets its name when it is whole and synced, so a
 //! name in this folder always stands for the whole executable.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -59,6 +60,18 @@ impl Artifacts {
             }
         }
         Ok(())
+    }
+
+    /// Deletes the executables of releases that are not `named`: what was uploaded and became no release. Says how many.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or a file not be deleted; `PLY-0506`.
+    pub fn keep_only(&self, named: &BTreeSet<ReleaseId>) -> Result<usize, Coded> {
+        let entries = fs::read_dir(&self.folder).map_err(write_error)?;
+        let ids = entries.filter_map(|entry| ReleaseId::parse(entry.ok()?.file_name().to_str()?));
+        let unnamed: Vec<_> = ids.filter(|id| !named.contains(id)).collect();
+        unnamed.iter().try_for_each(|id| self.remove(*id))?;
+        Ok(unnamed.len())
     }
 
     /// Where the executable of a release lies, if it is stored.
@@ -325,6 +338,21 @@ mod tests {
         drop(artifacts);
         Artifacts::open(dir.path().to_owned(), 4).unwrap();
         assert_eq!(files(&dir), 0);
+    }
+
+    #[test]
+    fn what_belongs_to_no_release_is_deleted_and_nothing_else() {
+        let (dir, artifacts) = artifacts(100);
+        let store = |bytes: &[u8]| {
+            let mut upload = artifacts.begin().unwrap();
+            upload.write(bytes).unwrap();
+            upload.finish().unwrap().id
+        };
+        let (kept, stray) = (store(b"kept"), store(b"stray"));
+        fs::write(dir.path().join("notes"), "somebody's").unwrap();
+        assert_eq!(artifacts.keep_only(&BTreeSet::from([kept])), Ok(1));
+        assert!(artifacts.path(kept).is_some() && artifacts.path(stray).is_none());
+        assert!(dir.path().join("notes").exists());
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub trait LogLevels: Debug + Send + Sync {
     /// # Errors
     /// When it says nothing that makes sense, in words for people.
     fn set(&self, levels: &str) -> Result<(), String>;
+
+    /// Lines that were dropped because nobody read them.
+    fn dropped(&self) -> u64;
 }
 
 /// An executable to add at start.
@@ -103,7 +106,7 @@ pub struct Bounds {
     pub moves_per_second: u32,
     /// Connections to the admin API. One more waits in the kernel until one of them has ended.
     pub admin_connections_max: usize,
-    /// How long the head and the body of a request to the admin API may take, and each piece of an upload (`PLY-0451`).
+    /// How long the head and the body of a request to the admin API may take, and each piece of an upload (`PLY-0451`); and the answer (`PLY-0542`).
     pub admin_timeout: Duration,
     /// How long an orderly stop may take. Then the keeper exits as it is.
     pub stop_timeout: Duration,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Coded, data_dir, system};
@@ -29,6 +29,7 @@ impl DataDir {
         make(root)?;
         let root = fs::canonicalize(root)
             .map_err(|error| data_dir(format!("cannot use {}: {error}", root.display())))?;
+        refuse_readable(&root)?;
         let this = Self { root };
         make(&this.artifacts())?;
         Ok(this)
@@ -70,6 +71,26 @@ impl DataDir {
     }
 }
 
+/// Refuses what users beside this one can open: keys of players, tokens and executables lie there.
+fn refuse_readable(path: &Path) -> Result<(), Coded> {
+    let mode = fs::metadata(path)
+        .map_err(|error| data_dir(format!("cannot use {}: {error}", path.display())))?
+        .permissions()
+        .mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let others =
+        format!("{} can be opened by other users (mode {:03o})", path.display(), mode & 0o777);
+    let remedy = "run `chmod 700` on the data directory and `chmod 600` on the secrets in it; if others may have read a secret, delete it, and a new one is made";
+    Err(Coded::new("PLY-0545", others, remedy))
+}
+
+/// Has this process and its children make files and folders that only this user can open.
+pub fn make_files_private() {
+    let _ = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
 /// Random bytes, good for secrets.
 ///
 /// # Errors
@@ -96,6 +117,9 @@ pub fn hex(bytes: &[u8]) -> String {
 /// When the file cannot be read or made; `PLY-0501`.
 pub fn secret_file(path: &Path) -> Result<String, Coded> {
     let refuse = |error: io::Error| data_dir(format!("cannot use {}: {error}", path.display()));
+    if path.exists() {
+        refuse_readable(path)?;
+    }
     match fs::read_to_string(path) {
         Ok(text) if text.trim().len() >= 32 => return Ok(text.trim().to_owned()),
         Ok(_) => {}
@@ -123,7 +147,6 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_secret_is_made_once_and_is_private() {
@@ -133,6 +156,27 @@ mod tests {
         assert_eq!(first.len(), 64);
         assert_eq!(secret_file(&path).unwrap(), first);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_others_can_open_is_refused_with_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for mode in [0o755, 0o750, 0o701, 0o710] {
+            set(dir.path(), mode);
+            let error = DataDir::open(dir.path()).unwrap_err();
+            assert_eq!(error.code, "PLY-0545");
+            assert!(error.message.contains(&format!("{mode:o}")), "{error}");
+        }
+        set(dir.path(), 0o700);
+        let data = DataDir::open(dir.path()).unwrap();
+        let secret = secret_file(&data.admin_token()).unwrap();
+        set(&data.admin_token(), 0o640);
+        assert_eq!(secret_file(&data.admin_token()).unwrap_err().code, "PLY-0545");
+        set(&data.admin_token(), 0o600);
+        assert_eq!(secret_file(&data.admin_token()).unwrap(), secret);
     }
 
     #[test]

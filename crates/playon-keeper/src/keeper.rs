@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use playon_core::deploy::DirectorConfig;
 use playon_core::image::ApplyBounds;
 use playon_core::shard::ShardConfig;
-use playon_store::{SqliteOptions, SqliteStore, Store};
+use playon_store::{SqliteStore, Store};
 use playon_wire::attach::LinkSecret;
 use playon_wire::player::PlayerLimits;
 use tokio::sync::{oneshot, watch};
 
-use crate::alarm::Alarm;
+use crate::alarm::{self, Alarms};
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::config::KeeperConfig;
 use crate::control::{
-    Catalog, Control, ControlSetup, Handle, News, Queues, Request, recover_rooms,
+    Catalog, Control, ControlSetup, Handle, News, Queues, Request, recover_rooms, store_error,
 };
 use crate::data_dir::{DataDir, secret_file, write_private};
 use crate::error::{Coded, data_dir, listen, system};
@@ -27,9 +27,10 @@ use crate::gateway::{
     Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Inboxes,
     Labels, Origins,
 };
-use crate::links::{self, Hub};
+use crate::links::{self, Hub, HubSetup, stuck_after};
 use crate::metrics::{Metrics, SAMPLE_EVERY};
-use crate::owner::{self, Loader, Outside, ShardEvent, Shards};
+use crate::owner::{self, Loader, Outside, ShardEvent, Shards, Storing};
+use crate::predecessor::open_after;
 use crate::runtime::RuntimeThread;
 use crate::workers::{Passes, Supervisor, SupervisorSetup};
 
@@ -73,7 +74,7 @@ struct Common {
     assets: Assets,
     labels: Labels,
     news: Sender<News>,
-    failure: watch::Sender<Option<Coded>>,
+    alarms: Alarms,
 }
 
 impl Keeper {
@@ -113,19 +114,20 @@ impl Keeper {
         let (common, news, failure) = common(config, Arc::clone(&store));
         let artifacts =
             Arc::new(Artifacts::open(data.artifacts(), config.bounds.artifact_bytes_max)?);
+        sweep(&artifacts, store.as_ref())?;
         let passes = Arc::new(Passes::new(shared_secret(&data)?));
         let hub = Arc::new(hub(config, &common, Arc::clone(&passes)));
         let (gates, inboxes) = crate::gateway::inboxes(config.gateway_threads.into());
         let shard_threads = start_shards(config, &common, &hub, &gates)?;
         let supervisor = start_supervisor(config, &data, &common, passes)?;
-        let links = start_links(&data, &hub)?;
+        let links = start_links(&data, &common, &hub)?;
         let queues = Queues { shards: common.shards.clone(), hub: Arc::clone(&hub), gates };
         let handle = handle(config, &common, &data, artifacts, queues);
         let setup = control_setup(config, &common, &hub, supervisor, &handle);
         // Addresses first: what is taken by somebody else is found out before any worker is started.
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
         let _ = handle.players_at.set(gateway.local_addr());
-        let (admin, admin_at) = start_admin(config, &data, &handle)?;
+        let (admin, admin_at) = start_admin(config, &common, &data, &handle)?;
         let control = Control::start(setup, news)?;
         let keeper = Self {
             handle,
@@ -143,7 +145,7 @@ impl Keeper {
         };
         let begun = start_recovery(config, &common)
             .and_then(|()| keeper.add_releases(config))
-            .and_then(|()| keeper.write_addresses());
+            .and_then(|()| keeper.write_addresses(false));
         match begun {
             Ok(()) => Ok(keeper),
             Err(error) => {
@@ -185,11 +187,12 @@ impl Keeper {
     }
 
     /// So that the `playon` command finds the keeper of a data directory.
-    fn write_addresses(&self) -> Result<(), Coded> {
+    fn write_addresses(&self, stopping: bool) -> Result<(), Coded> {
         let facts = serde_json::json!({
             "pid": std::process::id(),
             "admin": self.admin_at.to_string(),
             "players": self.players_at().to_string(),
+            "stopping": stopping,
         });
         let path = self.data.addresses();
         write_private(&path, format!("{facts}\n").as_bytes())
@@ -246,11 +249,15 @@ impl Keeper {
     /// When the last batches could not be made safe.
     pub fn stop(mut self) -> Result<(), Coded> {
         tracing::info!("the keeper stops");
+        // Only the next keeper reads that; it looks at the process as well.
+        let _ = self.write_addresses(true);
         if let Some(gateway) = &self.gateway {
             gateway.drain();
         }
-        // A keeper that cannot go on cannot store anything either.
-        if self.failure.borrow().is_none() {
+        // Whatever else has failed, what rooms hold can be stored if the store works.
+        let store_failed =
+            self.failure.borrow().as_ref().is_some_and(|error| error.code.starts_with("PLY-02"));
+        if !store_failed {
             self.quiet_rooms();
         }
         if let Some(gateway) = self.gateway.take() {
@@ -264,18 +271,18 @@ impl Keeper {
         for thread in self.shard_threads.drain(..) {
             let _ = thread.join();
         }
-        let closed = self.store.0.close().map_err(|error| {
+        self.links.stop();
+        self.admin.stop();
+        // With the store the directory and the ports are the next keeper's.
+        let _ = std::fs::remove_file(self.data.attach_socket());
+        let _ = std::fs::remove_file(self.data.addresses());
+        self.store.0.close().map_err(|error| {
             Coded::new(
                 error.code(),
                 error.to_string(),
                 "look at the disk; `playon store verify` checks the data",
             )
-        });
-        self.links.stop();
-        self.admin.stop();
-        let _ = std::fs::remove_file(self.data.attach_socket());
-        let _ = std::fs::remove_file(self.data.addresses());
-        closed
+        })
     }
 
     /// Waits until every shard has stored everything, but not for ever: what is not safe then was never acknowledged.
@@ -296,12 +303,23 @@ impl Keeper {
 }
 
 fn open_store(data: &DataDir) -> Result<SqliteStore, Coded> {
-    SqliteStore::open(data.root(), SqliteOptions::default()).map_err(|error| {
+    open_after(data).map_err(|error| {
         let code = error.code();
         let text = error.to_string();
         let message = text.strip_prefix(code).unwrap_or(&text).trim_start().to_owned();
         Coded::new(code, message, "`playon explain` with this code says what can be done")
     })
+}
+
+/// Deletes executables that belong to no release. Nothing can be uploaded yet.
+fn sweep(artifacts: &Artifacts, store: &dyn Store) -> Result<(), Coded> {
+    let releases = store.releases().map_err(|error| store_error(&error))?;
+    let named = releases.into_iter().map(|row| row.id).collect();
+    let swept = artifacts.keep_only(&named)?;
+    if swept > 0 {
+        tracing::info!(swept, "executables that belong to no release are deleted");
+    }
+    Ok(())
 }
 
 fn shared_secret(data: &DataDir) -> Result<LinkSecret, Coded> {
@@ -317,9 +335,11 @@ fn common(
 ) -> (Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>) {
     let stats = Arc::<GatewayStats>::default();
     let (news, inbox) = mpsc::channel();
-    let (failure, failed) = watch::channel(None);
+    let clock = Clock::new();
+    let alarms = Alarms::new(clock);
+    let failed = alarms.failed();
     let common = Common {
-        clock: Clock::new(),
+        clock,
         store,
         shards: Shards::new(config.shards, config.bounds.inbox_gate_items_max),
         metrics: Arc::new(Metrics::new(Arc::clone(&stats))),
@@ -328,7 +348,7 @@ fn common(
         assets: Assets::default(),
         labels: Labels::default(),
         news,
-        failure,
+        alarms,
     };
     (common, inbox, failed)
 }
@@ -353,6 +373,7 @@ fn handle(
         queues,
         recent: Arc::default(),
         log: config.log.clone(),
+        alarms: common.alarms.clone(),
     }
 }
 
@@ -377,7 +398,7 @@ fn control_setup(
         stats: Arc::clone(&common.stats),
         clock: common.clock,
         catalog: Arc::clone(&handle.catalog),
-        failure: common.failure.clone(),
+        alarms: common.alarms.clone(),
         director: DirectorConfig {
             workers_per_release: config.workers_per_release,
             ..DirectorConfig::default()
@@ -390,17 +411,19 @@ fn control_setup(
 
 fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
     let news = common.news.clone();
-    Hub::new(
+    Hub::new(HubSetup {
         passes,
-        common.shards.clone(),
-        config.bounds.clone(),
-        &config.limits,
-        common.store.epoch(),
-        Arc::clone(&common.metrics),
-        Box::new(move |link| {
+        shards: common.shards.clone(),
+        bounds: config.bounds.clone(),
+        epoch: common.store.epoch(),
+        state_bytes_max: config.limits.state_bytes_max,
+        stuck_after: stuck_after(&config.limits),
+        metrics: Arc::clone(&common.metrics),
+        alarms: common.alarms.clone(),
+        news: Box::new(move |link| {
             let _ = news.send(News::Link(link));
         }),
-    )
+    })
 }
 
 fn start_shards(
@@ -411,8 +434,10 @@ fn start_shards(
 ) -> Result<Vec<JoinHandle<()>>, Coded> {
     let bounds = ApplyBounds::recovering(&config.limits);
     let no_thread = |error| system("no thread for a shard", error);
-    let (loader, _) = Loader::start(Arc::clone(&common.store), common.shards.clone(), bounds)
-        .map_err(no_thread)?;
+    let alarm = common.alarms.part("the loader of sleeping rooms");
+    let (loader, _) =
+        Loader::start(alarm, Arc::clone(&common.store), common.shards.clone(), bounds)
+            .map_err(no_thread)?;
     let outside = Outside {
         clock: common.clock,
         shards: common.shards.clone(),
@@ -422,6 +447,7 @@ fn start_shards(
         loader,
         control: common.news.clone(),
         metrics: Arc::clone(&common.metrics),
+        storing: Arc::new(Storing::new(common.alarms.part("the store"))),
     };
     let shards = common.shards.clone();
     common.store.on_snapshots_wanted(Box::new(move |rooms| {
@@ -433,7 +459,7 @@ fn start_shards(
     let config_of = |shard| ShardConfig { epoch, limits: config.limits.clone(), shard };
     (0..common.shards.count())
         .map(|shard| {
-            let alarm = Alarm::new("a shard", common.failure.clone());
+            let alarm = common.alarms.part(format!("shard {shard}"));
             owner::spawn(config_of(shard), outside.clone(), alarm).map_err(no_thread)
         })
         .collect()
@@ -452,15 +478,17 @@ fn start_supervisor(
         env: config.worker_env.clone(),
         passes,
         bounds: config.bounds.clone(),
+        alarms: common.alarms.clone(),
         news: Box::new(move |worker| {
             let _ = news.send(News::Worker(worker));
         }),
     })
 }
 
-fn start_links(data: &DataDir, hub: &Arc<Hub>) -> Result<RuntimeThread, Coded> {
+fn start_links(data: &DataDir, common: &Common, hub: &Arc<Hub>) -> Result<RuntimeThread, Coded> {
     let (socket, hub) = (data.attach_socket(), Arc::clone(hub));
-    RuntimeThread::start("links", move || Ok(links::serve(links::bind(&socket)?, hub)))
+    let alarm = common.alarms.part("the links of workers");
+    RuntimeThread::start("links", alarm, move || Ok(links::serve(links::bind(&socket)?, hub)))
 }
 
 fn start_gateway(
@@ -494,6 +522,7 @@ fn start_gateway(
         extra,
         stats: Arc::clone(&common.stats),
         clock: common.clock,
+        alarms: common.alarms.clone(),
     };
     Gateway::listen(gateway, parts, inboxes)
         .map_err(|error| listen("players", config.listen, &error))
@@ -501,6 +530,7 @@ fn start_gateway(
 
 fn start_admin(
     config: &KeeperConfig,
+    common: &Common,
     data: &DataDir,
     handle: &Handle,
 ) -> Result<(RuntimeThread, SocketAddr), Coded> {
@@ -516,11 +546,12 @@ fn start_admin(
     let token = secret_file(&data.admin_token())?;
     let router = crate::admin::router(handle.clone(), &token, bounds.admin_timeout);
     let sampled = handle.clone();
-    let thread = RuntimeThread::start("admin", move || {
+    let (alarm, alarms) = (common.alarms.part("the admin API"), common.alarms.clone());
+    let thread = RuntimeThread::start("admin", alarm, move || {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|error| system("the admin API", error))?;
         Ok(async move {
-            tokio::join!(crate::admin::serve(listener, router, bounds), sample(&sampled));
+            tokio::join!(crate::admin::serve(listener, router, bounds, alarms), sample(&sampled));
         })
     })?;
     Ok((thread, address))
@@ -539,11 +570,13 @@ fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {
     let bounds = ApplyBounds::recovering(&config.limits);
     let (store, shards, news) =
         (Arc::clone(&common.store), common.shards.clone(), common.news.clone());
-    let run = move || recover_rooms(&store, &shards, &bounds, &news);
+    let alarm = common.alarms.part("the recovery of rooms");
     // It ends by itself.
-    std::thread::Builder::new()
-        .name("recovery".into())
-        .spawn(run)
+    alarm::spawn("recovery", alarm, move |_| recover_rooms(&store, &shards, &bounds, &news))
         .map(drop)
         .map_err(|error| system("no thread for recovery", error))
 }
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

@@ -15,7 +15,7 @@
 
 mod accepting;
 pub mod admin;
-mod alarm;
+pub mod alarm;
 pub mod artifacts;
 pub mod clock;
 pub mod config;
@@ -25,10 +25,13 @@ pub mod error;
 pub mod gateway;
 mod keeper;
 mod links;
+pub mod log_queue;
 pub mod metrics;
 pub mod owner;
+mod predecessor;
 mod runtime;
 mod signals;
+pub mod text;
 pub mod workers;
 
 pub use config::{Bounds, KeeperConfig, LogLevels, ReleaseFile};

@@ -1,5 +1,7 @@
 //! The executable of a game.
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,6 +17,20 @@ const EXIT_LINK: u8 = 1;
 /// Exit code when there is no keeper to serve.
 #[cfg(not(feature = "embedded"))]
 const EXIT_ALONE: u8 = 2;
+/// Exit code when the command line makes no sense.
+const EXIT_USAGE: u8 = 2;
+/// What the executable does without arguments and without a keeper.
+#[cfg(feature = "embedded")]
+const ALONE: &str = "Or start it without arguments: it is a whole server then. Variables:
+    PLAYON_DATA     where it keeps its rooms (.playon)
+    PLAYON_LISTEN   where players connect (127.0.0.1:4000)
+    PLAYON_ADMIN    where its admin API listens (127.0.0.1:4001)
+    PLAYON_THREADS  threads that rooms are spread over
+    RUST_LOG        what it logs (info)";
+/// What the executable does without arguments and without a keeper.
+#[cfg(not(feature = "embedded"))]
+const ALONE: &str =
+    "Built with the feature `embedded` of the crate `playon` it is a whole server by itself.";
 /// Exit code when the keeper does not accept this release.
 const EXIT_REFUSED: u8 = 3;
 
@@ -46,6 +62,7 @@ pub struct App {
     assets: Vec<Asset>,
     kinds: Vec<Arc<dyn Kind>>,
     threads: Option<usize>,
+    own_arguments: bool,
 }
 
 /// A game by name. See [`App`].
@@ -56,6 +73,7 @@ pub fn app(name: impl Into<String>) -> App {
         assets: Vec::new(),
         kinds: Vec::new(),
         threads: None,
+        own_arguments: false,
     }
 }
 
@@ -86,6 +104,13 @@ impl App {
         self
     }
 
+    /// The game reads the arguments of its command line itself, `--help` too. Without this they are none of the game's: `--help`
+    /// says how to run it, and others are refused.
+    pub const fn own_arguments(mut self) -> Self {
+        self.own_arguments = true;
+        self
+    }
+
     /// Serves the game: as a worker when a keeper started this process, else as a whole server if the crate's
     /// feature `embedded` is on.
     ///
@@ -93,10 +118,11 @@ impl App {
     /// `PLAYON_LISTEN` for players (`127.0.0.1:4000`) and on `PLAYON_ADMIN` for its admin API (`127.0.0.1:4001`).
     ///
     /// The exit code is 0 when the keeper or a signal said to end, 1 when the link to the keeper or the server failed, 2 when
-    /// there is no keeper and none is built in, 3 when the keeper does not accept this release.
+    /// there is no keeper and none is built in or the arguments make no sense, 3 when the keeper does not accept this release.
     pub fn run(self) -> ExitCode {
         let Some(path) = std::env::var_os(ENV_ATTACH) else {
-            return self.run_alone();
+            let given: Vec<_> = std::env::args_os().skip(1).collect();
+            return self.run_by_hand(&given);
         };
         let secret = std::env::var(ENV_SECRET).ok().and_then(|text| LinkSecret::parse(&text));
         let Some(secret) = secret else {
@@ -126,6 +152,40 @@ impl App {
     /// When the keeper does not accept this release, or the link ends in any other way.
     pub fn serve(&self, stream: UnixStream, secret: LinkSecret) -> Result<(), ServeError> {
         worker::serve(self, stream, secret)
+    }
+
+    /// Somebody has typed the name of the executable.
+    fn run_by_hand(self, given: &[OsString]) -> ExitCode {
+        if self.own_arguments || given.is_empty() {
+            return self.run_alone();
+        }
+        if given.iter().any(|word| word == "--help" || word == "-h") {
+            // Asked for, so it is the answer and no error. Whoever does not read it does not want it.
+            let _ = writeln!(std::io::stdout(), "{}", self.help());
+            return ExitCode::SUCCESS;
+        }
+        let words: Vec<_> = given.iter().map(|word| word.to_string_lossy()).collect();
+        say(&format!(
+            "PLY-0461 `{}` takes no arguments: {}\n\n{}",
+            self.name,
+            words.join(" ").escape_debug(),
+            self.help()
+        ));
+        ExitCode::from(EXIT_USAGE)
+    }
+
+    fn help(&self) -> String {
+        let me = std::env::args().next().unwrap_or_else(|| self.name.clone());
+        let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.info().name).collect();
+        format!(
+            "{name} is a game, release {label}, with rooms of the kind {kinds}.\n\n\
+             Run it with a keeper:\n    playon serve --release {me}\n\
+             Ship it to a keeper that runs:\n    playon deploy {me}\n{alone}",
+            name = self.name,
+            label = self.label,
+            kinds = kinds.join(", "),
+            alone = ALONE,
+        )
     }
 
     #[cfg(feature = "embedded")]
@@ -176,7 +236,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn arguments_are_the_games_only_if_it_says_so() {
+        let run = |app: App, word: &str| app.run_by_hand(&[OsString::from(word)]);
+        assert_eq!(run(app("helpful"), "--help"), ExitCode::SUCCESS);
+        assert_eq!(run(app("helpful"), "--prot=80"), ExitCode::from(EXIT_USAGE));
+        assert_eq!(run(app("own").own_arguments(), "--help"), ExitCode::from(EXIT_ALONE));
+    }
+
+    #[test]
     fn a_game_without_a_keeper_says_so_by_its_exit_code() {
-        assert_eq!(app("lonely").run(), ExitCode::from(2));
+        assert_eq!(app("lonely").run_by_hand(&[]), ExitCode::from(2));
     }
 }

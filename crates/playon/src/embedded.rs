@@ -10,12 +10,18 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use playon_keeper::data_dir::{DataDir, secret_file};
-use playon_keeper::{Coded, Keeper, KeeperConfig, Signals};
+use playon_keeper::data_dir::{DataDir, make_files_private, secret_file};
+use playon_keeper::log_queue::{LogQueue, log_panics, may_hold_secrets};
+use playon_keeper::{Coded, Keeper, KeeperConfig, LogLevels, Signals};
 use playon_wire::attach::LinkSecret;
-use tracing_subscriber::EnvFilter;
+use tokio::sync::oneshot;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::App;
 
@@ -32,33 +38,74 @@ const LABEL: &str = "embedded";
 /// Exit code when the server could not start or go on.
 const EXIT_FAILED: u8 = 1;
 
+/// How long a process that ends waits for those who read its log.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Between two tries to attach.
 const ATTACH_AGAIN: Duration = Duration::from_millis(200);
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(app: App) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    make_files_private();
+    let colours = std::io::stderr().is_terminal();
+    let queue = match LogQueue::start("log", std::io::stderr(), colours) {
+        Ok(queue) => queue,
+        Err(why) => {
+            crate::app::say(&Failure::from(why).to_string());
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
+    let writer = queue.clone();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(colours)
+        .with_writer(move || writer.writer())
+        .with_filter(filter_fn(|meta| !may_hold_secrets(meta)));
     // A game that has set up its own log keeps it.
-    let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
-    match serve(app.label(LABEL)) {
+    let ours = tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok();
+    if ours {
+        log_panics();
+    }
+    let outcome = serve(app.label(LABEL), &queue);
+    let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            crate::app::say(&why.to_string());
+            why.to_string().lines().for_each(|line| queue.push(line));
             ExitCode::from(EXIT_FAILED)
         }
+    };
+    queue.flush(FLUSH_TIMEOUT);
+    code
+}
+
+/// The log of this process: what is logged stays as it was at the start.
+#[derive(Debug)]
+struct Log(LogQueue);
+
+impl LogLevels for Log {
+    fn get(&self) -> String {
+        std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned())
+    }
+
+    fn set(&self, _: &str) -> Result<(), String> {
+        Err(format!("they are set by {} when the game starts", EnvFilter::DEFAULT_ENV))
+    }
+
+    fn dropped(&self) -> u64 {
+        self.0.dropped()
     }
 }
 
-fn serve(app: App) -> Result<(), Failure> {
+fn serve(app: App, log: &LogQueue) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let keeper = Keeper::start(&config()?)?;
+    let log: Arc<dyn LogLevels> = Arc::new(Log(log.clone()));
+    let keeper = Keeper::start(&KeeperConfig { log: Some(log), ..config()? })?;
     let name = app.name().to_owned();
-    start_worker(app, keeper.data())?;
+    let attached = start_worker(app, keeper.data())?;
     tracing::info!("{name} is played at http://{}, Ctrl-C ends it", keeper.players_at());
     runtime.block_on(async {
         let mut signals = Signals::catch()?;
-        let ended = until_ended(&keeper, &mut signals).await;
+        let ended = until_ended(&keeper, &mut signals, attached).await;
         playon_keeper::stop(keeper, &mut signals).await?;
         ended
     })
@@ -79,13 +126,16 @@ fn config() -> Result<KeeperConfig, Failure> {
 
 /// Attaches for as long as the process lives. The keeper closes the link of a worker that it holds to be
 /// hung; its rooms are opened again over the next link.
-fn start_worker(app: App, data: &DataDir) -> Result<(), Failure> {
+/// What it returns ends when the thread does, which it only does by a panic or with the keeper.
+fn start_worker(app: App, data: &DataDir) -> Result<oneshot::Receiver<()>, Failure> {
     let text = secret_file(&data.worker_secret())?;
     let secret = LinkSecret::parse(&text).ok_or_else(|| {
         Failure(format!("PLY-0420 {} holds no secret", data.worker_secret().display()))
     })?;
     let socket = data.attach_socket();
+    let (alive, attached) = oneshot::channel::<()>();
     let attach = move || {
+        let _alive = alive;
         loop {
             let served = UnixStream::connect(&socket)
                 .map_err(|why| why.to_string())
@@ -98,14 +148,19 @@ fn start_worker(app: App, data: &DataDir) -> Result<(), Failure> {
         }
     };
     std::thread::Builder::new().name("worker".to_owned()).spawn(attach)?;
-    Ok(())
+    Ok(attached)
 }
 
 /// Waits for a signal to stop, or for the keeper to fail.
-async fn until_ended(keeper: &Keeper, signals: &mut Signals) -> Result<(), Failure> {
+async fn until_ended(
+    keeper: &Keeper,
+    signals: &mut Signals,
+    attached: oneshot::Receiver<()>,
+) -> Result<(), Failure> {
     let mut failure = keeper.failure();
     tokio::select! {
         () = signals.caught() => Ok(()),
+        _ = attached => Err(Failure("PLY-0443 the game's thread has ended".to_owned())),
         failed = failure.wait_for(Option::is_some) => match failed.ok().and_then(|coded| coded.clone()) {
             Some(coded) => Err(coded.into()),
             None => Err(Failure("PLY-0443 the keeper ended by itself".to_owned())),

@@ -41,8 +41,8 @@ pub struct Player {
 }
 
 impl Player {
-    /// Bytes of a profile. A player with a longer one is refused a seat.
-    pub const PROFILE_BYTES_MAX: usize = 4096;
+    /// Bytes of a profile. The keeper closes a socket that brings a longer one (`4906`).
+    pub const PROFILE_BYTES_MAX: usize = 1 << 10;
 
     pub(crate) const fn new(id: PlayerId, profile: String) -> Self {
         Self { id, profile, present: true }

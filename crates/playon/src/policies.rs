@@ -34,7 +34,7 @@ pub enum OnDeploy {
 
 /// The policies of one kind, built up from the defaults.
 ///
-/// An operator may override them in the keeper's configuration.
+/// They belong to the release: an operator's configuration bounds rooms and sockets, and changes no policy.
 ///
 /// ```
 /// use std::time::Duration;

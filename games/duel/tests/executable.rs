@@ -36,7 +36,7 @@ impl Server {
     fn start(data: &Path, listen: &str) -> Self {
         let mut command = duel();
         command
-            .env("PLAYON_DATA", data)
+            .env("PLAYON_DATA", data.join("data"))
             .env("PLAYON_LISTEN", listen)
             .env("PLAYON_ADMIN", "127.0.0.1:0");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

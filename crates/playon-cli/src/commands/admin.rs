@@ -96,7 +96,10 @@ fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T
         |name: &str| told.as_ref().and_then(|told| told.get(name)?.as_str().map(str::to_owned));
     match (field("code"), field("message")) {
         (Some(code), Some(message)) => {
-            Err(Exit::Refused(Trouble::new(&code, message, &field("remedy").unwrap_or_default())))
+            let trouble = Trouble::new(&code, message, &field("remedy").unwrap_or_default());
+            // Not refused: it may still happen.
+            let unanswered = code == "PLY-0542";
+            Err(if unanswered { Exit::Failed(trouble) } else { Exit::Refused(trouble) })
         }
         _ => Err(not_understood(status, &String::from_utf8_lossy(body))),
     }

@@ -16,7 +16,7 @@ use super::demo_page;
 use super::exit::{Exit, Trouble, io};
 use super::serve::{catch, until_over};
 use super::talk;
-use super::tracing_setup;
+use super::tracing_setup::{self, LogFormat};
 
 /// How long the first worker may take.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -75,9 +75,10 @@ impl Games {
 
 impl Demo {
     pub(super) fn run(self) -> Result<(), Exit> {
-        tracing_setup::start_plain("warn");
+        let log = tracing_setup::start(LogFormat::Text, &tracing_setup::wished("warn"))?;
         let games = Games::beside_this_one()?;
         let config = KeeperConfig {
+            log: Some(log),
             listen: self.listen,
             admin: self.admin,
             releases: vec![ReleaseFile { path: games.first.clone(), label: None }],

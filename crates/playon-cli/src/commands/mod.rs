@@ -31,6 +31,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use playon_keeper::data_dir::make_files_private;
+
 use crate::drill::DrillArgs;
 use crate::drill::bots::Plan;
 
@@ -98,10 +100,21 @@ enum Command {
     Explain(explain::Explain),
 }
 
+impl Command {
+    /// Whether it writes what only this user may read.
+    const fn writes_rooms(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Store(_) | Self::Drill(_))
+    }
+}
+
 /// Runs the command that the arguments ask for.
 pub fn run() -> ExitCode {
     // A reader that has seen enough (`playon rooms | head`) ends us quietly: writing then fails, and that is no panic here.
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if command.writes_rooms() {
+        make_files_private();
+    }
+    let outcome = match command {
         Command::Serve(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Deploy(command) => command.run(),
@@ -122,10 +135,12 @@ pub fn run() -> ExitCode {
         Command::Store(command) => command.run(),
         Command::Explain(command) => command.run(),
     };
-    match outcome {
+    let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),
-    }
+    };
+    talk::flush();
+    code
 }
 
 fn drill(args: &DrillArgs) -> ExitCode {

@@ -32,7 +32,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Result<(), Exit> {
         let settings = resolve(&self.overrides)?.settings;
-        let log = tracing_setup::start(settings.log_format, &settings.log_level);
+        let log = tracing_setup::start(settings.log_format, &settings.log_level)?;
         let passed = Passed::take()?;
         let config = KeeperConfig {
             log: Some(log),

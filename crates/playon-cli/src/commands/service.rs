@@ -70,7 +70,12 @@ impl Notifier {
             env::var("WATCHDOG_PID").map_or(true, |pid| pid == std::process::id().to_string());
         let wish = env::var("WATCHDOG_USEC").ok().and_then(|text| text.parse::<u64>().ok());
         let watchdog = wish.filter(|usec| ours && *usec > 0).map(Duration::from_micros);
-        let manager = address.and_then(|to| Some((UnixDatagram::unbound().ok()?, to)));
+        let manager = address.and_then(|to| {
+            let socket = UnixDatagram::unbound().ok()?;
+            // A manager that does not read must not hold us up.
+            socket.set_nonblocking(true).ok()?;
+            Some((socket, to))
+        });
         Self { manager, watchdog }
     }
 

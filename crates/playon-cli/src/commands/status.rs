@@ -2,6 +2,7 @@
 
 use clap::Args;
 use playon_keeper::control::StatusView;
+use playon_keeper::text::escape;
 
 use super::admin::{Admin, block_on};
 use super::exit::{Exit, Trouble};
@@ -58,13 +59,14 @@ pub(super) fn print(status: &StatusView) -> Result<(), Exit> {
 
 /// A line as the terminal gets it.
 pub(super) fn painted(line: &Line, coloured: bool) -> String {
+    let text = escape(&line.text);
     let style = match line.mood {
-        Mood::Plain => return line.text.clone(),
+        Mood::Plain => return text.into_owned(),
         Mood::Heading => "1",
         Mood::Good => "32",
         Mood::Bad => "31",
     };
-    if coloured { format!("\x1b[{style}m{}\x1b[0m", line.text) } else { line.text.clone() }
+    if coloured { format!("\x1b[{style}m{text}\x1b[0m") } else { text.into_owned() }
 }
 
 /// Milliseconds since 1970.

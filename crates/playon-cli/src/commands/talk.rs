@@ -1,7 +1,11 @@
 //! Talking to people on stderr, and printing data on stdout.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 
+use playon_keeper::log_queue::LogQueue;
+use playon_keeper::text::{escape, escape_coloured};
 use serde::Serialize;
 
 use super::Exit;
@@ -25,10 +29,51 @@ fn paint(colour: &str, text: &str) -> String {
     if coloured() { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-/// One line for people.
+/// The ways out of a process that serves, which must not wait for those who read.
+#[derive(Debug)]
+struct Queues {
+    talk: LogQueue,
+    data: LogQueue,
+}
+
+static QUEUES: OnceLock<Queues> = OnceLock::new();
+
+/// How long a process that ends waits for those who read what it said.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// From now on nothing that is said here waits for anybody who reads it. The queue of what goes to stderr.
+///
+/// # Errors
+/// When there are no threads to be had.
+pub(super) fn queue() -> io::Result<LogQueue> {
+    if let Some(queues) = QUEUES.get() {
+        return Ok(queues.talk.clone());
+    }
+    let talk = LogQueue::start("log", io::stderr(), coloured())?;
+    let data = LogQueue::start("stdout", io::stdout(), false)?;
+    Ok(QUEUES.get_or_init(|| Queues { talk, data }).talk.clone())
+}
+
+/// Gives those who read what was said a moment before the process ends.
+pub(super) fn flush() {
+    if let Some(queues) = QUEUES.get() {
+        queues.talk.flush(FLUSH_TIMEOUT);
+        queues.data.flush(FLUSH_TIMEOUT);
+    }
+}
+
+/// What may be written to a terminal: of what acts on it, only line ends and colours. In JSON it means the same.
+fn safe(text: &str) -> String {
+    text.split('\n').map(escape_coloured).collect::<Vec<_>>().join("\n")
+}
+
+/// One line for people, or several.
 pub(super) fn line(text: &str) {
-    // When nobody listens there is nothing to be done about it.
-    let _ = writeln!(io::stderr(), "{text}");
+    match QUEUES.get() {
+        Some(queues) => text.split('\n').for_each(|line| queues.talk.push(line)),
+        // When nobody listens there is nothing to be done about it.
+        None => _ = writeln!(io::stderr(), "{}", safe(text)),
+    }
 }
 
 /// Something went wrong.
@@ -48,7 +93,11 @@ pub(super) fn data(text: &str) -> Result<(), Exit> {
 
 /// As `data`; false if nobody reads it any more.
 pub(super) fn offer(text: &str) -> Result<bool, Exit> {
-    match writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()) {
+    if let Some(queues) = QUEUES.get() {
+        queues.data.push(text);
+        return Ok(true);
+    }
+    match writeln!(io::stdout(), "{}", safe(text)).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(super::exit::io("cannot write to stdout", error)),
         Ok(()) => Ok(true),
@@ -64,6 +113,8 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Exit> {
 
 /// Rows under headings, columns as wide as they need to be.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> Result<(), Exit> {
+    let plain = |row: &Vec<String>| row.iter().map(|cell| escape(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(plain).collect();
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()

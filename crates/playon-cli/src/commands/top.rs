@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use playon_keeper::control::StatusView;
+use playon_keeper::text::escape;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -205,7 +206,8 @@ impl Terminal {
         let coloured = talk::data_coloured();
         let mut text = String::from("\x1b[H");
         for (at, line) in lines.iter().take(rows).enumerate() {
-            let cut = Line { text: line.text.chars().take(columns).collect(), ..line.clone() };
+            let cut =
+                Line { text: escape(&line.text).chars().take(columns).collect(), ..line.clone() };
             let end = if at + 1 < rows.min(lines.len()) { "\r\n" } else { "" };
             text += &format!("{}\x1b[K{end}", painted(&cut, coloured));
         }

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use playon_keeper::LogLevels;
+use playon_keeper::log_queue::{LogQueue, log_panics, may_hold_secrets};
+use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
+use super::exit::{Exit, io};
 use super::talk;
 
 /// How log lines may look.
@@ -49,39 +53,71 @@ pub(super) fn check_levels(levels: &str) -> Result<(), String> {
 
 /// The levels of the log of this process.
 #[derive(Debug)]
-struct Switch(reload::Handle<EnvFilter, Registry>);
+struct Switch {
+    filter: reload::Handle<EnvFilter, Registry>,
+    /// Where the lines go, if not straight to stderr.
+    queue: Option<LogQueue>,
+}
 
 impl LogLevels for Switch {
     fn get(&self) -> String {
-        self.0.with_current(ToString::to_string).unwrap_or_default()
+        self.filter.with_current(ToString::to_string).unwrap_or_default()
     }
 
     fn set(&self, levels: &str) -> Result<(), String> {
         check_levels(levels)?;
         let filter = EnvFilter::try_new(levels).map_err(|error| error.to_string())?;
-        self.0.reload(filter).map_err(|error| error.to_string())
+        self.filter.reload(filter).map_err(|error| error.to_string())
+    }
+
+    fn dropped(&self) -> u64 {
+        self.queue.as_ref().map_or(0, LogQueue::dropped)
     }
 }
 
-/// Writes log lines of these levels to stderr; they can be changed later.
-pub(super) fn start(format: LogFormat, levels: &str) -> Arc<dyn LogLevels> {
+/// Logs for a process that serves: nothing that is logged, said or panicked waits for anybody who reads stderr or stdout.
+/// The levels can be changed later.
+pub(super) fn start(format: LogFormat, levels: &str) -> Result<Arc<dyn LogLevels>, Exit> {
+    let queue = talk::queue().map_err(|error| io("no thread for the log", error))?;
+    let writer = queue.clone();
+    let log = install(format, levels, Some(queue), move || writer.writer());
+    log_panics();
+    Ok(log)
+}
+
+/// Below the level of `info` some libraries log what they carry, and that may be somebody's key.
+fn no_secrets() -> FilterFn {
+    filter_fn(|meta| !may_hold_secrets(meta))
+}
+
+/// Writes log lines of these levels to where the writer says.
+fn install<W>(
+    format: LogFormat,
+    levels: &str,
+    queue: Option<LogQueue>,
+    writer: W,
+) -> Arc<dyn LogLevels>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(levels).unwrap_or_else(|_| EnvFilter::new("info"));
     let (filter, handle) = reload::Layer::new(filter);
     let lines = match format {
-        LogFormat::Text => {
-            fmt::layer().with_writer(std::io::stderr).with_ansi(talk::coloured()).boxed()
-        }
-        LogFormat::Json => {
-            fmt::layer().with_writer(std::io::stderr).json().flatten_event(true).boxed()
-        }
+        LogFormat::Text => fmt::layer().with_writer(writer).with_ansi(talk::coloured()).boxed(),
+        LogFormat::Json => fmt::layer().with_writer(writer).json().flatten_event(true).boxed(),
     };
     // A second keeper in one process finds the first one's log, which is as good.
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
-    Arc::new(Switch(handle))
+    let _ = tracing_subscriber::registry().with(filter).with(no_secrets()).with(lines).try_init();
+    Arc::new(Switch { filter: handle, queue })
 }
 
-/// As `start`, for commands that are not asked for levels: `RUST_LOG` may ask for others.
+/// For commands that people wait for, straight to stderr: `RUST_LOG` may ask for other levels.
 pub(super) fn start_plain(levels: &str) {
+    install(LogFormat::Text, &wished(levels), None, std::io::stderr);
+}
+
+/// The levels that `RUST_LOG` asks for, or else these.
+pub(super) fn wished(levels: &str) -> String {
     let wished = std::env::var("RUST_LOG").ok().filter(|wish| check_levels(wish).is_ok());
-    start(LogFormat::Text, wished.as_deref().unwrap_or(levels));
+    wished.unwrap_or_else(|| levels.to_owned())
 }

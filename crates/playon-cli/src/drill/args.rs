@@ -40,6 +40,11 @@ pub enum Scenario {
 }
 
 impl Scenario {
+    /// Whether no socket may be closed in it: nothing but workers and releases is touched.
+    pub(super) const fn judges_sockets(self) -> bool {
+        matches!(self, Self::Calm | Self::Deploy | Self::CrashWorker | Self::HangWorker | Self::All)
+    }
+
     /// The single drills in it.
     pub(super) const fn each(self) -> &'static [Self] {
         match self {

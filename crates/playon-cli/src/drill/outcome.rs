@@ -213,7 +213,7 @@ impl Outcome {
             machine: noise.disturbed,
             baseline: Baseline::new(args, &report.baseline, noise),
             recovery_ms: recovery.figures(),
-            not_checked: if own { Vec::new() } else { NOT_CHECKED.to_vec() },
+            not_checked: not_checked(scenario, own),
             troubles,
         };
         outcome.broken = outcome.judge(args);
@@ -240,14 +240,7 @@ impl Outcome {
         none("state_mismatches", self.state_mismatches.unwrap_or_default());
         none("sessions_ended", self.sessions_ended);
         none("unsettled", self.unsettled);
-        if matches!(
-            self.scenario,
-            Scenario::Calm
-                | Scenario::Deploy
-                | Scenario::CrashWorker
-                | Scenario::HangWorker
-                | Scenario::All
-        ) {
+        if self.scenario.judges_sockets() {
             none("sockets_closed", self.sockets_closed);
         }
         none("sockets_closed_by_keeper", self.sockets_closed_by_keeper);
@@ -333,8 +326,27 @@ impl Outcome {
     }
 }
 
-const NOT_CHECKED: [&str; 5] =
-    ["inputs_duplicated", "inputs_reordered", "state_mismatches", "pause_ms", "tick_pause_ms"];
+/// What a drill counts or measures, or might, and does not hold against a promise.
+fn not_checked(scenario: Scenario, own: bool) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    if !own {
+        names.extend(["inputs_duplicated", "inputs_reordered", "state_mismatches"]);
+    }
+    if !own || !matches!(scenario, Scenario::Deploy | Scenario::All) {
+        names.extend(["pause_ms", "tick_pause_ms"]);
+    }
+    if !scenario.judges_sockets() {
+        names.push("sockets_closed");
+    }
+    if scenario.kills_keepers() {
+        names.push("inputs_told_lost");
+    }
+    names.extend(["gap_ms", "longest_gap_ms", "handoff_gap_ms"].into_iter().filter(|name| {
+        // That others misbehave must not be felt.
+        scenario != Scenario::Slow || *name != "gap_ms"
+    }));
+    names
+}
 
 /// From each kill to the first view made after it, as it arrived.
 fn recovery(stalls: &[Stall], kills: &[u64], foreign: bool) -> Spread {

@@ -183,3 +183,25 @@ fn a_game_of_ones_own_needs_all_of_its_parts() {
     );
     assert!(parse("drill deploy --hz 7").unwrap().check().is_err());
 }
+
+#[test]
+fn a_drill_says_what_it_does_not_check() {
+    let said = |scenario: Scenario, line: &str| {
+        let (report, done) = good();
+        Outcome::new(&args(line), scenario, 7, report, done, &Noise::default()).not_checked
+    };
+    let own = said(Scenario::Deploy, "deploy");
+    assert!(!own.contains(&"pause_ms") && !own.contains(&"sockets_closed"), "{own:?}");
+    let crash = said(Scenario::CrashKeeper, "crash-keeper");
+    for name in ["pause_ms", "tick_pause_ms", "sockets_closed", "inputs_told_lost"] {
+        assert!(crash.contains(&name), "{name} is not judged, and that is not said");
+    }
+    // Whatever is named is really not judged, and what is not named is.
+    let slow = said(Scenario::Slow, "slow");
+    assert!(!slow.contains(&"gap_ms") && slow.contains(&"longest_gap_ms"), "{slow:?}");
+    for scenario in EACH {
+        let closed = broken(scenario, |report, _| report.sockets_closed = 1);
+        let named = said(scenario, scenario.name()).contains(&"sockets_closed");
+        assert_eq!(closed.is_empty(), named, "{scenario:?}");
+    }
+}

@@ -33,7 +33,7 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
         writeln!(out, "  {end:<32}{count:>9}")?;
     }
     if !outcome.not_checked.is_empty() {
-        writeln!(out, "\n  not checked with this game: {}", outcome.not_checked.join(", "))?;
+        writeln!(out, "\n  not checked in this drill: {}", outcome.not_checked.join(", "))?;
     }
     if let Some(stolen) = outcome.machine.stolen_ms.filter(|ms| *ms >= STOLEN_MS_NOTED) {
         writeln!(
@@ -48,7 +48,7 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
         writeln!(out, "  note: ended by hand")?;
     }
     match outcome.broken.as_slice() {
-        [] => writeln!(out, "\n  every promise was kept"),
+        [] => writeln!(out, "\n  every promise that was checked was kept"),
         broken => {
             writeln!(out)?;
             broken.iter().try_for_each(|promise| writeln!(out, "  BROKEN: {promise}"))
@@ -75,7 +75,7 @@ fn growth(outcome: &Outcome, out: &mut String) -> fmt::Result {
 }
 
 fn counts(outcome: &Outcome, out: &mut String) -> fmt::Result {
-    let mut row = |name: &str, value: &dyn Display| writeln!(out, "  {name:<20}{value:>10}");
+    let mut row = |name: &str, value: &dyn Display| writeln!(out, "  {name:<20}{value:>11}");
     row("deploys", &outcome.deploys)?;
     if outcome.deploys_stopped > 0 {
         row("deploys stopped", &outcome.deploys_stopped)?;
@@ -102,17 +102,12 @@ fn counts(outcome: &Outcome, out: &mut String) -> fmt::Result {
     if outcome.inputs_told_lost > 0 {
         row("  lost, and told so", &outcome.inputs_told_lost)?;
     }
-    if let Some(duplicated) = outcome.inputs_duplicated {
-        row("inputs duplicated", &duplicated)?;
-    }
-    if let Some(reordered) = outcome.inputs_reordered {
-        row("inputs reordered", &reordered)?;
-    }
+    let checked = |count: Option<u64>| count.map_or("not checked".to_owned(), |n| n.to_string());
+    row("inputs duplicated", &checked(outcome.inputs_duplicated))?;
+    row("inputs reordered", &checked(outcome.inputs_reordered))?;
     row("events received", &outcome.events)?;
     row("events lost", &outcome.events_lost)?;
-    if let Some(mismatches) = outcome.state_mismatches {
-        row("state mismatches", &mismatches)?;
-    }
+    row("state mismatches", &checked(outcome.state_mismatches))?;
     Ok(())
 }
 

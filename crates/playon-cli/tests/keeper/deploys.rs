@@ -151,6 +151,12 @@ async fn a_keeper_killed_in_a_deploy_finishes_or_reverts_it() {
         Some("reverted") => 1,
         other => panic!("{other:?} {status}"),
     };
+    for number in ["sockets_closed", "inputs_lost", "inputs_applied_twice", "rooms_waiting"] {
+        assert_eq!(status["deploy"][number], 0, "{number}: {status}");
+    }
     player.until(|view| view.release == expected).await;
+    // Every input once and in order, over the kill and whatever became of the deploy.
     player.play(5).await;
+    let room = &rig.json(&["rooms"])[0];
+    assert_eq!(room["release"], rig.status()["current"], "the room is where the deploy says");
 }

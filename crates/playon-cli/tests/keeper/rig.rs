@@ -108,6 +108,16 @@ impl Rig {
         Self::launch(dir, &players, &admin, &[])
     }
 
+    /// Ends the keeper with a signal and starts the next one at once, without waiting for the end.
+    pub(crate) fn relieve(self, signal: Signal) -> Self {
+        self.signal(signal);
+        let (players, admin) = (self.players.clone(), self.admin.clone());
+        let (dir, mut before) = self.take_apart();
+        let next = Self::launch(dir, &players, &admin, &[]);
+        before.wait().unwrap();
+        next
+    }
+
     /// As `restart`, with a command that ends in the `playon` program.
     pub(crate) fn restart_as(self, command: Command) -> Self {
         let (players, admin) = (self.players.clone(), self.admin.clone());

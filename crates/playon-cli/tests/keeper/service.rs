@@ -162,10 +162,13 @@ fn the_units_fit_what_the_keeper_does() {
         std::fs::read_to_string(path).unwrap()
     };
     let service = read("playon.service");
-    for line in ["Type=notify", "WatchdogSec=20", "Restart=always", "KillMode=mixed"] {
+    let lines = ["Type=notify", "WatchdogSec=20", "Restart=always", "KillMode=mixed", "UMask=0077"];
+    for line in lines.into_iter().chain(["StartLimitIntervalSec=0"]) {
         assert!(service.lines().any(|found| found == line), "{line} is missing");
     }
     let socket = read("playon.socket");
+    let unlimited = |text: &str, line: &str| text.lines().any(|found| found == line);
+    assert!(unlimited(&socket, "StartLimitIntervalSec=0"), "five failures would end it for good");
     let listens: Vec<_> = socket.lines().filter(|line| line.starts_with("ListenStream=")).collect();
     assert!(listens.len() == 2 && listens[0].ends_with(":4000") && listens[1].ends_with(":4001"));
     // The flags that the unit uses are flags of the command.
@@ -175,4 +178,24 @@ fn the_units_fit_what_the_keeper_does() {
     for flag in command.split(' ').filter(|word| word.starts_with("--")) {
         assert!(help.contains(flag), "{flag} is no flag of playon serve");
     }
+}
+
+/// The lines of the unit's own instructions that begin with `playon`, done with a configuration file in a folder.
+#[test]
+fn the_steps_in_the_unit_make_the_configuration_that_it_demands() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ops/systemd/playon.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().join("playon.toml").display().to_string();
+    let demanded = "/etc/playon/playon.toml";
+    assert!(unit.contains(&format!("ExecStart=/usr/local/bin/playon serve --config {demanded}")));
+    let steps = unit.lines().filter_map(|line| line.strip_prefix("#   playon config "));
+    let steps: Vec<_> = steps.map(|step| step.replace(demanded, &here)).collect();
+    assert_eq!(steps.len(), 2);
+    for step in steps {
+        let script = format!("\"$0\" config {step}");
+        let output = Command::new("sh").args(["-ec", &script, PLAYON]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(Path::new(&here).is_file());
 }

@@ -260,8 +260,8 @@ impl Room {
         self.pump(env, now);
     }
 
-    /// Notes that the set of sockets changed.
-    fn note_presence(&mut self, now: Time) {
+    /// Notes whether anybody is connected, after anything that may have changed it.
+    pub(crate) fn note_presence(&mut self, now: Time) {
         let present = !self.watchers.is_empty() || self.sessions.values().any(|s| s.conn.is_some());
         self.idle_since = if present { None } else { self.idle_since.or(Some(now)) };
     }

@@ -12,10 +12,14 @@ use super::durability::Whole;
 use super::phase::{Live, Phase};
 
 impl Room {
-    /// Puts a room that nobody is connected to to rest. Tells whether it did.
+    /// Puts a room that nobody is connected to to rest, or ends it if nobody can come back. Tells whether it did.
     pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
         if self.idle_timeout().is_none_or(|at| at > now) {
             return false;
+        }
+        if self.is_lost() {
+            self.finish(env);
+            return true;
         }
         self.image.clock = self.clock.read(now).max(self.image.now);
         self.leave_worker(env);
@@ -34,6 +38,11 @@ impl Room {
             && !self.blame.on_trial();
         let since = self.idle_since.filter(|_| quiet && settled)?;
         Some(since + self.policies.idle_hibernate)
+    }
+
+    /// Whether nobody will come back: it has no name to be asked for by, and no seat is kept in it.
+    fn is_lost(&self) -> bool {
+        self.image.name.is_empty() && self.sessions.is_empty()
     }
 
     /// The game has ended the room, and that is safe: everybody is told, and it is deleted.

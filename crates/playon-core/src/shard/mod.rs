@@ -259,9 +259,12 @@ impl<C: StateCodec> Shard<C> {
         }
     }
 
-    /// After each change of a room: its timer, and the rooms whose turn it may be now.
+    /// After each change of a room: who is there, its timer, and the rooms whose turn it may be now.
     fn settle(&mut self, now: Time, id: RoomId) {
         self.admit_late(now, id);
+        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+            room.note_presence(now);
+        }
         self.refresh(id);
         self.run_queues(now);
         if self.env.stopping {

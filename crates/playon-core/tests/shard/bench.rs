@@ -156,13 +156,18 @@ impl Bench {
     }
 
     pub(crate) fn hello(&mut self, conn: u64) {
+        self.hello_to(conn, "");
+    }
+
+    /// A new player for the room, which is made with that name if it is not there.
+    pub(crate) fn hello_to(&mut self, conn: u64, name: &str) {
         let who = Who::New {
             session: SessionId(100 + conn),
             secret: SecretHash([conn as u8; 16]),
             profile: Bytes::new(),
         };
         let create =
-            Create { kind: "duel".into(), name: String::new(), params: Bytes::new(), seed: 0 };
+            Create { kind: "duel".into(), name: name.into(), params: Bytes::new(), seed: 0 };
         let hello = Hello { conn: ConnId(conn), room: ROOM, who, create: Some(create) };
         self.gate(ToOwner::Hello(hello));
         if self.effects.iter().any(|effect| matches!(effect, Effect::Load(_))) {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod recovery;
+mod rest;
 mod stop;
 mod turns;
 

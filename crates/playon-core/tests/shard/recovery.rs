@@ -41,6 +41,7 @@ fn image(id: RoomId, bytes: usize) -> Image {
         hash: Plain.hash(&state),
         state,
         now: RoomTime(0),
+        clock: RoomTime(0),
         tick: 0,
         wake_at: None,
         between_rounds: true,

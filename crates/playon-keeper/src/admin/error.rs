@@ -31,7 +31,7 @@ fn status(code: &str) -> StatusCode {
         "PLY-0451" => StatusCode::REQUEST_TIMEOUT,
         "PLY-0452" | "PLY-0505" => StatusCode::PAYLOAD_TOO_LARGE,
         "PLY-0564" => StatusCode::INSUFFICIENT_STORAGE,
-        "PLY-0508" => StatusCode::SERVICE_UNAVAILABLE,
+        "PLY-0508" | "PLY-0542" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

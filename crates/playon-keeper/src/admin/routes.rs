@@ -86,8 +86,8 @@ pub(crate) fn router(handle: Handle, token: &str, patience: Duration) -> Router 
         .route("/v1/rollback", post(rollback))
         .route("/v1/drain", post(drain))
         .route("/v1/log", get(log_levels).post(set_log_levels))
-        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .layer(from_fn_with_state(patience, in_time))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         // An upload takes as long as it takes; only its pieces are waited for.
         .route("/v1/releases", post(add_release).with_state(uploads))
         .layer(from_fn_with_state(Token::new(token), require));
@@ -204,7 +204,7 @@ async fn set_log_levels(
 }
 
 async fn healthz(State(handle): State<Handle>) -> Response {
-    match handle.catalog().failed() {
+    match handle.unhealthy() {
         None => (StatusCode::OK, "ok\n").into_response(),
         Some(why) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")).into_response(),
     }

@@ -15,13 +15,14 @@ use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use crate::accepting::AcceptTrouble;
+use crate::alarm::Alarms;
 use crate::config::Bounds;
 
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Serves the API for as long as it is polled.
-pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, alarms: Alarms) {
     let mut trouble = AcceptTrouble::new("admins");
     let places = Arc::new(Semaphore::new(bounds.admin_connections_max));
     // The semaphore is never closed.
@@ -30,7 +31,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds)
             Ok((stream, _)) => {
                 trouble.over();
                 let connection = connection(stream, router.clone(), bounds.admin_timeout);
+                let mishap = alarms.one_of_many("a request to the admin API");
                 tokio::spawn(async move {
+                    let _mishap = mishap;
                     connection.await;
                     drop(place);
                 });

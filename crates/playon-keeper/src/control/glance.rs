@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{mpsc, oneshot};
 
 use super::catalog::Catalog;
@@ -171,6 +172,10 @@ impl Handle {
         {
             metrics.queue_items.get_or_create(&Queue { queue }).set(count(items));
         }
+        let more =
+            |counter: &Counter, now: u64| _ = counter.inc_by(now.saturating_sub(counter.get()));
+        more(&metrics.log_dropped, self.log.as_ref().map_or(0, |log| log.dropped()));
+        more(&metrics.panics, self.alarms.mishaps());
         let catalog = self.catalog();
         metrics.ready.set(i64::from(catalog.not_ready().is_none()));
         let (rooms, live, players) = catalog.totals();
@@ -191,9 +196,20 @@ impl Handle {
         self.recent.sample(&self.metrics);
     }
 
+    /// Why the keeper does not do its work, if it does not: it cannot go on, or a thread stands still.
+    pub fn unhealthy(&self) -> Option<String> {
+        if let Some(why) = self.catalog().failed() {
+            return Some(why.to_owned());
+        }
+        if let Some(error) = self.alarms.failed().borrow().as_ref() {
+            return Some(error.to_string());
+        }
+        self.alarms.stuck().map(|error| error.to_string())
+    }
+
     /// Whether the control thread and every shard answer within that time: the keeper makes progress.
     pub async fn alive(&self, within: Duration) -> bool {
-        answer(&self.queues.shards, &self.news, within).await
+        self.unhealthy().is_none() && answer(&self.queues.shards, &self.news, within).await
     }
 }
 

@@ -14,7 +14,6 @@ mod pace;
 mod recovery;
 mod releases;
 mod request;
-mod staff;
 mod thread;
 mod view;
 
@@ -28,6 +27,7 @@ use crate::workers::WorkerNews;
 pub use catalog::{Catalog, RoomFilter};
 pub(crate) use glance::Queues;
 pub(crate) use recovery::recover_rooms;
+pub(crate) use releases::store_error;
 pub use request::Handle;
 pub(crate) use request::Request;
 pub(crate) use thread::{Control, ControlSetup};

@@ -21,7 +21,7 @@ pub(super) fn wall_ms() -> u64 {
 }
 
 /// What the store said, with its code.
-pub(super) fn store_error(error: &StoreError) -> Coded {
+pub(crate) fn store_error(error: &StoreError) -> Coded {
     let text = error.to_string();
     let message = text.strip_prefix(error.code()).unwrap_or(&text).trim_start().to_owned();
     Coded::new(
@@ -42,13 +42,31 @@ fn check_label(label: &str) -> Result<(), Coded> {
 }
 
 impl Control {
-    /// Adds a release, or gives a known one another label.
+    /// Adds a release, or gives a known one another label. An executable that becomes no release is deleted.
     pub(super) fn add_release(
         &self,
         artifact: &Artifact,
         label: Option<String>,
         hint: Option<&str>,
     ) -> Result<ReleaseView, Coded> {
+        let added = self.add_named(artifact, label, hint);
+        if added.is_err() && !self.catalog().releases.contains_key(&artifact.id) {
+            // Somebody else may have uploaded the same and been refused before.
+            let _ = self.setup.artifacts.remove(artifact.id);
+        }
+        added
+    }
+
+    fn add_named(
+        &self,
+        artifact: &Artifact,
+        label: Option<String>,
+        hint: Option<&str>,
+    ) -> Result<ReleaseView, Coded> {
+        if self.setup.artifacts.path(artifact.id).is_none() {
+            let message = "the executable was deleted before it became a release";
+            return Err(Coded::new("PLY-0513", message, "upload the release again"));
+        }
         let known = self.catalog().releases.get(&artifact.id).map(|entry| entry.row.label.clone());
         let label = match (label, known) {
             (Some(label), _) => {

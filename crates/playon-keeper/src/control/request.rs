@@ -12,6 +12,7 @@ use super::News;
 use super::catalog::Catalog;
 use super::glance::Queues;
 use super::view::{DeployAnswer, ReleaseView, RoomView};
+use crate::alarm::Alarms;
 use crate::artifacts::{Artifact, Artifacts};
 use crate::clock::Clock;
 use crate::config::LogLevels;
@@ -57,6 +58,38 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// What it asks for, in one word.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::AddRelease { .. } => "release",
+            Self::Deploy { .. } => "deploy",
+            Self::Rollback { .. } => "rollback",
+            Self::CloseRoom { .. } => "close",
+            Self::Drain { .. } => "drain",
+            Self::Probe { .. } => "probe",
+            Self::Stop { .. } => "stop",
+        }
+    }
+
+    /// Whether nobody waits for the answer any more. They were told that it may still happen; it does not, for nobody would
+    /// know why it did, and that is said.
+    pub(super) fn is_abandoned(&self) -> bool {
+        let abandoned = match self {
+            Self::AddRelease { reply, .. } => reply.is_closed(),
+            Self::Deploy { reply, .. } | Self::Rollback { reply, .. } => reply.is_closed(),
+            Self::CloseRoom { reply, .. } => reply.is_closed(),
+            Self::Drain { reply } => reply.is_closed(),
+            Self::Probe { .. } | Self::Stop { .. } => false,
+        };
+        if abandoned {
+            let request = self.name();
+            tracing::warn!(request, "PLY-0542 not done: whoever asked did not wait for the answer");
+        }
+        abandoned
+    }
+}
+
 /// The way to a running keeper, from any thread of its process.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -72,6 +105,7 @@ pub struct Handle {
     pub(crate) queues: Queues,
     pub(crate) recent: Arc<Recent>,
     pub(crate) log: Option<Arc<dyn LogLevels>>,
+    pub(crate) alarms: Alarms,
 }
 
 fn gone() -> Coded {
@@ -161,5 +195,22 @@ impl Handle {
     /// When the keeper is stopping.
     pub async fn drain(&self) -> Result<(), Coded> {
         self.ask(|reply| Request::Drain { reply }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_something_is_not_done_for_somebody_who_has_gone() {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Drain { reply };
+        assert!(!request.is_abandoned());
+        drop(answer);
+        assert!(request.is_abandoned());
+        let (reply, answer) = oneshot::channel();
+        drop(answer);
+        assert!(!Request::Stop { reply }.is_abandoned(), "a stop is a stop");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use playon_core::berths::Berths;
@@ -16,7 +16,7 @@ use playon_core::ids::{DeployId, ReleaseId, RoomId};
 use playon_core::lobby::{Lobby, Opening};
 use playon_core::time::{Span, Time};
 use playon_store::{DeployRow, Store};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use super::catalog::{Catalog, RoomEntry, WorkerEntry};
 use super::closings::Closings;
@@ -26,7 +26,7 @@ use super::releases::{store_error, wall_ms};
 use super::request::Reply;
 use super::view::{DeployAnswer, RoomView};
 use super::{News, Request, ShardNews, notes};
-use crate::alarm::Alarm;
+use crate::alarm::{self, Alarm, Alarms};
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::error::Coded;
@@ -67,7 +67,7 @@ pub(crate) struct ControlSetup {
     pub(crate) stats: Arc<GatewayStats>,
     pub(crate) clock: Clock,
     pub(crate) catalog: Arc<RwLock<Catalog>>,
-    pub(crate) failure: watch::Sender<Option<Coded>>,
+    pub(crate) alarms: Alarms,
     pub(crate) director: DirectorConfig,
     pub(crate) deploys_max: usize,
     pub(crate) artifacts_max: usize,
@@ -112,11 +112,8 @@ impl Control {
             stopping: None,
         };
         control.read_decisions()?;
-        let alarm = Alarm::new("the control thread", control.setup.failure.clone());
-        let spawned = Builder::new().name("control".into()).spawn(move || {
-            let _alarm = alarm;
-            control.run(&news);
-        });
+        let alarm = control.setup.alarms.part("the control thread");
+        let spawned = alarm::spawn("control", alarm, move |alarm| control.run(&news, alarm));
         spawned.map_err(|error: io::Error| crate::error::system("no thread for control", error))
     }
 
@@ -170,14 +167,16 @@ impl Control {
         self.catalog_mut().releases.insert(row.id, entry);
     }
 
-    fn run(mut self, inbox: &Receiver<News>) {
+    fn run(mut self, inbox: &Receiver<News>, alarm: &Alarm) {
         loop {
+            alarm.idle();
             let (director, pace) = (self.director.next_timeout(), self.pace.next_timeout());
             let next = [director, pace, self.berths.next_timeout()].into_iter().flatten().min();
             let news = match next {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => inbox.recv_timeout(self.setup.clock.until(at)),
             };
+            alarm.busy();
             match news {
                 Ok(News::Quit) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(news) => self.handle(news),
@@ -228,11 +227,7 @@ impl Control {
     fn fail(&self, error: Coded) {
         tracing::error!(%error, "the keeper cannot go on");
         self.catalog_mut().failed.get_or_insert_with(|| error.to_string());
-        self.setup.failure.send_if_modified(|failure| {
-            let first = failure.is_none();
-            failure.get_or_insert(error);
-            first
-        });
+        self.setup.alarms.raise(error);
     }
 
     fn handle_report(&mut self, shard: u16, report: &Report) {
@@ -388,6 +383,9 @@ impl Control {
     }
 
     fn handle_request(&mut self, request: Request) {
+        if request.is_abandoned() {
+            return;
+        }
         // A reply that nobody waits for any more is dropped.
         match request {
             Request::AddRelease { artifact, label, hint, reply } => {

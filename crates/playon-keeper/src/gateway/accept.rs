@@ -115,6 +115,7 @@ fn take(local: &Rc<Local>, stream: TcpStream) {
 
 /// Serves requests until one is granted an upgrade; then a task of its own goes on with the socket.
 async fn serve(local: Rc<Local>, stream: TcpStream, socket: Slot) {
+    let _mishap = local.shared.parts.alarms.one_of_many("a request of a player");
     // Frames are small and each is a whole one: waiting to fill packets would only delay them.
     if stream.set_nodelay(true).is_err() {
         return;

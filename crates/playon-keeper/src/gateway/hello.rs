@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::close::Reason;
 use super::config::GatewayConfig;
+use crate::text::is_plain;
 
 /// Rooms that a player without one is sent to before it is told that all are full.
 const MATCHES_MAX: u32 = 4;
@@ -63,6 +64,10 @@ impl Request {
         // The slash separates kind and name in what a room's id is made of.
         if hello.kind.is_empty() || hello.kind.contains('/') {
             return Err(bad("PLY-0147 neither a room nor a kind of room"));
+        }
+        // They stand in lists, logs and on terminals.
+        if !is_plain(&hello.kind) || !is_plain(&hello.name) {
+            return Err(bad("PLY-0166 a name with control characters or marks of direction"));
         }
         if !hello.name.is_empty() {
             self.room = named_room(&hello.kind, &hello.name);

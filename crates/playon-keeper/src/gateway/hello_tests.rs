@@ -119,6 +119,12 @@ fn only_the_players_own_versions_and_kinds_make_sense() {
         refused(ClientHello { protocol: ProtocolRange { min: 8, max: 9 }, ..hello() }),
         Close::Version
     );
+    for name in ["a\nb", "\x1b[2J", "\u{202e}nimda", "\u{9b}31m", "a\0", "\u{2028}"] {
+        let named = ClientHello { name: name.into(), ..hello() };
+        assert_eq!(refused(named), Close::BadFrame, "{name:?}");
+        let kind = ClientHello { kind: name.into(), ..hello() };
+        assert_eq!(refused(kind), Close::BadFrame, "{name:?}");
+    }
     for kind in ["", "a/b"] {
         assert_eq!(
             refused(ClientHello { kind: kind.into(), ..hello() }),

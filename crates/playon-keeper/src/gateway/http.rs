@@ -100,6 +100,11 @@ fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, Slot), 
     };
     let config = &local.shared.config;
     if !allowed(&config.origins, request) {
+        let told = |name| {
+            let value = request.headers().get(name).map(|value: &HeaderValue| value.as_bytes());
+            String::from_utf8_lossy(value.unwrap_or_default())
+        };
+        local.shared.note_refused_origin(&told(header::ORIGIN), &told(header::HOST));
         let text = "PLY-0154 pages of that origin may not connect\n";
         return Err(refuse(Refusal::Origin, StatusCode::FORBIDDEN, text, None));
     }

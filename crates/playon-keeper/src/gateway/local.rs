@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use playon_core::gate::ToOwner;
 use playon_core::ids::ConnId;
 use playon_core::lobby::Lobby;
-use playon_core::time::Span;
+use playon_core::time::{Span, Time};
 use tokio::sync::Notify;
 
 use super::assets::Assets;
@@ -19,6 +19,7 @@ use super::mailbox::Switchboard;
 use super::owner::OwnerLink;
 use super::pace::Bucket;
 use super::stats::GatewayStats;
+use crate::alarm::Alarms;
 use crate::clock::Clock;
 
 /// What the gateway works with, besides its configuration.
@@ -38,6 +39,8 @@ pub struct GatewayParts {
     pub stats: Arc<GatewayStats>,
     /// The clock that the lobby is also told.
     pub clock: Clock,
+    /// Where its threads raise the alarm.
+    pub alarms: Alarms,
 }
 
 /// Shared by all threads of the gateway.
@@ -45,7 +48,19 @@ pub(super) struct Shared {
     pub(super) config: GatewayConfig,
     pub(super) parts: GatewayParts,
     pace: Mutex<Bucket>,
+    /// Said once a minute, with how many there were since.
+    origins: Mutex<OriginsRefused>,
 }
+
+/// Pages that were refused.
+#[derive(Default)]
+struct OriginsRefused {
+    said: Option<Time>,
+    since: u64,
+}
+
+/// The shortest time between two lines about refused pages.
+const ORIGINS_SAID_EVERY: Span = Span::secs(60);
 
 impl Shared {
     pub(super) fn new(mut config: GatewayConfig, parts: GatewayParts) -> Self {
@@ -55,7 +70,26 @@ impl Shared {
         limits.message_bytes_max =
             limits.message_bytes_max.max(limits.input_bytes_max + INPUT_HEAD_BYTES);
         let pace = Bucket::new(parts.clock.now(), config.admit_per_second, config.admit_burst);
-        Self { config, parts, pace: Mutex::new(pace) }
+        Self { config, parts, pace: Mutex::new(pace), origins: Mutex::default() }
+    }
+
+    /// A page was refused: its origin, and the host it asked for, which a proxy may have rewritten.
+    pub(super) fn note_refused_origin(&self, origin: &str, host: &str) {
+        let now = self.parts.clock.now();
+        let mut refused = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.since += 1;
+        if refused.said.is_some_and(|said| now < said + ORIGINS_SAID_EVERY) {
+            return;
+        }
+        refused.said = Some(now);
+        let times = std::mem::take(&mut refused.since);
+        drop(refused);
+        tracing::warn!(
+            origin,
+            host,
+            times,
+            "PLY-0154 pages of another origin than the host are refused: add theirs to `origins`, or have the proxy pass `Host` on"
+        );
     }
 
     /// Lets one more player in, or says after how long to ask again.

@@ -4,14 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use playon_core::gate::{Close, ToGateway};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::timeout;
 
 use super::accept::{accept, adopt, allow_files, open};
@@ -19,13 +18,15 @@ use super::close::Reason;
 use super::config::GatewayConfig;
 use super::local::{GatewayParts, Local, Shared};
 use super::owner::Inboxes;
+use crate::alarm::{self, Alarm};
+use crate::error::system;
 
 /// The running gateway. Dropping it ends its threads and resets their sockets; [`Gateway::shutdown`] is kinder.
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
     phase: watch::Sender<Phase>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 /// What the threads are to do.
@@ -65,7 +66,8 @@ impl Gateway {
                 (shared.clone(), phases.clone(), listener.try_clone()?);
             // Made here so that its failure is the caller's to see; a runtime cannot leave its thread.
             let (ready, started) = std::sync::mpsc::channel();
-            let run = move || {
+            let alarm = shared.parts.alarms.part(format!("gateway thread {number}"));
+            let run = move |alarm: &Alarm| {
                 let runtime =
                     Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
                 let runtime = match runtime {
@@ -76,16 +78,21 @@ impl Gateway {
                     }
                 };
                 _ = ready.send(Ok(()));
-                runtime.block_on(serve(
-                    Rc::new(Local::new(shared, number)),
-                    listener,
-                    inbox,
-                    phases,
-                ));
+                let local = Rc::new(Local::new(shared, number));
+                let driven = alarm.drive(|| {
+                    runtime.block_on(async {
+                        tokio::select! {
+                            () = serve(local, listener, inbox, phases, alarm) => {}
+                            () = alarm.beat() => {}
+                        }
+                    })
+                });
+                drop(runtime);
+                if let Err(panic) = driven {
+                    std::panic::resume_unwind(panic);
+                }
             };
-            gateway
-                .threads
-                .push(thread::Builder::new().name(format!("gateway-{number}")).spawn(run)?);
+            gateway.threads.push(alarm::spawn(format!("gateway-{number}"), alarm, run)?);
             started
                 .recv()
                 .unwrap_or_else(|_| Err(io::Error::other("a gateway thread did not start")))?;
@@ -108,9 +115,8 @@ impl Gateway {
     pub fn shutdown(mut self, within: Duration) {
         self.phase.send_replace(Phase::Close(within));
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a gateway thread had panicked");
-            }
+            // Its panic has raised its alarm.
+            let _ = thread.join();
         }
     }
 }
@@ -120,13 +126,14 @@ async fn serve(
     listener: std::net::TcpListener,
     inbox: Inbox,
     mut phases: watch::Receiver<Phase>,
+    alarm: &Alarm,
 ) {
     let accepting = match TcpListener::from_std(listener) {
-        Ok(listener) => spawn_local(accept(listener, local.clone())),
-        Err(error) => return tracing::error!(%error, "a gateway thread cannot listen"),
+        Ok(listener) => run_guarded(&local, "taking players in", accept(listener, local.clone())),
+        Err(error) => return alarm.raise(system("a gateway thread cannot listen", error)),
     };
-    let dispatching = spawn_local(dispatch(local.clone(), inbox));
-    let waking = spawn_local(wake_shards(local.clone()));
+    let dispatching = run_guarded(&local, "telling players", dispatch(local.clone(), inbox));
+    let waking = run_guarded(&local, "telling the rooms", wake_shards(local.clone()));
     // The sender's end counts as an order to end at once.
     let serving = phases.wait_for(|phase| *phase != Phase::Serve).await.map(|phase| *phase);
     accepting.abort();
@@ -153,6 +160,19 @@ async fn serve(
     dispatching.abort();
     waking.abort();
     local.wake_told();
+}
+
+/// A task that all players of this thread need: its panic is the keeper's.
+fn run_guarded(
+    local: &Local,
+    what: &str,
+    work: impl Future<Output = ()> + 'static,
+) -> JoinHandle<()> {
+    let alarm = local.shared.parts.alarms.part(format!("{what} on a gateway thread"));
+    spawn_local(async move {
+        let _alarm = alarm;
+        work.await;
+    })
 }
 
 /// Runs behind the tasks of all sockets that were ready when the first of them told a shard something.

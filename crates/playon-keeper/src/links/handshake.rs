@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::hub::{Attached, Hub};
 use crate::error::Coded;
+use crate::text::is_plain;
 use crate::workers::Pass;
 
 /// The shortest step of a kind; `playon` offers none below it.
@@ -18,23 +19,23 @@ const REMEDY_SECRET: &str = "start the worker through the keeper, or give it the
 const REMEDY_VERSION: &str = "build the game with a `playon` crate that fits this keeper";
 const REMEDY_DEFECT: &str = "fix what is named and build again";
 
+/// Who was not let in, if that is known, and why.
+pub(super) type Refused = (Option<Pass>, Coded);
+
 /// Checks a hello.
 ///
 /// # Errors
 /// When the worker is not to be let in; the pass it used comes along if it had one.
-pub(super) fn check(
-    hub: &Hub,
-    hello: WorkerHello,
-) -> Result<(Attached, u32), (Option<Pass>, Coded)> {
+pub(super) fn check(hub: &Hub, hello: WorkerHello) -> Result<(Attached, u32), Box<Refused>> {
     let pass = hub.passes.present(hello.secret);
     let Some(pass) = pass else {
         let error =
             Coded::new("PLY-0401", "a process showed a secret that is not known", REMEDY_SECRET);
-        return Err((None, error));
+        return Err(Box::new((None, error)));
     };
     match check_hello(hub, &hello) {
         Ok((worker, protocol)) => Ok((attached(worker, &pass, hello), protocol)),
-        Err(error) => Err((Some(pass), error)),
+        Err(error) => Err(Box::new((Some(pass), error))),
     }
 }
 
@@ -60,6 +61,11 @@ fn check_hello(hub: &Hub, hello: &WorkerHello) -> Result<(WorkerId, u32), Coded>
         let (min, max) = (Policies::BATCH_TIMEOUT_MIN, Policies::BATCH_TIMEOUT_MAX);
         let message =
             format!("the kind `{}` wants a batch timeout beyond {min:?} to {max:?}", kind.name);
+        return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
+    }
+    let names = hello.kinds.iter().map(|kind| kind.name.as_str());
+    if let Some(name) = names.chain([&*hello.app, &*hello.label]).find(|name| !is_plain(name)) {
+        let message = format!("the name {} has control characters", name.escape_debug());
         return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
     }
     match hub.admit() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use playon_core::limits::Limits;
 use playon_wire::attach::Asset;
 
 use super::outbound::{Ending, Outbound};
+use crate::alarm::Alarms;
 use crate::config::Bounds;
 use crate::error::Coded;
 use crate::metrics::Metrics;
@@ -25,7 +27,7 @@ const STUCK_MARGIN: Duration = Duration::from_secs(5);
 
 /// How long a thread of a worker may be at one message of any sort: longer than any deadline of the rules, which name the
 /// room and come first. What no rule waits for, such as a room that is being forgotten, is held to this one.
-fn stuck_after(limits: &Limits) -> Duration {
+pub(crate) fn stuck_after(limits: &Limits) -> Duration {
     let longest = Policies::BATCH_TIMEOUT_MAX.max(limits.open_timeout).max(limits.prewarm_timeout);
     Duration::from_micros(longest.0) + STUCK_MARGIN
 }
@@ -68,20 +70,34 @@ pub(crate) enum LinkNews {
     },
 }
 
+/// What links work with.
+pub(crate) struct HubSetup {
+    pub(crate) passes: Arc<Passes>,
+    pub(crate) shards: Shards,
+    pub(crate) bounds: Bounds,
+    pub(crate) epoch: Epoch,
+    /// The most bytes of one room's state that shards take.
+    pub(crate) state_bytes_max: usize,
+    /// How long a thread of a worker may be at one message, whatever it is.
+    pub(crate) stuck_after: Duration,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) alarms: Alarms,
+    pub(crate) news: Box<dyn Fn(LinkNews) + Send + Sync>,
+}
+
 /// What links work with, and the way to them.
 pub(crate) struct Hub {
-    pub(super) passes: Arc<Passes>,
-    pub(super) shards: Shards,
-    pub(super) bounds: Bounds,
-    pub(super) epoch: Epoch,
-    /// The most bytes of one room's state that shards take.
-    pub(super) state_bytes_max: usize,
-    pub(super) metrics: Arc<Metrics>,
-    /// How long a thread of a worker may be at one message, whatever it is.
-    pub(super) stuck_after: Duration,
-    pub(super) news: Box<dyn Fn(LinkNews) + Send + Sync>,
+    setup: HubSetup,
     workers: RwLock<HashMap<WorkerId, Arc<Outbound>>>,
     next: AtomicU64,
+}
+
+impl Deref for Hub {
+    type Target = HubSetup;
+
+    fn deref(&self) -> &HubSetup {
+        &self.setup
+    }
 }
 
 impl fmt::Debug for Hub {
@@ -91,34 +107,13 @@ impl fmt::Debug for Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(
-        passes: Arc<Passes>,
-        shards: Shards,
-        bounds: Bounds,
-        limits: &Limits,
-        epoch: Epoch,
-        metrics: Arc<Metrics>,
-        news: Box<dyn Fn(LinkNews) + Send + Sync>,
-    ) -> Self {
-        let (workers, next) = (RwLock::default(), AtomicU64::new(1));
-        let (state_bytes_max, stuck_after) = (limits.state_bytes_max, stuck_after(limits));
-        Self {
-            passes,
-            shards,
-            bounds,
-            epoch,
-            state_bytes_max,
-            metrics,
-            stuck_after,
-            news,
-            workers,
-            next,
-        }
+    pub(crate) fn new(setup: HubSetup) -> Self {
+        Self { setup, workers: RwLock::default(), next: AtomicU64::new(1) }
     }
 
     /// The store's epoch, for the log.
     pub(crate) const fn epoch(&self) -> Epoch {
-        self.epoch
+        self.setup.epoch
     }
 
     /// Sends messages to a worker, in order. What is sent to a worker that is gone is dropped: the shard is told that it is.

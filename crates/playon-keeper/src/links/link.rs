@@ -44,6 +44,7 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// Serves one connection to its end. The permit stands for a process that has not said who it is.
 pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>, greeting: OwnedSemaphorePermit) {
+    let _mishap = hub.alarms.one_of_many("the link of a worker");
     let mut decoder = FrameDecoder::new();
     let hello = timeout(hub.bounds.hello_timeout, read_hello(&stream, &mut decoder)).await;
     drop(greeting);
@@ -62,7 +63,8 @@ pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>, greeting: OwnedSemaph
         Ok((attached, protocol)) => {
             Link::open(stream, decoder, hub, attached, protocol).serve().await
         }
-        Err((pass, error)) => {
+        Err(refused) => {
+            let (pass, error) = *refused;
             refuse(&stream, &error).await;
             hub.refuse(pass.as_ref(), error);
         }

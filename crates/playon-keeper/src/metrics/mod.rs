@@ -91,6 +91,8 @@ pub struct Metrics {
     pub(crate) memory: Gauge,
     pub(crate) open_files: Gauge,
     pub(crate) threads: Gauge,
+    pub(crate) log_dropped: Counter,
+    pub(crate) panics: Counter,
 }
 
 /// Half a millisecond to about a minute.
@@ -138,6 +140,8 @@ impl Metrics {
             memory: Gauge::default(),
             open_files: Gauge::default(),
             threads: Gauge::default(),
+            log_dropped: Counter::default(),
+            panics: Counter::default(),
         };
         this.register();
         this.register_look();
@@ -199,6 +203,10 @@ impl Metrics {
         r.register_with_unit("process_memory", memory, Unit::Bytes, self.memory.clone());
         r.register("process_open_files", "Files it has open", self.open_files.clone());
         r.register("process_threads", "Threads it has", self.threads.clone());
+        let dropped = "Lines of the log that were dropped because nobody read them";
+        r.register("log_lines_dropped", dropped, self.log_dropped.clone());
+        let panics = "Panics of the keeper that closed one connection";
+        r.register("connection_panics", panics, self.panics.clone());
     }
 
     fn register_durations(&mut self) {

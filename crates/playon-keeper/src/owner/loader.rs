@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 
 use playon_core::effect::Loaded;
 use playon_core::ids::RoomId;
@@ -13,6 +13,7 @@ use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{RecoverError, recover};
 
 use super::inbox::{ShardEvent, Shards};
+use crate::alarm::{self, Alarm};
 
 /// Asks for sleeping rooms; the answers go to the shards.
 #[derive(Clone, Debug)]
@@ -24,23 +25,26 @@ impl Loader {
     /// # Errors
     /// When there is no thread to be had.
     pub(crate) fn start(
+        alarm: Alarm,
         store: Arc<dyn Store>,
         shards: Shards,
         bounds: ApplyBounds,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (asks, asked) = mpsc::channel();
-        let run = move || {
+        let run = move |alarm: &Alarm| {
             for room in asked {
+                alarm.busy();
                 let loaded = load(store.as_ref(), room, &bounds);
                 shards.of(room).push(ShardEvent::Loaded(room, loaded));
+                alarm.idle();
             }
         };
-        let thread = Builder::new().name("loader".into()).spawn(run)?;
+        let thread = alarm::spawn("loader", alarm, run)?;
         Ok((Self(asks), thread))
     }
 
     /// Asks for a room.
-    pub(super) fn ask(&self, room: RoomId) {
+    pub(crate) fn ask(&self, room: RoomId) {
         // The thread lives as long as this sender does.
         let _ = self.0.send(room);
     }

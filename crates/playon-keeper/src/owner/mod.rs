@@ -14,5 +14,5 @@ mod ticks;
 pub(crate) use inbox::ShardEvent;
 pub use inbox::{Inbox, Shards};
 pub(crate) use loader::{Loader, read_back};
-pub(crate) use outlet::Outside;
+pub(crate) use outlet::{Outside, Storing};
 pub(crate) use thread::spawn;

@@ -1,8 +1,8 @@
 //! What a shard wants done, gathered over one drain.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use playon_core::attach::ToWorker;
@@ -16,6 +16,7 @@ use playon_wire::stored::{encode_image, encode_record};
 use super::inbox::{ShardEvent, Shards};
 use super::loader::Loader;
 use super::ticks::Ticks;
+use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::control::{News, ShardNews};
 use crate::gateway::GatewayLink;
@@ -33,6 +34,36 @@ pub(crate) struct Outside {
     pub(crate) loader: Loader,
     pub(crate) control: Sender<News>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) storing: Arc<Storing>,
+}
+
+/// Whether the store makes progress: it is stuck when it has something to do and nothing of it becomes safe.
+pub(crate) struct Storing {
+    alarm: Alarm,
+    batches: Mutex<u64>,
+}
+
+impl Storing {
+    pub(crate) fn new(alarm: Alarm) -> Self {
+        Self { alarm, batches: Mutex::new(0) }
+    }
+
+    fn began(&self) {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        if *batches == 0 {
+            self.alarm.busy();
+        }
+        *batches += 1;
+    }
+
+    fn done(&self) {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        *batches = batches.saturating_sub(1);
+        match *batches {
+            0 => self.alarm.idle(),
+            _ => self.alarm.busy(),
+        }
+    }
 }
 
 pub(super) struct Outlet {
@@ -142,10 +173,13 @@ impl Outlet {
         metrics.store_records.inc_by(batch.records.len() as u64);
         metrics.store_bytes.inc_by(bytes(&batch));
         metrics.store_pending.inc();
+        let storing = Arc::clone(&self.outside.storing);
+        storing.began();
         let began = Instant::now();
         let done = move |outcome: Result<(), playon_store::StoreError>| match outcome {
             Ok(()) => {
                 metrics.store_pending.dec();
+                storing.done();
                 metrics.store_seconds.observe(began.elapsed());
                 if let Some(inbox) = shards.get(number.into()) {
                     inbox.push(ShardEvent::Stored(stored));

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use playon_core::attach::FromWorker;
@@ -13,7 +13,7 @@ use playon_wire::state::ZstdXxh3;
 use super::inbox::ShardEvent;
 use super::outlet::{Outlet, Outside};
 use super::pulse::Pulse;
-use crate::alarm::Alarm;
+use crate::alarm::{self, Alarm};
 use crate::control::ShardNews;
 
 /// Events handled before their effects leave. More would let the first of them wait for the last.
@@ -29,15 +29,14 @@ pub(crate) fn spawn(
     alarm: Alarm,
 ) -> io::Result<JoinHandle<()>> {
     let name = format!("shard-{}", config.shard);
-    let run = move || {
-        let _alarm = alarm;
+    let run = move |alarm: &Alarm| {
         let number = config.shard;
         let shard = Shard::new(config, ZstdXxh3);
         let pulse = Pulse::new(outside.clock);
         let outlet = Outlet::new(number, outside);
-        Driver { shard, outlet, pulse, number, events: VecDeque::new() }.run();
+        Driver { shard, outlet, pulse, number, events: VecDeque::new() }.run(alarm);
     };
-    Builder::new().name(name).spawn(run)
+    alarm::spawn(name, alarm, run)
 }
 
 struct Driver {
@@ -49,8 +48,9 @@ struct Driver {
 }
 
 impl Driver {
-    fn run(mut self) {
+    fn run(mut self, alarm: &Alarm) {
         while let Some(now) = self.wait() {
+            alarm.busy();
             let began = Instant::now();
             let mut quit = false;
             let mut recovered = false;
@@ -76,6 +76,7 @@ impl Driver {
             if quit {
                 return;
             }
+            alarm.idle();
         }
     }
 

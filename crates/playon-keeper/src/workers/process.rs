@@ -7,12 +7,15 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
 
-use super::{ENV_NAMES, ENV_PREFIXES, output};
+use super::output::{LAST_WAIT, LastLines, Stream};
+use super::{ENV_NAMES, ENV_PREFIXES};
+use crate::alarm::{self, Alarm, Alarms};
 
 /// A file that another thread has just written is busy for as long as a fork of it has not yet executed.
 const BUSY_TRIES_MAX: u32 = 50;
@@ -32,6 +35,19 @@ pub(super) struct Launch<'a> {
 pub(super) struct Process {
     child: Child,
     pid: Pid,
+    reaped: bool,
+    last: LastLines,
+    /// Closed when the last of its standard error has been read.
+    read: Option<Receiver<()>>,
+}
+
+impl Drop for Process {
+    /// Also when the supervisor panics: nobody would be left to end it.
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.kill();
+        }
+    }
 }
 
 /// The part of the keeper's own environment that workers may see.
@@ -54,7 +70,7 @@ impl Process {
     ///
     /// # Errors
     /// When it cannot be executed.
-    pub(super) fn start(launch: &Launch<'_>) -> io::Result<Self> {
+    pub(super) fn start(launch: &Launch<'_>, alarms: &Alarms) -> io::Result<Self> {
         let mut command = Command::new(launch.executable);
         command
             .current_dir(launch.folder)
@@ -70,13 +86,19 @@ impl Process {
             Pid::from_raw(raw).ok_or_else(|| io::Error::other("a process without a number"))?;
         limit(pid, Resource::Core, 0);
         limit(pid, Resource::Nofile, launch.files_max);
+        let last = LastLines::default();
+        let (open, read) = mpsc::channel();
+        let alarm = || alarms.part("what a worker prints");
+        let label = Arc::clone(launch.label);
+        let stream = Stream { name: "stdout", label, pid: child.id(), last: None, open: None };
         if let Some(stdout) = child.stdout.take() {
-            output::capture(stdout, "stdout", launch.label, child.id());
+            stream.clone().capture(stdout, alarm());
         }
         if let Some(stderr) = child.stderr.take() {
-            output::capture(stderr, "stderr", launch.label, child.id());
+            let stream = Stream { name: "stderr", last: Some(last.clone()), ..stream };
+            Stream { open: Some(open), ..stream }.capture(stderr, alarm());
         }
-        Ok(Self { child, pid })
+        Ok(Self { child, pid, reaped: false, last, read: Some(read) })
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -90,28 +112,37 @@ impl Process {
         }
     }
 
-    /// Calls back on a thread of its own when the process has ended, without reaping it.
-    pub(super) fn on_exit(&self, then: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let pid = self.pid;
-        let watch = move || {
+    /// Calls back on a thread of its own when the process has ended and what it printed last is known, without reaping it.
+    pub(super) fn on_exit(
+        &mut self,
+        alarm: Alarm,
+        then: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let (pid, read) = (self.pid, self.read.take());
+        let watch = move |_: &Alarm| {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             while matches!(
                 rustix::process::waitid(WaitId::Pid(pid), options),
                 Err(rustix::io::Errno::INTR)
             ) {}
+            // It ends by being closed: nothing is ever sent.
+            let _ = read.map(|read| read.recv_timeout(LAST_WAIT));
             then();
         };
-        thread::Builder::new()
-            .name(format!("wait-{}", self.number()))
-            .stack_size(64 << 10)
-            .spawn(watch)?;
-        Ok(())
+        alarm::spawn(format!("wait-{}", self.number()), alarm, watch).map(drop)
+    }
+
+    /// What it printed last on standard error that says something.
+    pub(super) fn last_words(&self) -> Option<String> {
+        self.last.reason()
     }
 
     /// Collects the process, which must have ended, and kills what is left of its group.
     pub(super) fn reap(mut self) -> Option<ExitStatus> {
         self.kill();
-        self.child.wait().ok()
+        let status = self.child.wait().ok();
+        self.reaped = true;
+        status
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use playon_core::fleet::Berth;
@@ -15,6 +15,7 @@ use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 use super::backoff::Backoff;
 use super::passes::{Pass, Passes, SpawnId};
 use super::process::{Launch, Process, environment};
+use crate::alarm::{self, Alarm, Alarms};
 use crate::config::Bounds;
 use crate::data_dir::random_bytes;
 use crate::error::{Coded, system};
@@ -64,6 +65,8 @@ pub(crate) struct SupervisorSetup {
     pub(crate) passes: Arc<Passes>,
     /// The bounds of the shell.
     pub(crate) bounds: Bounds,
+    /// Where it raises the alarm.
+    pub(crate) alarms: Alarms,
     /// Takes the news.
     pub(crate) news: Box<dyn Fn(WorkerNews) + Send>,
 }
@@ -100,18 +103,17 @@ impl Supervisor {
         let (commands, inbox) = mpsc::channel();
         let (ready, told) = mpsc::channel();
         let again = commands.clone();
-        let run = move || {
+        let alarm = setup.alarms.part("the supervisor of workers");
+        let run = move |alarm: &Alarm| {
             // Inherited by every child of this thread: no worker can gain rights by executing a privileged file.
             let outcome = rustix::thread::set_no_new_privs(true);
             let failed = outcome.is_err();
             let _ = ready.send(outcome);
             if !failed {
-                Thread::new(setup, again).run(&inbox);
+                Thread::new(setup, again).run(&inbox, alarm);
             }
         };
-        let thread = thread::Builder::new()
-            .name("supervisor".into())
-            .spawn(run)
+        let thread = alarm::spawn("supervisor", alarm, run)
             .map_err(|error| system("no thread for the supervisor", error))?;
         match told.recv() {
             Ok(Ok(())) => Ok(Self { commands, thread: Some(thread) }),
@@ -214,12 +216,14 @@ impl Thread {
         }
     }
 
-    fn run(mut self, inbox: &Receiver<Command>) {
+    fn run(mut self, inbox: &Receiver<Command>, alarm: &Alarm) {
         loop {
+            alarm.idle();
             let command = match self.next_timeout() {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
+            alarm.busy();
             match command {
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(command) => self.handle(command),
@@ -318,12 +322,13 @@ impl Thread {
             running.attached_at.is_some_and(|at| at.elapsed() >= self.setup.bounds.healthy_after);
         let (crew, pid) = (running.crew, running.process.number());
         let attached = running.attached_at.is_some();
+        let last_words = running.process.last_words();
         let status = running.process.reap();
         if running.dismissed {
             tracing::info!(pid, release = ?crew.release, "worker ended, it was not wanted any more");
             return;
         }
-        let error = running.doomed.unwrap_or_else(|| ended(status, attached));
+        let error = running.doomed.unwrap_or_else(|| ended(status, last_words, attached));
         // That a trial ends a worker is what it is for, and the room itself waits longer each time.
         let expected = attached && matches!(crew.berth, Berth::Trial(_));
         self.note_failure(crew, healthy || expected, error);
@@ -390,7 +395,7 @@ impl Thread {
             env,
             files_max: self.setup.bounds.worker_files_max,
         };
-        let process = Process::start(&launch).map_err(|error| {
+        let mut process = Process::start(&launch, &self.setup.alarms).map_err(|error| {
             self.setup.passes.revoke(secret);
             Coded::new(
                 "PLY-0412",
@@ -400,7 +405,8 @@ impl Thread {
         })?;
         tracing::info!(release = %known.label, ?berth, pid = process.number(), "worker started");
         let again = self.again.clone();
-        let watched = process.on_exit(move || {
+        let alarm = self.setup.alarms.part("the watch over a worker");
+        let watched = process.on_exit(alarm, move || {
             let _ = again.send(Command::Exited(spawn));
         });
         if let Err(error) = watched {
@@ -479,8 +485,11 @@ const REMEDY_WORKER: &str =
     "look at the worker's lines in the keeper's log; the executable must call `playon::App::run`";
 
 /// What the end of a process that nobody killed means.
-fn ended(status: Option<ExitStatus>, attached: bool) -> Coded {
-    let how = status.map_or_else(|| "unknown status".to_owned(), |status| status.to_string());
+fn ended(status: Option<ExitStatus>, last_words: Option<String>, attached: bool) -> Coded {
+    let mut how = status.map_or_else(|| "unknown status".to_owned(), |status| status.to_string());
+    if let Some(words) = last_words {
+        how += &format!("; its last line: {words}");
+    }
     if attached {
         Coded::new("PLY-0406", format!("the worker ended: {how}"), REMEDY_WORKER)
     } else {

@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::mpsc;
+use std::thread;
 
 use super::*;
+use crate::clock::Clock;
 
 struct Rig {
     supervisor: Supervisor,
@@ -26,6 +28,7 @@ fn rig(change: impl FnOnce(&mut Bounds)) -> Rig {
         env: Vec::new(),
         passes: Arc::clone(&passes),
         bounds,
+        alarms: Alarms::new(Clock::new()),
         news: Box::new(move |news| {
             let _ = tell.send(news);
         }),
@@ -68,6 +71,20 @@ impl Rig {
             thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+#[test]
+fn what_a_process_printed_last_is_part_of_the_reason() {
+    let mut rig = rig(|_| {});
+    let script = "#!/bin/sh\necho starting >&2\necho \"libc.so.6: version 'GLIBC_2.99' not found\" >&2\nexit 1\n";
+    rig.want(&rig.script(script), 1);
+    let (error, _) = rig.end();
+    assert_eq!(error.code, "PLY-0405");
+    assert!(
+        error.message.ends_with("1; its last line: libc.so.6: version 'GLIBC_2.99' not found"),
+        "{error}"
+    );
+    rig.supervisor.stop(|| {});
 }
 
 #[test]
@@ -152,13 +169,23 @@ fn a_process_that_never_attaches_is_killed_with_its_children() {
 
 #[test]
 fn workers_run_without_new_privileges_and_within_limits() {
-    let mut rig = rig(|_| {});
-    let text = "#!/bin/sh\ncat /proc/self/status /proc/self/limits > facts.part\necho >> facts.part\n\
+    let mut rig = rig(|bounds| bounds.worker_files_max = 77);
+    // The limits are set from outside, a moment after the process has begun.
+    let text = "#!/bin/sh\n\
+                until grep -q '^Max core file size  *0  *0 ' /proc/self/limits &&\n\
+                grep -q '^Max open files  *77  *77 ' /proc/self/limits; do sleep 0.01; done\n\
+                cat /proc/self/status /proc/self/limits > facts.part\necho >> facts.part\n\
                 mv facts.part facts\necho $PLAYON_SECRET > secret\nsleep 1000\n";
     rig.want(&rig.script(text), 1);
     let secret = rig.wait_for_file("secret");
     let facts = rig.wait_for_file("facts");
     assert!(facts.contains("NoNewPrivs:\t1"), "{facts}");
+    let limit = |name: &str| {
+        let line = facts.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(limit("Max core file size"), ["0", "0"]);
+    assert_eq!(limit("Max open files"), ["77", "77"]);
     let spawned = rig.passes.present(LinkSecret::parse(secret.trim()).unwrap());
     assert!(matches!(spawned, Some(Pass::Spawned { .. })), "{spawned:?}");
     rig.want(&rig.dir.path().join("script"), 0);

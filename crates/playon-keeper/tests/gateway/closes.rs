@@ -229,3 +229,54 @@ async fn a_view_too_large_to_be_sent_closes_only_that_socket() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_message_in_pieces_is_refused_at_its_first_piece() {
+    check(async {
+        let mut world = World::new();
+        let (client, _) = world.seated().await;
+        let mut stream = client.ws.into_inner();
+        // A binary frame that is not the last, and masked with nothing: its payload never comes.
+        stream.write_all(&[0x02, 0x80 | 100, 0, 0, 0, 0]).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer[2..4], 4905_u16.to_be_bytes());
+        assert!(String::from_utf8_lossy(&answer).contains("PLY-0167"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_first_message_that_is_too_long_is_refused_at_its_head() {
+    check(async {
+        let world = World::new();
+        let client = Client::connect(world.address()).await;
+        let mut stream = client.ws.into_inner();
+        let [high, low] = (8_u16 << 10 | 1).to_be_bytes();
+        stream.write_all(&[0x82, 0x80 | 126, high, low, 0, 0, 0, 0]).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer[2..4], 4906_u16.to_be_bytes());
+        assert!(String::from_utf8_lossy(&answer).contains("PLY-0168"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bytes_count_when_they_are_read_whether_a_message_is_finished_or_not() {
+    check(async {
+        let mut world = World::with(|config| {
+            config.rate.bytes_burst = 20_000;
+            config.rate.bytes_per_second = 1;
+        });
+        let (client, _) = world.seated().await;
+        let mut stream = client.ws.into_inner();
+        let [high, low] = 60_000_u16.to_be_bytes();
+        stream.write_all(&[0x82, 0x80 | 126, high, low, 0, 0, 0, 0]).await.unwrap();
+        stream.write_all(&[0; 30_000]).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(String::from_utf8_lossy(&answer).contains("PLY-0150"));
+    })
+    .await;
+}

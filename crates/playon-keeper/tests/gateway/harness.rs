@@ -11,6 +11,7 @@ use playon_core::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner, Welcome, W
 use playon_core::ids::{ConnId, Generation, History, ReleaseId, RoomId, SessionId};
 use playon_core::lobby::Lobby;
 use playon_core::time::Span;
+use playon_keeper::alarm::Alarms;
 use playon_keeper::clock::Clock;
 use playon_keeper::gateway::{
     Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Labels,
@@ -105,6 +106,7 @@ impl World {
         let (sender, owner) = mpsc::unbounded_channel();
         let full = Arc::new(AtomicBool::new(false));
         let (link, inboxes) = inboxes(config.threads);
+        let clock = Clock::new();
         let parts = GatewayParts {
             owner: Arc::new(Link {
                 sender,
@@ -117,7 +119,8 @@ impl World {
             labels: Labels::default(),
             extra,
             stats: Arc::default(),
-            clock: Clock::new(),
+            clock,
+            alarms: Alarms::new(clock),
         };
         let (stats, lobby) = (parts.stats.clone(), parts.lobby.clone());
         let (assets, labels) = (parts.assets.clone(), parts.labels.clone());

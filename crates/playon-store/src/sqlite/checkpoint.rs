@@ -15,6 +15,19 @@ use crate::sqlite::writer::Command;
 /// Rounds on the second connection before the writer finishes whatever is left.
 const ROUNDS_MAX: u32 = 4;
 
+/// The way to the writer, which is also told of a panic: it would wait for the end of the round for ever, and the log grow.
+struct Told(Sender<Command>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let why = "its thread has panicked".to_owned();
+            // A writer that is gone waits for nothing.
+            let _ = self.0.send(Command::Checkpointed(Err(why)));
+        }
+    }
+}
+
 /// The writer's handle of the thread.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
@@ -38,11 +51,12 @@ impl Checkpointer {
         let (rounds, orders) = mpsc::channel();
         let thread =
             std::thread::Builder::new().name("playon-checkpoint".to_owned()).spawn(move || {
+                let commands = Told(commands);
                 while orders.recv().is_ok() {
                     let outcome = connect::checkpoint(&conn)
                         .map(|(pages, copied)| (pages - copied).max(0).cast_unsigned())
                         .map_err(|error| error.to_string());
-                    if commands.send(Command::Checkpointed(outcome)).is_err() {
+                    if commands.0.send(Command::Checkpointed(outcome)).is_err() {
                         return;
                     }
                 }

@@ -134,7 +134,7 @@ pub(super) const BOUNDS: &[Key] = &[
     number!("keeper.admin_connections_max", Count, keeper.bounds.admin_connections_max, 1, 10_000,
         "Connections to the admin API. One more waits in the kernel until one of them has ended."),
     number!("keeper.admin_timeout", Time, keeper.bounds.admin_timeout, 1_000, 3_600_000_000,
-        "How long the head and the body of a request to the admin API may take, and each piece of an upload (`PLY-0451`)."),
+        "How long the head and the body of a request to the admin API may take, and each piece of an upload (`PLY-0451`); and the answer (`PLY-0542`)."),
     number!("keeper.stop_timeout", Time, keeper.bounds.stop_timeout, 1_000, 3_600_000_000,
         "How long an orderly stop may take. Then the keeper exits as it is."),
     number!("keeper.worker_stop_timeout", Time, keeper.bounds.worker_stop_timeout, 1_000, 3_600_000_000,

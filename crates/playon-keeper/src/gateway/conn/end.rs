@@ -11,6 +11,7 @@ use tokio::time::{Duration, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
+use super::watched::Watched;
 use super::{Conn, End, Stage};
 use crate::gateway::close::Reason;
 
@@ -51,14 +52,14 @@ impl Conn {
 ///
 /// What still arrives is read and thrown away: closing a socket with unread bytes in it resets the
 /// connection, and a reset can overtake the close frame.
-async fn goodbye(mut ws: WebSocketStream<TcpStream>, reason: Reason, within: Duration) {
+async fn goodbye(mut ws: WebSocketStream<Watched>, reason: Reason, within: Duration) {
     let frame = CloseFrame { code: reason.why.code().into(), reason: reason.text.into() };
     let leave = async {
         // It fails when the other side has begun to close, and then there is nothing to tell.
         if Pin::new(&mut ws).start_send(Message::Close(Some(frame))).is_ok() {
             _ = poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx)).await;
         }
-        let mut stream = ws.into_inner();
+        let mut stream = ws.into_inner().into_inner();
         _ = stream.shutdown().await;
         hear_out(&stream).await
     };
@@ -78,6 +79,6 @@ async fn hear_out(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Answers the other side's close frame, if it sent one, and drops the socket.
-async fn hang_up(mut ws: WebSocketStream<TcpStream>, within: Duration) {
+async fn hang_up(mut ws: WebSocketStream<Watched>, within: Duration) {
     _ = timeout(within, poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx))).await;
 }

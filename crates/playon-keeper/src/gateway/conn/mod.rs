@@ -7,6 +7,7 @@
 mod end;
 mod entry;
 mod read;
+mod watched;
 mod write;
 
 use std::future::poll_fn;
@@ -22,6 +23,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use self::entry::Entry;
+use self::watched::Watched;
 use super::close::Reason;
 use super::hello::Request;
 use super::local::{Living, Local};
@@ -35,7 +37,7 @@ const READ_BUFFER_BYTES: usize = 4 << 10;
 /// A player's socket.
 pub(super) struct Conn {
     entry: Entry,
-    ws: WebSocketStream<TcpStream>,
+    ws: WebSocketStream<Watched>,
     stage: Stage,
     frames: Bucket,
     bytes: Bucket,
@@ -81,6 +83,7 @@ impl Conn {
         slots: (Slot, Slot),
     ) -> Self {
         let config = &local.shared.config;
+        let stream = Watched::new(stream, begun.into());
         let limits = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -88,8 +91,7 @@ impl Conn {
             .max_message_size(Some(config.limits.message_bytes_max))
             .max_frame_size(Some(config.limits.message_bytes_max))
             .accept_unmasked_frames(false);
-        let ws =
-            WebSocketStream::from_partially_read(stream, begun, Role::Server, Some(limits)).await;
+        let ws = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits)).await;
         let (clock, rate) = (local.shared.parts.clock.now(), config.rate);
         local.stats().accepted.add(1);
         Self {
@@ -109,6 +111,7 @@ impl Conn {
     }
 
     pub(super) async fn run(mut self) {
+        let _mishap = self.entry.local.shared.parts.alarms.one_of_many("the socket of a player");
         let end = {
             let mut timer = pin!(sleep_until(self.next_timeout()));
             poll_fn(|cx| self.poll(cx, timer.as_mut())).await

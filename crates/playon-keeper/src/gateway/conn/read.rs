@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 
+use super::watched::Unwanted;
 use super::{Conn, End, Go, Stage, close};
 use crate::gateway::close::Reason;
 use crate::gateway::hello::{Request, check_version};
@@ -24,7 +25,12 @@ const COPY_BYTES_MAX: usize = 1 << 10;
 impl Conn {
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Go {
         for _ in 0..READS_PER_TURN {
-            match Pin::new(&mut self.ws).poll_next(cx) {
+            let came = Pin::new(&mut self.ws).poll_next(cx);
+            let read = self.ws.get_mut().take_read();
+            if read > 0 {
+                self.pace(0, read)?;
+            }
+            match came {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(None) => return Err(End::Left),
                 Poll::Ready(Some(Ok(message))) => self.handle_message(message)?,
@@ -40,7 +46,7 @@ impl Conn {
         self.pinged = false;
         match message {
             Message::Binary(bytes) => self.handle_binary(bytes),
-            Message::Ping(bytes) | Message::Pong(bytes) => self.pace(1, bytes.len()),
+            Message::Ping(_) | Message::Pong(_) => self.pace(1, 0),
             Message::Text(_) => close(Close::BadFrame, "PLY-0148 messages must be binary"),
             Message::Close(_) | Message::Frame(_) => Err(End::Left),
         }
@@ -58,7 +64,7 @@ impl Conn {
             .map_err(|error| End::Close(Reason::new(error.close(), error.to_string())))?;
         self.entry.local.stats().frames_in.add(frames.len() as u64);
         self.entry.local.stats().bytes_in.add(size as u64);
-        self.pace(frames.len(), size)?;
+        self.pace(frames.len(), 0)?;
         frames.into_iter().try_for_each(|frame| self.handle_frame(frame))
     }
 
@@ -104,6 +110,12 @@ fn read_error(error: &WsError) -> End {
         WsError::Capacity(error) => (Close::TooLarge, format!("PLY-0180 {error}")),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Left,
         WsError::Protocol(error) => (Close::BadFrame, format!("PLY-0151 {error}")),
+        WsError::Io(error) => match error.get_ref().and_then(|why| why.downcast_ref()) {
+            Some(unwanted @ (Unwanted::Pieces | Unwanted::LongFirst(_))) => {
+                (unwanted.close(), unwanted.to_string())
+            }
+            None => return End::Left,
+        },
         WsError::Utf8(_) => (Close::BadFrame, "PLY-0148 messages must be binary".to_owned()),
         _ => return End::Left,
     };

@@ -1,0 +1,1 @@
+../../../clients/typescript/dist/playon.js
