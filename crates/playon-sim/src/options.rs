@@ -122,7 +122,7 @@ impl Options {
                 rooms: 8,
                 players: 6,
                 trouble: Span::secs(60),
-                recovery: Span::secs(25),
+                recovery: Span::secs(40),
                 ..Self::swarm(seed)
             },
         }
@@ -133,7 +133,7 @@ impl Options {
         Self {
             rooms,
             players,
-            recovery: Span::secs(25),
+            recovery: Span::secs(40),
             delay_max: Span::millis(2),
             fsync_max: Span::millis(3),
             ..Self::default()
@@ -212,7 +212,7 @@ impl Options {
             rooms: 1 + some(4),
             players: 1 + some(3),
             trouble: Span::secs(8),
-            recovery: Span::secs(25),
+            recovery: Span::secs(40),
             digest: false,
             trace: false,
         }

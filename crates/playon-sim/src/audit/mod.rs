@@ -91,6 +91,10 @@ pub struct Audit {
     suspected: BTreeSet<RoomId>,
     /// Rooms that have taken a common worker down with all that was on it.
     costly: BTreeSet<RoomId>,
+    /// Workers that the game's code has taken down.
+    brought_down: BTreeSet<WorkerId>,
+    /// How often a batch of the room failed through no fault of the game: its process was killed, or its worker lied.
+    bad_luck: BTreeMap<RoomId, u32>,
     limits: Limits,
     bounds: ApplyBounds,
     /// What was seen.
@@ -117,6 +121,8 @@ impl Audit {
             berths: BTreeMap::new(),
             suspected: BTreeSet::new(),
             costly: BTreeSet::new(),
+            brought_down: BTreeSet::new(),
+            bad_luck: BTreeMap::new(),
             bounds: ApplyBounds::from(&limits),
             limits,
             coverage: Coverage::default(),
@@ -159,6 +165,7 @@ impl Audit {
     /// # Errors
     /// When that costs other rooms their worker for the second time.
     pub fn takes_down(&mut self, worker: WorkerId, room: RoomId) -> Result<(), String> {
+        self.brought_down.insert(worker);
         if self.berths.get(&worker) == Some(&Berth::Common) && !self.costly.insert(room) {
             return Err(format!("I25: {room} takes the others down for the second time"));
         }
@@ -168,6 +175,11 @@ impl Audit {
     /// A worker is gone: what it was at last may have been the cause.
     pub fn worker_gone(&mut self, worker: WorkerId, end: &WorkerEnd) {
         self.berths.remove(&worker);
+        if !self.brought_down.remove(&worker) {
+            for turn in &end.turns {
+                *self.bad_luck.entry(turn.room).or_default() += 1;
+            }
+        }
         self.suspected.extend(end.turns.iter().map(|turn| turn.room));
         if end.turns.is_empty() {
             // Nobody knows what it was at: it may have been any.
@@ -178,5 +190,6 @@ impl Audit {
     /// A worker gives a wrong hash with its next commit.
     pub fn lie(&mut self, room: RoomId) {
         self.book(room).lies += 1;
+        *self.bad_luck.entry(room).or_default() += 1;
     }
 }
