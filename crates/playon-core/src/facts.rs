@@ -154,6 +154,8 @@ pub struct RoomFacts<'a> {
     pub tail_bytes: usize,
     /// Spectators.
     pub watchers: usize,
+    /// Sockets that belong to the room, of players and spectators.
+    pub sockets: usize,
     /// Sockets that wait for the room.
     pub waiting: usize,
     /// Its sessions: where each stands and how many of its inputs are received and not yet applied and safe.
@@ -175,4 +177,6 @@ pub struct ShardFacts {
     pub open_queue: usize,
     /// Bytes of state of the rooms being opened.
     pub opening_bytes: usize,
+    /// Sockets in the shard's table.
+    pub sockets: usize,
 }

@@ -26,6 +26,8 @@ impl Room {
             tail,
             tail_bytes,
             watchers: self.watchers.len(),
+            sockets: self.watchers.len()
+                + self.sessions.values().filter(|s| s.conn.is_some()).count(),
             waiting: 0,
             sessions: self.sessions.iter().map(|(id, s)| (*id, s.seating(), s.waiting())).collect(),
         }

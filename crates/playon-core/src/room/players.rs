@@ -25,31 +25,29 @@ struct Claim {
 }
 
 impl Room {
-    /// A socket introduces itself. Tells whether it belongs to the room from now on.
+    /// A socket introduces itself. It belongs to the room from now on unless the room closes it.
     pub(crate) fn handle_hello<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
         now: Time,
         conn: ConnId,
         who: Who,
-    ) -> bool {
+    ) {
         // An end that is not safe yet may never have been: until it is, the room is as open as before.
         if self.ending {
-            env.close(conn, Close::RoomEnded, "PLY-0103 the room has ended");
-            return false;
+            return env.close(conn, Close::RoomEnded, "PLY-0103 the room has ended");
         }
-        let taken = match who {
+        match who {
             Who::New { session, secret, profile } => self.seat(env, conn, session, secret, profile),
             Who::Known { session, secret, history, generation, recv, lo } => {
                 let lo = lo.max(1);
                 self.resume(env, conn, &Claim { session, secret, history, generation, recv, lo })
             }
             Who::Watcher => self.watch(env, conn),
-        };
+        }
         self.note_presence(now);
         self.list(env);
         self.pump(env, now);
-        taken
     }
 
     fn seat<C: StateCodec>(
@@ -59,40 +57,41 @@ impl Room {
         session: SessionId,
         secret: SecretHash,
         profile: Bytes,
-    ) -> bool {
+    ) {
         if env.draining || env.stopping {
-            env.close(conn, Close::Busy, "PLY-0101 the server takes no new players just now");
-            return false;
+            return env.close(
+                conn,
+                Close::Busy,
+                "PLY-0101 the server takes no new players just now",
+            );
         }
         if self.players() >= self.policies.players_max {
-            env.close(conn, Close::RoomFull, "PLY-0102 every seat is taken");
-            return false;
+            return env.close(conn, Close::RoomFull, "PLY-0102 every seat is taken");
         }
         if self.sessions.contains_key(&session) {
-            env.close(conn, Close::Busy, "PLY-0101 try again");
-            return false;
+            return env.close(conn, Close::Busy, "PLY-0101 try again");
         }
         self.sessions.insert(session, Session::joining(conn, secret));
         self.pending.push_back(Item::Join { session, profile });
-        true
     }
 
-    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) -> bool {
+    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) {
         let id = claim.session;
         let known = self.sessions.get_mut(&id).filter(|s| s.secret == claim.secret);
         let (Some(session), Some(seat)) = (known, self.image.seats.get(&id)) else {
-            env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
-            return false;
+            return env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
         };
         if session.standing != Standing::Seated {
             // While the join is not safe, nobody can have been told the secret.
             let detail = "PLY-0111 the seat is not taken yet or is being given up";
-            env.close(conn, Close::UnknownSession, detail);
-            return false;
+            return env.close(conn, Close::UnknownSession, detail);
         }
         if claim.generation <= session.generation && !broken(Mutant::GenerationUnchecked) {
-            env.close(conn, Close::Replaced, "PLY-0112 a newer connection holds this session");
-            return false;
+            return env.close(
+                conn,
+                Close::Replaced,
+                "PLY-0112 a newer connection holds this session",
+            );
         }
         let same = claim.history == self.image.history;
         // Told again until the player shows that it knows the new history; the room hears it once.
@@ -104,8 +103,7 @@ impl Room {
         };
         let lost = (claim.lo - 1).saturating_sub(session.received);
         if lost > 0 && (same || claim.lo > NUMBER_MAX) {
-            env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
-            return false;
+            return env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
         }
         if lost > 0 {
             session.untold = told;
@@ -133,19 +131,16 @@ impl Room {
         let welcome = self.welcome(mode, id, recv, told);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
         self.catch_up(env, id, conn, recv);
-        true
     }
 
-    fn watch<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId) -> bool {
+    fn watch<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId) {
         if self.watchers.len() >= env.limits.watchers_max {
-            env.close(conn, Close::Refused, "PLY-0114 too many spectators");
-            return false;
+            return env.close(conn, Close::Refused, "PLY-0114 too many spectators");
         }
         self.watchers.insert(conn);
         let welcome = self.welcome(Mode::Watching, SessionId(0), 0, 0);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
         self.want_view();
-        true
     }
 
     /// The session that speaks through this socket, if it still does.

@@ -13,7 +13,7 @@ use crate::effect::Effect;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
 use crate::gate::{Create, Hello};
-use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, SessionId, WorkerId};
+use crate::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
@@ -58,17 +58,10 @@ struct Entry {
     late: Vec<Hello>,
 }
 
-#[derive(Clone, Copy)]
-struct Speaker {
-    room: RoomId,
-    session: Option<SessionId>,
-}
-
 /// All rooms of one shard. See the crate's front page for how it is driven.
 pub struct Shard<C> {
     env: Env<C>,
     rooms: BTreeMap<RoomId, Entry>,
-    conns: BTreeMap<ConnId, Speaker>,
     timers: BTreeSet<(Time, RoomId)>,
     recovery_done: bool,
     /// How operators want rooms made of which it is not known yet whether they are there; each is in `rooms`, loading.
@@ -83,7 +76,6 @@ impl<C: StateCodec> Shard<C> {
         Self {
             env: Env::new(config.epoch, config.shard, config.limits, codec),
             rooms: BTreeMap::new(),
-            conns: BTreeMap::new(),
             timers: BTreeSet::new(),
             recovery_done: false,
             asked: BTreeMap::new(),

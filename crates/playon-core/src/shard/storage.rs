@@ -182,7 +182,6 @@ impl<C: StateCodec> Shard<C> {
 
     /// A room leaves memory; whoever came late wakes it again or starts afresh.
     fn depart(&mut self, now: Time, id: RoomId, asleep: bool, late: Vec<Hello>) {
-        self.conns.retain(|_, speaker| speaker.room != id);
         let Some(Entry { slot: Slot::Room(room), .. }) = self.remove(id) else {
             return;
         };
