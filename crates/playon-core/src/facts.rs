@@ -105,8 +105,6 @@ pub enum Seating {
     Unknown,
     /// The join is on its way.
     Joining,
-    /// The join is on its way and its socket is gone.
-    JoiningGone,
     /// Seated, with a socket.
     Here,
     /// Seated, without one.
@@ -117,8 +115,8 @@ pub enum Seating {
 
 impl Seating {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Unknown, Self::Joining, Self::JoiningGone, Self::Here, Self::Away, Self::Leaving];
+    pub const ALL: [Self; 5] =
+        [Self::Unknown, Self::Joining, Self::Here, Self::Away, Self::Leaving];
 }
 
 impl fmt::Display for Seating {

@@ -101,8 +101,10 @@ pub enum Who {
         generation: Generation,
         /// The last event it has taken in.
         recv: u64,
-        /// The oldest input it still holds; all before were acknowledged to it.
+        /// The first input that was not acknowledged to it; all before were.
         lo: u64,
+        /// It begins with a whole view, whatever is kept for it: a page that was loaded again.
+        whole: bool,
     },
     /// A spectator.
     Watcher,

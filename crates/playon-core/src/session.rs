@@ -8,7 +8,7 @@ use crate::gate::Push;
 use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash};
 use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
-use crate::time::RoomTime;
+use crate::time::{RoomTime, Span};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,13 @@ pub(crate) enum Standing {
     /// The seat is being given up.
     Leaving,
 }
+
+/// How long a seat is kept whose player has never said anything since it was told the key, and so may not know it. Such a
+/// seat is also given up as soon as another player asks for one, who may be the same person.
+pub(crate) const UNCONFIRMED_HOLD: Span = Span::secs(10);
+
+/// Inputs that one session is believed to have lost with a keeper. More than that is counted as so many.
+pub(crate) const LOST_INPUTS_MAX: u64 = 65_536;
 
 /// What to do with an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +52,12 @@ pub(crate) struct Session {
     pub(crate) received: u64,
     /// The last input applied when the seat was read back from the store.
     pub(crate) recovered_at: u64,
+    /// Commits after that may be gone with a keeper, and with them inputs that the player was told are applied.
+    pub(crate) may_have_lost: bool,
+    /// It was read back from the store, and its player has said nothing since: nobody knows yet what it lost.
+    pub(crate) loss_open: bool,
+    /// The last event that the player has acknowledged to this keeper.
+    pub(crate) acked: u64,
     /// What else was lost before that.
     pub(crate) loss: Loss,
     /// Of the inputs taken for applied by `resumed_at`: how many the player had not been told are lost.
@@ -61,6 +74,11 @@ pub(crate) struct Session {
     pub(crate) away_since: Option<RoomTime>,
     /// Whether the room believes that the player is away.
     pub(crate) told_away: bool,
+    /// No commit since the present socket came, or since the seat was taken, was rendered for the player.
+    pub(crate) view_due: bool,
+    /// The player has said something since it was told its key, so it knows the key. Before that the seat may be one
+    /// that nobody can come back to.
+    pub(crate) confirmed: bool,
 }
 
 impl Session {
@@ -73,6 +91,9 @@ impl Session {
             generation: Generation(1),
             received: 0,
             recovered_at: 0,
+            may_have_lost: false,
+            loss_open: false,
+            acked: 0,
             loss: Loss { inputs: 0, history: History(0) },
             untold: 0,
             resumed_at: 0,
@@ -81,11 +102,13 @@ impl Session {
             pushed: 0,
             away_since: None,
             told_away: false,
+            view_due: true,
+            confirmed: false,
         }
     }
 
     /// A seat read back from the store: nobody is there, everything in it is safe.
-    pub(crate) const fn recovered(seat: &Seat, now: RoomTime) -> Self {
+    pub(crate) const fn recovered(seat: &Seat, now: RoomTime, clean: bool) -> Self {
         Self {
             standing: Standing::Seated,
             secret: seat.secret,
@@ -93,6 +116,9 @@ impl Session {
             generation: Generation(0),
             received: seat.applied,
             recovered_at: seat.applied,
+            may_have_lost: !clean,
+            loss_open: true,
+            acked: 0,
             loss: seat.loss,
             untold: 0,
             resumed_at: 0,
@@ -101,7 +127,19 @@ impl Session {
             pushed: seat.event_seq,
             away_since: Some(now),
             told_away: false,
+            view_due: true,
+            confirmed: true,
         }
+    }
+
+    /// Whether the join is on its way.
+    pub(crate) fn is_joining(&self) -> bool {
+        self.standing == Standing::Joining
+    }
+
+    /// How long the seat is kept while nobody is there.
+    pub(crate) fn hold(&self, policy: Span) -> Span {
+        if self.confirmed { policy } else { policy.min(UNCONFIRMED_HOLD) }
     }
 
     /// Judges the input numbered `seq` and takes it in if it is the next.
@@ -190,7 +228,7 @@ mod tests {
     fn the_backlog_holds_back_what_is_not_safe() {
         let mut seat = Seat { event_seq: 3, ..Seat::default() };
         seat.outbox.extend([1u8, 2, 3].map(|n| Bytes::copy_from_slice(&[n])));
-        let mut session = Session::recovered(&seat, RoomTime(0));
+        let mut session = Session::recovered(&seat, RoomTime(0), true);
         session.released = 2;
         let seqs =
             |from| session.backlog(&seat, from).iter().map(|(seq, _)| *seq).collect::<Vec<_>>();

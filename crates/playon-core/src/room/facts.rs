@@ -37,8 +37,8 @@ impl Room {
 impl Session {
     const fn seating(&self) -> Seating {
         match (self.standing, self.conn.is_some()) {
-            (Standing::Joining, true) => Seating::Joining,
-            (Standing::Joining, false) => Seating::JoiningGone,
+            // Without a socket a join is withdrawn.
+            (Standing::Joining, _) => Seating::Joining,
             (Standing::Seated, true) => Seating::Here,
             (Standing::Seated, false) => Seating::Away,
             (Standing::Leaving, _) => Seating::Leaving,

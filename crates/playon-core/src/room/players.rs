@@ -9,7 +9,7 @@ use crate::gate::{Close, Mode, Push, ToGateway, Who};
 use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash, SessionId};
 use crate::image::StateCodec;
 use crate::mutant::{Mutant, broken};
-use crate::session::{Admit, Session, Standing};
+use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
 use crate::time::Time;
 
 use super::Room;
@@ -22,6 +22,7 @@ struct Claim {
     generation: Generation,
     recv: u64,
     lo: u64,
+    whole: bool,
 }
 
 impl Room {
@@ -39,9 +40,10 @@ impl Room {
         }
         match who {
             Who::New { session, secret, profile } => self.seat(env, conn, session, secret, profile),
-            Who::Known { session, secret, history, generation, recv, lo } => {
+            Who::Known { session, secret, history, generation, recv, lo, whole } => {
                 let lo = lo.max(1);
-                self.resume(env, conn, &Claim { session, secret, history, generation, recv, lo })
+                let claim = Claim { session, secret, history, generation, recv, lo, whole };
+                self.resume(env, conn, &claim);
             }
             Who::Watcher => self.watch(env, conn),
         }
@@ -65,6 +67,7 @@ impl Room {
                 "PLY-0101 the server takes no new players just now",
             );
         }
+        self.drop_unconfirmed();
         if self.players() >= self.policies.players_max {
             return env.close(conn, Close::RoomFull, "PLY-0102 every seat is taken");
         }
@@ -77,6 +80,7 @@ impl Room {
 
     fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) {
         let id = claim.session;
+        let durable = self.durable();
         let known = self.sessions.get_mut(&id).filter(|s| s.secret == claim.secret);
         let (Some(session), Some(seat)) = (known, self.image.seats.get(&id)) else {
             return env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
@@ -86,7 +90,9 @@ impl Room {
             let detail = "PLY-0111 the seat is not taken yet or is being given up";
             return env.close(conn, Close::UnknownSession, detail);
         }
-        if claim.generation <= session.generation && !broken(Mutant::GenerationUnchecked) {
+        // An older page may have the seat back that nobody holds: its tab was duplicated, and the copy is closed.
+        let older = claim.generation <= session.generation && session.conn.is_some();
+        if older && !broken(Mutant::GenerationUnchecked) {
             return env.close(
                 conn,
                 Close::Replaced,
@@ -95,14 +101,19 @@ impl Room {
         }
         let same = claim.history == self.image.history;
         // Told again until the player shows that it knows the new history; the room hears it once.
-        let told = if same || broken(Mutant::LossUntold) {
+        let earlier = claim.history < self.image.history && session.loss_open;
+        let told = if !earlier || broken(Mutant::LossUntold) {
             0
         } else {
             let since = (claim.lo - 1).saturating_sub(session.recovered_at);
             since.saturating_add(session.loss.untold(claim.history))
         };
+        // Who cannot have lost anything with a keeper is not believed, whatever history it names.
+        let possible = earlier
+            && session.resumed_at == 0
+            && (session.may_have_lost || !self.policies_known || !durable);
         let lost = (claim.lo - 1).saturating_sub(session.received);
-        if lost > 0 && (same || claim.lo > NUMBER_MAX) {
+        if lost > 0 && (!possible || claim.lo > NUMBER_MAX) {
             return env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
         }
         if lost > 0 {
@@ -112,11 +123,16 @@ impl Room {
             // Nothing is waiting for them: they do not count against the bound of pending inputs.
             session.applied = session.received;
         }
-        let whole = same && (session.reaches_back(seat, claim.recv) || broken(Mutant::GapHidden));
-        let recv = if whole { claim.recv } else { session.released };
+        // What came in over the older socket while this HELLO was on its way counts.
+        let recv = if same { claim.recv.max(session.acked) } else { claim.recv };
+        let reaches = session.reaches_back(seat, recv) && !claim.whole;
+        let resumed = same && (reaches || broken(Mutant::GapHidden));
+        let recv = if resumed { recv } else { session.released };
         let old = session.conn.replace(conn);
-        session.generation = claim.generation;
+        session.generation = session.generation.max(claim.generation);
         session.away_since = None;
+        session.confirmed = true;
+        session.loss_open &= !same;
         let back = std::mem::take(&mut session.told_away) || lost > 0;
         if let Some(old) = old {
             env.close(old, Close::Replaced, "PLY-0112 a newer connection holds this session");
@@ -125,9 +141,10 @@ impl Room {
             self.pending.push_back(Item::Back { session: id, lost });
         }
         if lost > 0 {
-            env.report(Report::InputsLost { room: self.id(), inputs: lost });
+            let inputs = lost.min(LOST_INPUTS_MAX);
+            env.report(Report::InputsLost { room: self.id(), inputs });
         }
-        let mode = if whole { Mode::Resumed } else { Mode::Fresh };
+        let mode = if resumed { Mode::Resumed } else { Mode::Fresh };
         let welcome = self.welcome(mode, id, recv, told);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
         self.catch_up(env, id, conn, recv);
@@ -138,9 +155,9 @@ impl Room {
             return env.close(conn, Close::Refused, "PLY-0114 too many spectators");
         }
         self.watchers.insert(conn);
+        self.watch_due = true;
         let welcome = self.welcome(Mode::Watching, SessionId(0), 0, 0);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
-        self.want_view();
     }
 
     /// The session that speaks through this socket, if it still does.
@@ -202,6 +219,9 @@ impl Room {
         };
         // Nobody can have taken in what has not left.
         let recv = recv.min(session.pushed);
+        session.confirmed = true;
+        session.loss_open = false;
+        session.acked = session.acked.max(recv);
         if let Some(seat) = self.image.seats.get_mut(&id) {
             seat.acknowledge(recv);
         }
@@ -215,10 +235,54 @@ impl Room {
         from: (ConnId, Option<SessionId>),
     ) {
         let Some((id, session)) = self.speaker(from.0, from.1) else { return };
-        if session.standing == Standing::Seated {
+        match session.standing {
+            Standing::Seated => {
+                session.standing = Standing::Leaving;
+                self.pending.push_back(Item::Leave(id));
+            }
+            Standing::Joining => {
+                session.conn = None;
+                self.withdraw(id);
+                env.close(from.0, Close::Left, "PLY-0109 left before there was a seat");
+                self.note_presence(now);
+            }
+            Standing::Leaving => return,
+        }
+        self.list(env);
+        self.pump(env, now);
+    }
+
+    /// A join that nobody waits for any more: nobody can come back to that seat. It is taken back, or if a worker has it
+    /// already, undone right after it.
+    fn withdraw(&mut self, id: SessionId) {
+        let asks = |item: &Item| matches!(item, Item::Join { session, .. } if *session == id);
+        let flies = self.phase.inflight().is_some_and(|inflight| inflight.items.iter().any(asks));
+        let waiting = self.pending.len() + self.blame.suspects();
+        if !flies {
+            self.pending.retain(|item| !asks(item));
+            self.blame.retain(|item| !asks(item));
+        }
+        if self.pending.len() + self.blame.suspects() < waiting {
+            self.sessions.remove(&id);
+        } else if let Some(session) = self.sessions.get_mut(&id) {
             session.standing = Standing::Leaving;
             self.pending.push_back(Item::Leave(id));
-            self.pump(env, now);
+        }
+    }
+
+    /// Gives up empty seats whose players may never have been told of them: whoever asks for a seat now may be one of them.
+    fn drop_unconfirmed(&mut self) {
+        let unconfirmed: Vec<SessionId> =
+            self.holding().filter(|(_, s)| !s.confirmed).map(|(id, _)| *id).collect();
+        self.give_up(&unconfirmed);
+    }
+
+    fn give_up(&mut self, ids: &[SessionId]) {
+        for id in ids {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.standing = Standing::Leaving;
+            }
+            self.pending.push_back(Item::Leave(*id));
         }
     }
 
@@ -243,12 +307,16 @@ impl Room {
         let at = self.clock.read(now);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.conn = None;
-        if session.standing == Standing::Seated {
-            session.away_since = Some(at);
-            session.told_away = true;
-            if !broken(Mutant::AwayLost) {
-                self.pending.push_back(Item::Away(id));
+        match session.standing {
+            Standing::Seated => {
+                session.away_since = Some(at);
+                session.told_away = true;
+                if !broken(Mutant::AwayLost) {
+                    self.pending.push_back(Item::Away(id));
+                }
             }
+            Standing::Joining => self.withdraw(id),
+            Standing::Leaving => {}
         }
     }
 
@@ -281,7 +349,7 @@ impl Room {
         sent: u64,
     ) {
         if self.watchers.contains(&from.0) {
-            self.want_view();
+            self.watch_due = true;
         } else if let Some((id, _)) = self.speaker(from.0, from.1) {
             self.catch_up(env, id, from.0, sent);
         }
@@ -290,8 +358,9 @@ impl Room {
 
     /// When the next empty seat is given up, if the room's clock runs.
     pub(super) fn seat_timeout(&self) -> Option<Time> {
-        let since = self.holding().filter_map(|(_, s)| s.away_since).min()?;
-        self.clock.when(since + self.policies.seat_hold)
+        let hold = self.policies.seat_hold;
+        let until = |(_, s): (_, &Session)| s.away_since.map(|since| since + s.hold(hold));
+        self.clock.when(self.holding().filter_map(until).min()?)
     }
 
     /// Gives up seats that were empty for too long in room time, so that an outage of ours costs nobody.
@@ -303,15 +372,10 @@ impl Room {
         }
         let expired: Vec<SessionId> = self
             .holding()
-            .filter(|(_, s)| s.away_since.is_some_and(|since| since + hold <= at))
+            .filter(|(_, s)| s.away_since.is_some_and(|since| since + s.hold(hold) <= at))
             .map(|(id, _)| *id)
             .collect();
-        for id in expired {
-            if let Some(session) = self.sessions.get_mut(&id) {
-                session.standing = Standing::Leaving;
-            }
-            self.pending.push_back(Item::Leave(id));
-        }
+        self.give_up(&expired);
     }
 
     fn holding(&self) -> impl Iterator<Item = (&SessionId, &Session)> {

@@ -57,14 +57,42 @@ enum From {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Hello { again: Option<u8>, unwelcome: bool },
-    Resume { whose: u8, generation: Nth, recv: Nth, lo: Nth, secret: bool, history: bool },
-    Input { from: From, seq: Nth, recv: Nth, command: Command },
-    TooLarge { from: From },
-    Ack { from: From, recv: Nth },
-    Bye { from: From },
-    Gone { from: From },
-    Drained { from: From, sent: Nth },
+    Hello {
+        again: Option<u8>,
+        unwelcome: bool,
+    },
+    Resume {
+        whose: u8,
+        generation: Nth,
+        recv: Nth,
+        lo: Nth,
+        secret: bool,
+        history: bool,
+        whole: bool,
+    },
+    Input {
+        from: From,
+        seq: Nth,
+        recv: Nth,
+        command: Command,
+    },
+    TooLarge {
+        from: From,
+    },
+    Ack {
+        from: From,
+        recv: Nth,
+    },
+    Bye {
+        from: From,
+    },
+    Gone {
+        from: From,
+    },
+    Drained {
+        from: From,
+        sent: Nth,
+    },
     Work(Manner),
     Hear,
     Stale(u8),
@@ -107,14 +135,16 @@ fn command() -> impl Strategy<Value = Command> {
 
 fn op() -> impl Strategy<Value = Op> {
     let yes = || prop::bool::weighted(0.93);
-    let resume = (any::<u8>(), nth(), nth(), nth(), yes(), yes()).prop_map(
-        |(whose, generation, recv, lo, secret, history)| Op::Resume {
+    let whole = prop::bool::weighted(0.1);
+    let resume = (any::<u8>(), nth(), nth(), nth(), yes(), yes(), whole).prop_map(
+        |(whose, generation, recv, lo, secret, history, whole)| Op::Resume {
             whose,
             generation,
             recv,
             lo,
             secret,
             history,
+            whole,
         },
     );
     prop_oneof![
@@ -219,7 +249,7 @@ impl Run {
         self.model.tick(self.rig.now);
         match op {
             Op::Hello { again, unwelcome } => self.hello(*again, *unwelcome),
-            Op::Resume { whose, generation, recv, lo, secret, history } => {
+            Op::Resume { whose, generation, recv, lo, secret, history, whole } => {
                 if let Some((id, client)) = nth_of(&self.clients, *whose) {
                     let claim = Claim {
                         secret: SecretHash([*id as u8 + u8::from(!secret); 16]),
@@ -227,6 +257,7 @@ impl Run {
                         generation: generation.of(client.generation.saturating_add(1)),
                         recv: recv.of(client.recv),
                         lo: lo.of(client.applied + 1),
+                        whole: *whole,
                     };
                     self.resume(*id, claim);
                 }
@@ -269,7 +300,8 @@ impl Run {
         if self.model.resume(conn, id, claim) {
             self.conns.insert(conn, id);
             let client = self.clients.get_mut(&id).expect("resumed");
-            (client.conn, client.generation, client.welcomed) = (conn, claim.generation, false);
+            client.generation = client.generation.max(claim.generation);
+            (client.conn, client.welcomed) = (conn, false);
             client.applied = client.applied.max(claim.lo.max(1) - 1);
             client.recv = claim.recv;
         }
@@ -280,6 +312,7 @@ impl Run {
             generation: Generation(claim.generation),
             recv: claim.recv,
             lo: claim.lo,
+            whole: claim.whole,
         };
         self.rig.gate(ToOwner::Hello(Hello { conn: ConnId(conn), room: ROOM, who, create: None }));
     }
@@ -308,6 +341,7 @@ impl Run {
             }
             Op::TooLarge { .. } => {
                 let (seq, payload) = (taken.saturating_add(1), Bytes::from(vec![0; 17]));
+                self.model.ack(at, id, 0);
                 self.model.input(at, id, seq, payload.clone());
                 ToOwner::Input { conn, seq, recv: 0, payload }
             }
@@ -487,7 +521,8 @@ impl Run {
             Told::Welcome(_, welcome) => {
                 assert!(!client.welcomed, "welcomed twice");
                 client.welcomed = true;
-                let goes_on = welcome.mode != Mode::Resumed || client.recv == welcome.event_seq;
+                // What it acknowledged over an older socket counts, and it has taken that in.
+                let goes_on = welcome.mode != Mode::Resumed || client.recv <= welcome.event_seq;
                 assert!(goes_on, "{welcome:?} does not go on at {}", client.recv);
                 client.recv = welcome.event_seq;
                 client.history = welcome.history.0;
