@@ -31,6 +31,8 @@ pub(super) struct Request {
     create: bool,
     /// How many rooms the lobby has picked for it.
     matches: u32,
+    /// The player has said goodbye already: no other room is to be tried.
+    pub(super) leaving: bool,
 }
 
 impl Request {
@@ -50,8 +52,15 @@ impl Request {
             (false, Some(token)) => Some(token),
             (false, None) => Some(new_token()?),
         };
-        let mut request =
-            Self { hello, protocol, token, room: RoomId::default(), create: false, matches: 0 };
+        let mut request = Self {
+            hello,
+            protocol,
+            token,
+            room: RoomId::default(),
+            create: false,
+            matches: 0,
+            leaving: false,
+        };
         match request.hello.room {
             Some(room) => request.room = room,
             None => request.find(now, lobby)?,
@@ -110,6 +119,7 @@ impl Request {
                 generation: hello.generation,
                 recv: hello.recv,
                 lo: hello.lo,
+                whole: hello.whole,
             },
         };
         let seed = u64::from_le_bytes(draw()?);
@@ -137,7 +147,7 @@ impl Request {
                 return false;
             }
         }
-        self.matches < MATCHES_MAX && self.pick(now, lobby).is_ok()
+        !self.leaving && self.matches < MATCHES_MAX && self.pick(now, lobby).is_ok()
     }
 
     /// The socket went before it had an answer.
@@ -170,6 +180,8 @@ impl Request {
             ping_ms: config.ping_after.as_millis() as u64,
             input_bytes_max: config.limits.input_bytes_max as u64,
             inputs_pending_max: config.inputs_pending_max as u64,
+            frames_per_second: config.rate.frames_per_second.into(),
+            bytes_per_second: config.rate.bytes_per_second.into(),
             release,
         }
     }

@@ -151,7 +151,7 @@ async fn a_flood_is_cut_off() {
             client.send_all((0..4).map(|n| ClientFrame::Ack { recv: seq * 4 + n })).await;
         }
         let ended = client.ended().await;
-        assert_eq!((ended.code, &ended.text[..8]), (4907, "PLY-0149"));
+        assert_eq!((ended.code, &ended.text[..8]), (4010, "PLY-0149"));
         let mut taken = 0;
         while let ToOwner::Ack { .. } = world.told().await {
             taken += 1;
