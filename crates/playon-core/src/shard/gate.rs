@@ -19,6 +19,8 @@ impl<C: StateCodec> Shard<C> {
         }
         match self.env.sockets.find(conn) {
             None => {}
+            // Its seat is given up as soon as it has it, whether anybody still listens or not.
+            Some(SocketPlace::Waiting { leaving: true, .. }) => {}
             Some(SocketPlace::Waiting { room, .. }) => self.handle_waiting(conn, room, &message),
             Some(SocketPlace::In { room, session }) => {
                 self.handle_speaker(now, room, (conn, session), message);

@@ -31,8 +31,6 @@ pub(super) struct Request {
     create: bool,
     /// How many rooms the lobby has picked for it.
     matches: u32,
-    /// The player has said goodbye already: no other room is to be tried.
-    pub(super) leaving: bool,
 }
 
 impl Request {
@@ -52,15 +50,8 @@ impl Request {
             (false, Some(token)) => Some(token),
             (false, None) => Some(new_token()?),
         };
-        let mut request = Self {
-            hello,
-            protocol,
-            token,
-            room: RoomId::default(),
-            create: false,
-            matches: 0,
-            leaving: false,
-        };
+        let mut request =
+            Self { hello, protocol, token, room: RoomId::default(), create: false, matches: 0 };
         match request.hello.room {
             Some(room) => request.room = room,
             None => request.find(now, lobby)?,
@@ -147,7 +138,7 @@ impl Request {
                 return false;
             }
         }
-        !self.leaving && self.matches < MATCHES_MAX && self.pick(now, lobby).is_ok()
+        self.matches < MATCHES_MAX && self.pick(now, lobby).is_ok()
     }
 
     /// The socket went before it had an answer.

@@ -134,6 +134,9 @@ async fn nothing_is_taken_before_the_welcome() {
         let mut client = Client::connect(world.address()).await;
         client.send_all([hello("room"), ClientFrame::Bye]).await;
         assert_eq!(client.ended().await.code, 4904);
+        let conn = world.told_hello().await.conn;
+        assert_eq!(world.told().await, ToOwner::Bye { conn }, "a seat may be ready, or kept");
+        assert_eq!(world.told().await, ToOwner::Gone { conn });
     })
     .await;
 }
