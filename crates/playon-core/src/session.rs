@@ -8,7 +8,7 @@ use crate::gate::Push;
 use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash};
 use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
-use crate::time::{RoomTime, Span};
+use crate::time::RoomTime;
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +20,6 @@ pub(crate) enum Standing {
     /// The seat is being given up.
     Leaving,
 }
-
-/// How long a seat is kept whose player has never said anything since it was told the key, and so may not know it. Such a
-/// seat is also given up as soon as another player asks for one, who may be the same person.
-pub(crate) const UNCONFIRMED_HOLD: Span = Span::secs(10);
 
 /// Inputs that one session is believed to have lost with a keeper. More than that is counted as so many.
 pub(crate) const LOST_INPUTS_MAX: u64 = 65_536;
@@ -137,11 +133,6 @@ impl Session {
         self.standing == Standing::Joining
     }
 
-    /// How long the seat is kept while nobody is there.
-    pub(crate) fn hold(&self, policy: Span) -> Span {
-        if self.confirmed { policy } else { policy.min(UNCONFIRMED_HOLD) }
-    }
-
     /// Judges the input numbered `seq` and takes it in if it is the next.
     pub(crate) fn admit(&mut self, seq: u64, pending_max: usize) -> Admit {
         if seq >= NUMBER_MAX {
@@ -174,6 +165,29 @@ impl Session {
     /// Whether a socket that has taken in events up to `recv` can go on without a fresh view.
     pub(crate) fn reaches_back(&self, seat: &Seat, recv: u64) -> bool {
         recv <= self.released && (recv == self.released || seat.outbox_first() <= recv + 1)
+    }
+
+    /// What a player who comes back and knows of `history`, and of all inputs before `lo` that they are applied, is to be told
+    /// that it lost, and how many of that nobody had known of. Nothing if its inputs do not fit: who cannot have lost anything
+    /// with a keeper is not believed. `earlier` if another history has begun since; `lossy` if the kind of room lets go of commits.
+    pub(crate) fn losses(
+        &self,
+        history: History,
+        lo: u64,
+        earlier: bool,
+        lossy: bool,
+    ) -> Option<(u64, u64)> {
+        let earlier = earlier && self.loss_open;
+        // Told again until the player shows that it knows the new history; the room hears it once.
+        let told = if !earlier || broken(Mutant::LossUntold) {
+            0
+        } else {
+            let since = (lo - 1).saturating_sub(self.recovered_at);
+            since.saturating_add(self.loss.untold(history))
+        };
+        let lost = (lo - 1).saturating_sub(self.received);
+        let possible = earlier && self.resumed_at == 0 && (self.may_have_lost || lossy);
+        (lost == 0 || (possible && lo <= NUMBER_MAX)).then_some((told, lost))
     }
 
     /// Safe events after `after` that are still kept. Only those up to `released` may leave.

@@ -6,7 +6,7 @@ use crate::attach::Item;
 use crate::effect::{Effect, Report};
 use crate::env::Env;
 use crate::gate::{Close, Mode, Push, ToGateway, Who};
-use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash, SessionId};
+use crate::ids::{ConnId, Generation, History, SecretHash, SessionId};
 use crate::image::StateCodec;
 use crate::mutant::{Mutant, broken};
 use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
@@ -80,7 +80,7 @@ impl Room {
 
     fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) {
         let id = claim.session;
-        let durable = self.durable();
+        let lossy = !self.policies_known || !self.durable();
         let known = self.sessions.get_mut(&id).filter(|s| s.secret == claim.secret);
         let (Some(session), Some(seat)) = (known, self.image.seats.get(&id)) else {
             return env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
@@ -100,22 +100,10 @@ impl Room {
             );
         }
         let same = claim.history == self.image.history;
-        // Told again until the player shows that it knows the new history; the room hears it once.
-        let earlier = claim.history < self.image.history && session.loss_open;
-        let told = if !earlier || broken(Mutant::LossUntold) {
-            0
-        } else {
-            let since = (claim.lo - 1).saturating_sub(session.recovered_at);
-            since.saturating_add(session.loss.untold(claim.history))
-        };
-        // Who cannot have lost anything with a keeper is not believed, whatever history it names.
-        let possible = earlier
-            && session.resumed_at == 0
-            && (session.may_have_lost || !self.policies_known || !durable);
-        let lost = (claim.lo - 1).saturating_sub(session.received);
-        if lost > 0 && (!possible || claim.lo > NUMBER_MAX) {
+        let earlier = claim.history < self.image.history;
+        let Some((told, lost)) = session.losses(claim.history, claim.lo, earlier, lossy) else {
             return env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
-        }
+        };
         if lost > 0 {
             session.untold = told;
             session.received = claim.lo - 1;
@@ -359,8 +347,8 @@ impl Room {
     /// When the next empty seat is given up, if the room's clock runs.
     pub(super) fn seat_timeout(&self) -> Option<Time> {
         let hold = self.policies.seat_hold;
-        let until = |(_, s): (_, &Session)| s.away_since.map(|since| since + s.hold(hold));
-        self.clock.when(self.holding().filter_map(until).min()?)
+        let since = self.holding().filter_map(|(_, s)| s.away_since).min()?;
+        self.clock.when(since + hold)
     }
 
     /// Gives up seats that were empty for too long in room time, so that an outage of ours costs nobody.
@@ -372,7 +360,7 @@ impl Room {
         }
         let expired: Vec<SessionId> = self
             .holding()
-            .filter(|(_, s)| s.away_since.is_some_and(|since| since + s.hold(hold) <= at))
+            .filter(|(_, s)| s.away_since.is_some_and(|since| since + hold <= at))
             .map(|(id, _)| *id)
             .collect();
         self.give_up(&expired);

@@ -283,8 +283,7 @@ impl Run {
     fn hello(&mut self, again: Option<u8>, unwelcome: bool) {
         let known = again.and_then(|n| nth_of(&self.clients, n)).map(|(id, _)| *id);
         self.next += 1;
-        let conn = self.next;
-        let id = known.unwrap_or(conn);
+        let (conn, id) = (self.next, known.unwrap_or(self.next));
         let profile = if unwelcome { Bytes::from_static(UNWELCOME) } else { Bytes::new() };
         if self.model.hello(conn, id, secret(id), profile.clone()) {
             self.conns.insert(conn, id);
@@ -414,11 +413,9 @@ impl Run {
 
     /// Something said before is heard again, in the name of the worker that is there now.
     fn stale(&mut self, n: u8) {
-        let count = self.rig.archive.len();
-        if count == 0 {
-            return;
-        }
-        let (_, message) = self.rig.archive[usize::from(n) % count].clone();
+        let archive = &self.rig.archive;
+        let at = usize::from(n) % archive.len().max(1);
+        let Some((_, message)) = archive.get(at).cloned() else { return };
         self.rig.tell_shard(self.worker(), message);
     }
 
@@ -457,9 +454,7 @@ impl Run {
         self.model.recovered(&image, self.rig.epoch.0);
         self.conns.clear();
         self.lies.clear();
-        for client in self.clients.values_mut() {
-            client.conn = 0;
-        }
+        self.clients.values_mut().for_each(|client| client.conn = 0);
     }
 
     fn look_at_reports(&mut self) {

@@ -190,6 +190,38 @@ fn an_empty_seat_is_kept_and_then_given_up() {
 }
 
 #[test]
+fn a_seat_that_nobody_can_know_of_goes_to_whoever_asks() {
+    let policies = Policies { players_max: 1, ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    // Its welcome may never have arrived.
+    bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    bench.obey(ONE, false);
+    bench.hello(2);
+    assert_eq!(bench.closed(2), None);
+    bench.obey(ONE, false);
+    assert!(bench.welcomed(2));
+    // Who has spoken has a seat that is kept.
+    bench.gate(ToOwner::Ack { conn: ConnId(2), recv: 0 });
+    bench.gate(ToOwner::Gone { conn: ConnId(2) });
+    bench.obey(ONE, false);
+    bench.hello(3);
+    assert_eq!(bench.closed(3), Some(Close::RoomFull));
+}
+
+#[test]
+fn a_join_whose_socket_goes_leaves_no_seat() {
+    let policies = Policies { players_max: 2, ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.hello(2);
+    bench.gate(ToOwner::Gone { conn: ConnId(2) });
+    bench.hello(3);
+    assert_eq!(bench.closed(3), None);
+    bench.obey(ONE, false);
+    bench.obey(ONE, false);
+    assert!(bench.welcomed(3) && !bench.welcomed(2));
+}
+
+#[test]
 fn a_full_room_takes_nobody_and_a_gap_of_inputs_starts_afresh() {
     let policies = Policies { players_max: 1, ..now() };
     let mut bench = Bench::with_player(&policies, false);

@@ -61,7 +61,7 @@ pub enum Origins {
     Any,
 }
 
-/// How fast one player may talk. Clients are told and keep to it; more closes with `4009`, and the player comes back.
+/// How fast one player may talk. Clients are told and keep to it; more closes with `4010`, and the player comes back.
 #[derive(Clone, Copy, Debug)]
 pub struct RateConfig {
     /// Frames per second in the long run.
