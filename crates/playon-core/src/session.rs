@@ -8,7 +8,7 @@ use crate::gate::Push;
 use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash};
 use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
-use crate::time::RoomTime;
+use crate::time::{RoomTime, Span};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub(crate) struct Session {
     pub(crate) pushed: u64,
     /// Since when, in room time, no socket is there.
     pub(crate) away_since: Option<RoomTime>,
+    /// For how long no socket had been there before `away_since`: while the room slept, and before.
+    pub(crate) absent: Span,
     /// Whether the room believes that the player is away.
     pub(crate) told_away: bool,
     /// No commit since the present socket came, or since the seat was taken, was rendered for the player.
@@ -97,6 +99,7 @@ impl Session {
             released: 0,
             pushed: 0,
             away_since: None,
+            absent: Span::ZERO,
             told_away: false,
             view_due: true,
             confirmed: false,
@@ -122,10 +125,17 @@ impl Session {
             released: seat.event_seq,
             pushed: seat.event_seq,
             away_since: Some(now),
+            absent: Span::ZERO,
             told_away: false,
             view_due: true,
             confirmed: true,
         }
+    }
+
+    /// When the seat is given up if nobody comes.
+    pub(crate) fn held_until(&self, hold: Span) -> Option<RoomTime> {
+        let left = Span(hold.0.saturating_sub(self.absent.0));
+        self.away_since.map(|since| since + left)
     }
 
     /// Whether the join is on its way.

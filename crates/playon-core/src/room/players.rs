@@ -10,7 +10,8 @@ use crate::ids::{ConnId, Generation, History, SecretHash, SessionId};
 use crate::image::StateCodec;
 use crate::mutant::{Mutant, broken};
 use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
-use crate::time::Time;
+use crate::shard::Absences;
+use crate::time::{Span, Time};
 
 use super::Room;
 
@@ -39,7 +40,11 @@ impl Room {
             return env.close(conn, Close::RoomEnded, "PLY-0103 the room has ended");
         }
         match who {
-            Who::New { session, secret, profile } => self.seat(env, conn, session, secret, profile),
+            Who::New { session, secret, profile } => {
+                // Seats that have just become free, perhaps while the room slept, are there for whoever asks.
+                self.expire_seats(now);
+                self.seat(env, conn, session, secret, profile);
+            }
             Who::Known { session, secret, history, generation, recv, lo, whole } => {
                 let lo = lo.max(1);
                 let claim = Claim { session, secret, history, generation, recv, lo, whole };
@@ -119,6 +124,7 @@ impl Room {
         let old = session.conn.replace(conn);
         session.generation = session.generation.max(claim.generation);
         session.away_since = None;
+        session.absent = Span::ZERO;
         session.confirmed = true;
         session.loss_open &= !same;
         let back = std::mem::take(&mut session.told_away) || lost > 0;
@@ -347,11 +353,31 @@ impl Room {
     /// When the next empty seat is given up, if the room's clock runs.
     pub(super) fn seat_timeout(&self) -> Option<Time> {
         let hold = self.policies.seat_hold;
-        let since = self.holding().filter_map(|(_, s)| s.away_since).min()?;
-        self.clock.when(since + hold)
+        let until = self.holding().filter_map(|(_, s)| s.held_until(hold)).min()?;
+        self.clock.when(until)
     }
 
-    /// Gives up seats that were empty for too long in room time, so that an outage of ours costs nobody.
+    /// For how long each player has been away, for a room that goes to sleep.
+    pub(crate) fn absences(&self, now: Time) -> Absences {
+        let at = self.clock.read(now);
+        let away = |s: &Session| {
+            let since = s.away_since.map_or(Span::ZERO, |since| at.since(since));
+            Span(s.absent.0.saturating_add(since.0))
+        };
+        self.holding().map(|(id, s)| (*id, away(s))).collect()
+    }
+
+    /// The room has slept meanwhile, and players have been away for so long.
+    pub(crate) fn note_absences(&mut self, absences: &[(SessionId, Span)]) {
+        for (id, away) in absences {
+            if let Some(session) = self.sessions.get_mut(id).filter(|s| s.conn.is_none()) {
+                session.absent = *away;
+            }
+        }
+    }
+
+    /// Gives up seats that were empty for too long: in room time, so that an outage of ours costs nobody, and while the room
+    /// slept.
     pub(super) fn expire_seats(&mut self, now: Time) {
         let at = self.clock.read(now);
         let hold = self.policies.seat_hold;
@@ -360,7 +386,7 @@ impl Room {
         }
         let expired: Vec<SessionId> = self
             .holding()
-            .filter(|(_, s)| s.away_since.is_some_and(|since| since + hold <= at))
+            .filter(|(_, s)| s.held_until(hold).is_some_and(|until| until <= at))
             .map(|(id, _)| *id)
             .collect();
         self.give_up(&expired);

@@ -18,6 +18,7 @@ impl<C: StateCodec> Shard<C> {
             opening_bytes: self.env.openings.bytes(),
             open_queue: self.env.openings.waiting(),
             sockets: self.env.sockets.len(),
+            asleep: self.asleep.len(),
         }
     }
 

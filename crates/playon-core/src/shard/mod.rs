@@ -1,5 +1,6 @@
 //! One owner shard: the rooms it holds, who speaks to them, and their timers.
 
+mod asleep;
 mod facts;
 mod gate;
 mod orders;
@@ -19,6 +20,9 @@ use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::room::Room;
 use crate::time::Time;
+
+pub(crate) use asleep::Absences;
+use asleep::Asleep;
 
 /// Steps of one room that may follow from one another at one time. More would be a loop; the rest comes with the next
 /// timeout.
@@ -64,6 +68,7 @@ pub struct Shard<C> {
     rooms: BTreeMap<RoomId, Entry>,
     timers: BTreeSet<(Time, RoomId)>,
     recovery_done: bool,
+    asleep: Asleep,
     /// How operators want rooms made of which it is not known yet whether they are there; each is in `rooms`, loading.
     asked: BTreeMap<RoomId, Create>,
     /// Rooms that are not yet quiet, after `Order::Stop`.
@@ -78,6 +83,7 @@ impl<C: StateCodec> Shard<C> {
             rooms: BTreeMap::new(),
             timers: BTreeSet::new(),
             recovery_done: false,
+            asleep: Asleep::default(),
             asked: BTreeMap::new(),
             unquiet: None,
         }

@@ -208,6 +208,7 @@ impl Model {
     }
 
     fn ask(&mut self, conn: u64, id: u64, secret: SecretHash, profile: Bytes) -> bool {
+        self.give_up_expired();
         // Whoever asks may be somebody who was never told of the seat it got before.
         let mut ghosts = Vec::new();
         for (id, player) in &mut self.players {
@@ -443,9 +444,12 @@ impl Model {
 
     /// The shard was called because a time had come: seats that were empty for too long are given up.
     pub(crate) fn expire(&mut self) {
-        if !self.live {
-            return;
+        if self.live {
+            self.give_up_expired();
         }
+    }
+
+    fn give_up_expired(&mut self) {
         for (id, player) in &mut self.players {
             let empty = player.standing == Standing::Seated && player.conn.is_none();
             if empty && player.away_since.is_some_and(|since| since + self.hold.0 <= self.clock) {
