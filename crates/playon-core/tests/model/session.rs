@@ -11,7 +11,6 @@ use playon_core::ids::{
     ConnId, Generation, History, NUMBER_MAX, ReleaseId, SecretHash, SessionId, WorkerId,
 };
 use playon_core::kind::{Policies, Survives};
-use playon_core::limits::Limits;
 use playon_core::time::Span;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,7 +21,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::game::{Command, INPUT, JOINED, UNWELCOME};
 use crate::rig::{ROOM, Release, Rig, reports};
-use crate::session_model::{Claim, Model, Standing, Told};
+use crate::session_model::{Claim, Model, Standing, Told, limits};
 use crate::worker::Manner;
 
 pub(crate) const GAME: ReleaseId = ReleaseId([1; 32]);
@@ -189,20 +188,6 @@ struct Run {
     next: u64,
     /// Answers that were made to be wrong, by attempt and number.
     lies: Vec<FromWorker>,
-}
-
-fn limits() -> Limits {
-    Limits {
-        inputs_pending_max: 4,
-        input_bytes_max: 16,
-        outbox_events_max: 6,
-        outbox_bytes_max: 160,
-        unsafe_commits_max: 2,
-        batch_items_max: 4,
-        batch_bytes_max: 8,
-        snapshot_every_commits: 5,
-        ..Limits::default()
-    }
 }
 
 fn secret(id: u64) -> SecretHash {

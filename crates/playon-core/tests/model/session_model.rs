@@ -349,7 +349,7 @@ impl Model {
     }
 
     /// The session that this socket speaks for, if it still does.
-    fn speaker(&mut self, conn: u64, id: u64) -> Option<&mut Player> {
+    pub(crate) fn speaker(&mut self, conn: u64, id: u64) -> Option<&mut Player> {
         self.players.get_mut(&id).filter(|player| player.conn == Some(conn))
     }
 
@@ -385,48 +385,6 @@ impl Model {
         };
         self.expected.push(Told::Close(conn, why));
         self.gone(conn, id);
-    }
-
-    pub(crate) fn bye(&mut self, conn: u64, id: u64) {
-        let Some(player) = self.speaker(conn, id) else { return };
-        match player.standing {
-            Standing::Seated => {
-                player.standing = Standing::Leaving;
-                self.queue.push_back(Item::Leave(SessionId(id)));
-            }
-            Standing::Asking => {
-                player.conn = None;
-                self.withdraw(id);
-                self.expected.push(Told::Close(conn, Close::Left));
-            }
-            Standing::Leaving => {}
-        }
-    }
-
-    /// Nobody can come back to the seat that was asked for.
-    fn withdraw(&mut self, id: u64) {
-        let joins =
-            |item: &Item| matches!(item, Item::Join { session, .. } if *session == SessionId(id));
-        if self.queue.iter().any(joins) {
-            self.queue.retain(|item| !joins(item));
-            self.players.remove(&id);
-        } else {
-            self.players.get_mut(&id).expect("asking").standing = Standing::Leaving;
-            self.queue.push_back(Item::Leave(SessionId(id)));
-        }
-    }
-
-    pub(crate) fn gone(&mut self, conn: u64, id: u64) {
-        let clock = self.clock;
-        let Some(player) = self.speaker(conn, id) else { return };
-        player.conn = None;
-        if player.standing == Standing::Seated {
-            player.away_since = Some(clock);
-            player.told_away = true;
-            self.queue.push_back(Item::Away(SessionId(id)));
-        } else if player.standing == Standing::Asking {
-            self.withdraw(id);
-        }
     }
 
     pub(crate) fn drained(&mut self, conn: u64, id: u64, sent: u64) {
@@ -618,4 +576,19 @@ impl Player {
 /// Whether a socket that has `recv` can be sent everything after it that may leave.
 fn can_go_on(player: &Player, seat: &Kept, recv: u64) -> bool {
     recv <= player.safe_events && (recv == player.safe_events || seat.forgotten <= recv)
+}
+
+/// Bounds so small that runs reach them.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        inputs_pending_max: 4,
+        input_bytes_max: 16,
+        outbox_events_max: 6,
+        outbox_bytes_max: 160,
+        unsafe_commits_max: 2,
+        batch_items_max: 4,
+        batch_bytes_max: 8,
+        snapshot_every_commits: 5,
+        ..Limits::default()
+    }
 }
