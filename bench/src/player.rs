@@ -144,6 +144,7 @@ fn blank() -> ClientHello {
     ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
+        whole: false,
         token: None,
         room: None,
         kind: String::new(),

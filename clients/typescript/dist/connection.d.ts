@@ -32,6 +32,10 @@ export declare class Connection {
     readonly since: number;
     /** Opens a socket to `url`. Throws what its constructor throws. */
     constructor(WebSocket: SocketConstructor, url: string, listener: Listener, timers: Timers, deadMs: number);
+    /** When something was heard last, by the timers' clock. */
+    get heard(): number;
+    /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
+    expectPing(pingMs: number): void;
     /** Whether the HELLO is on its way. */
     get opened(): boolean;
     /** Sends frames; into nothing once the socket is closing. */

@@ -1,4 +1,4 @@
-import { CLOSE } from './constants.js';
+import { CLOSE, DEFAULTS } from './constants.js';
 import { decodeFrames, encodePong } from './frames.js';
 /** A timer that fires this much late ran in a page that slept, and proves nothing about the server. */
 const LATE_MS = 1_000;
@@ -17,6 +17,8 @@ export class Connection {
     #timers;
     #deadMs;
     #heard;
+    /** A timer was late already in the present silence. */
+    #excused = false;
     #opened = false;
     #welcomed = false;
     #over = false;
@@ -37,6 +39,14 @@ export class Connection {
         // A close always follows; the listener is here because `ws` throws errors that nobody listens to.
         this.socket.onerror = () => { };
         this.#watch(deadMs);
+    }
+    /** When something was heard last, by the timers' clock. */
+    get heard() {
+        return this.#heard;
+    }
+    /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
+    expectPing(pingMs) {
+        this.#deadMs = Math.max(this.#deadMs, pingMs + DEFAULTS.pingSlackMs);
     }
     /** Whether the HELLO is on its way. */
     get opened() {
@@ -76,6 +86,7 @@ export class Connection {
         if (this.#over)
             return;
         this.#heard = this.#timers.now();
+        this.#excused = false;
         try {
             if (!(data instanceof ArrayBuffer))
                 throw new TypeError('a message is not binary');
@@ -112,9 +123,11 @@ export class Connection {
             const silent = now - this.#heard;
             if (silent < this.#deadMs)
                 this.#watch(this.#deadMs - silent);
-            // What came in while the page slept is read after this timer: let it be.
-            else if (now - due > LATE_MS)
+            // What came in while the page slept is read after this timer. In a hidden tab all timers are late, so only once.
+            else if (now - due > LATE_MS && !this.#excused) {
+                this.#excused = true;
                 this.#watch(LATE_MS);
+            }
             else
                 this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
         }, ms);

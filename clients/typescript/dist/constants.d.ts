@@ -88,5 +88,9 @@ export declare const DEFAULTS: {
     /** Bytes of one input, until the server names its own limit. */
     readonly inputBytesMax: number;
     /** Milliseconds a connection must have lived for the next retry to be a first one again. */
-    readonly stableMs: 5000;
+    readonly stableMs: 1000;
+    /** Milliseconds between the ping that a silent server is to send and the moment its connection is given up, at least. */
+    readonly pingSlackMs: 2000;
+    /** Milliseconds of silence after the network changed before another connection is tried beside the one there is. */
+    readonly probeMs: 1000;
 };

@@ -65,5 +65,9 @@ export const DEFAULTS = {
     /** Bytes of one input, until the server names its own limit. */
     inputBytesMax: 16 * 1024,
     /** Milliseconds a connection must have lived for the next retry to be a first one again. */
-    stableMs: 5_000,
+    stableMs: 1_000,
+    /** Milliseconds between the ping that a silent server is to send and the moment its connection is given up, at least. */
+    pingSlackMs: 2_000,
+    /** Milliseconds of silence after the network changed before another connection is tried beside the one there is. */
+    probeMs: 1_000,
 };

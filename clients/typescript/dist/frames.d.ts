@@ -5,6 +5,8 @@ export interface Hello {
     readonly protoMax: number;
     /** Wants to look on, not to play. */
     readonly watch: boolean;
+    /** Wants a whole view to begin with, whatever events could be repeated. */
+    readonly whole: boolean;
     /** Empty, or what `Welcome.token` said. */
     readonly token: Uint8Array;
     /** Empty, or the room's id. */
@@ -19,7 +21,7 @@ export interface Hello {
     readonly generation: number;
     /** The last event taken in. */
     readonly recv: number;
-    /** The oldest input still held. */
+    /** The first input that was not acknowledged; all before were, by an ACK. */
     readonly lo: number;
 }
 /** The terms of a session. */
@@ -34,9 +36,9 @@ export interface Welcome {
     readonly room: Uint8Array;
     readonly history: number;
     readonly generation: number;
-    /** The input the server wants next. */
+    /** The input the server wants next: those before have arrived, which does not acknowledge them. */
     readonly inNext: number;
-    /** The last event given out before this socket. */
+    /** The event after which events go on over this socket. */
     readonly eventSeq: number;
     /** Inputs once acknowledged that the server lost in a crash. */
     readonly lost: number;
@@ -48,6 +50,10 @@ export interface Welcome {
     readonly inputBytesMax: number;
     /** Inputs that may be sent and not yet applied. */
     readonly inputsPendingMax: number;
+    /** Frames that may be sent a second in the long run; 0 for any number. */
+    readonly framesPerSecond: number;
+    /** Bytes of messages that may be sent a second in the long run; 0 for any number. */
+    readonly bytesPerSecond: number;
     /** Name of the release the room runs on. */
     readonly release: string;
 }

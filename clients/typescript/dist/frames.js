@@ -7,7 +7,7 @@ export function encodeHello(hello) {
     return new Writer()
         .int(hello.protoMin)
         .int(hello.protoMax)
-        .int(hello.watch ? 1 : 0)
+        .int((hello.watch ? 1 : 0) | (hello.whole ? 2 : 0))
         .bytes(hello.token)
         .bytes(hello.room)
         .string(hello.kind)
@@ -107,6 +107,8 @@ function decodeWelcome(body) {
         pingMs: body.limit(),
         inputBytesMax: body.limit(),
         inputsPendingMax: body.limit(),
+        framesPerSecond: body.limit(),
+        bytesPerSecond: body.limit(),
         release: body.string(),
     });
 }

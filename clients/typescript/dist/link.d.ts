@@ -44,6 +44,8 @@ export declare class Link {
     constructor(options: LinkOptions, user: LinkUser);
     /** The socket that is up. */
     get socket(): Socket | null;
+    /** Sends frames over the newest connection that has said HELLO, welcomed or not: the last words. */
+    part(message: Uint8Array): void;
     /** Sends frames over the connection that is up, else nowhere. */
     send(message: Uint8Array): void;
     /** Closes everything, for good. */

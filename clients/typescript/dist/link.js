@@ -22,6 +22,7 @@ export class Link {
     #trial = null;
     #upSince = 0;
     #retry = null;
+    #probing = null;
     #over = false;
     constructor(options, user) {
         this.#options = options;
@@ -40,6 +41,13 @@ export class Link {
     get socket() {
         return this.#current?.socket ?? null;
     }
+    /** Sends frames over the newest connection that has said HELLO, welcomed or not: the last words. */
+    part(message) {
+        if (this.#trial?.opened)
+            this.#trial.send(message);
+        else
+            this.#current?.send(message);
+    }
     /** Sends frames over the connection that is up, else nowhere. */
     send(message) {
         this.#current?.send(message);
@@ -50,6 +58,7 @@ export class Link {
         this.#unwake();
         this.#mover.stop();
         this.#clearRetry();
+        this.#clearProbe();
         this.#current?.drop();
         this.#trial?.drop();
         this.#current = null;
@@ -81,6 +90,8 @@ export class Link {
         this.#url = connection.url;
         this.#upSince = this.#options.timers.now();
         this.#mover.stop();
+        this.#clearProbe();
+        connection.expectPing(terms.pingMs);
         old?.drop();
         this.#user.up(terms);
     }
@@ -97,6 +108,7 @@ export class Link {
         }
         else if (connection === this.#current) {
             this.#current = null;
+            this.#clearProbe();
             if (this.#options.timers.now() - this.#upSince >= DEFAULTS.stableMs)
                 this.#backoff.reset();
             const ours = this.#trial?.opened === true && why.code === CLOSE.replaced;
@@ -160,10 +172,34 @@ export class Link {
         this.#trial?.drop();
         this.#trial = null;
     }
+    /**
+     * The network may be another one, and then nothing comes over the old connection any more: if nothing comes for a
+     * moment, a second one is tried, and the old one goes on unless that is welcomed.
+     */
+    #probe(current) {
+        const { timers } = this.#options;
+        this.#clearProbe();
+        const asked = timers.now();
+        this.#probing = timers.set(() => {
+            this.#probing = null;
+            const silent = this.#current === current && current.heard < asked;
+            if (silent && !this.#trial)
+                this.#dial(this.#url);
+        }, DEFAULTS.probeMs);
+    }
+    #clearProbe() {
+        if (this.#probing !== null)
+            this.#options.timers.clear(this.#probing);
+        this.#probing = null;
+    }
     /** The network is back or the page is looked at: what is waited for is tried at once, or nearly. */
     #wake() {
-        if (this.#over || this.#current)
+        if (this.#over)
             return;
+        if (this.#current) {
+            this.#probe(this.#current);
+            return;
+        }
         const { timers } = this.#options;
         if (this.#trial && (this.#trial.opened || timers.now() - this.#trial.since < PATIENCE_MS))
             return;

@@ -23,11 +23,11 @@ export declare class Outbox<Input> {
     get size(): number;
     /** Bytes of those held. */
     get bytes(): number;
-    /** The session's number of the oldest input held, or of the next one if none is. */
+    /** The session's number of the first input that was not acknowledged: all before were. */
     get lo(): number;
     /** The session's number of an input. */
     wire(seq: number): number;
-    /** The number on this page of an input with this number in the session. */
+    /** The number on this page of an input with this number in the session; below 1 if an earlier page sent it. */
     ours(wire: number): number;
     /** Holds an input; its number, or false if there is no room for it. */
     push(input: Input, payload: Uint8Array): number | false;
@@ -38,18 +38,23 @@ export declare class Outbox<Input> {
      * The last one's number, or false. Numbers given out for inputs that were merged away are given out again.
      */
     replaceWaiting(inputs: readonly Input[], payloads: readonly Uint8Array[]): number | false;
-    /** The inputs to put on the socket now, so that no more than `inFlightMax` are sent and not applied. */
-    takeUnsent(inFlightMax: number): Pending<Input>[];
     /**
-     * The server has applied inputs up to `applied`, in the session's numbers. How many are newly known to be;
-     * null if that many were never sent.
+     * The input to put on the socket next; null if there is none, or if as many of the session as `inFlightMax`, those of
+     * an earlier page included, are on their way and not acknowledged.
+     */
+    nextUnsent(inFlightMax: number): Pending<Input> | null;
+    /** That input is on the socket. */
+    markSent(seq: number): void;
+    /**
+     * The server has applied inputs up to `applied`, in the session's numbers. How many of this page are newly known to
+     * be; null if that many were never sent.
      */
     ack(applied: number): number | null;
-    /** A session begins with input `inNext`, for this object at least: the oldest one held gets that number. */
-    anchor(inNext: number): void;
+    /** A session of which inputs below `lo` are acknowledged, taken up where the server wants `inNext` next. */
+    anchor(inNext: number, lo: number): void;
     /**
      * A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again.
-     * False if the server wants one that was let go or never sent.
+     * False if the server wants one that was acknowledged, or never sent.
      */
     rewind(inNext: number): boolean;
     /** Gives up everything held; how many that were. */

@@ -105,7 +105,11 @@ var DEFAULTS = {
   /** Bytes of one input, until the server names its own limit. */
   inputBytesMax: 16 * 1024,
   /** Milliseconds a connection must have lived for the next retry to be a first one again. */
-  stableMs: 5e3
+  stableMs: 1e3,
+  /** Milliseconds between the ping that a silent server is to send and the moment its connection is given up, at least. */
+  pingSlackMs: 2e3,
+  /** Milliseconds of silence after the network changed before another connection is tried beside the one there is. */
+  probeMs: 1e3
 };
 
 // src/mover.ts
@@ -294,8 +298,11 @@ var Outbox = class {
   #sent = 0;
   /** The last one put on any connection of the session. */
   #everSent = 0;
+  /** The last one known to be applied, or given up. */
   #applied = 0;
   #shift = 0;
+  /** The session's number of the last input that was acknowledged, perhaps one of an earlier page. */
+  #acked = 0;
   /** At `inputsMax` inputs or `bytesMax` bytes of them a further one is refused. */
   constructor(inputsMax, bytesMax) {
     this.#inputsMax = inputsMax;
@@ -313,15 +320,15 @@ var Outbox = class {
   get bytes() {
     return this.#bytes;
   }
-  /** The session's number of the oldest input held, or of the next one if none is. */
+  /** The session's number of the first input that was not acknowledged: all before were. */
   get lo() {
-    return this.#applied + 1 + this.#shift;
+    return this.#acked + 1;
   }
   /** The session's number of an input. */
   wire(seq) {
     return seq + this.#shift;
   }
-  /** The number on this page of an input with this number in the session. */
+  /** The number on this page of an input with this number in the session; below 1 if an earlier page sent it. */
   ours(wire) {
     return wire - this.#shift;
   }
@@ -357,45 +364,61 @@ var Outbox = class {
     });
     return last;
   }
-  /** The inputs to put on the socket now, so that no more than `inFlightMax` are sent and not applied. */
-  takeUnsent(inFlightMax) {
-    const last = this.#applied + inFlightMax;
-    const unsent = this.#pending.filter((pending) => pending.seq > this.#sent && pending.seq <= last);
-    this.#sent = unsent.at(-1)?.seq ?? this.#sent;
-    this.#everSent = Math.max(this.#everSent, this.#sent);
-    return unsent;
+  /**
+   * The input to put on the socket next; null if there is none, or if as many of the session as `inFlightMax`, those of
+   * an earlier page included, are on their way and not acknowledged.
+   */
+  nextUnsent(inFlightMax) {
+    const last = this.ours(this.#acked + inFlightMax);
+    return this.#pending.find(({ seq }) => seq > this.#sent && seq <= last) ?? null;
+  }
+  /** That input is on the socket. */
+  markSent(seq) {
+    this.#sent = seq;
+    this.#everSent = Math.max(this.#everSent, seq);
   }
   /**
-   * The server has applied inputs up to `applied`, in the session's numbers. How many are newly known to be;
-   * null if that many were never sent.
+   * The server has applied inputs up to `applied`, in the session's numbers. How many of this page are newly known to
+   * be; null if that many were never sent.
    */
   ack(applied) {
-    const upTo = applied - this.#shift;
+    const upTo = this.ours(applied);
     if (upTo > this.#everSent) return null;
+    this.#acked = Math.max(this.#acked, applied);
     this.#sent = Math.max(this.#sent, upTo);
     return this.#settle(upTo);
   }
-  /** A session begins with input `inNext`, for this object at least: the oldest one held gets that number. */
-  anchor(inNext) {
-    this.#shift = inNext - (this.#applied + 1);
-    this.#sent = this.#applied;
-    this.#everSent = this.#applied;
+  /** A session of which inputs below `lo` are acknowledged, taken up where the server wants `inNext` next. */
+  anchor(inNext, lo) {
+    this.#acked = lo - 1;
+    this.#renumber(inNext);
   }
   /**
    * A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again.
-   * False if the server wants one that was let go or never sent.
+   * False if the server wants one that was acknowledged, or never sent.
    */
   rewind(inNext) {
-    const sent = inNext - 1 - this.#shift;
-    if (sent < this.#applied || sent > this.#everSent) return false;
-    this.#sent = sent;
+    const sent = this.ours(inNext - 1);
+    if (inNext <= this.#acked || sent > this.#everSent) return false;
+    if (sent < this.#applied) {
+      this.#renumber(inNext);
+    } else {
+      this.#sent = sent;
+    }
     return true;
   }
   /** Gives up everything held; how many that were. */
   clear() {
+    this.#acked = 0;
     this.#sent = this.#next - 1;
     this.#everSent = this.#sent;
     return this.#settle(this.#next - 1);
+  }
+  /** The oldest input held, or the next one, has this number in the session. */
+  #renumber(inNext) {
+    this.#shift = inNext - (this.#applied + 1);
+    this.#sent = this.#applied;
+    this.#everSent = this.#applied;
   }
   #settle(upTo) {
     const before = this.#pending.length;
@@ -577,7 +600,7 @@ var Writer = class {
 
 // src/frames.ts
 function encodeHello(hello) {
-  return new Writer().int(hello.protoMin).int(hello.protoMax).int(hello.watch ? 1 : 0).bytes(hello.token).bytes(hello.room).string(hello.kind).string(hello.name).bytes(hello.profile).bytes(hello.params).int(hello.history).int(hello.generation).int(hello.recv).int(hello.lo).frame(TO_SERVER.hello);
+  return new Writer().int(hello.protoMin).int(hello.protoMax).int((hello.watch ? 1 : 0) | (hello.whole ? 2 : 0)).bytes(hello.token).bytes(hello.room).string(hello.kind).string(hello.name).bytes(hello.profile).bytes(hello.params).int(hello.history).int(hello.generation).int(hello.recv).int(hello.lo).frame(TO_SERVER.hello);
 }
 function encodeInput(seq, recv, payload) {
   return new Writer().int(seq).int(recv).rest(payload).frame(TO_SERVER.input);
@@ -652,6 +675,8 @@ function decodeWelcome(body) {
     pingMs: body.limit(),
     inputBytesMax: body.limit(),
     inputsPendingMax: body.limit(),
+    framesPerSecond: body.limit(),
+    bytesPerSecond: body.limit(),
     release: body.string()
   });
 }
@@ -682,6 +707,8 @@ var Connection = class {
   #timers;
   #deadMs;
   #heard;
+  /** A timer was late already in the present silence. */
+  #excused = false;
   #opened = false;
   #welcomed = false;
   #over = false;
@@ -702,6 +729,14 @@ var Connection = class {
     this.socket.onerror = () => {
     };
     this.#watch(deadMs);
+  }
+  /** When something was heard last, by the timers' clock. */
+  get heard() {
+    return this.#heard;
+  }
+  /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
+  expectPing(pingMs) {
+    this.#deadMs = Math.max(this.#deadMs, pingMs + DEFAULTS.pingSlackMs);
   }
   /** Whether the HELLO is on its way. */
   get opened() {
@@ -733,6 +768,7 @@ var Connection = class {
   #message(data) {
     if (this.#over) return;
     this.#heard = this.#timers.now();
+    this.#excused = false;
     try {
       if (!(data instanceof ArrayBuffer)) throw new TypeError("a message is not binary");
       for (const frame of decodeFrames(new Uint8Array(data))) {
@@ -761,8 +797,10 @@ var Connection = class {
       const now = this.#timers.now();
       const silent = now - this.#heard;
       if (silent < this.#deadMs) this.#watch(this.#deadMs - silent);
-      else if (now - due > LATE_MS) this.#watch(LATE_MS);
-      else this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
+      else if (now - due > LATE_MS && !this.#excused) {
+        this.#excused = true;
+        this.#watch(LATE_MS);
+      } else this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
     }, ms);
   }
   #giveUp(reason) {
@@ -798,6 +836,7 @@ var Link = class {
   #trial = null;
   #upSince = 0;
   #retry = null;
+  #probing = null;
   #over = false;
   constructor(options, user) {
     this.#options = options;
@@ -821,6 +860,11 @@ var Link = class {
   get socket() {
     return this.#current?.socket ?? null;
   }
+  /** Sends frames over the newest connection that has said HELLO, welcomed or not: the last words. */
+  part(message) {
+    if (this.#trial?.opened) this.#trial.send(message);
+    else this.#current?.send(message);
+  }
   /** Sends frames over the connection that is up, else nowhere. */
   send(message) {
     this.#current?.send(message);
@@ -831,6 +875,7 @@ var Link = class {
     this.#unwake();
     this.#mover.stop();
     this.#clearRetry();
+    this.#clearProbe();
     this.#current?.drop();
     this.#trial?.drop();
     this.#current = null;
@@ -859,6 +904,8 @@ var Link = class {
     this.#url = connection.url;
     this.#upSince = this.#options.timers.now();
     this.#mover.stop();
+    this.#clearProbe();
+    connection.expectPing(terms.pingMs);
     old?.drop();
     this.#user.up(terms);
   }
@@ -872,6 +919,7 @@ var Link = class {
       this.#failed(why);
     } else if (connection === this.#current) {
       this.#current = null;
+      this.#clearProbe();
       if (this.#options.timers.now() - this.#upSince >= DEFAULTS.stableMs) this.#backoff.reset();
       const ours = this.#trial?.opened === true && why.code === CLOSE.replaced;
       if (!this.#trial) this.#settle(why);
@@ -923,15 +971,88 @@ var Link = class {
     this.#trial?.drop();
     this.#trial = null;
   }
+  /**
+   * The network may be another one, and then nothing comes over the old connection any more: if nothing comes for a
+   * moment, a second one is tried, and the old one goes on unless that is welcomed.
+   */
+  #probe(current) {
+    const { timers } = this.#options;
+    this.#clearProbe();
+    const asked = timers.now();
+    this.#probing = timers.set(() => {
+      this.#probing = null;
+      const silent = this.#current === current && current.heard < asked;
+      if (silent && !this.#trial) this.#dial(this.#url);
+    }, DEFAULTS.probeMs);
+  }
+  #clearProbe() {
+    if (this.#probing !== null) this.#options.timers.clear(this.#probing);
+    this.#probing = null;
+  }
   /** The network is back or the page is looked at: what is waited for is tried at once, or nearly. */
   #wake() {
-    if (this.#over || this.#current) return;
+    if (this.#over) return;
+    if (this.#current) {
+      this.#probe(this.#current);
+      return;
+    }
     const { timers } = this.#options;
     if (this.#trial && (this.#trial.opened || timers.now() - this.#trial.since < PATIENCE_MS)) return;
     this.#trial?.drop();
     this.#trial = null;
     this.#backoff.reset();
     this.#later(this.#backoff.next());
+  }
+};
+
+// src/pace.ts
+var SHARE = 0.8;
+var Pace = class {
+  #timers;
+  #frames = new Bucket();
+  #bytes = new Bucket();
+  constructor(timers) {
+    this.#timers = timers;
+  }
+  /**
+   * The server takes this much a second from now on, 0 for as much as comes; and `framesAtOnce` at once, all that may be
+   * on their way, so that a new connection can repeat them.
+   */
+  allow(framesPerSecond, bytesPerSecond, framesAtOnce) {
+    const now = this.#timers.now();
+    this.#frames.allow(framesPerSecond * SHARE, Math.max(framesPerSecond, framesAtOnce), now);
+    this.#bytes.allow(bytesPerSecond * SHARE, bytesPerSecond, now);
+  }
+  /** Takes a frame of so many bytes along, and says 0; or the milliseconds to wait before asking again. */
+  take(bytes) {
+    const now = this.#timers.now();
+    const wait = Math.max(this.#frames.wait(1, now), this.#bytes.wait(bytes, now));
+    if (wait > 0) return Math.ceil(wait);
+    this.#frames.spend(1);
+    this.#bytes.spend(bytes);
+    return 0;
+  }
+};
+var Bucket = class {
+  #perSecond = 0;
+  #most = 0;
+  #level = 0;
+  #at = 0;
+  allow(perSecond, most, now) {
+    this.#perSecond = perSecond;
+    this.#most = most;
+    this.#level = most;
+    this.#at = now;
+  }
+  wait(cost, now) {
+    if (this.#perSecond <= 0) return 0;
+    this.#level = Math.min(this.#most, this.#level + (now - this.#at) * this.#perSecond / 1e3);
+    this.#at = now;
+    const missing = Math.min(cost, this.#most) - this.#level;
+    return missing > 0 ? Math.max(1, missing * 1e3 / this.#perSecond) : 0;
+  }
+  spend(cost) {
+    this.#level -= cost;
   }
 };
 
@@ -944,11 +1065,15 @@ var Room = class {
   #state;
   #view = null;
   #ackTimer = null;
+  #pace;
+  #paceTimer = null;
+  #savedAt = 0;
   /** Use `join`. */
   constructor(settings, session) {
     this.#settings = settings;
     this.#session = session;
     this.#emitter = new Emitter(settings.onError);
+    this.#pace = new Pace(settings.timers);
     const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
     this.#state = seated ? "resuming" : "connecting";
     this.#link = new Link(settings, {
@@ -1017,14 +1142,16 @@ var Room = class {
   /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
   leave() {
     if (this.#state === "ended") return;
-    if (!this.#settings.watch) this.#link.send(encodeBye());
+    if (!this.#settings.watch) this.#link.part(encodeBye());
     this.#link.stop();
     this.#end({ code: CLOSE.normal, reason: "left", left: true });
   }
   /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
   detach() {
+    if (this.#state === "ended") return;
     this.#link.stop();
-    this.#clearAckTimer();
+    this.#save(true);
+    this.#clearTimers();
     this.#enter("ended", null);
   }
   #encode(input) {
@@ -1062,7 +1189,9 @@ var Room = class {
     const gap = this.#welcome(terms);
     this.#save();
     this.#state = "open";
-    this.#flush();
+    this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
+    const flushed = this.#flush();
+    if (terms.mode === "new" && !flushed) this.#link.send(encodeAck(this.#session.inbox.tell()));
     this.#tell("state", "open", null);
     const { mode, release, ttlMs } = terms;
     this.#tell("welcome", { mode, session: this.session, roomId: this.roomId ?? "", release, ttlMs });
@@ -1114,8 +1243,9 @@ var Room = class {
     if (seqs.length > 0) this.#tell("setAside", seqs, `PLY-${String(code).padStart(4, "0")}`);
   }
   #applied(applied) {
-    if (!this.#session.applied(applied)) return;
-    this.#tell("applied", this.applied);
+    const news = this.#session.applied(applied);
+    if (this.#settings.timers.now() - this.#savedAt >= this.#settings.ackMs) this.#save();
+    if (news) this.#tell("applied", this.applied);
     this.#flush();
   }
   /** A payload that cannot be decoded would be no better on another connection: it is reported and passed over. */
@@ -1130,22 +1260,40 @@ var Room = class {
     }
     use(value);
   }
-  /** Puts on the socket what may be sent, several inputs to a message. */
+  /** Puts on the socket what may be sent, several inputs to a message; whether there was any. */
   #flush() {
-    if (this.#state !== "open") return;
+    if (this.#state !== "open") return false;
+    const { outbox, inbox, inFlightMax } = this.#session;
     let message = [];
     let bytes = 0;
-    for (const { seq, payload } of this.#session.outbox.takeUnsent(this.#session.inFlightMax)) {
-      const frame = encodeInput(this.#session.outbox.wire(seq), this.#session.inbox.tell(), payload);
-      if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX) {
-        this.#link.send(concat(message));
-        message = [];
-        bytes = 0;
+    let any = false;
+    const send = () => {
+      if (message.length > 0) this.#link.send(concat(message));
+      message = [];
+      bytes = 0;
+    };
+    for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
+      const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
+      const wait = this.#pace.take(frame.length);
+      if (wait > 0) {
+        this.#flushLater(wait);
+        break;
       }
+      outbox.markSent(next.seq);
+      any = true;
+      inbox.tell();
+      if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX) send();
       message.push(frame);
       bytes += frame.length;
     }
-    if (message.length > 0) this.#link.send(concat(message));
+    send();
+    return any;
+  }
+  #flushLater(ms) {
+    this.#paceTimer ??= this.#settings.timers.set(() => {
+      this.#paceTimer = null;
+      this.#flush();
+    }, ms);
   }
   #ackSoon() {
     if (this.#state !== "open") return;
@@ -1162,27 +1310,37 @@ var Room = class {
     if (this.#ackTimer !== null) this.#settings.timers.clear(this.#ackTimer);
     this.#ackTimer = null;
   }
+  #clearTimers() {
+    this.#clearAckTimer();
+    if (this.#paceTimer !== null) this.#settings.timers.clear(this.#paceTimer);
+    this.#paceTimer = null;
+  }
   #afresh(why) {
     this.#forget();
     this.#enter("connecting", why);
   }
   #forget() {
     this.#session.forget();
-    this.#settings.storage.remove(this.#settings.key);
+    this.#unsave();
   }
   #end(end) {
-    this.#clearAckTimer();
-    if (end.code !== CLOSE.replaced) this.#settings.storage.remove(this.#settings.key);
+    this.#clearTimers();
+    if (end.code !== CLOSE.replaced) this.#unsave();
     this.#enter("ended", end);
     this.#emitter.emit("end", end);
   }
-  #save() {
-    const saved = this.#session.save();
+  #save(detached = false) {
+    const saved = this.#session.save(detached);
+    this.#savedAt = this.#settings.timers.now();
     if (saved !== null) this.#settings.storage.save(this.#settings.key, saved);
+  }
+  /** A spectator has no seat, and leaves alone what a player of the same page may have kept. */
+  #unsave() {
+    if (!this.#settings.watch) this.#settings.storage.remove(this.#settings.key);
   }
   #enter(state, why) {
     if (this.#state === state) return;
-    if (state !== "open") this.#clearAckTimer();
+    if (state !== "open") this.#clearTimers();
     this.#state = state;
     this.#emitter.emit("state", state, why);
   }
@@ -1235,10 +1393,12 @@ var Session = class {
   #room = NOTHING;
   #history = 0;
   #generation = 0;
-  /** Oldest input the server may want; what a reloaded page has to go by instead of the outbox. */
+  /** First input that was not acknowledged; what a reloaded page has to go by instead of the outbox. */
   #lo = 1;
   /** Whether this object, and not just the page before the reload, was welcomed into the session. */
   #known = false;
+  /** The last event that was taken in when the session was put away with `detach`; null if it was not. */
+  #left = null;
   /** Inputs given up with the last session, to be reported with the next one. */
   #dropped = null;
   #terms = null;
@@ -1291,9 +1451,9 @@ var Session = class {
       name,
       profile: this.seated ? NOTHING : profile,
       params: this.seated ? NOTHING : params,
-      // A page that was reloaded has seen nothing, whatever the one before it had: without a history it
-      // is given the whole view.
-      history: this.#known ? this.#history : 0,
+      // A page that was reloaded has seen nothing, whatever the one before it had.
+      whole: this.seated && !this.#known,
+      history: this.#history,
       generation: this.#generation,
       recv: this.#known ? this.inbox.recv : 0,
       lo: this.#known ? this.outbox.lo : this.#lo
@@ -1309,6 +1469,7 @@ var Session = class {
     this.#generation = Math.max(this.#generation, terms.generation);
     this.#terms = terms;
     this.#known = true;
+    this.#left = null;
     return gap;
   }
   /** Event `seq` came in. */
@@ -1328,7 +1489,7 @@ var Session = class {
   }
   /** These inputs were set aside; the numbers that this page knows them by, without those it was told of before. */
   setAside(inputs) {
-    return inputs.filter((seq) => seq >= this.outbox.lo).map((seq) => this.outbox.ours(seq));
+    return inputs.filter((seq) => seq >= this.outbox.lo).map((seq) => this.outbox.ours(seq)).filter((seq) => seq > 0);
   }
   /** Gives the session up, to begin another one with the next socket. */
   forget() {
@@ -1339,15 +1500,18 @@ var Session = class {
     this.#generation = 0;
     this.#lo = 1;
     this.#known = false;
+    this.#left = null;
   }
-  /** What a reloaded page needs to come back to its seat; null without one. */
-  save() {
+  /** What a reloaded page needs to come back to its seat; null without one. `detached` if this page goes on without it. */
+  save(detached = false) {
     if (!this.seated) return null;
     return JSON.stringify({
       token: toHex(this.#token),
       room: toHex(this.#room),
       generation: this.#generation,
-      lo: this.#known ? this.outbox.lo : this.#lo
+      history: this.#history,
+      lo: this.#known ? this.outbox.lo : this.#lo,
+      ...detached && this.#known ? { left: this.inbox.recv } : {}
     });
   }
   /** Takes up what `save` told, if it can be read; whether there is a seat now. */
@@ -1357,6 +1521,8 @@ var Session = class {
     const room = fromHex(String(parsed.room));
     const generation = Number(parsed.generation);
     const lo = Number(parsed.lo);
+    const history = Number(parsed.history ?? 0);
+    const left = parsed.left === void 0 ? null : Number(parsed.left);
     if (token?.length !== TOKEN_BYTES || room?.length !== ROOM_BYTES) return false;
     if (!Number.isSafeInteger(generation) || generation < 0 || !Number.isSafeInteger(lo) || lo < 1)
       return false;
@@ -1364,6 +1530,8 @@ var Session = class {
     this.#room = room;
     this.#generation = generation;
     this.#lo = lo;
+    this.#history = Number.isSafeInteger(history) && history >= 0 ? history : 0;
+    this.#left = left !== null && Number.isSafeInteger(left) && left >= 0 ? left : null;
     return true;
   }
   /** Refuses an answer to something that was not asked. */
@@ -1378,9 +1546,10 @@ var Session = class {
   #enter(terms) {
     const first = !this.#known;
     const resumed = !first && terms.mode === "resumed";
-    const missed = terms.history === this.#history ? Math.max(0, terms.eventSeq - this.inbox.recv) : null;
+    const last = first ? this.#left : this.inbox.recv;
+    const missed = terms.history === this.#history ? Math.max(0, terms.eventSeq - (last ?? terms.eventSeq)) : null;
     if (terms.mode !== "watching") {
-      if (first) this.outbox.anchor(terms.inNext);
+      if (first) this.outbox.anchor(terms.inNext, this.seated ? this.#lo : 1);
       else if (!this.outbox.rewind(terms.inNext))
         throw new FrameError("an input is wanted that is not there");
     }
@@ -1388,7 +1557,7 @@ var Session = class {
     const dropped = this.#dropped;
     this.#dropped = null;
     if (dropped !== null) return { reason: "afresh", missed: null, lost: terms.lost, dropped };
-    const whole2 = first || resumed ? 0 : missed;
+    const whole2 = resumed || first && this.#left === null ? 0 : missed;
     return whole2 === 0 && terms.lost === 0 ? null : { reason: "fresh", missed: whole2, lost: terms.lost, dropped: 0 };
   }
 };

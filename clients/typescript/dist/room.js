@@ -3,6 +3,7 @@ import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
 import { encodeAck, encodeBye, encodeHello, encodeInput } from './frames.js';
 import { Link } from './link.js';
+import { Pace } from './pace.js';
 import { concat } from './writer.js';
 /**
  * A seat in a room, seen from the player's side.
@@ -17,11 +18,15 @@ export class Room {
     #state;
     #view = null;
     #ackTimer = null;
+    #pace;
+    #paceTimer = null;
+    #savedAt = 0;
     /** Use `join`. */
     constructor(settings, session) {
         this.#settings = settings;
         this.#session = session;
         this.#emitter = new Emitter(settings.onError);
+        this.#pace = new Pace(settings.timers);
         const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
         this.#state = seated ? 'resuming' : 'connecting';
         this.#link = new Link(settings, {
@@ -94,14 +99,17 @@ export class Room {
         if (this.#state === 'ended')
             return;
         if (!this.#settings.watch)
-            this.#link.send(encodeBye());
+            this.#link.part(encodeBye());
         this.#link.stop();
         this.#end({ code: CLOSE.normal, reason: 'left', left: true });
     }
     /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
     detach() {
+        if (this.#state === 'ended')
+            return;
         this.#link.stop();
-        this.#clearAckTimer();
+        this.#save(true);
+        this.#clearTimers();
         this.#enter('ended', null);
     }
     #encode(input) {
@@ -139,7 +147,11 @@ export class Room {
         this.#save();
         // First what is owed to the server: listeners may send more.
         this.#state = 'open';
-        this.#flush();
+        this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
+        const flushed = this.#flush();
+        // Until it has heard from this page, the server may take the seat for one that nobody knows of.
+        if (terms.mode === 'new' && !flushed)
+            this.#link.send(encodeAck(this.#session.inbox.tell()));
         this.#tell('state', 'open', null);
         const { mode, release, ttlMs } = terms;
         this.#tell('welcome', { mode, session: this.session, roomId: this.roomId ?? '', release, ttlMs });
@@ -201,9 +213,11 @@ export class Room {
             this.#tell('setAside', seqs, `PLY-${String(code).padStart(4, '0')}`);
     }
     #applied(applied) {
-        if (!this.#session.applied(applied))
-            return;
-        this.#tell('applied', this.applied);
+        const news = this.#session.applied(applied);
+        if (this.#settings.timers.now() - this.#savedAt >= this.#settings.ackMs)
+            this.#save();
+        if (news)
+            this.#tell('applied', this.applied);
         this.#flush();
     }
     /** A payload that cannot be decoded would be no better on another connection: it is reported and passed over. */
@@ -219,24 +233,43 @@ export class Room {
         }
         use(value);
     }
-    /** Puts on the socket what may be sent, several inputs to a message. */
+    /** Puts on the socket what may be sent, several inputs to a message; whether there was any. */
     #flush() {
         if (this.#state !== 'open')
-            return;
+            return false;
+        const { outbox, inbox, inFlightMax } = this.#session;
         let message = [];
         let bytes = 0;
-        for (const { seq, payload } of this.#session.outbox.takeUnsent(this.#session.inFlightMax)) {
-            const frame = encodeInput(this.#session.outbox.wire(seq), this.#session.inbox.tell(), payload);
-            if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX) {
+        let any = false;
+        const send = () => {
+            if (message.length > 0)
                 this.#link.send(concat(message));
-                message = [];
-                bytes = 0;
+            message = [];
+            bytes = 0;
+        };
+        for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
+            const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
+            const wait = this.#pace.take(frame.length);
+            if (wait > 0) {
+                this.#flushLater(wait);
+                break;
             }
+            outbox.markSent(next.seq);
+            any = true;
+            inbox.tell();
+            if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX)
+                send();
             message.push(frame);
             bytes += frame.length;
         }
-        if (message.length > 0)
-            this.#link.send(concat(message));
+        send();
+        return any;
+    }
+    #flushLater(ms) {
+        this.#paceTimer ??= this.#settings.timers.set(() => {
+            this.#paceTimer = null;
+            this.#flush();
+        }, ms);
     }
     #ackSoon() {
         if (this.#state !== 'open')
@@ -257,32 +290,44 @@ export class Room {
             this.#settings.timers.clear(this.#ackTimer);
         this.#ackTimer = null;
     }
+    #clearTimers() {
+        this.#clearAckTimer();
+        if (this.#paceTimer !== null)
+            this.#settings.timers.clear(this.#paceTimer);
+        this.#paceTimer = null;
+    }
     #afresh(why) {
         this.#forget();
         this.#enter('connecting', why);
     }
     #forget() {
         this.#session.forget();
-        this.#settings.storage.remove(this.#settings.key);
+        this.#unsave();
     }
     #end(end) {
-        this.#clearAckTimer();
+        this.#clearTimers();
         // Another page has the seat now: this one's key to it may be the same entry.
         if (end.code !== CLOSE.replaced)
-            this.#settings.storage.remove(this.#settings.key);
+            this.#unsave();
         this.#enter('ended', end);
         this.#emitter.emit('end', end);
     }
-    #save() {
-        const saved = this.#session.save();
+    #save(detached = false) {
+        const saved = this.#session.save(detached);
+        this.#savedAt = this.#settings.timers.now();
         if (saved !== null)
             this.#settings.storage.save(this.#settings.key, saved);
+    }
+    /** A spectator has no seat, and leaves alone what a player of the same page may have kept. */
+    #unsave() {
+        if (!this.#settings.watch)
+            this.#settings.storage.remove(this.#settings.key);
     }
     #enter(state, why) {
         if (this.#state === state)
             return;
         if (state !== 'open')
-            this.#clearAckTimer();
+            this.#clearTimers();
         this.#state = state;
         this.#emitter.emit('state', state, why);
     }

@@ -65,8 +65,8 @@ export declare class Session<Input> {
     setAside(inputs: readonly number[]): number[];
     /** Gives the session up, to begin another one with the next socket. */
     forget(): void;
-    /** What a reloaded page needs to come back to its seat; null without one. */
-    save(): string | null;
+    /** What a reloaded page needs to come back to its seat; null without one. `detached` if this page goes on without it. */
+    save(detached?: boolean): string | null;
     /** Takes up what `save` told, if it can be read; whether there is a seat now. */
     restore(saved: string | null): boolean;
 }

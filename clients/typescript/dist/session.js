@@ -16,10 +16,12 @@ export class Session {
     #room = NOTHING;
     #history = 0;
     #generation = 0;
-    /** Oldest input the server may want; what a reloaded page has to go by instead of the outbox. */
+    /** First input that was not acknowledged; what a reloaded page has to go by instead of the outbox. */
     #lo = 1;
     /** Whether this object, and not just the page before the reload, was welcomed into the session. */
     #known = false;
+    /** The last event that was taken in when the session was put away with `detach`; null if it was not. */
+    #left = null;
     /** Inputs given up with the last session, to be reported with the next one. */
     #dropped = null;
     #terms = null;
@@ -73,9 +75,9 @@ export class Session {
             name,
             profile: this.seated ? NOTHING : profile,
             params: this.seated ? NOTHING : params,
-            // A page that was reloaded has seen nothing, whatever the one before it had: without a history it
-            // is given the whole view.
-            history: this.#known ? this.#history : 0,
+            // A page that was reloaded has seen nothing, whatever the one before it had.
+            whole: this.seated && !this.#known,
+            history: this.#history,
             generation: this.#generation,
             recv: this.#known ? this.inbox.recv : 0,
             lo: this.#known ? this.outbox.lo : this.#lo,
@@ -92,6 +94,7 @@ export class Session {
         this.#generation = Math.max(this.#generation, terms.generation);
         this.#terms = terms;
         this.#known = true;
+        this.#left = null;
         return gap;
     }
     /** Event `seq` came in. */
@@ -112,7 +115,10 @@ export class Session {
     }
     /** These inputs were set aside; the numbers that this page knows them by, without those it was told of before. */
     setAside(inputs) {
-        return inputs.filter((seq) => seq >= this.outbox.lo).map((seq) => this.outbox.ours(seq));
+        return inputs
+            .filter((seq) => seq >= this.outbox.lo)
+            .map((seq) => this.outbox.ours(seq))
+            .filter((seq) => seq > 0);
     }
     /** Gives the session up, to begin another one with the next socket. */
     forget() {
@@ -124,16 +130,19 @@ export class Session {
         this.#generation = 0;
         this.#lo = 1;
         this.#known = false;
+        this.#left = null;
     }
-    /** What a reloaded page needs to come back to its seat; null without one. */
-    save() {
+    /** What a reloaded page needs to come back to its seat; null without one. `detached` if this page goes on without it. */
+    save(detached = false) {
         if (!this.seated)
             return null;
         return JSON.stringify({
             token: toHex(this.#token),
             room: toHex(this.#room),
             generation: this.#generation,
+            history: this.#history,
             lo: this.#known ? this.outbox.lo : this.#lo,
+            ...(detached && this.#known ? { left: this.inbox.recv } : {}),
         });
     }
     /** Takes up what `save` told, if it can be read; whether there is a seat now. */
@@ -143,6 +152,8 @@ export class Session {
         const room = fromHex(String(parsed.room));
         const generation = Number(parsed.generation);
         const lo = Number(parsed.lo);
+        const history = Number(parsed.history ?? 0);
+        const left = parsed.left === undefined ? null : Number(parsed.left);
         if (token?.length !== TOKEN_BYTES || room?.length !== ROOM_BYTES)
             return false;
         if (!Number.isSafeInteger(generation) || generation < 0 || !Number.isSafeInteger(lo) || lo < 1)
@@ -151,6 +162,8 @@ export class Session {
         this.#room = room;
         this.#generation = generation;
         this.#lo = lo;
+        this.#history = Number.isSafeInteger(history) && history >= 0 ? history : 0;
+        this.#left = left !== null && Number.isSafeInteger(left) && left >= 0 ? left : null;
         return true;
     }
     /** Refuses an answer to something that was not asked. */
@@ -168,10 +181,11 @@ export class Session {
     #enter(terms) {
         const first = !this.#known;
         const resumed = !first && terms.mode === 'resumed';
-        const missed = terms.history === this.#history ? Math.max(0, terms.eventSeq - this.inbox.recv) : null;
+        const last = first ? this.#left : this.inbox.recv;
+        const missed = terms.history === this.#history ? Math.max(0, terms.eventSeq - (last ?? terms.eventSeq)) : null;
         if (terms.mode !== 'watching') {
             if (first)
-                this.outbox.anchor(terms.inNext);
+                this.outbox.anchor(terms.inNext, this.seated ? this.#lo : 1);
             else if (!this.outbox.rewind(terms.inNext))
                 throw new FrameError('an input is wanted that is not there');
         }
@@ -181,7 +195,7 @@ export class Session {
         this.#dropped = null;
         if (dropped !== null)
             return { reason: 'afresh', missed: null, lost: terms.lost, dropped };
-        const whole = first || resumed ? 0 : missed;
+        const whole = resumed || (first && this.#left === null) ? 0 : missed;
         return whole === 0 && terms.lost === 0
             ? null
             : { reason: 'fresh', missed: whole, lost: terms.lost, dropped: 0 };

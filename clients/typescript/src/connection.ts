@@ -1,4 +1,4 @@
-import { CLOSE } from './constants.js';
+import { CLOSE, DEFAULTS } from './constants.js';
 import { decodeFrames, encodePong, type ServerFrame, type Welcome } from './frames.js';
 import type { Socket, SocketConstructor } from './socket.js';
 import type { Timers } from './timers.js';
@@ -38,8 +38,10 @@ export class Connection {
   readonly since: number;
   readonly #listener: Listener;
   readonly #timers: Timers;
-  readonly #deadMs: number;
+  #deadMs: number;
   #heard: number;
+  /** A timer was late already in the present silence. */
+  #excused = false;
   #opened = false;
   #welcomed = false;
   #over = false;
@@ -62,6 +64,16 @@ export class Connection {
     // A close always follows; the listener is here because `ws` throws errors that nobody listens to.
     this.socket.onerror = () => {};
     this.#watch(deadMs);
+  }
+
+  /** When something was heard last, by the timers' clock. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
+  expectPing(pingMs: number): void {
+    this.#deadMs = Math.max(this.#deadMs, pingMs + DEFAULTS.pingSlackMs);
   }
 
   /** Whether the HELLO is on its way. */
@@ -100,6 +112,7 @@ export class Connection {
   #message(data: unknown): void {
     if (this.#over) return;
     this.#heard = this.#timers.now();
+    this.#excused = false;
     try {
       if (!(data instanceof ArrayBuffer)) throw new TypeError('a message is not binary');
       for (const frame of decodeFrames(new Uint8Array(data))) {
@@ -130,9 +143,11 @@ export class Connection {
       const now = this.#timers.now();
       const silent = now - this.#heard;
       if (silent < this.#deadMs) this.#watch(this.#deadMs - silent);
-      // What came in while the page slept is read after this timer: let it be.
-      else if (now - due > LATE_MS) this.#watch(LATE_MS);
-      else this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
+      // What came in while the page slept is read after this timer. In a hidden tab all timers are late, so only once.
+      else if (now - due > LATE_MS && !this.#excused) {
+        this.#excused = true;
+        this.#watch(LATE_MS);
+      } else this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
     }, ms);
   }
 

@@ -59,6 +59,7 @@ export class Link {
   #trial: Connection | null = null;
   #upSince = 0;
   #retry: unknown = null;
+  #probing: unknown = null;
   #over = false;
 
   constructor(options: LinkOptions, user: LinkUser) {
@@ -85,6 +86,12 @@ export class Link {
     return this.#current?.socket ?? null;
   }
 
+  /** Sends frames over the newest connection that has said HELLO, welcomed or not: the last words. */
+  part(message: Uint8Array): void {
+    if (this.#trial?.opened) this.#trial.send(message);
+    else this.#current?.send(message);
+  }
+
   /** Sends frames over the connection that is up, else nowhere. */
   send(message: Uint8Array): void {
     this.#current?.send(message);
@@ -96,6 +103,7 @@ export class Link {
     this.#unwake();
     this.#mover.stop();
     this.#clearRetry();
+    this.#clearProbe();
     this.#current?.drop();
     this.#trial?.drop();
     this.#current = null;
@@ -127,6 +135,8 @@ export class Link {
     this.#url = connection.url;
     this.#upSince = this.#options.timers.now();
     this.#mover.stop();
+    this.#clearProbe();
+    connection.expectPing(terms.pingMs);
     old?.drop();
     this.#user.up(terms);
   }
@@ -142,6 +152,7 @@ export class Link {
       this.#failed(why);
     } else if (connection === this.#current) {
       this.#current = null;
+      this.#clearProbe();
       if (this.#options.timers.now() - this.#upSince >= DEFAULTS.stableMs) this.#backoff.reset();
       const ours = this.#trial?.opened === true && why.code === CLOSE.replaced;
       if (!this.#trial) this.#settle(why);
@@ -201,9 +212,33 @@ export class Link {
     this.#trial = null;
   }
 
+  /**
+   * The network may be another one, and then nothing comes over the old connection any more: if nothing comes for a
+   * moment, a second one is tried, and the old one goes on unless that is welcomed.
+   */
+  #probe(current: Connection): void {
+    const { timers } = this.#options;
+    this.#clearProbe();
+    const asked = timers.now();
+    this.#probing = timers.set(() => {
+      this.#probing = null;
+      const silent = this.#current === current && current.heard < asked;
+      if (silent && !this.#trial) this.#dial(this.#url);
+    }, DEFAULTS.probeMs);
+  }
+
+  #clearProbe(): void {
+    if (this.#probing !== null) this.#options.timers.clear(this.#probing);
+    this.#probing = null;
+  }
+
   /** The network is back or the page is looked at: what is waited for is tried at once, or nearly. */
   #wake(): void {
-    if (this.#over || this.#current) return;
+    if (this.#over) return;
+    if (this.#current) {
+      this.#probe(this.#current);
+      return;
+    }
     const { timers } = this.#options;
     if (this.#trial && (this.#trial.opened || timers.now() - this.#trial.since < PATIENCE_MS)) return;
     this.#trial?.drop();

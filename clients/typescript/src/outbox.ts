@@ -25,8 +25,11 @@ export class Outbox<Input> {
   #sent = 0;
   /** The last one put on any connection of the session. */
   #everSent = 0;
+  /** The last one known to be applied, or given up. */
   #applied = 0;
   #shift = 0;
+  /** The session's number of the last input that was acknowledged, perhaps one of an earlier page. */
+  #acked = 0;
 
   /** At `inputsMax` inputs or `bytesMax` bytes of them a further one is refused. */
   constructor(inputsMax: number, bytesMax: number) {
@@ -49,9 +52,9 @@ export class Outbox<Input> {
     return this.#bytes;
   }
 
-  /** The session's number of the oldest input held, or of the next one if none is. */
+  /** The session's number of the first input that was not acknowledged: all before were. */
   get lo(): number {
-    return this.#applied + 1 + this.#shift;
+    return this.#acked + 1;
   }
 
   /** The session's number of an input. */
@@ -59,7 +62,7 @@ export class Outbox<Input> {
     return seq + this.#shift;
   }
 
-  /** The number on this page of an input with this number in the session. */
+  /** The number on this page of an input with this number in the session; below 1 if an earlier page sent it. */
   ours(wire: number): number {
     return wire - this.#shift;
   }
@@ -99,49 +102,68 @@ export class Outbox<Input> {
     return last;
   }
 
-  /** The inputs to put on the socket now, so that no more than `inFlightMax` are sent and not applied. */
-  takeUnsent(inFlightMax: number): Pending<Input>[] {
-    const last = this.#applied + inFlightMax;
-    const unsent = this.#pending.filter((pending) => pending.seq > this.#sent && pending.seq <= last);
-    this.#sent = unsent.at(-1)?.seq ?? this.#sent;
-    this.#everSent = Math.max(this.#everSent, this.#sent);
-    return unsent;
+  /**
+   * The input to put on the socket next; null if there is none, or if as many of the session as `inFlightMax`, those of
+   * an earlier page included, are on their way and not acknowledged.
+   */
+  nextUnsent(inFlightMax: number): Pending<Input> | null {
+    const last = this.ours(this.#acked + inFlightMax);
+    return this.#pending.find(({ seq }) => seq > this.#sent && seq <= last) ?? null;
+  }
+
+  /** That input is on the socket. */
+  markSent(seq: number): void {
+    this.#sent = seq;
+    this.#everSent = Math.max(this.#everSent, seq);
   }
 
   /**
-   * The server has applied inputs up to `applied`, in the session's numbers. How many are newly known to be;
-   * null if that many were never sent.
+   * The server has applied inputs up to `applied`, in the session's numbers. How many of this page are newly known to
+   * be; null if that many were never sent.
    */
   ack(applied: number): number | null {
-    const upTo = applied - this.#shift;
+    const upTo = this.ours(applied);
     if (upTo > this.#everSent) return null;
+    this.#acked = Math.max(this.#acked, applied);
     this.#sent = Math.max(this.#sent, upTo);
     return this.#settle(upTo);
   }
 
-  /** A session begins with input `inNext`, for this object at least: the oldest one held gets that number. */
-  anchor(inNext: number): void {
-    this.#shift = inNext - (this.#applied + 1);
-    this.#sent = this.#applied;
-    this.#everSent = this.#applied;
+  /** A session of which inputs below `lo` are acknowledged, taken up where the server wants `inNext` next. */
+  anchor(inNext: number, lo: number): void {
+    this.#acked = lo - 1;
+    this.#renumber(inNext);
   }
 
   /**
    * A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again.
-   * False if the server wants one that was let go or never sent.
+   * False if the server wants one that was acknowledged, or never sent.
    */
   rewind(inNext: number): boolean {
-    const sent = inNext - 1 - this.#shift;
-    if (sent < this.#applied || sent > this.#everSent) return false;
-    this.#sent = sent;
+    const sent = this.ours(inNext - 1);
+    if (inNext <= this.#acked || sent > this.#everSent) return false;
+    if (sent < this.#applied) {
+      // Inputs that an earlier page sent were received and are gone with the server, as is whatever came after them.
+      this.#renumber(inNext);
+    } else {
+      this.#sent = sent;
+    }
     return true;
   }
 
   /** Gives up everything held; how many that were. */
   clear(): number {
+    this.#acked = 0;
     this.#sent = this.#next - 1;
     this.#everSent = this.#sent;
     return this.#settle(this.#next - 1);
+  }
+
+  /** The oldest input held, or the next one, has this number in the session. */
+  #renumber(inNext: number): void {
+    this.#shift = inNext - (this.#applied + 1);
+    this.#sent = this.#applied;
+    this.#everSent = this.#applied;
   }
 
   #settle(upTo: number): number {

@@ -13,6 +13,7 @@ import { FrameError } from './frame-error.js';
 import { encodeAck, encodeBye, encodeHello, encodeInput, type ServerFrame, type Welcome } from './frames.js';
 import { Link } from './link.js';
 import type { Settings } from './options.js';
+import { Pace } from './pace.js';
 import type { Gap, Session } from './session.js';
 import type { Socket } from './socket.js';
 import { concat } from './writer.js';
@@ -73,12 +74,16 @@ export class Room<Input, Event, View, Now = Event> {
   #state: State;
   #view: View | null = null;
   #ackTimer: unknown = null;
+  readonly #pace: Pace;
+  #paceTimer: unknown = null;
+  #savedAt = 0;
 
   /** Use `join`. */
   constructor(settings: Settings<Input>, session: Session<Input>) {
     this.#settings = settings;
     this.#session = session;
     this.#emitter = new Emitter(settings.onError);
+    this.#pace = new Pace(settings.timers);
     const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
     this.#state = seated ? 'resuming' : 'connecting';
     this.#link = new Link(settings, {
@@ -162,15 +167,17 @@ export class Room<Input, Event, View, Now = Event> {
   /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
   leave(): void {
     if (this.#state === 'ended') return;
-    if (!this.#settings.watch) this.#link.send(encodeBye());
+    if (!this.#settings.watch) this.#link.part(encodeBye());
     this.#link.stop();
     this.#end({ code: CLOSE.normal, reason: 'left', left: true });
   }
 
   /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
   detach(): void {
+    if (this.#state === 'ended') return;
     this.#link.stop();
-    this.#clearAckTimer();
+    this.#save(true);
+    this.#clearTimers();
     this.#enter('ended', null);
   }
 
@@ -215,7 +222,10 @@ export class Room<Input, Event, View, Now = Event> {
     this.#save();
     // First what is owed to the server: listeners may send more.
     this.#state = 'open';
-    this.#flush();
+    this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
+    const flushed = this.#flush();
+    // Until it has heard from this page, the server may take the seat for one that nobody knows of.
+    if (terms.mode === 'new' && !flushed) this.#link.send(encodeAck(this.#session.inbox.tell()));
     this.#tell('state', 'open', null);
     const { mode, release, ttlMs } = terms;
     this.#tell('welcome', { mode, session: this.session, roomId: this.roomId ?? '', release, ttlMs });
@@ -277,8 +287,9 @@ export class Room<Input, Event, View, Now = Event> {
   }
 
   #applied(applied: number): void {
-    if (!this.#session.applied(applied)) return;
-    this.#tell('applied', this.applied);
+    const news = this.#session.applied(applied);
+    if (this.#settings.timers.now() - this.#savedAt >= this.#settings.ackMs) this.#save();
+    if (news) this.#tell('applied', this.applied);
     this.#flush();
   }
 
@@ -295,22 +306,41 @@ export class Room<Input, Event, View, Now = Event> {
     use(value);
   }
 
-  /** Puts on the socket what may be sent, several inputs to a message. */
-  #flush(): void {
-    if (this.#state !== 'open') return;
+  /** Puts on the socket what may be sent, several inputs to a message; whether there was any. */
+  #flush(): boolean {
+    if (this.#state !== 'open') return false;
+    const { outbox, inbox, inFlightMax } = this.#session;
     let message: Uint8Array[] = [];
     let bytes = 0;
-    for (const { seq, payload } of this.#session.outbox.takeUnsent(this.#session.inFlightMax)) {
-      const frame = encodeInput(this.#session.outbox.wire(seq), this.#session.inbox.tell(), payload);
-      if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX) {
-        this.#link.send(concat(message));
-        message = [];
-        bytes = 0;
+    let any = false;
+    const send = () => {
+      if (message.length > 0) this.#link.send(concat(message));
+      message = [];
+      bytes = 0;
+    };
+    for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
+      const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
+      const wait = this.#pace.take(frame.length);
+      if (wait > 0) {
+        this.#flushLater(wait);
+        break;
       }
+      outbox.markSent(next.seq);
+      any = true;
+      inbox.tell();
+      if (message.length === CLIENT_FRAMES_MAX || bytes + frame.length > CLIENT_MESSAGE_BYTES_MAX) send();
       message.push(frame);
       bytes += frame.length;
     }
-    if (message.length > 0) this.#link.send(concat(message));
+    send();
+    return any;
+  }
+
+  #flushLater(ms: number): void {
+    this.#paceTimer ??= this.#settings.timers.set(() => {
+      this.#paceTimer = null;
+      this.#flush();
+    }, ms);
   }
 
   #ackSoon(): void {
@@ -331,6 +361,12 @@ export class Room<Input, Event, View, Now = Event> {
     this.#ackTimer = null;
   }
 
+  #clearTimers(): void {
+    this.#clearAckTimer();
+    if (this.#paceTimer !== null) this.#settings.timers.clear(this.#paceTimer);
+    this.#paceTimer = null;
+  }
+
   #afresh(why: Closed): void {
     this.#forget();
     this.#enter('connecting', why);
@@ -338,25 +374,31 @@ export class Room<Input, Event, View, Now = Event> {
 
   #forget(): void {
     this.#session.forget();
-    this.#settings.storage.remove(this.#settings.key);
+    this.#unsave();
   }
 
   #end(end: End): void {
-    this.#clearAckTimer();
+    this.#clearTimers();
     // Another page has the seat now: this one's key to it may be the same entry.
-    if (end.code !== CLOSE.replaced) this.#settings.storage.remove(this.#settings.key);
+    if (end.code !== CLOSE.replaced) this.#unsave();
     this.#enter('ended', end);
     this.#emitter.emit('end', end);
   }
 
-  #save(): void {
-    const saved = this.#session.save();
+  #save(detached = false): void {
+    const saved = this.#session.save(detached);
+    this.#savedAt = this.#settings.timers.now();
     if (saved !== null) this.#settings.storage.save(this.#settings.key, saved);
+  }
+
+  /** A spectator has no seat, and leaves alone what a player of the same page may have kept. */
+  #unsave(): void {
+    if (!this.#settings.watch) this.#settings.storage.remove(this.#settings.key);
   }
 
   #enter(state: State, why: Closed | null): void {
     if (this.#state === state) return;
-    if (state !== 'open') this.#clearAckTimer();
+    if (state !== 'open') this.#clearTimers();
     this.#state = state;
     this.#emitter.emit('state', state, why);
   }

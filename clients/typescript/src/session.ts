@@ -48,10 +48,12 @@ export class Session<Input> {
   #room: Uint8Array = NOTHING;
   #history = 0;
   #generation = 0;
-  /** Oldest input the server may want; what a reloaded page has to go by instead of the outbox. */
+  /** First input that was not acknowledged; what a reloaded page has to go by instead of the outbox. */
   #lo = 1;
   /** Whether this object, and not just the page before the reload, was welcomed into the session. */
   #known = false;
+  /** The last event that was taken in when the session was put away with `detach`; null if it was not. */
+  #left: number | null = null;
   /** Inputs given up with the last session, to be reported with the next one. */
   #dropped: number | null = null;
   #terms: Welcome | null = null;
@@ -113,9 +115,9 @@ export class Session<Input> {
       name,
       profile: this.seated ? NOTHING : profile,
       params: this.seated ? NOTHING : params,
-      // A page that was reloaded has seen nothing, whatever the one before it had: without a history it
-      // is given the whole view.
-      history: this.#known ? this.#history : 0,
+      // A page that was reloaded has seen nothing, whatever the one before it had.
+      whole: this.seated && !this.#known,
+      history: this.#history,
       generation: this.#generation,
       recv: this.#known ? this.inbox.recv : 0,
       lo: this.#known ? this.outbox.lo : this.#lo,
@@ -132,6 +134,7 @@ export class Session<Input> {
     this.#generation = Math.max(this.#generation, terms.generation);
     this.#terms = terms;
     this.#known = true;
+    this.#left = null;
     return gap;
   }
 
@@ -155,7 +158,10 @@ export class Session<Input> {
 
   /** These inputs were set aside; the numbers that this page knows them by, without those it was told of before. */
   setAside(inputs: readonly number[]): number[] {
-    return inputs.filter((seq) => seq >= this.outbox.lo).map((seq) => this.outbox.ours(seq));
+    return inputs
+      .filter((seq) => seq >= this.outbox.lo)
+      .map((seq) => this.outbox.ours(seq))
+      .filter((seq) => seq > 0);
   }
 
   /** Gives the session up, to begin another one with the next socket. */
@@ -167,16 +173,19 @@ export class Session<Input> {
     this.#generation = 0;
     this.#lo = 1;
     this.#known = false;
+    this.#left = null;
   }
 
-  /** What a reloaded page needs to come back to its seat; null without one. */
-  save(): string | null {
+  /** What a reloaded page needs to come back to its seat; null without one. `detached` if this page goes on without it. */
+  save(detached = false): string | null {
     if (!this.seated) return null;
     return JSON.stringify({
       token: toHex(this.#token),
       room: toHex(this.#room),
       generation: this.#generation,
+      history: this.#history,
       lo: this.#known ? this.outbox.lo : this.#lo,
+      ...(detached && this.#known ? { left: this.inbox.recv } : {}),
     });
   }
 
@@ -187,6 +196,8 @@ export class Session<Input> {
     const room = fromHex(String(parsed.room));
     const generation = Number(parsed.generation);
     const lo = Number(parsed.lo);
+    const history = Number(parsed.history ?? 0);
+    const left = parsed.left === undefined ? null : Number(parsed.left);
     if (token?.length !== TOKEN_BYTES || room?.length !== ROOM_BYTES) return false;
     if (!Number.isSafeInteger(generation) || generation < 0 || !Number.isSafeInteger(lo) || lo < 1)
       return false;
@@ -194,6 +205,8 @@ export class Session<Input> {
     this.#room = room;
     this.#generation = generation;
     this.#lo = lo;
+    this.#history = Number.isSafeInteger(history) && history >= 0 ? history : 0;
+    this.#left = left !== null && Number.isSafeInteger(left) && left >= 0 ? left : null;
     return true;
   }
 
@@ -210,9 +223,11 @@ export class Session<Input> {
   #enter(terms: Welcome): Gap | null {
     const first = !this.#known;
     const resumed = !first && terms.mode === 'resumed';
-    const missed = terms.history === this.#history ? Math.max(0, terms.eventSeq - this.inbox.recv) : null;
+    const last = first ? this.#left : this.inbox.recv;
+    const missed =
+      terms.history === this.#history ? Math.max(0, terms.eventSeq - (last ?? terms.eventSeq)) : null;
     if (terms.mode !== 'watching') {
-      if (first) this.outbox.anchor(terms.inNext);
+      if (first) this.outbox.anchor(terms.inNext, this.seated ? this.#lo : 1);
       else if (!this.outbox.rewind(terms.inNext))
         throw new FrameError('an input is wanted that is not there');
     }
@@ -220,7 +235,7 @@ export class Session<Input> {
     const dropped = this.#dropped;
     this.#dropped = null;
     if (dropped !== null) return { reason: 'afresh', missed: null, lost: terms.lost, dropped };
-    const whole = first || resumed ? 0 : missed;
+    const whole = resumed || (first && this.#left === null) ? 0 : missed;
     return whole === 0 && terms.lost === 0
       ? null
       : { reason: 'fresh', missed: whole, lost: terms.lost, dropped: 0 };
@@ -228,7 +243,14 @@ export class Session<Input> {
 }
 
 /** What `save` wrote, unchecked. */
-type Saved = { token?: unknown; room?: unknown; generation?: unknown; lo?: unknown };
+type Saved = {
+  token?: unknown;
+  room?: unknown;
+  generation?: unknown;
+  history?: unknown;
+  lo?: unknown;
+  left?: unknown;
+};
 
 function parse(saved: string | null): Saved {
   try {

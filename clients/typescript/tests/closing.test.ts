@@ -141,11 +141,11 @@ test('a connection that lasted makes the next retry a first one, one that did no
   const world = new World();
   world.begin();
   const retries = () => world.heardOf('retry').map((line) => Number(line.split(' ').at(-1)));
-  world.timers.pass(5_000);
+  world.timers.pass(1_000);
   world.socket.end(1006);
   assert.deepEqual(retries(), [250]);
   world.comeBack('resumed');
-  world.timers.pass(3_000);
+  world.timers.pass(900);
   world.socket.end(1006);
   assert.deepEqual(retries(), [500]);
   world.comeBack('resumed');

@@ -69,6 +69,8 @@ function welcome(random: Random): ServerFrame {
     pingMs: random.int(),
     inputBytesMax: random.int(),
     inputsPendingMax: random.int(),
+    framesPerSecond: random.int(),
+    bytesPerSecond: random.int(),
     release: random.text(40),
   };
 }

@@ -20,6 +20,7 @@ test('the first socket says what it wants and nothing of a session', () => {
     protoMin: 1,
     protoMax: 1,
     watch: false,
+    whole: false,
     token: new Uint8Array(),
     room: new Uint8Array(),
     kind: 'arena',
@@ -78,7 +79,8 @@ test('a reloaded page takes its seat again and asks for the whole view', () => {
   assert.equal(hello.token.length, 24);
   assert.equal(hello.room.length, 16);
   assert.equal(hello.profile.length, 0);
-  assert.deepEqual([hello.history, hello.generation, hello.recv, hello.lo], [0, 2, 0, 1]);
+  assert.deepEqual([hello.history, hello.generation, hello.recv, hello.lo], [3, 2, 0, 1]);
+  assert.ok(hello.whole);
   world.heard();
   world.socket.push(welcome('fresh', { generation: 2, inNext: 2, eventSeq: 2 }), view(2));
   assert.deepEqual(world.heard(), ['state open', 'welcome fresh r1', 'view "as of 2" 2']);

@@ -159,5 +159,5 @@ test('terms that leave no inputs in flight hold everything back', () => {
   world.socket.hello();
   world.socket.push(welcome('new', { inputsPendingMax: 0 }));
   assert.equal(world.room.send('a'), 1);
-  assert.deepEqual(world.socket.said(), []);
+  assert.deepEqual(world.socket.inputs(), []);
 });

@@ -75,6 +75,7 @@ function encode(frame: Fields): Uint8Array {
         protoMin: field('proto_min'),
         protoMax: field('proto_max'),
         watch: field('watch'),
+        whole: field('whole'),
         token: raw(frame.token),
         room: raw(frame.room),
         kind: field('kind'),

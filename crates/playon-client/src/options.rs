@@ -93,7 +93,8 @@ pub struct ClientLimits {
     pub inputs_max: usize,
     /// Bytes of the inputs kept; as `inputs_max`. Default: 64 KiB.
     pub inputs_bytes_max: usize,
-    /// Bytes of a message from the keeper. A larger one costs the socket. Default: 1 MiB.
+    /// Bytes of a message from the keeper, which puts all that waits into one: views, events and the rest. A larger one costs the
+    /// socket. Default: 2 MiB, more than a keeper with its default bounds writes.
     pub message_bytes_max: usize,
     /// Updates kept while [`Room::send`](crate::Room::send) waits; then it gives up with [`SendError::Full`](crate::SendError::Full). Default: 1,024.
     pub updates_max: usize,
@@ -103,7 +104,8 @@ pub struct ClientLimits {
     pub ack_delay: Span,
     /// How long a socket may take from its opening to its welcome. Default: 10 s.
     pub open_timeout: Span,
-    /// A socket that says nothing for so long is given up. Default: 12 s.
+    /// A socket that says nothing for so long is given up; but not before the keeper would have asked for a sign of life, which it
+    /// names in its welcome, and 2 s more. Default: 12 s.
     pub silence: Span,
     /// The first retry comes after a random part of this. Default: 500 ms.
     pub retry_first: Span,
@@ -125,7 +127,7 @@ impl Default for ClientLimits {
         Self {
             inputs_max: 256,
             inputs_bytes_max: 64 << 10,
-            message_bytes_max: 1 << 20,
+            message_bytes_max: 2 << 20,
             updates_max: 1_024,
             ack_events: 32,
             ack_delay: Span::millis(500),

@@ -147,7 +147,8 @@ impl RawRoom {
     /// # Errors
     /// See [`SendError`]; nothing has changed then.
     pub fn try_send(&mut self, payload: Bytes) -> Result<u64, SendError> {
-        self.session.send(payload)
+        let now = self.now();
+        self.session.send(now, payload)
     }
 
     /// Takes an input, waiting while too many are on their way, and writes it. Updates that arrive meanwhile are kept.
@@ -157,7 +158,8 @@ impl RawRoom {
     pub async fn send(&mut self, payload: Bytes) -> Result<u64, SendError> {
         poll_fn(|cx| {
             loop {
-                let sent = self.session.send(payload.clone());
+                let now = self.now();
+                let sent = self.session.send(now, payload.clone());
                 let full = matches!(sent, Err(SendError::Full { .. }));
                 if full && self.session.updates_len() >= self.updates_max {
                     return Poll::Ready(sent);

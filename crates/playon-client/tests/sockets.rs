@@ -51,6 +51,8 @@ impl Keeper {
             ping_ms: 5_000,
             input_bytes_max: 1_000,
             inputs_pending_max: 4,
+            frames_per_second: 0,
+            bytes_per_second: 0,
             release: "one".to_owned(),
         })))
         .await;
@@ -88,8 +90,10 @@ impl Conn {
 }
 
 async fn joined(keeper: &Keeper) -> (Room<u32, String, u32>, Conn) {
-    let (room, (conn, hello)) = tokio::join!(join(keeper.options()), keeper.admit(Mode::New, 0));
+    let (room, (mut conn, hello)) =
+        tokio::join!(join(keeper.options()), keeper.admit(Mode::New, 0));
     assert_eq!(hello.kind, "echo");
+    assert_eq!(conn.read().await, [ClientFrame::Ack { recv: 0 }]);
     (room.unwrap(), conn)
 }
 

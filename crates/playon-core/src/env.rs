@@ -12,6 +12,7 @@ use crate::image::ApplyBounds;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::openings::Openings;
+use crate::sockets::Sockets;
 use crate::time::Time;
 
 /// The shard's surroundings, handed to a room with every call.
@@ -44,6 +45,8 @@ pub(crate) struct Env<C> {
     pub(crate) draining: bool,
     /// Nothing more is delivered.
     pub(crate) stopping: bool,
+    /// Who speaks to the shard.
+    pub(crate) sockets: Sockets,
     pub(crate) out: VecDeque<Effect>,
     pub(crate) shard: u16,
     attempts: u64,
@@ -69,6 +72,7 @@ impl<C> Env<C> {
             berths: BTreeSet::new(),
             draining: false,
             stopping: false,
+            sockets: Sockets::default(),
             out: VecDeque::new(),
             shard,
             // Attempts of different shards never meet in a worker.
@@ -94,7 +98,11 @@ impl<C> Env<C> {
         self.emit(Effect::Report(report));
     }
 
+    /// Closes a socket, which is the last word about it.
     pub(crate) fn close(&mut self, conn: ConnId, why: Close, detail: impl Into<String>) {
+        if !broken(Mutant::SocketsKept) {
+            self.sockets.forget(conn);
+        }
         self.emit(Effect::Gate(ToGateway::Close { conn, why, detail: detail.into() }));
     }
 

@@ -105,8 +105,6 @@ pub enum Seating {
     Unknown,
     /// The join is on its way.
     Joining,
-    /// The join is on its way and its socket is gone.
-    JoiningGone,
     /// Seated, with a socket.
     Here,
     /// Seated, without one.
@@ -117,8 +115,8 @@ pub enum Seating {
 
 impl Seating {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Unknown, Self::Joining, Self::JoiningGone, Self::Here, Self::Away, Self::Leaving];
+    pub const ALL: [Self; 5] =
+        [Self::Unknown, Self::Joining, Self::Here, Self::Away, Self::Leaving];
 }
 
 impl fmt::Display for Seating {
@@ -154,6 +152,8 @@ pub struct RoomFacts<'a> {
     pub tail_bytes: usize,
     /// Spectators.
     pub watchers: usize,
+    /// Sockets that belong to the room, of players and spectators.
+    pub sockets: usize,
     /// Sockets that wait for the room.
     pub waiting: usize,
     /// Its sessions: where each stands and how many of its inputs are received and not yet applied and safe.
@@ -175,4 +175,8 @@ pub struct ShardFacts {
     pub open_queue: usize,
     /// Bytes of state of the rooms being opened.
     pub opening_bytes: usize,
+    /// Sleeping rooms of which it is remembered who was away.
+    pub asleep: usize,
+    /// Sockets in the shard's table.
+    pub sockets: usize,
 }

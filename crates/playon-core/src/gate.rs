@@ -101,8 +101,10 @@ pub enum Who {
         generation: Generation,
         /// The last event it has taken in.
         recv: u64,
-        /// The oldest input it still holds; all before were acknowledged to it.
+        /// The first input that was not acknowledged to it; all before were.
         lo: u64,
+        /// It begins with a whole view, whatever is kept for it: a page that was loaded again.
+        whole: bool,
     },
     /// A spectator.
     Watcher,
@@ -238,6 +240,8 @@ pub enum Close {
     Busy,
     /// Nothing was heard for too long.
     Silent,
+    /// More came in a second than is taken: nothing is lost, and the rest may come a moment later.
+    TooFast,
     /// No such session, or the wrong secret.
     UnknownSession,
     /// No such room, and nothing to create it from.
@@ -260,7 +264,7 @@ pub enum Close {
     BadFrame,
     /// A message over the size limit.
     TooLarge,
-    /// Too many messages or unapplied inputs.
+    /// Too many frames in one message, or unapplied inputs.
     TooMany,
     /// The room is halted: its stored state is damaged.
     RoomHalted,
@@ -270,10 +274,11 @@ pub enum Close {
 
 impl Close {
     /// Every reason, for documents and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Restarting,
         Self::Busy,
         Self::Silent,
+        Self::TooFast,
         Self::UnknownSession,
         Self::UnknownRoom,
         Self::InputGap,
@@ -297,6 +302,7 @@ impl Close {
             Self::Busy => 4003,
             Self::Silent => 4008,
             Self::RoomFails => 4009,
+            Self::TooFast => 4010,
             Self::UnknownSession => 4401,
             Self::UnknownRoom => 4404,
             Self::InputGap => 4410,

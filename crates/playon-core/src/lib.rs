@@ -29,4 +29,5 @@ pub mod rng;
 mod room;
 mod session;
 pub mod shard;
+mod sockets;
 pub mod time;

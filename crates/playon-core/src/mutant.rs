@@ -98,6 +98,8 @@ mutants! {
     InputsUnbounded "inputs-unbounded",
     /// The events kept for a session have no bound.
     OutboxUnbounded "outbox-unbounded",
+    /// A socket that the owner has closed stays in its books.
+    SocketsKept "sockets-kept",
     /// Any number of rooms is handed over at the same time.
     HandoffsUnbounded "handoffs-unbounded",
     /// An orderly stop waits for batches that workers have.

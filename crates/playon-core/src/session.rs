@@ -8,7 +8,7 @@ use crate::gate::Push;
 use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash};
 use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
-use crate::time::RoomTime;
+use crate::time::{RoomTime, Span};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub(crate) enum Standing {
     /// The seat is being given up.
     Leaving,
 }
+
+/// Inputs that one session is believed to have lost with a keeper. More than that is counted as so many.
+pub(crate) const LOST_INPUTS_MAX: u64 = 65_536;
 
 /// What to do with an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,12 @@ pub(crate) struct Session {
     pub(crate) received: u64,
     /// The last input applied when the seat was read back from the store.
     pub(crate) recovered_at: u64,
+    /// Commits after that may be gone with a keeper, and with them inputs that the player was told are applied.
+    pub(crate) may_have_lost: bool,
+    /// It was read back from the store, and its player has said nothing since: nobody knows yet what it lost.
+    pub(crate) loss_open: bool,
+    /// The last event that the player has acknowledged to this keeper.
+    pub(crate) acked: u64,
     /// What else was lost before that.
     pub(crate) loss: Loss,
     /// Of the inputs taken for applied by `resumed_at`: how many the player had not been told are lost.
@@ -59,8 +68,15 @@ pub(crate) struct Session {
     pub(crate) pushed: u64,
     /// Since when, in room time, no socket is there.
     pub(crate) away_since: Option<RoomTime>,
+    /// For how long no socket had been there before `away_since`: while the room slept, and before.
+    pub(crate) absent: Span,
     /// Whether the room believes that the player is away.
     pub(crate) told_away: bool,
+    /// No commit since the present socket came, or since the seat was taken, was rendered for the player.
+    pub(crate) view_due: bool,
+    /// The player has said something since it was told its key, so it knows the key. Before that the seat may be one
+    /// that nobody can come back to.
+    pub(crate) confirmed: bool,
 }
 
 impl Session {
@@ -73,6 +89,9 @@ impl Session {
             generation: Generation(1),
             received: 0,
             recovered_at: 0,
+            may_have_lost: false,
+            loss_open: false,
+            acked: 0,
             loss: Loss { inputs: 0, history: History(0) },
             untold: 0,
             resumed_at: 0,
@@ -80,12 +99,15 @@ impl Session {
             released: 0,
             pushed: 0,
             away_since: None,
+            absent: Span::ZERO,
             told_away: false,
+            view_due: true,
+            confirmed: false,
         }
     }
 
     /// A seat read back from the store: nobody is there, everything in it is safe.
-    pub(crate) const fn recovered(seat: &Seat, now: RoomTime) -> Self {
+    pub(crate) const fn recovered(seat: &Seat, now: RoomTime, clean: bool) -> Self {
         Self {
             standing: Standing::Seated,
             secret: seat.secret,
@@ -93,6 +115,9 @@ impl Session {
             generation: Generation(0),
             received: seat.applied,
             recovered_at: seat.applied,
+            may_have_lost: !clean,
+            loss_open: true,
+            acked: 0,
             loss: seat.loss,
             untold: 0,
             resumed_at: 0,
@@ -100,8 +125,22 @@ impl Session {
             released: seat.event_seq,
             pushed: seat.event_seq,
             away_since: Some(now),
+            absent: Span::ZERO,
             told_away: false,
+            view_due: true,
+            confirmed: true,
         }
+    }
+
+    /// When the seat is given up if nobody comes.
+    pub(crate) fn held_until(&self, hold: Span) -> Option<RoomTime> {
+        let left = Span(hold.0.saturating_sub(self.absent.0));
+        self.away_since.map(|since| since + left)
+    }
+
+    /// Whether the join is on its way.
+    pub(crate) fn is_joining(&self) -> bool {
+        self.standing == Standing::Joining
     }
 
     /// Judges the input numbered `seq` and takes it in if it is the next.
@@ -136,6 +175,29 @@ impl Session {
     /// Whether a socket that has taken in events up to `recv` can go on without a fresh view.
     pub(crate) fn reaches_back(&self, seat: &Seat, recv: u64) -> bool {
         recv <= self.released && (recv == self.released || seat.outbox_first() <= recv + 1)
+    }
+
+    /// What a player who comes back and knows of `history`, and of all inputs before `lo` that they are applied, is to be told
+    /// that it lost, and how many of that nobody had known of. Nothing if its inputs do not fit: who cannot have lost anything
+    /// with a keeper is not believed. `earlier` if another history has begun since; `lossy` if the kind of room lets go of commits.
+    pub(crate) fn losses(
+        &self,
+        history: History,
+        lo: u64,
+        earlier: bool,
+        lossy: bool,
+    ) -> Option<(u64, u64)> {
+        let earlier = earlier && self.loss_open;
+        // Told again until the player shows that it knows the new history; the room hears it once.
+        let told = if !earlier || broken(Mutant::LossUntold) {
+            0
+        } else {
+            let since = (lo - 1).saturating_sub(self.recovered_at);
+            since.saturating_add(self.loss.untold(history))
+        };
+        let lost = (lo - 1).saturating_sub(self.received);
+        let possible = earlier && self.resumed_at == 0 && (self.may_have_lost || lossy);
+        (lost == 0 || (possible && lo <= NUMBER_MAX)).then_some((told, lost))
     }
 
     /// Safe events after `after` that are still kept. Only those up to `released` may leave.
@@ -190,7 +252,7 @@ mod tests {
     fn the_backlog_holds_back_what_is_not_safe() {
         let mut seat = Seat { event_seq: 3, ..Seat::default() };
         seat.outbox.extend([1u8, 2, 3].map(|n| Bytes::copy_from_slice(&[n])));
-        let mut session = Session::recovered(&seat, RoomTime(0));
+        let mut session = Session::recovered(&seat, RoomTime(0), true);
         session.released = 2;
         let seqs =
             |from| session.backlog(&seat, from).iter().map(|(seq, _)| *seq).collect::<Vec<_>>();

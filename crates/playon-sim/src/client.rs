@@ -41,6 +41,8 @@ pub struct Client {
     pub tainted: bool,
     /// It has said goodbye.
     pub leaving: bool,
+    /// Something was heard that shows that the owner has heard of this player: only then is the seat sure.
+    pub proven: bool,
     /// Attempts to connect that were refused in a row.
     pub refused: u32,
     /// Since when it has no socket that was welcomed.
@@ -106,6 +108,7 @@ impl Client {
             chains: BTreeMap::new(),
             tainted: false,
             leaving: false,
+            proven: false,
             refused: 0,
             lost_at: None,
             skipped: false,
@@ -132,6 +135,7 @@ impl Client {
                     generation: seat.generation,
                     recv: seat.recv,
                     lo: self.applied + 1,
+                    whole: false,
                 }
             }
         }
@@ -196,6 +200,7 @@ impl Client {
         self.welcomed = true;
         self.lost_at = None;
         self.refused = 0;
+        self.proven |= welcome.mode != Mode::New;
         let recv = self.seat.map_or(0, |seat| seat.recv);
         match welcome.mode {
             Mode::New if self.seat.is_some() => {
@@ -264,6 +269,7 @@ impl Client {
             }
             self.check_told(applied)?;
             self.applied = self.applied.max(applied);
+            self.proven |= applied > 0;
         }
         Ok(())
     }
@@ -304,6 +310,11 @@ impl Client {
                 self.gone += 1;
                 self.seat = None;
                 self.tainted = true;
+                Ok(())
+            }
+            // Its first words after the welcome were lost with the socket, and somebody else wanted the seat.
+            Close::UnknownSession if !self.proven && self.applied == 0 => {
+                self.begin_again();
                 Ok(())
             }
             Close::UnknownSession if self.brief && absent >= SEAT_HOLD => {

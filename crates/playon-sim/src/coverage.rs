@@ -157,14 +157,12 @@ pub const ROOMS: &[(Place, &[Place])] = &[
 /// Where a session may go in one step.
 pub const SESSIONS: &[(Seating, &[Seating])] = &[
     (Seating::Unknown, &[Seating::Joining, Seating::Here, Seating::Away, Seating::Leaving]),
-    (
-        Seating::Joining,
-        &[Seating::Unknown, Seating::JoiningGone, Seating::Here, Seating::Away, Seating::Leaving],
-    ),
-    (Seating::JoiningGone, &[Seating::Unknown, Seating::Away, Seating::Leaving]),
+    // `Away` when the next keeper finds the seat in the store.
+    (Seating::Joining, &[Seating::Unknown, Seating::Here, Seating::Away, Seating::Leaving]),
     (Seating::Here, &[Seating::Unknown, Seating::Away, Seating::Leaving]),
     (Seating::Away, &[Seating::Unknown, Seating::Here, Seating::Leaving]),
-    (Seating::Leaving, &[Seating::Unknown]),
+    // The same.
+    (Seating::Leaving, &[Seating::Unknown, Seating::Away]),
 ];
 
 /// Where a deploy may go. A keeper that comes back finds it in any phase.

@@ -64,6 +64,9 @@ pub mod kind {
 /// The flag in HELLO that asks to watch instead of to play.
 pub const FLAG_WATCH: u64 = 1;
 
+/// The flag in HELLO that asks for a whole view to begin with, although events may be kept: a page that was loaded again.
+pub const FLAG_WHOLE: u64 = 2;
+
 /// What a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientFrame {
@@ -99,6 +102,8 @@ pub struct ClientHello {
     pub protocol: ProtocolRange,
     /// Whether it wants to watch instead of to play.
     pub watch: bool,
+    /// Whether it wants to begin with a whole view, whatever the keeper could repeat.
+    pub whole: bool,
     /// A session to go on with. Then `room` is set as well.
     pub token: Option<Token>,
     /// The room, when its id is known.
@@ -117,7 +122,7 @@ pub struct ClientHello {
     pub generation: Generation,
     /// The last event taken in.
     pub recv: u64,
-    /// The oldest input still held: all before were acknowledged.
+    /// The first input that was not acknowledged: all before were, by a [`ServerFrame::Ack`].
     pub lo: u64,
 }
 
@@ -185,9 +190,9 @@ pub struct ServerWelcome {
     pub history: History,
     /// That of this socket.
     pub generation: Generation,
-    /// The number of the next input that is wanted.
+    /// The number of the next input that is wanted: all before have arrived, which is less than acknowledged.
     pub in_next: u64,
-    /// The last event given out before this socket.
+    /// The event after which events go on on this socket.
     pub event_seq: u64,
     /// Inputs that were acknowledged once and are lost all the same.
     pub lost: u64,
@@ -199,6 +204,10 @@ pub struct ServerWelcome {
     pub input_bytes_max: u64,
     /// Inputs that may be sent and not yet acknowledged.
     pub inputs_pending_max: u64,
+    /// Frames that may be sent a second in the long run; 0 for any number.
+    pub frames_per_second: u64,
+    /// Bytes of messages that may be sent a second in the long run; 0 for any number.
+    pub bytes_per_second: u64,
     /// The label of the release that runs the room.
     pub release: String,
 }

@@ -39,6 +39,14 @@ export class FakeSocket implements Socket {
     return said;
   }
 
+  /** Forgets the acknowledgement with which a new session answers the welcome, if it has nothing better to say. */
+  confirmed(): void {
+    const [first] = this.#said;
+    if (first?.type !== 'ack' || first.recv !== 0) return;
+    this.#said.shift();
+    this.messages.pop();
+  }
+
   /** The numbers of the inputs sent since the last call. */
   inputs(): number[] {
     return this.said().flatMap((frame) => (frame.type === 'input' ? [frame.seq] : []));

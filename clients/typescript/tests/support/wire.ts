@@ -46,12 +46,16 @@ function readFrame(type: number, body: Reader): ClientFrame {
   }
 }
 
+function flags(bits: number): { watch: boolean; whole: boolean } {
+  return { watch: (bits & 1) !== 0, whole: (bits & 2) !== 0 };
+}
+
 function readHello(body: Reader): ClientFrame {
   return {
     type: 'hello',
     protoMin: body.int(),
     protoMax: body.int(),
-    watch: body.int() === 1,
+    ...flags(body.int()),
     token: body.bytes(),
     room: body.bytes(),
     kind: body.string(),
@@ -112,6 +116,8 @@ function writeWelcome(terms: Welcome): Uint8Array {
     .int(terms.pingMs)
     .int(terms.inputBytesMax)
     .int(terms.inputsPendingMax)
+    .int(terms.framesPerSecond)
+    .int(terms.bytesPerSecond)
     .string(terms.release)
     .frame(TO_CLIENT.welcome);
 }

@@ -35,6 +35,8 @@ export function welcome(mode: Mode, changes: Partial<Welcome> = {}): Welcome {
     pingMs: 5_000,
     inputBytesMax: 16_384,
     inputsPendingMax: 256,
+    framesPerSecond: 300,
+    bytesPerSecond: 65_536,
     release: 'r1',
     ...changes,
   };
@@ -104,6 +106,7 @@ export class World {
     socket.open();
     socket.hello();
     socket.push(welcome('new', changes));
+    socket.confirmed();
     this.heard();
     return socket;
   }

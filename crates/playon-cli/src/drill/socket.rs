@@ -55,6 +55,7 @@ impl Socket {
         let hello = ClientHello {
             protocol: PLAYER_PROTOCOL,
             watch: false,
+            whole: false,
             token: None,
             room: None,
             kind: kind.to_owned(),

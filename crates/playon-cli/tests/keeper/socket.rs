@@ -22,6 +22,7 @@ pub(crate) fn hello(name: &str) -> ClientHello {
     ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
+        whole: false,
         token: None,
         room: None,
         kind: "drill-20".into(),

@@ -28,12 +28,15 @@ impl Session {
                 ServerFrame::Welcome(welcome) if self.sockets.opening() == Some(socket) => {
                     self.welcomed(now, socket, *welcome);
                 }
+                ServerFrame::Ping { nonce } if self.sockets.opening() == Some(socket) => {
+                    self.write(socket, &ClientFrame::Pong { nonce });
+                }
                 // An earlier frame of the message ended the session.
                 _ if self.sockets.opening() != Some(socket) => {}
                 _ => self.misunderstood(now, socket, "the keeper spoke before it said welcome"),
             };
         }
-        self.timers.set(Timer::Silence, now + self.options.limits.silence);
+        self.timers.set(Timer::Silence, now + self.silence);
         match frame {
             ServerFrame::Welcome(_) => {
                 self.misunderstood(now, socket, "the keeper said welcome twice")
@@ -48,9 +51,15 @@ impl Session {
             }
             ServerFrame::Now { payload } => self.updates.push_back(Update::Now(payload)),
             ServerFrame::Ack { applied } => {
-                if self.inputs.acknowledge(applied) {
-                    self.updates.push_back(Update::Applied(applied));
+                match self.inputs.acknowledge(applied) {
+                    Some(true) => self.updates.push_back(Update::Applied(applied)),
+                    Some(false) => {}
+                    None => {
+                        let why = "the keeper acknowledges an input that was never sent";
+                        return self.misunderstood(now, socket, why);
+                    }
                 }
+                self.flush(now);
             }
             ServerFrame::SetAside { code, mut inputs } => {
                 // Said once more on a later socket, unless this side has shown that it knows.

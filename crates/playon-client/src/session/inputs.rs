@@ -11,6 +11,10 @@ pub(super) struct Inputs {
     bytes: usize,
     /// The last one acknowledged.
     applied: u64,
+    /// The last one written to the present socket.
+    sent: u64,
+    /// The last one ever written.
+    ever_sent: u64,
 }
 
 impl Inputs {
@@ -40,29 +44,45 @@ impl Inputs {
         seq
     }
 
-    /// Frees those up to `applied`; says whether that is news.
-    ///
-    /// A number beyond the last input given out can only mean that the session was used elsewhere before;
-    /// then the count goes on from there.
-    pub(super) fn acknowledge(&mut self, applied: u64) -> bool {
-        if applied <= self.applied {
-            return false;
+    /// Frees those up to `applied`; says whether that is news, or nothing if so many were never sent.
+    pub(super) fn acknowledge(&mut self, applied: u64) -> Option<bool> {
+        if applied > self.ever_sent {
+            return None;
         }
+        let news = applied > self.applied;
         while self.applied < applied {
-            match self.held.pop_front() {
-                Some(payload) => self.bytes -= payload.len(),
-                None => break,
-            }
+            self.bytes -= self.held.pop_front().map_or(0, |payload| payload.len());
             self.applied += 1;
         }
-        self.applied = applied;
-        true
+        Some(news)
     }
 
-    /// Those from `seq` on, with their numbers.
-    pub(super) fn since(&self, seq: u64) -> impl Iterator<Item = (u64, &Bytes)> {
-        let skip = usize::try_from(seq.saturating_sub(self.lo())).unwrap_or(usize::MAX);
-        (self.lo()..).zip(&self.held).skip(skip)
+    /// A session begins: nothing of what is held was sent in it.
+    pub(super) fn begin(&mut self) {
+        (self.sent, self.ever_sent) = (self.applied, self.applied);
+    }
+
+    /// A socket begins on which the keeper wants `in_next` next. It has all before, which does not acknowledge them: what it
+    /// has not applied a crash can still take. Says no if it wants one that was acknowledged or never sent.
+    pub(super) fn rewind(&mut self, in_next: u64) -> bool {
+        let possible = in_next > self.applied && in_next <= self.ever_sent + 1;
+        if possible {
+            self.sent = in_next - 1;
+        }
+        possible
+    }
+
+    /// The next one to write, unless `most` are on their way, and whether it was written before.
+    pub(super) fn unsent(&self, most: usize) -> Option<(u64, &Bytes, bool)> {
+        let seq = self.sent.max(self.applied) + 1;
+        let at = usize::try_from(seq - self.lo()).ok().filter(|at| *at < most)?;
+        self.held.get(at).map(|payload| (seq, payload, seq <= self.ever_sent))
+    }
+
+    /// It is written.
+    pub(super) fn mark_sent(&mut self, seq: u64) {
+        self.sent = seq;
+        self.ever_sent = self.ever_sent.max(seq);
     }
 }
 
@@ -77,16 +97,28 @@ mod tests {
             [1, 2, 3],
             [&b"a"[..], b"bb", b"ccc"].map(|p| inputs.push(Bytes::from_static(p)))
         );
-        assert!(inputs.acknowledge(2) && !inputs.acknowledge(1));
+        assert!(inputs.rewind(1));
+        for seq in 1..=3 {
+            assert_eq!(inputs.unsent(9).map(|(seq, ..)| seq), Some(seq));
+            inputs.mark_sent(seq);
+        }
+        assert_eq!((inputs.acknowledge(2), inputs.acknowledge(1)), (Some(true), Some(false)));
+        assert_eq!(inputs.acknowledge(4), None, "never sent");
         assert_eq!((inputs.lo(), inputs.next(), inputs.len(), inputs.bytes()), (3, 4, 1, 3));
-        assert_eq!(inputs.since(0).map(|(seq, _)| seq).collect::<Vec<_>>(), [3]);
-        assert_eq!(inputs.since(4).count(), 0);
+        assert_eq!(inputs.unsent(9), None);
+        assert!(inputs.rewind(3) && inputs.rewind(4));
+        assert!(!inputs.rewind(2), "acknowledged");
+        assert!(!inputs.rewind(5), "never sent");
     }
 
     #[test]
-    fn the_count_follows_a_session_that_was_used_elsewhere() {
+    fn no_more_are_on_their_way_than_may_be() {
         let mut inputs = Inputs::default();
-        assert!(inputs.acknowledge(7));
-        assert_eq!(inputs.push(Bytes::new()), 8);
+        for _ in 0..3 {
+            inputs.push(Bytes::new());
+        }
+        inputs.mark_sent(1);
+        assert_eq!(inputs.unsent(1), None);
+        assert_eq!(inputs.unsent(2).map(|(seq, ..)| seq), Some(2));
     }
 }

@@ -9,6 +9,7 @@
 mod frames;
 mod inputs;
 mod outgoing;
+mod pace;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -17,11 +18,11 @@ mod welcome;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use playon_core::ids::{Generation, History, RoomId, SessionId};
 use playon_core::rng::Rng;
 use playon_core::time::{Span, Time};
-use playon_wire::player::{ClientFrame, Token};
+use playon_wire::player::{ClientFrame, PlayerLimits, Token};
 
 use crate::counters::Counters;
 use crate::error::SendError;
@@ -30,8 +31,12 @@ use crate::update::{End, RawUpdate, Update};
 
 use inputs::Inputs;
 use outgoing::Outgoing;
+use pace::Pace;
 use sockets::Sockets;
 use timers::{Timer, Timers};
+
+/// Bytes of an input's frame beside its payload, at most.
+const INPUT_HEAD_BYTES: u64 = 32;
 
 /// Names a socket of one session; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +108,9 @@ pub struct Session {
     /// What the keeper of this session allows.
     inputs_max: usize,
     input_bytes_max: usize,
+    /// Silence after which a socket is given up: longer than the keeper of this session takes to ask.
+    silence: Span,
+    pace: Pace,
     sockets: Sockets,
     timers: Timers,
     outgoing: Outgoing,
@@ -120,7 +128,13 @@ impl Session {
             sockets: Sockets::new(options.url.clone()),
             room: options.room,
             inputs_max: options.limits.inputs_max,
-            input_bytes_max: options.limits.inputs_bytes_max,
+            // Until the keeper names its own.
+            input_bytes_max: options
+                .limits
+                .inputs_bytes_max
+                .min(PlayerLimits::default().input_bytes_max),
+            silence: options.limits.silence,
+            pace: Pace::default(),
             options,
             rng: Rng::new(seed),
             state: State::Joining,
@@ -145,11 +159,11 @@ impl Session {
 
     /// Takes an input, to be applied exactly once, and returns its number.
     ///
-    /// It is sent at once if a socket is open, else as soon as one is.
+    /// It is sent at once if a socket is open and the keeper's pace allows, else as soon as that is so.
     ///
     /// # Errors
     /// See [`SendError`]; nothing has changed then.
-    pub fn send(&mut self, payload: Bytes) -> Result<u64, SendError> {
+    pub fn send(&mut self, now: Time, payload: Bytes) -> Result<u64, SendError> {
         if self.state == State::Ended || self.leaving {
             return Err(SendError::Over);
         }
@@ -164,11 +178,9 @@ impl Session {
         {
             return Err(SendError::Full { inputs, bytes });
         }
-        let seq = self.inputs.push(payload.clone());
+        let seq = self.inputs.push(payload);
         self.counters.inputs_sent += 1;
-        if self.sockets.live().is_some() {
-            self.write_input(seq, payload);
-        }
+        self.flush(now);
         Ok(seq)
     }
 
@@ -178,10 +190,14 @@ impl Session {
             return;
         }
         self.leaving = true;
-        if self.sockets.live().is_none() {
+        if self.sockets.live().is_some() {
+            self.outgoing.push(&ClientFrame::Bye);
+        } else if let Some(socket) = self.sockets.greeted() {
+            // The keeper may have the seat ready, or has kept it: it is to be given up all the same.
+            self.write(socket, &ClientFrame::Bye);
+        } else {
             return self.end(End::Left);
         }
-        self.outgoing.push(&ClientFrame::Bye);
         self.timers.set(Timer::Leave, now + self.options.limits.leave_timeout);
     }
 
@@ -192,6 +208,7 @@ impl Session {
                 Timer::Open => self.opening_failed(now, "no welcome in time"),
                 Timer::Silence => self.live_lost(now),
                 Timer::Ack => self.acknowledge(),
+                Timer::Pace => self.flush(now),
                 Timer::Retry | Timer::Move => self.open(now),
                 Timer::Leave => self.end(End::Left),
                 Timer::GiveUp => self.end(End::GaveUp),
@@ -259,9 +276,28 @@ impl Session {
         self.sockets.trouble()
     }
 
-    fn write_input(&mut self, seq: u64, payload: Bytes) {
-        self.outgoing.push(&ClientFrame::Input { seq, recv: self.recv, payload });
-        self.told();
+    /// Writes what may be written of the inputs.
+    fn flush(&mut self, now: Time) {
+        if self.sockets.live().is_none() {
+            return;
+        }
+        while let Some((seq, payload, again)) = self.inputs.unsent(self.inputs_max) {
+            if let Err(wait) = self.pace.take(now, payload.len() as u64 + INPUT_HEAD_BYTES) {
+                return self.timers.set(Timer::Pace, now + wait);
+            }
+            let payload = payload.clone();
+            self.inputs.mark_sent(seq);
+            self.counters.inputs_resent += u64::from(again);
+            self.outgoing.push(&ClientFrame::Input { seq, recv: self.recv, payload });
+            self.told();
+        }
+    }
+
+    /// Writes one frame to a socket that is not in use.
+    fn write(&mut self, socket: SocketId, frame: &ClientFrame) {
+        let mut message = BytesMut::new();
+        frame.encode(&mut message);
+        self.actions.push_back(Action::Write { socket, message: message.freeze() });
     }
 
     fn acknowledge(&mut self) {

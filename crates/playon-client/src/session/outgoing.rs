@@ -18,7 +18,14 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn push(&mut self, frame: &ClientFrame) {
+        let before = self.buffer.len();
         frame.encode(&mut self.buffer);
+        if self.buffer.len() > MESSAGE_BYTES && self.frames > 0 {
+            // A large one goes alone: together they might be more than the keeper takes in one message.
+            let last = self.buffer.split_off(before);
+            self.seal();
+            self.buffer = last;
+        }
         self.frames += 1;
         if self.frames == CLIENT_FRAMES_MAX || self.buffer.len() >= MESSAGE_BYTES {
             self.seal();

@@ -1,20 +1,28 @@
 //! Opening, losing and replacing sockets.
 
-use bytes::BytesMut;
 use playon_core::time::{Span, Time};
 use playon_wire::player::{ClientFrame, ClientHello, PLAYER_PROTOCOL};
 
 use super::{Action, Closed, Session, SocketId, State, Timer};
 use crate::update::{End, Update};
 
+/// How long a socket must have been in use for the next retry to be a first one again.
+pub(super) const STABLE: Span = Span::secs(1);
+
 /// At most one socket in use and one that is being opened.
 #[derive(Debug)]
 pub(super) struct Sockets {
     live: Option<SocketId>,
     opening: Option<SocketId>,
+    /// HELLO was said over the one being opened.
+    greeted: bool,
+    /// Since when one is in use.
+    live_since: Time,
     last: u64,
-    /// Failures since the last welcome.
+    /// Failures since a socket last lived for [`STABLE`].
     failures: u32,
+    /// Sockets that could not be opened since one was: the addresses take turns.
+    turns: u32,
     home: String,
     /// Where a MOVE sent us.
     away: Option<String>,
@@ -26,8 +34,11 @@ impl Sockets {
         Self {
             live: None,
             opening: None,
+            greeted: false,
+            live_since: Time(0),
             last: 0,
             failures: 0,
+            turns: 0,
             home,
             away: None,
             trouble: String::new(),
@@ -42,6 +53,11 @@ impl Sockets {
         self.opening
     }
 
+    /// The one being opened, if HELLO was said over it.
+    pub(super) fn greeted(&self) -> Option<SocketId> {
+        self.opening.filter(|_| self.greeted)
+    }
+
     pub(super) fn trouble(&self) -> &str {
         &self.trouble
     }
@@ -51,16 +67,17 @@ impl Sockets {
     }
 
     /// The socket being opened is the one in use from here on; returns the one it replaces.
-    pub(super) fn promote(&mut self, socket: SocketId) -> Option<SocketId> {
+    pub(super) fn promote(&mut self, now: Time, socket: SocketId) -> Option<SocketId> {
         self.opening = None;
-        self.failures = 0;
+        self.live_since = now;
+        self.turns = 0;
         self.live.replace(socket)
     }
 
     /// A keeper that a MOVE named is asked first; when it does not answer, it and the first address take turns.
     fn url(&self) -> &str {
         match &self.away {
-            Some(away) if self.failures.is_multiple_of(2) => away,
+            Some(away) if self.turns.is_multiple_of(2) => away,
             _ => &self.home,
         }
     }
@@ -76,6 +93,7 @@ impl Session {
         self.sockets.last += 1;
         let socket = SocketId(self.sockets.last);
         self.sockets.opening = Some(socket);
+        self.sockets.greeted = false;
         self.timers.set(Timer::Open, now + self.options.limits.open_timeout);
         let url = self.sockets.url().to_owned();
         self.actions.push_back(Action::Open { socket, url });
@@ -86,9 +104,9 @@ impl Session {
         if self.sockets.opening != Some(socket) {
             return self.actions.push_back(Action::Drop { socket });
         }
-        let mut message = BytesMut::new();
-        ClientFrame::Hello(Box::new(self.hello())).encode(&mut message);
-        self.actions.push_back(Action::Write { socket, message: message.freeze() });
+        let hello = ClientFrame::Hello(Box::new(self.hello()));
+        self.write(socket, &hello);
+        self.sockets.greeted = true;
     }
 
     fn hello(&mut self) -> ClientHello {
@@ -99,6 +117,7 @@ impl Session {
         ClientHello {
             protocol: PLAYER_PROTOCOL,
             watch: self.options.watch,
+            whole: false,
             token: self.token,
             room: self.room,
             kind: self.options.kind.clone(),
@@ -134,7 +153,7 @@ impl Session {
         match closed.code {
             Some(code @ 4900..5000) => self.end(End::Closed { code, reason: closed.reason }),
             Some(code @ 4400..4500) => {
-                self.count_loss(live);
+                self.count_loss(now, live);
                 self.start_afresh(now, code, closed.reason);
             }
             _ => self.lost(now, live, closed.retry_after),
@@ -164,21 +183,25 @@ impl Session {
         self.handle_closed(now, socket, Closed { reason: why.to_owned(), ..Closed::default() });
     }
 
-    fn count_loss(&mut self, live: bool) {
+    fn count_loss(&mut self, now: Time, live: bool) {
         if live {
             self.counters.sockets_closed += 1;
+            if now.since(self.sockets.live_since) >= STABLE {
+                self.sockets.failures = 0;
+            }
         } else {
             self.counters.opens_failed += 1;
-            self.sockets.failures = self.sockets.failures.saturating_add(1);
+            self.sockets.turns = self.sockets.turns.saturating_add(1);
         }
     }
 
     fn lost(&mut self, now: Time, live: bool, retry_after: Option<Span>) {
-        self.count_loss(live);
+        self.count_loss(now, live);
         if live {
             self.outgoing.clear();
             self.timers.clear(Timer::Silence);
             self.timers.clear(Timer::Ack);
+            self.timers.clear(Timer::Pace);
         }
         if self.sockets.live.is_none() {
             self.look_for_a_keeper(now);
@@ -202,6 +225,7 @@ impl Session {
     fn backoff(&mut self) -> u64 {
         let limits = &self.options.limits;
         let bound = limits.retry_first.0.saturating_mul(1 << self.sockets.failures.min(20));
+        self.sockets.failures = self.sockets.failures.saturating_add(1);
         self.rng.below(bound.min(limits.retry_max.0).saturating_add(1))
     }
 
@@ -212,8 +236,11 @@ impl Session {
         }
         self.afresh += 1;
         let inputs = self.inputs.len() as u64;
-        if self.token.take().is_some() && inputs > 0 {
-            self.updates.push_back(Update::Lost { inputs });
+        if self.token.take().is_some() {
+            if inputs > 0 {
+                self.updates.push_back(Update::Lost { inputs });
+            }
+            // The new session counts from 1 again, also if nothing waits.
             self.inputs = Default::default();
         }
         self.room = self.options.room;

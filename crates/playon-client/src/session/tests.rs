@@ -84,7 +84,7 @@ impl Pair {
     }
 
     fn send(&mut self, payload: &'static [u8]) -> Result<u64, SendError> {
-        let sent = self.session.send(Bytes::from_static(payload));
+        let sent = self.session.send(self.now, Bytes::from_static(payload));
         self.drain();
         sent
     }
@@ -135,6 +135,8 @@ fn welcome(mode: Mode, in_next: u64, event_seq: u64) -> ServerFrame {
         ping_ms: 5_000,
         input_bytes_max: 16 << 10,
         inputs_pending_max: 256,
+        frames_per_second: 0,
+        bytes_per_second: 0,
         release: "one".to_owned(),
     }))
 }
@@ -199,7 +201,7 @@ fn a_lost_socket_is_replaced_and_unapplied_inputs_are_said_again() {
     assert_eq!(pair.inputs(2), [3, 4]);
     assert_eq!(pair.session.state(), State::Live);
     let counters = pair.session.counters();
-    assert_eq!((counters.sockets_closed, counters.reconnects, counters.inputs_resent), (1, 1, 2));
+    assert_eq!((counters.sockets_closed, counters.reconnects, counters.inputs_resent), (1, 1, 1));
 }
 
 #[test]
@@ -212,7 +214,7 @@ fn an_input_the_keeper_has_but_did_not_acknowledge_is_kept_for_its_crash() {
     pair.says(2, [welcome(Mode::Resumed, 2, 0)]);
     assert_eq!(pair.inputs(2), [0; 0]);
     pair.closes(2, None);
-    pair.pass(Span::millis(500));
+    pair.pass(Span::secs(1));
     pair.open(3);
     assert_eq!(pair.hello(3).lo, 1);
     pair.says(3, [welcome(Mode::Resumed, 1, 0)]);
@@ -261,6 +263,111 @@ fn events_are_acknowledged_by_count_by_time_and_by_inputs() {
         pair.written.remove(&1),
         Some(vec![ClientFrame::Input { seq: 1, recv: 34, payload }])
     );
+}
+
+#[test]
+fn a_ping_before_the_welcome_is_answered() {
+    let mut pair = Pair::new(ClientLimits::default());
+    pair.open(1);
+    pair.says(1, [ServerFrame::Ping { nonce: 4 }]);
+    let [ClientFrame::Hello(_), ClientFrame::Pong { nonce: 4 }] = &pair.written[&1][..] else {
+        panic!("{:?}", pair.written);
+    };
+    pair.says(1, [welcome(Mode::New, 1, 0)]);
+    assert_eq!((pair.session.state(), pair.opened.len()), (State::Live, 1));
+}
+
+#[test]
+fn a_welcome_is_confirmed_by_an_input_or_an_acknowledgement() {
+    let mut pair = Pair::new(ClientLimits::default());
+    pair.open(1);
+    pair.written.clear();
+    pair.says(1, [welcome(Mode::New, 1, 0)]);
+    assert_eq!(pair.written.remove(&1), Some(vec![ClientFrame::Ack { recv: 0 }]));
+    let mut pair = Pair::new(ClientLimits::default());
+    pair.send(b"a").unwrap();
+    pair.open(1);
+    pair.written.clear();
+    pair.says(1, [welcome(Mode::New, 1, 0)]);
+    let payload = Bytes::from_static(b"a");
+    assert_eq!(
+        pair.written.remove(&1),
+        Some(vec![ClientFrame::Input { seq: 1, recv: 0, payload }])
+    );
+}
+
+#[test]
+fn a_session_begun_afresh_counts_from_one_also_if_nothing_waited() {
+    let mut pair = Pair::live();
+    pair.send(b"a").unwrap();
+    pair.says(1, [ServerFrame::Ack { applied: 1 }]);
+    pair.closes(1, Some(Close::UnknownSession.code()));
+    pair.pass(Span::millis(500));
+    pair.open(2);
+    assert_eq!((pair.hello(2).lo, pair.hello(2).token), (1, None));
+    pair.says(2, [welcome(Mode::New, 1, 0)]);
+    assert_eq!((pair.send(b"b"), pair.inputs(2)), (Ok(1), vec![1]));
+}
+
+#[test]
+fn leaving_while_the_hello_is_under_way_gives_the_seat_up() {
+    let mut pair = Pair::live();
+    pair.closes(1, None);
+    pair.pass(Span::millis(500));
+    pair.open(2);
+    pair.session.leave(pair.now);
+    pair.drain();
+    assert_eq!(pair.written[&2].last(), Some(&ClientFrame::Bye));
+    pair.closes(2, Some(Close::Left.code()));
+    assert_eq!(pair.updates.last(), Some(&Update::Ended(End::Left)));
+}
+
+#[test]
+fn a_keeper_that_pings_seldom_is_not_taken_for_dead_before_it_would() {
+    let mut pair = Pair::new(ClientLimits::default());
+    pair.open(1);
+    let ServerFrame::Welcome(mut terms) = welcome(Mode::New, 1, 0) else { panic!("no welcome") };
+    terms.ping_ms = 20_000;
+    pair.says(1, [ServerFrame::Welcome(terms)]);
+    pair.pass(Span::millis(21_999));
+    assert_eq!(pair.session.state(), State::Live);
+    pair.pass(Span::millis(1));
+    assert_eq!(pair.session.state(), State::Reconnecting);
+}
+
+#[test]
+fn inputs_keep_to_the_pace_of_the_keeper() {
+    let mut pair = Pair::new(ClientLimits::default());
+    pair.open(1);
+    let ServerFrame::Welcome(mut terms) = welcome(Mode::New, 1, 0) else { panic!("no welcome") };
+    (terms.frames_per_second, terms.inputs_pending_max) = (300, 256);
+    pair.says(1, [ServerFrame::Welcome(terms)]);
+    let (mut taken, mut sent) = (0, 0);
+    for _ in 0..10_000 {
+        taken += u64::from(pair.send(b"a").is_ok());
+        pair.pass(Span::millis(1));
+        let numbers = pair.inputs(1);
+        pair.written.clear();
+        sent += numbers.len() as u64;
+        if let Some(applied) = numbers.last().copied() {
+            pair.says(1, [ServerFrame::Ack { applied }]);
+        }
+    }
+    assert!(sent <= 300 + 10 * 300 && sent > 2_000, "{sent} in ten seconds");
+    pair.pass(Span::secs(5));
+    assert_eq!(sent + pair.inputs(1).len() as u64, taken);
+}
+
+#[test]
+fn a_large_input_goes_alone() {
+    let mut outgoing = Outgoing::default();
+    let input =
+        |seq, bytes: usize| ClientFrame::Input { seq, recv: 0, payload: vec![0; bytes].into() };
+    outgoing.push(&input(1, 30_000));
+    outgoing.push(&input(2, 60_000));
+    outgoing.push(&input(3, 1));
+    let sizes: Vec<_> = std::iter::from_fn(|| outgoing.pop()).map(|m| m.len() / 1_000).collect();
+    assert_eq!(sizes, [30, 60, 0]);
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub(super) enum Timer {
     Silence,
     /// Events have waited long enough to be acknowledged.
     Ack,
+    /// The next input may leave.
+    Pace,
     /// Time to open a socket.
     Retry,
     /// Time to open the socket that a MOVE asked for.
@@ -21,10 +23,11 @@ pub(super) enum Timer {
     GiveUp,
 }
 
-const ALL: [Timer; 7] = [
+const ALL: [Timer; 8] = [
     Timer::Open,
     Timer::Silence,
     Timer::Ack,
+    Timer::Pace,
     Timer::Retry,
     Timer::Move,
     Timer::Leave,

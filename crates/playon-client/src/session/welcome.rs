@@ -1,11 +1,17 @@
 //! A socket is let in: where it stands, and what must be said again on it.
 
-use playon_core::gate::Mode;
-use playon_core::time::Time;
-use playon_wire::player::{CODEC_JSON, PLAYER_PROTOCOL, ServerWelcome};
+use playon_core::gate::{Close, Mode};
+use playon_core::time::{Span, Time};
+use playon_wire::player::{CODEC_JSON, ClientFrame, PLAYER_PROTOCOL, ServerWelcome};
 
-use super::{Action, Session, SocketId, State, Timer};
+use super::{Action, Closed, Session, SocketId, State, Timer};
 use crate::update::{End, Update};
+
+/// Between the ping that a silent keeper is to send and the moment its socket is given up, at least.
+const PING_SLACK: Span = Span::secs(2);
+
+/// More than that between two pings is not believed.
+const HOUR_MS: u64 = 3_600_000;
 
 impl Session {
     pub(super) fn welcomed(&mut self, now: Time, socket: SocketId, welcome: ServerWelcome) {
@@ -15,8 +21,11 @@ impl Session {
             return self.end(End::Foreign(what));
         }
         self.timers.clear_all();
-        self.timers.set(Timer::Silence, now + self.options.limits.silence);
-        if let Some(old) = self.sockets.promote(socket) {
+        // Before the keeper would have asked, silence means nothing.
+        let asks = Span(Span::millis(welcome.ping_ms.min(HOUR_MS)).0 + PING_SLACK.0);
+        self.silence = self.options.limits.silence.max(asks);
+        self.timers.set(Timer::Silence, now + self.silence);
+        if let Some(old) = self.sockets.promote(now, socket) {
             // Reading on would mix two streams; whatever it still holds comes again on the new one.
             self.actions.push_back(Action::Drop { socket: old });
             self.counters.sockets_moved += 1;
@@ -24,11 +33,24 @@ impl Session {
         self.counters.sockets_opened += 1;
         self.counters.reconnects += u64::from(self.state == State::Reconnecting);
         self.afresh = 0;
-        self.adopt(welcome);
-        self.set_state(State::Live);
+        if self.adopt(now, socket, welcome) {
+            self.set_state(State::Live);
+        }
     }
 
-    fn adopt(&mut self, welcome: ServerWelcome) {
+    /// Takes the keeper's terms over. Not if they make no sense; then the socket is given up, and the session with it.
+    fn adopt(&mut self, now: Time, socket: SocketId, welcome: ServerWelcome) -> bool {
+        if welcome.mode == Mode::New {
+            self.inputs.begin();
+        }
+        if welcome.mode != Mode::Watching && !self.inputs.rewind(welcome.in_next) {
+            let reason = "the keeper wants an input that is not there".to_owned();
+            let closed =
+                Closed { code: Some(Close::UnknownSession.code()), reason, retry_after: None };
+            self.actions.push_back(Action::Drop { socket });
+            self.handle_closed(now, socket, closed);
+            return false;
+        }
         self.room = Some(welcome.room);
         self.release = welcome.release;
         self.generation = self.generation.max(welcome.generation);
@@ -53,7 +75,15 @@ impl Session {
             self.updates.push_back(Update::Lost { inputs: welcome.lost });
         }
         self.recv_told = self.recv;
-        self.resend(welcome.in_next);
+        self.outgoing.clear();
+        let (frames, bytes) = (welcome.frames_per_second, welcome.bytes_per_second);
+        self.pace.allow(now, frames, bytes, self.inputs_max as u64);
+        self.flush(now);
+        if welcome.mode == Mode::New && self.inputs.len() == 0 {
+            // Until it has heard from this side, the keeper may take the seat for one that nobody knows of.
+            self.outgoing.push(&ClientFrame::Ack { recv: self.recv });
+        }
+        true
     }
 
     fn keep_limits(&mut self, inputs: u64, bytes: u64) {
@@ -62,21 +92,6 @@ impl Session {
             |max: usize, theirs: u64| max.min(usize::try_from(theirs).unwrap_or(usize::MAX));
         self.inputs_max = at_most(limits.inputs_max, inputs);
         self.input_bytes_max = at_most(limits.inputs_bytes_max, bytes);
-    }
-
-    /// Says again what the keeper does not have. What it has and has not acknowledged stays here: a crash could still take it.
-    fn resend(&mut self, in_next: u64) {
-        self.outgoing.clear();
-        if in_next > self.inputs.next() {
-            self.inputs.acknowledge(in_next - 1);
-        }
-        let again: Vec<_> =
-            self.inputs.since(in_next).map(|(seq, payload)| (seq, payload.clone())).collect();
-        let first_socket = self.counters.sockets_opened == 1;
-        for (seq, payload) in again {
-            self.counters.inputs_resent += u64::from(!first_socket);
-            self.write_input(seq, payload);
-        }
     }
 
     pub(super) fn missed(&mut self, missed: u64) {

@@ -55,6 +55,7 @@ impl Room {
         if let Some(item) = self.blame.batch_passed(now, &env.limits, inflight.portion) {
             self.set_aside(env, item);
         }
+        self.note_rendered(&inflight);
         self.send_away(&commit, &held);
         self.track_tail(&commit, env.limits.tail_deltas_max);
         self.durability.hold(held);

@@ -71,7 +71,10 @@ impl Room {
         let due = self.due_at().filter(|at| *at <= self.clock.read(now));
         let portion = self.blame.portion();
         let Some(period) = self.period() else {
-            let wanted = portion != Portion::Free || !self.pending.is_empty() || due.is_some();
+            let wanted = portion != Portion::Free
+                || !self.pending.is_empty()
+                || due.is_some()
+                || self.owes_a_view();
             let mut items = wanted.then(|| self.take(&env.limits, portion))?;
             if items.is_empty() {
                 items.push(Item::Wake);
@@ -110,7 +113,7 @@ impl Room {
         let render = self.audience(&items);
         let watch = !self.watchers.is_empty();
         let errand = Errand::new(now, self.policies.batch_timeout);
-        let inflight = Inflight { seq, items, now: at, tick, errand, portion, watch };
+        let inflight = Inflight { seq, items, now: at, tick, errand, portion, render, watch };
         let room = self.id();
         let Phase::Live(live) = &mut self.phase else {
             return;
@@ -122,7 +125,7 @@ impl Room {
             seq,
             now: at,
             items: inflight.items.clone(),
-            render,
+            render: inflight.render.clone(),
             render_watch: watch,
         };
         live.inflight = Some(inflight);
@@ -135,12 +138,36 @@ impl Room {
         let joins = |id: &SessionId| {
             items.iter().any(|item| matches!(item, Item::Join { session, .. } if session == id))
         };
-        let sees = |id: &SessionId, session: &Session| match session.standing {
-            Standing::Seated => session.conn.is_some(),
-            Standing::Joining => session.conn.is_some() && joins(id),
+        let sees =
+            |id: &SessionId, s: &Session| self.is_here(id, s) || (s.is_joining() && joins(id));
+        self.sessions.iter().filter(|(id, s)| sees(id, s)).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether the game knows the player, and a socket of it is there. So also while the commit with the join is not
+    /// safe yet: commits that follow before it is show the player what the others are shown.
+    fn is_here(&self, id: &SessionId, session: &Session) -> bool {
+        let seated = match session.standing {
+            Standing::Seated => true,
+            Standing::Joining => self.image.seats.contains_key(id),
             Standing::Leaving => false,
         };
-        self.sessions.iter().filter(|(id, s)| sees(id, s)).map(|(id, _)| *id).collect()
+        seated && session.conn.is_some()
+    }
+
+    /// Whether somebody here has not been shown the room as it is. A kind without ticks is woken for it.
+    fn owes_a_view(&self) -> bool {
+        (self.watch_due && !self.watchers.is_empty())
+            || self.sessions.iter().any(|(id, s)| s.view_due && self.is_here(id, s))
+    }
+
+    /// A batch that was rendered for these has been committed.
+    pub(super) fn note_rendered(&mut self, inflight: &Inflight) {
+        for id in &inflight.render {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.view_due = false;
+            }
+        }
+        self.watch_due &= !inflight.watch;
     }
 
     /// Puts what was in flight back to where it was taken from, to be delivered again.

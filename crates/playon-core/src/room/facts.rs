@@ -26,6 +26,8 @@ impl Room {
             tail,
             tail_bytes,
             watchers: self.watchers.len(),
+            sockets: self.watchers.len()
+                + self.sessions.values().filter(|s| s.conn.is_some()).count(),
             waiting: 0,
             sessions: self.sessions.iter().map(|(id, s)| (*id, s.seating(), s.waiting())).collect(),
         }
@@ -35,8 +37,8 @@ impl Room {
 impl Session {
     const fn seating(&self) -> Seating {
         match (self.standing, self.conn.is_some()) {
-            (Standing::Joining, true) => Seating::Joining,
-            (Standing::Joining, false) => Seating::JoiningGone,
+            // Without a socket a join is withdrawn.
+            (Standing::Joining, _) => Seating::Joining,
             (Standing::Seated, true) => Seating::Here,
             (Standing::Seated, false) => Seating::Away,
             (Standing::Leaving, _) => Seating::Leaving,

@@ -52,6 +52,8 @@ pub(crate) struct Room {
     clock: Clock,
     sessions: BTreeMap<SessionId, Session>,
     watchers: BTreeSet<ConnId>,
+    /// A spectator came after the last batch that was rendered for spectators.
+    watch_due: bool,
     /// What the next batch will bring, oldest first.
     pending: VecDeque<Item>,
     wish: Option<MoveOrder>,
@@ -78,11 +80,11 @@ impl Room {
             // Commits after this image may have been seen by players: their event numbers are void.
             image.history = crate::ids::History(env.epoch.0);
         }
-        let at = image.clock.max(image.now);
+        let (at, clean) = (image.clock.max(image.now), image.clean);
         let sessions = image
             .seats
             .iter()
-            .map(|(id, seat)| (*id, Session::recovered(seat, at)))
+            .map(|(id, seat)| (*id, Session::recovered(seat, at, clean)))
             .collect::<BTreeMap<_, _>>();
         let mut room = Self::new(image, &env.limits, now);
         room.durability.recovered(&room.image);
@@ -116,6 +118,7 @@ impl Room {
             clock: Clock::standing(image.clock.max(image.now)),
             sessions: BTreeMap::new(),
             watchers: BTreeSet::new(),
+            watch_due: false,
             pending: VecDeque::new(),
             wish: None,
             queued: false,
@@ -162,14 +165,10 @@ impl Room {
         self.phase.holder(attempt)
     }
 
-    /// Seats taken and seats asked for.
+    /// Seats taken and seats asked for, without those that are being given up: whoever asks now comes after that.
     fn players(&self) -> u32 {
-        // A join whose commit is not yet safe has its seat in the image already.
-        let asks = |(id, s): &(&SessionId, &Session)| {
-            s.standing == Standing::Joining && !self.image.seats.contains_key(*id)
-        };
-        let joining = self.sessions.iter().filter(asks).count();
-        u32::try_from(self.image.seats.len() + joining).unwrap_or(u32::MAX)
+        let staying = self.sessions.values().filter(|s| s.standing != Standing::Leaving).count();
+        u32::try_from(staying).unwrap_or(u32::MAX)
     }
 
     /// Reports the public facts if they changed.

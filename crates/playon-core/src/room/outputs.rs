@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::attach::Item;
 use crate::effect::Effect;
 use crate::env::Env;
 use crate::gate::{Close, Mode, Push, ToGateway, Welcome};
@@ -57,7 +56,7 @@ impl Room {
 
     fn let_go<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, held: Held) {
         for session in held.seated {
-            self.seat_taken(env, now, session);
+            self.seat_taken(env, session);
         }
         for (id, mut push) in held.pushes {
             let Some(session) = self.sessions.get_mut(&id) else {
@@ -91,6 +90,7 @@ impl Room {
                     "PLY-0108 this kind of room has no view for spectators",
                 );
             }
+            self.note_presence(now);
         }
         for (id, why, detail) in held.goodbyes {
             if let Some(conn) = self.sessions.remove(&id).and_then(|s| s.conn) {
@@ -104,19 +104,16 @@ impl Room {
     }
 
     /// The join is safe: the player has a seat and may know it.
-    fn seat_taken<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, id: SessionId) {
-        let at = self.clock.read(now);
+    fn seat_taken<C: StateCodec>(&mut self, env: &mut Env<C>, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        session.standing = Standing::Seated;
-        let Some(conn) = session.conn else {
-            // The socket went away while the join was on its way.
-            session.away_since = Some(at);
-            session.told_away = true;
-            self.pending.push_back(Item::Away(id));
+        if session.standing == Standing::Leaving {
+            // Its socket went, or it said goodbye, while the join was on its way.
             return;
-        };
+        }
+        session.standing = Standing::Seated;
+        let Some(conn) = session.conn else { return };
         let welcome = self.welcome(Mode::New, id, 0, 0);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
     }
@@ -153,17 +150,10 @@ impl Room {
         let events =
             if session.reaches_back(seat, recv) { session.backlog(seat, recv) } else { Vec::new() };
         session.pushed = session.released;
+        session.view_due = true;
         // Whoever has heard of them does not hold them any more, and takes no notice.
         let set_aside = seat.set_aside.iter().copied().filter(|n| *n <= session.applied).collect();
         let push = Push { set_aside, applied: Some(session.applied), events, ..Push::default() };
         env.emit(Effect::Gate(ToGateway::Push { conn, push }));
-        self.want_view();
-    }
-
-    /// The next batch renders every connected player; a kind without ticks is woken for it.
-    pub(super) fn want_view(&mut self) {
-        if self.period().is_none() && self.pending.is_empty() {
-            self.pending.push_back(Item::Wake);
-        }
     }
 }

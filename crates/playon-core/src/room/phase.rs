@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::attach::Item;
 use crate::env::Post;
 use crate::errand::Errand;
-use crate::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
+use crate::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
 use crate::time::{RoomTime, Span, Time};
 
 use super::blame::Portion;
@@ -53,6 +53,8 @@ pub(crate) struct Inflight {
     pub(crate) errand: Errand,
     /// What it was allowed to bring.
     pub(crate) portion: Portion,
+    /// The players who were to be shown the room after it.
+    pub(crate) render: Vec<SessionId>,
     /// Whether spectators asked for a view.
     pub(crate) watch: bool,
 }
@@ -189,6 +191,14 @@ impl Phase {
             }
         };
         errands.into_iter().flatten()
+    }
+
+    /// The batch that is with the worker.
+    pub(crate) const fn inflight(&self) -> Option<&Inflight> {
+        match self {
+            Self::Live(live) => live.inflight.as_ref(),
+            _ => None,
+        }
     }
 
     /// The worker that was given the attempt, if it is not void.

@@ -6,11 +6,12 @@ use crate::attach::Item;
 use crate::effect::{Effect, Report};
 use crate::env::Env;
 use crate::gate::{Close, Mode, Push, ToGateway, Who};
-use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash, SessionId};
+use crate::ids::{ConnId, Generation, History, SecretHash, SessionId};
 use crate::image::StateCodec;
 use crate::mutant::{Mutant, broken};
-use crate::session::{Admit, Session, Standing};
-use crate::time::Time;
+use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
+use crate::shard::Absences;
+use crate::time::{Span, Time};
 
 use super::Room;
 
@@ -22,34 +23,38 @@ struct Claim {
     generation: Generation,
     recv: u64,
     lo: u64,
+    whole: bool,
 }
 
 impl Room {
-    /// A socket introduces itself. Tells whether it belongs to the room from now on.
+    /// A socket introduces itself. It belongs to the room from now on unless the room closes it.
     pub(crate) fn handle_hello<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
         now: Time,
         conn: ConnId,
         who: Who,
-    ) -> bool {
+    ) {
         // An end that is not safe yet may never have been: until it is, the room is as open as before.
         if self.ending {
-            env.close(conn, Close::RoomEnded, "PLY-0103 the room has ended");
-            return false;
+            return env.close(conn, Close::RoomEnded, "PLY-0103 the room has ended");
         }
-        let taken = match who {
-            Who::New { session, secret, profile } => self.seat(env, conn, session, secret, profile),
-            Who::Known { session, secret, history, generation, recv, lo } => {
+        match who {
+            Who::New { session, secret, profile } => {
+                // Seats that have just become free, perhaps while the room slept, are there for whoever asks.
+                self.expire_seats(now);
+                self.seat(env, conn, session, secret, profile);
+            }
+            Who::Known { session, secret, history, generation, recv, lo, whole } => {
                 let lo = lo.max(1);
-                self.resume(env, conn, &Claim { session, secret, history, generation, recv, lo })
+                let claim = Claim { session, secret, history, generation, recv, lo, whole };
+                self.resume(env, conn, &claim);
             }
             Who::Watcher => self.watch(env, conn),
-        };
+        }
         self.note_presence(now);
         self.list(env);
         self.pump(env, now);
-        taken
     }
 
     fn seat<C: StateCodec>(
@@ -59,54 +64,51 @@ impl Room {
         session: SessionId,
         secret: SecretHash,
         profile: Bytes,
-    ) -> bool {
+    ) {
         if env.draining || env.stopping {
-            env.close(conn, Close::Busy, "PLY-0101 the server takes no new players just now");
-            return false;
+            return env.close(
+                conn,
+                Close::Busy,
+                "PLY-0101 the server takes no new players just now",
+            );
         }
+        self.drop_unconfirmed();
         if self.players() >= self.policies.players_max {
-            env.close(conn, Close::RoomFull, "PLY-0102 every seat is taken");
-            return false;
+            return env.close(conn, Close::RoomFull, "PLY-0102 every seat is taken");
         }
         if self.sessions.contains_key(&session) {
-            env.close(conn, Close::Busy, "PLY-0101 try again");
-            return false;
+            return env.close(conn, Close::Busy, "PLY-0101 try again");
         }
         self.sessions.insert(session, Session::joining(conn, secret));
         self.pending.push_back(Item::Join { session, profile });
-        true
     }
 
-    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) -> bool {
+    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) {
         let id = claim.session;
+        let lossy = !self.policies_known || !self.durable();
         let known = self.sessions.get_mut(&id).filter(|s| s.secret == claim.secret);
         let (Some(session), Some(seat)) = (known, self.image.seats.get(&id)) else {
-            env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
-            return false;
+            return env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
         };
         if session.standing != Standing::Seated {
             // While the join is not safe, nobody can have been told the secret.
             let detail = "PLY-0111 the seat is not taken yet or is being given up";
-            env.close(conn, Close::UnknownSession, detail);
-            return false;
+            return env.close(conn, Close::UnknownSession, detail);
         }
-        if claim.generation <= session.generation && !broken(Mutant::GenerationUnchecked) {
-            env.close(conn, Close::Replaced, "PLY-0112 a newer connection holds this session");
-            return false;
+        // An older page may have the seat back that nobody holds: its tab was duplicated, and the copy is closed.
+        let older = claim.generation <= session.generation && session.conn.is_some();
+        if older && !broken(Mutant::GenerationUnchecked) {
+            return env.close(
+                conn,
+                Close::Replaced,
+                "PLY-0112 a newer connection holds this session",
+            );
         }
         let same = claim.history == self.image.history;
-        // Told again until the player shows that it knows the new history; the room hears it once.
-        let told = if same || broken(Mutant::LossUntold) {
-            0
-        } else {
-            let since = (claim.lo - 1).saturating_sub(session.recovered_at);
-            since.saturating_add(session.loss.untold(claim.history))
+        let earlier = claim.history < self.image.history;
+        let Some((told, lost)) = session.losses(claim.history, claim.lo, earlier, lossy) else {
+            return env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
         };
-        let lost = (claim.lo - 1).saturating_sub(session.received);
-        if lost > 0 && (same || claim.lo > NUMBER_MAX) {
-            env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
-            return false;
-        }
         if lost > 0 {
             session.untold = told;
             session.received = claim.lo - 1;
@@ -114,11 +116,17 @@ impl Room {
             // Nothing is waiting for them: they do not count against the bound of pending inputs.
             session.applied = session.received;
         }
-        let whole = same && (session.reaches_back(seat, claim.recv) || broken(Mutant::GapHidden));
-        let recv = if whole { claim.recv } else { session.released };
+        // What came in over the older socket while this HELLO was on its way counts.
+        let recv = if same { claim.recv.max(session.acked) } else { claim.recv };
+        let reaches = session.reaches_back(seat, recv) && !claim.whole;
+        let resumed = same && (reaches || broken(Mutant::GapHidden));
+        let recv = if resumed { recv } else { session.released };
         let old = session.conn.replace(conn);
-        session.generation = claim.generation;
+        session.generation = session.generation.max(claim.generation);
         session.away_since = None;
+        session.absent = Span::ZERO;
+        session.confirmed = true;
+        session.loss_open &= !same;
         let back = std::mem::take(&mut session.told_away) || lost > 0;
         if let Some(old) = old {
             env.close(old, Close::Replaced, "PLY-0112 a newer connection holds this session");
@@ -127,25 +135,23 @@ impl Room {
             self.pending.push_back(Item::Back { session: id, lost });
         }
         if lost > 0 {
-            env.report(Report::InputsLost { room: self.id(), inputs: lost });
+            let inputs = lost.min(LOST_INPUTS_MAX);
+            env.report(Report::InputsLost { room: self.id(), inputs });
         }
-        let mode = if whole { Mode::Resumed } else { Mode::Fresh };
+        let mode = if resumed { Mode::Resumed } else { Mode::Fresh };
         let welcome = self.welcome(mode, id, recv, told);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
         self.catch_up(env, id, conn, recv);
-        true
     }
 
-    fn watch<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId) -> bool {
+    fn watch<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId) {
         if self.watchers.len() >= env.limits.watchers_max {
-            env.close(conn, Close::Refused, "PLY-0114 too many spectators");
-            return false;
+            return env.close(conn, Close::Refused, "PLY-0114 too many spectators");
         }
         self.watchers.insert(conn);
+        self.watch_due = true;
         let welcome = self.welcome(Mode::Watching, SessionId(0), 0, 0);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
-        self.want_view();
-        true
     }
 
     /// The session that speaks through this socket, if it still does.
@@ -207,6 +213,9 @@ impl Room {
         };
         // Nobody can have taken in what has not left.
         let recv = recv.min(session.pushed);
+        session.confirmed = true;
+        session.loss_open = false;
+        session.acked = session.acked.max(recv);
         if let Some(seat) = self.image.seats.get_mut(&id) {
             seat.acknowledge(recv);
         }
@@ -220,10 +229,54 @@ impl Room {
         from: (ConnId, Option<SessionId>),
     ) {
         let Some((id, session)) = self.speaker(from.0, from.1) else { return };
-        if session.standing == Standing::Seated {
+        match session.standing {
+            Standing::Seated => {
+                session.standing = Standing::Leaving;
+                self.pending.push_back(Item::Leave(id));
+            }
+            Standing::Joining => {
+                session.conn = None;
+                self.withdraw(id);
+                env.close(from.0, Close::Left, "PLY-0109 left before there was a seat");
+                self.note_presence(now);
+            }
+            Standing::Leaving => return,
+        }
+        self.list(env);
+        self.pump(env, now);
+    }
+
+    /// A join that nobody waits for any more: nobody can come back to that seat. It is taken back, or if a worker has it
+    /// already, undone right after it.
+    fn withdraw(&mut self, id: SessionId) {
+        let asks = |item: &Item| matches!(item, Item::Join { session, .. } if *session == id);
+        let flies = self.phase.inflight().is_some_and(|inflight| inflight.items.iter().any(asks));
+        let waiting = self.pending.len() + self.blame.suspects();
+        if !flies {
+            self.pending.retain(|item| !asks(item));
+            self.blame.retain(|item| !asks(item));
+        }
+        if self.pending.len() + self.blame.suspects() < waiting {
+            self.sessions.remove(&id);
+        } else if let Some(session) = self.sessions.get_mut(&id) {
             session.standing = Standing::Leaving;
             self.pending.push_back(Item::Leave(id));
-            self.pump(env, now);
+        }
+    }
+
+    /// Gives up empty seats whose players may never have been told of them: whoever asks for a seat now may be one of them.
+    fn drop_unconfirmed(&mut self) {
+        let unconfirmed: Vec<SessionId> =
+            self.holding().filter(|(_, s)| !s.confirmed).map(|(id, _)| *id).collect();
+        self.give_up(&unconfirmed);
+    }
+
+    fn give_up(&mut self, ids: &[SessionId]) {
+        for id in ids {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.standing = Standing::Leaving;
+            }
+            self.pending.push_back(Item::Leave(*id));
         }
     }
 
@@ -248,12 +301,16 @@ impl Room {
         let at = self.clock.read(now);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.conn = None;
-        if session.standing == Standing::Seated {
-            session.away_since = Some(at);
-            session.told_away = true;
-            if !broken(Mutant::AwayLost) {
-                self.pending.push_back(Item::Away(id));
+        match session.standing {
+            Standing::Seated => {
+                session.away_since = Some(at);
+                session.told_away = true;
+                if !broken(Mutant::AwayLost) {
+                    self.pending.push_back(Item::Away(id));
+                }
             }
+            Standing::Joining => self.withdraw(id),
+            Standing::Leaving => {}
         }
     }
 
@@ -286,7 +343,7 @@ impl Room {
         sent: u64,
     ) {
         if self.watchers.contains(&from.0) {
-            self.want_view();
+            self.watch_due = true;
         } else if let Some((id, _)) = self.speaker(from.0, from.1) {
             self.catch_up(env, id, from.0, sent);
         }
@@ -295,11 +352,32 @@ impl Room {
 
     /// When the next empty seat is given up, if the room's clock runs.
     pub(super) fn seat_timeout(&self) -> Option<Time> {
-        let since = self.holding().filter_map(|(_, s)| s.away_since).min()?;
-        self.clock.when(since + self.policies.seat_hold)
+        let hold = self.policies.seat_hold;
+        let until = self.holding().filter_map(|(_, s)| s.held_until(hold)).min()?;
+        self.clock.when(until)
     }
 
-    /// Gives up seats that were empty for too long in room time, so that an outage of ours costs nobody.
+    /// For how long each player has been away, for a room that goes to sleep.
+    pub(crate) fn absences(&self, now: Time) -> Absences {
+        let at = self.clock.read(now);
+        let away = |s: &Session| {
+            let since = s.away_since.map_or(Span::ZERO, |since| at.since(since));
+            Span(s.absent.0.saturating_add(since.0))
+        };
+        self.holding().map(|(id, s)| (*id, away(s))).collect()
+    }
+
+    /// The room has slept meanwhile, and players have been away for so long.
+    pub(crate) fn note_absences(&mut self, absences: &[(SessionId, Span)]) {
+        for (id, away) in absences {
+            if let Some(session) = self.sessions.get_mut(id).filter(|s| s.conn.is_none()) {
+                session.absent = *away;
+            }
+        }
+    }
+
+    /// Gives up seats that were empty for too long: in room time, so that an outage of ours costs nobody, and while the room
+    /// slept.
     pub(super) fn expire_seats(&mut self, now: Time) {
         let at = self.clock.read(now);
         let hold = self.policies.seat_hold;
@@ -308,15 +386,10 @@ impl Room {
         }
         let expired: Vec<SessionId> = self
             .holding()
-            .filter(|(_, s)| s.away_since.is_some_and(|since| since + hold <= at))
+            .filter(|(_, s)| s.held_until(hold).is_some_and(|until| until <= at))
             .map(|(id, _)| *id)
             .collect();
-        for id in expired {
-            if let Some(session) = self.sessions.get_mut(&id) {
-                session.standing = Standing::Leaving;
-            }
-            self.pending.push_back(Item::Leave(id));
-        }
+        self.give_up(&expired);
     }
 
     fn holding(&self) -> impl Iterator<Item = (&SessionId, &Session)> {

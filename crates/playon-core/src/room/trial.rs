@@ -212,6 +212,8 @@ impl Room {
                     let detail = "PLY-0107 the game failed while taking the player in";
                     env.close(conn, Close::Refused, detail);
                 }
+                // It may have withdrawn meanwhile; the game never knew the player.
+                self.pending.retain(|item| *item != Item::Leave(session));
                 (session, Aside::Join)
             }
             Item::Away(session) => (session, self.note(session, Noted::Away)),

@@ -17,6 +17,8 @@ impl<C: StateCodec> Shard<C> {
             opening: self.env.openings.under_way(),
             opening_bytes: self.env.openings.bytes(),
             open_queue: self.env.openings.waiting(),
+            sockets: self.env.sockets.len(),
+            asleep: self.asleep.len(),
         }
     }
 
@@ -47,6 +49,7 @@ impl Entry {
             tail: 0,
             tail_bytes: 0,
             watchers: 0,
+            sockets: 0,
             waiting,
             sessions: Vec::new(),
         }

@@ -3,25 +3,40 @@
 use crate::creating::Creating;
 use crate::effect::Effect;
 use crate::gate::{Close, Hello, ToOwner, Who};
-use crate::ids::ConnId;
+use crate::ids::{ConnId, RoomId, SessionId};
 use crate::image::StateCodec;
+use crate::sockets::SocketPlace;
 use crate::time::Time;
 
-use super::{Entry, Halted, Shard, Slot, Speaker};
+use super::{Entry, Halted, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
-    /// Something from the gateway.
+    /// Something from the gateway. What comes from a socket that this side has closed meanwhile has no effect.
     pub fn handle_gate(&mut self, now: Time, message: ToOwner) {
         let conn = message.conn();
         if let ToOwner::Hello(hello) = message {
-            self.handle_hello(now, hello);
-            return;
+            return self.handle_hello(now, hello);
         }
-        let Some(speaker) = self.conns.get(&conn).copied() else {
-            return self.forget_waiting(conn, &message);
-        };
-        let from = (conn, speaker.session);
-        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&speaker.room) {
+        match self.env.sockets.find(conn) {
+            None => {}
+            // Its seat is given up as soon as it has it, whether anybody still listens or not.
+            Some(SocketPlace::Waiting { leaving: true, .. }) => {}
+            Some(SocketPlace::Waiting { room, .. }) => self.handle_waiting(conn, room, &message),
+            Some(SocketPlace::In { room, session }) => {
+                self.handle_speaker(now, room, (conn, session), message);
+            }
+        }
+    }
+
+    fn handle_speaker(
+        &mut self,
+        now: Time,
+        id: RoomId,
+        from: (ConnId, Option<SessionId>),
+        message: ToOwner,
+    ) {
+        let gone = matches!(message, ToOwner::Gone { .. });
+        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
             let env = &mut self.env;
             match message {
                 ToOwner::Hello(_) => {}
@@ -31,30 +46,37 @@ impl<C: StateCodec> Shard<C> {
                 }
                 ToOwner::Ack { recv, .. } => room.handle_ack(from, recv),
                 ToOwner::Bye { .. } => room.handle_bye(env, now, from),
-                ToOwner::Gone { .. } => {
-                    room.handle_gone(env, now, from);
-                    self.conns.remove(&conn);
-                }
+                ToOwner::Gone { .. } => room.handle_gone(env, now, from),
                 ToOwner::Drained { sent, .. } => room.handle_drained(env, now, from, sent),
             }
-            self.settle(now, speaker.room);
-        } else if matches!(message, ToOwner::Gone { .. }) {
-            self.conns.remove(&conn);
         }
+        if gone {
+            self.env.sockets.forget(from.0);
+        }
+        self.settle(now, id);
     }
 
-    /// A socket that was still waiting for its room is gone.
-    fn forget_waiting(&mut self, conn: ConnId, message: &ToOwner) {
-        if !matches!(message, ToOwner::Gone { .. }) {
-            return;
-        }
-        for entry in self.rooms.values_mut() {
-            if let Slot::Loading(waiting) | Slot::Creating(Creating { waiting, .. }) =
-                &mut entry.slot
-            {
-                waiting.retain(|hello| hello.conn != conn);
+    /// A socket that still waits for its room is gone, or its player says goodbye.
+    fn handle_waiting(&mut self, conn: ConnId, room: RoomId, message: &ToOwner) {
+        let Some(entry) = self.rooms.get_mut(&room) else { return };
+        let waiting = match &mut entry.slot {
+            Slot::Loading(waiting) | Slot::Creating(Creating { waiting, .. }) => waiting,
+            Slot::Room(_) | Slot::Halted(_) => &mut entry.late,
+        };
+        let Some(at) = waiting.iter().position(|hello| hello.conn == conn) else { return };
+        match message {
+            ToOwner::Gone { .. } => {
+                waiting.remove(at);
+                self.env.sockets.forget(conn);
             }
-            entry.late.retain(|hello| hello.conn != conn);
+            ToOwner::Bye { .. } if matches!(waiting[at].who, Who::Known { .. }) => {
+                self.env.sockets.place(conn, SocketPlace::Waiting { room, leaving: true });
+            }
+            ToOwner::Bye { .. } => {
+                waiting.remove(at);
+                self.env.close(conn, Close::Left, "PLY-0109 left before there was a seat");
+            }
+            _ => {}
         }
     }
 
@@ -70,6 +92,7 @@ impl<C: StateCodec> Shard<C> {
             if self.recovery_done {
                 self.env.emit(Effect::Load(id));
             }
+            self.env.sockets.place(hello.conn, SocketPlace::Waiting { room: id, leaving: false });
             let slot = Slot::Loading(vec![hello]);
             self.put(id, slot);
             return;
@@ -88,8 +111,12 @@ impl<C: StateCodec> Shard<C> {
                     Who::New { session, .. } | Who::Known { session, .. } => Some(*session),
                     Who::Watcher => None,
                 };
-                if room.handle_hello(&mut self.env, now, conn, who) {
-                    self.conns.insert(conn, Speaker { room: id, session });
+                let before = self.env.sockets.find(conn);
+                // First, so that a room which refuses it takes it out again.
+                self.env.sockets.place(conn, SocketPlace::In { room: id, session });
+                room.handle_hello(&mut self.env, now, conn, who);
+                if matches!(before, Some(SocketPlace::Waiting { leaving: true, .. })) {
+                    room.handle_bye(&mut self.env, now, (conn, session));
                 }
                 return self.settle(now, id);
             }
@@ -103,6 +130,11 @@ impl<C: StateCodec> Shard<C> {
         if waiting.len() >= self.env.limits.waiting_max {
             return self.env.close(hello.conn, Close::Busy, "PLY-0101 too many wait for this room");
         }
+        let leaving = matches!(
+            self.env.sockets.find(hello.conn),
+            Some(SocketPlace::Waiting { leaving: true, .. })
+        );
+        self.env.sockets.place(hello.conn, SocketPlace::Waiting { room: id, leaving });
         waiting.push(hello);
     }
 }

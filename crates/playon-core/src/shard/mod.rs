@@ -1,5 +1,6 @@
 //! One owner shard: the rooms it holds, who speaks to them, and their timers.
 
+mod asleep;
 mod facts;
 mod gate;
 mod orders;
@@ -13,12 +14,15 @@ use crate::effect::Effect;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
 use crate::gate::{Create, Hello};
-use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, SessionId, WorkerId};
+use crate::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::room::Room;
 use crate::time::Time;
+
+pub(crate) use asleep::Absences;
+use asleep::Asleep;
 
 /// Steps of one room that may follow from one another at one time. More would be a loop; the rest comes with the next
 /// timeout.
@@ -58,19 +62,13 @@ struct Entry {
     late: Vec<Hello>,
 }
 
-#[derive(Clone, Copy)]
-struct Speaker {
-    room: RoomId,
-    session: Option<SessionId>,
-}
-
 /// All rooms of one shard. See the crate's front page for how it is driven.
 pub struct Shard<C> {
     env: Env<C>,
     rooms: BTreeMap<RoomId, Entry>,
-    conns: BTreeMap<ConnId, Speaker>,
     timers: BTreeSet<(Time, RoomId)>,
     recovery_done: bool,
+    asleep: Asleep,
     /// How operators want rooms made of which it is not known yet whether they are there; each is in `rooms`, loading.
     asked: BTreeMap<RoomId, Create>,
     /// Rooms that are not yet quiet, after `Order::Stop`.
@@ -83,9 +81,9 @@ impl<C: StateCodec> Shard<C> {
         Self {
             env: Env::new(config.epoch, config.shard, config.limits, codec),
             rooms: BTreeMap::new(),
-            conns: BTreeMap::new(),
             timers: BTreeSet::new(),
             recovery_done: false,
+            asleep: Asleep::default(),
             asked: BTreeMap::new(),
             unquiet: None,
         }

@@ -88,6 +88,11 @@ impl<C: StateCodec> Shard<C> {
             Loaded::Asleep(image) => {
                 let (release, prefer) = (image.release, self.env.prefer);
                 self.bring_back(now, *image, true);
+                let absences = self.asleep.wake(now, id);
+                if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+                    room.note_absences(&absences);
+                }
+                self.settle(now, id);
                 if let Some(to) = prefer.filter(|to| *to != release) {
                     self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
                 }
@@ -182,10 +187,12 @@ impl<C: StateCodec> Shard<C> {
 
     /// A room leaves memory; whoever came late wakes it again or starts afresh.
     fn depart(&mut self, now: Time, id: RoomId, asleep: bool, late: Vec<Hello>) {
-        self.conns.retain(|_, speaker| speaker.room != id);
         let Some(Entry { slot: Slot::Room(room), .. }) = self.remove(id) else {
             return;
         };
+        if asleep {
+            self.asleep.note(now, id, room.absences(now));
+        }
         self.env.report(Report::Gone { room: id, asleep });
         if late.is_empty() {
             return;

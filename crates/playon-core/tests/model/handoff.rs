@@ -369,7 +369,7 @@ impl Run {
         let (session, secret) = (PLAYER, SECRET);
         // What the client still holds it sends again.
         self.sent = self.told;
-        self.hello(Who::Known { session, secret, history, generation, recv, lo });
+        self.hello(Who::Known { session, secret, history, generation, recv, lo, whole: false });
     }
 
     fn safe(&self) -> u64 {

@@ -11,6 +11,7 @@ mod rig;
 mod session;
 mod session_model;
 mod session_outputs;
+mod session_parting;
 mod worker;
 
 use proptest::test_runner::Config;

@@ -11,7 +11,6 @@ use playon_core::ids::{
     ConnId, Generation, History, NUMBER_MAX, ReleaseId, SecretHash, SessionId, WorkerId,
 };
 use playon_core::kind::{Policies, Survives};
-use playon_core::limits::Limits;
 use playon_core::time::Span;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,7 +21,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::game::{Command, INPUT, JOINED, UNWELCOME};
 use crate::rig::{ROOM, Release, Rig, reports};
-use crate::session_model::{Claim, Model, Standing, Told};
+use crate::session_model::{Claim, Model, Standing, Told, limits};
 use crate::worker::Manner;
 
 pub(crate) const GAME: ReleaseId = ReleaseId([1; 32]);
@@ -57,14 +56,42 @@ enum From {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Hello { again: Option<u8>, unwelcome: bool },
-    Resume { whose: u8, generation: Nth, recv: Nth, lo: Nth, secret: bool, history: bool },
-    Input { from: From, seq: Nth, recv: Nth, command: Command },
-    TooLarge { from: From },
-    Ack { from: From, recv: Nth },
-    Bye { from: From },
-    Gone { from: From },
-    Drained { from: From, sent: Nth },
+    Hello {
+        again: Option<u8>,
+        unwelcome: bool,
+    },
+    Resume {
+        whose: u8,
+        generation: Nth,
+        recv: Nth,
+        lo: Nth,
+        secret: bool,
+        history: bool,
+        whole: bool,
+    },
+    Input {
+        from: From,
+        seq: Nth,
+        recv: Nth,
+        command: Command,
+    },
+    TooLarge {
+        from: From,
+    },
+    Ack {
+        from: From,
+        recv: Nth,
+    },
+    Bye {
+        from: From,
+    },
+    Gone {
+        from: From,
+    },
+    Drained {
+        from: From,
+        sent: Nth,
+    },
     Work(Manner),
     Hear,
     Stale(u8),
@@ -107,14 +134,16 @@ fn command() -> impl Strategy<Value = Command> {
 
 fn op() -> impl Strategy<Value = Op> {
     let yes = || prop::bool::weighted(0.93);
-    let resume = (any::<u8>(), nth(), nth(), nth(), yes(), yes()).prop_map(
-        |(whose, generation, recv, lo, secret, history)| Op::Resume {
+    let whole = prop::bool::weighted(0.1);
+    let resume = (any::<u8>(), nth(), nth(), nth(), yes(), yes(), whole).prop_map(
+        |(whose, generation, recv, lo, secret, history, whole)| Op::Resume {
             whose,
             generation,
             recv,
             lo,
             secret,
             history,
+            whole,
         },
     );
     prop_oneof![
@@ -161,20 +190,6 @@ struct Run {
     lies: Vec<FromWorker>,
 }
 
-fn limits() -> Limits {
-    Limits {
-        inputs_pending_max: 4,
-        input_bytes_max: 16,
-        outbox_events_max: 6,
-        outbox_bytes_max: 160,
-        unsafe_commits_max: 2,
-        batch_items_max: 4,
-        batch_bytes_max: 8,
-        snapshot_every_commits: 5,
-        ..Limits::default()
-    }
-}
-
 fn secret(id: u64) -> SecretHash {
     SecretHash([id as u8; 16])
 }
@@ -219,7 +234,7 @@ impl Run {
         self.model.tick(self.rig.now);
         match op {
             Op::Hello { again, unwelcome } => self.hello(*again, *unwelcome),
-            Op::Resume { whose, generation, recv, lo, secret, history } => {
+            Op::Resume { whose, generation, recv, lo, secret, history, whole } => {
                 if let Some((id, client)) = nth_of(&self.clients, *whose) {
                     let claim = Claim {
                         secret: SecretHash([*id as u8 + u8::from(!secret); 16]),
@@ -227,6 +242,7 @@ impl Run {
                         generation: generation.of(client.generation.saturating_add(1)),
                         recv: recv.of(client.recv),
                         lo: lo.of(client.applied + 1),
+                        whole: *whole,
                     };
                     self.resume(*id, claim);
                 }
@@ -252,8 +268,7 @@ impl Run {
     fn hello(&mut self, again: Option<u8>, unwelcome: bool) {
         let known = again.and_then(|n| nth_of(&self.clients, n)).map(|(id, _)| *id);
         self.next += 1;
-        let conn = self.next;
-        let id = known.unwrap_or(conn);
+        let (conn, id) = (self.next, known.unwrap_or(self.next));
         let profile = if unwelcome { Bytes::from_static(UNWELCOME) } else { Bytes::new() };
         if self.model.hello(conn, id, secret(id), profile.clone()) {
             self.conns.insert(conn, id);
@@ -269,7 +284,8 @@ impl Run {
         if self.model.resume(conn, id, claim) {
             self.conns.insert(conn, id);
             let client = self.clients.get_mut(&id).expect("resumed");
-            (client.conn, client.generation, client.welcomed) = (conn, claim.generation, false);
+            client.generation = client.generation.max(claim.generation);
+            (client.conn, client.welcomed) = (conn, false);
             client.applied = client.applied.max(claim.lo.max(1) - 1);
             client.recv = claim.recv;
         }
@@ -280,6 +296,7 @@ impl Run {
             generation: Generation(claim.generation),
             recv: claim.recv,
             lo: claim.lo,
+            whole: claim.whole,
         };
         self.rig.gate(ToOwner::Hello(Hello { conn: ConnId(conn), room: ROOM, who, create: None }));
     }
@@ -308,6 +325,7 @@ impl Run {
             }
             Op::TooLarge { .. } => {
                 let (seq, payload) = (taken.saturating_add(1), Bytes::from(vec![0; 17]));
+                self.model.ack(at, id, 0);
                 self.model.input(at, id, seq, payload.clone());
                 ToOwner::Input { conn, seq, recv: 0, payload }
             }
@@ -380,11 +398,9 @@ impl Run {
 
     /// Something said before is heard again, in the name of the worker that is there now.
     fn stale(&mut self, n: u8) {
-        let count = self.rig.archive.len();
-        if count == 0 {
-            return;
-        }
-        let (_, message) = self.rig.archive[usize::from(n) % count].clone();
+        let archive = &self.rig.archive;
+        let at = usize::from(n) % archive.len().max(1);
+        let Some((_, message)) = archive.get(at).cloned() else { return };
         self.rig.tell_shard(self.worker(), message);
     }
 
@@ -423,9 +439,7 @@ impl Run {
         self.model.recovered(&image, self.rig.epoch.0);
         self.conns.clear();
         self.lies.clear();
-        for client in self.clients.values_mut() {
-            client.conn = 0;
-        }
+        self.clients.values_mut().for_each(|client| client.conn = 0);
     }
 
     fn look_at_reports(&mut self) {
@@ -487,7 +501,8 @@ impl Run {
             Told::Welcome(_, welcome) => {
                 assert!(!client.welcomed, "welcomed twice");
                 client.welcomed = true;
-                let goes_on = welcome.mode != Mode::Resumed || client.recv == welcome.event_seq;
+                // What it acknowledged over an older socket counts, and it has taken that in.
+                let goes_on = welcome.mode != Mode::Resumed || client.recv <= welcome.event_seq;
                 assert!(goes_on, "{welcome:?} does not go on at {}", client.recv);
                 client.recv = welcome.event_seq;
                 client.history = welcome.history.0;

@@ -72,6 +72,14 @@ pub(crate) struct Player {
     pub(crate) pushed: u64,
     pub(crate) away_since: Option<u64>,
     pub(crate) told_away: bool,
+    /// Read back from a store in which commits may be missing.
+    pub(crate) may_have_lost: bool,
+    /// Read back from the store, and the player has not spoken since.
+    pub(crate) loss_open: bool,
+    /// The last event acknowledged to this keeper.
+    pub(crate) acked: u64,
+    /// It has said something since it was told its key.
+    pub(crate) confirmed: bool,
 }
 
 /// What a commit says, until it may be said.
@@ -131,6 +139,7 @@ pub(crate) struct Claim {
     pub(crate) generation: u64,
     pub(crate) recv: u64,
     pub(crate) lo: u64,
+    pub(crate) whole: bool,
 }
 
 impl Model {
@@ -199,12 +208,20 @@ impl Model {
     }
 
     fn ask(&mut self, conn: u64, id: u64, secret: SecretHash, profile: Bytes) -> bool {
-        // A seat is taken from the request on, and until the commit that gives it up.
-        let asking = self
-            .players
-            .iter()
-            .filter(|(id, p)| p.standing == Standing::Asking && !self.seats.contains_key(id));
-        if asking.count() + self.seats.len() >= self.players_max {
+        self.give_up_expired();
+        // Whoever asks may be somebody who was never told of the seat it got before.
+        let mut ghosts = Vec::new();
+        for (id, player) in &mut self.players {
+            let empty = player.standing == Standing::Seated && player.conn.is_none();
+            if empty && !player.confirmed {
+                player.standing = Standing::Leaving;
+                ghosts.push(Item::Leave(SessionId(*id)));
+            }
+        }
+        self.queue.extend(ghosts);
+        // A seat is taken from the request on, and until it is being given up: that comes first.
+        let staying = self.players.values().filter(|p| p.standing != Standing::Leaving);
+        if staying.count() >= self.players_max {
             self.expected.push(Told::Close(conn, Close::RoomFull));
             return false;
         }
@@ -227,6 +244,10 @@ impl Model {
             pushed: 0,
             away_since: None,
             told_away: false,
+            may_have_lost: false,
+            loss_open: false,
+            acked: 0,
+            confirmed: false,
         };
         self.players.insert(id, player);
         self.queue.push_back(Item::Join { session: SessionId(id), profile });
@@ -244,7 +265,11 @@ impl Model {
         let seat = self.seats.get(&id).expect("judged").clone();
         let player = self.players.get_mut(&id).expect("judged");
         let before = if claim.history < player.loss.1 { player.loss.0 } else { 0 };
-        let told = if same { 0 } else { (lo - 1).saturating_sub(player.recovered_at) + before };
+        let since = match claim.history < self.history.0 {
+            true => (lo - 1).saturating_sub(player.recovered_at),
+            false => 0,
+        };
+        let told = if same || !player.loss_open { 0 } else { since + before };
         let lost = (lo - 1).saturating_sub(player.taken);
         if lost > 0 {
             player.untold = told;
@@ -252,13 +277,16 @@ impl Model {
             player.applied = lo - 1;
             player.resumed_at = lo - 1;
         }
-        let whole = same && can_go_on(player, &seat, claim.recv);
-        let recv = if whole { claim.recv } else { player.safe_events };
+        player.loss_open &= !same;
+        let recv = if same { claim.recv.max(player.acked) } else { claim.recv };
+        let whole = same && can_go_on(player, &seat, recv) && !claim.whole;
+        let recv = if whole { recv } else { player.safe_events };
         if let Some(old) = player.conn.replace(conn) {
             self.expected.push(Told::Close(old, Close::Replaced));
         }
-        player.generation = claim.generation;
+        player.generation = player.generation.max(claim.generation);
         player.away_since = None;
+        player.confirmed = true;
         if std::mem::take(&mut player.told_away) || lost > 0 {
             self.queue.push_back(Item::Back { session: SessionId(id), lost });
         }
@@ -276,11 +304,14 @@ impl Model {
         if player.standing != Standing::Seated {
             return Some(Close::UnknownSession);
         }
-        if claim.generation <= player.generation {
+        if claim.generation <= player.generation && player.conn.is_some() {
             return Some(Close::Replaced);
         }
         let missing = claim.lo.max(1) - 1 > player.taken;
-        let impossible = claim.history == self.history.0 || claim.lo > NUMBER_MAX;
+        let lossy = player.may_have_lost || !self.durable || !self.known;
+        let once = player.loss_open && player.resumed_at == 0;
+        let possible = lossy && once && claim.history < self.history.0;
+        let impossible = !possible || claim.lo > NUMBER_MAX;
         (missing && impossible).then_some(Close::InputGap)
     }
 
@@ -318,13 +349,16 @@ impl Model {
     }
 
     /// The session that this socket speaks for, if it still does.
-    fn speaker(&mut self, conn: u64, id: u64) -> Option<&mut Player> {
+    pub(crate) fn speaker(&mut self, conn: u64, id: u64) -> Option<&mut Player> {
         self.players.get_mut(&id).filter(|player| player.conn == Some(conn))
     }
 
     pub(crate) fn ack(&mut self, conn: u64, id: u64, recv: u64) {
         let Some(player) = self.speaker(conn, id) else { return };
         let recv = recv.min(player.pushed);
+        player.confirmed = true;
+        player.loss_open = false;
+        player.acked = player.acked.max(recv);
         if let Some(seat) = self.seats.get_mut(&id) {
             seat.forgotten = seat.forgotten.max(recv.min(seat.events.len() as u64));
         }
@@ -353,25 +387,6 @@ impl Model {
         self.gone(conn, id);
     }
 
-    pub(crate) fn bye(&mut self, conn: u64, id: u64) {
-        let Some(player) = self.speaker(conn, id).filter(|p| p.standing == Standing::Seated) else {
-            return;
-        };
-        player.standing = Standing::Leaving;
-        self.queue.push_back(Item::Leave(SessionId(id)));
-    }
-
-    pub(crate) fn gone(&mut self, conn: u64, id: u64) {
-        let clock = self.clock;
-        let Some(player) = self.speaker(conn, id) else { return };
-        player.conn = None;
-        if player.standing == Standing::Seated {
-            player.away_since = Some(clock);
-            player.told_away = true;
-            self.queue.push_back(Item::Away(SessionId(id)));
-        }
-    }
-
     pub(crate) fn drained(&mut self, conn: u64, id: u64, sent: u64) {
         if self.speaker(conn, id).is_some() {
             self.catch_up(conn, id, sent);
@@ -387,9 +402,12 @@ impl Model {
 
     /// The shard was called because a time had come: seats that were empty for too long are given up.
     pub(crate) fn expire(&mut self) {
-        if !self.live {
-            return;
+        if self.live {
+            self.give_up_expired();
         }
+    }
+
+    fn give_up_expired(&mut self) {
         for (id, player) in &mut self.players {
             let empty = player.standing == Standing::Seated && player.conn.is_none();
             if empty && player.away_since.is_some_and(|since| since + self.hold.0 <= self.clock) {
@@ -428,7 +446,7 @@ impl Model {
         let sees = |(id, player): &(&u64, &Player)| {
             player.conn.is_some()
                 && match player.standing {
-                    Standing::Asking => joins(**id),
+                    Standing::Asking => joins(**id) || self.seats.contains_key(id),
                     Standing::Seated => true,
                     Standing::Leaving => false,
                 }
@@ -508,7 +526,7 @@ impl Model {
         self.skipped.clear();
         self.queue = self.seats.keys().map(|id| Item::Away(SessionId(*id))).collect();
         let clock = self.clock;
-        let back = |(id, seat): (&u64, &Kept)| (*id, Player::read_back(seat, clock));
+        let back = |(id, seat): (&u64, &Kept)| (*id, Player::read_back(seat, clock, !image.clean));
         self.players = self.seats.iter().map(back).collect();
     }
 
@@ -530,7 +548,7 @@ impl Model {
 }
 
 impl Player {
-    fn read_back(seat: &Kept, clock: u64) -> Self {
+    fn read_back(seat: &Kept, clock: u64, unclean: bool) -> Self {
         let events = seat.events.len() as u64;
         Self {
             standing: Standing::Seated,
@@ -547,6 +565,10 @@ impl Player {
             pushed: events,
             away_since: Some(clock),
             told_away: true,
+            may_have_lost: unclean,
+            loss_open: true,
+            acked: 0,
+            confirmed: true,
         }
     }
 }
@@ -554,4 +576,19 @@ impl Player {
 /// Whether a socket that has `recv` can be sent everything after it that may leave.
 fn can_go_on(player: &Player, seat: &Kept, recv: u64) -> bool {
     recv <= player.safe_events && (recv == player.safe_events || seat.forgotten <= recv)
+}
+
+/// Bounds so small that runs reach them.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        inputs_pending_max: 4,
+        input_bytes_max: 16,
+        outbox_events_max: 6,
+        outbox_bytes_max: 160,
+        unsafe_commits_max: 2,
+        batch_items_max: 4,
+        batch_bytes_max: 8,
+        snapshot_every_commits: 5,
+        ..Limits::default()
+    }
 }

@@ -153,15 +153,14 @@ impl Model {
     }
 
     fn seated(&mut self, id: u64) {
-        let clock = self.clock;
         let Some(player) = self.players.get_mut(&id) else { return };
+        if player.standing != Standing::Asking {
+            return;
+        }
         player.standing = Standing::Seated;
         if let Some(conn) = player.conn {
-            return self.welcome(conn, id, Mode::New, 0, 0);
+            self.welcome(conn, id, Mode::New, 0, 0);
         }
-        player.away_since = Some(clock);
-        player.told_away = true;
-        self.queue.push_back(Item::Away(SessionId(id)));
     }
 
     fn push(&mut self, id: u64, mut push: Push) {

@@ -10,8 +10,8 @@ use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;
 use playon_core::attach::{Fault, FromWorker, Stage, ToWorker};
 use playon_core::effect::{Blame, Effect, Loaded, Order, Report};
-use playon_core::gate::{Close, Create, ToOwner};
-use playon_core::ids::ConnId;
+use playon_core::gate::{Close, Create, Hello, ToOwner, Who};
+use playon_core::ids::{ConnId, SecretHash, SessionId};
 use playon_core::kind::{OnDeploy, Policies};
 use playon_core::time::Span;
 
@@ -190,6 +190,38 @@ fn an_empty_seat_is_kept_and_then_given_up() {
 }
 
 #[test]
+fn a_seat_that_nobody_can_know_of_goes_to_whoever_asks() {
+    let policies = Policies { players_max: 1, ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    // Its welcome may never have arrived.
+    bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    bench.obey(ONE, false);
+    bench.hello(2);
+    assert_eq!(bench.closed(2), None);
+    bench.obey(ONE, false);
+    assert!(bench.welcomed(2));
+    // Who has spoken has a seat that is kept.
+    bench.gate(ToOwner::Ack { conn: ConnId(2), recv: 0 });
+    bench.gate(ToOwner::Gone { conn: ConnId(2) });
+    bench.obey(ONE, false);
+    bench.hello(3);
+    assert_eq!(bench.closed(3), Some(Close::RoomFull));
+}
+
+#[test]
+fn a_join_whose_socket_goes_leaves_no_seat() {
+    let policies = Policies { players_max: 2, ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.hello(2);
+    bench.gate(ToOwner::Gone { conn: ConnId(2) });
+    bench.hello(3);
+    assert_eq!(bench.closed(3), None);
+    bench.obey(ONE, false);
+    bench.obey(ONE, false);
+    assert!(bench.welcomed(3) && !bench.welcomed(2));
+}
+
+#[test]
 fn a_full_room_takes_nobody_and_a_gap_of_inputs_starts_afresh() {
     let policies = Policies { players_max: 1, ..now() };
     let mut bench = Bench::with_player(&policies, false);
@@ -241,6 +273,61 @@ fn an_order_to_create_a_room_that_is_not_there_makes_it() {
     bench.order(Order::Create { room: ROOM, create: create() });
     bench.loaded(Loaded::Missing);
     assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Create { .. }]));
+}
+
+#[test]
+fn the_hold_of_an_empty_seat_runs_on_while_its_room_sleeps() {
+    let policies = Policies {
+        players_max: 1,
+        seat_hold: Span::secs(20),
+        idle_hibernate: Span::secs(2),
+        tick: None,
+        ..now()
+    };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
+    bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    for (conn, welcomed) in [(2, false), (3, true)] {
+        bench.obey(ONE, false);
+        bench.effects.clear();
+        bench.wait(Span::secs(3));
+        bench.obey(ONE, false);
+        let asleep = bench.effects.iter().find_map(|effect| match effect {
+            Effect::Sleep(image) => Some(image.clone()),
+            _ => None,
+        });
+        let asleep = asleep.expect("nobody is there");
+        bench.wait(Span::secs(10));
+        // Two come, one after ten seconds and one after twenty and more: the first wakes the room for nothing.
+        let (session, secret) = (SessionId(100 + conn), SecretHash([conn as u8; 16]));
+        let who = Who::New { session, secret, profile: Bytes::new() };
+        let hello = Hello { conn: ConnId(conn), room: ROOM, who, create: None };
+        bench.gate(ToOwner::Hello(hello));
+        bench.loaded(Loaded::Asleep(Box::new(asleep)));
+        bench.obey(ONE, false);
+        assert_eq!(bench.welcomed(conn), welcomed, "{conn}");
+        assert_eq!(bench.closed(conn).is_some(), !welcomed, "{conn}");
+    }
+}
+
+#[test]
+fn two_who_join_in_the_same_moment_are_shown_to_each_other() {
+    let mut bench = Bench::new(&Policies { tick: None, ..now() });
+    bench.hello(1);
+    bench.hello(2);
+    let mut shown = Vec::new();
+    for _ in 0..8 {
+        for message in bench.sent_to(ONE) {
+            if let ToWorker::Deliver(deliver) = &message {
+                shown.push(deliver.render.clone());
+            }
+            if let Some(answer) = answer(ONE, &message, false) {
+                bench.worker(ONE, answer);
+            }
+        }
+    }
+    let all = [SessionId(101), SessionId(102)];
+    assert_eq!(shown.last().map(Vec::as_slice), Some(&all[..]), "{shown:?}");
 }
 
 #[test]

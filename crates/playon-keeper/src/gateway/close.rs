@@ -11,6 +11,7 @@ pub const fn code(why: Close) -> &'static str {
         Close::Restarting => "PLY-0118",
         Close::Busy => "PLY-0101",
         Close::Silent => "PLY-0140",
+        Close::TooFast => "PLY-0149",
         Close::UnknownSession => "PLY-0111",
         Close::UnknownRoom => "PLY-0121",
         Close::InputGap => "PLY-0113",

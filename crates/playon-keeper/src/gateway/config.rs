@@ -61,7 +61,7 @@ pub enum Origins {
     Any,
 }
 
-/// How fast one player may talk. More closes with `4907`.
+/// How fast one player may talk. Clients are told and keep to it; more closes with `4010`, and the player comes back.
 #[derive(Clone, Copy, Debug)]
 pub struct RateConfig {
     /// Frames per second in the long run.
@@ -116,8 +116,9 @@ impl Default for GatewayConfig {
 impl Default for RateConfig {
     fn default() -> Self {
         Self {
-            frames_per_second: 120,
-            frames_burst: 600,
+            // An input for each frame of the fastest screens, and change.
+            frames_per_second: 300,
+            frames_burst: 900,
             bytes_per_second: 64 << 10,
             bytes_burst: 256 << 10,
         }

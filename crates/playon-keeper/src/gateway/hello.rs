@@ -110,6 +110,7 @@ impl Request {
                 generation: hello.generation,
                 recv: hello.recv,
                 lo: hello.lo,
+                whole: hello.whole,
             },
         };
         let seed = u64::from_le_bytes(draw()?);
@@ -170,6 +171,8 @@ impl Request {
             ping_ms: config.ping_after.as_millis() as u64,
             input_bytes_max: config.limits.input_bytes_max as u64,
             inputs_pending_max: config.inputs_pending_max as u64,
+            frames_per_second: config.rate.frames_per_second.into(),
+            bytes_per_second: config.rate.bytes_per_second.into(),
             release,
         }
     }

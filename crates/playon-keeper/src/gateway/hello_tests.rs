@@ -11,6 +11,7 @@ fn hello() -> ClientHello {
     ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
+        whole: false,
         token: None,
         room: None,
         kind: "duel".into(),

@@ -136,10 +136,12 @@ fn websocket_key<B>(request: &Request<B>) -> Option<&[u8]> {
     const KEY_BYTES: usize = 24;
     let header =
         |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    // A list may be spread over several lines (RFC 9110, 5.3), as some proxies do with `Connection`.
     let lists = |name, wanted: &str| {
-        header(name).is_some_and(|value| {
-            value.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted))
-        })
+        let lines = request.headers().get_all(name).iter();
+        lines
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted)))
     };
     let proper = request.method() == Method::GET
         && request.version() == Version::HTTP_11
@@ -156,8 +158,11 @@ fn allowed<B>(origins: &Origins, request: &Request<B>) -> bool {
     let Ok(origin) = origin.to_str() else { return false };
     let same_host = || {
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-        let from = origin.split_once("://").map(|(_, from)| from);
-        host.zip(from).is_some_and(|(host, from)| host.eq_ignore_ascii_case(from))
+        let from = origin.split_once("://");
+        host.zip(from).is_some_and(|(host, (scheme, from))| {
+            let plain = |host| without_usual_port(scheme, host);
+            plain(host).eq_ignore_ascii_case(plain(from))
+        })
     };
     match origins {
         Origins::Any => true,
@@ -166,6 +171,16 @@ fn allowed<B>(origins: &Origins, request: &Request<B>) -> bool {
             same_host() || list.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
         }
     }
+}
+
+/// A host without the port that its scheme has anyway: browsers leave it out, proxies may say it.
+fn without_usual_port<'a>(scheme: &str, host: &'a str) -> &'a str {
+    let usual = match scheme {
+        scheme if scheme.eq_ignore_ascii_case("https") => ":443",
+        scheme if scheme.eq_ignore_ascii_case("http") => ":80",
+        _ => return host,
+    };
+    host.strip_suffix(usual).unwrap_or(host)
 }
 
 /// A page of the current release.
@@ -238,6 +253,14 @@ mod tests {
             let headers: Vec<_> = PROPER.into_iter().filter(|header| *header != missing).collect();
             assert_eq!(websocket_key(&request(&headers)), None, "without {}", missing.0);
         }
+        let apart = [
+            PROPER[1],
+            PROPER[2],
+            PROPER[3],
+            ("connection", "keep-alive"),
+            ("connection", "upgrade"),
+        ];
+        assert!(websocket_key(&request(&apart)).is_some(), "on two lines");
         let mut short = PROPER;
         short[3].1 = "short";
         assert_eq!(websocket_key(&request(&short)), None);
@@ -252,6 +275,24 @@ mod tests {
         assert!(allowed(&listed, &from("http://game.example:4000")));
         assert!(allowed(&listed, &from("https://play.example")));
         assert!(allowed(&Origins::Any, &from("https://evil.example")));
+        for (host, origin) in [
+            ("game.example:443", "https://game.example"),
+            ("game.example", "https://Game.example:443"),
+            ("game.example:80", "http://game.example"),
+            ("[::1]:443", "https://[::1]"),
+        ] {
+            let request = request(&[("host", host), ("origin", origin)]);
+            assert!(allowed(&Origins::SameHost, &request), "{origin} at {host}");
+        }
+        for (host, origin) in [
+            ("game.example:443", "http://game.example"),
+            ("game.example:80", "https://game.example"),
+            ("game.example:443", "https://game.example:8443"),
+            ("game.example:443", "https://game.example.evil"),
+        ] {
+            let request = request(&[("host", host), ("origin", origin)]);
+            assert!(!allowed(&Origins::SameHost, &request), "{origin} at {host}");
+        }
         for origin in [
             "http://game.example",
             "https://evil.example",

@@ -21,6 +21,10 @@ use super::stats::GatewayStats;
 /// What a waiting event or message costs beside its payload: its place in the queue, and its frame's head.
 const ITEM_BYTES: usize = 32;
 
+/// Payloads up to this are copied: they are slices of what was read from a worker at once, 64 KiB and more, all of which would
+/// be kept for as long as one of them waits.
+const COPY_BYTES_MAX: usize = 4 << 10;
+
 /// Time after which the owner is asked again, should it have had no answer.
 const ASK_AGAIN: Span = Span::secs(1);
 
@@ -103,7 +107,7 @@ impl Outbox {
             if self.gap == Gap::No {
                 self.last = self.last.max(as_of);
             }
-            if self.view.replace((as_of, view)).is_some() {
+            if self.view.replace((as_of, own(view))).is_some() {
                 stats.views_replaced.add(1);
             }
         }
@@ -129,12 +133,12 @@ impl Outbox {
         self.gap = Gap::No;
         self.last = seq;
         self.events_bytes += cost;
-        self.events.push_back((seq, event));
+        self.events.push_back((seq, own(event)));
     }
 
     fn now(&mut self, message: Bytes, stats: &GatewayStats) {
         self.nows_bytes += message.len() + ITEM_BYTES;
-        self.nows.push_back(message);
+        self.nows.push_back(own(message));
         while self.nows_bytes > self.bounds.now_bytes_max
             && let Some(oldest) = self.nows.pop_front()
         {
@@ -213,6 +217,11 @@ impl Outbox {
             _ => None,
         }
     }
+}
+
+/// The payload, in memory of its own if it is small.
+fn own(payload: Bytes) -> Bytes {
+    if payload.len() > COPY_BYTES_MAX { payload } else { Bytes::copy_from_slice(&payload) }
 }
 
 impl Gap {

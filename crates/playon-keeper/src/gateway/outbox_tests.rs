@@ -72,6 +72,22 @@ fn what_was_set_aside_is_told_before_it_is_acknowledged() {
 }
 
 #[test]
+fn a_small_payload_does_not_keep_the_block_it_was_read_with() {
+    let (mut outbox, stats) = (outbox(), GatewayStats::default());
+    let block = Bytes::from(vec![7; 64 << 10]);
+    let small = block.slice(100..180);
+    let push = Push {
+        events: vec![(1, small.clone())],
+        view: Some((1, small.clone())),
+        now: vec![small],
+        ..Push::default()
+    };
+    outbox.push(NOW, push, &stats);
+    assert!(block.is_unique(), "the block could be freed");
+    assert_eq!(written(&mut outbox, NOW), "e1 v1 n80");
+}
+
+#[test]
 fn events_beyond_the_bound_are_asked_for_again() {
     let (mut outbox, stats) = (outbox(), GatewayStats::default());
     outbox.push(NOW, events(1..=6), &stats);

@@ -134,6 +134,9 @@ async fn nothing_is_taken_before_the_welcome() {
         let mut client = Client::connect(world.address()).await;
         client.send_all([hello("room"), ClientFrame::Bye]).await;
         assert_eq!(client.ended().await.code, 4904);
+        let conn = world.told_hello().await.conn;
+        assert_eq!(world.told().await, ToOwner::Bye { conn }, "a seat may be ready, or kept");
+        assert_eq!(world.told().await, ToOwner::Gone { conn });
     })
     .await;
 }
@@ -151,7 +154,7 @@ async fn a_flood_is_cut_off() {
             client.send_all((0..4).map(|n| ClientFrame::Ack { recv: seq * 4 + n })).await;
         }
         let ended = client.ended().await;
-        assert_eq!((ended.code, &ended.text[..8]), (4907, "PLY-0149"));
+        assert_eq!((ended.code, &ended.text[..8]), (4010, "PLY-0149"));
         let mut taken = 0;
         while let ToOwner::Ack { .. } = world.told().await {
             taken += 1;

@@ -186,6 +186,7 @@ pub(crate) fn client_hello(name: &str) -> ClientHello {
     ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
+        whole: false,
         token: None,
         room: None,
         kind: "duel".into(),

@@ -45,6 +45,8 @@ async fn a_silent_player_is_pinged_and_stays_as_long_as_it_answers() {
         assert!(matches!(client.frame().await, ServerFrame::Ping { .. }));
         let ended = client.ended().await;
         assert_eq!((ended.code, &ended.text[..8]), (4008, "PLY-0140"));
+        // The first sign of life tells the owner that the player knows its key.
+        assert_eq!(world.told().await, ToOwner::Ack { conn, recv: 0 });
         assert_eq!(world.told().await, ToOwner::Gone { conn });
     })
     .await;

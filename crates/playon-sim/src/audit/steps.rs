@@ -17,13 +17,22 @@ impl Audit {
     /// # Errors
     /// When an invariant is broken.
     pub fn after_step<C: StateCodec>(&mut self, now: Time, shard: &Shard<C>) -> Result<(), String> {
-        self.check_queues(&shard.facts())?;
+        let facts = shard.facts();
+        self.check_queues(&facts)?;
         let mut seen = Vec::new();
+        let mut sockets = 0;
         for facts in shard.rooms(now) {
+            sockets += facts.sockets + facts.waiting;
             seen.push(facts.room);
             self.check_room(&facts)?;
             self.check_frozen(now, &facts)?;
             self.follow(now, &facts)?;
+        }
+        if facts.sockets != sockets {
+            return Err(format!(
+                "I16: the shard knows {} sockets, its rooms have {sockets}",
+                facts.sockets
+            ));
         }
         let gone = self.rooms.iter_mut().filter(|(room, _)| !seen.contains(room));
         for book in gone.map(|(_, book)| book) {
@@ -41,6 +50,7 @@ impl Audit {
     fn check_queues(&self, facts: &ShardFacts) -> Result<(), String> {
         let l = &self.limits;
         bound("rooms", facts.rooms, l.rooms_per_shard_max)?;
+        bound("sleeping rooms that are remembered", facts.asleep, 65_536)?;
         bound("handoffs", facts.moving, l.handoffs_max)?;
         bound("openings", facts.opening, l.opens_max)?;
         // The last one that begins may exceed the bound.

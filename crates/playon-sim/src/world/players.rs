@@ -76,7 +76,6 @@ impl World {
             // A socket that the player has given up for a newer one.
             if matches!(message, ToGateway::Close { .. }) {
                 self.sockets.remove(&conn);
-                self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
             }
             return Ok(());
         }
@@ -108,8 +107,8 @@ impl World {
                     self.tainted.insert(client.room);
                 }
                 self.maybe_elsewhere(index);
+                // As the real gateway: whom the owner has closed it hears nothing more of.
                 self.sockets.remove(&conn);
-                self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
                 let after = Span::millis(20 + self.rng.below(300));
                 self.schedule(after, 0, Event::Connect(index));
             }

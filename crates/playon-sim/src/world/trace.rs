@@ -90,11 +90,11 @@ impl Display for Line<'_> {
         let flight = if facts.in_flight { "*" } else { "" };
         write!(f, "{flight} p{} h{}", facts.pending, facts.held)?;
         for (session, seating, _) in &facts.sessions {
-            use playon_core::facts::Seating::{Away, Here, Joining, JoiningGone, Leaving, Unknown};
+            use playon_core::facts::Seating::{Away, Here, Joining, Leaving, Unknown};
             let sign = match seating {
                 Here => '+',
                 Away => '-',
-                Joining | JoiningGone => '~',
+                Joining => '~',
                 Leaving => 'x',
                 Unknown => '?',
             };

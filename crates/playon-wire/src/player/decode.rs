@@ -5,8 +5,8 @@ use playon_core::gate::Mode;
 use playon_core::ids::{Generation, History, NUMBER_MAX, RoomId};
 
 use super::{
-    ClientFrame, ClientHello, DecodeError, FLAG_WATCH, MoveTo, PlayerLimits, SERVER_FRAMES_MAX,
-    SKIPPABLE, ServerFrame, ServerWelcome, Token, kind,
+    ClientFrame, ClientHello, DecodeError, FLAG_WATCH, FLAG_WHOLE, MoveTo, PlayerLimits,
+    SERVER_FRAMES_MAX, SKIPPABLE, ServerFrame, ServerWelcome, Token, kind,
 };
 use crate::range::ProtocolRange;
 use crate::varint;
@@ -88,7 +88,7 @@ fn client_hello(fields: &mut Fields, limits: &PlayerLimits) -> Result<ClientHell
         max: fields.small("the newest protocol version")?,
     };
     // Flags that are not known yet are for versions that are not spoken yet.
-    let watch = fields.int("the flags")? & FLAG_WATCH != 0;
+    let flags = fields.int("the flags")?;
     let token = fields.token()?;
     let room = fields.bytes("the room", 16)?;
     let room = if room.is_empty() { None } else { Some(room_id(&room)?) };
@@ -97,7 +97,8 @@ fn client_hello(fields: &mut Fields, limits: &PlayerLimits) -> Result<ClientHell
     }
     Ok(ClientHello {
         protocol,
-        watch,
+        watch: flags & FLAG_WATCH != 0,
+        whole: flags & FLAG_WHOLE != 0,
         token,
         room,
         kind: fields.text("the kind", limits.kind_bytes_max)?,
@@ -162,6 +163,8 @@ fn server_welcome(fields: &mut Fields) -> Result<ServerWelcome, DecodeError> {
         ping_ms: fields.limit("the ping interval")?,
         input_bytes_max: fields.limit("the input limit")?,
         inputs_pending_max: fields.limit("the pending limit")?,
+        frames_per_second: fields.limit("the frame rate")?,
+        bytes_per_second: fields.limit("the byte rate")?,
         release: fields.text("the release", usize::MAX)?,
     })
 }

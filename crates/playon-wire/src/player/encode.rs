@@ -4,7 +4,8 @@ use bytes::{BufMut, BytesMut};
 use playon_core::gate::Mode;
 
 use super::{
-    ClientFrame, ClientHello, FLAG_WATCH, MoveTo, ServerFrame, ServerWelcome, Token, kind,
+    ClientFrame, ClientHello, FLAG_WATCH, FLAG_WHOLE, MoveTo, ServerFrame, ServerWelcome, Token,
+    kind,
 };
 use crate::varint;
 
@@ -106,7 +107,8 @@ impl Frame for ClientFrame {
 fn hello_body(hello: &ClientHello, out: &mut impl Sink) {
     out.int(hello.protocol.min.into());
     out.int(hello.protocol.max.into());
-    out.int(if hello.watch { FLAG_WATCH } else { 0 });
+    let flag = |set: bool, flag| if set { flag } else { 0 };
+    out.int(flag(hello.watch, FLAG_WATCH) | flag(hello.whole, FLAG_WHOLE));
     out.token(hello.token);
     out.bytes(hello.room.as_ref().map_or(&[], |room| &room.0[..]));
     out.bytes(hello.kind.as_bytes());
@@ -177,6 +179,8 @@ fn welcome_body(welcome: &ServerWelcome, out: &mut impl Sink) {
     out.int(welcome.ping_ms);
     out.int(welcome.input_bytes_max);
     out.int(welcome.inputs_pending_max);
+    out.int(welcome.frames_per_second);
+    out.int(welcome.bytes_per_second);
     out.bytes(welcome.release.as_bytes());
 }
 

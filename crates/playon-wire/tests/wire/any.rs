@@ -100,23 +100,35 @@ fn client_hello() -> impl Strategy<Value = ClientHello> {
         (token(), room()).prop_map(|(token, room)| (Some(token), Some(room))),
     ];
     let numbers = (number(), number(), number(), number());
-    (range(), any::<bool>(), place, "[a-z]{0,9}", "[a-z]{0,9}", bytes(20), bytes(20), numbers)
-        .prop_map(|(protocol, watch, (token, room), kind, name, profile, params, numbers)| {
-            ClientHello {
-                protocol,
-                watch,
-                token,
-                room,
-                kind,
-                name,
-                profile,
-                params,
-                history: History(numbers.0),
-                generation: Generation(numbers.1),
-                recv: numbers.2,
-                lo: numbers.3,
-            }
-        })
+    (
+        range(),
+        any::<(bool, bool)>(),
+        place,
+        "[a-z]{0,9}",
+        "[a-z]{0,9}",
+        bytes(20),
+        bytes(20),
+        numbers,
+    )
+        .prop_map(
+            |(protocol, (watch, whole), (token, room), kind, name, profile, params, numbers)| {
+                ClientHello {
+                    protocol,
+                    watch,
+                    whole,
+                    token,
+                    room,
+                    kind,
+                    name,
+                    profile,
+                    params,
+                    history: History(numbers.0),
+                    generation: Generation(numbers.1),
+                    recv: numbers.2,
+                    lo: numbers.3,
+                }
+            },
+        )
 }
 
 pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
@@ -160,6 +172,8 @@ fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
             ping_ms: numbers.5.1,
             input_bytes_max: numbers.5.2,
             inputs_pending_max: numbers.5.3,
+            frames_per_second: numbers.5.0,
+            bytes_per_second: numbers.5.1,
             release,
         },
     )

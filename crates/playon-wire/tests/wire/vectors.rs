@@ -34,6 +34,7 @@ pub(crate) fn hello() -> ClientHello {
     ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
+        whole: false,
         token: None,
         room: None,
         kind: "arena".to_owned(),
@@ -63,6 +64,8 @@ fn welcome() -> ServerWelcome {
         ping_ms: 5_000,
         input_bytes_max: 16_384,
         inputs_pending_max: 256,
+        frames_per_second: 300,
+        bytes_per_second: 65_536,
         release: "r1".to_owned(),
     }
 }
@@ -79,6 +82,7 @@ fn client_messages() -> Vec<(&'static str, Vec<ClientFrame>)> {
         lo: 41,
         ..hello()
     };
+    let reloaded = ClientHello { whole: true, ..resume.clone() };
     let named = ClientHello {
         name: "küche".to_owned(),
         params: Bytes::from_static(br#"{"rounds":3}"#),
@@ -98,6 +102,10 @@ fn client_messages() -> Vec<(&'static str, Vec<ClientFrame>)> {
         ("hello: any open room of a kind", vec![ClientFrame::Hello(Box::new(hello()))]),
         ("hello: a named room with parameters", vec![ClientFrame::Hello(Box::new(named))]),
         ("hello: back to a seat", vec![ClientFrame::Hello(Box::new(resume))]),
+        (
+            "hello: back to a seat, by a page that was loaded again",
+            vec![ClientFrame::Hello(Box::new(reloaded))],
+        ),
         ("hello: watching", vec![ClientFrame::Hello(Box::new(watch))]),
         ("input", vec![input(1, 0)]),
         (
@@ -176,7 +184,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "a mode that does not exist",
         "PLY-0186",
-        "111f 01 04 00 00 10 30313233343536373839616263646566 03 01 01 00 00 00 00 00 00 00",
+        "1121 01 04 00 00 10 30313233343536373839616263646566 03 01 01 00 00 00 00 00 00 00 00 00",
     ),
 ];
 
@@ -187,6 +195,7 @@ fn client_json(frame: &ClientFrame) -> Value {
             "proto_min": hello.protocol.min,
             "proto_max": hello.protocol.max,
             "watch": hello.watch,
+            "whole": hello.whole,
             "token": hello.token.map(|token| hex(&token.to_bytes())).unwrap_or_default(),
             "room": hello.room.map(|room| hex(&room.0)).unwrap_or_default(),
             "kind": hello.kind,
@@ -254,6 +263,8 @@ fn welcome_json(welcome: &ServerWelcome) -> Value {
         "ping_ms": welcome.ping_ms,
         "input_bytes_max": welcome.input_bytes_max,
         "inputs_pending_max": welcome.inputs_pending_max,
+        "frames_per_second": welcome.frames_per_second,
+        "bytes_per_second": welcome.bytes_per_second,
         "release": welcome.release,
     })
 }

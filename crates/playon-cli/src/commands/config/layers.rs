@@ -213,11 +213,13 @@ impl Resolved {
             let Some((low, high)) = key(less).zip(key(more)) else { continue };
             let (small, large) = ((low.get)(&self.settings), (high.get)(&self.settings));
             if let (Value::Number(a), Value::Number(b)) = (&small, &large)
-                && a > b
+                // Who is asked at the moment at which it is given up was never asked.
+                && (a > b || (a == b && less == "gateway.ping_after"))
             {
                 let message = format!(
-                    "`{less}` = {} is more than `{more}` = {} ({})",
+                    "`{less}` = {} is {} `{more}` = {} ({})",
                     low.shown(&small),
+                    if a > b { "more than" } else { "not less than" },
                     high.shown(&large),
                     self.source(more)
                 );
@@ -284,5 +286,9 @@ mod tests {
             text.contains("`keeper.ping_every` = 1 s is more than `keeper.silent_max` = 10 ms")
         );
         assert!(text.contains("PLY-0529 --set log.level=no=such=level: `log.level`"), "{text}");
+        let set = &["gateway.ping_after=20 s", "gateway.idle_timeout=20 s"];
+        let text = resolve_in(&with(None, None, set), |_| None).unwrap_err().to_string();
+        let told = "`gateway.ping_after` = 20 s is not less than `gateway.idle_timeout` = 20 s";
+        assert!(text.contains(told), "{text}");
     }
 }

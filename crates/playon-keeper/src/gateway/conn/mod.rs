@@ -43,8 +43,10 @@ pub(super) struct Conn {
     bytes: Bucket,
     born: Instant,
     heard: Instant,
-    /// A ping was sent since something was heard.
-    pinged: bool,
+    /// When a ping was sent, if nothing was heard since.
+    pinged: Option<Instant>,
+    /// The owner has heard from the player since it was told its key.
+    confirmed: bool,
     /// A message is being written.
     writing: bool,
     /// When to stop trying to write what comes before a close.
@@ -102,7 +104,8 @@ impl Conn {
             bytes: Bucket::new(clock, rate.bytes_per_second, rate.bytes_burst),
             born: Instant::now(),
             heard: Instant::now(),
-            pinged: false,
+            pinged: None,
+            confirmed: false,
             writing: false,
             close_by: None,
             _living: Living::new(&local),
@@ -147,7 +150,10 @@ impl Conn {
         if matches!(self.stage, Stage::Silent) {
             return self.born + config.hello_timeout;
         }
-        let quiet = self.heard + if self.pinged { config.idle_timeout } else { config.ping_after };
+        let quiet = match self.pinged {
+            Some(pinged) => self.dead_at(pinged),
+            None => self.heard + config.ping_after,
+        };
         // While something is being written, a view that is due has to wait for that first.
         let view = self.entry.mailbox.outbox().next_timeout().filter(|_| !self.writing);
         let view = view.map(|at| Instant::now() + self.entry.local.shared.parts.clock.until(at));
@@ -164,16 +170,28 @@ impl Conn {
             if now >= self.born + config.hello_timeout {
                 return close(Close::Silent, "PLY-0143 no HELLO came in time");
             }
-        } else if now >= self.heard + config.idle_timeout {
-            return close(
+            return Ok(());
+        }
+        match self.pinged {
+            Some(pinged) if now >= self.dead_at(pinged) => close(
                 Close::Silent,
                 format!("nothing was heard for {} ms", config.idle_timeout.as_millis()),
-            );
-        } else if now >= self.heard + config.ping_after && !self.pinged {
-            self.pinged = true;
-            self.entry.mailbox.outbox().ping = Some(self.now().0);
+            ),
+            None if now >= self.heard + config.ping_after => {
+                self.pinged = Some(now);
+                self.entry.mailbox.outbox().ping = Some(self.now().0);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// When a silent socket is held to be dead. Not before it has had its time to answer: this process may have stood still
+    /// itself, and then nothing was heard because nobody listened.
+    fn dead_at(&self, pinged: Instant) -> Instant {
+        let config = &self.entry.local.shared.config;
+        let answer = config.idle_timeout.saturating_sub(config.ping_after);
+        (self.heard + config.idle_timeout).max(pinged + answer)
     }
 
     fn now(&self) -> Time {

@@ -19,7 +19,8 @@ use crate::gateway::hello::{Request, check_version};
 /// Messages read from one socket before the others have their turn.
 const READS_PER_TURN: usize = 16;
 
-/// Messages up to this are copied out of the read buffer, which would otherwise be kept for as long as an input waits.
+/// Messages up to this are copied out of the read buffer, and inputs out of larger messages, all of which would otherwise be
+/// kept for as long as one input waits.
 const COPY_BYTES_MAX: usize = 1 << 10;
 
 impl Conn {
@@ -43,7 +44,7 @@ impl Conn {
 
     fn handle_message(&mut self, message: Message) -> Go {
         self.heard = Instant::now();
-        self.pinged = false;
+        self.pinged = None;
         match message {
             Message::Binary(bytes) => self.handle_binary(bytes),
             Message::Ping(_) | Message::Pong(_) => self.pace(1, 0),
@@ -56,7 +57,7 @@ impl Conn {
         if bytes.len() <= COPY_BYTES_MAX {
             bytes = Bytes::copy_from_slice(&bytes);
         }
-        let size = bytes.len();
+        let (size, large) = (bytes.len(), bytes.len() > COPY_BYTES_MAX);
         if matches!(self.stage, Stage::Silent) {
             check_version(&bytes).map_err(End::Close)?;
         }
@@ -65,16 +66,24 @@ impl Conn {
         self.entry.local.stats().frames_in.add(frames.len() as u64);
         self.entry.local.stats().bytes_in.add(size as u64);
         self.pace(frames.len(), 0)?;
-        frames.into_iter().try_for_each(|frame| self.handle_frame(frame))
+        frames.into_iter().try_for_each(|mut frame| {
+            if let ClientFrame::Input { payload, .. } = &mut frame
+                && large
+                && payload.len() <= COPY_BYTES_MAX
+            {
+                *payload = Bytes::copy_from_slice(payload);
+            }
+            self.handle_frame(frame)
+        })
     }
 
     fn pace(&mut self, frames: usize, bytes: usize) -> Go {
         let now = self.now();
         if self.frames.take(now, frames as u64).is_err() {
-            return close(Close::TooMany, "PLY-0149 too many frames per second");
+            return close(Close::TooFast, "PLY-0149 too many frames per second");
         }
         if self.bytes.take(now, bytes as u64).is_err() {
-            return close(Close::TooMany, "PLY-0150 too many bytes per second");
+            return close(Close::TooFast, "PLY-0150 too many bytes per second");
         }
         Ok(())
     }
@@ -85,8 +94,17 @@ impl Conn {
             (Stage::Silent, ClientFrame::Hello(hello)) => self.handle_hello(hello),
             (Stage::Silent, _) => close(Close::BadFrame, "PLY-0144 the first frame must be HELLO"),
             (_, ClientFrame::Hello(_)) => close(Close::BadFrame, "PLY-0145 HELLO comes once"),
+            (Stage::Asking(_), ClientFrame::Bye) => {
+                // The owner may have the seat ready, or may have kept it for long: it is given up all the same.
+                self.tell(ToOwner::Bye { conn })?;
+                close(Close::Left, "the player left")
+            }
+            (Stage::Seated, ClientFrame::Pong { .. }) if !self.confirmed => {
+                // A player that has nothing to say is there all the same.
+                self.confirmed = true;
+                self.tell(ToOwner::Ack { conn, recv: 0 })
+            }
             (_, ClientFrame::Pong { .. }) => Ok(()),
-            (Stage::Asking(_), ClientFrame::Bye) => close(Close::Left, "the player left"),
             (Stage::Asking(_), _) => {
                 close(Close::BadFrame, "PLY-0146 nothing may be sent before WELCOME")
             }

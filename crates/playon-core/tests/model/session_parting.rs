@@ -1,0 +1,51 @@
+//! How players part from the room in the model: by a goodbye, or because their socket goes.
+
+use playon_core::attach::Item;
+use playon_core::gate::Close;
+use playon_core::ids::SessionId;
+
+use crate::session_model::{Model, Standing, Told};
+
+impl Model {
+    pub(crate) fn bye(&mut self, conn: u64, id: u64) {
+        let Some(player) = self.speaker(conn, id) else { return };
+        match player.standing {
+            Standing::Seated => {
+                player.standing = Standing::Leaving;
+                self.queue.push_back(Item::Leave(SessionId(id)));
+            }
+            Standing::Asking => {
+                player.conn = None;
+                self.withdraw(id);
+                self.expected.push(Told::Close(conn, Close::Left));
+            }
+            Standing::Leaving => {}
+        }
+    }
+
+    /// Nobody can come back to the seat that was asked for.
+    fn withdraw(&mut self, id: u64) {
+        let joins =
+            |item: &Item| matches!(item, Item::Join { session, .. } if *session == SessionId(id));
+        if self.queue.iter().any(joins) {
+            self.queue.retain(|item| !joins(item));
+            self.players.remove(&id);
+        } else {
+            self.players.get_mut(&id).expect("asking").standing = Standing::Leaving;
+            self.queue.push_back(Item::Leave(SessionId(id)));
+        }
+    }
+
+    pub(crate) fn gone(&mut self, conn: u64, id: u64) {
+        let clock = self.clock;
+        let Some(player) = self.speaker(conn, id) else { return };
+        player.conn = None;
+        if player.standing == Standing::Seated {
+            player.away_since = Some(clock);
+            player.told_away = true;
+            self.queue.push_back(Item::Away(SessionId(id)));
+        } else if player.standing == Standing::Asking {
+            self.withdraw(id);
+        }
+    }
+}
