@@ -20,6 +20,7 @@ use playon_core::limits::Limits;
 use playon_core::time::{RoomTime, Time};
 
 use crate::coverage::Coverage;
+use crate::worker::Manners;
 
 /// What is known of one room.
 #[derive(Debug, Default)]
@@ -71,8 +72,12 @@ pub struct Audit {
     speakers: BTreeMap<ConnId, (RoomId, SessionId)>,
     /// Which room a socket asked for.
     pub conns: BTreeMap<ConnId, RoomId>,
-    /// Where each deploy leads.
-    pub targets: BTreeMap<DeployId, ReleaseId>,
+    /// Where each deploy leads, and whether in the middle of a round.
+    pub targets: BTreeMap<DeployId, (ReleaseId, bool)>,
+    /// When each room was first told to move by a deploy.
+    told: BTreeMap<(RoomId, DeployId), Time>,
+    /// When a deploy may move rooms of each kind.
+    pub manners: Manners,
     /// Moves that failed through the release: not to be ordered again.
     rejected: BTreeSet<(RoomId, DeployId)>,
     /// Rooms that an operator closes.
@@ -97,6 +102,8 @@ pub struct Audit {
     bad_luck: BTreeMap<RoomId, u32>,
     limits: Limits,
     bounds: ApplyBounds,
+    /// As of the last step.
+    now: Time,
     /// What was seen.
     pub coverage: Coverage,
 }
@@ -112,6 +119,9 @@ impl Audit {
             speakers: BTreeMap::new(),
             conns: BTreeMap::new(),
             targets: BTreeMap::new(),
+            told: BTreeMap::new(),
+            manners: Manners::default(),
+            now: Time(0),
             rejected: BTreeSet::new(),
             closing: BTreeSet::new(),
             stopping: false,

@@ -6,6 +6,7 @@ use playon_core::deploy::DeployPhase;
 use playon_core::effect::Order;
 use playon_core::ids::{RoomId, SessionId};
 use playon_core::image::{ApplyBounds, Image};
+use playon_core::kind::OnDeploy;
 use playon_core::time::Span;
 
 use super::{Kind, World};
@@ -25,8 +26,8 @@ impl World {
         while !self.store.pending.is_empty() {
             self.store.make_safe()?;
         }
-        if self.store.deploy.as_ref().is_some_and(|record| !record.phase.is_final()) {
-            return Err(format!("I18: the deploy never ended: {:?}", self.store.deploy));
+        if self.store.deploy().is_some_and(|record| !record.phase.is_final()) {
+            return Err(format!("I18: the deploy never ended: {:?}", self.store.deploy()));
         }
         for client in &self.clients {
             let i = client.index;
@@ -73,10 +74,11 @@ impl World {
             if !facts.place.is_live() {
                 return Err(format!("I18: {room} is {} at the end", facts.place));
             }
-            let done = self.store.deploy.as_ref().filter(|d| d.phase == DeployPhase::Done);
+            let done = self.store.deploy().filter(|d| d.phase == DeployPhase::Done);
             if let (Some(done), Some(image)) = (done, facts.image)
                 && image.release != done.to
                 && !keeper.audit.declined(room)
+                && self.options.manners.of(&image.kind) != OnDeploy::Finish
             {
                 return Err(format!("I18: {room} was left behind by a deploy"));
             }
