@@ -415,12 +415,16 @@ impl Director {
             faults: self.rooms.get(&listing.room).map_or(0, |known| known.faults),
         };
         let before = self.rooms.insert(listing.room, known).map(|known| known.release);
+        // One that has just woken is brought home by its shard.
+        let is_new = before.is_none();
         self.count(before, Some(listing.release));
         if broken(Mutant::StraysForgotten) {
             return;
         }
         self.tell_new_room(listing.room);
-        self.bring_home(listing.room);
+        if !is_new {
+            self.bring_home(listing.room);
+        }
     }
 
     /// Counts a room off one release and on another.
