@@ -143,8 +143,9 @@ impl Mover {
         self.failed.clear();
     }
 
-    /// A new deploy: nothing is held against any room.
+    /// A new deploy: nothing is held against any room, and none is brought to where rooms belonged before.
     pub(super) fn begin_anew(&mut self) {
+        self.cancel(DeployId::NONE);
         self.declined.clear();
         self.failed.clear();
     }
@@ -198,6 +199,15 @@ mod tests {
         assert_eq!(mover.take(Time(1)).map(|(room, _)| room), Some(room(3)));
         assert_eq!(mover.next_timeout(), None);
         assert_eq!(mover.sizes(), (0, 1));
+    }
+
+    #[test]
+    fn a_new_deploy_drops_orders_to_where_rooms_belonged_before() {
+        let mut mover = Mover::new(100);
+        mover.push(room(1), errand(0));
+        mover.begin_anew();
+        assert!(!mover.is_busy(room(1)));
+        assert_eq!(mover.take(Time(1)), None);
     }
 
     #[test]

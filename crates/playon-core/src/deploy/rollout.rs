@@ -511,7 +511,9 @@ impl Director {
         if phase == DeployPhase::Done {
             self.start_probation_clock(now);
         }
-        self.bring_all_home();
+        if phase != DeployPhase::Superseded {
+            self.bring_all_home();
+        }
         self.update_demand(now);
     }
 

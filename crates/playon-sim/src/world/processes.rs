@@ -26,7 +26,7 @@ impl World {
             keeper.director.handle_release(*release, kinds.clone());
         }
         self.store.deploys.values().for_each(|record| keeper.audit.deploy(record));
-        let newest_first = self.store.deploys.values().rev().take(20).cloned().collect();
+        let newest_first = self.store.deploys.values().rev().take(100).cloned().collect();
         keeper.director.handle_recovered(Time(0), self.store.current, newest_first);
         self.keeper = Some(keeper);
         if self.in_trouble() && self.rng.percent(self.options.damage) {
