@@ -16,7 +16,7 @@ use playon_core::time::{Span, Time};
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::encode_image;
 
-use crate::audit::Audit;
+use crate::audit::{Audit, PROBATION};
 use crate::store::{Found, Store, Write};
 
 /// What the keeper wants of the world.
@@ -86,8 +86,8 @@ impl Keeper {
         let config = DirectorConfig {
             workers_per_release: 2,
             linger: Span::secs(2),
-            moves_per_second: 20,
-            probation: Span::secs(3),
+            moves_per_second: 8,
+            probation: PROBATION,
             ..Default::default()
         };
         Self {
@@ -154,6 +154,7 @@ impl Keeper {
             self.direct(self.clock(now), effect, store, &mut wishes)?;
         }
         self.audit.check_director(&self.director.facts())?;
+        self.audit.check_probation()?;
         while let Some((release, berth, count)) = self.berths.poll() {
             wishes.push(Wish::Workers(release, berth, count));
         }
@@ -225,30 +226,31 @@ impl Keeper {
                 wishes.push(Wish::Order(order));
             }
             DirectorEffect::Store { record, current } => {
-                self.follow(&record)?;
+                self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(record.clone()));
                 store.deploys.insert(record.id, record);
                 store.current = current;
             }
             DirectorEffect::Keep(record) => {
-                self.follow(&record)?;
+                self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(record.clone()));
                 store.deploys.insert(record.id, record);
             }
             DirectorEffect::Progress(record) => {
-                self.follow(&record)?;
+                self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(record));
             }
-            DirectorEffect::Alarm { .. } => {}
+            DirectorEffect::Alarm { .. } => self.audit.alarmed(),
         }
         Ok(())
     }
 
-    fn follow(&mut self, record: &DeployRecord) -> Result<(), String> {
+    fn follow(&mut self, now: Time, record: &DeployRecord) -> Result<(), String> {
         let before = self.phases.insert(record.id, record.phase);
         if before.is_none() {
             self.audit.deploy(record);
         }
+        self.audit.follow_deploy(now, record);
         self.audit.coverage.deploy(before, record.phase)
     }
 

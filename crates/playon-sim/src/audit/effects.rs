@@ -1,7 +1,7 @@
 //! Records, snapshots and messages, as they leave the machines.
 
 use playon_core::attach::ToWorker;
-use playon_core::effect::{Aside, Report};
+use playon_core::effect::{Aside, Blame, Report};
 use playon_core::fleet::Berth;
 use playon_core::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
 use playon_core::image::{Image, Record, StateCodec};
@@ -188,7 +188,12 @@ impl Audit {
                 self.costly.remove(room);
                 Ok(())
             }
-            Report::MoveFailed { deploy, room, blame, .. } => {
+            Report::MoveFailed { deploy, room, blame, reason } => {
+                // What workers say, and the keeper of them, when a batch fails.
+                let of_batch = reason == "panicked" || reason.contains("while it ran the room");
+                if *blame == Blame::Release && of_batch {
+                    return Err(format!("I26: {room} cannot leave because of a batch: {reason}"));
+                }
                 self.move_failed(*room, *deploy, *blame)
             }
             _ => Ok(()),

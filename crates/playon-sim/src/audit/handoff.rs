@@ -82,6 +82,12 @@ impl Audit {
         }
     }
 
+    /// A deploy that an earlier keeper has stored.
+    pub fn found(&mut self, record: &DeployRecord) {
+        self.deploy(record);
+        self.records.insert(record.id, record.clone());
+    }
+
     /// A deploy was asked for: what was refused outside of one may be asked again.
     pub fn deploy(&mut self, record: &DeployRecord) {
         self.targets.insert(record.id, (record.to, record.at_once));
@@ -101,6 +107,7 @@ impl Audit {
         if let Order::Move { deploy, room, .. } = order {
             self.told.entry((*room, *deploy)).or_insert(now);
         }
+        self.check_homecoming(order)?;
         match order {
             Order::Move { deploy, room, .. } if self.rejected.contains(&(*room, *deploy)) => {
                 Err(format!("I15: {room} is ordered again to where it was refused"))

@@ -433,7 +433,10 @@ impl World {
             Event::Order(Order::Close { room }) => return self.close_room(room),
             Event::Order(order) => keeper.shard.handle_order(clock, order),
             Event::Report(Report::Berths(needed)) => keeper.berths.handle_report(clock, 0, &needed),
-            Event::Report(report) => keeper.director.handle_report(clock, 0, &report),
+            Event::Report(report) => {
+                keeper.audit.director_hears(clock, &report);
+                keeper.director.handle_report(clock, 0, &report);
+            }
             Event::Listed => keeper.director.handle_recovery_done(clock),
             Event::Loaded(room) => return self.answer_load(room),
             // One that was set before an earlier one was needed has nothing left to do.

@@ -25,7 +25,7 @@ impl World {
             keeper.shard.handle_release(*release, kinds.clone());
             keeper.director.handle_release(*release, kinds.clone());
         }
-        self.store.deploys.values().for_each(|record| keeper.audit.deploy(record));
+        self.store.deploys.values().for_each(|record| keeper.audit.found(record));
         let newest_first = self.store.deploys.values().rev().take(100).cloned().collect();
         keeper.director.handle_recovered(Time(0), self.store.current, newest_first);
         self.keeper = Some(keeper);
