@@ -89,6 +89,14 @@ fn downs() -> Vec<Down> {
     let (now, render) = (RoomTime(1_000), vec![session]);
     let deliver = Deliver { room, attempt, seq, now, items, render, render_watch: true };
     let (kind2, state2, params) = (kind.clone(), state.clone(), state.clone());
+    let export = ToWorker::Export {
+        room,
+        attempt,
+        kind: kind.clone(),
+        seq,
+        version: 1,
+        state: state.clone(),
+    };
     vec![
         Down::Welcome(KeeperWelcome {
             protocol: 1,
@@ -104,7 +112,7 @@ fn downs() -> Vec<Down> {
         Down::Room(ToWorker::Create { room, attempt, kind: kind.clone(), params, seed: 4 }),
         Down::Room(ToWorker::Open { room, attempt, kind, seq, version, state: state.clone() }),
         Down::Room(ToWorker::Deliver(deliver)),
-        Down::Room(ToWorker::Export { room, attempt, version: 1 }),
+        Down::Room(export),
         Down::Room(ToWorker::Prewarm { room, attempt, kind: kind2, seq, version, state: state2 }),
         Down::Room(ToWorker::Tail { room, attempt, seq, hash: 8, deltas: vec![state] }),
         Down::Room(ToWorker::Retire { room, attempt }),

@@ -42,14 +42,21 @@ pub enum ToWorker {
     },
     /// Run one batch; answered by a [`Commit`] or a [`Fault`].
     Deliver(Deliver),
-    /// Turn the live state into an older version without touching the room; answered by [`Exported`].
+    /// Turn a committed state into an older version; answered by [`Exported`] or a [`Fault`]. Nothing is opened or kept: it
+    /// works for a room of which this worker cannot run a batch.
     Export {
         /// The room.
         room: RoomId,
-        /// The live attempt.
+        /// A token of this export alone.
         attempt: Attempt,
+        /// Which kind.
+        kind: String,
+        /// The commit the bytes belong to.
+        seq: Seq,
         /// The version wanted.
         version: u32,
+        /// The committed state, in the version that this worker's release writes.
+        state: Bytes,
     },
     /// Open a copy of a room that is live elsewhere, migrate and encode it, and keep the given bytes as the
     /// base of a tail; answered by [`Prewarmed`] or a [`Fault`].
@@ -229,7 +236,7 @@ pub enum FromWorker {
     Commit(Commit),
     /// The room is open and waits for batches.
     Ready(Ready),
-    /// The live state as an older version.
+    /// A committed state as an older version.
     Exported(Exported),
     /// The copy can be opened here.
     Prewarmed(Prewarmed),
@@ -319,12 +326,12 @@ pub struct Ready {
     pub cost_us: u32,
 }
 
-/// The live state as an older version.
+/// A committed state as an older version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
     /// The room.
     pub room: RoomId,
-    /// The live attempt.
+    /// The token of the export.
     pub attempt: Attempt,
     /// The commit that was exported.
     pub seq: Seq,

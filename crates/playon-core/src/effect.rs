@@ -5,7 +5,7 @@ use crate::fleet::Berth;
 use crate::gate::{Create, ToGateway};
 use crate::ids::{DeployId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use crate::image::{Image, Record};
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 /// Something the shell must do, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +73,8 @@ pub enum Loaded {
 pub enum Order {
     /// New and waking rooms go to this release.
     Prefer(ReleaseId),
+    /// Whether sleeping rooms that wake go to the preferred release, as far as their kind's policy allows.
+    BringHome(bool),
     /// Open a copy of the room on the release and report; the room does not notice.
     Check {
         /// The deploy.
@@ -145,6 +147,17 @@ pub enum Report {
         room: RoomId,
         /// How long the room was frozen.
         pause: Span,
+        /// In the middle of a round, and for longer than its kind's budget.
+        late: bool,
+    },
+    /// The room waits for the end of its round before it moves.
+    Waiting {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// Then it moves in the middle of the round.
+        until: Time,
     },
     /// The room stays where it was.
     MoveFailed {
@@ -174,6 +187,15 @@ pub enum Report {
         message: String,
         /// Faults in a row that are held against the room; 0 if it merely lost its worker.
         count: u32,
+    },
+    /// A commit held inputs that an earlier one had held, or left some out that should have come before.
+    Miscounted {
+        /// The room.
+        room: RoomId,
+        /// Inputs applied again.
+        twice: u64,
+        /// Inputs that no commit holds.
+        missing: u64,
     },
     /// Something on which the game fails was set aside: it has not run and will not.
     SetAside {

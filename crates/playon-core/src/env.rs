@@ -24,6 +24,8 @@ pub(crate) struct Env<C> {
     pub(crate) fleet: Fleet,
     /// Where new and waking rooms go.
     pub(crate) prefer: Option<ReleaseId>,
+    /// Whether waking rooms that are on another release go there, too.
+    pub(crate) bring_home: bool,
     /// Rooms being handed over, at most `handoffs_max`; the others wait in `move_queue`.
     pub(crate) moving: BTreeSet<RoomId>,
     pub(crate) move_queue: VecDeque<RoomId>,
@@ -62,6 +64,7 @@ impl<C> Env<C> {
             codec,
             fleet: Fleet::default(),
             prefer: None,
+            bring_home: true,
             moving: BTreeSet::new(),
             move_queue: VecDeque::new(),
             trial: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::attach::Turn;
 use crate::ids::{Attempt, ReleaseId, RoomId, Seq, WorkerId};
-use crate::kind::KindInfo;
+use crate::kind::{Declared, KindInfo};
 use crate::time::Time;
 
 /// What a worker is there for.
@@ -73,12 +73,25 @@ struct Member {
 #[derive(Debug, Default)]
 pub struct Fleet {
     members: BTreeMap<WorkerId, Member>,
+    /// What releases have said, also those of which no worker is attached. As many as the store has releases.
+    declared: BTreeMap<ReleaseId, Vec<Declared>>,
 }
 
 impl Fleet {
     /// A worker has attached.
     pub fn add(&mut self, info: WorkerInfo) {
+        self.declare(info.release, info.kinds.iter().map(Declared::from).collect());
         self.members.insert(info.id, Member { info, rooms: 0, heard: None, notes_turns: false });
+    }
+
+    /// What a release says about its kinds.
+    pub fn declare(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+        self.declared.insert(release, kinds);
+    }
+
+    /// What a release has said about a kind, whether or not a worker of it is attached.
+    pub fn declared(&self, release: ReleaseId, kind: &str) -> Option<&Declared> {
+        self.declared.get(&release)?.iter().find(|declared| declared.name == kind)
     }
 
     /// A worker is gone.

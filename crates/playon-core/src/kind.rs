@@ -109,3 +109,43 @@ impl KindInfo {
         version >= self.exports_to && version <= self.writes
     }
 }
+
+/// What is remembered of a kind of a release when no worker of it is attached: enough to say whether a room may go, and
+/// whether it can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// The kind's name.
+    pub name: String,
+    /// The version of the state this release writes.
+    pub writes: u32,
+    /// The oldest version that it can upgrade from.
+    pub reads_from: u32,
+    /// The oldest version that it can turn its own state back into.
+    pub exports_to: u32,
+    /// When a deploy may move a room of it.
+    pub on_deploy: OnDeploy,
+}
+
+impl Declared {
+    /// Whether this release can open a state of that version.
+    pub const fn reads(&self, version: u32) -> bool {
+        version >= self.reads_from && version <= self.writes
+    }
+
+    /// Whether this release can turn its own state into one of that version.
+    pub const fn exports(&self, version: u32) -> bool {
+        version >= self.exports_to && version <= self.writes
+    }
+}
+
+impl From<&KindInfo> for Declared {
+    fn from(kind: &KindInfo) -> Self {
+        Self {
+            name: kind.name.clone(),
+            writes: kind.writes,
+            reads_from: kind.reads_from,
+            exports_to: kind.exports_to,
+            on_deploy: kind.policies.on_deploy,
+        }
+    }
+}

@@ -37,6 +37,9 @@ pub struct Limits {
     pub over_budget_wait: Span,
     /// How long a room may stay frozen before it is thawed on the release it had.
     pub freeze_timeout: Span,
+    /// The same where bringing the state over was measured to take long, at most. A state that takes a quarter of it is not
+    /// moved at all (`PLY-0312`).
+    pub freeze_max: Span,
     /// Rooms of one shard that are being handed over at the same time; the others wait for their turn.
     pub handoffs_max: usize,
     /// Rooms of one shard that are being opened at the same time; the others wait for their turn. Fewer after a worker died of it.
@@ -98,6 +101,7 @@ impl Default for Limits {
             prewarm_timeout: Span::secs(10),
             over_budget_wait: Span::secs(60),
             freeze_timeout: Span::millis(500),
+            freeze_max: Span::secs(4),
             handoffs_max: 4,
             opens_max: 64,
             opens_bytes_max: 32 << 20,

@@ -124,6 +124,22 @@ mutants! {
     StraysForgotten "strays-forgotten",
     /// A deploy that was under way is forgotten by the next keeper.
     DeployForgotten "deploy-forgotten",
+    /// A rollback undoes the last deploy even if that had moved nothing.
+    WayBackAny "way-back-any",
+    /// An order to move that is dropped is waited for, for ever.
+    DroppedUnanswered "dropped-unanswered",
+    /// Rooms that a stopped deploy had moved are moved back without being told to.
+    StoppedGoHome "stopped-go-home",
+    /// What a deploy had moved before its keeper died is not counted.
+    MovesUncounted "moves-uncounted",
+    /// Nothing is held against a new release.
+    ProbationBlind "probation-blind",
+    /// A room whose kind's policy is not known yet is moved as if it had none.
+    PolicyAssumed "policy-assumed",
+    /// A room that has no worker just then is moved in the middle of a round.
+    RoundsForgotten "rounds-forgotten",
+    /// What was held against the release that a room leaves is held against its move.
+    LeavingBlamed "leaving-blamed",
 }
 
 #[cfg(feature = "mutants")]

@@ -104,6 +104,8 @@ pub struct Bounds {
     pub artifacts_max: usize,
     /// Rooms that a deploy hands over per second and shard; the others wait for their turn.
     pub moves_per_second: u32,
+    /// How long a release is watched for hard faults after a deploy; two of them, and the keeper goes back. 0: not watched.
+    pub probation: Duration,
     /// Connections to the admin API. One more waits in the kernel until one of them has ended.
     pub admin_connections_max: usize,
     /// How long the head and the body of a request to the admin API may take, and each piece of an upload (`PLY-0451`); and the answer (`PLY-0542`).
@@ -134,6 +136,7 @@ impl Default for Bounds {
             artifact_bytes_max: 512 << 20,
             artifacts_max: 20,
             moves_per_second: 100,
+            probation: Duration::from_secs(60),
             admin_connections_max: 256,
             admin_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(10),

@@ -7,8 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use playon_core::deploy::DirectorConfig;
+use playon_core::ids::ReleaseId;
 use playon_core::image::ApplyBounds;
 use playon_core::shard::ShardConfig;
+use playon_core::time::Span;
 use playon_store::{SqliteStore, Store};
 use playon_wire::attach::LinkSecret;
 use playon_wire::player::PlayerLimits;
@@ -17,7 +19,7 @@ use tokio::sync::{oneshot, watch};
 use crate::alarm::{self, Alarms};
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
-use crate::config::KeeperConfig;
+use crate::config::{KeeperConfig, ReleaseFile};
 use crate::control::{
     Catalog, Control, ControlSetup, Handle, News, Queues, Request, recover_rooms, store_error,
 };
@@ -199,16 +201,19 @@ impl Keeper {
             .map_err(|error| data_dir(format!("cannot write {}: {error}", path.display())))
     }
 
-    /// Adds the releases of the configuration; the last becomes current if none is yet.
+    /// Adds the releases of the configuration; the last becomes current if none is yet. A keeper that has releases already
+    /// goes on with those if a file is not what it was: whoever rebuilt it deploys it.
     fn add_releases(&self, config: &KeeperConfig) -> Result<(), Coded> {
         let mut last = None;
         for file in &config.releases {
-            let artifact = self.handle.artifacts.add_file(&file.path)?;
-            let id = artifact.id;
-            let hint = file.path.file_name().map(|name| name.to_string_lossy().into_owned());
-            let label = file.label.clone();
-            self.ask(|reply| Request::AddRelease { artifact, label, hint, reply })?;
-            last = Some(id);
+            match self.add_configured(file) {
+                Ok(id) => last = Some(id),
+                Err(error) if self.handle.catalog().current().is_some() => {
+                    let (path, code) = (file.path.display(), "PLY-0536");
+                    tracing::warn!(%path, %error, code, "a release of the configuration is not what it was and is left out");
+                }
+                Err(error) => return Err(error),
+            }
         }
         let undecided = self.handle.catalog().current().is_none();
         match last.filter(|_| undecided) {
@@ -217,6 +222,15 @@ impl Keeper {
                 .map(|_| ()),
             None => Ok(()),
         }
+    }
+
+    fn add_configured(&self, file: &ReleaseFile) -> Result<ReleaseId, Coded> {
+        let artifact = self.handle.artifacts.add_file(&file.path)?;
+        let id = artifact.id;
+        let hint = file.path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let label = file.label.clone();
+        self.ask(|reply| Request::AddRelease { artifact, label, hint, reply })?;
+        Ok(id)
     }
 
     /// Asks the control thread and waits, on whatever thread this is.
@@ -401,11 +415,12 @@ fn control_setup(
         alarms: common.alarms.clone(),
         director: DirectorConfig {
             workers_per_release: config.workers_per_release,
+            moves_per_second: bounds.moves_per_second.saturating_mul(config.shards.into()),
+            probation: Span(u64::try_from(bounds.probation.as_micros()).unwrap_or(u64::MAX)),
             ..DirectorConfig::default()
         },
         deploys_max: bounds.deploys_listed_max,
         artifacts_max: bounds.artifacts_max,
-        moves_per_second: bounds.moves_per_second.saturating_mul(config.shards.into()),
     }
 }
 

@@ -327,6 +327,7 @@ impl Client {
             }
             Close::Replaced => Err(format!("I6: client {} lost to an older socket", self.index)),
             Close::RoomHalted if knows.damaged => Ok(()),
+            Close::RoomFails if knows.panics => Ok(()),
             Close::Busy | Close::Restarting => Ok(()),
             other => Err(format!("client {} was closed with {other:?}", self.index)),
         }

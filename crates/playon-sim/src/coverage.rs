@@ -183,7 +183,7 @@ pub const DEPLOYS: &[(Option<DeployPhase>, &[DeployPhase])] = &[
     ),
     (
         Some(DeployPhase::Moving),
-        &[DeployPhase::Done, DeployPhase::Stopped, DeployPhase::Superseded],
+        &[DeployPhase::Done, DeployPhase::Partial, DeployPhase::Stopped, DeployPhase::Superseded],
     ),
 ];
 

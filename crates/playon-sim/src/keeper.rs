@@ -16,7 +16,7 @@ use playon_core::time::{Span, Time};
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::encode_image;
 
-use crate::audit::Audit;
+use crate::audit::{Audit, PROBATION};
 use crate::store::{Found, Store, Write};
 
 /// What the keeper wants of the world.
@@ -83,8 +83,13 @@ impl Keeper {
     /// A keeper that has just opened its store.
     pub fn new(epoch: Epoch, began: Time) -> Self {
         let limits = limits();
-        let config =
-            DirectorConfig { workers_per_release: 2, linger: Span::secs(2), ..Default::default() };
+        let config = DirectorConfig {
+            workers_per_release: 2,
+            linger: Span::secs(2),
+            moves_per_second: 8,
+            probation: PROBATION,
+            ..Default::default()
+        };
         Self {
             audit: Audit::new(limits.clone()),
             shard: Shard::new(ShardConfig { epoch, limits, shard: 0 }, ZstdXxh3),
@@ -146,8 +151,10 @@ impl Keeper {
                 self.effect(effect, store, &mut batch, &mut wishes)?;
             }
             let Some(effect) = self.director.poll() else { break };
-            self.direct(effect, store, &mut wishes)?;
+            self.direct(self.clock(now), effect, store, &mut wishes)?;
         }
+        self.audit.check_director(&self.director.facts())?;
+        self.audit.check_probation()?;
         while let Some((release, berth, count)) = self.berths.poll() {
             wishes.push(Wish::Workers(release, berth, count));
         }
@@ -205,6 +212,7 @@ impl Keeper {
 
     fn direct(
         &mut self,
+        now: Time,
         effect: DirectorEffect,
         store: &mut Store,
         wishes: &mut Vec<Wish>,
@@ -214,26 +222,36 @@ impl Keeper {
                 wishes.push(Wish::Workers(release, Berth::Common, count));
             }
             DirectorEffect::Order(_, order) => {
-                self.audit.ordered(&order)?;
+                self.audit.ordered(now, &order)?;
                 wishes.push(Wish::Order(order));
             }
             DirectorEffect::Store { record, current } => {
-                self.follow(record.id, record.phase)?;
+                self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(record.clone()));
-                store.deploy = Some(record);
+                store.deploys.insert(record.id, record);
                 store.current = current;
             }
+            DirectorEffect::Keep(record) => {
+                self.follow(now, &record)?;
+                wishes.push(Wish::Deploy(record.clone()));
+                store.deploys.insert(record.id, record);
+            }
             DirectorEffect::Progress(record) => {
-                self.follow(record.id, record.phase)?;
+                self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(record));
             }
+            DirectorEffect::Alarm { .. } => self.audit.alarmed(),
         }
         Ok(())
     }
 
-    fn follow(&mut self, id: DeployId, phase: DeployPhase) -> Result<(), String> {
-        let before = self.phases.insert(id, phase);
-        self.audit.coverage.deploy(before, phase)
+    fn follow(&mut self, now: Time, record: &DeployRecord) -> Result<(), String> {
+        let before = self.phases.insert(record.id, record.phase);
+        if before.is_none() {
+            self.audit.deploy(record);
+        }
+        self.audit.follow_deploy(now, record);
+        self.audit.coverage.deploy(before, record.phase)
     }
 
     /// An order from outside.

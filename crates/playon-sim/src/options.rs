@@ -1,7 +1,10 @@
 //! What a run may contain. The whole run follows from these and the seed.
 
+use playon_core::kind::OnDeploy;
 use playon_core::rng::Rng;
 use playon_core::time::Span;
+
+use crate::worker::{Manners, ROUND};
 
 /// How a seed becomes a mixture of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -102,6 +105,16 @@ pub struct Options {
     pub stall: u64,
     /// Microseconds of a worker's time for each byte that it is sent, and for each byte of the state that it works on.
     pub byte_us: u64,
+    /// An operator goes back, also in the middle of a deploy.
+    pub rollback: u64,
+    /// A release that is shipped cannot run a batch of some room: it panics, or the process ends. Per hundred deploys.
+    pub doom: u64,
+    /// Releases that may be shipped: 3, or without the last.
+    pub releases: u64,
+    /// Executables that are kept, unless more are in use.
+    pub artifacts: usize,
+    /// When deploys may move rooms.
+    pub manners: Manners,
     /// Delays vary up to this.
     pub delay_max: Span,
     /// The store takes up to this for a batch.
@@ -134,6 +147,8 @@ impl Options {
             rooms,
             players,
             recovery: Span::secs(40),
+            releases: 2,
+            artifacts: 3,
             delay_max: Span::millis(2),
             fsync_max: Span::millis(3),
             ..Self::default()
@@ -151,6 +166,9 @@ impl Options {
             stop_keeper: 3,
             restore: 1,
             deploy: 15,
+            rollback: 4,
+            releases: 3,
+            artifacts: 2,
             cut_client: 10,
             repeat: 5,
             late: 5,
@@ -213,8 +231,23 @@ impl Options {
             players: 1 + some(3),
             trouble: Span::secs(8),
             recovery: Span::secs(40),
+            rollback: some(12),
+            doom: some(60),
+            releases: 2 + some(2).min(1),
+            artifacts: 1 + some(3) as usize,
+            manners: manners(&mut some),
             digest: false,
             trace: false,
         }
     }
+}
+
+/// Rooms of each kind move at once, at the end of a round or never.
+fn manners(some: &mut impl FnMut(u64) -> u64) -> Manners {
+    let mut one = |usual| match some(4) {
+        3 => ROUND,
+        4 => OnDeploy::Finish,
+        _ => usual,
+    };
+    Manners { ticking: one(OnDeploy::Now), turns: one(ROUND), lossy: one(OnDeploy::Now) }
 }

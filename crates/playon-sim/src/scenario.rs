@@ -5,6 +5,8 @@
 //! room r0 players 2          r0, r3 .. tick; r1, r4 .. go by turns and sleep soon; r2, r5 .. may lose their tail
 //! play 500ms                 time passes
 //! deploy R2 [now]            `now`: in the middle of a round if need be
+//! rollback                   to where rooms were before the last deploy that moved any
+//! doom r0 on R2 panics      from now on R2 cannot run a batch of the room; `dies`: the process ends
 //! until r0 Switching         runs until the room is there, for at most 20 s; places as in `playon_core::facts`
 //! until r0 on R2             runs until the room's last commit is of that release
 //! until deploy done          or stopped, reverted, moving ..
@@ -33,6 +35,8 @@ use playon_core::deploy::DeployPhase;
 use playon_core::facts::Place;
 use playon_core::time::Span;
 
+use crate::worker::Deed;
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -42,6 +46,10 @@ pub enum Step {
     Play(Span),
     /// Ship that release.
     Deploy(u8, bool),
+    /// Go back.
+    Rollback,
+    /// A release cannot run a room.
+    Doom(u8, u8, Deed),
     /// Until a room is somewhere.
     UntilPlace(u8, Place),
     /// Until a room runs on a release.
@@ -125,6 +133,10 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["play", time] => Step::Play(span(time)?),
         ["deploy", release] => Step::Deploy(number(release, 'R')?, false),
         ["deploy", release, "now"] => Step::Deploy(number(release, 'R')?, true),
+        ["rollback"] => Step::Rollback,
+        ["doom", room, "on", release, what] => {
+            Step::Doom(number(release, 'R')?, number(room, 'r')?, find_deed(what)?)
+        }
         ["until", "deploy", phase] => Step::UntilDeploy(deploy_phase(phase)?),
         ["until", room, "on", release] => Step::UntilOn(number(room, 'r')?, number(release, 'R')?),
         ["until", room, place] => Step::UntilPlace(number(room, 'r')?, find_place(place)?),
@@ -176,6 +188,14 @@ fn span(word: &str) -> Result<Span, String> {
 fn find_place(word: &str) -> Result<Place, String> {
     let found = Place::ALL.into_iter().find(|place| place.to_string() == word);
     found.ok_or_else(|| format!("there is no place `{word}`"))
+}
+
+fn find_deed(word: &str) -> Result<Deed, String> {
+    match word {
+        "panics" => Ok(Deed::Panic),
+        "dies" => Ok(Deed::Abort),
+        _ => Err(format!("a release that `{word}` is not known")),
+    }
 }
 
 fn deploy_phase(word: &str) -> Result<DeployPhase, String> {

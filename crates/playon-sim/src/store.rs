@@ -1,12 +1,13 @@
 //! The model of the store: batches become safe after a while, all of a batch or nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use playon_core::deploy::DeployRecord;
 use playon_core::effect::Stored;
-use playon_core::ids::{Epoch, ReleaseId, RoomId, Seq};
+use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use playon_core::image::{ApplyBounds, Image};
+use playon_core::kind::Declared;
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{decode_image, decode_record};
 
@@ -56,7 +57,7 @@ pub struct Rows {
 pub struct Backup {
     rooms: BTreeMap<RoomId, Rows>,
     ledger: BTreeMap<(RoomId, Seq), u64>,
-    deploy: Option<DeployRecord>,
+    deploys: BTreeMap<DeployId, DeployRecord>,
     current: Option<ReleaseId>,
 }
 
@@ -87,8 +88,10 @@ pub struct Store {
     promised: BTreeMap<RoomId, Seq>,
     /// Rooms that the disk has damaged; `true` until what is left of them is deleted.
     damaged: BTreeMap<RoomId, bool>,
-    /// The stored deploy.
-    pub deploy: Option<DeployRecord>,
+    /// The stored deploys.
+    pub deploys: BTreeMap<DeployId, DeployRecord>,
+    /// What releases have said about their kinds.
+    pub declared: BTreeMap<ReleaseId, Vec<Declared>>,
     /// The stored decision which release is current.
     pub current: Option<ReleaseId>,
     /// The epoch before which it was last put back to a copy.
@@ -99,6 +102,11 @@ impl Store {
     /// An empty disk, and the release that was shipped first.
     pub fn new(current: ReleaseId) -> Self {
         Self { current: Some(current), ..Self::default() }
+    }
+
+    /// The last deploy.
+    pub fn deploy(&self) -> Option<&DeployRecord> {
+        self.deploys.values().next_back()
     }
 
     /// The oldest batch becomes safe.
@@ -139,19 +147,19 @@ impl Store {
         Backup {
             rooms: self.rooms.clone(),
             ledger: self.ledger.clone(),
-            deploy: self.deploy.clone(),
+            deploys: self.deploys.clone(),
             current: self.current,
         }
     }
 
     /// Goes on from a copy, in an epoch that has never been.
     pub fn restore(&mut self, backup: Backup, epoch: Epoch) {
-        let Backup { rooms, ledger, deploy, current } = backup;
+        let Backup { rooms, ledger, deploys, current } = backup;
         let promised = rooms.keys().filter_map(|room| Some((*room, rooms.get(room)?.last()?)));
         self.promised = promised.collect();
         self.pending.clear();
         self.damaged.clear();
-        (self.rooms, self.ledger, self.deploy, self.current) = (rooms, ledger, deploy, current);
+        (self.rooms, self.ledger, self.deploys, self.current) = (rooms, ledger, deploys, current);
         (self.epoch, self.rewound) = (epoch, epoch);
     }
 
@@ -283,6 +291,11 @@ impl Store {
             Ok(Found::Whole(Box::new(image)))
         };
         hot.map(find).collect()
+    }
+
+    /// Releases on which rooms rest.
+    pub fn asleep_on(&self) -> BTreeSet<ReleaseId> {
+        self.rooms.keys().filter_map(|room| Some(self.asleep(*room)?.release)).collect()
     }
 
     /// A room at rest.

@@ -18,12 +18,22 @@ use playon_wire::state::{ZstdXxh3, diff};
 
 use crate::game::Game;
 
-/// The two releases of the model game.
-pub const RELEASES: [ReleaseId; 2] = [ReleaseId([1; 32]), ReleaseId([2; 32])];
+/// The releases of the model game. The third does not read what the first wrote, and cannot write it.
+pub const RELEASES: [ReleaseId; 3] = [ReleaseId([1; 32]), ReleaseId([2; 32]), ReleaseId([3; 32])];
 
 /// The state version that a release writes.
 pub fn version_of(release: ReleaseId) -> u32 {
     u32::from(release.0[0])
+}
+
+/// The oldest state version that a release reads.
+pub const fn reads_from(release: ReleaseId) -> u32 {
+    if release.0[0] == 3 { 2 } else { 1 }
+}
+
+/// The oldest state version that a release can write.
+pub const fn exports_to(release: ReleaseId) -> u32 {
+    reads_from(release)
 }
 
 /// What an input begins with on which the game fails; how is the [`Deed`] behind it.
@@ -68,25 +78,54 @@ pub const FAREWELL: u8 = 0xfa;
 /// How long a room of the kind `ticking` keeps the seat of a player who is gone.
 pub const SEAT_HOLD: Span = Span::secs(6);
 
+/// When a deploy may move rooms of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manners {
+    /// Of the kind `ticking`.
+    pub ticking: OnDeploy,
+    /// Of the kind `turns`.
+    pub turns: OnDeploy,
+    /// Of the kind `lossy`.
+    pub lossy: OnDeploy,
+}
+
+/// How long a deploy waits for the end of a round.
+pub const ROUND: OnDeploy = OnDeploy::BetweenRounds { deadline: Span::secs(2) };
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self { ticking: OnDeploy::Now, turns: ROUND, lossy: OnDeploy::Now }
+    }
+}
+
+impl Manners {
+    /// Of the kind of that name.
+    pub fn of(self, kind: &str) -> OnDeploy {
+        match kind {
+            "ticking" => self.ticking,
+            "turns" => self.turns,
+            _ => self.lossy,
+        }
+    }
+}
+
 /// What a release says about its kinds: one that ticks, one that does not, one that may lose its tail.
-pub fn kinds_of(release: ReleaseId) -> Vec<KindInfo> {
-    let version = version_of(release);
+pub fn kinds_of(release: ReleaseId, manners: Manners) -> Vec<KindInfo> {
+    let writes = version_of(release);
     let tick = Some(Span::millis(50));
-    let calm = OnDeploy::BetweenRounds { deadline: Span::secs(2) };
-    let lossy = Survives::WorkerCrash { checkpoint: Span::millis(300) };
-    let now = OnDeploy::Now;
+    let survives = Survives::WorkerCrash { checkpoint: Span::millis(300) };
     let rest = Span::millis(1_500);
     [
-        ("ticking", Policies { tick, on_deploy: now, seat_hold: SEAT_HOLD, ..Policies::default() }),
-        ("turns", Policies { on_deploy: calm, idle_hibernate: rest, ..Policies::default() }),
-        ("lossy", Policies { tick, on_deploy: now, survives: lossy, ..Policies::default() }),
+        ("ticking", Policies { tick, seat_hold: SEAT_HOLD, ..Policies::default() }),
+        ("turns", Policies { idle_hibernate: rest, ..Policies::default() }),
+        ("lossy", Policies { tick, survives, ..Policies::default() }),
     ]
     .map(|(name, policies)| KindInfo {
         name: name.into(),
-        writes: version,
-        reads_from: 1,
-        exports_to: 1,
-        policies,
+        writes,
+        reads_from: reads_from(release),
+        exports_to: exports_to(release),
+        policies: Policies { on_deploy: manners.of(name), ..policies },
     })
     .into()
 }
@@ -134,6 +173,8 @@ pub struct Worker {
     pub bad_copy: u64,
     /// Wrong hashes, per thousand batches.
     pub lie: u64,
+    /// Rooms of which no batch can be run: the game panics, or the process ends.
+    pub doomed: BTreeMap<RoomId, Deed>,
     /// The room to which it last gave a wrong hash, until somebody takes note.
     pub lied: Option<RoomId>,
     /// What the owner did that no worker should see.
@@ -160,6 +201,7 @@ impl Worker {
             turn: None,
             bad_copy: 0,
             lie: 0,
+            doomed: BTreeMap::new(),
             lied: None,
             wronged: None,
             ghosts: BTreeMap::new(),
@@ -184,6 +226,12 @@ impl Worker {
         *self.done_at.get_or_insert(now + Span(bytes * byte_us))
     }
 
+    /// Reads a state if this release can.
+    fn read(&self, given: &[u8]) -> Option<Game> {
+        let reads = reads_from(self.release)..=self.version();
+        Game::decode(given).filter(|game| reads.contains(&game.version))
+    }
+
     /// Does the next thing it was sent.
     pub fn step(&mut self, rng: &mut Rng) -> Stepped {
         let Some(message) = self.inbox.front() else { return Stepped::Done(None) };
@@ -200,6 +248,9 @@ impl Worker {
     /// How the game fails on the message, if it does.
     fn deed(&self, message: &ToWorker) -> Option<Deed> {
         let ToWorker::Deliver(deliver) = message else { return None };
+        if let Some(deed) = self.doomed.get(&deliver.room) {
+            return Some(*deed);
+        }
         deliver.items.iter().find_map(|item| self.deed_on(item))
     }
 
@@ -225,8 +276,8 @@ impl Worker {
                 Some(self.open(room, attempt, seq, &state, Stage::Open))
             }
             ToWorker::Deliver(deliver) => Some(self.deliver(&deliver, rng)),
-            ToWorker::Export { room, attempt, version } => {
-                Some(self.export(room, attempt, version))
+            ToWorker::Export { room, attempt, seq, version, state, .. } => {
+                Some(self.export(room, attempt, seq, version, &state))
             }
             ToWorker::Prewarm { room, attempt, seq, state, .. } => {
                 Some(self.prewarm(room, attempt, seq, state, rng))
@@ -294,7 +345,7 @@ impl Worker {
         given: &Bytes,
         stage: Stage,
     ) -> FromWorker {
-        let Some(game) = Game::decode(given).filter(|game| game.version <= self.version()) else {
+        let Some(game) = self.read(given) else {
             self.wronged = Some(format!("I10: {room} is opened with an unreadable state"));
             return self.fault(room, attempt, stage, "unreadable state");
         };
@@ -322,8 +373,7 @@ impl Worker {
         state: Bytes,
         rng: &mut Rng,
     ) -> FromWorker {
-        let readable = Game::decode(&state).filter(|game| game.version <= self.version());
-        let Some(game) = readable.filter(|_| !rng.percent(self.bad_copy)) else {
+        let Some(game) = self.read(&state).filter(|_| !rng.percent(self.bad_copy)) else {
             return self.fault(room, attempt, Stage::Prewarm, "the copy cannot be opened");
         };
         let size = state.len() as u64;
@@ -360,19 +410,22 @@ impl Worker {
         self.open(room, attempt, seq, &state, Stage::Open)
     }
 
-    fn export(&mut self, room: RoomId, attempt: Attempt, version: u32) -> FromWorker {
-        let Some(object) = self.objects.get(&(room, attempt)) else {
-            return self.fault(room, attempt, Stage::Export, "no such room");
+    fn export(
+        &mut self,
+        room: RoomId,
+        attempt: Attempt,
+        seq: Seq,
+        version: u32,
+        given: &Bytes,
+    ) -> FromWorker {
+        let exports = exports_to(self.release)..=self.version();
+        let game = Game::decode(given).filter(|game| game.version == self.version());
+        let Some(game) = game.filter(|_| exports.contains(&version)) else {
+            self.wronged = Some(format!("I26: {room} cannot be written in version {version} here"));
+            return self.fault(room, attempt, Stage::Export, "cannot be written");
         };
-        let state = object.game.clone().migrate(version).encode();
-        FromWorker::Exported(Exported {
-            room,
-            attempt,
-            seq: object.seq,
-            version,
-            state,
-            cost_us: 10,
-        })
+        let state = game.migrate(version).encode();
+        FromWorker::Exported(Exported { room, attempt, seq, version, state, cost_us: 10 })
     }
 
     fn deliver(&mut self, deliver: &Deliver, rng: &mut Rng) -> FromWorker {
@@ -386,7 +439,8 @@ impl Worker {
             self.wronged = Some(format!("I8: {} is delivered where it is not held", deliver.room));
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
         }
-        if rng.below(1_000) < self.panic
+        if self.doomed.contains_key(&deliver.room)
+            || rng.below(1_000) < self.panic
             || deliver.items.iter().any(|item| self.deed_on(item).is_some())
         {
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "panicked");

@@ -110,3 +110,16 @@ pub struct DeployRow {
     /// Its record, encoded by the keeper.
     pub body: Bytes,
 }
+
+/// A decision: what becomes of a deploy, and the named value that follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The deploy.
+    pub deploy: DeployRow,
+    /// The name of the value.
+    pub name: String,
+    /// What the value must be before; nothing if there must be none.
+    pub expected: Option<Bytes>,
+    /// What it is from then on; nothing if it does not change.
+    pub value: Option<Bytes>,
+}

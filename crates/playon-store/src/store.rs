@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId};
 
-use crate::batch::{Batch, DeployRow, ReleaseRow, RoomDamage, StoredRoom};
+use crate::batch::{Batch, Decision, DeployRow, ReleaseRow, RoomDamage, StoredRoom};
 use crate::error::StoreError;
 
 /// Called once, on the store's own thread, when the fate of a batch is known.
@@ -54,6 +54,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When it cannot be stored.
     fn put_deploy(&self, deploy: DeployRow) -> Result<(), StoreError>;
+
+    /// Writes a decision: a deploy record and a named value that follows from it, both or neither, if the value is as
+    /// `expected` before. Returns when they are safe.
+    ///
+    /// # Errors
+    /// [`StoreError::Misused`] when the value is another one, and nothing is written then; or when it cannot be stored.
+    fn decide(&self, decision: Decision) -> Result<(), StoreError>;
 
     /// The newest deploys, newest first, at most `limit`.
     ///

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 
-use crate::batch::{Batch, DeployRow, LogRecord, ReleaseRow, SnapshotRow, StoredRoom};
+use crate::batch::{Batch, Decision, DeployRow, LogRecord, ReleaseRow, SnapshotRow, StoredRoom};
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -63,6 +63,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("releases are kept", releases_are_kept),
     ("deploys are kept", deploys_are_kept),
     ("settings are kept", settings_are_kept),
+    ("a decision is stored whole or not at all", a_decision_is_stored_whole_or_not_at_all),
     ("a closed store refuses", a_closed_store_refuses),
     ("a dropped store has answered everybody", a_dropped_store_has_answered_everybody),
 ];
@@ -484,6 +485,29 @@ fn settings_are_kept(engine: &dyn Engine) {
     let store = engine.open();
     assert_eq!(store.setting("current").expect("readable"), Some(Bytes::from_static(b"two")));
     assert_eq!(store.setting("empty").expect("readable"), Some(Bytes::new()));
+}
+
+fn a_decision_is_stored_whole_or_not_at_all(engine: &dyn Engine) {
+    let decide = |n, body: &'static str, expected: Option<&'static str>, value| Decision {
+        deploy: DeployRow { id: DeployId(n), body: Bytes::from_static(body.as_bytes()) },
+        name: "current".to_owned(),
+        expected: expected.map(Bytes::from),
+        value: Option::<&'static str>::map(value, Bytes::from),
+    };
+    let store = engine.open();
+    store.decide(decide(1, "begun", None, None)).expect("stored");
+    assert_eq!(store.setting("current").expect("readable"), None);
+    store.decide(decide(1, "moving", None, Some("one"))).expect("stored");
+    let stale = store.decide(decide(1, "stopped", None, Some("none")));
+    assert!(matches!(stale, Err(StoreError::Misused(_))), "{stale:?}");
+    store.decide(decide(2, "moving", Some("one"), Some("two"))).expect("a refusal stops nothing");
+    store.decide(decide(2, "done", Some("two"), None)).expect("stored");
+    store.close().expect("closes");
+    let store = engine.open();
+    let rows = store.deploys(9).expect("readable");
+    let bodies: Vec<_> = rows.iter().map(|row| (row.id.0, row.body.as_ref())).collect();
+    assert_eq!(bodies, [(2, b"done".as_slice()), (1, b"moving")]);
+    assert_eq!(store.setting("current").expect("readable"), Some(Bytes::from_static(b"two")));
 }
 
 fn a_closed_store_refuses(engine: &dyn Engine) {

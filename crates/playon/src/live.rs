@@ -18,6 +18,8 @@ pub(crate) trait Live: Send {
     fn view(&self, who: SessionId) -> Result<Option<Bytes>, Trouble>;
     /// What spectators may see now, as JSON.
     fn watch(&self) -> Result<Option<Bytes>, Trouble>;
+    /// Who has a seat.
+    fn players(&self) -> Vec<SessionId>;
     /// The whole room as bytes of the newest version.
     fn encode(&self) -> Result<Vec<u8>, Trouble>;
     /// What the owner needs to know about the room beside its bytes.
@@ -72,6 +74,10 @@ impl<R: Room> Live for LiveRoom<R> {
 
     fn watch(&self) -> Result<Option<Bytes>, Trouble> {
         self.state.watch(&self.cx).as_ref().map(json).transpose()
+    }
+
+    fn players(&self) -> Vec<SessionId> {
+        self.cx.players().iter().map(|player| player.id().into()).collect()
     }
 
     fn encode(&self) -> Result<Vec<u8>, Trouble> {

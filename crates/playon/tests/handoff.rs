@@ -95,16 +95,40 @@ fn a_long_tail_is_sent_whole_under_the_same_attempt() {
     two.shutdown();
 }
 
+/// What asks for a state in an older version, under an attempt of its own.
+fn export(room: &Held, version: u32) -> ToWorker {
+    let (seq, state) = (room.seq, room.state.clone());
+    let kind = "match".to_owned();
+    ToWorker::Export { room: room.room, attempt: Attempt(77), kind, seq, version, state }
+}
+
+#[test]
+fn a_room_that_is_not_open_anywhere_is_exported_from_its_bytes() {
+    let (mut two, mut other) = (worker::<V2>(), worker::<V2>());
+    let mut room = two.create(1, "match", "").unwrap();
+    two.batch(&mut room, 1, vec![join(5, "ann"), input(5, 1, &1)]);
+    two.shutdown();
+    // This process has never seen the room.
+    other.tell(export(&room, 1));
+    let FromWorker::Exported(exported) = other.answer() else { panic!() };
+    assert_eq!((exported.seq, exported.version), (room.seq, 1));
+    let mut one = worker::<V1>();
+    let mut back = Held { attempt: Attempt(9), version: 1, state: exported.state, ..room };
+    assert_eq!(one.open(&mut back).unwrap().body, Body::Same);
+    one.shutdown();
+    other.shutdown();
+}
+
 #[test]
 fn a_rollback_exports_without_touching_the_live_room() {
     let (mut two, mut one) = (worker::<V2>(), worker::<V1>());
     let mut room = two.create(1, "match", "").unwrap();
     two.batch(&mut room, 1, vec![join(5, "ann"), input(5, 1, &1)]);
-    two.tell(ToWorker::Export { room: room.room, attempt: room.attempt, version: 1 });
+    two.tell(export(&room, 1));
     let FromWorker::Exported(exported) = two.answer() else { panic!() };
     assert_eq!((exported.seq, exported.version), (room.seq, 1));
     two.batch(&mut room, 2, vec![input(5, 2, &1)]);
-    two.tell(ToWorker::Export { room: room.room, attempt: room.attempt, version: 1 });
+    two.tell(export(&room, 1));
     let FromWorker::Exported(exported) = two.answer() else { panic!() };
     let mut back = Held { attempt: Attempt(9), version: 1, state: exported.state, ..room.clone() };
     assert_eq!(one.open(&mut back).unwrap().body, Body::Same);
@@ -118,7 +142,7 @@ fn a_rollback_exports_without_touching_the_live_room() {
 fn what_cannot_be_read_or_written_is_said() {
     let (mut two, mut three) = (worker::<V2>(), worker::<V3>());
     let mut room = three.create(1, "match", "").unwrap();
-    three.tell(ToWorker::Export { room: room.room, attempt: room.attempt, version: 2 });
+    three.tell(export(&room, 2));
     let fault = three.fault();
     assert_eq!(fault.stage, Stage::Export);
     assert!(fault.message.starts_with("PLY-0430"), "{}", fault.message);

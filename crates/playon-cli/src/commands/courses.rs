@@ -26,17 +26,19 @@ pub(super) async fn follow(admin: &Admin, answer: DeployAnswer, json: bool) -> R
     } else {
         talk::data(&summary(&deploy))?;
     }
-    if kept(&deploy) {
-        talk::good("every promise was kept");
+    let broken = broken(&deploy);
+    if broken.is_empty() {
+        talk::good(&verdict(&deploy));
         return Ok(());
     }
-    talk::error(deploy.reason.as_deref().unwrap_or("a promise was broken"));
+    broken.iter().for_each(|what| talk::error(what));
     Err(Exit::Told)
 }
 
 async fn watch(admin: &Admin, mut deploy: DeployView) -> Result<DeployView, Exit> {
     talk::line(&format!(
-        "deploy {}: {} -> {}",
+        "{} {}: {} -> {}",
+        deploy.kind,
         deploy.id,
         deploy.from.as_deref().unwrap_or("nothing"),
         deploy.to
@@ -46,7 +48,7 @@ async fn watch(admin: &Admin, mut deploy: DeployView) -> Result<DeployView, Exit
     let style = ProgressStyle::with_template("{msg:>9} {bar:30} {pos}/{len} rooms");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let path = format!("/v1/deploys/{}", deploy.id);
-    let mut phase = String::new();
+    let (mut phase, mut waited) = (String::new(), String::new());
     while !deploy.finished {
         bar.set_length(deploy.rooms_moved + deploy.rooms_waiting);
         bar.set_position(deploy.rooms_moved);
@@ -57,6 +59,10 @@ async fn watch(admin: &Admin, mut deploy: DeployView) -> Result<DeployView, Exit
                 talk::line(&format!("{phase} .."));
             }
         }
+        if let Some(line) = waits(&deploy).filter(|line| *line != waited) {
+            bar.suspend(|| talk::line(&line));
+            waited = line;
+        }
         tokio::time::sleep(EVERY).await;
         deploy = admin.get(&path).await?;
     }
@@ -64,12 +70,58 @@ async fn watch(admin: &Admin, mut deploy: DeployView) -> Result<DeployView, Exit
     Ok(deploy)
 }
 
-/// Whether the rooms moved and nobody noticed.
-pub(super) const fn kept(deploy: &DeployView) -> bool {
-    let nothing_lost =
-        deploy.sockets_closed == 0 && deploy.inputs_lost == 0 && deploy.inputs_applied_twice == 0;
-    // "done"; a string cannot be compared in a constant function.
-    nothing_lost && matches!(deploy.phase.as_bytes(), b"done")
+/// What was promised and is not so; empty if all rooms are where the deploy says and nobody has noticed.
+pub(super) fn broken(deploy: &DeployView) -> Vec<String> {
+    let mut broken = Vec::new();
+    if deploy.phase != "done" {
+        let why = deploy.reason.as_deref().unwrap_or("no reason was given");
+        broken.push(format!("the deploy is {}: {why}", deploy.phase));
+    }
+    for (count, what) in [
+        (deploy.sockets_closed, "sockets of players were closed"),
+        (deploy.inputs_lost, "inputs were lost"),
+        (deploy.inputs_set_aside, "inputs were set aside, because the game failed on them"),
+        (deploy.inputs_applied_twice, "inputs were applied twice"),
+        (deploy.pauses_over_budget, "rooms stood still for longer than their kind's pause_budget"),
+    ] {
+        if count > 0 {
+            broken.push(format!("{count} {what}"));
+        }
+    }
+    broken
+}
+
+/// One line about a deploy in which nothing was broken.
+fn verdict(deploy: &DeployView) -> String {
+    let mut text = match (deploy.rooms_moved, deploy.rooms_staying) {
+        (0, 0) => "there was no room to move; new rooms go to the new release".to_owned(),
+        (0, staying) => format!("no room was moved: {staying} end on the release they have"),
+        _ => "every promise was kept".to_owned(),
+    };
+    if deploy.rooms_checked == 0 {
+        text.push_str("; no room was live, so nothing could be checked before");
+    }
+    if deploy.restarts > 0 {
+        text.push_str("; the keeper ended meanwhile, and what closed with it is not counted");
+    }
+    text
+}
+
+/// What a deploy waits for, if that takes a while.
+fn waits(deploy: &DeployView) -> Option<String> {
+    let until = deploy.in_round_until_ms?;
+    let rooms = deploy.rooms_in_round;
+    let what = if rooms == 1 { "room waits" } else { "rooms wait" };
+    let at = clock(until);
+    Some(format!(
+        "{rooms} {what} for the end of the round, until {at} at the latest; `--now` moves them"
+    ))
+}
+
+/// The time of day, in UTC as nobody here knows where the reader is.
+fn clock(ms: u64) -> String {
+    let minutes = ms / 60_000 % (24 * 60);
+    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
 }
 
 /// Milliseconds as people read them.
@@ -83,26 +135,35 @@ pub(super) fn summary(deploy: &DeployView) -> String {
     let from = deploy.from.as_deref().unwrap_or("nothing");
     let pause = deploy.pause_ms;
     let mut text = format!(
-        "deploy {}: {from} -> {} {} in {}\n  \
-         rooms moved            {} ({} stay, {} faults)\n  \
+        "{} {}: {from} -> {} {} in {}\n  \
+         rooms moved            {} of {} ({} stay, {} gone, {} could not go, {} faults)\n  \
          sockets closed         {}\n  \
-         inputs lost            {}\n  \
+         inputs lost            {} ({} more set aside)\n  \
          inputs applied twice   {}\n  \
-         pause of a room        p50 {:.1} ms   p99 {:.1} ms   max {:.1} ms",
+         pause of a room        p50 {:.1} ms   p99 {:.1} ms   max {:.1} ms ({} over budget)",
+        deploy.kind,
         deploy.id,
         deploy.to,
         deploy.phase,
         duration(took),
         deploy.rooms_moved,
+        deploy.rooms,
         deploy.rooms_staying,
+        deploy.rooms_gone,
+        deploy.rooms_left,
         deploy.faults,
         deploy.sockets_closed,
         deploy.inputs_lost,
+        deploy.inputs_set_aside,
         deploy.inputs_applied_twice,
         pause.p50,
         pause.p99,
         pause.max,
+        deploy.pauses_over_budget,
     );
+    for left in &deploy.left {
+        text.push_str(&format!("\n  could not go           {}: {}", left.room, left.reason));
+    }
     if let Some(reason) = &deploy.reason {
         text.push_str("\n  reason                 ");
         text.push_str(reason);

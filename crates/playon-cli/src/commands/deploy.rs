@@ -7,7 +7,7 @@ use clap::Args;
 use hyper::Method;
 use indicatif::{ProgressBar, ProgressStyle};
 use playon_keeper::admin::{DeployRequest, RollbackRequest};
-use playon_keeper::control::{DeployAnswer, ReleaseView};
+use playon_keeper::control::{DeployAnswer, ReleaseView, WayBackView};
 
 use super::admin::{Admin, block_on};
 use super::courses::follow;
@@ -24,7 +24,8 @@ use super::upload::FileBody;
   playon deploy ./my-game --label v2.1 --now
   playon deploy v2.0                     a release that the keeper has already
 
-Exit codes: 0 done or nothing to do, 1 stopped or reverted or a promise was broken, 3 not reachable, 4 refused.")]
+Exit codes: 0 all rooms are where the deploy says and the numbers hold, or there was nothing to do; 1 stopped, reverted or
+a promise was broken; 3 not reachable; 4 refused.")]
 pub(super) struct Deploy {
     /// The executable, or the label or hash of a release that the keeper has
     #[arg(value_name = "EXECUTABLE")]
@@ -42,9 +43,32 @@ pub(super) struct Deploy {
     keeper: Keeper,
 }
 
-/// Move the rooms to the release before this one.
+/// Move the rooms back to where they were before the last deploy.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Rooms go to the release they were on before the last deploy that moved any, whatever state that deploy is in: done,
+stopped half way, or under way. The command says which release that is before it does anything. A rollback is a deploy like
+any other, so a second one goes forth again; name a release with --to for any other. After an automatic rollback there is
+nothing left to undo.
+
+Rooms are taken from their committed bytes, so the release that they leave need not be able to run them. A room that cannot
+go keeps no other: those that cannot are listed with the reason.
+
+Examples:
+  playon rollback
+  playon rollback --to v2.0
+  playon rollback --plan                 only say what would be done
+
+Exit codes: 0 all rooms are back and the numbers hold, or there was nothing to do; 1 a room could not go or a promise was
+broken; 3 not reachable; 4 refused, or there is nothing to go back to."
+)]
 pub(super) struct Rollback {
+    /// The label or hash of the release to go to
+    #[arg(long, value_name = "RELEASE")]
+    to: Option<String>,
+    /// Say what a rollback would do, and do nothing
+    #[arg(long, conflicts_with = "to")]
+    plan: bool,
     /// Wait for rooms to be between rounds instead of moving them at once
     #[arg(long)]
     wait: bool,
@@ -93,8 +117,20 @@ impl Rollback {
     pub(super) fn run(self) -> Result<(), Exit> {
         let admin = Admin::new(self.keeper.door()?);
         block_on(async {
-            let answer: DeployAnswer =
-                admin.post("/v1/rollback", &RollbackRequest { now: !self.wait }).await?;
+            let to = match self.to {
+                Some(to) => to,
+                None => {
+                    let way: WayBackView = admin.get("/v1/rollback").await?;
+                    if self.plan {
+                        return if self.json { talk::json(&way) } else { talk::data(&way.note) };
+                    }
+                    talk::line(&format!("rollback: {}", way.note));
+                    // What was said is what is done, whatever else begins meanwhile.
+                    way.to
+                }
+            };
+            let wish = RollbackRequest { to: Some(to), now: !self.wait };
+            let answer: DeployAnswer = admin.post("/v1/rollback", &wish).await?;
             follow(&admin, answer, self.json).await
         })
     }

@@ -4,6 +4,7 @@ use rustix::process::Signal;
 
 use super::player::Player;
 use super::rig::{FIRST, PATIENCE, Rig, SECOND};
+use super::socket::{Socket, encoded, hello, input};
 
 #[tokio::test]
 async fn a_deploy_and_its_rollback_move_the_room_under_the_player() {
@@ -159,4 +160,98 @@ async fn a_keeper_killed_in_a_deploy_finishes_or_reverts_it() {
     player.play(5).await;
     let room = &rig.json(&["rooms"])[0];
     assert_eq!(room["release"], rig.status()["current"], "the room is where the deploy says");
+}
+
+#[tokio::test]
+async fn a_rollback_says_where_it_leads_before_it_does_anything() {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(3).await;
+    let refused = rig.playon(&["rollback"]);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("PLY-0512"));
+    assert_eq!(rig.json(&["deploy", SECOND, "--now"])["phase"], "done");
+    let plan = |rig: &Rig| {
+        let plan = rig.json(&["rollback", "--plan"]);
+        let text = |name: &str| plan[name].as_str().unwrap().to_owned();
+        (text("from"), text("to"))
+    };
+    let (first, second) = ("playon-drill-r1".to_owned(), "playon-drill-r2".to_owned());
+    assert_eq!(plan(&rig), (second.clone(), first.clone()));
+    assert_eq!(rig.status()["current"], "playon-drill-r2", "a plan moves nothing");
+    let told = rig.playon(&["rollback"]);
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert!(said.contains("playon-drill-r2 -> playon-drill-r1: undoes the deploy 2"), "{said}");
+    player.until(|view| view.release == 1).await;
+    // A rollback is a deploy: a second one goes forth again, also by another keeper.
+    assert_eq!(plan(&rig), (first.clone(), second.clone()));
+    rig.signal(Signal::KILL);
+    let rig = rig.restart();
+    rig.until_ready();
+    assert_eq!(plan(&rig), (first, second));
+    let named = rig.json(&["rollback", "--to", "playon-drill-r2"]);
+    assert_eq!((&named["kind"], &named["phase"]), (&"rollback".into(), &"done".into()), "{named}");
+    player.until(|view| view.release == 2).await;
+    player.play(3).await;
+}
+
+#[tokio::test]
+async fn nobody_without_a_seat_and_no_rude_client_changes_a_figure_of_a_deploy() {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(3).await;
+    // It never attaches, so that the deploy takes its time.
+    let path = rig.script("mute", "#!/bin/sh\nexec sleep 1000\n");
+    let mut deploy = std::process::Command::new(super::rig::PLAYON)
+        .args(["deploy", path.to_str().unwrap(), "--now", "--data"])
+        .arg(rig.data())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    rig.until("the deploy", |status| status["deploy"]["id"] == 2);
+    // A client that leaves a number out, a link to a room that is not there, and somebody who speaks no protocol.
+    let (mut rude, _) = Socket::seated(&rig, hello("table")).await;
+    rude.send_raw(tokio_tungstenite::tungstenite::Message::Binary(encoded([input(2)]).into()))
+        .await;
+    assert_eq!(rude.ended().await.0, 4410);
+    let nowhere = playon_wire::player::ClientHello {
+        room: Some(playon_core::ids::RoomId([9; 16])),
+        ..hello("")
+    };
+    let mut stale = Socket::open(&rig).await;
+    stale.send([playon_wire::player::ClientFrame::Hello(Box::new(nowhere))]).await;
+    assert_eq!(stale.ended().await.0, 4404);
+    player.play(3).await;
+    deploy.wait().unwrap();
+    let deploy = rig.status()["deploy"].clone();
+    assert_eq!(deploy["phase"], "reverted", "{deploy}");
+    for number in ["sockets_closed", "inputs_lost", "inputs_set_aside", "inputs_applied_twice"] {
+        assert_eq!(deploy[number], 0, "{deploy}");
+    }
+    assert_eq!(player.sockets_closed(), 0);
+}
+
+#[tokio::test]
+async fn the_same_executable_under_another_label_is_refused() {
+    let rig = Rig::start();
+    let output = rig.playon(&["deploy", FIRST, "--label", "other"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("PLY-0535"));
+    assert_eq!(rig.status()["current"], "playon-drill-r1");
+}
+
+#[tokio::test]
+async fn a_keeper_starts_although_a_file_of_its_configuration_is_gone_or_another() {
+    let mut rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(3).await;
+    assert!(rig.terminate().success());
+    let gone = rig.file("gone");
+    let gone = format!("playon-drill-r1={}", gone.to_str().unwrap());
+    let other = format!("playon-drill-r1={SECOND}");
+    let rig = rig.restart_with(&["--release", &gone, "--release", &other]);
+    rig.until_ready();
+    player.play(3).await;
+    assert_eq!(rig.status()["current"], "playon-drill-r1");
+    assert_eq!(rig.log().matches("PLY-0536").count(), 2, "{}", rig.log());
 }

@@ -118,6 +118,14 @@ impl Rig {
         next
     }
 
+    /// As `restart`, with these arguments.
+    pub(crate) fn restart_with(self, args: &[&str]) -> Self {
+        let (players, admin) = (self.players.clone(), self.admin.clone());
+        let (dir, mut keeper) = self.take_apart();
+        keeper.wait().unwrap();
+        Self::launch(dir, &players, &admin, args)
+    }
+
     /// As `restart`, with a command that ends in the `playon` program.
     pub(crate) fn restart_as(self, command: Command) -> Self {
         let (players, admin) = (self.players.clone(), self.admin.clone());

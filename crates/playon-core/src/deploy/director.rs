@@ -1,17 +1,24 @@
-//! The director: one per keeper. It holds the stored decision which release is current, runs deploys, and says
-//! how many workers of which release should be there.
+//! The director: one per keeper. It holds the stored decision which release is current, and joins the machines that
+//! run deploys, hand out orders and say how many workers of which release should be there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::effect::{Listing, Order, Report};
+use crate::effect::{Blame, Listing, Order, Report};
 use crate::fleet::WorkerInfo;
 use crate::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use crate::kind::Declared;
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
-use super::home::Strays;
-use super::moving::Deploy;
-use super::{DeployPhase, DeployRecord, DeployRefusal};
+use super::demand::{Demand, surplus};
+use super::mover::{Errand, Mover};
+use super::probation::Probation;
+use super::rollout::Rollout;
+use super::way_back::{WayBack, way_back};
+use super::{Course, DeployPhase, DeployRecord, DeployRefusal};
+
+/// Finished deploys of which the director knows; a way back that lies further is not found.
+pub(super) const DEPLOYS_REMEMBERED: usize = 100;
 
 /// The director's bounds.
 #[derive(Clone, Debug)]
@@ -26,6 +33,10 @@ pub struct DirectorConfig {
     pub linger: Span,
     /// Times a room's handoff is tried when a process went away.
     pub tries_max: u32,
+    /// Rooms that are told to move per second; the others wait for their turn.
+    pub moves_per_second: u32,
+    /// How long a release is watched for hard faults after all rooms have moved to it, and its predecessor kept warm. 0: not.
+    pub probation: Span,
 }
 
 impl Default for DirectorConfig {
@@ -36,6 +47,8 @@ impl Default for DirectorConfig {
             check_timeout: Span::secs(15),
             linger: Span::secs(10),
             tries_max: 5,
+            moves_per_second: 100,
+            probation: Span::secs(60),
         }
     }
 }
@@ -47,6 +60,17 @@ pub enum Target {
     Shard(u16),
     /// All of them.
     All,
+}
+
+/// A deploy that somebody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeployWish {
+    /// The release that rooms shall run on.
+    pub to: ReleaseId,
+    /// Rooms move in the middle of a round if need be.
+    pub at_once: bool,
+    /// Who wants it.
+    pub course: Course,
 }
 
 /// Something the shell must do, in order.
@@ -61,15 +85,26 @@ pub enum DirectorEffect {
     },
     /// Pass an order on.
     Order(Target, Order),
-    /// Store the deploy and the current release, and only then go on.
+    /// A decision: store the deploy and the current release, both or neither, and only then go on.
     Store {
         /// The deploy.
         record: DeployRecord,
         /// The release that is current from now on.
         current: Option<ReleaseId>,
     },
+    /// Show and store how far the deploy is. Nothing depends on it: what was not stored is counted again.
+    Keep(DeployRecord),
     /// Show how far the deploy is.
     Progress(DeployRecord),
+    /// Tell whoever runs the keeper.
+    Alarm {
+        /// The deploy.
+        deploy: DeployId,
+        /// The release.
+        release: ReleaseId,
+        /// What happened.
+        what: String,
+    },
 }
 
 /// What the director knows about a room.
@@ -80,6 +115,23 @@ pub(super) struct Known {
     pub(super) release: ReleaseId,
     pub(super) version: u32,
     pub(super) live: bool,
+    /// Faults since the keeper began that are held against the room.
+    pub(super) faults: u32,
+}
+
+/// What the director holds, for whoever checks its bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DirectorFacts {
+    /// Rooms that are listed.
+    pub rooms: usize,
+    /// Orders that wait for their turn.
+    pub queued: usize,
+    /// Orders that are not answered.
+    pub unanswered: usize,
+    /// Rooms that the deploy waits for.
+    pub waited_for: usize,
+    /// Finished deploys.
+    pub past: usize,
 }
 
 /// One per keeper. Driven like a shard: `handle_*`, drain [`Self::poll`], [`Self::next_timeout`].
@@ -90,16 +142,18 @@ pub struct Director {
     pub(super) workers: BTreeMap<WorkerId, ReleaseId>,
     pub(super) rooms: BTreeMap<RoomId, Known>,
     /// Rooms of each release that has any.
-    pub(super) counts: BTreeMap<ReleaseId, u64>,
-    pub(super) deploy: Option<Deploy>,
-    /// Rooms that have not answered the last order to move that they were given.
-    pub(super) unanswered: BTreeMap<RoomId, DeployId>,
-    /// Rooms that are not on the current release although no deploy is under way.
-    pub(super) strays: Strays,
+    counts: BTreeMap<ReleaseId, u64>,
+    /// What releases say about their kinds.
+    declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    pub(super) rollout: Option<Rollout>,
+    /// Deploys that have ended, newest first.
+    pub(super) past: VecDeque<DeployRecord>,
+    last_id: DeployId,
+    pub(super) mover: Mover,
+    pub(super) probation: Option<Probation>,
+    demand: Demand,
     /// Whether the shards have listed every room there is; no deploy is done before.
     pub(super) rooms_known: bool,
-    wanted: BTreeMap<ReleaseId, u32>,
-    linger: BTreeMap<ReleaseId, Time>,
     pub(super) out: VecDeque<DirectorEffect>,
 }
 
@@ -107,17 +161,19 @@ impl Director {
     /// A director that knows of nothing.
     pub fn new(config: DirectorConfig) -> Self {
         Self {
+            mover: Mover::new(config.moves_per_second),
             config,
             current: None,
             workers: BTreeMap::new(),
             rooms: BTreeMap::new(),
             counts: BTreeMap::new(),
-            deploy: None,
-            unanswered: BTreeMap::new(),
-            strays: Strays::default(),
+            declared: BTreeMap::new(),
+            rollout: None,
+            past: VecDeque::new(),
+            last_id: DeployId::NONE,
+            probation: None,
+            demand: Demand::default(),
             rooms_known: false,
-            wanted: BTreeMap::new(),
-            linger: BTreeMap::new(),
             out: VecDeque::new(),
         }
     }
@@ -129,8 +185,10 @@ impl Director {
 
     /// When to call [`Self::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Time> {
-        let deploy = self.deploy.as_ref().and_then(Deploy::deadline);
-        deploy.into_iter().chain(self.linger.values().copied()).min()
+        let rollout = self.rollout.as_ref().and_then(Rollout::deadline);
+        let probation = self.probation.as_ref().and_then(Probation::until);
+        let times = [rollout, probation, self.demand.next_timeout(), self.mover.next_timeout()];
+        times.into_iter().flatten().min()
     }
 
     /// The release that new rooms go to.
@@ -140,151 +198,211 @@ impl Director {
 
     /// The deploy under way, or the last one since the keeper began.
     pub fn deploy(&self) -> Option<&DeployRecord> {
-        self.deploy.as_ref().map(|deploy| &deploy.record)
+        self.rollout.as_ref().map(Rollout::record)
     }
 
-    /// What the store says at start. A deploy that had begun to move rooms goes on; one that had not is
-    /// reverted.
+    /// Where a rollback would lead now.
+    pub fn way_back(&self) -> Option<WayBack> {
+        let going = self.rollout.as_ref().filter(|rollout| rollout.is_going());
+        way_back(going.map(Rollout::record).into_iter().chain(&self.past))
+    }
+
+    /// What it holds.
+    pub fn facts(&self) -> DirectorFacts {
+        let (queued, unanswered) = self.mover.sizes();
+        DirectorFacts {
+            rooms: self.rooms.len(),
+            queued,
+            unanswered,
+            waited_for: self.rollout.as_ref().map_or(0, Rollout::size),
+            past: self.past.len(),
+        }
+    }
+
+    /// What a release says about its kinds, known before any worker of it attaches.
+    pub fn handle_release(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+        self.declared.insert(release, kinds);
+    }
+
+    /// What the store says at start: the current release and the last deploys, newest first. A deploy that had begun to
+    /// move rooms goes on; one that had not is reverted.
     pub fn handle_recovered(
         &mut self,
         now: Time,
         current: Option<ReleaseId>,
-        unfinished: Option<DeployRecord>,
+        newest_first: Vec<DeployRecord>,
     ) {
         self.current = current;
+        self.last_id = newest_first.iter().map(|record| record.id).max().unwrap_or(DeployId::NONE);
+        let newest = newest_first.first().map(|record| record.id);
+        for record in newest_first.into_iter().take(DEPLOYS_REMEMBERED) {
+            match record.phase {
+                _ if broken(Mutant::DeployForgotten) => {}
+                DeployPhase::Moving if Some(record.id) == newest => {
+                    record.left_rooms.iter().for_each(|left| self.mover.decline(left.room));
+                    self.rollout = Some(Rollout::resumed(record));
+                }
+                phase if !phase.is_final() => {
+                    let reverted = self.cut_off(record);
+                    self.past.push_back(reverted);
+                }
+                _ => self.past.push_back(record),
+            }
+        }
         if let Some(current) = current {
             self.out.push_back(DirectorEffect::Order(Target::All, Order::Prefer(current)));
         }
-        match unfinished {
-            Some(_) if broken(Mutant::DeployForgotten) => {}
-            Some(record) if record.phase == DeployPhase::Moving => {
-                self.deploy = Some(Deploy::resumed(record));
-                self.await_target(now);
-            }
-            Some(mut record) if !record.phase.is_final() => {
-                record.phase = DeployPhase::Reverted;
-                record.reason =
-                    Some("PLY-0309 the keeper was stopped before anything had moved".into());
-                self.out.push_back(DirectorEffect::Store { record, current });
-            }
-            _ => {}
+        let home = Order::BringHome(self.may_bring_home());
+        self.out.push_back(DirectorEffect::Order(Target::All, home));
+        // Rooms that could not go are not tried again.
+        if let Some(last) = self.past.iter().find(|record| record.took_effect()) {
+            last.left_rooms.iter().for_each(|left| self.mover.decline(left.room));
         }
-        self.update_wanted(now);
+        self.begin_probation();
+        self.await_target(now);
+        self.update_demand(now);
+    }
+
+    /// A deploy that was cut off before it had moved anything.
+    fn cut_off(&mut self, mut record: DeployRecord) -> DeployRecord {
+        record.phase = DeployPhase::Reverted;
+        record.reason = Some("PLY-0309 the keeper was stopped before anything had moved".into());
+        let current = self.current;
+        self.out.push_back(DirectorEffect::Store { record: record.clone(), current });
+        record
     }
 
     /// Every room in the hot log has been handed to its shard, and its listing has been reported.
     pub fn handle_recovery_done(&mut self, now: Time) {
         self.rooms_known = true;
-        self.order_moves(now);
+        self.go_on_with_rollout(now);
         self.bring_all_home();
-        self.update_wanted(now);
+        self.hand_out(now);
+        self.update_demand(now);
     }
 
-    /// Somebody wants another release.
+    /// Somebody wants another release. Gives the number of the deploy.
     ///
     /// # Errors
     /// When there is nothing to do; nothing has changed then.
     pub fn handle_deploy(
         &mut self,
         now: Time,
-        id: DeployId,
-        to: ReleaseId,
-        at_once: bool,
-    ) -> Result<(), DeployRefusal> {
-        let going = self.deploy.as_ref().is_some_and(|deploy| !deploy.record.phase.is_final());
+        wish: DeployWish,
+    ) -> Result<DeployId, DeployRefusal> {
+        let begun = self.deploy_because(now, wish, None);
+        self.hand_out(now);
+        begun
+    }
+
+    pub(super) fn deploy_because(
+        &mut self,
+        now: Time,
+        wish: DeployWish,
+        reason: Option<String>,
+    ) -> Result<DeployId, DeployRefusal> {
+        let DeployWish { to, at_once, course } = wish;
+        let going = self.rollout.as_ref().is_some_and(Rollout::is_going);
         let settled = self.counts.keys().all(|release| *release == to);
         if self.current == Some(to) && !going && settled {
             return Err(DeployRefusal::NoChange);
         }
+        let from = self.leaves(to);
         if going {
-            self.end_deploy(
-                now,
-                DeployPhase::Superseded,
-                Some("PLY-0306 a newer deploy took its place".into()),
-            );
+            let why = "PLY-0306 a newer deploy took its place".to_owned();
+            self.end_rollout(now, DeployPhase::Superseded, Some(why));
         }
-        self.strays.clear();
-        let deadline = now + self.config.attach_timeout;
-        let deploy = Deploy::new(id, self.current, to, at_once, deadline);
-        let record = deploy.record.clone();
-        self.deploy = Some(deploy);
-        self.out.push_back(DirectorEffect::Store { record, current: self.current });
-        self.update_wanted(now);
-        self.begin_if_attached(now);
-        Ok(())
+        self.mover.begin_anew();
+        self.probation = None;
+        self.last_id = self.last_id.next();
+        let mut record = DeployRecord::new(self.last_id, course, from, to, at_once);
+        record.reason = reason;
+        self.begin_rollout(now, record);
+        Ok(self.last_id)
+    }
+
+    /// The release that a deploy to `to` leads away from: the current one; what the deploy under way comes from if that has
+    /// moved nothing; and what the last deploy led to if rooms are to go back to the current one.
+    fn leaves(&self, to: ReleaseId) -> Option<ReleaseId> {
+        let going = self.rollout.as_ref().filter(|rollout| rollout.is_going());
+        let here = match going.map(Rollout::record) {
+            Some(record) if record.moved == 0 => record.from,
+            _ => self.current,
+        };
+        if here != Some(to) {
+            return here;
+        }
+        let led_to = |record: &DeployRecord| Some(record.to).filter(|led| *led != to);
+        let before = self.past.iter().filter(|record| record.took_effect()).find_map(led_to);
+        going.and_then(|rollout| led_to(rollout.record())).or(before).or(here)
     }
 
     /// A worker has attached. The shards must be told first.
     pub fn handle_worker_up(&mut self, now: Time, worker: &WorkerInfo) {
         self.workers.insert(worker.id, worker.release);
+        let declared = worker.kinds.iter().map(Declared::from).collect();
+        self.declared.insert(worker.release, declared);
         self.await_target(now);
         self.begin_if_attached(now);
         if self.current == Some(worker.release) {
-            self.strays.try_again();
+            self.mover.try_again();
             self.bring_all_home();
         }
+        self.hand_out(now);
     }
 
     /// A worker process is gone.
     pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId) {
         self.workers.remove(&worker);
         self.await_target(now);
+        self.hand_out(now);
     }
 
     /// The executable cannot be run as a worker: it does not start, exits at once, or says it is another.
     pub fn handle_release_broken(&mut self, now: Time, release: ReleaseId, reason: &str) {
-        let Some(deploy) = &self.deploy else { return };
-        if deploy.record.to != release || deploy.record.phase.is_final() {
-            return;
-        }
-        let moving = deploy.record.phase == DeployPhase::Moving;
-        let phase = if moving { DeployPhase::Stopped } else { DeployPhase::Reverted };
-        self.end_deploy(now, phase, Some(reason.to_owned()));
+        self.rollout_broken(now, release, reason);
+        self.hand_out(now);
     }
 
     /// News from a shard.
     pub fn handle_report(&mut self, now: Time, shard: u16, report: &Report) {
+        self.count_for_deploy(report);
+        self.watch_report(now, report);
         match report {
-            Report::Listing(listing) => self.note_room(now, shard, listing),
+            Report::Listing(listing) => self.note_room(shard, listing),
             Report::Gone { room, .. } => {
                 let gone = self.rooms.remove(room);
                 self.count(gone.map(|known| known.release), None);
-                self.unanswered.remove(room);
-                self.strays.forget(*room);
-                self.room_settled(now, *room);
+                self.mover.forget(*room);
+                self.handle_gone(now, *room);
             }
             Report::Checked { deploy, room, result } => {
-                self.handle_checked(now, *deploy, *room, result.as_ref().map_err(String::as_str));
+                self.handle_checked(now, *deploy, *room, result);
             }
             Report::Moved { deploy, room, .. } => {
-                self.note_answer(*room, *deploy);
-                self.strays.forget(*room);
-                self.handle_moved(now, *deploy, *room);
+                self.mover.answered(*room, *deploy);
+                self.mover.settled(*room);
             }
-            Report::MoveFailed { deploy, room, reason, blame } => {
-                self.note_answer(*room, *deploy);
+            Report::MoveFailed { deploy, room, blame, .. } => {
+                self.mover.answered(*room, *deploy);
                 if *deploy == DeployId::NONE {
                     self.homecoming_failed(*room, *blame);
                 }
-                self.handle_move_failed(now, *deploy, *room, reason, *blame);
             }
-            Report::Staying { deploy, room } => {
-                self.note_answer(*room, *deploy);
-                self.strays.decline(*room);
-                self.handle_staying(now, *deploy, *room);
+            Report::Staying { deploy, room } if self.mover.answered(*room, *deploy) => {
+                self.mover.decline(*room);
+            }
+            Report::Fault { room, count: 1.., .. } => {
+                self.rooms.entry(*room).and_modify(|known| known.faults += 1);
             }
             _ => {}
         }
-        self.update_wanted(now);
+        self.handle_answer(now, report);
+        self.hand_out(now);
+        self.update_demand(now);
     }
 
-    fn note_answer(&mut self, room: RoomId, deploy: DeployId) {
-        if self.unanswered.get(&room) == Some(&deploy) {
-            self.unanswered.remove(&room);
-        }
-    }
-
-    fn note_room(&mut self, now: Time, shard: u16, listing: &Listing) {
+    fn note_room(&mut self, shard: u16, listing: &Listing) {
         if listing.halted.is_some() {
             return;
         }
@@ -294,14 +412,19 @@ impl Director {
             release: listing.release,
             version: listing.version,
             live: listing.live,
+            faults: self.rooms.get(&listing.room).map_or(0, |known| known.faults),
         };
         let before = self.rooms.insert(listing.room, known).map(|known| known.release);
+        // One that has just woken is brought home by its shard.
+        let is_new = before.is_none();
         self.count(before, Some(listing.release));
         if broken(Mutant::StraysForgotten) {
             return;
         }
-        self.order_stray(now, listing.room);
-        self.bring_home(listing.room);
+        self.tell_new_room(listing.room);
+        if !is_new {
+            self.bring_home(listing.room);
+        }
     }
 
     /// Counts a room off one release and on another.
@@ -315,41 +438,117 @@ impl Director {
         self.counts.retain(|_, count| *count > 0);
     }
 
-    /// Time has passed.
-    pub fn handle_timeout(&mut self, now: Time) {
-        self.deploy_timed_out(now);
-        self.update_wanted(now);
+    /// Whether rooms that are not on the current release come to it while no deploy is under way: unless the last deploy
+    /// that took effect was stopped. Rooms that it had moved stay where they are until somebody says otherwise.
+    pub(super) fn may_bring_home(&self) -> bool {
+        if self.rollout.as_ref().is_some_and(Rollout::is_going) {
+            // Rooms that wake meanwhile go where the deploy leads.
+            return true;
+        }
+        let last = self.past.iter().find(|record| record.took_effect());
+        last.is_none_or(|last| last.phase != DeployPhase::Stopped) || broken(Mutant::StoppedGoHome)
     }
 
-    /// Releases that are current, being deployed, or hold rooms keep their workers; others linger a while,
-    /// so that a quick rollback finds them running.
-    pub(super) fn update_wanted(&mut self, now: Time) {
-        let mut in_use: BTreeMap<ReleaseId, u32> = BTreeMap::new();
-        let count = self.config.workers_per_release;
-        let deploy = self.deploy.as_ref().filter(|deploy| !deploy.record.phase.is_final());
-        let target = deploy.map(|deploy| deploy.record.to);
-        for release in self.counts.keys().copied().chain(self.current).chain(target) {
-            in_use.insert(release, count);
+    /// While no deploy is under way a room belongs on the current release. One that was woken on an older one and
+    /// lost its keeper, or the worker that should take it, on the way is told again.
+    fn bring_home(&mut self, room: RoomId) {
+        let going = self.rollout.as_ref().is_some_and(Rollout::is_going);
+        let calm = self.rooms_known && !going && self.may_bring_home();
+        let (Some(to), Some(known)) = (self.current, self.rooms.get(&room)) else { return };
+        let stays = self.mover.stays(room, self.config.tries_max);
+        if calm && known.release != to && !self.mover.is_busy(room) && !stays {
+            self.mover.push(room, Errand { deploy: DeployId::NONE, to, at_once: false });
         }
-        let unused: Vec<ReleaseId> =
-            self.wanted.keys().filter(|release| !in_use.contains_key(release)).copied().collect();
-        self.linger.retain(|release, _| unused.contains(release));
-        for release in unused {
-            let until = *self.linger.entry(release).or_insert(now + self.config.linger);
-            if until > now {
-                in_use.insert(release, count);
-            } else {
-                self.linger.remove(&release);
+    }
+
+    /// The same for every room.
+    pub(super) fn bring_all_home(&mut self) {
+        if self.counts.keys().all(|release| Some(*release) == self.current) {
+            return;
+        }
+        let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
+        ids.into_iter().for_each(|room| self.bring_home(room));
+    }
+
+    /// A room that was told to come home is still where it was.
+    fn homecoming_failed(&mut self, room: RoomId, blame: Blame) {
+        match blame {
+            Blame::Release => self.mover.decline(room),
+            Blame::Circumstance => {
+                self.mover.failed(room);
+                self.bring_home(room);
             }
         }
-        for (release, count) in &in_use {
-            if self.wanted.get(release) != Some(count) {
-                self.out.push_back(DirectorEffect::Wanted { release: *release, count: *count });
+    }
+
+    /// Whether the room's state can be brought to that release.
+    pub(super) fn has_way(&self, known: &Known, to: ReleaseId) -> bool {
+        let kind = |release| {
+            let kinds: Option<&Vec<Declared>> = self.declared.get(release);
+            kinds?.iter().find(|kind| kind.name == known.kind)
+        };
+        kind(&to).is_some_and(|there| {
+            let here = kind(&known.release);
+            there.reads(known.version) || here.is_some_and(|here| here.exports(there.writes))
+        })
+    }
+
+    /// Hands out the orders whose turn it is.
+    fn hand_out(&mut self, now: Time) {
+        while let Some((room, order)) = self.mover.take(now) {
+            if let Some(known) = self.rooms.get(&room) {
+                let shard = Target::Shard(known.shard);
+                self.out.push_back(DirectorEffect::Order(shard, order));
             }
         }
-        for release in self.wanted.keys().filter(|release| !in_use.contains_key(release)) {
-            self.out.push_back(DirectorEffect::Wanted { release: *release, count: 0 });
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.rollout_timed_out(now);
+        self.probation_timed_out(now);
+        self.hand_out(now);
+        self.update_demand(now);
+    }
+
+    /// Releases that are current, being deployed, kept warm, or hold rooms.
+    fn in_use(&self) -> BTreeSet<ReleaseId> {
+        let rollout = self.rollout.as_ref().filter(|rollout| rollout.is_going());
+        let target = rollout.map(|rollout| rollout.record().to);
+        let warm = self.probation.as_ref().map(Probation::from);
+        self.counts.keys().copied().chain(self.current).chain(target).chain(warm).collect()
+    }
+
+    /// Whether a release runs rooms, is about to, or may be wanted at any moment.
+    pub fn needs(&self, release: ReleaseId) -> bool {
+        let way_back = self.way_back().map(|way| way.to);
+        let going = self.rollout.as_ref().filter(|rollout| rollout.is_going());
+        self.in_use().contains(&release)
+            || self.demand.wants(release)
+            || way_back == Some(release)
+            || going.is_some_and(|rollout| rollout.record().from == Some(release))
+            || self.workers.values().any(|of| *of == release)
+    }
+
+    /// The executables to delete so that `keep_max` are left, of those that are stored, the one that was deployed longest
+    /// ago first. None before all rooms are known.
+    pub fn surplus(
+        &self,
+        oldest_first: &[ReleaseId],
+        keep_max: usize,
+        also_needed: impl Fn(ReleaseId) -> bool,
+    ) -> Vec<ReleaseId> {
+        if !self.rooms_known {
+            return Vec::new();
         }
-        self.wanted = in_use;
+        surplus(oldest_first, keep_max, |release| self.needs(release) || also_needed(release))
+    }
+
+    pub(super) fn update_demand(&mut self, now: Time) {
+        let in_use = self.in_use();
+        let (count, linger) = (self.config.workers_per_release, self.config.linger);
+        for (release, count) in self.demand.update(now, &in_use, count, linger) {
+            self.out.push_back(DirectorEffect::Wanted { release, count });
+        }
     }
 }

@@ -39,6 +39,7 @@ impl Room {
         let writes = env.fleet.kind(live.post.release, &self.image.kind).map(|kind| kind.writes);
         let release = live.post.release;
         let (record, held) = self.digest(&inflight, &commit, release);
+        let tally = self.tally(&inflight);
         let fits = match writes {
             Some(writes) if writes != commit.version => {
                 Err(Misfit::Version { seq: commit.seq, told: commit.version, announced: writes })
@@ -51,6 +52,9 @@ impl Room {
         if let Err(misfit) = fits {
             self.refuse_commit(env, now, inflight, &misfit);
             return;
+        }
+        if let Some(report) = tally {
+            env.report(report);
         }
         if let Some(item) = self.blame.batch_passed(now, &env.limits, inflight.portion) {
             self.set_aside(env, item);

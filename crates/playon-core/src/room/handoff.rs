@@ -7,19 +7,22 @@
 
 use bytes::Bytes;
 
-use crate::attach::{Body, Commit, Exported, Fault, Prewarmed, Ready, ToWorker};
+use crate::attach::{Body, Commit, Fault, Prewarmed, Ready, ToWorker};
 use crate::effect::{Blame, Cost, Effect, Report};
 use crate::env::{Env, Post};
 use crate::errand::Errand;
 use crate::fleet::Berth;
-use crate::ids::DeployId;
+use crate::ids::{DeployId, Seq};
 use crate::image::StateCodec;
 use crate::kind::OnDeploy;
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
-use super::phase::{Cutover, Live, MoveOrder, Phase, Tail, Warm, WarmStep};
+use super::phase::{Cutover, Live, MoveOrder, Opening, Phase, Tail, Warm, WarmStep};
+
+/// A room may stay frozen for so many times what the same steps took while it played on.
+const FREEZE_MARGIN: u64 = 4;
 
 impl Room {
     /// A deploy wants the room on another release, or wants to know whether that would work.
@@ -39,22 +42,22 @@ impl Room {
             self.call_off(env, now, None);
             return self.report_there(env, order);
         }
-        let under_way =
-            self.begun_move().or(self.wish).is_some_and(|o| o.to == order.to && !o.check);
-        if under_way && order.deploy == DeployId::NONE {
-            // It is on its way there already, and perhaps in more of a hurry.
+        let under_way = self.begun_move().or(self.wish).filter(|o| o.to == order.to && !o.check);
+        if let Some(earlier) = under_way
+            && order.deploy == DeployId::NONE
+        {
+            // It is on its way there already, and perhaps in more of a hurry. Both orders are answered, once each.
+            if earlier.deploy != DeployId::NONE {
+                let reason = "PLY-0306 the room is on its way there already";
+                self.report_failed(env, order, Blame::Circumstance, reason);
+            }
             return;
         }
-        let policy = if forced || order.check { OnDeploy::Now } else { self.policies.on_deploy };
-        order.at_once_from = match policy {
-            OnDeploy::Finish => {
-                env.report(Report::Staying { deploy: order.deploy, room: self.id() });
-                return;
-            }
-            OnDeploy::Now => Time(0),
-            OnDeploy::BetweenRounds { deadline } => now + deadline,
-        };
-        order.patient = !forced;
+        order.patient = !forced && !order.check;
+        let known = if order.patient { self.on_deploy(env) } else { Some(OnDeploy::Now) };
+        if !self.allow(env, now, &mut order, known) {
+            return;
+        }
         if let Some(earlier) = self.wish.replace(order) {
             let reason = "PLY-0306 a newer deploy has taken its place";
             // It had not begun; another one may have, and keeps its place among the rooms being moved.
@@ -72,7 +75,8 @@ impl Room {
             let cost = Cost { took: Span::ZERO, bytes: self.image.state.len() as u64 };
             Report::Checked { deploy: order.deploy, room: self.id(), result: Ok(cost) }
         } else {
-            Report::Moved { deploy: order.deploy, room: self.id(), pause: Span::ZERO }
+            let (deploy, room, pause) = (order.deploy, self.id(), Span::ZERO);
+            Report::Moved { deploy, room, pause, late: false }
         });
     }
 
@@ -90,8 +94,9 @@ impl Room {
             Phase::Live(_) if begun => self.abandon_warm(env, Blame::Circumstance, reason),
             Phase::Cutover(_) if begun => self.thaw(env, now, Blame::Circumstance, reason),
             Phase::Opening(opening) if begun && opening.post.release != self.release() => {
-                let post = opening.post;
-                env.leave(self.id(), post);
+                for post in self.phase.posts() {
+                    env.leave(self.id(), post);
+                }
                 env.openings.end(self.id());
                 self.phase = Phase::Idle { retry_at: None };
                 self.want_open(env, now);
@@ -112,6 +117,12 @@ impl Room {
         if let Some(order) = self.wish.take_if(|w| w.to == here) {
             // An earlier move, or the opening, has brought it there meanwhile.
             return self.report_there(env, order);
+        }
+        if let Some(mut order) = self.wish.take_if(|w| !w.allowed) {
+            // The room is live, so its policy is known.
+            if self.allow(env, now, &mut order, Some(self.policies.on_deploy)) {
+                self.wish = Some(order);
+            }
         }
         let room = self.image.room;
         let open = self.image.between_rounds;
@@ -158,103 +169,47 @@ impl Room {
         let room = self.id();
         let (step, worker, message) = match version {
             Some(version) => {
-                let Phase::Live(live) = &self.phase else {
+                let Some((export, message)) = self.export(env, version) else {
+                    // The release that the room leaves has no worker just now.
+                    env.leave(room, post);
+                    env.moving.remove(&room);
+                    self.wish = Some(order);
                     return;
                 };
-                let export = ToWorker::Export { room, attempt: live.post.attempt, version };
-                (WarmStep::Exporting { post, version }, live.post.worker, export)
+                (WarmStep::Exporting { post, export }, export.post.worker, message)
             }
             None => {
                 let (version, state) = (self.image.version, self.image.state.clone());
                 let tail = Tail::Deltas(Vec::new());
-                (
-                    WarmStep::Prewarming { post, tail },
-                    post.worker,
-                    self.prewarm(post, version, state),
-                )
+                let message = self.prewarm(post, self.image.seq, version, state);
+                (WarmStep::Prewarming { post, tail }, post.worker, message)
             }
         };
         env.tell(worker, message);
         let errand = Errand::new(now, env.limits.prewarm_timeout);
         if let Phase::Live(live) = &mut self.phase {
-            live.warm = Some(Warm { order, step, errand });
+            live.warm = Some(Warm { order, step, cost: Span::ZERO, errand });
         }
     }
 
-    fn prewarm(&self, post: Post, version: u32, state: Bytes) -> ToWorker {
+    pub(super) fn prewarm(&self, post: Post, seq: Seq, version: u32, state: Bytes) -> ToWorker {
         ToWorker::Prewarm {
             room: self.id(),
             attempt: post.attempt,
             kind: self.image.kind.clone(),
-            seq: self.image.seq,
+            seq,
             version,
             state,
         }
     }
 
-    /// The version in which the new release must be given the state: its own when it reads that (nothing),
-    /// or an older one that the live release can write.
-    fn version_for<C: StateCodec>(
+    pub(super) fn tell_open<C: StateCodec>(
         &self,
-        env: &Env<C>,
-        order: &MoveOrder,
-    ) -> Result<Option<u32>, String> {
-        let kind = &self.image.kind;
-        let held = self.image.version;
-        let Some(to) = env.fleet.kind(order.to, kind) else {
-            return Err(format!("PLY-0302 no worker of the new release serves the kind `{kind}`"));
-        };
-        if to.reads(held) {
-            return Ok(None);
-        }
-        let from = env.fleet.kind(self.release(), kind);
-        if from.is_some_and(|from| from.exports(to.writes)) {
-            return Ok(Some(to.writes));
-        }
-        Err(format!(
-            "PLY-0304 the release reads versions {} to {} of kind `{kind}`, the room has version {held}, \
-             and its present release cannot write an older one",
-            to.reads_from, to.writes
-        ))
-    }
-
-    /// The live worker has written an older version.
-    pub(crate) fn handle_exported<C: StateCodec>(
-        &mut self,
         env: &mut Env<C>,
-        now: Time,
-        exported: Exported,
+        post: Post,
+        version: u32,
+        state: Bytes,
     ) {
-        match &mut self.phase {
-            Phase::Live(live) if live.post.attempt == exported.attempt => {
-                let Some(warm) = &mut live.warm else { return };
-                let WarmStep::Exporting { post, version } = warm.step else {
-                    return;
-                };
-                if exported.version != version {
-                    return;
-                }
-                warm.step = WarmStep::Prewarming { post, tail: Tail::Export(version) };
-                warm.errand = Errand::new(now, env.limits.prewarm_timeout);
-                let message = self.prewarm(post, version, exported.state);
-                env.tell(post.worker, message);
-            }
-            Phase::Cutover(cutover)
-                if cutover.old.is_some_and(|old| old.attempt == exported.attempt)
-                    && cutover.exporting == Some(exported.version)
-                    && (exported.seq == self.image.seq || broken(Mutant::ExportStale)) =>
-            {
-                cutover.exporting = None;
-                cutover.given = Some(exported.state.clone());
-                let post = cutover.new;
-                self.tell_open(env, post, exported.version, exported.state);
-            }
-            _ => {}
-        }
-        self.pump(env, now);
-    }
-
-    fn tell_open<C: StateCodec>(&self, env: &mut Env<C>, post: Post, version: u32, state: Bytes) {
         let message = ToWorker::Open {
             room: self.id(),
             attempt: post.attempt,
@@ -279,12 +234,22 @@ impl Room {
         if warm.step.post().attempt != prewarmed.attempt {
             return;
         }
+        warm.cost.0 += u64::from(prewarmed.cost_us);
+        let (predicted, most) = (warm.cost, env.limits.freeze_max);
+        if predicted.0.saturating_mul(FREEZE_MARGIN) > most.0 {
+            let (took, most) = (predicted.0 / 1_000, most.0 / 1_000);
+            let reason = format!(
+                "PLY-0312 its state takes {took} ms to bring over, and a room stands still for {most} ms at \
+                 most, with a margin of {FREEZE_MARGIN}"
+            );
+            self.abandon_warm(env, Blame::Release, &reason);
+            return self.pump(env, now);
+        }
         if warm.order.check {
-            let cost = Cost { took: Span(u64::from(prewarmed.cost_us)), bytes: prewarmed.size };
+            let cost = Cost { took: predicted, bytes: prewarmed.size };
             self.finish_check(env, Ok(cost));
             return;
         }
-        let predicted = Span(u64::from(prewarmed.cost_us));
         let budget = self.policies.pause_budget;
         if predicted > budget && warm.order.patient && !self.image.between_rounds {
             return self.put_off(env, now);
@@ -305,12 +270,14 @@ impl Room {
         env.leave(id, warm.step.post());
         env.moving.remove(&id);
         let at_once_from = (now + env.limits.over_budget_wait).max(warm.order.at_once_from);
+        let (deploy, room) = (warm.order.deploy, id);
+        env.report(Report::Waiting { deploy, room, until: at_once_from });
         self.put_back(env, MoveOrder { at_once_from, patient: false, ..warm.order });
         self.pump(env, now);
     }
 
     /// A move that had begun waits again, unless a newer one waits already.
-    fn put_back<C: StateCodec>(&mut self, env: &mut Env<C>, order: MoveOrder) {
+    pub(super) fn put_back<C: StateCodec>(&mut self, env: &mut Env<C>, order: MoveOrder) {
         if self.wish.is_some() {
             let reason = "PLY-0306 a newer deploy has taken its place";
             self.report_failed(env, order, Blame::Circumstance, reason);
@@ -369,7 +336,7 @@ impl Room {
         let WarmStep::Ready { post: new, tail } = warm.step else {
             return;
         };
-        let old = live.post;
+        let (old, cost) = (live.post, warm.cost);
         if !self.image.between_rounds && warm.order.at_once_from > now {
             // The next round has begun meanwhile: wait for its end.
             env.leave(self.id(), new);
@@ -392,10 +359,23 @@ impl Room {
                 None
             }
             Tail::Export(version) => {
-                env.tell(old.worker, ToWorker::Export { room, attempt: old.attempt, version });
-                Some(version)
+                let Some((export, message)) = self.export(env, version) else {
+                    // The worker it lives on is of that release: there is one.
+                    env.leave(room, new);
+                    return self.move_failed(
+                        env,
+                        warm.order,
+                        Blame::Circumstance,
+                        "PLY-0303 no worker of the present release is there",
+                    );
+                };
+                env.tell(export.post.worker, message);
+                Some(export)
             }
         };
+        // Measured while others were at work, too; it may take longer when it matters.
+        let most = Span(cost.0.saturating_mul(FREEZE_MARGIN)).min(env.limits.freeze_max);
+        let most = most.max(env.limits.freeze_timeout);
         self.phase = Phase::Cutover(Cutover {
             order: warm.order,
             old: Some(old),
@@ -403,7 +383,7 @@ impl Room {
             given: None,
             exporting,
             frozen_at: now,
-            deadline: now + env.limits.freeze_timeout,
+            deadline: now + most,
         });
     }
 
@@ -437,11 +417,15 @@ impl Room {
             return;
         };
         let (order, old, new) = (cutover.order, cutover.old, cutover.new);
+        let export = cutover.exporting;
         let Some(post) = old.filter(|post| env.fleet.has(post.worker)) else {
             self.fall(env, now, blame, (1, reason));
             return;
         };
         env.leave(self.id(), new);
+        if let Some(export) = export {
+            env.leave(self.id(), export.post);
+        }
         self.move_failed(env, order, blame, reason);
         self.go_live(env, now, post, false);
     }
@@ -456,9 +440,10 @@ impl Room {
         }
         let (order, old, new) = (switching.order, switching.old, switching.new);
         let pause = now.since(switching.frozen_at);
+        let late = pause > self.policies.pause_budget && !self.image.between_rounds;
         env.moving.remove(&self.id());
         if let Some(order) = order {
-            env.report(Report::Moved { deploy: order.deploy, room: self.id(), pause });
+            env.report(Report::Moved { deploy: order.deploy, room: self.id(), pause, late });
         }
         if let Some(old) = old {
             env.leave(self.id(), old);
@@ -530,8 +515,14 @@ impl Room {
         fault: &Fault,
     ) {
         match &mut self.phase {
+            Phase::Opening(Opening { export: Some(export), .. })
+                if export.post.attempt == fault.attempt =>
+            {
+                self.export_failed(env, now, &fault.message);
+            }
             Phase::Live(Live { warm: Some(warm), .. })
-                if warm.step.post().attempt == fault.attempt =>
+                if warm.step.post().attempt == fault.attempt
+                    || warm.step.export().is_some_and(|e| e.post.attempt == fault.attempt) =>
             {
                 self.abandon_warm(env, Blame::Release, &fault.message);
                 self.pump(env, now);
@@ -539,10 +530,10 @@ impl Room {
             Phase::Cutover(cutover) if cutover.new.attempt == fault.attempt => {
                 self.thaw(env, now, Blame::Release, &fault.message);
             }
-            Phase::Cutover(cutover)
-                if cutover.old.is_some_and(|old| old.attempt == fault.attempt) =>
+            Phase::Cutover(Cutover { exporting: Some(export), .. })
+                if export.post.attempt == fault.attempt =>
             {
-                // It could not write the older version; its object of the room is untouched.
+                // The older version could not be written; nothing else has happened.
                 self.thaw(env, now, Blame::Release, &fault.message);
             }
             Phase::Switching(switching)

@@ -2,21 +2,25 @@
 //!
 //! The state machine is cut by phase, one file each: `players` (sockets and seats), `deliver` (a batch
 //! leaves), `commit` (its commit arrives), `outputs` (its outputs leave once it is safe), `opening`,
-//! `handoff` (warm, cutover, switch), `trial` (what a fault does; who is to blame for it is found by `blame`) and
-//! `rest` (hibernation, end, stop). What is safe, and what is on its way to be, is a machine of its own: `durability`.
+//! `handoff` (warm, cutover, switch), with `policy` (when) and `export` (in which version), `tally` (whether each input counts once), `trial`
+//! (what a fault does; who is to blame for it is found by `blame`) and `rest` (hibernation, end, stop). What is safe, and what is on its way to
+//! be, is a machine of its own: `durability`.
 
 mod blame;
 mod clock;
 mod commit;
 mod deliver;
 mod durability;
+mod export;
 mod facts;
 mod handoff;
 mod opening;
 mod outputs;
 mod phase;
 mod players;
+mod policy;
 mod rest;
+mod tally;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -210,7 +214,7 @@ impl Room {
             Some(inflight) => Some(inflight.errand.until()),
             None => self.due(),
         };
-        let waits = |w: &MoveOrder| !self.queued && !w.due && live.warm.is_none();
+        let waits = |w: &MoveOrder| w.allowed && !self.queued && !w.due && live.warm.is_none();
         let wish = self.wish.filter(waits).map(|w| w.at_once_from);
         let quarantine = self.blame.next_timeout();
         let warm = warm.map(|w| w.errand.until());

@@ -1,11 +1,11 @@
 //! From committed bytes to a live room: at start, after a crash, and when a sleeping room is woken.
 
-use crate::attach::{Ready, ToWorker, Turn};
+use crate::attach::{Ready, Turn};
 use crate::effect::{Blame, Effect, Report};
 use crate::env::{Env, Post};
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
-use crate::ids::{ReleaseId, Seq, WorkerId};
+use crate::ids::{ReleaseId, WorkerId};
 use crate::image::{Misfit, StateCodec, materialize};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
@@ -13,7 +13,7 @@ use crate::time::{Span, Time};
 use super::Room;
 use super::blame::Damage;
 use super::durability::Whole;
-use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm, WarmStep};
+use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm};
 
 impl Room {
     /// Queues the room for opening.
@@ -30,34 +30,46 @@ impl Room {
         if !matches!(self.phase, Phase::Idle { .. }) || env.stopping || self.image.ended {
             return;
         }
-        let release = self.target(env);
+        let (release, version) = self.target(env, now);
         if self.blame.halted().is_some() {
             return;
         }
         let Some(post) = self.find_post(env, now, release) else {
             return;
         };
-        env.openings.begin(self.id(), self.image.state.len());
-        let message = ToWorker::Open {
-            room: self.id(),
-            attempt: post.attempt,
-            kind: self.image.kind.clone(),
-            seq: self.image.seq,
-            version: self.image.version,
-            state: self.image.state.clone(),
+        let export = match version {
+            None => None,
+            Some(version) => {
+                let Some((export, message)) = self.export(env, version) else {
+                    env.leave(self.id(), post);
+                    return;
+                };
+                env.tell(export.post.worker, message);
+                Some(export)
+            }
         };
-        env.tell(post.worker, message);
+        env.openings.begin(self.id(), self.image.state.len());
+        if export.is_none() {
+            self.tell_open(env, post, self.image.version, self.image.state.clone());
+        }
         let errand = Errand::new(now, env.limits.open_timeout);
-        self.phase = Phase::Opening(Opening { post, errand });
+        self.phase = Phase::Opening(Opening { post, export, given: None, errand });
     }
 
-    /// The release to open on: where a deploy wants it, if that release reads the state and is there.
-    fn target<C: StateCodec>(&self, env: &Env<C>) -> ReleaseId {
-        let reads = |to: &ReleaseId| {
-            env.fleet.kind(*to, &self.image.kind).is_some_and(|kind| kind.reads(self.image.version))
-        };
-        let wished = self.wish.filter(|w| !w.check).map(|w| w.to);
-        wished.filter(reads).unwrap_or(self.image.release)
+    /// The release to open on, and the version in which it must be given the state if not the one that is held. That is where
+    /// a deploy wants it, once the room may go and a worker is there. One that cannot go there is opened where it was.
+    fn target<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> (ReleaseId, Option<u32>) {
+        let open = self.image.between_rounds;
+        let goes = self.wish.filter(|w| w.may_go(now, open) && env.fleet.has_release(w.to));
+        let Some(order) = goes else { return (self.image.release, None) };
+        match self.version_for(env, &order) {
+            Ok(version) => (order.to, version),
+            Err(reason) => {
+                self.wish = None;
+                self.move_failed(env, order, Blame::Release, &reason);
+                (self.image.release, None)
+            }
+        }
     }
 
     /// A worker has opened the room.
@@ -67,16 +79,20 @@ impl Room {
         now: Time,
         ready: &Ready,
     ) {
-        match &self.phase {
+        match &mut self.phase {
             Phase::Opening(opening) if opening.post.attempt == ready.attempt => {
-                let post = opening.post;
+                if opening.export.is_some() {
+                    return;
+                }
+                let (post, given) = (opening.post, opening.given.take());
                 env.openings.succeeded(self.id());
                 if post.release == self.image.release && ready.hash == self.image.hash {
                     self.image.wake_at = ready.wake_at;
                     self.go_live(env, now, post, true);
                 } else {
                     let order = self.wish.take_if(|w| !w.check && w.to == post.release);
-                    self.migrate(env, now, order, None, post, ready, None);
+                    let given = given.map(|given| (now, Some(given)));
+                    self.migrate(env, now, order, None, post, ready, given);
                 }
             }
             Phase::Cutover(cutover) if cutover.new.attempt == ready.attempt => {
@@ -128,15 +144,16 @@ impl Room {
     /// The worker has begun with what was asked of it.
     pub(crate) fn handle_turn(&mut self, now: Time, turn: Turn) {
         match &mut self.phase {
-            Phase::Opening(opening) if opening.post.attempt == turn.attempt => {
-                opening.errand.begin(now);
+            Phase::Opening(opening) => {
+                let asked = opening.export.map_or(opening.post, |export| export.post);
+                if asked.attempt == turn.attempt {
+                    opening.errand.begin(now);
+                }
             }
             Phase::Live(live) => {
-                let warm = live.warm.as_mut().filter(|warm| match warm.step {
-                    WarmStep::Exporting { .. } => {
-                        turn.attempt == live.post.attempt && turn.seq == Seq(0)
-                    }
-                    _ => turn.attempt == warm.step.post().attempt,
+                let warm = live.warm.as_mut().filter(|warm| {
+                    let export = warm.step.export().map(|export| export.post);
+                    turn.attempt == export.unwrap_or(warm.step.post()).attempt
                 });
                 if let Some(warm) = warm {
                     warm.errand.begin(now);
@@ -173,13 +190,23 @@ impl Room {
         self.fall(env, now, Blame::Release, (count, why));
     }
 
-    /// A move that was under way when the room fell has failed; one that had not begun goes on later.
+    /// A move that was under way when the room fell has failed; one that had not begun goes on later. So does one that was
+    /// being prepared: the release that the room leaves is at fault, and nothing of the move has failed.
     pub(super) fn settle_move<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
         blame: Blame,
         reason: &str,
     ) {
+        if let Phase::Live(live) = &mut self.phase
+            && !broken(Mutant::LeavingBlamed)
+        {
+            if let Some(warm) = live.warm.take() {
+                env.moving.remove(&self.image.room);
+                self.put_back(env, warm.order);
+            }
+            return;
+        }
         if let Some(order) = self.begun_move() {
             self.wish.take_if(|w| w.deploy == order.deploy);
             self.move_failed(env, order, blame, reason);
@@ -218,7 +245,7 @@ impl Room {
         worker: WorkerId,
         end: &WorkerEnd,
     ) {
-        const NEW_GONE: &str = "PLY-0303 the new release's worker went away";
+        const NEW_GONE: &str = "PLY-0303 a worker that takes part in the handoff went away";
         if !self.phase.is_on(worker) {
             return;
         }
@@ -232,7 +259,13 @@ impl Room {
             Phase::Cutover(cutover) if cutover.new.worker == worker => {
                 self.thaw(env, now, blame, NEW_GONE);
             }
-            Phase::Cutover(cutover) if cutover.exporting.is_none() => {
+            Phase::Cutover(cutover)
+                if cutover.exporting.is_some_and(|export| export.post.worker == worker) =>
+            {
+                let why = "PLY-0402 the worker that was to write an older version went away";
+                self.thaw(env, now, blame, why);
+            }
+            Phase::Cutover(cutover) => {
                 // The last commit is here and the new worker has what it needs: go on.
                 cutover.old = None;
             }
@@ -368,9 +401,12 @@ impl Room {
             return;
         };
         let Some(warm) = live.warm.take() else { return };
-        let (order, post) = (warm.order, live.post);
+        let order = warm.order;
         env.leave(id, warm.step.post());
-        if let Some((post, errand)) = warm.into_errand(post).filter(|(at, _)| *at != post) {
+        if let Some(export) = warm.step.export() {
+            env.leave(id, export.post);
+        }
+        if let Some((post, errand)) = warm.into_errand() {
             env.abandon(post, errand);
         }
         self.move_failed(env, order, blame, reason);

@@ -6,6 +6,7 @@ use crate::attach::Item;
 use crate::env::Post;
 use crate::errand::Errand;
 use crate::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
+use crate::mutant::{Mutant, broken};
 use crate::time::{RoomTime, Span, Time};
 
 use super::blame::Portion;
@@ -33,7 +34,18 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) post: Post,
+    /// Who writes the version that the new release reads, until that is done.
+    pub(crate) export: Option<Export>,
+    /// The bytes the worker was given, if they are not the image's own.
+    pub(crate) given: Option<Bytes>,
     pub(crate) errand: Errand,
+}
+
+/// A worker of the release that the room leaves writes an older version, from committed bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Export {
+    pub(crate) post: Post,
+    pub(crate) version: u32,
 }
 
 #[derive(Debug)]
@@ -73,13 +85,15 @@ impl Inflight {
 pub(crate) struct Warm {
     pub(crate) order: MoveOrder,
     pub(crate) step: WarmStep,
+    /// What the same steps will take once more when the room is frozen.
+    pub(crate) cost: Span,
     pub(crate) errand: Errand,
 }
 
 #[derive(Debug)]
 pub(crate) enum WarmStep {
-    /// The live worker writes a version that the new release reads.
-    Exporting { post: Post, version: u32 },
+    /// A worker of the present release writes a version that the new one reads.
+    Exporting { post: Post, export: Export },
     /// The new worker opens a copy.
     Prewarming { post: Post, tail: Tail },
     /// The copy works; the room is handed over at the next quiet moment.
@@ -87,11 +101,10 @@ pub(crate) enum WarmStep {
 }
 
 impl Warm {
-    /// What is asked of a worker for it, if the live one is at `live`.
-    pub(crate) fn into_errand(self, live: Post) -> Option<(Post, Errand)> {
+    /// What is asked of a worker for it.
+    pub(crate) fn into_errand(self) -> Option<(Post, Errand)> {
         match self.step {
-            // Its attempt is the live one's, whose batch is watched.
-            WarmStep::Exporting { .. } => Some((live, self.errand)),
+            WarmStep::Exporting { export, .. } => Some((export.post, self.errand)),
             WarmStep::Prewarming { post, .. } => Some((post, self.errand)),
             WarmStep::Ready { .. } => None,
         }
@@ -104,6 +117,13 @@ impl WarmStep {
             Self::Exporting { post, .. }
             | Self::Prewarming { post, .. }
             | Self::Ready { post, .. } => *post,
+        }
+    }
+
+    pub(crate) const fn export(&self) -> Option<Export> {
+        match self {
+            Self::Exporting { export, .. } => Some(*export),
+            Self::Prewarming { .. } | Self::Ready { .. } => None,
         }
     }
 }
@@ -127,8 +147,8 @@ pub(crate) struct Cutover {
     pub(crate) new: Post,
     /// The bytes the new worker was given, once they are not the image's own.
     pub(crate) given: Option<Bytes>,
-    /// The version being exported, until it is.
-    pub(crate) exporting: Option<u32>,
+    /// Who writes an older version, until that is done.
+    pub(crate) exporting: Option<Export>,
     pub(crate) frozen_at: Time,
     pub(crate) deadline: Time,
 }
@@ -156,12 +176,21 @@ pub(crate) struct MoveOrder {
     pub(crate) due: bool,
     /// It may be put off to a safe point if the pause is predicted to exceed the kind's budget.
     pub(crate) patient: bool,
+    /// The kind's policy is known and allows it; before that the room stays where it is.
+    pub(crate) allowed: bool,
 }
 
 impl MoveOrder {
     /// A move to a release; the room's policy decides when.
     pub(crate) const fn to(deploy: DeployId, to: ReleaseId) -> Self {
-        Self { deploy, to, check: false, at_once_from: Time(0), due: false, patient: false }
+        let at_once_from = Time(0);
+        Self { deploy, to, check: false, at_once_from, due: false, patient: false, allowed: true }
+    }
+
+    /// Whether a room without a worker may be opened where it is to go: what waits for a safe point goes on waiting.
+    pub(crate) fn may_go(&self, now: Time, between_rounds: bool) -> bool {
+        let safe = between_rounds || self.at_once_from <= now || broken(Mutant::RoundsForgotten);
+        !self.check && self.allowed && safe
     }
 }
 
@@ -169,11 +198,17 @@ impl Phase {
     /// All posts the room holds.
     pub(crate) fn posts(&self) -> impl Iterator<Item = Post> + use<> {
         let posts = match self {
-            Self::Idle { .. } | Self::Resting => [None, None],
-            Self::Opening(opening) => [Some(opening.post), None],
-            Self::Live(live) => [Some(live.post), live.warm.as_ref().map(|w| w.step.post())],
-            Self::Cutover(cutover) => [cutover.old, Some(cutover.new)],
-            Self::Switching(switching) => [switching.old, switching.new],
+            Self::Idle { .. } | Self::Resting => [None, None, None],
+            Self::Opening(opening) => [Some(opening.post), opening.export.map(|e| e.post), None],
+            Self::Live(live) => {
+                let step = live.warm.as_ref().map(|warm| &warm.step);
+                let export = step.and_then(WarmStep::export).map(|export| export.post);
+                [Some(live.post), step.map(WarmStep::post), export]
+            }
+            Self::Cutover(cutover) => {
+                [cutover.old, Some(cutover.new), cutover.exporting.map(|export| export.post)]
+            }
+            Self::Switching(switching) => [switching.old, switching.new, None],
         };
         posts.into_iter().flatten()
     }
@@ -181,10 +216,13 @@ impl Phase {
     /// What workers were asked and have not answered.
     pub(crate) fn into_errands(self) -> impl Iterator<Item = (Post, Errand)> {
         let errands = match self {
-            Self::Opening(opening) => [Some((opening.post, opening.errand)), None],
+            Self::Opening(opening) => {
+                let asked = opening.export.map_or(opening.post, |export| export.post);
+                [Some((asked, opening.errand)), None]
+            }
             Self::Live(Live { post, inflight, warm }) => {
                 let batch = inflight.map(|inflight| (post, inflight.errand));
-                [batch, warm.and_then(|warm| warm.into_errand(post))]
+                [batch, warm.and_then(Warm::into_errand)]
             }
             Self::Idle { .. } | Self::Cutover(_) | Self::Switching(_) | Self::Resting => {
                 [None, None]

@@ -1,6 +1,6 @@
 //! What a fault does to the room: back to its committed bytes, and on trial.
 
-use crate::attach::{Fault, Item, Noted, Stage};
+use crate::attach::{Fault, Item, Noted};
 use crate::effect::{Aside, Blame as AtFault, Effect, Report};
 use crate::env::{Env, Post};
 use crate::fleet::{Berth, WorkerEnd};
@@ -27,10 +27,6 @@ impl Room {
                 self.opening_failed(env, now, Damage::Panic, &fault.message);
             }
             Phase::Live(live) if live.post.attempt == fault.attempt => {
-                if fault.stage == Stage::Export {
-                    self.abandon_warm(env, AtFault::Release, &fault.message);
-                    return self.pump(env, now);
-                }
                 let inflight = live.inflight.take();
                 self.batch_failed(env, now, inflight, Damage::Panic, &fault.message);
             }
@@ -147,7 +143,8 @@ impl Room {
         at_fault: AtFault,
         reason: &str,
     ) {
-        let hopeless = self.blame.is_hopeless(&env.limits);
+        let leaves = self.wish.is_some_and(|w| !w.check && w.to != self.release());
+        let hopeless = self.blame.is_hopeless(&env.limits) && !leaves;
         self.fall(env, now, at_fault, (self.blame.own_faults().max(1), reason));
         if hopeless {
             self.halt(env, now, reason);
@@ -196,7 +193,10 @@ impl Room {
         self.down_since = self.down_since.or(Some(now));
         let wait = backoff(count, env.limits.reopen_backoff_max);
         self.phase = Phase::Idle { retry_at: Some(now + wait) };
-        if wait == Span::ZERO {
+        // What it waits for lies in the release that it is about to leave.
+        let open = self.image.between_rounds;
+        let goes = self.wish.is_some_and(|w| w.may_go(now, open) && w.to != self.release());
+        if wait == Span::ZERO || goes {
             self.want_open(env, now);
         }
         self.list(env);

@@ -4,14 +4,20 @@ use std::collections::BTreeSet;
 
 use crate::effect::{Effect, Order, Report};
 use crate::gate::Create;
-use crate::ids::RoomId;
+use crate::ids::{ReleaseId, RoomId};
 use crate::image::StateCodec;
+use crate::kind::Declared;
 use crate::room::MoveOrder;
 use crate::time::Time;
 
 use super::{Entry, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
+    /// What a release says about its kinds, known before any worker of it attaches.
+    pub fn handle_release(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+        self.env.fleet.declare(release, kinds);
+    }
+
     /// An order of the director or an operator.
     pub fn handle_order(&mut self, now: Time, order: Order) {
         match order {
@@ -19,6 +25,7 @@ impl<C: StateCodec> Shard<C> {
                 self.env.prefer = Some(release);
                 self.wake_all(now);
             }
+            Order::BringHome(bring) => self.env.bring_home = bring,
             Order::Check { deploy, room, to } => {
                 let order = MoveOrder { check: true, ..MoveOrder::to(deploy, to) };
                 self.order_move(now, room, order, true);

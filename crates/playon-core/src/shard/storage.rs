@@ -5,6 +5,7 @@ use crate::effect::{Effect, Listing, Loaded, Report, Stored};
 use crate::gate::{Close, Create, Hello, Who};
 use crate::ids::{DeployId, ReleaseId, RoomId};
 use crate::image::{Image, StateCodec};
+use crate::kind::OnDeploy;
 use crate::mutant::{Mutant, broken};
 use crate::room::{MoveOrder, Room};
 use crate::time::Time;
@@ -86,14 +87,14 @@ impl<C: StateCodec> Shard<C> {
         }
         match loaded {
             Loaded::Asleep(image) => {
-                let (release, prefer) = (image.release, self.env.prefer);
+                let home = self.home_of(&image);
                 self.bring_back(now, *image, true);
                 let absences = self.asleep.wake(now, id);
                 if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
                     room.note_absences(&absences);
                 }
                 self.settle(now, id);
-                if let Some(to) = prefer.filter(|to| *to != release) {
+                if let Some(to) = home {
                     self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
                 }
             }
@@ -118,6 +119,16 @@ impl<C: StateCodec> Shard<C> {
                 }
             }
         }
+    }
+
+    /// Where a room that wakes is to be opened, if not where it was: nobody is in it, so it need not wait for the end of a
+    /// round, but a kind that ends where it began does so.
+    fn home_of(&self, image: &Image) -> Option<ReleaseId> {
+        let to = self.env.prefer.filter(|to| self.env.bring_home && *to != image.release)?;
+        let declared = |release| self.env.fleet.declared(release, &image.kind);
+        let said = declared(image.release).or_else(|| declared(to));
+        let ends_here = said.is_some_and(|kind| kind.on_deploy == OnDeploy::Finish);
+        (!ends_here || broken(Mutant::PolicyAssumed)).then_some(to)
     }
 
     /// The room certainly does not exist: it is created if somebody who waits says how.

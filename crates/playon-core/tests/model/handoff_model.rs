@@ -234,8 +234,10 @@ impl Truth {
                 assert_eq!((seq.0, *told), (self.seq, hash(&self.state.encode())));
                 self.frozen = Some(*attempt);
             }
-            ToWorker::Export { attempt, .. } => {
-                assert_eq!(self.owner, Some(*attempt));
+            ToWorker::Export { attempt, seq, state, .. } => {
+                self.at.insert(*attempt, worker);
+                assert_eq!(seq.0, self.seq, "an old state is exported");
+                assert_eq!(*state, self.state.encode(), "another state is exported");
                 self.frozen = self.warm.filter(|(_, exported)| *exported).map(|warm| warm.0);
             }
             _ => {}

@@ -25,7 +25,6 @@ pub(crate) enum Manner {
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub(crate) bytes: Bytes,
-    pub(crate) seq: Seq,
     /// A live object; otherwise the base of a tail.
     pub(crate) live: bool,
 }
@@ -69,10 +68,14 @@ impl Worker {
                 Some(self.open(room, attempt, seq, state))
             }
             ToWorker::Deliver(deliver) => self.deliver(deliver),
-            ToWorker::Export { room, attempt, version } => self.export(room, attempt, version),
+            ToWorker::Export { room, attempt, seq, version, state, .. } => {
+                let state = State { version: version as u8, ..State::decode(&state) }.encode();
+                let exported = Exported { room, attempt, seq, version, state, cost_us: 1 };
+                Some(FromWorker::Exported(exported))
+            }
             ToWorker::Prewarm { room, attempt, seq, state, .. } => {
                 let size = state.len() as u64;
-                self.rooms.insert(attempt, Object { bytes: state, seq, live: false });
+                self.rooms.insert(attempt, Object { bytes: state, live: false });
                 let cost_us = prewarm_us;
                 Some(FromWorker::Prewarmed(Prewarmed { room, attempt, seq, size, cost_us }))
             }
@@ -88,7 +91,7 @@ impl Worker {
     fn create(&mut self, room: RoomId, attempt: Attempt) -> FromWorker {
         let state = State::new(self.writes);
         let bytes = state.encode();
-        self.rooms.insert(attempt, Object { bytes: bytes.clone(), seq: Seq(1), live: true });
+        self.rooms.insert(attempt, Object { bytes: bytes.clone(), live: true });
         FromWorker::Commit(Commit {
             room,
             attempt,
@@ -112,8 +115,7 @@ impl Worker {
     fn open(&mut self, room: RoomId, attempt: Attempt, seq: Seq, given: Bytes) -> FromWorker {
         let state = State { version: self.writes, ..State::decode(&given) };
         let bytes = state.encode();
-        // The switch is a commit of its own.
-        self.rooms.insert(attempt, Object { bytes: bytes.clone(), seq: seq.next(), live: true });
+        self.rooms.insert(attempt, Object { bytes: bytes.clone(), live: true });
         FromWorker::Ready(Ready {
             room,
             attempt,
@@ -144,13 +146,6 @@ impl Worker {
         self.open(room, attempt, seq, bytes.into())
     }
 
-    fn export(&mut self, room: RoomId, attempt: Attempt, version: u32) -> Option<FromWorker> {
-        let object = self.rooms.get(&attempt).filter(|object| object.live)?;
-        let seq = object.seq;
-        let state = State { version: version as u8, ..State::decode(&object.bytes) }.encode();
-        Some(FromWorker::Exported(Exported { room, attempt, seq, version, state, cost_us: 1 }))
-    }
-
     fn deliver(&mut self, deliver: Deliver) -> Option<FromWorker> {
         let (room, attempt) = (deliver.room, deliver.attempt);
         let before = self.rooms.get(&attempt).filter(|object| object.live)?.bytes.clone();
@@ -161,7 +156,7 @@ impl Worker {
         let mut state = State::decode(&before);
         let said = state.run(deliver.now, &deliver.items);
         let bytes = state.encode();
-        self.rooms.insert(attempt, Object { bytes: bytes.clone(), seq: deliver.seq, live: true });
+        self.rooms.insert(attempt, Object { bytes: bytes.clone(), live: true });
         let output = |(session, payload, reliable)| Output { session, payload, reliable };
         let sentence = |session| (session, "so it is".to_owned());
         Some(FromWorker::Commit(Commit {
@@ -195,9 +190,7 @@ impl Worker {
             ToWorker::Prewarm { room, attempt, .. } => (*room, *attempt, Stage::Prewarm),
             ToWorker::Retire { .. } => unreachable!("not answered"),
         };
-        if stage != Stage::Export {
-            self.rooms.remove(&attempt);
-        }
+        self.rooms.remove(&attempt);
         fault(room, attempt, stage, "it failed")
     }
 }

@@ -252,7 +252,7 @@ pub(crate) fn answer(worker: WorkerId, message: &ToWorker, between: bool) -> Opt
             }))
         }
         ToWorker::Prewarm { room, attempt, seq, .. } => Some(prewarmed(*room, *attempt, seq.0, 5)),
-        ToWorker::Export { room, attempt, version } => {
+        ToWorker::Export { room, attempt, version, .. } => {
             Some(FromWorker::Exported(playon_core::attach::Exported {
                 room: *room,
                 attempt: *attempt,

@@ -17,7 +17,7 @@ use super::error::{Failed, bad_request, coded, not_found};
 use super::patience::in_time;
 use super::upload::receive;
 use crate::control::{
-    DeployAnswer, DeployView, Handle, ReleaseView, RoomFilter, RoomView, StatusView,
+    DeployAnswer, DeployView, Handle, ReleaseView, RoomFilter, RoomView, StatusView, WayBackView,
 };
 
 /// Bytes of a body, uploads aside.
@@ -37,8 +37,12 @@ pub struct DeployRequest {
 }
 
 /// Body of `POST /v1/rollback`.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RollbackRequest {
+    /// The label of a release, the hash of its executable, or the hash's first digits; without it, the release that rooms were
+    /// on before the last deploy that took effect.
+    #[serde(default)]
+    pub to: Option<String>,
     /// Whether rooms move in the middle of a round.
     #[serde(default)]
     pub now: bool,
@@ -83,7 +87,7 @@ pub(crate) fn router(handle: Handle, token: &str, patience: Duration) -> Router 
         .route("/v1/releases", get(releases))
         .route("/v1/deploys", get(deploys).post(deploy))
         .route("/v1/deploys/{id}", get(one_deploy))
-        .route("/v1/rollback", post(rollback))
+        .route("/v1/rollback", get(way_back).post(rollback))
         .route("/v1/drain", post(drain))
         .route("/v1/log", get(log_levels).post(set_log_levels))
         .layer(from_fn_with_state(patience, in_time))
@@ -181,8 +185,12 @@ async fn rollback(
     State(handle): State<Handle>,
     wish: Option<Json<RollbackRequest>>,
 ) -> Answer<DeployAnswer> {
-    let now = wish.is_some_and(|Json(wish)| wish.now);
-    Ok(Json(handle.rollback(now).await?))
+    let RollbackRequest { to, now } = wish.map(|Json(wish)| wish).unwrap_or_default();
+    Ok(Json(handle.rollback(to, now).await?))
+}
+
+async fn way_back(State(handle): State<Handle>) -> Answer<WayBackView> {
+    Ok(Json(handle.way_back().await?))
 }
 
 async fn drain(State(handle): State<Handle>) -> Answer<StatusView> {

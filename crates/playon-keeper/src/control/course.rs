@@ -1,45 +1,32 @@
-//! One deploy as it is counted and stored.
+//! One deploy as it is counted, shown and stored.
 
 use bytes::Bytes;
-use playon_core::deploy::{DeployPhase, DeployRecord};
-use playon_core::ids::{DeployId, ReleaseId};
+use playon_core::deploy::{Course as Kind, DeployPhase, DeployRecord, Left, Numbers};
+use playon_core::ids::{DeployId, ReleaseId, RoomId};
 use playon_core::time::Span;
 use serde::{Deserialize, Serialize};
 
-use super::view::{DeployView, PauseView};
+use super::view::{DeployView, LeftView, PauseView};
 
 /// Pauses remembered for the percentiles of one deploy; of more rooms than that every later one counts for the longest only.
 const PAUSES_MAX: usize = 100_000;
 
-/// A deploy with its counts.
+/// A deploy with what the keeper counts beside the core.
 #[derive(Clone, Debug)]
 pub(super) struct Course {
     pub(super) record: DeployRecord,
     pub(super) started_ms: u64,
     pub(super) finished_ms: Option<u64>,
-    /// Counters of the whole keeper when it began.
-    pub(super) base: Counts,
-    /// The same since it began, as of the end.
-    pub(super) counts: Counts,
+    /// When the last room that waits for the end of its round moves at the latest.
+    in_round_until_ms: Option<u64>,
+    /// Sockets of the whole keeper cut before it began, or before this keeper went on with it.
+    base_cut: u64,
+    /// Sockets cut by earlier keepers that ran it.
+    before_cut: u64,
+    sockets_cut: u64,
     pauses_us: Vec<u32>,
     max_us: u32,
     summary: PauseView,
-}
-
-/// Counters that a deploy must not move.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Counts {
-    pub(super) sockets_closed: u64,
-    pub(super) inputs_lost: u64,
-}
-
-impl Counts {
-    const fn since(self, base: Self) -> Self {
-        Self {
-            sockets_closed: self.sockets_closed.saturating_sub(base.sockets_closed),
-            inputs_lost: self.inputs_lost.saturating_sub(base.inputs_lost),
-        }
-    }
 }
 
 /// How a deploy lies in the store. Fields are only ever added.
@@ -57,32 +44,76 @@ struct Stored {
     reason: Option<String>,
     started_ms: u64,
     finished_ms: Option<u64>,
-    counts: Counts,
+    counts: StoredCounts,
     pause_ms: PauseView,
+    #[serde(default)]
+    course: u8,
+    #[serde(default)]
+    checked: u64,
+    #[serde(default)]
+    rooms: u64,
+    #[serde(default)]
+    gone: u64,
+    #[serde(default)]
+    left: u64,
+    #[serde(default)]
+    left_rooms: Vec<StoredLeft>,
+    #[serde(default)]
+    restarts: u64,
+    #[serde(default)]
+    predicted_us: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct StoredCounts {
+    sockets_closed: u64,
+    inputs_lost: u64,
+    #[serde(default)]
+    inputs_set_aside: u64,
+    #[serde(default)]
+    inputs_applied_twice: u64,
+    #[serde(default)]
+    pauses_over_budget: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredLeft {
+    room: String,
+    reason: String,
 }
 
 impl Course {
-    pub(super) fn new(record: DeployRecord, started_ms: u64, base: Counts) -> Self {
+    /// A deploy that begins, when so many sockets of the keeper have been cut.
+    pub(super) fn new(record: DeployRecord, started_ms: u64, base_cut: u64) -> Self {
         Self {
             record,
             started_ms,
             finished_ms: None,
-            base,
-            counts: Counts::default(),
+            in_round_until_ms: None,
+            base_cut,
+            before_cut: 0,
+            sockets_cut: 0,
             pauses_us: Vec::new(),
             max_us: 0,
             summary: PauseView::default(),
         }
     }
 
-    /// Takes the newest record in, with the keeper's counters and the time now.
-    pub(super) fn update(&mut self, record: DeployRecord, total: Counts, now_ms: u64) {
+    /// Takes the newest record in, with the sockets cut so far and the times now.
+    pub(super) fn update(
+        &mut self,
+        record: DeployRecord,
+        cut: u64,
+        now_ms: u64,
+        in_round_until_ms: Option<u64>,
+    ) {
         let was_final = self.record.phase.is_final();
         self.record = record;
+        self.in_round_until_ms = in_round_until_ms;
         if was_final {
             return;
         }
-        self.counts = total.since(self.base);
+        self.sockets_cut = self.before_cut + cut.saturating_sub(self.base_cut);
         if self.record.phase.is_final() {
             self.finished_ms = Some(now_ms);
             self.summary = self.summarize();
@@ -107,25 +138,40 @@ impl Course {
         sorted.sort_unstable();
         let last = sorted.len() - 1;
         let at = |percent: usize| f64::from(sorted[(last * percent).div_ceil(100)]) / 1_000.0;
-        PauseView { p50: at(50), p99: at(99), max: f64::from(self.max_us) / 1_000.0 }
+        // What an earlier keeper saw is known as far as the longest.
+        let max = (f64::from(self.max_us) / 1_000.0).max(self.summary.max);
+        PauseView { p50: at(50), p99: at(99), max }
     }
 
     pub(super) fn view(&self, label: impl Fn(ReleaseId) -> String) -> DeployView {
         let record = &self.record;
+        let left =
+            |left: &Left| LeftView { room: left.room.to_string(), reason: left.reason.clone() };
         DeployView {
             id: record.id.0,
+            kind: record.course.name().to_owned(),
             from: record.from.map(&label),
             to: label(record.to),
             phase: record.phase.name().to_owned(),
             finished: record.phase.is_final(),
             now: record.at_once,
+            rooms_checked: record.checked,
+            rooms: record.rooms,
             rooms_moved: record.moved,
             rooms_waiting: record.waiting,
+            rooms_in_round: record.in_round,
+            in_round_until_ms: self.in_round_until_ms,
             rooms_staying: record.staying,
+            rooms_gone: record.gone,
+            rooms_left: record.left,
+            left: record.left_rooms.iter().map(left).collect(),
             faults: record.faults,
-            sockets_closed: self.counts.sockets_closed,
-            inputs_lost: self.counts.inputs_lost,
-            inputs_applied_twice: 0,
+            restarts: record.restarts,
+            sockets_closed: self.sockets_cut,
+            inputs_lost: record.numbers.inputs_lost,
+            inputs_set_aside: record.numbers.inputs_set_aside,
+            inputs_applied_twice: record.numbers.inputs_applied_twice,
+            pauses_over_budget: record.numbers.pauses_over_budget,
             pause_ms: self.summarize(),
             started_ms: self.started_ms,
             finished_ms: self.finished_ms,
@@ -135,6 +181,9 @@ impl Course {
 
     pub(super) fn encode(&self) -> Bytes {
         let record = &self.record;
+        let numbers = record.numbers;
+        let left =
+            |left: &Left| StoredLeft { room: left.room.to_string(), reason: left.reason.clone() };
         let stored = Stored {
             id: record.id.0,
             from: record.from.map(|id| id.to_string()),
@@ -148,35 +197,64 @@ impl Course {
             reason: record.reason.clone(),
             started_ms: self.started_ms,
             finished_ms: self.finished_ms,
-            counts: self.counts,
+            counts: StoredCounts {
+                sockets_closed: self.sockets_cut,
+                inputs_lost: numbers.inputs_lost,
+                inputs_set_aside: numbers.inputs_set_aside,
+                inputs_applied_twice: numbers.inputs_applied_twice,
+                pauses_over_budget: numbers.pauses_over_budget,
+            },
             pause_ms: self.summarize(),
+            course: record.course as u8,
+            checked: record.checked,
+            rooms: record.rooms,
+            gone: record.gone,
+            left: record.left,
+            left_rooms: record.left_rooms.iter().map(left).collect(),
+            restarts: record.restarts,
+            predicted_us: record.predicted.0,
         };
         // Numbers and strings always have a JSON form.
         serde_json::to_vec(&stored).unwrap_or_default().into()
     }
 
     /// Reads what `encode` wrote, in this or an earlier build; nothing if a later build wrote something new.
-    pub(super) fn decode(bytes: &[u8], base: Counts) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8], base_cut: u64) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let from = match &stored.from {
             Some(text) => Some(ReleaseId::parse(text)?),
             None => None,
         };
-        let record = DeployRecord {
-            id: DeployId(stored.id),
-            from,
-            to: ReleaseId::parse(&stored.to)?,
-            phase: DeployPhase::from_number(stored.phase)?,
-            at_once: stored.at_once,
-            moved: stored.moved,
-            waiting: stored.waiting,
-            staying: stored.staying,
-            faults: stored.faults,
-            reason: stored.reason,
+        let left =
+            |left: StoredLeft| Some(Left { room: RoomId::parse(&left.room)?, reason: left.reason });
+        let counts = stored.counts;
+        let course = Kind::from_number(stored.course)?;
+        let id = DeployId(stored.id);
+        let mut record =
+            DeployRecord::new(id, course, from, ReleaseId::parse(&stored.to)?, stored.at_once);
+        record.phase = DeployPhase::from_number(stored.phase)?;
+        record.checked = stored.checked;
+        record.rooms = stored.rooms;
+        record.moved = stored.moved;
+        record.waiting = stored.waiting;
+        record.staying = stored.staying;
+        record.gone = stored.gone;
+        record.left = stored.left;
+        record.left_rooms = stored.left_rooms.into_iter().filter_map(left).collect();
+        record.faults = stored.faults;
+        record.restarts = stored.restarts;
+        record.numbers = Numbers {
+            inputs_lost: counts.inputs_lost,
+            inputs_set_aside: counts.inputs_set_aside,
+            inputs_applied_twice: counts.inputs_applied_twice,
+            pauses_over_budget: counts.pauses_over_budget,
         };
-        let mut course = Self::new(record, stored.started_ms, base);
+        record.predicted = Span(stored.predicted_us);
+        record.reason = stored.reason;
+        let mut course = Self::new(record, stored.started_ms, base_cut);
         course.finished_ms = stored.finished_ms;
-        course.counts = stored.counts;
+        course.before_cut = counts.sockets_closed;
+        course.sockets_cut = counts.sockets_closed;
         course.summary = stored.pause_ms;
         Some(course)
     }
@@ -187,44 +265,68 @@ mod tests {
     use super::*;
 
     fn record(phase: DeployPhase) -> DeployRecord {
+        let (from, to) = (Some(ReleaseId([1; 32])), ReleaseId([2; 32]));
+        let record = DeployRecord::new(DeployId(7), Kind::Back, from, to, true);
+        let numbers = Numbers { inputs_lost: 1, inputs_applied_twice: 2, ..Numbers::default() };
+        let left_rooms = vec![Left { room: RoomId([9; 16]), reason: "it has no way".into() }];
         DeployRecord {
-            id: DeployId(7),
-            from: Some(ReleaseId([1; 32])),
-            to: ReleaseId([2; 32]),
             phase,
-            at_once: true,
             moved: 3,
-            waiting: 0,
+            rooms: 5,
             staying: 1,
-            faults: 0,
-            reason: None,
+            left: 1,
+            left_rooms,
+            numbers,
+            ..record
         }
     }
 
     #[test]
     fn a_finished_course_keeps_its_numbers_and_reads_back() {
-        let base = Counts { sockets_closed: 5, inputs_lost: 1 };
-        let mut course = Course::new(record(DeployPhase::Moving), 10, base);
+        let mut course = Course::new(record(DeployPhase::Moving), 10, 5);
         for ms in 1..=100 {
             course.note_pause(Span::millis(ms));
         }
-        let total = Counts { sockets_closed: 6, inputs_lost: 1 };
-        course.update(record(DeployPhase::Done), total, 20);
-        course.update(
-            record(DeployPhase::Done),
-            Counts { sockets_closed: 99, inputs_lost: 99 },
-            30,
-        );
+        course.update(record(DeployPhase::Partial), 6, 20, None);
+        course.update(record(DeployPhase::Partial), 99, 30, None);
         let view = course.view(|id| format!("r{}", id.0[0]));
         assert_eq!(
             (view.from.as_deref(), view.to.as_str(), view.sockets_closed),
             (Some("r1"), "r2", 1)
         );
+        assert_eq!((view.inputs_lost, view.inputs_applied_twice), (1, 2));
         assert_eq!((view.pause_ms.p50, view.pause_ms.p99, view.pause_ms.max), (51.0, 100.0, 100.0));
         assert_eq!(view.finished_ms, Some(20));
-        let read = Course::decode(&course.encode(), Counts::default()).unwrap();
+        let read = Course::decode(&course.encode(), 0).unwrap();
         assert_eq!(read.record, course.record);
         assert_eq!(read.view(|id| id.to_string()).pause_ms, view.pause_ms);
-        assert!(Course::decode(b"{}", base).is_none());
+        assert!(Course::decode(b"{}", 0).is_none());
+    }
+
+    #[test]
+    fn what_an_earlier_keeper_counted_is_kept() {
+        let mut course = Course::new(record(DeployPhase::Moving), 10, 0);
+        course.note_pause(Span::millis(70));
+        course.update(record(DeployPhase::Moving), 3, 20, None);
+        let mut next = Course::decode(&course.encode(), 0).unwrap();
+        next.note_pause(Span::millis(10));
+        next.update(record(DeployPhase::Done), 2, 30, None);
+        let view = next.view(|id| id.to_string());
+        assert_eq!((view.sockets_closed, view.pause_ms.max), (5, 70.0));
+    }
+
+    #[test]
+    fn what_the_first_build_wrote_is_still_read() {
+        let (from, to) = ("01".repeat(32), "02".repeat(32));
+        let text = format!(
+            r#"{{"id":7,"from":"{from}","to":"{to}","phase":30,"at_once":true,"moved":3,"waiting":0,"staying":1,
+            "faults":0,"reason":null,"started_ms":1,"finished_ms":2,"counts":{{"sockets_closed":0,"inputs_lost":4}},
+            "pause_ms":{{"p50":1.0,"p99":2.0,"max":3.0}}}}"#
+        );
+        let record = Course::decode(text.as_bytes(), 0).unwrap().record;
+        assert_eq!(
+            (record.course, record.moved, record.numbers.inputs_lost),
+            (Kind::Forward, 3, 4)
+        );
     }
 }

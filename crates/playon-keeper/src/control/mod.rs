@@ -6,14 +6,16 @@
 mod catalog;
 mod closings;
 mod course;
+mod decisions;
 mod demand;
+mod deploys;
 mod faults;
 mod glance;
 mod notes;
-mod pace;
 mod recovery;
 mod releases;
 mod request;
+mod sites;
 mod thread;
 mod view;
 
@@ -32,8 +34,9 @@ pub use request::Handle;
 pub(crate) use request::Request;
 pub(crate) use thread::{Control, ControlSetup};
 pub use view::{
-    DeployAnswer, DeployView, DurationView, FaultView, KindView, PauseView, QueuesView,
-    ReleaseView, RoomGroup, RoomView, StatusView, StoreView, TimingsView, TotalsView, WorkerView,
+    DeployAnswer, DeployView, DurationView, FaultView, KindView, LeftView, PauseView, QueuesView,
+    ReleaseView, RoomGroup, RoomView, StatusView, StoreView, TimingsView, TotalsView, WayBackView,
+    WorkerView,
 };
 
 /// What reaches the control thread.

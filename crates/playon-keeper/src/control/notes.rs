@@ -16,7 +16,6 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Some(entry) => catalog.label(entry.listing.release),
         None => "unknown".to_owned(),
     };
-    let outcome = |outcome| metrics.moves.get_or_create(&Outcome { outcome }).inc();
     match report {
         Report::Listing(listing) => {
             let release = catalog.label(listing.release);
@@ -33,20 +32,11 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::Checked { deploy, room, result } => {
             note_check(result, *deploy, *room, epoch, &on(room));
         }
-        Report::Moved { deploy, room, pause } => {
-            outcome("moved");
-            metrics.pause_seconds.observe(seconds(pause.0));
-            tracing::info!(%room, epoch, release = on(room), %deploy, ?pause, "room moved");
-        }
-        Report::MoveFailed { deploy, room, reason, blame } => {
-            outcome("failed");
-            tracing::warn!(%room, epoch, release = on(room), %deploy, reason, ?blame, "room was not moved");
-        }
-        Report::Staying { deploy, room } => {
-            outcome("stayed");
-            tracing::debug!(%room, epoch, release = on(room), %deploy, "room stays where it is");
-        }
-        Report::Fault { room, release, message, count } => {
+        Report::Moved { .. }
+        | Report::MoveFailed { .. }
+        | Report::Staying { .. }
+        | Report::Waiting { .. } => note_move(metrics, epoch, report, on),
+        Report::Fault { room, release, message, count, .. } => {
             metrics.room_faults.inc();
             let release = catalog.label(*release);
             tracing::warn!(%room, epoch, release, why = message, count, "room failed");
@@ -70,11 +60,50 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
             metrics.outage_seconds.observe(seconds(outage.0));
             tracing::info!(%room, epoch, release = on(room), ?outage, "room is live again");
         }
+        Report::InputsLost { .. } | Report::Miscounted { .. } => {
+            note_books(metrics, epoch, report, on);
+        }
+        Report::Stopped => {}
+    }
+}
+
+/// What came of telling a room to move.
+fn note_move(metrics: &Metrics, epoch: u64, report: &Report, on: impl Fn(&RoomId) -> String) {
+    let outcome = |outcome| metrics.moves.get_or_create(&Outcome { outcome }).inc();
+    match report {
+        Report::Moved { deploy, room, pause, late } => {
+            outcome("moved");
+            metrics.pause_seconds.observe(seconds(pause.0));
+            tracing::info!(%room, epoch, release = on(room), %deploy, ?pause, late, "room moved");
+        }
+        Report::MoveFailed { deploy, room, reason, blame } => {
+            outcome("failed");
+            tracing::warn!(%room, epoch, release = on(room), %deploy, reason, ?blame, "room was not moved");
+        }
+        Report::Staying { deploy, room } => {
+            outcome("stayed");
+            tracing::debug!(%room, epoch, release = on(room), %deploy, "room stays where it is");
+        }
+        Report::Waiting { deploy, room, until } => {
+            tracing::debug!(%room, epoch, release = on(room), %deploy, ?until, "room waits for the end of its round");
+        }
+        _ => {}
+    }
+}
+
+/// Inputs that are not applied once.
+fn note_books(metrics: &Metrics, epoch: u64, report: &Report, on: impl Fn(&RoomId) -> String) {
+    match report {
         Report::InputsLost { room, inputs } => {
             add(&metrics.inputs_lost, *inputs);
             tracing::error!(%room, epoch, release = on(room), inputs, "acknowledged inputs are lost");
         }
-        Report::Stopped => {}
+        Report::Miscounted { room, twice, missing } => {
+            metrics.inputs_twice.inc_by(*twice);
+            add(&metrics.inputs_lost, *missing);
+            tracing::error!(%room, epoch, release = on(room), twice, missing, "a commit does not follow from the one before");
+        }
+        _ => {}
     }
 }
 

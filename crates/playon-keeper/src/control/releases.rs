@@ -42,7 +42,7 @@ fn check_label(label: &str) -> Result<(), Coded> {
 }
 
 impl Control {
-    /// Adds a release, or gives a known one another label. An executable that becomes no release is deleted.
+    /// Adds a release. A known one keeps its label. An executable that becomes no release is deleted.
     pub(super) fn add_release(
         &self,
         artifact: &Artifact,
@@ -69,6 +69,11 @@ impl Control {
         }
         let known = self.catalog().releases.get(&artifact.id).map(|entry| entry.row.label.clone());
         let label = match (label, known) {
+            (Some(label), Some(known)) if label != known => {
+                let message = format!("this executable is the release {known} already");
+                let remedy = "deploy it under that label, or build it anew";
+                return Err(Coded::new("PLY-0535", message, remedy));
+            }
             (Some(label), _) => {
                 check_label(&label)?;
                 self.check_free(&label, artifact.id)?;
@@ -85,14 +90,9 @@ impl Control {
     /// Deletes the executables that were deployed longest ago, beyond the bound. What is in use stays, and so does one that
     /// has just been `added`, for it is going to be deployed.
     pub(super) fn prune_artifacts(&self, added: Option<ReleaseId>) {
-        if !self.catalog().recovered {
-            // Which releases have rooms is not known yet.
-            return;
-        }
         let stored = self.catalog().stored_by_age();
-        let beyond = stored.len().saturating_sub(self.setup.artifacts_max);
-        let idle = stored.into_iter().filter(|id| Some(*id) != added && !self.is_in_use(*id));
-        for id in idle.take(beyond) {
+        let needed = |id| Some(id) == added;
+        for id in self.director.surplus(&stored, self.setup.artifacts_max, needed) {
             let label = self.catalog().label(id);
             match self.setup.artifacts.remove(id) {
                 Ok(()) => {

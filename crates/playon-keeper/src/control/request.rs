@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::News;
 use super::catalog::Catalog;
 use super::glance::Queues;
-use super::view::{DeployAnswer, ReleaseView, RoomView};
+use super::view::{DeployAnswer, ReleaseView, RoomView, WayBackView};
 use crate::alarm::Alarms;
 use crate::artifacts::{Artifact, Artifacts};
 use crate::clock::Clock;
@@ -37,8 +37,12 @@ pub(crate) enum Request {
         reply: Reply<DeployAnswer>,
     },
     Rollback {
+        to: Option<String>,
         now: bool,
         reply: Reply<DeployAnswer>,
+    },
+    WayBack {
+        reply: Reply<WayBackView>,
     },
     /// Answered when the room is gone.
     CloseRoom {
@@ -65,6 +69,7 @@ impl Request {
             Self::AddRelease { .. } => "release",
             Self::Deploy { .. } => "deploy",
             Self::Rollback { .. } => "rollback",
+            Self::WayBack { .. } => "way back",
             Self::CloseRoom { .. } => "close",
             Self::Drain { .. } => "drain",
             Self::Probe { .. } => "probe",
@@ -78,6 +83,7 @@ impl Request {
         let abandoned = match self {
             Self::AddRelease { reply, .. } => reply.is_closed(),
             Self::Deploy { reply, .. } | Self::Rollback { reply, .. } => reply.is_closed(),
+            Self::WayBack { reply } => reply.is_closed(),
             Self::CloseRoom { reply, .. } => reply.is_closed(),
             Self::Drain { reply } => reply.is_closed(),
             Self::Probe { .. } | Self::Stop { .. } => false,
@@ -155,12 +161,21 @@ impl Handle {
         self.ask(|reply| Request::Deploy { release, now, reply }).await
     }
 
-    /// Begins a deploy of the release that was current before this one.
+    /// What [`Handle::rollback`] without a release would do now.
     ///
     /// # Errors
-    /// When there was none (`PLY-0512`) or nothing can be stored.
-    pub async fn rollback(&self, now: bool) -> Result<DeployAnswer, Coded> {
-        self.ask(|reply| Request::Rollback { now, reply }).await
+    /// When there is no way back (`PLY-0512`).
+    pub async fn way_back(&self) -> Result<WayBackView, Coded> {
+        self.ask(|reply| Request::WayBack { reply }).await
+    }
+
+    /// Takes rooms to that release, or to the one they were on before the last deploy that took effect. A room that cannot go
+    /// keeps no other.
+    ///
+    /// # Errors
+    /// When there is no way back (`PLY-0512`), no such release (`PLY-0511`) or nothing can be stored.
+    pub async fn rollback(&self, to: Option<String>, now: bool) -> Result<DeployAnswer, Coded> {
+        self.ask(|reply| Request::Rollback { to, now, reply }).await
     }
 
     /// What this process logs.

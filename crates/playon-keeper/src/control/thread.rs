@@ -6,49 +6,31 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
-use bytes::Bytes;
 use playon_core::berths::Berths;
-use playon_core::deploy::{DeployRecord, Director, DirectorConfig, DirectorEffect, Target};
+use playon_core::deploy::{Course, DeployWish, Director, DirectorConfig, DirectorEffect, Target};
 use playon_core::effect::{Listing, Order, Report};
 use playon_core::fleet::Berth;
-use playon_core::gate::Close;
-use playon_core::ids::{DeployId, ReleaseId, RoomId};
+use playon_core::ids::{ReleaseId, RoomId};
 use playon_core::lobby::{Lobby, Opening};
 use playon_core::time::{Span, Time};
-use playon_store::{DeployRow, Store};
+use playon_store::Store;
 use tokio::sync::oneshot;
 
 use super::catalog::{Catalog, RoomEntry, WorkerEntry};
 use super::closings::Closings;
-use super::course::{Counts, Course};
-use super::pace::Pace;
-use super::releases::{store_error, wall_ms};
 use super::request::Reply;
-use super::view::{DeployAnswer, RoomView};
+use super::sites::Sites;
+use super::view::RoomView;
 use super::{News, Request, ShardNews, notes};
 use crate::alarm::{self, Alarm, Alarms};
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::error::Coded;
-use crate::gateway::{Asset, Assets, GatewayStats, Labels, Site};
+use crate::gateway::{Assets, GatewayStats, Labels};
 use crate::links::{Attached, Hub, LinkNews};
 use crate::metrics::Metrics;
 use crate::owner::{ShardEvent, Shards};
 use crate::workers::{Supervisor, WorkerNews};
-
-/// The stored decision which release is current: 64 hexadecimal digits.
-const SETTING_CURRENT: &str = "current_release";
-
-/// Why the keeper closes sockets that were in order. All other codes answer what a client did.
-const OWN_CLOSES: [Close; 7] = [
-    Close::Restarting,
-    Close::Busy,
-    Close::UnknownSession,
-    Close::UnknownRoom,
-    Close::InputGap,
-    Close::RoomHalted,
-    Close::RoomFails,
-];
 
 /// How long a worker for rooms on trial, or in quarantine, is kept once nobody needs it.
 const BERTH_LINGER: Span = Span::secs(10);
@@ -71,20 +53,19 @@ pub(crate) struct ControlSetup {
     pub(crate) director: DirectorConfig,
     pub(crate) deploys_max: usize,
     pub(crate) artifacts_max: usize,
-    pub(crate) moves_per_second: u32,
 }
 
 pub(crate) struct Control {
     pub(super) setup: ControlSetup,
     pub(super) director: Director,
-    pace: Pace,
     closings: Closings,
     /// Workers beside the common ones.
     pub(super) berths: Berths,
     /// What the supervisor was last told.
     pub(super) wanted: BTreeMap<ReleaseId, u32>,
-    /// The files for browsers of every release that has attached.
-    sites: BTreeMap<ReleaseId, Vec<Asset>>,
+    pub(super) sites: Sites,
+    /// Which release the store says is current.
+    pub(super) stored_current: Option<ReleaseId>,
     shards_recovered: u16,
     shards_stopped: u16,
     stopping: Option<oneshot::Sender<Result<(), Coded>>>,
@@ -101,12 +82,12 @@ impl Control {
     ) -> Result<JoinHandle<()>, Coded> {
         let mut control = Self {
             director: Director::new(setup.director.clone()),
-            pace: Pace::new(setup.moves_per_second),
             closings: Closings::default(),
             berths: Berths::new(BERTH_LINGER),
             setup,
             wanted: BTreeMap::new(),
-            sites: BTreeMap::new(),
+            sites: Sites::default(),
+            stored_current: None,
             shards_recovered: 0,
             shards_stopped: 0,
             stopping: None,
@@ -129,39 +110,7 @@ impl Control {
         self.setup.clock.now()
     }
 
-    fn read_decisions(&mut self) -> Result<(), Coded> {
-        let store = Arc::clone(&self.setup.store);
-        let refuse = |error| store_error(&error);
-        for row in store.releases().map_err(refuse)? {
-            let stored = self.setup.artifacts.path(row.id).is_some();
-            self.keep_release_row(row, stored);
-        }
-        let mut unfinished = None;
-        for row in store.deploys(self.setup.deploys_max).map_err(refuse)? {
-            let Some(course) = Course::decode(&row.body, self.counts()) else {
-                tracing::warn!(deploy = %row.id, "a deploy was stored by a later build and is not shown");
-                continue;
-            };
-            if !course.record.phase.is_final() && unfinished.is_none() {
-                unfinished = Some(course.record.clone());
-            }
-            self.catalog_mut().deploys.insert(row.id, course);
-        }
-        let text = store.setting(SETTING_CURRENT).map_err(refuse)?;
-        let mut current = text.and_then(|text| ReleaseId::parse(std::str::from_utf8(&text).ok()?));
-        if let Some(record) = &unfinished {
-            // The deploy is stored before the setting: a deploy that moves rooms has decided already.
-            if record.phase == playon_core::deploy::DeployPhase::Moving {
-                current = Some(record.to);
-            }
-        }
-        self.catalog_mut().current = current;
-        self.director.handle_recovered(self.setup.clock.now(), current, unfinished);
-        self.drain();
-        Ok(())
-    }
-
-    fn keep_release_row(&self, row: playon_store::ReleaseRow, stored: bool) {
+    pub(super) fn keep_release_row(&self, row: playon_store::ReleaseRow, stored: bool) {
         self.setup.labels.set(row.id, row.label.clone());
         let entry = super::catalog::ReleaseEntry { row: row.clone(), stored, kinds: Vec::new() };
         self.catalog_mut().releases.insert(row.id, entry);
@@ -170,9 +119,8 @@ impl Control {
     fn run(mut self, inbox: &Receiver<News>, alarm: &Alarm) {
         loop {
             alarm.idle();
-            let (director, pace) = (self.director.next_timeout(), self.pace.next_timeout());
-            let next = [director, pace, self.berths.next_timeout()].into_iter().flatten().min();
-            let news = match next {
+            let next = [self.director.next_timeout(), self.berths.next_timeout()];
+            let news = match next.into_iter().flatten().min() {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => inbox.recv_timeout(self.setup.clock.until(at)),
             };
@@ -188,9 +136,6 @@ impl Control {
             }
             self.berths.handle_timeout(self.setup.clock.now());
             self.staff_berths();
-            while let Some((shard, order)) = self.pace.take(self.now()) {
-                self.order(shard, order);
-            }
         }
         let hub = Arc::clone(&self.setup.hub);
         self.setup.supervisor.stop(|| hub.shut_down());
@@ -224,7 +169,7 @@ impl Control {
     }
 
     /// The keeper cannot go on; whoever runs it ends it.
-    fn fail(&self, error: Coded) {
+    pub(super) fn fail(&self, error: Coded) {
         tracing::error!(%error, "the keeper cannot go on");
         self.catalog_mut().failed.get_or_insert_with(|| error.to_string());
         self.setup.alarms.raise(error);
@@ -236,7 +181,6 @@ impl Control {
         match report {
             Report::Listing(listing) => self.note_listing(listing),
             Report::Gone { room, asleep } => {
-                self.pace.forget(*room);
                 self.catalog_mut().rooms.remove(room);
                 self.lobby(|lobby| lobby.handle_gone(*room));
                 self.closings.gone(*room, *asleep);
@@ -336,10 +280,8 @@ impl Control {
             entry.kinds.clone_from(&attached.info.kinds);
         }
         drop(catalog);
-        let assets = attached.assets.into_iter();
-        let assets =
-            assets.map(|asset| Asset { path: asset.path, mime: asset.mime, body: asset.bytes });
-        self.sites.insert(release, assets.collect());
+        self.keep_kinds(&attached.info);
+        self.sites.add(release, attached.assets);
         if self.director.current() == Some(release) {
             self.serve_site(release);
         }
@@ -356,18 +298,9 @@ impl Control {
             && self.director.deploy().is_none_or(|d| d.phase.is_final())
         {
             // The first release there is.
-            self.begin_deploy(release, true);
-        }
-    }
-
-    fn serve_site(&self, release: ReleaseId) {
-        let Some(assets) = self.sites.get(&release) else { return };
-        let label = self.catalog().label(release);
-        match Site::new(assets.iter().cloned()) {
-            Ok(site) => self.setup.assets.set(site),
-            Err(error) => {
-                tracing::error!(release = label, %error, "the release's page cannot be served")
-            }
+            let wish = DeployWish { to: release, at_once: true, course: Course::Forward };
+            // There is none before it, so there is something to do.
+            let _ = self.begin_deploy(wish);
         }
     }
 
@@ -392,18 +325,13 @@ impl Control {
                 let _ = reply.send(self.add_release(&artifact, label, hint.as_deref()));
             }
             Request::Deploy { release, now, reply } => {
-                let found = self.catalog().find_release(&release);
-                let _ = reply.send(match found {
-                    Some(release) => self.deploy(release, now),
-                    None => Err(Coded::new(
-                        "PLY-0511",
-                        format!("there is no release {release}"),
-                        "`playon releases` lists what there is",
-                    )),
-                });
+                let _ = reply.send(self.deploy_release(&release, now));
             }
-            Request::Rollback { now, reply } => {
-                let _ = reply.send(self.rollback(now));
+            Request::Rollback { to, now, reply } => {
+                let _ = reply.send(self.rollback(to.as_deref(), now));
+            }
+            Request::WayBack { reply } => {
+                let _ = reply.send(self.way_back());
             }
             Request::CloseRoom { room, reply } => self.close_room(room, reply),
             Request::Drain { reply } => {
@@ -437,100 +365,24 @@ impl Control {
         self.setup.shards.of(room).push(ShardEvent::Order(Order::Close { room }));
     }
 
-    /// What a rollback would lead to.
-    fn release_before(&self) -> Option<ReleaseId> {
-        let current = self.director.current();
-        let going = self.director.deploy().filter(|deploy| !deploy.phase.is_final());
-        match going {
-            // Nothing has moved yet, or something has: either way back is where it came from.
-            Some(deploy) => deploy.from,
-            None => {
-                let catalog = self.catalog();
-                let led_here = |course: &&Course| {
-                    Some(course.record.to) == current && course.record.from != current
-                };
-                catalog.deploys.values().rev().find(led_here).and_then(|course| course.record.from)
-            }
-        }
-    }
-
-    /// Whether a release runs rooms, is about to, or may be wanted at any moment.
-    pub(super) fn is_in_use(&self, release: ReleaseId) -> bool {
-        let before = self.release_before();
-        let going = self.director.deploy().filter(|deploy| !deploy.phase.is_final());
-        let catalog = self.catalog();
-        self.director.current() == Some(release)
-            || before == Some(release)
-            || going.is_some_and(|deploy| deploy.to == release || deploy.from == Some(release))
-            || self.wanted.get(&release).is_some_and(|count| *count > 0)
-            || catalog.workers.values().any(|worker| worker.release == release)
-            || catalog.rooms.values().any(|room| room.listing.release == release)
-    }
-
-    fn rollback(&mut self, now: bool) -> Result<DeployAnswer, Coded> {
-        match self.release_before() {
-            Some(release) => self.deploy(release, now),
-            None => Err(Coded::new(
-                "PLY-0512",
-                "there is no release to go back to",
-                "deploy the release you want with `playon deploy`",
-            )),
-        }
-    }
-
-    fn deploy(&mut self, release: ReleaseId, now: bool) -> Result<DeployAnswer, Coded> {
-        let label = self.catalog().label(release);
-        let stored = self.setup.artifacts.path(release).is_some();
-        let attached = self.catalog().workers.values().any(|worker| worker.release == release);
-        if !stored && !attached {
-            let message =
-                format!("the executable of {label} is gone and no worker of it is attached");
-            return Err(Coded::new("PLY-0513", message, "upload the release again"));
-        }
-        match self.begin_deploy(release, now) {
-            Some(id) => {
-                let deploy = self.catalog().deploy(id);
-                Ok(DeployAnswer { deploy, note: format!("deploying {label}") })
-            }
-            None if self.retry(release) => {
-                let note = format!("{label} is current already: its workers are started again now");
-                Ok(DeployAnswer { deploy: None, note })
-            }
-            None => {
-                let note = format!("PLY-0301 {label} is current already: nothing to do");
-                Ok(DeployAnswer { deploy: None, note })
-            }
-        }
-    }
-
-    fn begin_deploy(&mut self, release: ReleaseId, now: bool) -> Option<DeployId> {
-        let id = self.catalog().deploys.keys().next_back().map_or(DeployId(1), |last| last.next());
-        if self.director.handle_deploy(self.setup.clock.now(), id, release, now).is_err() {
-            return None;
-        }
-        self.setup.metrics.deploys.inc();
-        self.drain();
-        self.retry(release);
-        Some(id)
-    }
-
     /// After every handle of the director.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         while let Some(effect) = self.director.poll() {
             match effect {
                 DirectorEffect::Wanted { release, count } => self.want(release, count),
                 DirectorEffect::Order(Target::All, order) => {
-                    if let Order::CancelMoves { deploy } = &order {
-                        self.pace.cancel(*deploy);
-                    }
                     self.setup.shards.push_each(|| ShardEvent::Order(order.clone()));
-                }
-                DirectorEffect::Order(Target::Shard(shard), order @ Order::Move { .. }) => {
-                    self.pace.push(shard, order);
                 }
                 DirectorEffect::Order(Target::Shard(shard), order) => self.order(shard, order),
                 DirectorEffect::Store { record, current } => self.store(record, current),
+                DirectorEffect::Keep(record) => self.keep(record),
                 DirectorEffect::Progress(record) => self.show(record),
+                DirectorEffect::Alarm { deploy, release, what } => {
+                    let label = self.catalog().label(release);
+                    tracing::error!(%deploy, release = label, what, "a release is at fault");
+                    self.setup.metrics.probations_failed.inc();
+                    self.catalog_mut().note_fault(None, Some(release), what);
+                }
             }
         }
     }
@@ -538,52 +390,6 @@ impl Control {
     fn order(&self, shard: u16, order: Order) {
         if let Some(inbox) = self.setup.shards.get(shard.into()) {
             inbox.push(ShardEvent::Order(order));
-        }
-    }
-
-    fn counts(&self) -> Counts {
-        let closed = OWN_CLOSES.iter().map(|why| self.setup.stats.closed(*why)).sum();
-        Counts { sockets_closed: closed, inputs_lost: self.setup.metrics.inputs_lost.get() }
-    }
-
-    fn show(&self, record: DeployRecord) {
-        let (id, total, now_ms) = (record.id, self.counts(), wall_ms());
-        let mut catalog = self.catalog_mut();
-        let course =
-            catalog.deploys.entry(id).or_insert_with(|| Course::new(record.clone(), now_ms, total));
-        course.update(record, total, now_ms);
-        while catalog.deploys.len() > self.setup.deploys_max {
-            catalog.deploys.pop_first();
-        }
-    }
-
-    /// The decision is safe when this returns; what follows from it comes after.
-    fn store(&self, record: DeployRecord, current: Option<ReleaseId>) {
-        let (id, phase, reason) = (record.id, record.phase, record.reason.clone());
-        self.show(record);
-        let body = self.catalog().deploys.get(&id).map(Course::encode).unwrap_or_default();
-        let stored =
-            self.setup.store.put_deploy(DeployRow { id, body }).and_then(|()| match current {
-                Some(current) => {
-                    self.setup.store.put_setting(SETTING_CURRENT, Bytes::from(current.to_string()))
-                }
-                None => Ok(()),
-            });
-        if let Err(error) = stored {
-            self.fail(store_error(&error));
-        }
-        let changed = self.catalog().current != current;
-        if changed {
-            self.catalog_mut().current = current;
-            current.into_iter().for_each(|release| self.serve_site(release));
-        }
-        let release = current.map(|release| self.catalog().label(release));
-        let phase = phase.name();
-        match reason {
-            None => tracing::info!(deploy = %id, phase, release, "deploy is stored"),
-            Some(reason) => {
-                tracing::warn!(deploy = %id, phase, release, reason, "deploy is stored")
-            }
         }
     }
 }

@@ -246,30 +246,52 @@ pub struct PauseView {
 pub struct DeployView {
     /// Its number.
     pub id: u64,
+    /// `deploy`, `rollback` or `automatic rollback`.
+    pub kind: String,
     /// The label of the release before.
     pub from: Option<String>,
     /// The label of the release after.
     pub to: String,
-    /// `starting`, `checking`, `moving`, `done`, `stopped`, `reverted` or `superseded`.
+    /// `starting`, `checking`, `moving`, `done`, `partial`, `stopped`, `reverted` or `superseded`.
     pub phase: String,
     /// Whether nothing more will happen.
     pub finished: bool,
     /// Whether rooms move in the middle of a round.
     pub now: bool,
+    /// Copies of live rooms that were opened before anything moved; 0 if there was no live room.
+    pub rooms_checked: u64,
+    /// Rooms that were told to move, each counted once.
+    pub rooms: u64,
     /// Rooms that have moved.
     pub rooms_moved: u64,
     /// Rooms that still have to move.
     pub rooms_waiting: u64,
+    /// Of these, rooms that wait for the end of their round.
+    pub rooms_in_round: u64,
+    /// When the last of them moves at the latest, in milliseconds since 1970.
+    pub in_round_until_ms: Option<u64>,
     /// Rooms that end on the release they have.
     pub rooms_staying: u64,
+    /// Rooms that ended or went to sleep before it was their turn.
+    pub rooms_gone: u64,
+    /// Rooms that could not go.
+    pub rooms_left: u64,
+    /// The first 100 of them.
+    pub left: Vec<LeftView>,
     /// Handoffs that failed, retries included.
     pub faults: u64,
-    /// Sockets that the keeper closed meanwhile for reasons of its own.
+    /// Times that the keeper ended meanwhile; sockets that ended with it are not counted.
+    pub restarts: u64,
+    /// Sockets with a seat, or watching, that the keeper closed meanwhile for a reason that neither player nor game gave.
     pub sockets_closed: u64,
-    /// Acknowledged inputs that were lost meanwhile.
+    /// Acknowledged inputs that were lost meanwhile, and inputs that a commit should have held and did not.
     pub inputs_lost: u64,
-    /// Commits that came twice and were refused count as none: this is 0 by construction and `playon drill` measures it.
+    /// Inputs that were set aside because the game failed on them.
+    pub inputs_set_aside: u64,
+    /// Inputs that a commit held although an earlier one had.
     pub inputs_applied_twice: u64,
+    /// Rooms that stood still in the middle of a round for longer than their kind's `pause_budget`.
+    pub pauses_over_budget: u64,
     /// How long rooms were frozen.
     pub pause_ms: PauseView,
     /// When it was begun, in milliseconds since 1970.
@@ -278,6 +300,28 @@ pub struct DeployView {
     pub finished_ms: Option<u64>,
     /// Why it was stopped or reverted.
     pub reason: Option<String>,
+}
+
+/// A room that could not go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftView {
+    /// Its UUID.
+    pub room: String,
+    /// Why, with its code.
+    pub reason: String,
+}
+
+/// What a rollback would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayBackView {
+    /// The number of the deploy that it undoes.
+    pub undoes: u64,
+    /// The label of the release that rooms leave.
+    pub from: String,
+    /// The label of the release that they go to.
+    pub to: String,
+    /// One line about it.
+    pub note: String,
 }
 
 /// The answer to a request for a deploy.

@@ -41,6 +41,8 @@ pub struct GatewayStats {
     pub rematched: Count,
     /// Sockets closed by this side, in the order of [`Close::ALL`].
     pub closed: [Count; Close::ALL.len()],
+    /// Sockets that had been welcomed and that this side closed for a reason that neither the player nor the game gave.
+    pub cut: Count,
     /// Sockets that ended from the other side: closed, reset or vanished.
     pub left: Count,
 }

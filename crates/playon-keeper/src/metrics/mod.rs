@@ -31,6 +31,17 @@ pub(crate) struct Outcome {
     pub(crate) outcome: &'static str,
 }
 
+impl Outcome {
+    /// All outcomes at 0: a series that is born with its first failure shows no increase.
+    fn from_the_beginning() -> Family<Self, Counter> {
+        let family = Family::<Self, Counter>::default();
+        for outcome in ["moved", "failed", "stayed"] {
+            drop(family.get_or_create(&Self { outcome }));
+        }
+        family
+    }
+}
+
 /// A label with the name of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Queue {
@@ -80,6 +91,8 @@ pub struct Metrics {
     pub(crate) commits_refused: Counter,
     pub(crate) set_aside: Counter,
     pub(crate) inputs_lost: Counter,
+    pub(crate) inputs_twice: Counter,
+    pub(crate) probations_failed: Counter,
     pub(crate) rooms_recovered: Counter,
     pub(crate) outage_seconds: Histogram,
     pub(crate) moves: Family<Outcome, Counter>,
@@ -129,9 +142,11 @@ impl Metrics {
             commits_refused: Counter::default(),
             set_aside: Counter::default(),
             inputs_lost: Counter::default(),
+            inputs_twice: Counter::default(),
+            probations_failed: Counter::default(),
             rooms_recovered: Counter::default(),
             outage_seconds: seconds(),
-            moves: Family::default(),
+            moves: Outcome::from_the_beginning(),
             pause_seconds: seconds(),
             deploys: Counter::default(),
             deploy_running: Gauge::default(),
@@ -171,6 +186,10 @@ impl Metrics {
         r.register("set_aside", aside, self.set_aside.clone());
         let lost = "Acknowledged inputs lost with a keeper";
         r.register("inputs_lost", lost, self.inputs_lost.clone());
+        let twice = "Inputs that a commit held although an earlier one had";
+        r.register("inputs_applied_twice", twice, self.inputs_twice.clone());
+        let failed = "Releases that failed their probation";
+        r.register("probations_failed", failed, self.probations_failed.clone());
         let recovered = "Rooms live again after they had lost their worker";
         r.register("rooms_recovered", recovered, self.rooms_recovered.clone());
         let outage = "How long such rooms were not live";
@@ -245,6 +264,8 @@ mod tests {
         let text = metrics.render();
         assert!(text.contains("playon_rooms 3"), "{text}");
         assert!(text.contains("playon_room_moves_total{outcome=\"moved\"} 1"), "{text}");
+        // An alert looks at the increase: a series that is born with its first failure shows none.
+        assert!(text.contains("playon_room_moves_total{outcome=\"failed\"} 0"), "{text}");
         assert!(text.contains("playon_gateway_closed_total{code=\"4000\"} 0"), "{text}");
         assert!(text.contains("playon_room_pause_seconds_bucket"), "{text}");
     }

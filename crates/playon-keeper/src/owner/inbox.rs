@@ -8,8 +8,9 @@ use playon_core::attach::{FromWorker, Turn};
 use playon_core::effect::{Loaded, Order, Stored};
 use playon_core::fleet::{WorkerEnd, WorkerInfo};
 use playon_core::gate::ToOwner;
-use playon_core::ids::{RoomId, WorkerId};
+use playon_core::ids::{ReleaseId, RoomId, WorkerId};
 use playon_core::image::Image;
+use playon_core::kind::Declared;
 
 use crate::gateway::{NotTaken, OwnerLink, shard_of};
 
@@ -18,6 +19,8 @@ use crate::gateway::{NotTaken, OwnerLink, shard_of};
 pub(crate) enum ShardEvent {
     /// From a socket.
     Gate(ToOwner),
+    /// What a release has said about its kinds, before any worker of it attaches.
+    Release(ReleaseId, Vec<Declared>),
     /// A worker has attached.
     WorkerUp(WorkerInfo),
     /// A worker is gone; nothing of it follows.

@@ -95,6 +95,7 @@ impl Driver {
         let shard = &mut self.shard;
         match event {
             ShardEvent::Gate(message) => shard.handle_gate(now, message),
+            ShardEvent::Release(release, kinds) => shard.handle_release(release, kinds),
             ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
             ShardEvent::WorkerDown(worker, end) => shard.handle_worker_down(now, worker, &end),
             ShardEvent::Turn(worker, turn) => shard.handle_turn(now, worker, turn),

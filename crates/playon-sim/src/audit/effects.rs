@@ -1,7 +1,7 @@
 //! Records, snapshots and messages, as they leave the machines.
 
 use playon_core::attach::ToWorker;
-use playon_core::effect::{Aside, Report};
+use playon_core::effect::{Aside, Blame, Report};
 use playon_core::fleet::Berth;
 use playon_core::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
 use playon_core::image::{Image, Record, StateCodec};
@@ -28,12 +28,14 @@ impl Audit {
         let (revoked, book) = (&self.revoked, self.rooms.entry(room).or_default());
         let shadow = book.shadow.as_mut().ok_or_else(|| format!("I11: {room} has no image"))?;
         let before = shadow.clone();
+        let mut moved_by = None;
         shadow
             .apply(Epoch(0), &back, &ZstdXxh3, &bounds)
             .map_err(|e| format!("I10: {room}: {e}"))?;
         let game = check_state(shadow)?;
         if let Some(deploy) = back.migrate {
             super::handoff::check_migrate(&before, shadow, &back)?;
+            moved_by = Some(deploy);
             let unsettled = book.switch.replace((seq, deploy)).filter(|(_, of)| of.0 != 0);
             if let Some((other, _)) = unsettled {
                 return Err(format!("I8: {room} has Migrate {seq} while {other} is not settled"));
@@ -45,6 +47,9 @@ impl Audit {
         } else if book.live != Some(Attempt(game.writer)) || revoked.contains(&Attempt(game.writer))
         {
             return Err(format!("I4: {room}/{seq} was written by a revoked attempt"));
+        }
+        if let Some(deploy) = moved_by {
+            self.check_policy(&before, deploy)?;
         }
         Ok(Write::Append(room, seq, body))
     }
@@ -183,7 +188,12 @@ impl Audit {
                 self.costly.remove(room);
                 Ok(())
             }
-            Report::MoveFailed { deploy, room, blame, .. } => {
+            Report::MoveFailed { deploy, room, blame, reason } => {
+                // What workers say, and the keeper of them, when a batch fails.
+                let of_batch = reason == "panicked" || reason.contains("while it ran the room");
+                if *blame == Blame::Release && of_batch {
+                    return Err(format!("I26: {room} cannot leave because of a batch: {reason}"));
+                }
                 self.move_failed(*room, *deploy, *blame)
             }
             _ => Ok(()),

@@ -1,9 +1,11 @@
 //! A handoff is one record, and one that fails leaves nothing behind.
 
+use playon_core::deploy::DeployRecord;
 use playon_core::effect::{Blame, Order};
 use playon_core::facts::{Place, RoomFacts};
-use playon_core::ids::{DeployId, ReleaseId, RoomId};
+use playon_core::ids::{DeployId, RoomId};
 use playon_core::image::{Image, Record};
+use playon_core::kind::OnDeploy;
 use playon_core::time::{Span, Time};
 
 use super::Audit;
@@ -31,7 +33,8 @@ pub(super) fn check_migrate(before: &Image, after: &Image, record: &Record) -> R
 
 impl Audit {
     pub(super) fn moved(&mut self, room: RoomId, deploy: DeployId) -> Result<(), String> {
-        let (lossy, target) = (Kind::of(room).is_lossy(), self.targets.get(&deploy).copied());
+        let (lossy, target) =
+            (Kind::of(room).is_lossy(), self.targets.get(&deploy).map(|target| target.0));
         let book = self.book(room);
         let switched = book.switch.take_if(|(_, of)| *of == deploy).is_some();
         let there = |image: &Image| target.is_none_or(|to| image.release == to);
@@ -58,9 +61,36 @@ impl Audit {
         }
     }
 
+    /// A room changes its release: that is what its kind's policy allows.
+    pub(super) fn check_policy(&self, before: &Image, of: DeployId) -> Result<(), String> {
+        let (room, at_once) = (before.room, self.targets.get(&of).is_some_and(|target| target.1));
+        if at_once {
+            return Ok(());
+        }
+        let told = self.told.get(&(room, of)).copied();
+        match self.manners.of(&before.kind) {
+            OnDeploy::Finish => {
+                Err(format!("I18: {room} is moved by {of}, and its kind ends where it began"))
+            }
+            OnDeploy::BetweenRounds { deadline } if !before.between_rounds => match told {
+                // One that wakes has nobody in it.
+                None if of == DeployId::NONE => Ok(()),
+                Some(since) if self.now >= since + deadline => Ok(()),
+                _ => Err(format!("I18: {room} is moved by {of} in the middle of a round")),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// A deploy that an earlier keeper has stored.
+    pub fn found(&mut self, record: &DeployRecord) {
+        self.deploy(record);
+        self.records.insert(record.id, record.clone());
+    }
+
     /// A deploy was asked for: what was refused outside of one may be asked again.
-    pub fn deploy(&mut self, id: DeployId, to: ReleaseId) {
-        self.targets.insert(id, to);
+    pub fn deploy(&mut self, record: &DeployRecord) {
+        self.targets.insert(record.id, (record.to, record.at_once));
         self.rejected.retain(|(_, deploy)| *deploy != DeployId::NONE);
     }
 
@@ -73,7 +103,11 @@ impl Audit {
     ///
     /// # Errors
     /// When it tries again what the release was to blame for.
-    pub fn ordered(&mut self, order: &Order) -> Result<(), String> {
+    pub fn ordered(&mut self, now: Time, order: &Order) -> Result<(), String> {
+        if let Order::Move { deploy, room, .. } = order {
+            self.told.entry((*room, *deploy)).or_insert(now);
+        }
+        self.check_homecoming(order)?;
         match order {
             Order::Move { deploy, room, .. } if self.rejected.contains(&(*room, *deploy)) => {
                 Err(format!("I15: {room} is ordered again to where it was refused"))

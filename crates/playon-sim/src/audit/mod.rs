@@ -3,6 +3,7 @@
 //! The audit keeps books of its own: the room as its records say it must be, whom its messages went to, who has been
 //! shown what. It knows nothing of the machines' insides but [`playon_core::facts`].
 
+mod deploys;
 mod effects;
 mod handoff;
 mod players;
@@ -10,6 +11,7 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use playon_core::deploy::DeployRecord;
 use playon_core::facts::{Place, Seating};
 use playon_core::fleet::{Berth, WorkerEnd};
 use playon_core::ids::{
@@ -19,7 +21,11 @@ use playon_core::image::{ApplyBounds, Image, Loss};
 use playon_core::limits::Limits;
 use playon_core::time::{RoomTime, Time};
 
+pub use deploys::PROBATION;
+use deploys::Watched;
+
 use crate::coverage::Coverage;
+use crate::worker::Manners;
 
 /// What is known of one room.
 #[derive(Debug, Default)]
@@ -71,8 +77,16 @@ pub struct Audit {
     speakers: BTreeMap<ConnId, (RoomId, SessionId)>,
     /// Which room a socket asked for.
     pub conns: BTreeMap<ConnId, RoomId>,
-    /// Where each deploy leads.
-    pub targets: BTreeMap<DeployId, ReleaseId>,
+    /// Where each deploy leads, and whether in the middle of a round.
+    pub targets: BTreeMap<DeployId, (ReleaseId, bool)>,
+    /// All deploys as they stand.
+    records: BTreeMap<DeployId, DeployRecord>,
+    /// The release that is watched, its hard faults and until when.
+    watched: Option<Watched>,
+    /// When each room was first told to move by a deploy.
+    told: BTreeMap<(RoomId, DeployId), Time>,
+    /// When a deploy may move rooms of each kind.
+    pub manners: Manners,
     /// Moves that failed through the release: not to be ordered again.
     rejected: BTreeSet<(RoomId, DeployId)>,
     /// Rooms that an operator closes.
@@ -97,6 +111,8 @@ pub struct Audit {
     bad_luck: BTreeMap<RoomId, u32>,
     limits: Limits,
     bounds: ApplyBounds,
+    /// As of the last step.
+    now: Time,
     /// What was seen.
     pub coverage: Coverage,
 }
@@ -112,6 +128,11 @@ impl Audit {
             speakers: BTreeMap::new(),
             conns: BTreeMap::new(),
             targets: BTreeMap::new(),
+            records: BTreeMap::new(),
+            watched: None,
+            told: BTreeMap::new(),
+            manners: Manners::default(),
+            now: Time(0),
             rejected: BTreeSet::new(),
             closing: BTreeSet::new(),
             stopping: false,

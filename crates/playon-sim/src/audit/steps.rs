@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use playon_core::deploy::DirectorFacts;
 use playon_core::facts::{Place, RoomFacts, Seating, ShardFacts};
 use playon_core::ids::{RoomId, Seq};
 use playon_core::image::StateCodec;
@@ -17,6 +18,7 @@ impl Audit {
     /// # Errors
     /// When an invariant is broken.
     pub fn after_step<C: StateCodec>(&mut self, now: Time, shard: &Shard<C>) -> Result<(), String> {
+        self.now = now;
         let facts = shard.facts();
         self.check_queues(&facts)?;
         let mut seen = Vec::new();
@@ -57,6 +59,17 @@ impl Audit {
         bound("bytes of openings", facts.opening_bytes, l.opens_bytes_max + l.state_bytes_max)?;
         bound("rooms that wait to be handed over", facts.move_queue, facts.rooms)?;
         bound("rooms that wait to be opened", facts.open_queue, facts.rooms)
+    }
+
+    /// What the director holds is bounded by the rooms there are.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check_director(&self, facts: &DirectorFacts) -> Result<(), String> {
+        bound("orders that wait for their turn", facts.queued, facts.rooms)?;
+        bound("orders that are not answered", facts.unanswered, facts.rooms)?;
+        bound("rooms that a deploy waits for", facts.waited_for, facts.rooms)?;
+        bound("deploys that are remembered", facts.past, 100)
     }
 
     fn check_room(&self, facts: &RoomFacts<'_>) -> Result<(), String> {

@@ -6,6 +6,7 @@ use playon_core::deploy::DeployPhase;
 use playon_core::effect::Order;
 use playon_core::ids::{RoomId, SessionId};
 use playon_core::image::{ApplyBounds, Image};
+use playon_core::kind::OnDeploy;
 use playon_core::time::Span;
 
 use super::{Kind, World};
@@ -25,8 +26,8 @@ impl World {
         while !self.store.pending.is_empty() {
             self.store.make_safe()?;
         }
-        if self.store.deploy.as_ref().is_some_and(|record| !record.phase.is_final()) {
-            return Err(format!("I18: the deploy never ended: {:?}", self.store.deploy));
+        if self.store.deploy().is_some_and(|record| !record.phase.is_final()) {
+            return Err(format!("I18: the deploy never ended: {:?}", self.store.deploy()));
         }
         for client in &self.clients {
             let i = client.index;
@@ -73,10 +74,12 @@ impl World {
             if !facts.place.is_live() {
                 return Err(format!("I18: {room} is {} at the end", facts.place));
             }
-            let done = self.store.deploy.as_ref().filter(|d| d.phase == DeployPhase::Done);
-            if let (Some(done), Some(image)) = (done, facts.image)
-                && image.release != done.to
+            if let Some(image) = facts.image
+                && self.store.current.is_some_and(|current| image.release != current)
+                && self.rooms_belong_together()
+                && !self.was_left(room)
                 && !keeper.audit.declined(room)
+                && self.options.manners.of(&image.kind) != OnDeploy::Finish
             {
                 return Err(format!("I18: {room} was left behind by a deploy"));
             }
@@ -92,6 +95,18 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Unless the last deploy that took effect was stopped, rooms are on the current release.
+    fn rooms_belong_together(&self) -> bool {
+        let last = self.store.deploys.values().rev().find(|record| record.took_effect());
+        last.is_none_or(|last| last.phase != DeployPhase::Stopped)
+    }
+
+    /// Whether a way back could not take the room.
+    fn was_left(&self, room: RoomId) -> bool {
+        let last = self.store.deploys.values().rev().find(|record| record.took_effect());
+        last.is_some_and(|last| last.left_rooms.iter().any(|left| left.room == room))
     }
 
     /// What the game itself has noticed.

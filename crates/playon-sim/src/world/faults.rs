@@ -1,7 +1,9 @@
 //! What goes wrong, and when.
 
+use std::collections::BTreeSet;
+
 use playon_core::attach::ToWorker;
-use playon_core::deploy::{DeployPhase, DeployRecord};
+use playon_core::deploy::{Course, DeployPhase, DeployRecord, DeployWish};
 use playon_core::effect::Order;
 use playon_core::fleet::WorkerEnd;
 use playon_core::gate::ToOwner;
@@ -12,7 +14,7 @@ use playon_core::time::Span;
 use super::players::create;
 use super::{Event, World, room_id};
 use crate::client::Client;
-use crate::worker::RELEASES;
+use crate::worker::{Deed, RELEASES};
 
 impl World {
     pub(super) fn trouble(&mut self) -> Result<(), String> {
@@ -21,6 +23,7 @@ impl World {
             self.workers
                 .values_mut()
                 .for_each(|w| (w.panic, w.cursed, w.bad_copy, w.lie) = (0, 0, 0, 0));
+            self.workers.values_mut().for_each(|worker| worker.doomed.clear());
             return Ok(());
         }
         self.schedule(Span::millis(50), 0, Event::Trouble);
@@ -71,6 +74,10 @@ impl World {
         if per(&mut self.rng, options.deploy) {
             self.deploy()?;
         }
+        if options.rollback > 0 && per(&mut self.rng, options.rollback) {
+            let at_once = self.rng.percent(80);
+            self.roll_back(at_once)?;
+        }
         if per(&mut self.rng, options.crash_keeper) {
             self.crash_keeper()?;
         }
@@ -96,7 +103,7 @@ impl World {
     }
 
     /// A deploy has come a step further. Rooms that are made just then are easily forgotten.
-    pub(super) fn follow_deploy(&mut self, record: &DeployRecord) {
+    pub(super) fn follow_deploy(&mut self, record: &DeployRecord) -> Result<(), String> {
         if self.options.trace {
             self.print_deploy(record);
         }
@@ -105,6 +112,14 @@ impl World {
             let after = Span(self.rng.below(4 * self.options.delay_max.0));
             self.found_room(after);
         }
+        if matches!(record.phase, DeployPhase::Done | DeployPhase::Partial) {
+            let said = self.moved.get(&record.id).map_or(0, BTreeSet::len) as u64;
+            let sum = record.moved + record.staying + record.gone + record.left;
+            if record.moved < said || sum != record.rooms {
+                return Err(format!("I30: {said} rooms have moved, counted is {record:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// An operator has a room made.
@@ -180,26 +195,77 @@ impl World {
     }
 
     pub(super) fn deploy(&mut self) -> Result<(), String> {
-        self.deploys += 1;
-        self.summary.deploys += 1;
-        let (id, to) = (DeployId(self.deploys), RELEASES[self.rng.below(2) as usize]);
+        let to = RELEASES[self.rng.below(self.options.releases) as usize];
+        if self.options.doom > 0 && self.rng.percent(self.options.doom) {
+            let index = self.rng.below(self.clients.len() as u64) as usize;
+            let deed = if self.rng.percent(50) { Deed::Panic } else { Deed::Abort };
+            self.doom(to, self.clients[index].room, deed);
+        }
         let at_once = self.rng.percent(50);
-        self.deploy_to(id, to, at_once)
+        self.deploy_to(DeployWish { to, at_once, course: Course::Forward })
+    }
+
+    /// From now on a release cannot run a batch of a room.
+    pub(super) fn doom(&mut self, release: ReleaseId, room: RoomId, deed: Deed) {
+        self.doomed.entry(release).or_default().insert(room, deed);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.audit.panics = true;
+        }
+        let of_release = self.workers.values_mut().filter(|worker| worker.release == release);
+        of_release.for_each(|worker| _ = worker.doomed.insert(room, deed));
+    }
+
+    /// An operator goes back to where rooms were.
+    pub(super) fn roll_back(&mut self, at_once: bool) -> Result<(), String> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        let way = keeper.director.way_back();
+        let found = way.map(|way| (way.undoes, way.to));
+        let expected = self.last_that_moved_any();
+        if found != expected {
+            return Err(format!("I26: the way back is {found:?}, not {expected:?}"));
+        }
+        let Some((_, to)) = expected else { return Ok(()) };
+        self.deploy_to(DeployWish { to, at_once, course: Course::Back })
+    }
+
+    /// The deploy that a rollback undoes, and where rooms were before it: as operators are told.
+    fn last_that_moved_any(&self) -> Option<(DeployId, ReleaseId)> {
+        let going = self.keeper.as_ref()?.director.deploy().filter(|d| !d.phase.is_final());
+        let stored = self.store.deploys.values().rev();
+        let mut newest_first = going.into_iter().chain(stored.filter(|record| {
+            let cut_off = record.phase == DeployPhase::Reverted;
+            let arrived = matches!(record.phase, DeployPhase::Done | DeployPhase::Partial);
+            let under_way = !record.phase.is_final();
+            !cut_off && !under_way && (arrived || record.moved > 0)
+        }));
+        let found = newest_first.find(|record| record.from.is_some_and(|from| from != record.to));
+        // The keeper has gone back already.
+        let found = found.filter(|record| record.course != Course::Rescue)?;
+        Some((found.id, found.from?))
     }
 
     /// Somebody asks for a deploy.
-    pub(super) fn deploy_to(
-        &mut self,
-        id: DeployId,
-        to: ReleaseId,
-        at_once: bool,
-    ) -> Result<(), String> {
+    pub(super) fn deploy_to(&mut self, wish: DeployWish) -> Result<(), String> {
+        self.summary.deploys += 1;
+        self.store_artifact(wish.to);
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
-            keeper.audit.deploy(id, to);
             // A refusal means that there is nothing to do.
-            let _ = keeper.director.handle_deploy(clock, id, to, at_once);
+            let _ = keeper.director.handle_deploy(clock, wish);
         }
         self.drain()
+    }
+
+    /// A release is uploaded, if it is not stored. Executables beyond the bound are deleted, but none that is needed.
+    fn store_artifact(&mut self, release: ReleaseId) {
+        self.artifacts.retain(|stored| *stored != release);
+        self.artifacts.push(release);
+        if let Some(keeper) = &self.keeper {
+            let asleep = self.store.asleep_on();
+            let needed = |stored| stored == release || asleep.contains(&stored);
+            let keep_max = self.options.artifacts;
+            let surplus = keeper.director.surplus(&self.artifacts, keep_max, needed);
+            self.artifacts.retain(|stored| !surplus.contains(stored));
+        }
     }
 }

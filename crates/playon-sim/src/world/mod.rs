@@ -19,7 +19,7 @@ use playon_core::attach::{FromWorker, Turn};
 use playon_core::effect::{Aside, Loaded, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd};
 use playon_core::gate::{ToGateway, ToOwner};
-use playon_core::ids::{Attempt, ConnId, ReleaseId, RoomId, WorkerId};
+use playon_core::ids::{Attempt, ConnId, DeployId, ReleaseId, RoomId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::{Span, Time};
 
@@ -29,7 +29,7 @@ use crate::keeper::{Keeper, Wish};
 use crate::lives::Lives;
 use crate::options::Options;
 use crate::store::{Backup, Found, Store};
-use crate::worker::{RELEASES, Worker};
+use crate::worker::{Deed, RELEASES, Worker};
 
 /// Between the keeper's own threads messages take a while, too.
 const TO_SHARD: (u8, u64) = (5, 0);
@@ -218,7 +218,7 @@ pub struct World {
     timer_at: Option<Time>,
     next_id: u64,
     next_room: u64,
-    deploys: u64,
+
     /// Which rooms have ended.
     lives: Lives,
     /// Inputs that make the game panic.
@@ -230,6 +230,12 @@ pub struct World {
     stalled_until: Time,
     /// Releases that fail at each copy.
     spoilt: BTreeSet<ReleaseId>,
+    /// Batches that releases cannot run.
+    doomed: BTreeMap<ReleaseId, BTreeMap<RoomId, Deed>>,
+    /// Executables that are stored, the one that was shipped longest ago first.
+    artifacts: Vec<ReleaseId>,
+    /// Rooms that were said to have moved, by deploy.
+    moved: BTreeMap<DeployId, BTreeSet<RoomId>>,
     /// Rooms that the next keeper finds damaged.
     decaying: BTreeSet<RoomId>,
     /// The keeper has been told to stop.
@@ -269,13 +275,16 @@ impl World {
             timer_at: None,
             next_id: 0,
             next_room: options.rooms,
-            deploys: 0,
+
             lives: Lives::default(),
             poison: BTreeSet::new(),
             tainted: BTreeSet::new(),
             calm_from,
             stalled_until: Time(0),
             spoilt: BTreeSet::new(),
+            doomed: BTreeMap::new(),
+            artifacts: vec![RELEASES[0]],
+            moved: BTreeMap::new(),
             decaying: BTreeSet::new(),
             stopping: false,
             left: BTreeMap::new(),
@@ -424,7 +433,10 @@ impl World {
             Event::Order(Order::Close { room }) => return self.close_room(room),
             Event::Order(order) => keeper.shard.handle_order(clock, order),
             Event::Report(Report::Berths(needed)) => keeper.berths.handle_report(clock, 0, &needed),
-            Event::Report(report) => keeper.director.handle_report(clock, 0, &report),
+            Event::Report(report) => {
+                keeper.audit.director_hears(clock, &report);
+                keeper.director.handle_report(clock, 0, &report);
+            }
             Event::Listed => keeper.director.handle_recovery_done(clock),
             Event::Loaded(room) => return self.answer_load(room),
             // One that was set before an earlier one was needed has nothing left to do.
@@ -495,13 +507,11 @@ impl World {
             }
         }
         let stopped = wishes.iter().any(|wish| matches!(wish, Wish::Note(Report::Stopped)));
-        for wish in wishes {
-            self.grant(wish);
-        }
+        wishes.into_iter().try_for_each(|wish| self.grant(wish))?;
         if stopped { self.end_stop(true) } else { Ok(()) }
     }
 
-    fn grant(&mut self, wish: Wish) {
+    fn grant(&mut self, wish: Wish) -> Result<(), String> {
         let life = self.life;
         match wish {
             Wish::Client(message) => {
@@ -541,18 +551,22 @@ impl World {
                 self.wanted.insert((release, berth), count);
                 self.keep_workers();
             }
-            Wish::Deploy(record) => self.follow_deploy(&record),
+            Wish::Deploy(record) => self.follow_deploy(&record)?,
             Wish::Order(order) => self.send(TO_SHARD, life, Event::Order(order)),
             Wish::Note(report) => {
                 self.count(&report);
                 self.send(TO_DIRECTOR, life, Event::Report(report));
             }
         }
+        Ok(())
     }
 
     fn count(&mut self, report: &Report) {
         match report {
-            Report::Moved { .. } => self.summary.moved += 1,
+            Report::Moved { deploy, room, .. } => {
+                self.summary.moved += 1;
+                self.moved.entry(*deploy).or_default().insert(*room);
+            }
             Report::MoveFailed { .. } => self.summary.move_failed += 1,
             Report::Gone { asleep: true, .. } => self.summary.slept += 1,
             Report::Halted { room, release, .. } => self.try_again(*room, *release),

@@ -1,8 +1,8 @@
 //! Hand-written cases: what a line does to the world.
 
-use playon_core::deploy::DeployRecord;
+use playon_core::deploy::{Course, DeployRecord, DeployWish};
 use playon_core::gate::ToOwner;
-use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_core::ids::{ReleaseId, RoomId, WorkerId};
 use playon_core::time::{Span, Time};
 
 use super::{Event, Summary, World, room_id};
@@ -34,6 +34,10 @@ impl World {
             Step::Room(room, players) => self.open_room(room_id(u64::from(*room)), *players),
             Step::Play(time) => return self.play(*time),
             Step::Deploy(to, now) => return self.ship(release(*to)?, *now),
+            Step::Rollback => return self.roll_back(true),
+            Step::Doom(of, room, deed) => {
+                self.doom(release(*of)?, room_id(u64::from(*room)), *deed);
+            }
             Step::UntilPlace(room, place) => {
                 let room = room_id(u64::from(*room));
                 return self.wait(|world| world.place(room) == Some(*place));
@@ -112,9 +116,7 @@ impl World {
     }
 
     fn ship(&mut self, to: ReleaseId, at_once: bool) -> Result<(), String> {
-        self.deploys += 1;
-        self.summary.deploys += 1;
-        self.deploy_to(DeployId(self.deploys), to, at_once)
+        self.deploy_to(DeployWish { to, at_once, course: Course::Forward })
     }
 
     /// Runs events until a time or until something is so.

@@ -99,7 +99,7 @@ impl World {
                 let over = self.lives.over(client.room, client.seat.map(|seat| seat.session));
                 let knows = Circumstances {
                     over,
-                    panics: self.options.panic + self.options.cursed > 0,
+                    panics: self.options.panic + self.options.cursed > 0 || !self.doomed.is_empty(),
                     damaged: self.store.was_damaged(client.room),
                 };
                 client.closed(self.now, why, &knows)?;

@@ -4,6 +4,7 @@ use playon_core::attach::FromWorker;
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_core::ids::{Epoch, ReleaseId, RoomId, WorkerId};
 use playon_core::image::ApplyBounds;
+use playon_core::kind::Declared;
 use playon_core::time::{Span, Time};
 
 use super::{Event, World};
@@ -17,11 +18,16 @@ impl World {
         self.store.epoch = Epoch(self.store.epoch.0 + 1);
         let mut keeper = Keeper::new(self.store.epoch, self.now);
         keeper.audit.poison = self.poison.clone();
-        keeper.audit.panics = self.options.panic > 0;
+        keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
         keeper.audit.cursed = self.options.cursed > 0;
-        keeper.audit.targets.extend(self.store.deploy.iter().map(|record| (record.id, record.to)));
-        let unfinished = self.store.deploy.clone().filter(|record| !record.phase.is_final());
-        keeper.director.handle_recovered(Time(0), self.store.current, unfinished);
+        keeper.audit.manners = self.options.manners;
+        for (release, kinds) in &self.store.declared {
+            keeper.shard.handle_release(*release, kinds.clone());
+            keeper.director.handle_release(*release, kinds.clone());
+        }
+        self.store.deploys.values().for_each(|record| keeper.audit.found(record));
+        let newest_first = self.store.deploys.values().rev().take(100).cloned().collect();
+        keeper.director.handle_recovered(Time(0), self.store.current, newest_first);
         self.keeper = Some(keeper);
         if self.in_trouble() && self.rng.percent(self.options.damage) {
             let index = self.rng.below(self.clients.len() as u64) as usize;
@@ -83,6 +89,9 @@ impl World {
     pub(super) fn keep_workers(&mut self) {
         for (crew, count) in self.wanted.clone() {
             let of = |w: &&Worker| (w.release, w.berth) == crew;
+            if !self.artifacts.contains(&crew.0) {
+                continue;
+            }
             let running = self.workers.values().filter(of).count() as u64;
             let spawning = u64::from(self.spawning.get(&crew).copied().unwrap_or(0));
             for _ in running + spawning..u64::from(count) {
@@ -112,9 +121,13 @@ impl World {
             if self.spoilt.contains(&release) {
                 worker.bad_copy = 100;
             }
+            worker.doomed = self.doomed.get(&release).cloned().unwrap_or_default();
         }
         self.workers.insert(id, worker);
-        let info = WorkerInfo { id, berth, release, kinds: kinds_of(release) };
+        let kinds = kinds_of(release, self.options.manners);
+        let info = WorkerInfo { id, berth, release, kinds };
+        let declared = info.kinds.iter().map(Declared::from).collect();
+        self.store.declared.insert(release, declared);
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
             keeper.audit.berths.insert(id, berth);

@@ -9,6 +9,7 @@ use playon_core::time::{RoomTime, Span};
 
 use super::{Event, Kind, World};
 use crate::store::{Backup, Found};
+use crate::worker::RELEASES;
 
 /// How long a keeper may take to stop; then it is ended as it is.
 const STOP_WITHIN: Span = Span::secs(5);
@@ -113,6 +114,9 @@ impl World {
         // No keeper has had it, not even one that went on from the same copy.
         let later = EPOCHS_APART + self.rng.below(EPOCHS_APART);
         self.store.restore(backup, Epoch(self.store.epoch.0 + later));
+        // The executables are in the copy, too, and its deploys are numbered from there.
+        self.artifacts = RELEASES.to_vec();
+        self.moved.clear();
         for client in &mut self.clients {
             client.restored();
             self.tainted.insert(client.room);

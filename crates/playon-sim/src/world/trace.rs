@@ -185,7 +185,7 @@ fn worker(f: &mut fmt::Formatter<'_>, id: WorkerId, message: &ToWorker) -> fmt::
             write!(f, "deliver {} a{} s{}", short(d.room), d.attempt.0, d.seq)?;
             d.items.iter().try_for_each(|item| write!(f, " {}", Thing(item)))
         }
-        ToWorker::Export { room, attempt, version } => {
+        ToWorker::Export { room, attempt, version, .. } => {
             write!(f, "export {} a{} v{version}", short(*room), attempt.0)
         }
         ToWorker::Prewarm { room, attempt, seq, .. } => {

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId};
 use rusqlite::Connection;
 
-use crate::batch::{Batch, DeployRow, ReleaseRow, RoomDamage, StoredRoom};
+use crate::batch::{Batch, Decision, DeployRow, ReleaseRow, RoomDamage, StoredRoom};
 use crate::error::{OpenError, StoreError};
 use crate::lock::from_io;
 use crate::store::{Done, Store};
@@ -201,6 +201,10 @@ impl Store for SqliteStore {
 
     fn put_deploy(&self, deploy: DeployRow) -> Result<(), StoreError> {
         self.put(Put::Deploy(deploy))
+    }
+
+    fn decide(&self, decision: Decision) -> Result<(), StoreError> {
+        self.put(Put::Decision(decision))
     }
 
     fn deploys(&self, limit: usize) -> Result<Vec<DeployRow>, StoreError> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use playon_core::ids::{DeployId, ReleaseId, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Params};
 
-use crate::batch::{DeployRow, ReleaseRow};
+use crate::batch::{Decision, DeployRow, ReleaseRow};
 use crate::check::Check;
 use crate::error::StoreError;
 use crate::log::{Entry, Kind};
@@ -23,6 +23,7 @@ pub(crate) enum Put {
     Release(ReleaseRow),
     Deploy(DeployRow),
     Setting { name: String, value: Bytes },
+    Decision(Decision),
 }
 
 /// Writes a row. Returns what the log has to say about it, or why the caller may not have it; in that case
@@ -41,6 +42,7 @@ pub(crate) fn put(
         Put::Release(row) => put_release(conn, census, row),
         Put::Deploy(row) => put_deploy(conn, census, row).map(Ok),
         Put::Setting { name, value } => put_setting(conn, census, name, value).map(Ok),
+        Put::Decision(decision) => decide(conn, census, decision),
     }
 }
 
@@ -48,7 +50,7 @@ pub(crate) fn put(
 fn ordinal(put: &Put) -> Option<u64> {
     match put {
         Put::Release(row) => Some(row.added_ms),
-        Put::Deploy(row) => Some(row.id.0),
+        Put::Deploy(row) | Put::Decision(Decision { deploy: row, .. }) => Some(row.id.0),
         Put::Setting { .. } => None,
     }
 }
@@ -115,6 +117,29 @@ fn put_setting(
     )?
     .execute((name, &value[..], sum.cast_signed()))?;
     Ok(vec![announce("setting", name.as_bytes(), Some(sum))])
+}
+
+/// Both rows in the transaction that the caller commits, or none.
+fn decide(
+    conn: &Connection,
+    census: &mut Census,
+    decision: &Decision,
+) -> rusqlite::Result<Result<Vec<Entry>, StoreError>> {
+    let Decision { deploy, name, expected, value } = decision;
+    let held: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT value FROM setting WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    if held.as_deref() != expected.as_deref() {
+        let why =
+            format!("{name} is not what the decision goes out from: somebody else has decided");
+        return Ok(Err(StoreError::Misused(why)));
+    }
+    let mut said = put_deploy(conn, census, deploy)?;
+    if let Some(value) = value {
+        said.extend(put_setting(conn, census, name, value)?);
+    }
+    Ok(Ok(said))
 }
 
 /// The checksum of the row that a new one replaces, if there is one.

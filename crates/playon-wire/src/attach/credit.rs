@@ -15,10 +15,12 @@ pub const ITEM_COST: u64 = 64;
 pub fn cost(message: &ToWorker) -> u64 {
     let bytes = match message {
         ToWorker::Create { params, .. } => params.len(),
-        ToWorker::Open { state, .. } | ToWorker::Prewarm { state, .. } => state.len(),
+        ToWorker::Open { state, .. }
+        | ToWorker::Prewarm { state, .. }
+        | ToWorker::Export { state, .. } => state.len(),
         ToWorker::Deliver(deliver) => deliver_bytes(deliver),
         ToWorker::Tail { deltas, .. } => deltas.iter().map(bytes::Bytes::len).sum(),
-        ToWorker::Export { .. } | ToWorker::Retire { .. } => 0,
+        ToWorker::Retire { .. } => 0,
     };
     ITEM_COST + bytes as u64
 }

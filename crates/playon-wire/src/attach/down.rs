@@ -50,11 +50,16 @@ fn room_to_wire(message: &ToWorker) -> down::Item {
             })
         }
         ToWorker::Deliver(deliver) => down::Item::Deliver(deliver_to_wire(deliver)),
-        ToWorker::Export { room, attempt, version } => down::Item::Export(wire::Export {
-            room: room_bytes(*room),
-            attempt: attempt.0,
-            version: *version,
-        }),
+        ToWorker::Export { room, attempt, kind, seq, version, state } => {
+            down::Item::Export(wire::Export {
+                room: room_bytes(*room),
+                attempt: attempt.0,
+                version: *version,
+                kind: kind.clone(),
+                seq: seq.0,
+                state: state.clone(),
+            })
+        }
         ToWorker::Prewarm { room, attempt, kind, seq, version, state } => {
             down::Item::Prewarm(wire::Open {
                 room: room_bytes(*room),
@@ -165,7 +170,10 @@ pub(super) fn from_wire(message: wire::Down, pieces: Pieces) -> Result<Down, Att
         down::Item::Export(m) => ToWorker::Export {
             room: room_id(&m.room)?,
             attempt: Attempt(m.attempt),
+            kind: m.kind,
+            seq: Seq(m.seq),
             version: m.version,
+            state: pieces.keep(m.state),
         },
         down::Item::Tail(m) => ToWorker::Tail {
             room: room_id(&m.room)?,

@@ -378,6 +378,12 @@ pub struct Export {
     pub attempt: u64,
     #[prost(uint32, tag = "3")]
     pub version: u32,
+    #[prost(string, tag = "4")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub seq: u64,
+    #[prost(bytes = "bytes", tag = "6")]
+    pub state: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Tail {

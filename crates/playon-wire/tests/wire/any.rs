@@ -231,10 +231,13 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
             state
         }),
         deliver().prop_map(ToWorker::Deliver),
-        (room(), attempt(), any::<u32>()).prop_map(|(room, attempt, version)| ToWorker::Export {
+        opening().prop_map(|(room, attempt, kind, seq, version, state)| ToWorker::Export {
             room,
             attempt,
-            version
+            kind,
+            seq,
+            version,
+            state
         }),
         (room(), attempt(), seq(), edgy(), vec(bytes(30), 0..4)).prop_map(
             |(room, attempt, seq, hash, deltas)| ToWorker::Tail {

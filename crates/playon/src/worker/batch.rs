@@ -12,6 +12,7 @@ use super::rooms::micros;
 use super::slot::OpenRoom;
 use crate::check;
 use crate::envelope::Trouble;
+use crate::live::Live;
 
 /// Bytes of all views of one batch. More are a fault of the game.
 const VIEW_BYTES_MAX: usize = 4 << 20;
@@ -31,7 +32,7 @@ pub(super) fn run(
 ) -> Result<(Commit, Vec<String>), Trouble> {
     let started = Instant::now();
     let outcome = open.live.run(deliver.now, &deliver.items);
-    let views = views(open, &deliver.render)?;
+    let views = views(&*open.live, &deliver.render)?;
     let watch_view = if deliver.render_watch { open.live.watch()? } else { None };
     let bytes = open.live.encode()?;
     if bytes.len() > open.bytes_max {
@@ -66,11 +67,14 @@ pub(super) fn run(
 }
 
 /// Players without a seat, such as those refused in this very batch, see nothing.
-fn views(open: &OpenRoom, render: &[SessionId]) -> Result<Vec<(SessionId, Bytes)>, Trouble> {
+pub(super) fn views(
+    live: &dyn Live,
+    render: &[SessionId],
+) -> Result<Vec<(SessionId, Bytes)>, Trouble> {
     let mut views = Vec::with_capacity(render.len());
     let mut bytes = 0;
     for session in render {
-        if let Some(view) = open.live.view(*session)? {
+        if let Some(view) = live.view(*session)? {
             bytes += view.len();
             views.push((*session, view));
         }

@@ -32,8 +32,10 @@ pub(super) struct OpenRoom {
     pub(super) unreadable: u64,
 }
 
-/// A copy as it was given.
+/// A copy as it was given, and what was made of it: if nothing happens to the room meanwhile, that is the room.
 pub(super) struct WarmCopy {
     pub(super) kind: Arc<dyn Kind>,
     pub(super) base: Bytes,
+    pub(super) live: Box<dyn Live>,
+    pub(super) bytes: Bytes,
 }

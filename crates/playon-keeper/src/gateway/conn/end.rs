@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 
 use futures_util::Sink;
+use playon_core::gate::Close;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, sleep, timeout};
@@ -27,10 +28,14 @@ impl Conn {
         } else if let Stage::Asking(request) = &stage {
             request.give_up(&local.shared.parts.lobby);
         }
+        let welcomed = matches!(stage, Stage::Seated);
         drop(stage);
         // The owner first, if it listens: the room should know before the other side has hung up.
         let mut told = entry.leave();
         let close_timeout = local.shared.config.close_timeout;
+        if welcomed && is_ours(&end) {
+            local.stats().cut.add(1);
+        }
         match end {
             End::Left => {
                 local.stats().left.add(1);
@@ -45,6 +50,36 @@ impl Conn {
             sleep(GONE_RETRY).await;
             told = entry.leave();
         }
+    }
+}
+
+/// Whether a socket ends for a reason that neither the player nor the game has given.
+const fn is_ours(end: &End) -> bool {
+    match end {
+        End::Left => false,
+        // What was read from it was at fault, unless nothing was, or nobody had time for it.
+        End::Close(reason) => matches!(reason.why, Close::Silent | Close::Busy),
+        End::Owner(reason) => match reason.why {
+            Close::Restarting
+            | Close::Busy
+            | Close::Silent
+            | Close::UnknownSession
+            | Close::UnknownRoom
+            | Close::TooLarge
+            | Close::TooMany
+            | Close::RoomHalted
+            | Close::RoomFails => true,
+            // Numbers that the client left out, another socket of the same player, or what the game wants.
+            Close::InputGap
+            | Close::RoomFull
+            | Close::Version
+            | Close::Replaced
+            | Close::Refused
+            | Close::RoomEnded
+            | Close::Left
+            | Close::BadFrame
+            | Close::TooFast => false,
+        },
     }
 }
 

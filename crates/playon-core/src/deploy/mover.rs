@@ -1,0 +1,227 @@
+//! The mover: hands orders to move out at a steady pace, and knows which are not answered.
+//!
+//! A handoff costs about a millisecond of processor spread over three processes. A few hundred at once would leave
+//! nothing for players for as long; one by one nobody notices them. An order that has not been handed out yet is dropped
+//! without a trace when it has lost its purpose: nobody waits for its answer.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::effect::Order;
+use crate::ids::{DeployId, ReleaseId, RoomId};
+use crate::mutant::{Mutant, broken};
+use crate::time::{Span, Time};
+
+/// Where a room is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Errand {
+    pub(super) deploy: DeployId,
+    pub(super) to: ReleaseId,
+    pub(super) at_once: bool,
+}
+
+impl Errand {
+    const fn order(self, room: RoomId) -> Order {
+        Order::Move { deploy: self.deploy, room, to: self.to, at_once: self.at_once }
+    }
+}
+
+/// Orders that wait for their turn, and those that wait for an answer.
+#[derive(Debug)]
+pub(super) struct Mover {
+    every: Span,
+    next: Time,
+    turn: VecDeque<RoomId>,
+    queued: BTreeMap<RoomId, Errand>,
+    /// The last order that each room was given and has not answered.
+    unanswered: BTreeMap<RoomId, DeployId>,
+    /// Rooms that stay where they are until the next deploy.
+    declined: BTreeSet<RoomId>,
+    /// Moves outside of a deploy that failed because a process went away, since a worker of the current release came.
+    failed: BTreeMap<RoomId, u32>,
+}
+
+impl Mover {
+    /// Lets so many rooms through per second, at least one.
+    pub(super) fn new(per_second: u32) -> Self {
+        let every = Span((1_000_000 / u64::from(per_second.max(1))).max(1));
+        Self {
+            every,
+            next: Time(0),
+            turn: VecDeque::new(),
+            queued: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
+            declined: BTreeSet::new(),
+            failed: BTreeMap::new(),
+        }
+    }
+
+    /// Takes an order; one that the same room has not been given yet is dropped for it.
+    pub(super) fn push(&mut self, room: RoomId, errand: Errand) {
+        if self.queued.insert(room, errand).is_none() {
+            self.turn.push_back(room);
+        }
+    }
+
+    /// The next order, if its time has come. Time that passed without orders gives no credit.
+    pub(super) fn take(&mut self, now: Time) -> Option<(RoomId, Order)> {
+        if now < self.next {
+            return None;
+        }
+        loop {
+            let room = self.turn.pop_front()?;
+            // Without an errand it is gone, or the errand has lost its purpose.
+            if let Some(errand) = self.queued.remove(&room) {
+                self.next = now + self.every;
+                self.unanswered.insert(room, errand.deploy);
+                return Some((room, errand.order(room)));
+            }
+        }
+    }
+
+    /// When the next order may go.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        (!self.queued.is_empty()).then_some(self.next)
+    }
+
+    /// Drops the orders of a deploy that has ended.
+    pub(super) fn cancel(&mut self, ended: DeployId) {
+        if broken(Mutant::DroppedUnanswered) {
+            // As if they had been handed out.
+            let ended = self.queued.iter().filter(|(_, errand)| errand.deploy == ended);
+            self.unanswered.extend(ended.map(|(room, errand)| (*room, errand.deploy)));
+        }
+        self.queued.retain(|_, errand| errand.deploy != ended);
+        self.turn.retain(|room| self.queued.contains_key(room));
+    }
+
+    /// A room has answered. Tells whether that was the last order it was given.
+    pub(super) fn answered(&mut self, room: RoomId, deploy: DeployId) -> bool {
+        let last = self.unanswered.get(&room) == Some(&deploy);
+        if last {
+            self.unanswered.remove(&room);
+        }
+        last
+    }
+
+    /// The room is gone.
+    pub(super) fn forget(&mut self, room: RoomId) {
+        if self.queued.remove(&room).is_some() {
+            self.turn.retain(|waits| *waits != room);
+        }
+        self.unanswered.remove(&room);
+        self.settled(room);
+    }
+
+    /// Whether a room has an order that it has not answered: what is known of it may be out of date.
+    pub(super) fn is_told(&self, room: RoomId) -> bool {
+        self.unanswered.contains_key(&room)
+    }
+
+    /// Whether a room has an order or is about to get one.
+    pub(super) fn is_busy(&self, room: RoomId) -> bool {
+        self.is_told(room) || self.queued.contains_key(&room)
+    }
+
+    /// The room has arrived: whatever was held against moving it is over.
+    pub(super) fn settled(&mut self, room: RoomId) {
+        self.declined.remove(&room);
+        self.failed.remove(&room);
+    }
+
+    /// The room stays where it is until the next deploy.
+    pub(super) fn decline(&mut self, room: RoomId) {
+        self.declined.insert(room);
+    }
+
+    /// A move outside of a deploy came to nothing because a process went away.
+    pub(super) fn failed(&mut self, room: RoomId) {
+        *self.failed.entry(room).or_default() += 1;
+    }
+
+    /// Processes that had gone away are back.
+    pub(super) fn try_again(&mut self) {
+        self.failed.clear();
+    }
+
+    /// A new deploy: nothing is held against any room, and none is brought to where rooms belonged before.
+    pub(super) fn begin_anew(&mut self) {
+        self.cancel(DeployId::NONE);
+        self.declined.clear();
+        self.failed.clear();
+    }
+
+    /// Whether the room is left where it is while no deploy is under way.
+    pub(super) fn stays(&self, room: RoomId, tries_max: u32) -> bool {
+        self.declined.contains(&room)
+            || self.failed.get(&room).is_some_and(|failed| *failed >= tries_max)
+    }
+
+    /// How much it holds: orders that wait, and orders that are not answered.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.turn.len(), self.unanswered.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn room(n: u8) -> RoomId {
+        RoomId([n; 16])
+    }
+
+    const fn errand(deploy: u64) -> Errand {
+        Errand { deploy: DeployId(deploy), to: ReleaseId([1; 32]), at_once: true }
+    }
+
+    #[test]
+    fn orders_leave_one_by_one_in_their_order() {
+        let mut mover = Mover::new(100);
+        assert_eq!(mover.next_timeout(), None);
+        (1..=3).for_each(|n| mover.push(room(n), errand(1)));
+        let now = Time(1_000_000);
+        assert_eq!(mover.take(now), Some((room(1), errand(1).order(room(1)))));
+        assert_eq!(mover.take(now), None);
+        let next = mover.next_timeout().unwrap();
+        assert_eq!(next, Time(1_010_000));
+        assert_eq!(mover.take(next).map(|(room, _)| room), Some(room(2)));
+    }
+
+    #[test]
+    fn what_has_no_purpose_any_more_is_dropped_and_nobody_waits_for_it() {
+        let mut mover = Mover::new(100);
+        for (deploy, n) in [(1, 1), (2, 2), (2, 3)] {
+            mover.push(room(n), errand(deploy));
+        }
+        mover.cancel(DeployId(1));
+        assert!(!mover.is_busy(room(1)));
+        mover.forget(room(2));
+        assert_eq!(mover.take(Time(1)).map(|(room, _)| room), Some(room(3)));
+        assert_eq!(mover.next_timeout(), None);
+        assert_eq!(mover.sizes(), (0, 1));
+    }
+
+    #[test]
+    fn a_new_deploy_drops_orders_to_where_rooms_belonged_before() {
+        let mut mover = Mover::new(100);
+        mover.push(room(1), errand(0));
+        mover.begin_anew();
+        assert!(!mover.is_busy(room(1)));
+        assert_eq!(mover.take(Time(1)), None);
+    }
+
+    #[test]
+    fn an_order_is_open_until_the_answer_to_it_comes() {
+        let mut mover = Mover::new(1_000_000);
+        mover.push(room(1), errand(1));
+        mover.take(Time(1)).unwrap();
+        mover.push(room(1), errand(2));
+        mover.push(room(1), errand(3));
+        mover.take(Time(10)).unwrap();
+        // What the first order came to says nothing about the last.
+        mover.answered(room(1), DeployId(1));
+        assert!(mover.is_told(room(1)));
+        mover.answered(room(1), DeployId(3));
+        assert!(!mover.is_busy(room(1)));
+    }
+}

@@ -1,0 +1,118 @@
+//! The way to another version: a worker of the release that a room leaves writes one that the release to go to reads. It is
+//! given committed bytes, so it need not be able to run the room.
+
+use crate::attach::{Exported, ToWorker};
+use crate::effect::Blame;
+use crate::env::Env;
+use crate::errand::Errand;
+use crate::fleet::Berth;
+use crate::image::StateCodec;
+use crate::mutant::{Mutant, broken};
+use crate::time::{Span, Time};
+
+use super::Room;
+use super::phase::{Export, Live, MoveOrder, Phase, Tail, WarmStep};
+
+impl Room {
+    /// The version in which the new release must be given the state: its own when it reads that (nothing),
+    /// or an older one that the present release can write.
+    pub(super) fn version_for<C: StateCodec>(
+        &self,
+        env: &Env<C>,
+        order: &MoveOrder,
+    ) -> Result<Option<u32>, String> {
+        let kind = &self.image.kind;
+        let held = self.image.version;
+        let Some(to) = env.fleet.kind(order.to, kind) else {
+            return Err(format!("PLY-0302 no worker of the new release serves the kind `{kind}`"));
+        };
+        if to.reads(held) {
+            return Ok(None);
+        }
+        // Its worker may be on its way back.
+        let from = env.fleet.declared(self.release(), kind);
+        if from.is_some_and(|from| from.exports(to.writes)) {
+            return Ok(Some(to.writes));
+        }
+        Err(format!(
+            "PLY-0304 the release reads versions {} to {} of kind `{kind}`, the room has version {held}, \
+             and its present release cannot write an older one",
+            to.reads_from, to.writes
+        ))
+    }
+
+    /// Has any worker of the room's release write an older version from the committed bytes.
+    pub(super) fn export<C: StateCodec>(
+        &self,
+        env: &mut Env<C>,
+        version: u32,
+    ) -> Option<(Export, ToWorker)> {
+        let (room, kind) = (self.id(), self.image.kind.clone());
+        let post = env.occupy(self.release(), Berth::Common, &kind)?;
+        let (attempt, seq, state) = (post.attempt, self.image.seq, self.image.state.clone());
+        let message = ToWorker::Export { room, attempt, kind, seq, version, state };
+        Some((Export { post, version }, message))
+    }
+
+    /// A worker has written an older version.
+    pub(crate) fn handle_exported<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        exported: Exported,
+    ) {
+        let is = |export: Export| {
+            export.post.attempt == exported.attempt && export.version == exported.version
+        };
+        let (seq, cost) = (self.image.seq, Span(u64::from(exported.cost_us)));
+        let room = self.id();
+        match &mut self.phase {
+            Phase::Live(Live { warm: Some(warm), .. }) => {
+                let WarmStep::Exporting { post, export } = warm.step else { return };
+                if !is(export) {
+                    return;
+                }
+                warm.cost = cost;
+                warm.errand = Errand::new(now, env.limits.prewarm_timeout);
+                let tail = Tail::Export(export.version);
+                warm.step = WarmStep::Prewarming { post, tail };
+                env.leave(room, export.post);
+                // The commit that was exported, not the last one.
+                let (seq, version) = (exported.seq, export.version);
+                let message = self.prewarm(post, seq, version, exported.state);
+                env.tell(post.worker, message);
+            }
+            Phase::Cutover(cutover)
+                if cutover.exporting.is_some_and(is)
+                    && (exported.seq == seq || broken(Mutant::ExportStale)) =>
+            {
+                env.leave(room, cutover.exporting.take().map_or(cutover.new, |e| e.post));
+                cutover.given = Some(exported.state.clone());
+                let post = cutover.new;
+                self.tell_open(env, post, exported.version, exported.state);
+            }
+            Phase::Opening(opening) if opening.export.is_some_and(is) => {
+                opening.errand = Errand::new(now, env.limits.open_timeout);
+                env.leave(room, opening.export.take().map_or(opening.post, |e| e.post));
+                opening.given = Some(exported.state.clone());
+                let post = opening.post;
+                self.tell_open(env, post, exported.version, exported.state);
+            }
+            _ => {}
+        }
+        self.pump(env, now);
+    }
+
+    /// A room without a worker cannot be written in the version that it needs to go: it is opened where it was.
+    pub(super) fn export_failed<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, why: &str) {
+        for post in self.phase.posts() {
+            env.leave(self.id(), post);
+        }
+        env.openings.end(self.id());
+        if let Some(order) = self.wish.take() {
+            self.move_failed(env, order, Blame::Release, why);
+        }
+        self.phase = Phase::Idle { retry_at: None };
+        self.want_open(env, now);
+    }
+}

@@ -1,0 +1,225 @@
+//! What the director decides, on its way to the store and back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use playon_core::deploy::DeployRecord;
+use playon_core::fleet::WorkerInfo;
+use playon_core::ids::ReleaseId;
+use playon_core::kind::{Declared, OnDeploy};
+use playon_core::time::Span;
+use playon_store::{Decision, DeployRow};
+use serde::{Deserialize, Serialize};
+
+use super::course::Course;
+use super::releases::{store_error, wall_ms};
+use super::thread::Control;
+use crate::error::Coded;
+use crate::owner::ShardEvent;
+
+/// The stored decision which release is current: 64 hexadecimal digits.
+const SETTING_CURRENT: &str = "current_release";
+
+/// What a release has said about its kinds: this and its 64 hexadecimal digits.
+const SETTING_KINDS: &str = "kinds_of_";
+
+/// What is stored of a kind of a release. Fields are only ever added.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredKind {
+    name: String,
+    writes: u32,
+    reads_from: u32,
+    exports_to: u32,
+    on_deploy: StoredPolicy,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredPolicy {
+    Finish,
+    BetweenRounds { deadline_us: u64 },
+    Now,
+}
+
+impl From<&Declared> for StoredKind {
+    fn from(kind: &Declared) -> Self {
+        Self {
+            name: kind.name.clone(),
+            writes: kind.writes,
+            reads_from: kind.reads_from,
+            exports_to: kind.exports_to,
+            on_deploy: match kind.on_deploy {
+                OnDeploy::Finish => StoredPolicy::Finish,
+                OnDeploy::BetweenRounds { deadline } => {
+                    StoredPolicy::BetweenRounds { deadline_us: deadline.0 }
+                }
+                OnDeploy::Now => StoredPolicy::Now,
+            },
+        }
+    }
+}
+
+impl From<StoredKind> for Declared {
+    fn from(kind: StoredKind) -> Self {
+        Self {
+            name: kind.name,
+            writes: kind.writes,
+            reads_from: kind.reads_from,
+            exports_to: kind.exports_to,
+            on_deploy: match kind.on_deploy {
+                StoredPolicy::Finish => OnDeploy::Finish,
+                StoredPolicy::BetweenRounds { deadline_us } => {
+                    OnDeploy::BetweenRounds { deadline: Span(deadline_us) }
+                }
+                StoredPolicy::Now => OnDeploy::Now,
+            },
+        }
+    }
+}
+
+fn encode_kinds(kinds: &[Declared]) -> Bytes {
+    let stored: Vec<StoredKind> = kinds.iter().map(StoredKind::from).collect();
+    // Numbers and strings always have a JSON form.
+    serde_json::to_vec(&stored).unwrap_or_default().into()
+}
+
+/// Nothing if a later build wrote something new: the release says it again when it attaches.
+fn decode_kinds(bytes: &[u8]) -> Option<Vec<Declared>> {
+    let stored: Vec<StoredKind> = serde_json::from_slice(bytes).ok()?;
+    Some(stored.into_iter().map(Declared::from).collect())
+}
+
+fn setting_of(release: ReleaseId) -> String {
+    format!("{SETTING_KINDS}{release}")
+}
+
+impl Control {
+    /// Reads what was decided before, and tells director and shards.
+    pub(super) fn read_decisions(&mut self) -> Result<(), Coded> {
+        let store = Arc::clone(&self.setup.store);
+        let refuse = |error| store_error(&error);
+        for row in store.releases().map_err(refuse)? {
+            let kinds = store.setting(&setting_of(row.id)).map_err(refuse)?;
+            if let Some(kinds) = kinds.and_then(|bytes| decode_kinds(&bytes)) {
+                self.declare(row.id, kinds);
+            }
+            let stored = self.setup.artifacts.path(row.id).is_some();
+            self.keep_release_row(row, stored);
+        }
+        let mut newest_first = Vec::new();
+        for row in store.deploys(self.setup.deploys_max).map_err(refuse)? {
+            let Some(course) = Course::decode(&row.body, self.cut()) else {
+                tracing::warn!(deploy = %row.id, "a deploy was stored by a later build and is not shown");
+                continue;
+            };
+            newest_first.push(course.record.clone());
+            self.catalog_mut().deploys.insert(row.id, course);
+        }
+        let text = store.setting(SETTING_CURRENT).map_err(refuse)?;
+        self.stored_current =
+            text.and_then(|text| ReleaseId::parse(std::str::from_utf8(&text).ok()?));
+        let current = self.stored_current;
+        self.catalog_mut().current = current;
+        self.director.handle_recovered(self.setup.clock.now(), current, newest_first);
+        self.drain();
+        Ok(())
+    }
+
+    fn declare(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+        self.setup.shards.push_each(|| ShardEvent::Release(release, kinds.clone()));
+        self.director.handle_release(release, kinds);
+    }
+
+    /// What a release says about its kinds is known from now on, also while no worker of it is attached.
+    pub(super) fn keep_kinds(&self, info: &WorkerInfo) {
+        let kinds: Vec<Declared> = info.kinds.iter().map(Declared::from).collect();
+        let (name, value) = (setting_of(info.release), encode_kinds(&kinds));
+        let stored = self.setup.store.setting(&name).and_then(|held| match held {
+            Some(held) if held == value => Ok(()),
+            _ => self.setup.store.put_setting(&name, value),
+        });
+        if let Err(error) = stored {
+            self.fail(store_error(&error));
+        }
+    }
+
+    /// Sockets cut so far.
+    fn cut(&self) -> u64 {
+        self.setup.stats.cut.get()
+    }
+
+    pub(super) fn show(&self, record: DeployRecord) {
+        let (id, cut, now_ms) = (record.id, self.cut(), wall_ms());
+        let now = self.setup.clock.now();
+        let until = record.in_round_until.map(|until| now_ms + until.since(now).0 / 1_000);
+        let mut catalog = self.catalog_mut();
+        let course =
+            catalog.deploys.entry(id).or_insert_with(|| Course::new(record.clone(), now_ms, cut));
+        course.update(record, cut, now_ms, until);
+        while catalog.deploys.len() > self.setup.deploys_max {
+            catalog.deploys.pop_first();
+        }
+    }
+
+    fn row(&self, record: DeployRecord) -> DeployRow {
+        let id = record.id;
+        self.show(record);
+        let body = self.catalog().deploys.get(&id).map(Course::encode).unwrap_or_default();
+        DeployRow { id, body }
+    }
+
+    /// How far a deploy is, for a keeper that comes after this one.
+    pub(super) fn keep(&self, record: DeployRecord) {
+        if let Err(error) = self.setup.store.put_deploy(self.row(record)) {
+            self.fail(store_error(&error));
+        }
+    }
+
+    /// The decision is safe when this returns, as a whole; what follows from it comes after.
+    pub(super) fn store(&mut self, record: DeployRecord, current: Option<ReleaseId>) {
+        let (id, phase, reason) = (record.id, record.phase, record.reason.clone());
+        let text = |release: ReleaseId| Bytes::from(release.to_string());
+        let decision = Decision {
+            deploy: self.row(record),
+            name: SETTING_CURRENT.to_owned(),
+            expected: self.stored_current.map(text),
+            value: current.filter(|_| current != self.stored_current).map(text),
+        };
+        if let Err(error) = self.setup.store.decide(decision) {
+            self.fail(store_error(&error));
+        }
+        self.stored_current = current.or(self.stored_current);
+        if self.catalog().current != current {
+            self.catalog_mut().current = current;
+            current.into_iter().for_each(|release| self.serve_site(release));
+        }
+        let release = current.map(|release| self.catalog().label(release));
+        let phase = phase.name();
+        match reason {
+            None => tracing::info!(deploy = %id, phase, release, "deploy is stored"),
+            Some(reason) => {
+                tracing::warn!(deploy = %id, phase, release, reason, "deploy is stored")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_read_back_as_they_were_declared() {
+        let kind = |name: &str, on_deploy| Declared {
+            name: name.to_owned(),
+            writes: 3,
+            reads_from: 2,
+            exports_to: 1,
+            on_deploy,
+        };
+        let rounds = OnDeploy::BetweenRounds { deadline: Span::secs(300) };
+        let kinds = vec![kind("a", OnDeploy::Finish), kind("b", rounds), kind("c", OnDeploy::Now)];
+        assert_eq!(decode_kinds(&encode_kinds(&kinds)), Some(kinds));
+        assert_eq!(decode_kinds(b"[{\"name\":\"a\"}]"), None);
+    }
+}

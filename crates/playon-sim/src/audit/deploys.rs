@@ -1,0 +1,88 @@
+//! What deploys are held to: rooms that stay where they are, and releases that fail.
+
+use playon_core::deploy::{Course, DeployPhase, DeployRecord};
+use playon_core::effect::{Order, Report};
+use playon_core::ids::{DeployId, ReleaseId};
+use playon_core::time::{Span, Time};
+
+use super::Audit;
+
+/// How long a release is watched under test.
+pub const PROBATION: Span = Span::secs(3);
+
+/// A release that was shipped, and what it did since.
+#[derive(Debug)]
+pub(super) struct Watched {
+    release: ReleaseId,
+    faults: u32,
+    until: Option<Time>,
+}
+
+impl Audit {
+    /// How a deploy stands.
+    pub fn follow_deploy(&mut self, now: Time, record: &DeployRecord) {
+        let before = self.records.insert(record.id, record.clone()).map(|record| record.phase);
+        let shipped =
+            record.course == Course::Forward && record.from.is_some_and(|from| from != record.to);
+        match record.phase {
+            DeployPhase::Moving if before != Some(DeployPhase::Moving) => {
+                let release = record.to;
+                self.watched = shipped.then_some(Watched { release, faults: 0, until: None });
+            }
+            DeployPhase::Done => {
+                if let Some(watched) = &mut self.watched {
+                    watched.until = Some(now + PROBATION);
+                }
+            }
+            DeployPhase::Starting | DeployPhase::Stopped | DeployPhase::Superseded => {
+                self.watched = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whoever runs the keeper is told that a release fails.
+    pub fn alarmed(&mut self) {
+        self.watched = None;
+    }
+
+    /// The director hears of something.
+    pub fn director_hears(&mut self, now: Time, report: &Report) {
+        let (of, hard) = match report {
+            Report::Fault { release, count, .. } => (*release, *count > 0),
+            Report::Halted { release, .. } => (*release, true),
+            _ => return,
+        };
+        let within = |watched: &&mut Watched| {
+            watched.release == of && watched.until.is_none_or(|until| now < until)
+        };
+        if let Some(watched) = self.watched.as_mut().filter(within) {
+            watched.faults += u32::from(hard);
+        }
+    }
+
+    /// After the director has done what it had to.
+    ///
+    /// # Errors
+    /// When a release has failed twice on probation and nothing came of it.
+    pub fn check_probation(&self) -> Result<(), String> {
+        match &self.watched {
+            Some(Watched { release, faults: 2.., .. }) => {
+                Err(format!("I26: {release} fails on probation, and nothing comes of it"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody has asked for it: rooms that a stopped deploy has moved stay where they are.
+    pub(super) fn check_homecoming(&self, order: &Order) -> Result<(), String> {
+        let Order::Move { deploy: DeployId::NONE, room, .. } = order else { return Ok(()) };
+        let last = self.records.values().rev().find(|record| record.took_effect());
+        match last {
+            Some(last) if last.phase == DeployPhase::Stopped => {
+                Err(format!("I18: {room} is told to move although deploy {} was stopped", last.id))
+            }
+            _ => Ok(()),
+        }
+    }
+}
