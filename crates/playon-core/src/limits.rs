@@ -48,9 +48,11 @@ pub struct Limits {
     pub opens_bytes_max: usize,
     /// Deltas sent after a prewarmed copy; a longer tail, or one with more bytes than the state, is sent as the whole state.
     pub tail_deltas_max: usize,
-    /// Commits after which a room's snapshot is stored.
+    /// Commits after which a room's snapshot is stored; of a room larger than `snapshot_every_bytes` up to 4 times as many,
+    /// by its size. Recovery applies at most so many records, and those of one snapshot under way (8).
     pub snapshot_every_commits: u64,
-    /// Bytes of records after which a room's snapshot is stored.
+    /// Bytes of records and events after which a room's snapshot is stored; of a larger room as many as its last snapshot
+    /// had, so that snapshots at most double what is written.
     pub snapshot_every_bytes: usize,
     /// Groups in which the items of a batch that failed are tried; a group that fails is halved until one item is left.
     pub trial_groups_max: usize,

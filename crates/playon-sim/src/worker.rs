@@ -65,7 +65,7 @@ impl Deed {
 #[derive(Debug)]
 pub enum Stepped {
     /// It is done, and answered if it is something that is.
-    Done(Option<FromWorker>),
+    Done(Option<Box<FromWorker>>),
     /// The process has died of it.
     Died,
     /// It goes on for ever.
@@ -242,7 +242,7 @@ impl Worker {
             Some(Deed::Hang) => return Stepped::Hangs,
             Some(Deed::Panic) | None => {}
         }
-        Stepped::Done(self.obey(rng))
+        Stepped::Done(self.obey(rng).map(Box::new))
     }
 
     /// How the game fails on the message, if it does.

@@ -156,7 +156,7 @@ impl Bench {
     }
 
     pub(crate) fn hello(&mut self, conn: u64) {
-        self.hello_to(conn, "");
+        self.hello_to(conn, "table");
     }
 
     /// A new player for the room, which is made with that name if it is not there.

@@ -157,7 +157,7 @@ impl World {
             return Ok(());
         }
         let answer = match worker.step(&mut self.rng) {
-            Stepped::Done(answer) => answer,
+            Stepped::Done(answer) => answer.map(|answer| *answer),
             Stepped::Died => {
                 let room = worker.turn.map(|turn| turn.room);
                 self.blame(id, room)?;
