@@ -112,7 +112,7 @@ impl Default for Limits {
             snapshot_every_bytes: 64 << 10,
             trial_groups_max: 16,
             own_faults_max: 6,
-            quarantine: Span::secs(600),
+            quarantine: Span::secs(300),
             trial_wait: Span::secs(5),
             trial_queue_wait: Span::secs(60),
             reopen_backoff_max: Span::secs(10),

@@ -65,7 +65,7 @@ impl Launch {
             .arg(&self.data)
             .args(["--listen", &players.to_string(), "--admin", &admin.to_string()])
             // What a drill kills is not held against the release that it had shipped just before.
-            .args(["--set", "keeper.probation=0"])
+            .args(["--set", "keeper.probation=0s"])
             // Ctrl-C is for the drill, which still needs its keeper then.
             .process_group(0)
             .stdin(Stdio::null())

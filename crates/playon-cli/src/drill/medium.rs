@@ -11,7 +11,7 @@ use rustix::process::{Pid, Resource, Rlimit};
 /// Set in the drill that runs in a mount namespace of its own.
 const INSIDE: &str = "PLAYON_DRILL_NAMESPACE";
 /// The size of a file system that is not full. Memory is taken only for what is written.
-const ROOMY: &str = "size=2g";
+const ROOMY: &str = "size=2g,mode=700";
 
 /// Where the keeper's data lies.
 #[derive(Debug)]

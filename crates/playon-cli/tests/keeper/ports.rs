@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -28,11 +29,12 @@ async fn a_keeper_whose_port_is_taken_does_not_start_and_harms_nobody() {
     let mut player = Player::join(&rig, "table").await;
     player.play(2).await;
     let dir = tempfile::tempdir().unwrap();
-    refused(&serve(dir.path(), &rig.players, "127.0.0.1:0"), &rig.players);
-    refused(&serve(dir.path(), "127.0.0.1:0", &rig.players), &rig.players);
+    let data = dir.path().join("data");
+    refused(&serve(&data, &rig.players, "127.0.0.1:0"), &rig.players);
+    refused(&serve(&data, "127.0.0.1:0", &rig.players), &rig.players);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    refused(&serve(dir.path(), "127.0.0.1:0", &address), &address);
+    refused(&serve(&data, "127.0.0.1:0", &address), &address);
     player.play(2).await;
     assert_eq!(player.sockets_closed(), 0);
 }
@@ -42,6 +44,8 @@ fn an_attach_socket_that_cannot_be_made_is_named() {
     let dir = tempfile::tempdir().unwrap();
     // Something else lies there.
     fs::create_dir_all(dir.path().join("data/attach.sock")).unwrap();
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(dir.path().join("data"), private).unwrap();
     refused(&serve(&dir.path().join("data"), "127.0.0.1:0", "127.0.0.1:0"), "attach.sock");
     // The system allows about a hundred bytes.
     let long = dir.path().join("d".repeat(120));

@@ -72,6 +72,8 @@ pub struct Audit {
     revoked: BTreeSet<Attempt>,
     /// How far the inputs of each seat were applied when it was read back.
     recovered: BTreeMap<SessionId, (u64, Loss)>,
+    /// Players who have heard since then what they had lost.
+    informed: BTreeSet<SessionId>,
     intros: BTreeMap<ConnId, Intro>,
     /// Whom a socket speaks for since it was welcomed.
     speakers: BTreeMap<ConnId, (RoomId, SessionId)>,
@@ -124,6 +126,7 @@ impl Audit {
             rooms: BTreeMap::new(),
             revoked: BTreeSet::new(),
             recovered: BTreeMap::new(),
+            informed: BTreeSet::new(),
             intros: BTreeMap::new(),
             speakers: BTreeMap::new(),
             conns: BTreeMap::new(),
@@ -156,6 +159,7 @@ impl Audit {
 
     /// A room was read back from the store.
     pub fn recovered(&mut self, image: &Image) {
+        self.informed.retain(|id| !image.seats.contains_key(id));
         self.recovered
             .extend(image.seats.iter().map(|(id, seat)| (*id, (seat.applied, seat.loss))));
         let clock = image.clock;
