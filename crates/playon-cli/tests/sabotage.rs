@@ -51,5 +51,6 @@ fn closed_sockets_are_noticed() {
 
 #[test]
 fn a_long_pause_is_noticed() {
-    assert_eq!(broken("long-pause", "1000"), ["pause_ms.max", "tick_pause_ms.max"]);
+    // The check predicts the pause and nothing is moved, so it is felt only where it is made: in the check itself.
+    assert_eq!(broken("long-pause", "1000"), ["tick_pause_ms.max", "rooms_moved"]);
 }

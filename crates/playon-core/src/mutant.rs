@@ -56,8 +56,6 @@ mutants! {
     SwitchUnsafe "switch-unsafe",
     /// The old worker is not told that its attempt has ended.
     NoRetire "no-retire",
-    /// An export of an earlier commit is taken for one of the last commit.
-    ExportStale "export-stale",
     /// Deltas between the copy and the cutover are not sent to the new worker.
     TailDropped "tail-dropped",
     /// When the room wants to be woken is lost in a handoff.

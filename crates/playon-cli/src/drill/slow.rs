@@ -98,7 +98,7 @@ fn judge_ends(ends: &Ends) -> Vec<String> {
             "no HELLO" => matches!(how.as_str(), "4008" | "not let in"),
             "no request" => matches!(how.as_str(), "cut"),
             // The code may be lost with a connection that is still being written to.
-            "flood" => matches!(how.as_str(), "4907" | "4411" | "not let in" | "cut"),
+            "flood" => matches!(how.as_str(), "4907" | "4010" | "4411" | "not let in" | "cut"),
             // Nobody is closed for reading slowly; it may be full or busy where they want to go.
             _ => matches!(how.as_str(), STAYED | "4411" | "not let in" | "4003"),
         };

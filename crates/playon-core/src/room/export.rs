@@ -7,7 +7,6 @@ use crate::env::Env;
 use crate::errand::Errand;
 use crate::fleet::Berth;
 use crate::image::StateCodec;
-use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
@@ -82,10 +81,7 @@ impl Room {
                 let message = self.prewarm(post, seq, version, exported.state);
                 env.tell(post.worker, message);
             }
-            Phase::Cutover(cutover)
-                if cutover.exporting.is_some_and(is)
-                    && (exported.seq == seq || broken(Mutant::ExportStale)) =>
-            {
+            Phase::Cutover(cutover) if cutover.exporting.is_some_and(is) && exported.seq == seq => {
                 env.leave(room, cutover.exporting.take().map_or(cutover.new, |e| e.post));
                 cutover.given = Some(exported.state.clone());
                 let post = cutover.new;
