@@ -100,8 +100,6 @@ mutants! {
     SocketsKept "sockets-kept",
     /// Any number of rooms is handed over at the same time.
     HandoffsUnbounded "handoffs-unbounded",
-    /// An orderly stop waits for batches that workers have.
-    StopWaits "stop-waits",
     /// The deltas sent after a copy may be longer than the state.
     TailUnbounded "tail-unbounded",
     /// A worker that takes too long to open a room is waited for.

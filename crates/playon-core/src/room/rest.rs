@@ -100,13 +100,10 @@ impl Room {
             return true;
         }
         if let Phase::Live(live) = &mut self.phase {
-            let inflight = live.inflight.take_if(|_| !broken(Mutant::StopWaits));
+            let inflight = live.inflight.take();
             inflight.into_iter().for_each(|inflight| self.requeue(inflight));
         }
-        let busy = matches!(
-            &self.phase,
-            Phase::Live(Live { inflight: Some(_), .. }) | Phase::Switching(_)
-        );
+        let busy = matches!(&self.phase, Phase::Switching(_));
         if busy || !self.durability.is_settled(self.image.seq) {
             return false;
         }
