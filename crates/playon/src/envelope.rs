@@ -1,17 +1,21 @@
 //! How a room's state is written: a MessagePack map with named fields around the game's own.
 //!
 //! `{kind, version, codec, hidden, state}`. All but `state` can be read by any release; `codec` says how
-//! the rest was written, so that a denser encoding may come later.
+//! the rest was written, see [`crate::codec`].
 
-use rmp_serde::Serializer;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::codec::{DEPTH_MAX, Encoded, ReadError, Reader, Shapes, WriteError, Writer};
 use crate::hidden::Hidden;
 
-/// MessagePack with named fields.
+/// MessagePack with named fields, as earlier builds wrote it: types with two forms in the compact one. Read, not written.
 const CODEC_MESSAGEPACK: u8 = 1;
+/// Bytes that are reserved at least for what is written.
+const BYTES_MIN: usize = 1_024;
+/// The same as [`crate::codec`] writes it.
+const CODEC_EXACT: u8 = 2;
 
 /// A decoded room.
 pub(crate) struct Opened<T> {
@@ -31,9 +35,9 @@ pub(crate) enum Trouble {
     /// Damaged, of another kind, or a field that does not fit.
     #[error("PLY-0425 the state cannot be read: {0}")]
     Unreadable(String),
-    /// Encoding it twice gives different bytes.
+    /// The same entries come back in another order.
     #[error(
-        "PLY-0426 kind `{kind}`: field `{field}` does not encode to the same bytes twice; use BTreeMap or BTreeSet instead of HashMap or HashSet"
+        "PLY-0426 kind `{kind}`: field `{field}` comes back in another order; use BTreeMap or BTreeSet instead of HashMap or HashSet"
     )]
     Unordered { kind: String, field: String },
     /// There is no such kind in this release.
@@ -53,6 +57,18 @@ pub(crate) enum Trouble {
     /// The deltas of a handoff do not lead to the bytes the owner has.
     #[error("PLY-0432 the tail does not lead to the owner's bytes")]
     Tail,
+    /// A value comes back as another one.
+    #[error("PLY-0434 kind `{kind}`: {place} does not come back as it was written: {written} comes back as {read}")]
+    Changed { kind: String, place: String, written: String, read: String },
+    /// The state was written, and cannot be read.
+    #[error("PLY-0444 kind `{kind}`: what was written cannot be read again: {why}")]
+    NotReadable { kind: String, why: String },
+    /// It was not noticed in time.
+    #[error("PLY-0446 what is safe of this room already cannot be relied on: {0}")]
+    TooLate(String),
+    /// There is a bound on how much there may be inside of each other.
+    #[error("PLY-0445 the state is more than {max} values deep")]
+    TooDeep { max: usize },
     /// The state cannot be encoded at all.
     #[error("PLY-0433 the state cannot be encoded: {0}")]
     Unwritable(String),
@@ -85,42 +101,81 @@ struct Read<H, T> {
     state: T,
 }
 
-/// Encodes a room.
+/// What can be read of a room whatever its release.
+struct Head {
+    kind: String,
+    version: u32,
+    codec: u8,
+}
+
+/// Encodes a room, to about so many bytes. Shapes are noted if there is somewhere to note them.
 pub(crate) fn encode<T: Serialize>(
     kind: &str,
     version: u32,
     hidden: &Hidden,
     state: &T,
-) -> Result<Vec<u8>, Trouble> {
-    let mut bytes = Vec::with_capacity(1024);
-    let written = Written { kind, version, codec: CODEC_MESSAGEPACK, hidden, state };
-    written
-        .serialize(&mut Serializer::new(&mut bytes).with_struct_map())
-        .map_err(|why| Trouble::Unwritable(why.to_string()))?;
-    Ok(bytes)
+    bytes: usize,
+    shapes: Option<&mut Shapes>,
+) -> Result<Encoded, Trouble> {
+    let written = Written { kind, version, codec: CODEC_EXACT, hidden, state };
+    let mut writer = Writer::new(Vec::with_capacity(bytes.max(BYTES_MIN)), shapes);
+    written.serialize(&mut writer).map_err(|why| match why {
+        WriteError::TooDeep => Trouble::TooDeep { max: DEPTH_MAX },
+        WriteError::Other(what) => Trouble::Unwritable(what),
+    })?;
+    Ok(writer.finish())
 }
 
 /// Decodes a room whose state has the shape of `T`.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Opened<T>, Trouble> {
-    let read: Read<Hidden, T> = read(bytes)?;
+    let reader = match head(bytes)?.codec {
+        CODEC_MESSAGEPACK => Reader::new(bytes).compact(),
+        _ => Reader::new(bytes),
+    };
+    let read: Read<Hidden, T> = reader.read_all().map_err(unreadable)?;
     Ok(Opened { hidden: read.hidden, state: read.state })
 }
 
 /// The version of a room's state, whatever its shape; checks the kind and the codec.
 pub(crate) fn header(kind: &str, bytes: &[u8]) -> Result<u32, Trouble> {
-    let head: Read<IgnoredAny, IgnoredAny> = read(bytes)?;
-    let Read { hidden: _, state: _, .. } = head;
+    let head = head(bytes)?;
     if head.kind != kind {
         return Err(Trouble::Unreadable(format!("it is of kind `{}`, not `{kind}`", head.kind)));
     }
-    if head.codec != CODEC_MESSAGEPACK {
+    if ![CODEC_MESSAGEPACK, CODEC_EXACT].contains(&head.codec) {
         return Err(Trouble::Unreadable(format!("codec {} is not known", head.codec)));
     }
     Ok(head.version)
 }
 
-fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Trouble> {
-    let mut from = rmp_serde::Deserializer::from_read_ref(bytes);
-    let value = T::deserialize(&mut from).map_err(|why| Trouble::Unreadable(why.to_string()))?;
-    Ok(value)
+/// Every build writes these entries first; otherwise all must be looked at.
+fn head(bytes: &[u8]) -> Result<Head, Trouble> {
+    if let Some(head) = first_entries(bytes) {
+        return Ok(head);
+    }
+    let read: Read<IgnoredAny, IgnoredAny> = Reader::new(bytes).read_all().map_err(unreadable)?;
+    let Read { kind, version, codec, hidden: _, state: _ } = read;
+    Ok(Head { kind, version, codec })
+}
+
+fn first_entries(bytes: &[u8]) -> Option<Head> {
+    let mut reader = Reader::new(bytes);
+    let entries = reader.read_map().ok()?;
+    if entries < 3 {
+        return None;
+    }
+    expect(&mut reader, "kind")?;
+    let kind = reader.read().ok()?;
+    expect(&mut reader, "version")?;
+    let version = reader.read().ok()?;
+    expect(&mut reader, "codec")?;
+    Some(Head { kind, version, codec: reader.read().ok()? })
+}
+
+fn expect(reader: &mut Reader<'_>, name: &str) -> Option<()> {
+    reader.read::<&str>().ok().filter(|found| *found == name).map(drop)
+}
+
+fn unreadable(why: ReadError) -> Trouble {
+    Trouble::Unreadable(why.to_string())
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use playon_core::kind::KindInfo;
 use serde::de::DeserializeOwned;
 
+use crate::check::{self, Tried};
 use crate::envelope::{Opened, Trouble};
 use crate::hidden::Hidden;
 use crate::live::{Live, LiveRoom};
@@ -22,8 +23,8 @@ pub(crate) trait Kind: Send + Sync {
     fn open(&self, bytes: &[u8]) -> Result<Box<dyn Live>, Trouble>;
     /// Turns bytes of the newest version into those of an older one.
     fn export(&self, bytes: &[u8], version: u32) -> Result<Vec<u8>, Trouble>;
-    /// Bytes of made-up rooms that exercise every shape the state may have; empty when none can be made up.
-    fn made_up(&self) -> Vec<Vec<u8>>;
+    /// Tries the state with made-up contents, before there is any room.
+    fn try_out(&self) -> Tried;
 }
 
 /// A kind whose type is known.
@@ -79,14 +80,8 @@ impl<R: Room> Kind for TypedKind<R> {
         self.versions.export(R::KIND, &hidden, state, version)
     }
 
-    fn made_up(&self) -> Vec<Vec<u8>> {
-        let hidden = Hidden::new(0);
-        crate::check::make_up::<R>()
-            .iter()
-            .filter_map(|state| {
-                crate::envelope::encode(R::KIND, self.versions.newest(), &hidden, state).ok()
-            })
-            .collect()
+    fn try_out(&self) -> Tried {
+        check::try_out::<R>(R::KIND, self.versions.newest())
     }
 }
 

@@ -79,6 +79,7 @@
 
 mod app;
 mod check;
+mod codec;
 mod cx;
 #[cfg(feature = "embedded")]
 mod embedded;

@@ -7,6 +7,8 @@ use playon_core::time::RoomTime;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
+use crate::check;
+use crate::codec::{Encoded, Shapes};
 use crate::envelope::{self, Trouble};
 use crate::{Cx, Player, PlayerId, Refusal, Room};
 
@@ -20,8 +22,12 @@ pub(crate) trait Live: Send {
     fn watch(&self) -> Result<Option<Bytes>, Trouble>;
     /// Who has a seat.
     fn players(&self) -> Vec<SessionId>;
-    /// The whole room as bytes of the newest version.
-    fn encode(&self) -> Result<Vec<u8>, Trouble>;
+    /// The whole room as about so many bytes of the newest version; shapes are noted if there is somewhere to note them.
+    fn encode(&self, bytes: usize, shapes: Option<&mut Shapes>) -> Result<Encoded, Trouble>;
+    /// Proves that these bytes, just written of this very room, give it back: as often as it says.
+    fn prove(&self, encoded: &Encoded, copies: usize) -> Result<(), Trouble>;
+    /// Whether bytes that were written of this room earlier can be read and are written the same way then.
+    fn reads(&self, bytes: &[u8], calls: u64) -> bool;
     /// What the owner needs to know about the room beside its bytes.
     fn facts(&self) -> Facts;
 }
@@ -45,6 +51,8 @@ pub(crate) struct Facts {
     pub(crate) wake_at: Option<RoomTime>,
     pub(crate) between_rounds: bool,
     pub(crate) ended: bool,
+    /// Whether any player is here just now.
+    pub(crate) attended: bool,
 }
 
 /// A room of a known type.
@@ -80,8 +88,16 @@ impl<R: Room> Live for LiveRoom<R> {
         self.cx.players().iter().map(|player| player.id().into()).collect()
     }
 
-    fn encode(&self) -> Result<Vec<u8>, Trouble> {
-        envelope::encode(R::KIND, self.version, &self.cx.hidden, &self.state)
+    fn encode(&self, bytes: usize, shapes: Option<&mut Shapes>) -> Result<Encoded, Trouble> {
+        envelope::encode(R::KIND, self.version, &self.cx.hidden, &self.state, bytes, shapes)
+    }
+
+    fn prove(&self, encoded: &Encoded, copies: usize) -> Result<(), Trouble> {
+        check::prove(R::KIND, self.version, &self.state, encoded, copies)
+    }
+
+    fn reads(&self, bytes: &[u8], calls: u64) -> bool {
+        check::reads::<R>(R::KIND, self.version, bytes, calls)
     }
 
     fn facts(&self) -> Facts {
@@ -90,6 +106,7 @@ impl<R: Room> Live for LiveRoom<R> {
             wake_at: hidden.wake_at().map(RoomTime).filter(|_| !hidden.ended),
             between_rounds: hidden.between_rounds,
             ended: hidden.ended,
+            attended: hidden.players.iter().any(Player::present),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::check;
 use crate::envelope::{self, Opened, Trouble};
 use crate::hidden::Hidden;
 
@@ -142,8 +143,9 @@ fn opener<T: DeserializeOwned + 'static>() -> Opener<T> {
     Arc::new(envelope::decode::<T>)
 }
 
-fn exporter<T: Serialize>(version: u32) -> Exporter<T> {
+/// What an older release is given is read here first, as that release will.
+fn exporter<T: Serialize + DeserializeOwned + 'static>(version: u32) -> Exporter<T> {
     Arc::new(move |kind: &str, hidden: &Hidden, state| {
-        envelope::encode(kind, version, hidden, &state)
+        check::encode_and_prove(kind, version, hidden, &state)
     })
 }

@@ -1,57 +1,76 @@
-//! Where two MessagePack values differ first.
+//! Where two values differ first, and how.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
-use serde::de::{Deserialize, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
+use super::walk::{Node, TEXT, UNIT};
 
-/// A value in the order in which it was written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
-    Leaf(String),
-    List(Vec<Value>),
-    Map(Vec<(Value, Value)>),
+/// Characters of a value that a message shows.
+const SHOWN_MAX: usize = 80;
+
+/// Two values that should be the same.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// The path of the first field that differs, as `players[2].scores`; empty for the whole.
+    pub(super) path: String,
+    pub(super) written: String,
+    pub(super) read: String,
 }
 
-/// The path of the first field that differs, as `players[2].scores`; relative to the game's state.
-pub(crate) fn first(a: &[u8], b: &[u8]) -> Option<String> {
+/// The first difference, if there is one.
+pub(super) fn first(written: &Node, read: &Node) -> Option<Difference> {
+    if written == read {
+        return None;
+    }
     let mut path = String::new();
-    let (a, b) = (rmp_serde::from_slice(a).ok()?, rmp_serde::from_slice(b).ok()?);
-    descend(&a, &b, &mut path).then(|| {
-        let path = path.strip_prefix('.').unwrap_or(&path);
-        path.strip_prefix("state.").unwrap_or(path).to_owned()
-    })
+    let (a, b) = descend(written, read, &mut path);
+    let (mut written, mut read) = (show(a), show(b));
+    if let (Node::Leaf(_, a), Node::Leaf(_, b)) = (a, b)
+        && written == read
+    {
+        written.push_str(&format!(" ({a})"));
+        read.push_str(&format!(" ({b})"));
+    }
+    let path = path.strip_prefix('.').unwrap_or(&path).to_owned();
+    Some(Difference { path, written, read })
 }
 
-/// Walks to the first difference; false if there is none.
-fn descend(a: &Value, b: &Value, path: &mut String) -> bool {
-    if a == b {
-        return false;
-    }
+/// Walks to the first difference.
+fn descend<'n>(a: &'n Node, b: &'n Node, path: &mut String) -> (&'n Node, &'n Node) {
     match (a, b) {
-        (Value::List(a), Value::List(b)) if a.len() == b.len() && !permuted(a, b) => {
-            let at = a.iter().zip(b).position(|(a, b)| a != b);
-            at.is_none_or(|at| {
+        (Node::Some(a), Node::Some(b)) => return descend(a, b, path),
+        (Node::Variant(name, a), Node::Variant(other, b)) if name == other => {
+            path.push_str(&format!(".{name}"));
+            return descend(a, b, path);
+        }
+        (Node::List(left), Node::List(right)) if left.len() == right.len() && !permuted(left, right) => {
+            if let Some(at) = left.iter().zip(right).position(|(a, b)| a != b) {
                 path.push_str(&format!("[{at}]"));
-                descend(&a[at], &b[at], path)
-            })
+                return descend(&left[at], &right[at], path);
+            }
         }
-        (Value::Map(a), Value::Map(b)) if same_keys(a, b) => {
-            let at = a.iter().zip(b).position(|(a, b)| a != b);
-            at.is_none_or(|at| {
-                match &a[at].0 {
-                    Value::Leaf(name) => path.push_str(&format!(".{name}")),
-                    Value::List(_) | Value::Map(_) => path.push_str(&format!("{{{at}}}")),
+        (Node::Fields(left), Node::Fields(right)) if same_keys(left, right) => {
+            if let Some(at) = left.iter().zip(right).position(|(a, b)| a != b) {
+                path.push_str(&format!(".{}", left[at].0));
+                return descend(&left[at].1, &right[at].1, path);
+            }
+        }
+        (Node::Map(left), Node::Map(right)) if same_keys(left, right) => {
+            if let Some(at) = left.iter().zip(right).position(|(a, b)| a != b) {
+                match &left[at].0 {
+                    Node::Leaf(text, TEXT) => path.push_str(&format!(".{}", text.trim_matches('"'))),
+                    key => path.push_str(&format!("{{{}}}", show(key))),
                 }
-                descend(&a[at].1, &b[at].1, path)
-            })
+                return descend(&left[at].1, &right[at].1, path);
+            }
         }
-        _ => true,
+        _ => {}
     }
+    (a, b)
 }
 
 /// The same items in another order: a set, whose path is wanted rather than that of an item.
-fn permuted(a: &[Value], b: &[Value]) -> bool {
-    let sorted = |list: &[Value]| {
+fn permuted(a: &[Node], b: &[Node]) -> bool {
+    let sorted = |list: &[Node]| {
         let mut list = list.to_vec();
         list.sort();
         list
@@ -59,90 +78,92 @@ fn permuted(a: &[Value], b: &[Value]) -> bool {
     sorted(a) == sorted(b)
 }
 
-fn same_keys(a: &[(Value, Value)], b: &[(Value, Value)]) -> bool {
+fn same_keys<K: PartialEq>(a: &[(K, Node)], b: &[(K, Node)]) -> bool {
     a.iter().map(|(key, _)| key).eq(b.iter().map(|(key, _)| key))
 }
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+fn show(node: &Node) -> String {
+    let text = node.to_string();
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
-struct Reader;
-
-macro_rules! leaves {
-    ($($visit:ident($t:ty))*) => { $(
-        fn $visit<E>(self, leaf: $t) -> Result<Value, E> {
-            Ok(Value::Leaf(format!("{leaf:?}")))
+impl Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leaf(text, _) => f.write_str(text),
+            Self::Some(inner) => write!(f, "Some({inner})"),
+            Self::Variant(name, inner) => match &**inner {
+                Self::Leaf(_, UNIT) => f.write_str(name),
+                inner => write!(f, "{name}({inner})"),
+            },
+            Self::List(items) => {
+                f.write_str("[")?;
+                joined(f, items, |f, item| item.fmt(f))?;
+                f.write_str("]")
+            }
+            Self::Map(entries) => {
+                f.write_str("{")?;
+                joined(f, entries, |f, (key, value)| write!(f, "{key}: {value}"))?;
+                f.write_str("}")
+            }
+            Self::Fields(fields) => {
+                f.write_str("{ ")?;
+                joined(f, fields, |f, (name, value)| write!(f, "{name}: {value}"))?;
+                f.write_str(" }")
+            }
         }
-    )* };
+    }
 }
 
-impl<'de> Visitor<'de> for Reader {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    leaves!(visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f32(f32) visit_f64(f64) visit_bytes(&[u8]));
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Leaf(text.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Leaf("nil".to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            list.push(item);
+/// More than are ever shown are left out.
+fn joined<T>(
+    f: &mut fmt::Formatter<'_>,
+    items: &[T],
+    each: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    for (at, item) in items.iter().take(SHOWN_MAX).enumerate() {
+        if at > 0 {
+            f.write_str(", ")?;
         }
-        Ok(Value::List(list))
+        each(f, item)?;
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Value::Map(entries))
-    }
-
-    /// MessagePack's extension values.
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
-        inner.deserialize_any(self)
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
-        Ok(Value::Leaf("enum".to_owned()))
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::walk::tree;
     use super::*;
 
-    fn check(a: &str, b: &str, path: Option<&str>) {
-        let bytes = |text| {
-            let value: serde_json::Value = serde_json::from_str(text).unwrap();
-            rmp_serde::to_vec_named(&value).unwrap()
-        };
-        assert_eq!(first(&bytes(a), &bytes(b)).as_deref(), path);
+    fn check(a: &str, b: &str, expected: Option<[&str; 3]>) {
+        let node = |text| tree(&serde_json::from_str::<serde_json::Value>(text).unwrap()).unwrap();
+        let found = first(&node(a), &node(b));
+        let found = found.map(|found| [found.path, found.written, found.read]);
+        assert_eq!(found, expected.map(|expected| expected.map(str::to_owned)));
     }
 
     #[test]
     fn the_first_difference_has_a_path() {
         check(r#"{"a":1}"#, r#"{"a":1}"#, None);
         check(
-            r#"{"state":{"a":1,"b":[1,{"c":2}]}}"#,
-            r#"{"state":{"a":1,"b":[1,{"c":3}]}}"#,
-            Some("b[1].c"),
+            r#"{"a":1,"b":[1,{"c":2}]}"#,
+            r#"{"a":1,"b":[1,{"c":3}]}"#,
+            Some(["b[1].c", "2", "3"]),
         );
-        check(r#"{"state":{"set":[1,2,3]}}"#, r#"{"state":{"set":[2,1,3]}}"#, Some("set"));
-        check(r#"{"state":{"m":{"x":1}}}"#, r#"{"state":{"m":{"y":1}}}"#, Some("m"));
+        check(r#"{"s":[1,2,3]}"#, r#"{"s":[2,1,3]}"#, Some(["s", "[1, 2, 3]", "[2, 1, 3]"]));
+        check("1", "\"1\"", Some(["", "1", "\"1\""]));
+    }
+
+    #[test]
+    fn what_looks_the_same_is_told_by_its_type() {
+        let found = first(&tree(&1_u8).unwrap(), &tree(&1_u64).unwrap()).unwrap();
+        assert_eq!((found.written.as_str(), found.read.as_str()), ("1 (u8)", "1 (u64)"));
+        let found = first(&tree(&Some(None::<u8>)).unwrap(), &tree(&None::<u8>).unwrap()).unwrap();
+        assert_eq!((found.written.as_str(), found.read.as_str()), ("Some(None)", "None"));
+        let long = first(&tree(&"x".repeat(200)).unwrap(), &tree(&1_u8).unwrap()).unwrap();
+        assert_eq!(long.written.chars().count(), SHOWN_MAX + 1);
     }
 }

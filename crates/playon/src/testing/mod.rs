@@ -1,7 +1,8 @@
 //! Drives a room without a keeper, a network or a clock.
 //!
-//! A [`TestRoom`] runs the same code as a worker: inputs and events travel as JSON, and after every step the state is encoded,
-//! decoded and encoded again, so that a state which would not survive a deploy fails the game's own tests.
+//! A [`TestRoom`] runs the same code as a worker: inputs and events travel as JSON, and after every step the state is encoded and
+//! decoded, compared, and the room goes on with what was decoded. So a state that would not survive a deploy fails the game's own tests,
+//! and a field that is not in it (`#[serde(skip)]`) is what it would be after one.
 //!
 //! ```
 //! use std::time::Duration;

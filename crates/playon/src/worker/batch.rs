@@ -6,41 +6,40 @@ use bytes::Bytes;
 use playon_core::attach::{Commit, Deliver};
 use playon_core::ids::SessionId;
 use playon_core::image::StateCodec;
+use playon_wire::attach::LogLevel;
 use playon_wire::state::{ZstdXxh3, diff};
 
+use super::proofs::{Complaint, Proofs};
 use super::rooms::micros;
 use super::slot::OpenRoom;
-use crate::check;
 use crate::envelope::Trouble;
 use crate::live::Live;
 
+/// A line for the log.
+pub(super) type Note = (LogLevel, String);
+
 /// Bytes of all views of one batch. More are a fault of the game.
 const VIEW_BYTES_MAX: usize = 4 << 20;
-
-/// Commits after which a played room is checked for an order that does not keep, being fuller than when it
-/// was made; every `CHECK_EVERY` after the last of them.
-const CHECK_AT: [u64; 3] = [16, 128, 1_024];
-/// See [`CHECK_AT`].
-const CHECK_EVERY: u64 = 8_192;
-/// Bytes of state up to which that check is made; it costs three decodings.
-pub(super) const CHECK_BYTES_MAX: usize = 256 << 10;
 
 /// Runs a batch. Gives the commit, and lines for the log. After an error the room is half changed.
 pub(super) fn run(
     open: &mut OpenRoom,
     deliver: &Deliver,
-) -> Result<(Commit, Vec<String>), Trouble> {
+    proofs: &mut Proofs,
+) -> Result<(Commit, Vec<Note>), Trouble> {
     let started = Instant::now();
     let outcome = open.live.run(deliver.now, &deliver.items);
     let views = views(&*open.live, &deliver.render)?;
     let watch_view = if deliver.render_watch { open.live.watch()? } else { None };
-    let bytes = open.live.encode()?;
-    if bytes.len() > open.bytes_max {
-        return Err(Trouble::TooLarge { bytes: bytes.len(), max: open.bytes_max });
+    let encoded = open.live.encode(open.bytes.len(), proofs.shapes(open.proof.kind()))?;
+    if encoded.bytes.len() > open.bytes_max {
+        return Err(Trouble::TooLarge { bytes: encoded.bytes.len(), max: open.bytes_max });
     }
     let mut notes = Vec::new();
     notes.extend(outcome.unreadable.and_then(|found| note_unreadable(open, found)));
-    notes.extend(check_order(open, deliver.seq.0, &bytes));
+    let found = proofs.judge(&*open.live, &mut open.proof, &open.bytes, &encoded)?;
+    notes.extend(found.and_then(|found| note_complaint(&found)));
+    let bytes = encoded.bytes;
     let facts = open.live.facts();
     let commit = Commit {
         room: deliver.room,
@@ -86,17 +85,19 @@ pub(super) fn views(
 }
 
 /// A broken client may go on for ever: one line each time the number has doubled.
-fn note_unreadable(open: &mut OpenRoom, (count, first): (u64, String)) -> Option<String> {
+fn note_unreadable(open: &mut OpenRoom, (count, first): (u64, String)) -> Option<Note> {
     let before = open.unreadable;
     open.unreadable += count;
     (before.checked_ilog2() != open.unreadable.checked_ilog2())
         .then(|| format!("PLY-0437 {} inputs so far cannot be read: {first}", open.unreadable))
+        .map(|text| (LogLevel::Warn, text))
 }
 
-fn check_order(open: &OpenRoom, seq: u64, bytes: &[u8]) -> Option<String> {
-    let due = CHECK_AT.contains(&seq) || seq.is_multiple_of(CHECK_EVERY);
-    if !due || bytes.len() > CHECK_BYTES_MAX {
-        return None;
-    }
-    check::verify(&*open.kind, bytes).err().map(|trouble| trouble.to_string())
+/// It may be found with every batch: one line each time the number has doubled.
+fn note_complaint(found: &Complaint) -> Option<Note> {
+    let level = match found.trouble {
+        Trouble::Unordered { .. } => LogLevel::Warn,
+        _ => LogLevel::Error,
+    };
+    found.times.is_power_of_two().then(|| (level, found.trouble.to_string()))
 }

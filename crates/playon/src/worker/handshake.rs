@@ -10,15 +10,23 @@ use playon_wire::attach::{
 
 use super::guard;
 use crate::App;
-use crate::check;
+use crate::check::Tried;
 use crate::kind::Kind;
 
 /// Bytes of a kind's name.
 const KIND_BYTES_MAX: usize = 64;
 
-pub(super) fn hello(app: &App, secret: LinkSecret) -> WorkerHello {
+/// What the start of a worker finds out about its release.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// Everything that keeps this release from being served, one line each.
+    pub(super) defects: Vec<String>,
+    /// What could not be found out, one line each.
+    pub(super) notes: Vec<String>,
+}
+
+pub(super) fn hello(app: &App, secret: LinkSecret, mut defects: Vec<String>) -> WorkerHello {
     let kinds = app.kinds();
-    let mut defects = defects(app);
     defects.truncate(DEFECTS_MAX);
     WorkerHello {
         protocol: ATTACH_PROTOCOL,
@@ -48,31 +56,40 @@ fn assets_fit(app: &App) -> bool {
     app.files().len() <= ASSETS_MAX && bytes <= ASSETS_BYTES_MAX
 }
 
-/// Everything that keeps this release from being served, one line each.
-pub(super) fn defects(app: &App) -> Vec<String> {
-    let mut defects = Vec::new();
+/// Looks at a release before it is served; `unwinds` says how it was built.
+pub(super) fn examine(app: &App, unwinds: bool) -> Findings {
+    let mut found = Findings::default();
+    let mut defect = |text: String| found.defects.push(text);
     if !assets_fit(app) {
-        defects.push(format!(
+        defect(format!(
             "PLY-0438 more than {ASSETS_MAX} assets, or more than {ASSETS_BYTES_MAX} bytes of them"
         ));
     }
     if app.kinds().is_empty() || app.kinds().len() > KINDS_MAX {
-        defects.push(format!("PLY-0438 an app has 1 to {KINDS_MAX} kinds of rooms"));
+        defect(format!("PLY-0438 an app has 1 to {KINDS_MAX} kinds of rooms"));
+    }
+    if !unwinds {
+        defect(
+            "PLY-0447 it is built with `panic = \"abort\"`: a panic in one room would end all of them"
+                .to_owned(),
+        );
     }
     let mut names = BTreeSet::new();
     for kind in app.kinds() {
         let name = kind.info().name;
         if !well_named(&name) {
-            defects.push(format!(
-                "PLY-0438 `{name}` is no name for a kind: [a-z0-9_-], 1 to 64 bytes"
-            ));
+            defect(format!("PLY-0438 `{name}` is no name for a kind: [a-z0-9_-], 1 to 64 bytes"));
         }
         if !names.insert(name.clone()) {
-            defects.push(format!("PLY-0438 two kinds are called `{name}`"));
+            defect(format!("PLY-0438 two kinds are called `{name}`"));
         }
-        defects.extend(unordered(&**kind));
+        let Tried { defect: trouble, untried } = try_out(&**kind);
+        trouble.into_iter().for_each(|trouble| defect(trouble.to_string()));
+        found.notes.extend(untried.map(|what| {
+            format!("PLY-0448 the state of kind `{name}` could not be tried in full: {what}")
+        }));
     }
-    defects
+    found
 }
 
 fn well_named(name: &str) -> bool {
@@ -81,6 +98,9 @@ fn well_named(name: &str) -> bool {
 }
 
 /// A type that cannot cope with made-up contents is judged later, by its first real room.
-fn unordered(kind: &dyn Kind) -> Option<String> {
-    guard::guard(|| check::defect(kind)).ok().flatten().map(|trouble| trouble.to_string())
+fn try_out(kind: &dyn Kind) -> Tried {
+    guard::guard(|| kind.try_out()).unwrap_or_else(|panicked| Tried {
+        defect: None,
+        untried: Some(format!("it panics over made-up contents: {}", panicked.message)),
+    })
 }

@@ -9,6 +9,7 @@ mod guard;
 mod handshake;
 mod outlet;
 mod pool;
+mod proofs;
 mod rooms;
 mod slot;
 mod turns;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use playon_wire::attach::LinkSecret;
-use playon_wire::attach::{AttachError, Down, KeeperWelcome, Up, read_down};
+use playon_wire::attach::{AttachError, Down, KeeperWelcome, LogLevel, LogLine, Up, read_down};
 use thiserror::Error;
 
 use crate::App;
@@ -41,6 +42,9 @@ const SILENCE_MIN: Duration = Duration::from_secs(10);
 
 /// How long rooms may take to finish their last batch when the keeper says to end.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whether a panic can be caught. This crate is built as the game is: all crates of an executable share this setting.
+const UNWINDS: bool = cfg!(panic = "unwind");
 
 /// Why a worker stopped serving before it was told to.
 #[derive(Debug, Error)]
@@ -74,10 +78,14 @@ pub fn serve(app: &App, stream: UnixStream, secret: LinkSecret) -> Result<(), Se
     let socket = stream.try_clone().map_err(AttachError::from)?;
     let mut reader = BufReader::with_capacity(READ_BYTES, &socket);
     let outlet = Arc::new(Outlet::new(stream));
-    outlet.send(&[Up::Hello(Box::new(handshake::hello(app, secret)))])?;
+    let found = handshake::examine(app, UNWINDS);
+    outlet.send(&[Up::Hello(Box::new(handshake::hello(app, secret, found.defects)))])?;
     let (welcome, rest) = answer(read_down(&mut reader)?)?;
     let silence = Duration::from_millis(welcome.heartbeat_ms) * HEARTBEATS_MISSED_MAX;
     socket.set_read_timeout(Some(silence.max(SILENCE_MIN))).map_err(AttachError::from)?;
+    let notes = found.notes.into_iter();
+    let notes = notes.map(|text| Up::Log(LogLine { level: LogLevel::Info, room: None, text }));
+    outlet.send(&notes.collect::<Vec<_>>())?;
     let pool = Pool::start(app, &outlet, &welcome);
     let ended = read(rest, &mut reader, &pool, &outlet);
     pool.finish(FINISH_TIMEOUT);

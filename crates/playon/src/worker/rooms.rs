@@ -16,8 +16,10 @@ use playon_wire::state::{ZstdXxh3, diff};
 
 use super::batch;
 use super::guard::{Panicked, guard};
+use super::proofs::{Proof, Proofs};
 use super::slot::{OpenRoom, Slot, WarmCopy};
 use crate::check;
+use crate::codec::Encoded;
 use crate::envelope::Trouble;
 use crate::kind::Kind;
 use crate::live::Live;
@@ -29,13 +31,14 @@ type Key = (RoomId, Attempt);
 pub(super) struct Rooms {
     kinds: BTreeMap<String, Arc<dyn Kind>>,
     slots: HashMap<Key, Slot>,
+    proofs: Proofs,
     state_bytes_max: usize,
 }
 
 /// A room and its bytes as they would be committed.
 struct Opened {
     live: Box<dyn Live>,
-    bytes: Bytes,
+    encoded: Encoded,
     cost_us: u32,
 }
 
@@ -44,7 +47,7 @@ impl Rooms {
     pub(super) fn new(kinds: Vec<Arc<dyn Kind>>, state_bytes_max: u64) -> Self {
         let kinds = kinds.into_iter().map(|kind| (kind.info().name, kind)).collect();
         let state_bytes_max = usize::try_from(state_bytes_max).unwrap_or(usize::MAX);
-        Self { kinds, slots: HashMap::new(), state_bytes_max }
+        Self { kinds, slots: HashMap::new(), proofs: Proofs::new(), state_bytes_max }
     }
 
     /// Does what the owner asks and puts the answer into `out`. A message that comes twice is answered once.
@@ -138,11 +141,14 @@ impl Rooms {
         seed: u64,
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
-        let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } =
-            self.make(key, 0, out, || kind.create(params, seed))?;
-        play(key, out, || check::verify(&*kind, &bytes))?;
+        let name = kind;
+        let kind = self.kind(name)?;
+        let Opened { live, encoded, cost_us } =
+            self.make(key, name, 0, out, || kind.create(params, seed))?;
+        play(key, out, || live.prove(&encoded, check::COPIES))?;
         let facts = live.facts();
+        let proof = self.proof(name, &encoded, true, facts.attended);
+        let bytes = Bytes::from(encoded.bytes);
         let seq = Seq(1);
         let hash = ZstdXxh3.hash(&bytes);
         let commit = Commit {
@@ -164,7 +170,7 @@ impl Rooms {
             cost_us,
         };
         let bytes_max = self.state_bytes_max;
-        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, unreadable: 0 };
+        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, proof, unreadable: 0 };
         self.slots.insert(key, Slot::Open(open));
         Ok(FromWorker::Commit(commit))
     }
@@ -177,16 +183,11 @@ impl Rooms {
         state: Bytes,
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
-        let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } =
-            self.make(key, state.len(), out, || kind.open(&state))?;
-        // A room that has been played is not refused for this: it would be down for good. A large one is not kept
-        // waiting for it either.
-        let small = bytes.len() <= batch::CHECK_BYTES_MAX;
-        if let Some(Ok(Err(trouble))) = small.then(|| guard(|| check::verify(&*kind, &bytes))) {
-            out.push(log(LogLevel::Warn, key.0, trouble.to_string()));
-        }
-        Ok(self.ready(key, kind, live, seq, (&state, bytes), cost_us))
+        let name = kind;
+        let kind = self.kind(name)?;
+        let opened = self.make(key, name, state.len(), out, || kind.open(&state))?;
+        let proved = opening_proved(key, &opened, &state, out)?;
+        Ok(self.ready(key, (name, kind), opened, seq, &state, proved))
     }
 
     fn prewarm(
@@ -197,17 +198,21 @@ impl Rooms {
         state: Bytes,
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
-        let kind = self.kind(kind)?;
-        let Opened { live, bytes, cost_us } =
-            self.make(key, state.len(), out, || kind.open(&state))?;
+        let name = kind;
+        let kind = self.kind(name)?;
+        let Opened { live, encoded, cost_us } =
+            self.make(key, name, state.len(), out, || kind.open(&state))?;
         play(key, out, || {
-            check::verify(&*kind, &bytes)?;
+            if encoded.bytes != state {
+                live.prove(&encoded, 1)?;
+            }
             // What players would see at once, or what would send them all away.
             batch::views(&*live, &live.players())?;
             live.watch().map(drop)
         })?;
-        let size = bytes.len() as u64;
-        self.slots.insert(key, Slot::Warm(WarmCopy { kind, base: state, live, bytes }));
+        let size = encoded.bytes.len() as u64;
+        let name = name.to_owned();
+        self.slots.insert(key, Slot::Warm(WarmCopy { name, kind, base: state, live, encoded }));
         Ok(FromWorker::Prewarmed(Prewarmed { room: key.0, attempt: key.1, seq, size, cost_us }))
     }
 
@@ -219,13 +224,15 @@ impl Rooms {
         deltas: &[Bytes],
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
-        let Some(Slot::Warm(WarmCopy { kind, base, live, bytes })) = self.slots.remove(&key) else {
+        let Some(Slot::Warm(copy)) = self.slots.remove(&key) else {
             return Err(Trouble::NotHeld);
         };
+        let WarmCopy { name, kind, base, live, encoded } = copy;
         let started = Instant::now();
         if deltas.is_empty() && ZstdXxh3.hash(&base) == hash {
-            // Nothing has happened meanwhile: the copy is the room.
-            return Ok(self.ready(key, kind, live, seq, (&base, bytes), micros(started)));
+            // Nothing has happened meanwhile: the copy is the room, and was proved then.
+            let opened = Opened { live, encoded, cost_us: micros(started) };
+            return Ok(self.ready(key, (&name, kind), opened, seq, &base, true));
         }
         // The game's own types may panic when they are dropped.
         let _ = guard(|| drop(live));
@@ -236,9 +243,10 @@ impl Rooms {
             .try_fold(base, |state, delta| ZstdXxh3.apply(&state, delta, max))
             .filter(|state| ZstdXxh3.hash(state) == hash)
             .ok_or(Trouble::Tail)?;
-        let Opened { live, bytes, cost_us: _ } =
-            self.make(key, state.len(), out, || kind.open(&state))?;
-        Ok(self.ready(key, kind, live, seq, (&state, bytes), micros(started)))
+        let mut opened = self.make(key, &name, state.len(), out, || kind.open(&state))?;
+        let proved = opening_proved(key, &opened, &state, out)?;
+        opened.cost_us = micros(started);
+        Ok(self.ready(key, (&name, kind), opened, seq, &state, proved))
     }
 
     /// Works on the bytes it is given and keeps nothing, so that a room of which no batch can be run can still be left.
@@ -269,8 +277,9 @@ impl Rooms {
         if deliver.seq <= open.seq {
             return;
         }
-        let commit = play(key, out, || batch::run(open, deliver)).map(|(commit, notes)| {
-            out.extend(notes.into_iter().map(|note| log(LogLevel::Warn, key.0, note)));
+        let proofs = &mut self.proofs;
+        let commit = play(key, out, || batch::run(open, deliver, proofs)).map(|(commit, notes)| {
+            out.extend(notes.into_iter().map(|(level, note)| log(level, key.0, note)));
             FromWorker::Commit(commit)
         });
         self.answer(key, Stage::Deliver, commit, out);
@@ -278,20 +287,22 @@ impl Rooms {
 
     /// Makes a room and encodes it, as its first commit would; `held` bytes are what it is made from.
     fn make(
-        &self,
+        &mut self,
         key: Key,
+        kind: &str,
         held: usize,
         out: &mut Vec<Up>,
         make: impl FnOnce() -> Result<Box<dyn Live>, Trouble>,
     ) -> Result<Opened, Trouble> {
         let started = Instant::now();
-        let (live, bytes) = play(key, out, || {
+        let kind = self.proofs.kind(kind);
+        let (live, encoded) = play(key, out, || {
             let live = make()?;
-            let bytes = live.encode()?;
-            Ok((live, bytes))
+            let encoded = live.encode(held, self.proofs.shapes(kind))?;
+            Ok((live, encoded))
         })?;
-        self.bounded(&bytes, held)?;
-        Ok(Opened { live, bytes: bytes.into(), cost_us: micros(started) })
+        self.bounded(&encoded.bytes, held)?;
+        Ok(Opened { live, encoded, cost_us: micros(started) })
     }
 
     fn bounded(&self, bytes: &[u8], held: usize) -> Result<(), Trouble> {
@@ -302,12 +313,15 @@ impl Rooms {
     fn ready(
         &mut self,
         key: Key,
-        kind: Arc<dyn Kind>,
-        live: Box<dyn Live>,
+        (name, kind): (&str, Arc<dyn Kind>),
+        Opened { live, encoded, cost_us }: Opened,
         seq: Seq,
-        (given, bytes): (&[u8], Bytes),
-        cost_us: u32,
+        given: &[u8],
+        proved: bool,
     ) -> FromWorker {
+        let facts = live.facts();
+        let proof = self.proof(name, &encoded, proved, facts.attended);
+        let bytes = Bytes::from(encoded.bytes);
         let hash = ZstdXxh3.hash(&bytes);
         let ready = Ready {
             room: key.0,
@@ -316,14 +330,46 @@ impl Rooms {
             version: kind.version(),
             body: diff(given, &bytes),
             hash,
-            wake_at: live.facts().wake_at,
+            wake_at: facts.wake_at,
             cost_us,
         };
         self.forget(key);
         let bytes_max = state_bound(self.state_bytes_max, bytes.len());
-        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, unreadable: 0 };
+        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, proof, unreadable: 0 };
         self.slots.insert(key, Slot::Open(open));
         FromWorker::Ready(ready)
+    }
+
+    /// What is known of a room that has just been made.
+    fn proof(&mut self, kind: &str, encoded: &Encoded, proved: bool, attended: bool) -> Proof {
+        let kind = self.proofs.kind(kind);
+        if proved {
+            self.proofs.settle(kind, encoded.depth);
+        }
+        Proof::new(kind, encoded.calls, proved, attended)
+    }
+}
+
+/// Whether what will be committed of a room that was opened can be relied on: mostly because it is what it was opened from.
+///
+/// A room that has been played is not refused because it comes back in another order, or with another value: it would be
+/// down for good. What cannot be read at all must not take the place of what can.
+fn opening_proved(
+    key: Key,
+    opened: &Opened,
+    given: &[u8],
+    out: &mut Vec<Up>,
+) -> Result<bool, Trouble> {
+    if opened.encoded.bytes == given {
+        return Ok(true);
+    }
+    match play(key, out, || opened.live.prove(&opened.encoded, 1)) {
+        Ok(()) => Ok(true),
+        Err(trouble @ (Trouble::Unordered { .. } | Trouble::Changed { .. })) => {
+            out.push(log(LogLevel::Warn, key.0, trouble.to_string()));
+            Ok(matches!(trouble, Trouble::Unordered { .. }))
+        }
+        Err(trouble) => Err(trouble),
     }
 }
 

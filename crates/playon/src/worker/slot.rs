@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use playon_core::ids::Seq;
 
+use super::proofs::Proof;
+use crate::codec::Encoded;
 use crate::kind::Kind;
 use crate::live::Live;
 
@@ -28,14 +30,17 @@ pub(super) struct OpenRoom {
     pub(super) bytes_max: usize,
     /// Their hash.
     pub(super) hash: u64,
+    /// What is known of whether they can be read.
+    pub(super) proof: Proof,
     /// Inputs that the game could not read.
     pub(super) unreadable: u64,
 }
 
 /// A copy as it was given, and what was made of it: if nothing happens to the room meanwhile, that is the room.
 pub(super) struct WarmCopy {
+    pub(super) name: String,
     pub(super) kind: Arc<dyn Kind>,
     pub(super) base: Bytes,
     pub(super) live: Box<dyn Live>,
-    pub(super) bytes: Bytes,
+    pub(super) encoded: Encoded,
 }

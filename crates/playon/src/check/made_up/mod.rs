@@ -1,19 +1,31 @@
-//! Makes up values of any type that can be deserialized: every collection full, every variant in turn.
+//! Makes up values of any type that can be deserialized: every collection full, every variant in turn; then
+//! all empty; then every second option empty.
 //!
-//! A type says what it wants to be made of, so a made-up input can be offered to it. That finds a
-//! `HashMap` in a state before any room has put anything into it.
+//! A type says what it wants to be made of, so a made-up input can be offered to it. That finds a `HashMap` in a state before any
+//! room has put anything into it. A type that asks for anything is made offers until it takes one, see [`guess`].
 
-use std::cell::Cell;
+mod clues;
+mod guess;
+mod plan;
+
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::de::value::{Error, StrDeserializer};
+use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer,
-    MapAccess, SeqAccess, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
 };
+
+use clues::Refused as Error;
+use plan::{Owner, Plan};
 
 /// Values made up at most, to see that many variants of an enum.
 const PASSES_MAX: usize = 16;
+/// Offers made at most to a type that takes none.
+const OFFERS_MAX: usize = 400;
+/// Parts of all offers; a worker should start fast.
+const OFFERED_PARTS_MAX: usize = 400_000;
 /// Entries of each map and list.
 const ENTRIES: usize = 6;
 /// Depth from which collections stay empty, so that recursive types end.
@@ -23,28 +35,99 @@ const DEPTH_MAX: usize = 64;
 /// Parts of one value; from there on collections stay empty.
 const PARTS_MAX: usize = 20_000;
 
-/// Made-up values that between them have every variant, as far as the bounds go. Fewer or
-/// none for types that accept only particular contents.
-pub(crate) fn make_up<T: DeserializeOwned>() -> Vec<T> {
+/// What could be made up of a type.
+pub(crate) struct MadeUp<T> {
+    /// Values that between them have every variant, as far as the bounds go.
+    pub(crate) values: Vec<T>,
+    /// What they do not cover, in words.
+    pub(crate) untried: Option<String>,
+}
+
+/// How a value is made up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Everything is full; it is the turn of this variant.
+    Full(usize),
+    /// Everything is empty.
+    Empty,
+    /// An option inside of another one is empty.
+    Inner,
+}
+
+/// Makes up what can be made up of a type.
+pub(crate) fn make_up<T: DeserializeOwned>() -> MadeUp<T> {
+    let plan = RefCell::new(Plan::default());
+    let mut offers = Offers { made: 0, parts: 0, failed: None };
     let mut values = Vec::new();
     let mut variants_max = 1;
     let mut pass = 0;
     while pass < variants_max.min(PASSES_MAX) {
-        let source =
-            Source { pass, parts: Cell::new(0), enums: Cell::new(0), variants_max: Cell::new(1) };
-        let maker = Maker { source: &source, depth: 0 };
-        // A type may be so sure of its contents that it panics over others.
-        values.extend(
-            catch_unwind(AssertUnwindSafe(|| T::deserialize(maker))).ok().and_then(Result::ok),
-        );
-        variants_max = variants_max.max(source.variants_max.get());
+        let (value, variants) = offers.until_taken(Pass::Full(pass), &plan);
+        values.extend(value);
+        variants_max = variants_max.max(variants);
         pass += 1;
     }
-    values
+    for pass in [Pass::Empty, Pass::Inner] {
+        values.extend(offers.until_taken(pass, &plan).0);
+    }
+    let untried = plan.into_inner().untried(offers.failed.filter(|_| values.is_empty()));
+    MadeUp { values, untried }
 }
 
-struct Source {
-    pass: usize,
+/// Offers made to one type.
+struct Offers {
+    made: usize,
+    parts: usize,
+    /// Why the last one that came to nothing did.
+    failed: Option<String>,
+}
+
+impl Offers {
+    /// The value, and how many variants there are to be seen.
+    fn until_taken<T: DeserializeOwned>(
+        &mut self,
+        pass: Pass,
+        plan: &RefCell<Plan>,
+    ) -> (Option<T>, usize) {
+        let skip = if let Pass::Full(turn) = pass { turn } else { 0 };
+        let mut variants = 1;
+        while self.made < OFFERS_MAX && self.parts < OFFERED_PARTS_MAX {
+            self.made += 1;
+            plan.borrow_mut().begin();
+            let source = Source {
+                pass,
+                plan,
+                parts: Cell::new(0),
+                enums: Cell::new(0),
+                variants_max: Cell::new(1),
+            };
+            let maker =
+                Maker { source: &source, depth: 0, owner: ("", ""), container: None, some: false };
+            // A type may be so sure of its contents that it panics over others.
+            let made = catch_unwind(AssertUnwindSafe(|| T::deserialize(maker)));
+            self.parts += source.parts.get();
+            variants = source.variants_max.get().max(plan.borrow().names_max());
+            match made {
+                Ok(Ok(value)) => return (Some(value), variants),
+                Ok(Err(why)) => {
+                    self.failed = Some(why.to_string());
+                    if !plan.borrow_mut().learn(skip) {
+                        break;
+                    }
+                }
+                Err(_) => {
+                    self.failed = Some("it panics".to_owned());
+                    break;
+                }
+            }
+        }
+        (None, variants)
+    }
+}
+
+struct Source<'p> {
+    pass: Pass,
+    plan: &'p RefCell<Plan>,
     parts: Cell<usize>,
     enums: Cell<usize>,
     variants_max: Cell<usize>,
@@ -52,8 +135,14 @@ struct Source {
 
 #[derive(Clone, Copy)]
 struct Maker<'a> {
-    source: &'a Source,
+    source: &'a Source<'a>,
     depth: usize,
+    /// The innermost struct and its field.
+    owner: Owner,
+    /// The innermost owner of something that may stay empty.
+    container: Option<Owner>,
+    /// Whether this is what an option holds.
+    some: bool,
 }
 
 impl Maker<'_> {
@@ -68,15 +157,26 @@ impl Maker<'_> {
         if self.depth >= DEPTH_MAX {
             return Err(Error::custom("too deep to be made up"));
         }
-        Ok(Self { depth: self.depth + 1, ..self })
+        Ok(Self { depth: self.depth + 1, some: false, ..self })
     }
 
     fn full(self) -> bool {
         self.depth < DEPTH_FULL && self.source.parts.get() < PARTS_MAX
     }
 
+    /// Whether something that may be empty is to hold something.
+    fn holds(self) -> bool {
+        let wanted = self.source.pass != Pass::Empty;
+        wanted && self.full() && !self.source.plan.borrow().is_hopeless(self.owner)
+    }
+
+    /// The inside of something that may be empty.
+    fn inside(self) -> Result<Self, Error> {
+        Ok(Self { container: Some(self.owner), ..self.deeper()? })
+    }
+
     fn entries(self) -> usize {
-        if self.full() { ENTRIES } else { 0 }
+        if self.holds() { ENTRIES } else { 0 }
     }
 
     /// Neighbours get different variants; far down it depends on the depth alone, so that recursion ends.
@@ -87,7 +187,8 @@ impl Maker<'_> {
         self.source.enums.set(turn + 1);
         let turn = if self.full() { turn } else { self.depth };
         let count = names.len().max(1);
-        let name = names.get((self.source.pass + turn) % count);
+        let pass = if let Pass::Full(pass) = self.source.pass { pass } else { 0 };
+        let name = names.get((pass + turn) % count);
         name.copied().ok_or_else(|| Error::custom("an enum without variants"))
     }
 }
@@ -116,7 +217,17 @@ impl<'de> Deserializer<'de> for Maker<'_> {
         deserialize_u128 visit_u128 u128
         deserialize_f32 visit_f32 f32
         deserialize_f64 visit_f64 f64
-        deserialize_any visit_u64 u64
+    }
+
+    /// Whatever it is, it is buffered and looked into later.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let wanted = Wanted(&visitor).to_string();
+        let (number, plan) = (self.next(), self.source.plan);
+        let mut guess = plan.borrow_mut().offer(self.owner, self.container, &wanted);
+        let first = if let Pass::Full(turn) = self.source.pass { turn } else { number };
+        let made = guess.offer(visitor, first);
+        plan.borrow_mut().keep(self.owner, wanted, guess);
+        made
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -128,7 +239,8 @@ impl<'de> Deserializer<'de> for Maker<'_> {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_string(format!("k{}", self.next()))
+        let (number, plan) = (self.next(), self.source.plan);
+        visitor.visit_string(plan.borrow_mut().text(self.owner, self.container, number))
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -144,7 +256,10 @@ impl<'de> Deserializer<'de> for Maker<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.full() { visitor.visit_some(self.deeper()?) } else { visitor.visit_none() }
+        if !self.holds() || (self.some && self.source.pass == Pass::Inner) {
+            return visitor.visit_none();
+        }
+        visitor.visit_some(Self { some: true, ..self.inside()? })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -156,7 +271,7 @@ impl<'de> Deserializer<'de> for Maker<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_seq(Parts { maker: self.deeper()?, left: self.entries() })
+        visitor.visit_seq(Parts { maker: self.inside()?, left: self.entries() })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
@@ -173,26 +288,28 @@ impl<'de> Deserializer<'de> for Maker<'_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_map(Parts { maker: self.deeper()?, left: self.entries() })
+        visitor.visit_map(Parts { maker: self.inside()?, left: self.entries() })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_map(Fields { maker: self.deeper()?, names: fields.iter() })
+        let maker = Self { owner: (name, ""), ..self.deeper()? };
+        visitor.visit_map(Fields { maker, names: fields.iter(), name: "" })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        enumeration: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         let name = self.variant(variants)?;
-        visitor.visit_enum(Variant { maker: self.deeper()?, name })
+        let maker = Self { owner: (enumeration, name), ..self.deeper()? };
+        visitor.visit_enum(Variant { maker, name })
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -215,8 +332,9 @@ impl<'de> Deserializer<'de> for Maker<'_> {
         self.deserialize_str(visitor)
     }
 
+    /// As a state is read.
     fn is_human_readable(&self) -> bool {
-        false
+        true
     }
 }
 
@@ -264,6 +382,8 @@ impl<'de> MapAccess<'de> for Parts<'_> {
 struct Fields<'a> {
     maker: Maker<'a>,
     names: std::slice::Iter<'static, &'static str>,
+    /// The field whose value is next.
+    name: &'static str,
 }
 
 impl<'de> MapAccess<'de> for Fields<'_> {
@@ -273,16 +393,19 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        self.names.next().map(|name| seed.deserialize(text(name))).transpose()
+        let Some(name) = self.names.next() else { return Ok(None) };
+        self.name = name;
+        seed.deserialize(text(name)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(self.maker)
+        let owner = (self.maker.owner.0, self.name);
+        seed.deserialize(Maker { owner, ..self.maker })
     }
 }
 
 fn text(name: &'static str) -> StrDeserializer<'static, Error> {
-    name.into_deserializer()
+    StrDeserializer::new(name)
 }
 
 /// One variant of an enum.
@@ -320,6 +443,15 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.maker.deserialize_struct("", fields, visitor)
+        self.maker.deserialize_struct(self.name, fields, visitor)
+    }
+}
+
+/// What a visitor says that it wants.
+struct Wanted<'v, V>(&'v V);
+
+impl<'de, V: Visitor<'de>> std::fmt::Display for Wanted<'_, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.expecting(f)
     }
 }
