@@ -69,7 +69,6 @@ struct Unit2 {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Flat {
     first: u8,
-    #[serde(flatten)]
     tagged: Tagged,
     #[serde(flatten)]
     rest: BTreeMap<String, Option<Option<u8>>>,

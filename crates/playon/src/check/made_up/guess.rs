@@ -1,12 +1,15 @@
 //! Guesses at what a type wants that asks for anything: tagged, untagged and flattened types buffer whatever comes and look
 //! into it later. Offer, read the error, offer something better.
 //!
-//! All numbers and texts that are offered are different, so an error that shows one says where it stands.
+//! All numbers and texts that are offered are different, so an error that shows one says where it stands. Fields are
+//! offered by number, which derived types take for the name: so those that may be missing are found, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{StrDeserializer, U64Deserializer};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::Maker;
 use super::clues::{Clue, Got, Refused};
 
 /// The first number that is offered. No `u8` takes it, so that numbers can be told apart first.
@@ -17,7 +20,9 @@ const STYLES: [&str; 9] =
 /// Items of a list whose length nobody has said.
 const ITEMS: usize = 2;
 /// Depth from which lists stay empty.
-const DEPTH_FULL: usize = 6;
+const DEPTH_FULL: usize = 4;
+/// Fields that are offered by number.
+const FIELDS_MAX: usize = 24;
 /// Depth at which a value is given up.
 const DEPTH_MAX: usize = 24;
 
@@ -49,6 +54,8 @@ pub(super) struct Guess {
     forms: BTreeMap<String, Form>,
     fields: BTreeMap<String, Vec<&'static str>>,
     styles: BTreeMap<String, usize>,
+    /// Maps whose fields have to be called by name.
+    by_name: BTreeSet<String>,
     /// The places that were offered last, by the number that tells them.
     places: Vec<String>,
     /// How often a value was made of it, so that variants take turns.
@@ -65,6 +72,7 @@ impl Guess {
 
     fn follow(&mut self, clue: &Clue) -> bool {
         match clue {
+            Clue::Wanted { got: Got::Number(number), .. } if *number < NUMBER_MIN => self.name_fields(),
             Clue::Wanted { got, wanted } => {
                 let place = self.place_of(got);
                 place.is_some_and(|place| self.want(&place, got, wanted))
@@ -102,7 +110,8 @@ impl Guess {
         if *got == Got::Name {
             return self.hold(place);
         }
-        let digits: String = wanted.chars().filter(char::is_ascii_digit).collect();
+        let digits = wanted.rsplit(|letter: char| !letter.is_ascii_digit()).find(|run| !run.is_empty());
+        let len = digits.and_then(|run| run.parse().ok()).unwrap_or(ITEMS);
         let form = match wanted {
             _ if wanted.contains("internally tagged") || wanted.contains("adjacently tagged") => Form::Fields,
             "a boolean" => Form::Flag,
@@ -112,12 +121,21 @@ impl Guess {
             "f32" | "f64" => Form::Float,
             _ if wanted.starts_with("unit") => Form::Nil,
             "i8" | "i16" | "i32" | "i64" | "i128" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "isize" => Form::Small,
-            _ if wanted.contains("tuple") || wanted.contains("array") => Form::List(digits.parse().unwrap_or(ITEMS)),
+            _ if wanted.contains("tuple") || wanted.contains("array") => Form::List(len),
             _ if wanted.contains("struct") => Form::Fields,
             _ if wanted.contains("nonzero") => Form::Small,
             _ => Form::Text,
         };
         self.set(place.to_owned(), form)
+    }
+
+    /// The innermost map whose fields were called by number gets names.
+    fn name_fields(&mut self) -> bool {
+        let numbered = |place: &&String| {
+            self.forms.get(*place) == Some(&Form::Fields) && !self.by_name.contains(*place)
+        };
+        let place = self.places.iter().rev().find(numbered).cloned();
+        place.is_some_and(|place| self.by_name.insert(place))
     }
 
     /// The name that was offered last has to hold something.
@@ -187,15 +205,22 @@ impl Guess {
         names.max().unwrap_or(1)
     }
 
-    /// Offers a value.
+    /// Offers a value; it is the turn of this variant at least.
     pub(super) fn offer<'de, V: Visitor<'de>>(
         &mut self,
         visitor: V,
-        first: usize,
+        maker: Maker<'_>,
+        turn: usize,
     ) -> Result<V::Value, Refused> {
         self.places.clear();
-        self.turn = self.turn.max(first) + 1;
-        Offer { guess: self, place: String::new(), depth: 0 }.visit(visitor)
+        self.turn = self.turn.max(turn) + 1;
+        Offer { guess: self, place: String::new(), depth: 0, maker }.visit(visitor)
+    }
+
+    /// What is offered is a map of fields that are called by name.
+    pub(super) fn is_named_map(&mut self) {
+        self.forms.insert(String::new(), Form::Fields);
+        self.by_name.insert(String::new());
     }
 }
 
@@ -210,12 +235,14 @@ struct Offer<'g> {
     guess: &'g mut Guess,
     place: String,
     depth: usize,
+    /// Makes what is asked for by its type.
+    maker: Maker<'g>,
 }
 
 impl Offer<'_> {
     fn inner(&mut self, step: &str) -> Offer<'_> {
         let place = format!("{}/{step}", self.place);
-        Offer { guess: self.guess, place, depth: self.depth + 1 }
+        Offer { guess: self.guess, place, depth: self.depth + 1, maker: self.maker }
     }
 
     fn visit<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
@@ -241,23 +268,13 @@ impl Offer<'_> {
                 let left = if self.depth < DEPTH_FULL { len } else { 0 };
                 visitor.visit_seq(Items { offer: self, left })
             }
-            Form::Map | Form::Fields => {
-                let mut keys: Vec<String> =
-                    self.guess.fields_of(&self.place).into_iter().map(str::to_owned).collect();
-                if form == Form::Map && self.depth < DEPTH_FULL {
-                    keys.extend((0..ITEMS).map(|n| format!("e{n}")));
-                }
-                let place = self.guess.with_variant(&self.place);
-                let tags = self.guess.fields.get(&self.place).cloned().unwrap_or_default();
-                let base = std::mem::replace(&mut self.place, place);
-                visitor.visit_map(Entries { offer: self, base, tags, keys, at: 0 })
-            }
+            Form::Map | Form::Fields => visitor.visit_map(self.entries(form == Form::Map)),
             Form::Names(names, holding) => {
                 let name = names[(self.guess.turn - 1) % names.len()];
                 if holding.contains(name) {
                     self.place = format!("{}#{name}", self.place);
                     let base = self.place.clone();
-                    let keys = vec![name.to_owned()];
+                    let keys = vec![Key::Name(name.to_owned())];
                     visitor.visit_map(Entries { offer: self, base, tags: Vec::new(), keys, at: 0 })
                 } else {
                     visitor.visit_str(name)
@@ -267,17 +284,61 @@ impl Offer<'_> {
     }
 }
 
-impl<'de> serde::Deserializer<'de> for Offer<'_> {
+impl<'g> Offer<'g> {
+    fn entries(mut self, free: bool) -> Entries<'g> {
+        let named = self.guess.fields_of(&self.place).into_iter();
+        let mut keys: Vec<Key> = named.map(|name| Key::Name(name.to_owned())).collect();
+        if self.depth < DEPTH_FULL {
+            let numbered = !free && !self.guess.by_name.contains(&self.place);
+            keys.extend((0..ITEMS).filter(|_| free).map(|n| Key::Name(format!("e{n}"))));
+            keys.extend((0..FIELDS_MAX).filter(|_| numbered).map(Key::Number));
+        }
+        let place = self.guess.with_variant(&self.place);
+        let tags = self.guess.fields.get(&self.place).cloned().unwrap_or_default();
+        let base = std::mem::replace(&mut self.place, place);
+        Entries { offer: self, base, tags, keys, at: 0 }
+    }
+}
+
+macro_rules! by_type {
+    ($($deserialize:ident($($name:ident: $t:ty),*))*) => { $(
+        fn $deserialize<V: Visitor<'de>>(self, $($name: $t,)* visitor: V) -> Result<V::Value, Refused> {
+            self.maker.$deserialize($($name,)* visitor)
+        }
+    )* };
+}
+
+/// Who says a type is not buffering, and is made what it asks for.
+impl<'de> Deserializer<'de> for Offer<'_> {
     type Error = Refused;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         self.visit(visitor)
     }
 
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    /// The name of a variant, which is found out like any other value.
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        self.visit(visitor)
     }
+
+    by_type! {
+        deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64()
+        deserialize_i128() deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64()
+        deserialize_u128() deserialize_f32() deserialize_f64() deserialize_char() deserialize_str()
+        deserialize_string() deserialize_bytes() deserialize_byte_buf() deserialize_option()
+        deserialize_unit() deserialize_unit_struct(name: &'static str)
+        deserialize_newtype_struct(name: &'static str) deserialize_seq() deserialize_tuple(len: usize)
+        deserialize_tuple_struct(name: &'static str, len: usize) deserialize_map()
+        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+        deserialize_ignored_any()
+    }
+}
+
+/// A key of a map.
+enum Key {
+    Name(String),
+    Number(usize),
 }
 
 struct Items<'g> {
@@ -307,7 +368,7 @@ struct Entries<'g> {
     /// The place without the variant that is named in one of the tags.
     base: String,
     tags: Vec<&'static str>,
-    keys: Vec<String>,
+    keys: Vec<Key>,
     at: usize,
 }
 
@@ -319,17 +380,23 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         seed: K,
     ) -> Result<Option<K::Value>, Refused> {
         let Some(key) = self.keys.get(self.at) else { return Ok(None) };
-        let key = serde::de::value::StrDeserializer::new(key);
-        seed.deserialize(key).map(Some)
+        let key = match key {
+            Key::Name(name) => seed.deserialize(StrDeserializer::new(name)),
+            Key::Number(number) => seed.deserialize(U64Deserializer::new(*number as u64)),
+        };
+        key.map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
-        let key = self.keys[self.at].clone();
+        let key = match &self.keys[self.at] {
+            Key::Name(name) => name.clone(),
+            Key::Number(number) => number.to_string(),
+        };
         self.at += 1;
         if self.tags.contains(&key.as_str()) {
-            let place = format!("{}/{key}", self.base);
-            let depth = self.offer.depth + 1;
-            return seed.deserialize(Offer { guess: self.offer.guess, place, depth });
+            let Offer { guess, depth, maker, .. } = &mut self.offer;
+            let (place, depth) = (format!("{}/{key}", self.base), *depth + 1);
+            return seed.deserialize(Offer { guess, place, depth, maker: *maker });
         }
         seed.deserialize(self.offer.inner(&key))
     }

@@ -18,7 +18,7 @@ use serde::de::{
 };
 
 use clues::Refused as Error;
-use plan::{Owner, Plan};
+use plan::{Offered, Owner, Plan};
 
 /// Values made up at most, to see that many variants of an enum.
 const PASSES_MAX: usize = 16;
@@ -179,6 +179,24 @@ impl Maker<'_> {
         if self.holds() { ENTRIES } else { 0 }
     }
 
+    /// Makes an offer to one who says too little about what is wanted.
+    fn offer<'de, V: Visitor<'de>>(self, visitor: V, named: bool) -> Result<V::Value, Error> {
+        let wanted = Wanted(&visitor).to_string();
+        self.next();
+        let plan = self.source.plan;
+        let mut guess = plan.borrow().guess(self.owner, &wanted);
+        if named {
+            guess.is_named_map();
+        }
+        let turn = if let Pass::Full(turn) = self.source.pass { turn } else { 0 };
+        let maker = self.deeper()?;
+        let made = guess.offer(visitor, maker, turn);
+        let (owner, container) = (self.owner, self.container);
+        let offered = Offered { owner, wanted: Some(wanted), container };
+        plan.borrow_mut().keep(offered, guess, made.is_ok());
+        made
+    }
+
     /// Neighbours get different variants; far down it depends on the depth alone, so that recursion ends.
     fn variant(self, names: &[&'static str]) -> Result<&'static str, Error> {
         let seen = self.source.variants_max.get();
@@ -221,13 +239,7 @@ impl<'de> Deserializer<'de> for Maker<'_> {
 
     /// Whatever it is, it is buffered and looked into later.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let wanted = Wanted(&visitor).to_string();
-        let (number, plan) = (self.next(), self.source.plan);
-        let mut guess = plan.borrow_mut().offer(self.owner, self.container, &wanted);
-        let first = if let Pass::Full(turn) = self.source.pass { turn } else { number };
-        let made = guess.offer(visitor, first);
-        plan.borrow_mut().keep(self.owner, wanted, guess);
-        made
+        self.offer(visitor, false)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -288,6 +300,10 @@ impl<'de> Deserializer<'de> for Maker<'_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        // A struct with flattened parts does not say which fields it has.
+        if Wanted(&visitor).to_string().starts_with("struct ") {
+            return self.offer(visitor, true);
+        }
         visitor.visit_map(Parts { maker: self.inside()?, left: self.entries() })
     }
 

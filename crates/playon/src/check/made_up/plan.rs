@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clues;
+use super::clues::{self, Clue};
 use super::guess::{Guess, styled};
 
 /// A struct and its field, or an enum and its variant.
@@ -20,38 +20,50 @@ pub(super) struct Plan {
     styles: BTreeMap<Owner, usize>,
     /// What takes no offer, and stays empty if it may.
     hopeless: BTreeSet<Owner>,
-    last: Option<Last>,
+    /// What was not taken in the current offer.
+    blamed: Option<Offered>,
+    /// What was taken last by one who may only have put it aside, to look into it later.
+    buffered: Option<Offered>,
+    /// The text that was offered after that: many a type takes a text and parses it later.
+    text: Option<Offered>,
 }
 
-/// What was offered last, and is to blame if the offer is not taken.
-struct Last {
-    owner: Owner,
+/// What was offered to one who asked for anything, or for a text.
+#[derive(Clone)]
+pub(super) struct Offered {
+    pub(super) owner: Owner,
     /// What was wanted; a text if nothing is said.
-    wanted: Option<String>,
-    container: Option<Owner>,
+    pub(super) wanted: Option<String>,
+    /// What may stay empty instead.
+    pub(super) container: Option<Owner>,
 }
 
 impl Plan {
     /// A new offer begins.
     pub(super) fn begin(&mut self) {
-        self.last = None;
+        (self.blamed, self.buffered, self.text) = (None, None, None);
         clues::take();
     }
 
-    /// The guess at what is wanted here; it is to be given back.
-    pub(super) fn offer(
-        &mut self,
-        owner: Owner,
-        container: Option<Owner>,
-        wanted: &str,
-    ) -> Guess {
+    /// The guess at what is wanted; it is to be given back.
+    pub(super) fn guess(&self, owner: Owner, wanted: &str) -> Guess {
         clues::take();
-        self.last = Some(Last { owner, wanted: Some(wanted.to_owned()), container });
         self.guesses.get(&(owner, wanted.to_owned())).cloned().unwrap_or_default()
     }
 
-    pub(super) fn keep(&mut self, owner: Owner, wanted: String, guess: Guess) {
-        self.guesses.insert((owner, wanted), guess);
+    /// Takes a guess back; what is not taken first is to blame for all that follows.
+    pub(super) fn keep(&mut self, offered: Offered, guess: Guess, taken: bool) {
+        if self.blamed.is_none()
+            && let Some(wanted) = offered.wanted.clone()
+        {
+            self.guesses.insert((offered.owner, wanted), guess);
+        }
+        if taken {
+            clues::take();
+            (self.buffered, self.text) = (Some(offered), None);
+        } else {
+            self.blamed.get_or_insert(offered);
+        }
     }
 
     /// A text that has not been used for this value.
@@ -61,7 +73,7 @@ impl Plan {
         container: Option<Owner>,
         number: usize,
     ) -> String {
-        self.last = Some(Last { owner, wanted: None, container });
+        self.text = Some(Offered { owner, wanted: None, container });
         let style = self.styles.get(&owner).copied().unwrap_or(0);
         styled(style, number).unwrap_or_default()
     }
@@ -78,19 +90,29 @@ impl Plan {
     /// An offer was not taken; false if there is nothing more to try.
     pub(super) fn learn(&mut self, skip: usize) -> bool {
         let clues = clues::take();
-        let Some(Last { owner, wanted, container }) = self.last.take() else { return false };
-        let learned = match wanted {
-            Some(wanted) => {
-                let guess = self.guesses.entry((owner, wanted)).or_default();
-                guess.learn(&clues, skip)
+        let (blamed, buffered, text) = (self.blamed.take(), self.buffered.take(), self.text.take());
+        let learned = match (&blamed, &text) {
+            (Some(offered), _) => {
+                self.learn_about(offered, &clues, skip)
+                    || text.as_ref().is_some_and(|text| self.next_style(text))
             }
-            None => {
-                let style = self.styles.entry(owner).or_default();
-                *style += 1;
-                styled(*style, 0).is_some()
-            }
+            // What was offered last is the likeliest.
+            (None, Some(text)) if self.next_style(text) => true,
+            (None, _) => buffered.as_ref().is_some_and(|it| self.learn_about(it, &clues, skip)),
         };
+        let container = blamed.or(text).or(buffered).and_then(|offered| offered.container);
         learned || container.is_some_and(|container| self.hopeless.insert(container))
+    }
+
+    fn learn_about(&mut self, offered: &Offered, clues: &[Clue], skip: usize) -> bool {
+        let Some(wanted) = offered.wanted.clone() else { return false };
+        self.guesses.entry((offered.owner, wanted)).or_default().learn(clues, skip)
+    }
+
+    fn next_style(&mut self, text: &Offered) -> bool {
+        let style = self.styles.entry(text.owner).or_default();
+        *style += 1;
+        styled(*style, 0).is_some()
     }
 
     /// What could not be tried, in words; `failed` says why there is no value at all.
