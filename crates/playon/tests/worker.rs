@@ -320,11 +320,13 @@ fn an_unordered_map_found_late_never_takes_a_live_room_down() {
     owner.batch(&mut room, 1, items);
     let FromWorker::Fault(fault) = owner.prewarm(&room, Attempt(50)) else { panic!() };
     assert!(fault.message.starts_with("PLY-0426"), "a deploy is refused: {}", fault.message);
-    assert_eq!(owner.logs.len(), 0);
+    let [untried, late] = &owner.logs[..] else { panic!("{:?}", owner.logs) };
+    assert!(untried.text.starts_with("PLY-0448 the state of kind `paint`"), "{}", untried.text);
+    assert!(late.text.starts_with("PLY-0426"), "a played room is complained about: {}", late.text);
     owner.tell(ToWorker::Retire { room: room.room, attempt: room.attempt });
     room.attempt = Attempt(51);
     owner.open(&mut room).unwrap();
-    assert!(owner.logs[0].text.starts_with("PLY-0426"), "an open room plays on");
+    assert!(owner.logs[2].text.starts_with("PLY-0426"), "an open room plays on");
     owner.batch(&mut room, 2, vec![input(5, 30, &30)]);
     owner.shutdown();
 }

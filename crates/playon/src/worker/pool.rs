@@ -24,6 +24,10 @@ const THREADS: usize = 4;
 /// Room threads, at most.
 const THREADS_MAX: usize = 64;
 
+/// Stack of a room thread, in bytes: for the deepest state in an unoptimised build, and for letting go of what is too deep to
+/// be written. No more of it is used than is needed.
+const STACK_BYTES: usize = 32 << 20;
+
 /// Answers that a room thread gathers before it sends them although more work waits.
 const GATHERED_MAX: usize = 64;
 
@@ -49,7 +53,8 @@ impl Pool {
                 gathered: Vec::new(),
             };
             let done = done.clone();
-            let spawned = thread::Builder::new().name(format!("rooms-{number}")).spawn(move || {
+            let builder = thread::Builder::new().name(format!("rooms-{number}"));
+            let spawned = builder.stack_size(STACK_BYTES).spawn(move || {
                 thread.run();
                 let _ = done.send(());
             });

@@ -1,5 +1,5 @@
-//! Makes up values of any type that can be deserialized: every collection full, every variant in turn; then
-//! all empty; then every second option empty.
+//! Makes up values of any type that can be deserialized: every collection full, every variant in turn; then all empty, or all
+//! inside of others; then every option inside of another one empty.
 //!
 //! A type says what it wants to be made of, so a made-up input can be offered to it. That finds a `HashMap` in a state before any
 //! room has put anything into it. A type that asks for anything is made offers until it takes one, see [`guess`].
@@ -18,7 +18,7 @@ use serde::de::{
 };
 
 use clues::Refused as Error;
-use plan::{Offered, Owner, Plan};
+use plan::{Offered, Owner, Plan, What};
 
 /// Values made up at most, to see that many variants of an enum.
 const PASSES_MAX: usize = 16;
@@ -28,6 +28,8 @@ const OFFERS_MAX: usize = 400;
 const OFFERED_PARTS_MAX: usize = 400_000;
 /// Entries of each map and list.
 const ENTRIES: usize = 6;
+/// Levels of collections and options of which the inner ones are left empty while those around them are full.
+const EMPTY_LEVELS: usize = 4;
 /// Depth from which collections stay empty, so that recursive types end.
 const DEPTH_FULL: usize = 10;
 /// Depth at which a value is given up.
@@ -48,8 +50,8 @@ pub(crate) struct MadeUp<T> {
 enum Pass {
     /// Everything is full; it is the turn of this variant.
     Full(usize),
-    /// Everything is empty.
-    Empty,
+    /// What is inside of so many other things that may be empty is empty.
+    Empty(usize),
     /// An option inside of another one is empty.
     Inner,
 }
@@ -67,7 +69,8 @@ pub(crate) fn make_up<T: DeserializeOwned>() -> MadeUp<T> {
         variants_max = variants_max.max(variants);
         pass += 1;
     }
-    for pass in [Pass::Empty, Pass::Inner] {
+    let rest = (0..EMPTY_LEVELS).map(Pass::Empty).chain([Pass::Inner]);
+    for pass in rest {
         values.extend(offers.until_taken(pass, &plan).0);
     }
     let untried = plan.into_inner().untried(offers.failed.filter(|_| values.is_empty()));
@@ -101,8 +104,14 @@ impl Offers {
                 enums: Cell::new(0),
                 variants_max: Cell::new(1),
             };
-            let maker =
-                Maker { source: &source, depth: 0, owner: ("", ""), container: None, some: false };
+            let maker = Maker {
+                source: &source,
+                depth: 0,
+                owner: ("", ""),
+                container: None,
+                level: 0,
+                some: false,
+            };
             // A type may be so sure of its contents that it panics over others.
             let made = catch_unwind(AssertUnwindSafe(|| T::deserialize(maker)));
             self.parts += source.parts.get();
@@ -141,6 +150,8 @@ struct Maker<'a> {
     owner: Owner,
     /// The innermost owner of something that may stay empty.
     container: Option<Owner>,
+    /// How many things around this may be empty.
+    level: usize,
     /// Whether this is what an option holds.
     some: bool,
 }
@@ -166,13 +177,13 @@ impl Maker<'_> {
 
     /// Whether something that may be empty is to hold something.
     fn holds(self) -> bool {
-        let wanted = self.source.pass != Pass::Empty;
-        wanted && self.full() && !self.source.plan.borrow().is_hopeless(self.owner)
+        let empty = matches!(self.source.pass, Pass::Empty(level) if self.level >= level);
+        !empty && self.full() && !self.source.plan.borrow().is_hopeless(self.owner)
     }
 
     /// The inside of something that may be empty.
     fn inside(self) -> Result<Self, Error> {
-        Ok(Self { container: Some(self.owner), ..self.deeper()? })
+        Ok(Self { container: Some(self.owner), level: self.level + 1, ..self.deeper()? })
     }
 
     fn entries(self) -> usize {
@@ -192,7 +203,7 @@ impl Maker<'_> {
         let maker = self.deeper()?;
         let made = guess.offer(visitor, maker, turn);
         let (owner, container) = (self.owner, self.container);
-        let offered = Offered { owner, wanted: Some(wanted), container };
+        let offered = Offered { what: What::Any(wanted), owner, container };
         plan.borrow_mut().keep(offered, guess, made.is_ok());
         made
     }
@@ -214,6 +225,7 @@ impl Maker<'_> {
 macro_rules! numbers {
     ($($deserialize:ident $visit:ident $t:ty)*) => { $(
         fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.source.plan.borrow_mut().number(self.owner, self.container);
             visitor.$visit((self.next() % 127) as $t)
         }
     )* };

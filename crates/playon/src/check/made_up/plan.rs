@@ -22,26 +22,31 @@ pub(super) struct Plan {
     hopeless: BTreeSet<Owner>,
     /// What was not taken in the current offer.
     blamed: Option<Offered>,
-    /// What was taken last by one who may only have put it aside, to look into it later.
-    buffered: Option<Offered>,
-    /// The text that was offered after that: many a type takes a text and parses it later.
-    text: Option<Offered>,
+    /// What was taken last. Many a type takes something and looks into it later.
+    latest: Option<Offered>,
 }
 
-/// What was offered to one who asked for anything, or for a text.
+/// A part of an offer.
 #[derive(Clone)]
 pub(super) struct Offered {
+    pub(super) what: What,
     pub(super) owner: Owner,
-    /// What was wanted; a text if nothing is said.
-    pub(super) wanted: Option<String>,
     /// What may stay empty instead.
     pub(super) container: Option<Owner>,
+}
+
+#[derive(Clone)]
+pub(super) enum What {
+    /// Something for one who asks for anything, and says this about it.
+    Any(String),
+    Text,
+    Number,
 }
 
 impl Plan {
     /// A new offer begins.
     pub(super) fn begin(&mut self) {
-        (self.blamed, self.buffered, self.text) = (None, None, None);
+        (self.blamed, self.latest) = (None, None);
         clues::take();
     }
 
@@ -53,17 +58,20 @@ impl Plan {
 
     /// Takes a guess back; what is not taken first is to blame for all that follows.
     pub(super) fn keep(&mut self, offered: Offered, guess: Guess, taken: bool) {
-        if self.blamed.is_none()
-            && let Some(wanted) = offered.wanted.clone()
-        {
-            self.guesses.insert((offered.owner, wanted), guess);
+        if let (None, What::Any(wanted)) = (&self.blamed, &offered.what) {
+            self.guesses.insert((offered.owner, wanted.clone()), guess);
         }
         if taken {
             clues::take();
-            (self.buffered, self.text) = (Some(offered), None);
+            self.latest = Some(offered);
         } else {
             self.blamed.get_or_insert(offered);
         }
+    }
+
+    /// Notes that a number was offered.
+    pub(super) fn number(&mut self, owner: Owner, container: Option<Owner>) {
+        self.latest = Some(Offered { what: What::Number, owner, container });
     }
 
     /// A text that has not been used for this value.
@@ -73,7 +81,7 @@ impl Plan {
         container: Option<Owner>,
         number: usize,
     ) -> String {
-        self.text = Some(Offered { owner, wanted: None, container });
+        self.latest = Some(Offered { what: What::Text, owner, container });
         let style = self.styles.get(&owner).copied().unwrap_or(0);
         styled(style, number).unwrap_or_default()
     }
@@ -90,29 +98,26 @@ impl Plan {
     /// An offer was not taken; false if there is nothing more to try.
     pub(super) fn learn(&mut self, skip: usize) -> bool {
         let clues = clues::take();
-        let (blamed, buffered, text) = (self.blamed.take(), self.buffered.take(), self.text.take());
-        let learned = match (&blamed, &text) {
-            (Some(offered), _) => {
-                self.learn_about(offered, &clues, skip)
-                    || text.as_ref().is_some_and(|text| self.next_style(text))
+        let suspects = [self.blamed.take(), self.latest.take()];
+        let mut suspects = suspects.into_iter().flatten().peekable();
+        let container = suspects.peek().and_then(|suspect| suspect.container);
+        suspects.any(|suspect| self.learn_about(suspect, &clues, skip))
+            || container.is_some_and(|container| self.hopeless.insert(container))
+    }
+
+    fn learn_about(&mut self, offered: Offered, clues: &[Clue], skip: usize) -> bool {
+        match offered.what {
+            What::Any(wanted) => {
+                let guess = self.guesses.entry((offered.owner, wanted)).or_default();
+                guess.learn(clues, skip)
             }
-            // What was offered last is the likeliest.
-            (None, Some(text)) if self.next_style(text) => true,
-            (None, _) => buffered.as_ref().is_some_and(|it| self.learn_about(it, &clues, skip)),
-        };
-        let container = blamed.or(text).or(buffered).and_then(|offered| offered.container);
-        learned || container.is_some_and(|container| self.hopeless.insert(container))
-    }
-
-    fn learn_about(&mut self, offered: &Offered, clues: &[Clue], skip: usize) -> bool {
-        let Some(wanted) = offered.wanted.clone() else { return false };
-        self.guesses.entry((offered.owner, wanted)).or_default().learn(clues, skip)
-    }
-
-    fn next_style(&mut self, text: &Offered) -> bool {
-        let style = self.styles.entry(text.owner).or_default();
-        *style += 1;
-        styled(*style, 0).is_some()
+            What::Text => {
+                let style = self.styles.entry(offered.owner).or_default();
+                *style += 1;
+                styled(*style, 0).is_some()
+            }
+            What::Number => false,
+        }
     }
 
     /// What could not be tried, in words; `failed` says why there is no value at all.
