@@ -207,7 +207,7 @@ fn a_test_room_fails_when_a_value_comes_back_as_another() {
     room.input(ann, true);
 }
 
-/// Reads back or does not, as the world pleases: stands for a type that nobody found out about in time.
+/// Reads back or does not, as the test pleases: stands for a type whose values fail without a new shape.
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
 #[derive(Debug, Default)]
@@ -229,21 +229,65 @@ impl<'de> Deserialize<'de> for Moody {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Late {
+struct Mood {
     moody: Moody,
 }
 
-game!(Late, "late", u8, |self, number| self.moody.0 = number);
+game!(Mood, "mood", u8, |self, number| self.moody.0 = number);
 
 #[test]
-fn what_is_found_too_late_takes_no_room_down() {
-    let (mut owner, mut room) = started::<Late>();
+fn a_commit_without_anything_new_is_proved_while_that_costs_little() {
+    let (mut owner, mut room) = started::<Mood>();
     owner.batch(&mut room, 2, vec![input(5, 1, &1_u8)]);
     BROKEN.store(true, Ordering::SeqCst);
-    // What is proved may be gone back to. So may the world: the room is opened again when that can be done.
     owner.deliver(&room, 3, vec![input(5, 2, &2_u8)]);
     assert!(owner.fault().message.starts_with("PLY-0444"));
     BROKEN.store(false, Ordering::SeqCst);
+    reopen(&mut owner, &mut room);
+    owner.shutdown();
+}
+
+/// A release whose upgrade makes a cell that comes back as another one.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Lettered {
+    cells: Vec<Cell>,
+}
+
+impl Room for Lettered {
+    const KIND: &'static str = "board";
+    type Params = ();
+    type Input = ();
+    type Event = ();
+    type View = ();
+    fn versions() -> Versions<Self> {
+        Versions::first().then(|_: Board| Self { cells: vec![Cell::Letter('y')] })
+    }
+    fn create((): (), _: &mut Cx<Self>) -> Result<Self, Refusal> {
+        Ok(Self::default())
+    }
+    fn join(&mut self, _: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn input(&mut self, _: PlayerId, (): (), _: &mut Cx<Self>) {}
+    fn view(&self, _: PlayerId, _: &Cx<Self>) {}
+}
+
+#[test]
+fn what_is_found_too_late_is_said_and_takes_no_room_down() {
+    let (owner, mut room) = started::<Board>();
+    owner.shutdown();
+    let mut owner = Owner::attach(playon::app("games").room::<Lettered>());
+    let FromWorker::Fault(fault) = owner.prewarm(&room, Attempt(7)) else { panic!() };
+    assert!(fault.message.starts_with("PLY-0434"), "a deploy is refused: {}", fault.message);
+    room.attempt = Attempt(8);
+    owner.open(&mut room).unwrap();
+    assert!(owner.logs[0].text.starts_with("PLY-0434"), "{:?}", owner.logs);
+    for n in 1..=5 {
+        owner.batch(&mut room, n, vec![input(5, n, &())]);
+        owner.batch(&mut room, n, vec![Item::Tick(n)]);
+    }
+    let late: Vec<_> = owner.logs[1..].iter().map(|line| (line.level, &line.text[..8])).collect();
+    assert_eq!(late, [(LogLevel::Error, "PLY-0446"); 3], "the first, the second and the fourth time");
     owner.shutdown();
 }
 

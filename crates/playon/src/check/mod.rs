@@ -133,3 +133,5 @@ fn explain<T: Serialize>(kind: &str, written: &T, read: &T, place_known: bool) -
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod table;
