@@ -58,7 +58,9 @@ pub(crate) enum Trouble {
     #[error("PLY-0432 the tail does not lead to the owner's bytes")]
     Tail,
     /// A value comes back as another one.
-    #[error("PLY-0434 kind `{kind}`: {place} does not come back as it was written: {written} comes back as {read}")]
+    #[error(
+        "PLY-0434 kind `{kind}`: {place} does not come back as it was written: {written} comes back as {read}"
+    )]
     Changed { kind: String, place: String, written: String, read: String },
     /// The state was written, and cannot be read.
     #[error("PLY-0444 kind `{kind}`: what was written cannot be read again: {why}")]

@@ -11,7 +11,8 @@ use crate::{Cx, Player, PlayerId, Policies, Refusal, Versions};
 /// numbers and new ids from [`Cx`] and nowhere else. After each batch of calls the state is encoded
 /// and kept by the keeper; a room that is moved to another release or reopened after a crash is decoded from it and goes on.
 ///
-/// The state is encoded by `serde` as MessagePack with named fields. Fields may be added with `#[serde(default)]` and removed
+/// The state is encoded by `serde` with named fields, and what is written is read again before players are told (`docs/state.md` says
+/// which types and attributes are exact). Fields may be added with `#[serde(default)]` and removed
 /// freely; other changes are described by [`Room::versions`]. Use `BTreeMap` and `BTreeSet` in it:
 /// a `HashMap` has no fixed order, and is refused when the worker starts (`PLY-0426`).
 ///

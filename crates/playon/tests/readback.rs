@@ -287,7 +287,11 @@ fn what_is_found_too_late_is_said_and_takes_no_room_down() {
         owner.batch(&mut room, n, vec![Item::Tick(n)]);
     }
     let late: Vec<_> = owner.logs[1..].iter().map(|line| (line.level, &line.text[..8])).collect();
-    assert_eq!(late, [(LogLevel::Error, "PLY-0446"); 3], "the first, the second and the fourth time");
+    assert_eq!(
+        late,
+        [(LogLevel::Error, "PLY-0446"); 3],
+        "the first, the second and the fourth time"
+    );
     owner.shutdown();
 }
 

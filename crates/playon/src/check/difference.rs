@@ -42,7 +42,9 @@ fn descend<'n>(a: &'n Node, b: &'n Node, path: &mut String) -> (&'n Node, &'n No
             path.push_str(&format!(".{name}"));
             return descend(a, b, path);
         }
-        (Node::List(left), Node::List(right)) if left.len() == right.len() && !permuted(left, right) => {
+        (Node::List(left), Node::List(right))
+            if left.len() == right.len() && !permuted(left, right) =>
+        {
             if let Some(at) = left.iter().zip(right).position(|(a, b)| a != b) {
                 path.push_str(&format!("[{at}]"));
                 return descend(&left[at], &right[at], path);
@@ -57,7 +59,9 @@ fn descend<'n>(a: &'n Node, b: &'n Node, path: &mut String) -> (&'n Node, &'n No
         (Node::Map(left), Node::Map(right)) if same_keys(left, right) => {
             if let Some(at) = left.iter().zip(right).position(|(a, b)| a != b) {
                 match &left[at].0 {
-                    Node::Leaf(text, TEXT) => path.push_str(&format!(".{}", text.trim_matches('"'))),
+                    Node::Leaf(text, TEXT) => {
+                        path.push_str(&format!(".{}", text.trim_matches('"')))
+                    }
                     key => path.push_str(&format!("{{{}}}", show(key))),
                 }
                 return descend(&left[at].1, &right[at].1, path);

@@ -132,6 +132,6 @@ fn explain<T: Serialize>(kind: &str, written: &T, read: &T, place_known: bool) -
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod table;
+#[cfg(test)]
+mod tests;

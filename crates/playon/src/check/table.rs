@@ -77,7 +77,7 @@ types! {
     struct Link { next: Option<Box<Link>> }
 }
 
-impl std::default::Default for Default2 {
+impl Default for Default2 {
     fn default() -> Self {
         Self { a: 9 }
     }

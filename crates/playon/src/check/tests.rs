@@ -164,7 +164,8 @@ fn every_variant_of_a_tagged_enum_is_made_up() {
     let all: Vec<&Tagged> = values.iter().flatten().collect();
     assert!(all.iter().any(|tagged| matches!(tagged, Tagged::Nothing)));
     assert!(all.iter().any(|tagged| matches!(tagged, Tagged::Door { key: Some(_), .. })));
-    let chest = |tagged: &&&Tagged| matches!(tagged, Tagged::Chest(chest) if !chest.items.is_empty());
+    let chest =
+        |tagged: &&&Tagged| matches!(tagged, Tagged::Chest(chest) if !chest.items.is_empty());
     assert!(all.iter().any(|tagged| chest(&tagged)));
 }
 

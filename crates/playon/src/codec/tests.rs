@@ -288,3 +288,149 @@ fn a_type_inside_of_itself_has_few_shapes() {
     let count: usize = (1..DEPTH_MAX / 2).map(&mut news).sum();
     assert!(count <= 12, "{count}");
 }
+
+mod any {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub(super) enum Any {
+        Unit,
+        Numbers(i8, u64, i64),
+        Wide { signed: i128, unsigned: u128 },
+        Floats(f32, f64),
+        Letter(char),
+        Text(String),
+        Blob(#[serde(with = "blob")] Vec<u8>),
+        List(Vec<Any>),
+        Map(BTreeMap<(u8, String), Any>),
+        Thrice(Option<Option<Option<u8>>>),
+        Unknown(Option<Option<()>>),
+        Inner(Option<Box<Any>>),
+        Tagged(Tag),
+        Plain(Newtype<bool>, Unit),
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "t")]
+    pub(super) enum Tag {
+        Nothing,
+        Some { of: Box<Any>, maybe: Option<Option<i64>> },
+    }
+
+    mod blob {
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        pub(super) fn serialize<S: Serializer>(
+            bytes: &[u8],
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(bytes)
+        }
+
+        pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+            super::Bytes::deserialize(from).map(|bytes| bytes.0)
+        }
+    }
+
+    fn leaf() -> impl Strategy<Value = Any> {
+        prop_oneof![
+            Just(Any::Unit),
+            any::<(i8, u64, i64)>().prop_map(|(a, b, c)| Any::Numbers(a, b, c)),
+            any::<(i128, u128)>().prop_map(|(signed, unsigned)| Any::Wide { signed, unsigned }),
+            any::<(f32, f64)>().prop_map(|(a, b)| Any::Floats(a, b)),
+            any::<char>().prop_map(Any::Letter),
+            ".{0,40}".prop_map(Any::Text),
+            vec(any::<u8>(), 0..300).prop_map(Any::Blob),
+            any::<Option<Option<Option<u8>>>>().prop_map(Any::Thrice),
+            any::<Option<Option<()>>>().prop_map(Any::Unknown),
+            any::<bool>().prop_map(|flag| Any::Plain(Newtype(flag), Unit)),
+        ]
+    }
+
+    pub(super) fn value() -> impl Strategy<Value = Any> {
+        leaf().prop_recursive(6, 120, 12, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..20).prop_map(Any::List),
+                btree_map((any::<u8>(), "[a-z]{0,3}"), inner.clone(), 0..20).prop_map(Any::Map),
+                proptest::option::of(inner.clone()).prop_map(|of| Any::Inner(of.map(Box::new))),
+                (buffered(inner), any::<Option<Option<i64>>>())
+                    .prop_map(|(of, maybe)| Any::Tagged(Tag::Some { of: Box::new(of), maybe })),
+                Just(Any::Tagged(Tag::Nothing)),
+            ]
+        })
+    }
+
+    /// What serde can buffer: no numbers of 128 bits.
+    fn buffered(inner: impl Strategy<Value = Any>) -> impl Strategy<Value = Any> {
+        inner.prop_map(|value| if has_wide(&value) { Any::Unit } else { value })
+    }
+
+    fn has_wide(value: &Any) -> bool {
+        format!("{value:?}").contains("Wide {")
+    }
+
+    /// Without what this codec writes in a way of its own.
+    fn is_common(value: &Any) -> bool {
+        let text = format!("{value:?}");
+        ["Some(None", "Some(())", "Wide {", "Plain("].iter().all(|own| !text.contains(own))
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_comes_back(value in value()) {
+            let encoded = write(&value);
+            let read: Any = Reader::new(&encoded.bytes).read_all().unwrap();
+            let again = write(&read);
+            // Bit by bit: `NaN` is not equal to itself.
+            prop_assert_eq!(&again.bytes, &encoded.bytes);
+            prop_assert_eq!(again.calls, encoded.calls);
+            prop_assert_eq!(format!("{read:?}"), format!("{value:?}"));
+        }
+
+        #[test]
+        fn it_is_the_messagepack_that_others_write(value in value().prop_filter("own", is_common)) {
+            let theirs = {
+                let mut bytes = Vec::new();
+                let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
+                value.serialize(&mut writer).unwrap();
+                bytes
+            };
+            prop_assert_eq!(write(&value).bytes, theirs);
+        }
+
+        #[test]
+        fn bytes_of_any_sort_are_read_or_refused(
+            value in value(),
+            changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let mut bytes = write(&value).bytes;
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Ok(read) = Reader::new(&bytes).read_all::<Any>() {
+                let again = write(&read).bytes;
+                let twice: Any = Reader::new(&again).read_all().unwrap();
+                prop_assert_eq!(write(&twice).bytes, again);
+            }
+            let _ = Reader::new(&bytes).read_all::<serde::de::IgnoredAny>();
+        }
+    }
+
+    #[test]
+    fn a_state_of_an_earlier_build_is_read() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Old {
+            at: IpAddr,
+            unit: Unit,
+            wide: i128,
+            option: Option<u8>,
+        }
+        let old = Old { at: "127.0.0.1".parse().unwrap(), unit: Unit, wide: 5, option: None };
+        let bytes = rmp_serde::to_vec_named(&old).unwrap();
+        assert_eq!(Reader::new(&bytes).compact().read_all::<Old>().unwrap(), old);
+    }
+}

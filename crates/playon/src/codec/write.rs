@@ -560,8 +560,8 @@ impl Compound<'_, '_> {
         let Some(shapes) = &mut self.writer.shapes else { return };
         let Some([marker @ 0xa1..0xc0, text @ ..]) = self.writer.out.get(at..) else { return };
         let len = usize::from(marker & 0x1f);
-        if let Some(Ok(text)) = (text.len() == len && len <= NAME_BYTES_MAX)
-            .then(|| std::str::from_utf8(text))
+        if let Some(Ok(text)) =
+            (text.len() == len && len <= NAME_BYTES_MAX).then(|| std::str::from_utf8(text))
         {
             let place = self.writer.place;
             shapes.see_name(place, mix(mix(place, digest(text)), Call::Name as u64));

@@ -104,3 +104,18 @@ fn try_out(kind: &dyn Kind) -> Tried {
         untried: Some(format!("it panics over made-up contents: {}", panicked.message)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_that_cannot_catch_a_panic_has_a_defect() {
+        let defects = |unwinds| examine(&crate::app("game"), unwinds).defects;
+        let [none, abort] = &defects(false)[..] else { panic!("{:?}", defects(false)) };
+        assert!(none.starts_with("PLY-0438"), "{none}");
+        assert!(abort.starts_with("PLY-0447 it is built with `panic = \"abort\"`"), "{abort}");
+        assert_eq!(defects(true), [none.clone()]);
+        assert!(super::super::UNWINDS, "tests are always built to unwind");
+    }
+}

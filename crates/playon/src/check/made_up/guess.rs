@@ -15,8 +15,17 @@ use super::clues::{Clue, Got, Refused};
 /// The first number that is offered. No `u8` takes it, so that numbers can be told apart first.
 const NUMBER_MIN: u64 = 10_000;
 /// Texts that types of the standard library and of common crates read, tried in turn.
-const STYLES: [&str; 9] =
-    ["k#", "127.0.0.#", "::#", "127.0.0.1:#", "#", "00000000-0000-4000-8000-0000000000#", "2026-01-01T00:00:#Z", "2026-01-#", "#s"];
+const STYLES: [&str; 9] = [
+    "k#",
+    "127.0.0.#",
+    "::#",
+    "127.0.0.1:#",
+    "#",
+    "00000000-0000-4000-8000-0000000000#",
+    "2026-01-01T00:00:#Z",
+    "2026-01-#",
+    "#s",
+];
 /// Items of a list whose length nobody has said.
 const ITEMS: usize = 2;
 /// Depth from which lists stay empty.
@@ -72,7 +81,9 @@ impl Guess {
 
     fn follow(&mut self, clue: &Clue) -> bool {
         match clue {
-            Clue::Wanted { got: Got::Number(number), .. } if *number < NUMBER_MIN => self.name_fields(),
+            Clue::Wanted { got: Got::Number(number), .. } if *number < NUMBER_MIN => {
+                self.name_fields()
+            }
             Clue::Wanted { got, wanted } => {
                 let place = self.place_of(got);
                 place.is_some_and(|place| self.want(&place, got, wanted))
@@ -93,12 +104,23 @@ impl Guess {
             Got::Number(number) => number.checked_sub(NUMBER_MIN),
             Got::Text(text) => text.strip_prefix('k').and_then(|number| number.parse().ok()),
             Got::Name => {
-                let is_name = |place: &&String| matches!(self.forms.get(*place), Some(Form::Names(..)));
+                let is_name =
+                    |place: &&String| matches!(self.forms.get(*place), Some(Form::Names(..)));
                 return self.places.iter().rev().find(is_name).cloned();
             }
             Got::Other => {
                 let is_many = |place: &&String| {
-                    matches!(self.forms.get(*place), Some(Form::List(_) | Form::Map | Form::Fields | Form::Float | Form::Flag | Form::Nil))
+                    matches!(
+                        self.forms.get(*place),
+                        Some(
+                            Form::List(_)
+                                | Form::Map
+                                | Form::Fields
+                                | Form::Float
+                                | Form::Flag
+                                | Form::Nil
+                        )
+                    )
                 };
                 return self.places.iter().rev().find(is_many).cloned();
             }
@@ -110,17 +132,21 @@ impl Guess {
         if *got == Got::Name {
             return self.hold(place);
         }
-        let digits = wanted.rsplit(|letter: char| !letter.is_ascii_digit()).find(|run| !run.is_empty());
+        let digits =
+            wanted.rsplit(|letter: char| !letter.is_ascii_digit()).find(|run| !run.is_empty());
         let len = digits.and_then(|run| run.parse().ok()).unwrap_or(ITEMS);
         let form = match wanted {
-            _ if wanted.contains("internally tagged") || wanted.contains("adjacently tagged") => Form::Fields,
+            _ if wanted.contains("internally tagged") || wanted.contains("adjacently tagged") => {
+                Form::Fields
+            }
             "a boolean" => Form::Flag,
             "a character" => Form::Letter,
             "a map" => Form::Map,
             "a sequence" => Form::List(ITEMS),
             "f32" | "f64" => Form::Float,
             _ if wanted.starts_with("unit") => Form::Nil,
-            "i8" | "i16" | "i32" | "i64" | "i128" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "isize" => Form::Small,
+            "i8" | "i16" | "i32" | "i64" | "i128" | "u8" | "u16" | "u32" | "u64" | "u128"
+            | "usize" | "isize" => Form::Small,
             _ if wanted.contains("tuple") || wanted.contains("array") => Form::List(len),
             _ if wanted.contains("struct") => Form::Fields,
             _ if wanted.contains("nonzero") => Form::Small,
@@ -180,7 +206,9 @@ impl Guess {
     fn with_variant(&self, place: &str) -> String {
         let tag = self.fields.get(place).into_iter().flatten().find_map(|field| {
             match self.forms.get(&format!("{place}/{field}")) {
-                Some(Form::Names(names, _)) => Some(names[self.turn.saturating_sub(1) % names.len()]),
+                Some(Form::Names(names, _)) => {
+                    Some(names[self.turn.saturating_sub(1) % names.len()])
+                }
                 _ => None,
             }
         });

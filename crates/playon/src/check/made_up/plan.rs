@@ -75,12 +75,7 @@ impl Plan {
     }
 
     /// A text that has not been used for this value.
-    pub(super) fn text(
-        &mut self,
-        owner: Owner,
-        container: Option<Owner>,
-        number: usize,
-    ) -> String {
+    pub(super) fn text(&mut self, owner: Owner, container: Option<Owner>, number: usize) -> String {
         self.latest = Some(Offered { what: What::Text, owner, container });
         let style = self.styles.get(&owner).copied().unwrap_or(0);
         styled(style, number).unwrap_or_default()
