@@ -1,5 +1,7 @@
 //! What a worker acknowledges can be read back, and is the same: games that hold what states should not hold.
 
+#![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
+
 mod common;
 
 use std::collections::BTreeMap;

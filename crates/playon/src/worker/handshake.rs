@@ -115,7 +115,6 @@ mod tests {
         let [none, abort] = &defects(false)[..] else { panic!("{:?}", defects(false)) };
         assert!(none.starts_with("PLY-0438"), "{none}");
         assert!(abort.starts_with("PLY-0447 it is built with `panic = \"abort\"`"), "{abort}");
-        assert_eq!(defects(true), [none.clone()]);
-        assert!(super::super::UNWINDS, "tests are always built to unwind");
+        assert_eq!(&defects(true), std::slice::from_ref(none));
     }
 }
