@@ -8,6 +8,7 @@
 //! - While it writes, the [`Writer`] takes notes: the sequence of serde's calls as a number ([`Encoded::calls`]), which
 //!   tells apart what looks the same in bytes, and the [`Shapes`] that it has not seen before.
 
+mod compound;
 mod error;
 mod read;
 mod shapes;

@@ -1,10 +1,8 @@
 //! Writes a value, and takes notes of serde's calls while it does.
 
-use serde::ser::{
-    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
-    SerializeTupleStruct, SerializeTupleVariant, Serializer,
-};
+use serde::ser::{Serialize, Serializer};
 
+use super::compound::Compound;
 use super::error::WriteError;
 use super::shapes::Shapes;
 use super::{
@@ -12,16 +10,10 @@ use super::{
     I32, I64, MAP16, MAP32, NIL, SOMES_MAX, STR8, STR16, STR32, TRUE, U8, U16, U32, U64,
 };
 
-/// Bytes of a text that may be taken for the name of a variant.
-const NAME_BYTES_MAX: usize = 32;
-
-/// Parts of a tuple whose shapes are told apart.
-const TUPLE_PARTS_MAX: usize = 16;
-
 /// The calls that a value makes. Their numbers are kept nowhere.
 #[derive(Clone, Copy)]
 #[repr(u64)]
-enum Call {
+pub(super) enum Call {
     Bool = 1,
     I8,
     I16,
@@ -66,13 +58,13 @@ pub(crate) struct Encoded {
 
 /// Writes one value.
 pub(crate) struct Writer<'s> {
-    out: Vec<u8>,
-    calls: u64,
-    shapes: Option<&'s mut Shapes>,
+    pub(super) out: Vec<u8>,
+    pub(super) calls: u64,
+    pub(super) shapes: Option<&'s mut Shapes>,
     depth: usize,
     deepest: usize,
     /// The innermost named type, the field of it, and what lies between that and the value.
-    place: u64,
+    pub(super) place: u64,
     /// The place of the innermost named type.
     above: u64,
 }
@@ -138,13 +130,13 @@ impl<'s> Writer<'s> {
         Ok(around)
     }
 
-    fn leave(&mut self, around: Around) {
+    pub(super) fn leave(&mut self, around: Around) {
         self.depth -= 1;
         self.place = around.place;
         self.above = around.above;
     }
 
-    fn head(&mut self, head: &Head, len: usize) -> Result<(), WriteError> {
+    pub(super) fn head(&mut self, head: &Head, len: usize) -> Result<(), WriteError> {
         let len = u32::try_from(len).map_err(|_| other("more than 2^32 items"))?;
         match len {
             0..16 => self.out.push(head.fix | len as u8),
@@ -183,7 +175,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn text(&mut self, text: &str) -> Result<(), WriteError> {
+    pub(super) fn text(&mut self, text: &str) -> Result<(), WriteError> {
         let len = u32::try_from(text.len()).map_err(|_| other("a text of more than 4 GiB"))?;
         match len {
             0..32 => self.out.push(0xa0 | len as u8),
@@ -239,20 +231,19 @@ impl<'s> Writer<'s> {
         let at = self.out.len();
         // An unknown length is put in its place at the end, which is seldom far away.
         self.head(head, len.unwrap_or(0))?;
-        let own = self.place;
-        Ok(Compound { writer: self, around, own, head, len, count: 0, at })
+        Ok(Compound::new(self, head, len, around, at))
     }
 }
 
 /// The place of what is around, to go back to.
 #[derive(Clone, Copy)]
-struct Around {
+pub(super) struct Around {
     place: u64,
     above: u64,
 }
 
 /// The markers of lists or maps by their length.
-struct Head {
+pub(super) struct Head {
     fix: u8,
     mid: u8,
     long: u8,
@@ -262,18 +253,14 @@ const LIST: Head = Head { fix: 0x90, mid: ARRAY16, long: ARRAY32 };
 const MAP: Head = Head { fix: 0x80, mid: MAP16, long: MAP32 };
 
 #[inline]
-const fn mix(a: u64, b: u64) -> u64 {
+pub(super) const fn mix(a: u64, b: u64) -> u64 {
     (a.rotate_left(23) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Names are constants of the program: where one stands and how long it is tells it apart.
 #[inline]
-fn identity(name: &'static str) -> u64 {
+pub(super) fn identity(name: &'static str) -> u64 {
     name.as_ptr() as u64 ^ (name.len() as u64) << 56
-}
-
-fn digest(text: &str) -> u64 {
-    text.bytes().fold(text.len() as u64, |digest, byte| mix(digest, u64::from(byte)))
 }
 
 fn other(what: &str) -> WriteError {
@@ -515,182 +502,5 @@ impl<'w, 's> Serializer for &'w mut Writer<'s> {
 
     fn is_human_readable(&self) -> bool {
         true
-    }
-}
-
-/// A list, a map or a struct that is being written.
-pub(crate) struct Compound<'w, 's> {
-    writer: &'w mut Writer<'s>,
-    around: Around,
-    own: u64,
-    head: &'static Head,
-    len: Option<usize>,
-    count: usize,
-    /// Where its length stands.
-    at: usize,
-}
-
-impl Compound<'_, '_> {
-    #[inline]
-    fn item<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), WriteError> {
-        self.count += 1;
-        value.serialize(&mut *self.writer)
-    }
-
-    #[inline]
-    fn field<T: ?Sized + Serialize>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), WriteError> {
-        self.count += 1;
-        self.writer.text(name)?;
-        self.writer.calls = mix(self.writer.calls, Call::Key as u64);
-        self.writer.place = mix(self.own, identity(name));
-        let at = self.writer.out.len();
-        value.serialize(&mut *self.writer)?;
-        if self.count == 1 {
-            self.tag(at);
-        }
-        Ok(())
-    }
-
-    /// The variant of an internally tagged enum is a text in its first field.
-    fn tag(&mut self, at: usize) {
-        let Some(shapes) = &mut self.writer.shapes else { return };
-        let Some([marker @ 0xa1..0xc0, text @ ..]) = self.writer.out.get(at..) else { return };
-        let len = usize::from(marker & 0x1f);
-        if let Some(Ok(text)) =
-            (text.len() == len && len <= NAME_BYTES_MAX).then(|| std::str::from_utf8(text))
-        {
-            let place = self.writer.place;
-            shapes.see_name(place, mix(mix(place, digest(text)), Call::Name as u64));
-        }
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        let Self { writer, around, head, len, count, at, .. } = self;
-        match len {
-            Some(len) if len != count => {
-                let what = format!("its `Serialize` announces {len} parts and writes {count}");
-                return Err(WriteError::Other(what));
-            }
-            Some(_) => {}
-            None => {
-                let items = writer.out.split_off(at + 1);
-                writer.out.truncate(at);
-                writer.head(head, count)?;
-                writer.out.extend_from_slice(&items);
-            }
-        }
-        writer.leave(around);
-        Ok(())
-    }
-}
-
-impl SerializeSeq for Compound<'_, '_> {
-    type Ok = ();
-    type Error = WriteError;
-
-    fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), WriteError> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        self.end()
-    }
-}
-
-impl SerializeTuple for Compound<'_, '_> {
-    type Ok = ();
-    type Error = WriteError;
-
-    fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), WriteError> {
-        // Parts of a tuple have types of their own; those of an array, which is long, have not.
-        self.writer.place = mix(self.own, self.count.min(TUPLE_PARTS_MAX) as u64);
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        self.end()
-    }
-}
-
-impl SerializeTupleStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = WriteError;
-
-    fn serialize_field<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), WriteError> {
-        SerializeTuple::serialize_element(self, value)
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        self.end()
-    }
-}
-
-impl SerializeTupleVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = WriteError;
-
-    fn serialize_field<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), WriteError> {
-        SerializeTuple::serialize_element(self, value)
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        self.end()
-    }
-}
-
-impl SerializeMap for Compound<'_, '_> {
-    type Ok = ();
-    type Error = WriteError;
-
-    fn serialize_key<T: ?Sized + Serialize>(&mut self, key: &T) -> Result<(), WriteError> {
-        self.writer.place = mix(self.own, Call::Key as u64);
-        self.item(key)
-    }
-
-    fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), WriteError> {
-        self.writer.place = self.own;
-        value.serialize(&mut *self.writer)
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        self.end()
-    }
-}
-
-impl SerializeStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = WriteError;
-
-    fn serialize_field<T: ?Sized + Serialize>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), WriteError> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        self.end()
-    }
-}
-
-impl SerializeStructVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = WriteError;
-
-    fn serialize_field<T: ?Sized + Serialize>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), WriteError> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        self.end()
     }
 }
