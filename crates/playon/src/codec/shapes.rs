@@ -81,6 +81,9 @@ impl Shapes {
 
     /// What was noted since the last proof does not read back, and will be news again.
     pub(crate) fn forget_news(&mut self) {
+        if self.seen.len() == self.proved {
+            return;
+        }
         let proved: Vec<u64> = self.seen[..self.proved].to_vec();
         self.seen.clear();
         self.names.clear();

@@ -31,7 +31,7 @@ pub(super) fn run(
     let outcome = open.live.run(deliver.now, &deliver.items);
     let views = views(&*open.live, &deliver.render)?;
     let watch_view = if deliver.render_watch { open.live.watch()? } else { None };
-    let encoded = open.live.encode(open.bytes.len(), proofs.shapes(open.proof.kind()))?;
+    let encoded = open.live.encode(open.bytes.len(), proofs.note(open.proof.kind()))?;
     if encoded.bytes.len() > open.bytes_max {
         return Err(Trouble::TooLarge { bytes: encoded.bytes.len(), max: open.bytes_max });
     }

@@ -67,8 +67,15 @@ impl Proofs {
         })
     }
 
-    /// The shapes that rooms of a kind have had here.
-    pub(super) fn shapes(&mut self, kind: usize) -> Option<&mut Shapes> {
+    /// Where the shapes of a room are noted that is about to be written. What was noted of an earlier one and never proved,
+    /// because it was not committed, is news again.
+    pub(super) fn note(&mut self, kind: usize) -> Option<&mut Shapes> {
+        let shapes = self.shapes(kind)?;
+        shapes.forget_news();
+        Some(shapes)
+    }
+
+    fn shapes(&mut self, kind: usize) -> Option<&mut Shapes> {
         self.kinds.get_mut(kind).map(|(_, shapes)| shapes)
     }
 

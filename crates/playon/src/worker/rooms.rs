@@ -298,7 +298,7 @@ impl Rooms {
         let kind = self.proofs.kind(kind);
         let (live, encoded) = play(key, out, || {
             let live = make()?;
-            let encoded = live.encode(held, self.proofs.shapes(kind))?;
+            let encoded = live.encode(held, self.proofs.note(kind))?;
             Ok((live, encoded))
         })?;
         self.bounded(&encoded.bytes, held)?;
