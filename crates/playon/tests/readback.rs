@@ -435,3 +435,110 @@ fn what_could_not_be_tried_at_start_is_said() {
     // A value that its own type refuses is no new shape, and is found all the same.
     undone::<Odds>(&201, &8, "PLY-0444", "not that one");
 }
+
+/// Shows and says what JSON does not hold.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Talk {
+    pairs: BTreeMap<(u8, u8), f64>,
+}
+
+impl Room for Talk {
+    const KIND: &'static str = "talk";
+    type Params = u8;
+    type Input = f64;
+    type Event = BTreeMap<(u8, u8), f64>;
+    type View = BTreeMap<(u8, u8), f64>;
+    fn create(_: u8, _: &mut Cx<Self>) -> Result<Self, Refusal> {
+        Ok(Self::default())
+    }
+    fn join(&mut self, _: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn input(&mut self, from: PlayerId, number: f64, cx: &mut Cx<Self>) {
+        self.pairs.insert((1, 2), number);
+        if number < 0.0 {
+            cx.send(from, self.pairs.clone());
+        }
+    }
+    fn view(&self, _: PlayerId, _: &Cx<Self>) -> Self::View {
+        self.pairs.clone()
+    }
+}
+
+#[test]
+fn what_json_does_not_hold_is_a_fault_of_its_batch() {
+    let mut owner = Owner::attach(playon::app("games").room::<Talk>());
+    let refused = owner.create(1, "talk", "\"x\"").err().unwrap();
+    assert!(refused.message.starts_with("PLY-0429"), "{}", refused.message);
+    let mut room = owner.create(2, "talk", "1").unwrap();
+    owner.batch(&mut room, 1, vec![join(5, "ann"), input(5, 1, &"no number")]);
+    assert!(owner.logs[0].text.starts_with("PLY-0437"), "{:?}", owner.logs);
+    owner.batch(&mut room, 2, vec![input(5, 2, &0.5)]);
+    owner.deliver_and_render(&room, 3, vec![], vec![playon_core::ids::SessionId(5)]);
+    let fault = owner.fault();
+    assert!(fault.message.starts_with("PLY-0433"), "{}", fault.message);
+    assert!(fault.message.contains("key must be a string"), "{}", fault.message);
+    room.attempt = Attempt(30);
+    owner.open(&mut room).unwrap();
+    owner.deliver(&room, 4, vec![input(5, 3, &-1.0)]);
+    let fault = owner.fault();
+    assert!(fault.message.contains("PLY-0436"), "{}", fault.message);
+    owner.shutdown();
+}
+
+/// Everything at once, as a game may have it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Everything {
+    blob: Vec<u8>,
+    board: BTreeMap<Spot, BTreeMap<(char, Option<u8>), Piece>>,
+    turn: Option<Option<Side>>,
+    clock: (f32, f64, i128, u128),
+    log: Vec<Piece>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Spot {
+    x: i8,
+    y: i8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Side {
+    White,
+    Black,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Piece {
+    Pawn,
+    Tower(Side, [u8; 4]),
+    Crowd { of: Vec<Piece>, by: Option<Box<Piece>>, at: IpAddr },
+}
+
+game!(Everything, "everything", u16, |self, n| {
+    self.blob = (0..100_000_u32).map(|at| (at * u32::from(n)) as u8).collect();
+    let piece = Piece::Crowd {
+        of: vec![Piece::Pawn, Piece::Tower(Side::Black, [n as u8; 4])],
+        by: (n > 2).then(|| Box::new(Piece::Pawn)),
+        at: "::1".parse().unwrap(),
+    };
+    let spot = Spot { x: n as i8, y: -1 };
+    self.board.entry(spot).or_default().insert(('x', (n > 1).then_some(2)), piece.clone());
+    self.turn = [None, Some(None), Some(Some(Side::White))][usize::from(n) % 3];
+    self.clock = (-0.0, f64::NAN, i128::MIN, u128::MAX);
+    self.log.push(piece);
+});
+
+#[test]
+fn a_game_with_everything_comes_back_after_each_commit() {
+    let (mut owner, mut room) = started::<Everything>();
+    assert_eq!(owner.hello.defects, [""; 0]);
+    for n in 0..8_u16 {
+        owner.batch(&mut room, u64::from(n) + 2, vec![input(5, u64::from(n) + 1, &n)]);
+        let before = view(&mut owner, &mut room);
+        reopen(&mut owner, &mut room);
+        assert_eq!(view(&mut owner, &mut room), before);
+    }
+    assert_eq!(owner.logs, []);
+    owner.shutdown();
+}
