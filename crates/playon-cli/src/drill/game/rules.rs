@@ -52,8 +52,6 @@ pub(super) fn policies(hz: u32) -> Policies {
     policies
         .players_max(PLAYERS_MAX)
         .on_deploy(playon::OnDeploy::Now)
-        // Drills run on machines that do other things besides, and have bounds of their own for pauses, as players see them.
-        .pause_budget(std::time::Duration::from_millis(250))
         .survives(Survives::asked().policy())
 }
 
