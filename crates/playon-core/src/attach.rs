@@ -178,6 +178,21 @@ pub enum Item {
     Wake,
 }
 
+impl Item {
+    /// Whom it is about, unless it is the time.
+    pub const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Join { session, .. }
+            | Self::Input { session, .. }
+            | Self::Away(session)
+            | Self::Back { session, .. }
+            | Self::Leave(session)
+            | Self::Noted { session, .. } => Some(*session),
+            Self::Tick(_) | Self::Wake => None,
+        }
+    }
+}
+
 /// What an [`Item::Noted`] stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noted {

@@ -183,7 +183,7 @@ impl<C> Env<C> {
     }
 
     /// The worker has answered something under that attempt.
-    pub(crate) fn abandoned_answer(&mut self, worker: WorkerId, attempt: Attempt) {
+    pub(crate) fn answered(&mut self, worker: WorkerId, attempt: Attempt) {
         self.abandoned.remove(&(worker, attempt));
     }
 

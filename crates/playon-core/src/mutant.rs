@@ -80,6 +80,8 @@ mutants! {
     EndForgotten "end-forgotten",
     /// The room is not told that a player is away.
     AwayLost "away-lost",
+    /// Whoever comes and goes while a room waits is told to it each time.
+    NothingUnsaid "nothing-unsaid",
     /// Seats of absent players are never given up.
     SeatsForever "seats-forever",
     /// A room's clock runs on while no worker has the room.

@@ -49,7 +49,7 @@ struct Trial {
     groups: VecDeque<Vec<Item>>,
     /// What failed alone.
     accused: Option<Accused>,
-    /// Something failed in the trial worker, where nobody else can have been at fault.
+    /// It has taken down a worker that it was confined to.
     guilty: bool,
 }
 
@@ -67,6 +67,18 @@ struct Accused {
     item: Item,
     /// How often it has failed alone.
     strikes: u32,
+}
+
+impl Accused {
+    /// Nothing of the game's runs for what is merely noted, and without it the room's books would be wrong for ever: if
+    /// the room fails on it, the room itself is at fault.
+    const fn is_the_room(&self) -> bool {
+        matches!(self.item, Item::Noted { .. })
+    }
+
+    const fn is_proven(&self) -> bool {
+        self.strikes >= STRIKES && !self.is_the_room()
+    }
 }
 
 /// Failures after which what was in a batch, alone, is at fault. Only of a panic it is known that the game has done it; a
@@ -126,8 +138,10 @@ impl Blame {
     }
 
     /// Faults of the room itself in a row.
-    pub(crate) const fn own_faults(&self) -> u32 {
-        self.own_faults
+    pub(crate) fn own_faults(&self) -> u32 {
+        let accused = self.trial.as_ref().and_then(|trial| trial.accused.as_ref());
+        let noted = accused.filter(|accused| accused.is_the_room());
+        self.own_faults.max(noted.map_or(0, |accused| accused.strikes))
     }
 
     /// Items under suspicion.
@@ -191,8 +205,8 @@ impl Blame {
     }
 
     /// Whether the room itself has failed too often for another try.
-    pub(crate) const fn is_hopeless(&self, limits: &Limits) -> bool {
-        self.own_faults >= limits.own_faults_max
+    pub(crate) fn is_hopeless(&self, limits: &Limits) -> bool {
+        self.own_faults() >= limits.own_faults_max
     }
 
     /// The room was not opened in time. Gives how often in a row.
@@ -241,8 +255,13 @@ impl Blame {
             Portion::Group => {
                 let before = trial.accused.take().map_or(0, |accused| accused.strikes);
                 let proven = damage == Damage::Panic || broken(Mutant::OneStrike);
-                let strikes = if proven { STRIKES } else { before + 1 };
-                trial.accused = items.into_iter().next().map(|item| Accused { item, strikes });
+                trial.accused = items.into_iter().next().map(|item| {
+                    let mut accused = Accused { item, strikes: before + 1 };
+                    if proven && !accused.is_the_room() {
+                        accused.strikes = STRIKES;
+                    }
+                    accused
+                });
                 trial.control_passed = false;
             }
         }
@@ -253,9 +272,10 @@ impl Blame {
         if damage != Damage::Process || broken(Mutant::TrialInCommon) {
             return;
         }
-        let alone = self.confinement == Confinement::OnTrial;
+        // In the trial worker it was alone, and in quarantine it is because it had been guilty.
+        let guilty = self.confinement != Confinement::Free;
         self.confinement = Confinement::OnTrial;
-        self.trial.get_or_insert_default().guilty |= alone;
+        self.trial.get_or_insert_default().guilty |= guilty;
     }
 
     /// The worker went away through no fault of this room: what it had goes to the head of the suspects again. Gives
@@ -275,7 +295,7 @@ impl Blame {
     /// What is set aside if the batch of this portion passes.
     pub(crate) fn accused(&self, portion: Portion) -> Option<&Item> {
         let accused = self.trial.as_ref().and_then(|trial| trial.accused.as_ref());
-        let proven = |accused: &&Accused| portion == Portion::Control && accused.strikes >= STRIKES;
+        let proven = |accused: &&Accused| portion == Portion::Control && accused.is_proven();
         accused.filter(proven).map(|accused| &accused.item)
     }
 
@@ -291,7 +311,7 @@ impl Blame {
         let mut aside = None;
         if portion == Portion::Control {
             trial.control_passed = true;
-            aside = trial.accused.take_if(|accused| accused.strikes >= STRIKES);
+            aside = trial.accused.take_if(|accused| accused.is_proven());
         } else {
             trial.accused = None;
         }

@@ -234,13 +234,10 @@ impl Room {
             }
         }
         // What a leaving player had sent before but what has not run will not run any more.
-        let gone = |id: &SessionId| held.goodbyes.iter().any(|(gone, ..)| gone == id);
+        let gone = |id: SessionId| held.goodbyes.iter().any(|(gone, ..)| *gone == id);
         if !held.goodbyes.is_empty() {
-            let keep = |item: &Item| match item {
-                Item::Input { session, .. } | Item::Back { session, .. } => !gone(session),
-                Item::Away(session) | Item::Leave(session) => !gone(session),
-                Item::Noted { session, .. } => !gone(session),
-                Item::Join { .. } | Item::Tick(_) | Item::Wake => true,
+            let keep = |item: &Item| {
+                matches!(item, Item::Join { .. }) || !item.session().is_some_and(gone)
             };
             self.pending.retain(keep);
             self.blame.retain(keep);

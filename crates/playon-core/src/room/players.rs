@@ -305,13 +305,22 @@ impl Room {
             Standing::Seated => {
                 session.away_since = Some(at);
                 session.told_away = true;
-                if !broken(Mutant::AwayLost) {
+                if !self.unsay_back(id) && !broken(Mutant::AwayLost) {
                     self.pending.push_back(Item::Away(id));
                 }
             }
             Standing::Joining => self.withdraw(id),
             Standing::Leaving => {}
         }
+    }
+
+    /// Takes back the news that the player is back, if nothing came after it: who comes and goes while a room waits for a
+    /// worker fills no queue. Tells whether it did; what was said before is then still true.
+    fn unsay_back(&mut self, id: SessionId) -> bool {
+        let last = self.pending.iter().rposition(|item| item.session() == Some(id));
+        let back = Item::Back { session: id, lost: 0 };
+        let unsaid = last.filter(|at| self.pending[*at] == back && !broken(Mutant::NothingUnsaid));
+        unsaid.and_then(|at| self.pending.remove(at)).is_some()
     }
 
     /// Every socket is closed; the seats are kept.

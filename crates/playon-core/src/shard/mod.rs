@@ -189,16 +189,21 @@ impl<C: StateCodec> Shard<C> {
     /// Something from a worker. Whatever carries a void attempt has no effect; a worker that shows the attempt of another
     /// one lies, and is killed.
     pub fn handle_worker(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
-        let (id, attempt) = message.about();
+        let (_, attempt) = message.about();
         if !self.env.fleet.has(worker) {
             return;
         }
         self.env.fleet.hear(worker, now);
-        self.env.abandoned_answer(worker, attempt);
-        if self.env.stopping {
-            // What would follow from it has no time left to become safe.
-            return;
+        if !self.env.stopping {
+            // Else what would follow from it has no time left to become safe.
+            self.handle_answer(now, worker, message);
         }
+        // Also if the room has just left because of it.
+        self.env.answered(worker, attempt);
+    }
+
+    fn handle_answer(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
+        let (id, attempt) = message.about();
         if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
             let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
             self.env.emit(Effect::Suspect { worker, why });
