@@ -33,7 +33,8 @@ pub enum Wish {
     /// Look for a sleeping room.
     Load(RoomId),
     /// Kill a worker.
-    Kill(WorkerId),
+    /// With the reason.
+    Kill(WorkerId, String),
     /// Keep that many workers of a release.
     Workers(ReleaseId, Berth, u32),
     /// Note how a deploy stands.
@@ -201,7 +202,7 @@ impl Keeper {
                 wishes.push(Wish::Ended(room));
             }
             Effect::Load(room) => wishes.push(Wish::Load(room)),
-            Effect::Suspect { worker, .. } => wishes.push(Wish::Kill(worker)),
+            Effect::Suspect { worker, why } => wishes.push(Wish::Kill(worker, why)),
             Effect::Report(report) => {
                 self.audit.report(&report)?;
                 wishes.push(Wish::Note(report));
@@ -252,6 +253,16 @@ impl Keeper {
         }
         self.audit.follow_deploy(now, record);
         self.audit.coverage.deploy(before, record.phase)
+    }
+
+    /// Whether an operator who has a room tried again still means the release that it is on.
+    pub fn is_on(&self, now: Time, order: &Order) -> bool {
+        let Order::Move { deploy: DeployId::NONE, room, to, at_once: true } = order else {
+            return true;
+        };
+        let mut rooms = self.shard.rooms(self.clock(now));
+        let image = rooms.find(|facts| facts.room == *room).and_then(|facts| facts.image);
+        image.is_some_and(|image| image.release == *to)
     }
 
     /// An order from outside.

@@ -245,6 +245,12 @@ impl Worker {
         Stepped::Done(self.obey(rng).map(Box::new))
     }
 
+    /// The game fails no more, but on inputs that are made for it.
+    pub fn mend(&mut self) {
+        (self.panic, self.cursed, self.bad_copy, self.lie) = (0, 0, 0, 0);
+        self.doomed.clear();
+    }
+
     /// How the game fails on the message, if it does.
     fn deed(&self, message: &ToWorker) -> Option<Deed> {
         let ToWorker::Deliver(deliver) = message else { return None };

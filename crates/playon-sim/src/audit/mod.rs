@@ -185,6 +185,11 @@ impl Audit {
         self.revoked.extend(attempts);
     }
 
+    /// The game is another one from here on: who is acquitted now may be guilty of something else later.
+    pub fn mended(&mut self) {
+        self.costly.clear();
+    }
+
     /// The game's code in the room takes its worker down.
     ///
     /// # Errors

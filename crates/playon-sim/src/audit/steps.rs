@@ -85,8 +85,8 @@ impl Audit {
         for (_, _, inputs) in &facts.sessions {
             bound("waiting inputs of a session", *inputs as usize, l.inputs_pending_max)?;
         }
-        // Besides inputs a session has at most a few comings and goings on their way, per socket that it had.
-        let items = facts.sessions.len() * (l.inputs_pending_max + 64) + 64;
+        // Besides inputs a session has a few comings and goings on their way, however often it came and went.
+        let items = facts.sessions.len() * (l.inputs_pending_max + 8) + 8;
         bound("waiting items", facts.pending, items)?;
         for seat in facts.image.into_iter().flat_map(|image| image.seats.values()) {
             bound("events of an outbox", seat.outbox.len(), l.outbox_events_max)?;

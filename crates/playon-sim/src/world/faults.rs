@@ -14,16 +14,16 @@ use playon_core::time::Span;
 use super::players::create;
 use super::{Event, World, room_id};
 use crate::client::Client;
-use crate::worker::{Deed, RELEASES};
+use crate::worker::{Deed, RELEASES, Worker};
 
 impl World {
     pub(super) fn trouble(&mut self) -> Result<(), String> {
         if !self.in_trouble() {
             // From here on nothing new goes wrong.
-            self.workers
-                .values_mut()
-                .for_each(|w| (w.panic, w.cursed, w.bad_copy, w.lie) = (0, 0, 0, 0));
-            self.workers.values_mut().for_each(|worker| worker.doomed.clear());
+            self.workers.values_mut().for_each(Worker::mend);
+            if let Some(keeper) = &mut self.keeper {
+                keeper.audit.mended();
+            }
             return Ok(());
         }
         self.schedule(Span::millis(50), 0, Event::Trouble);

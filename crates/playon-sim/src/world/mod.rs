@@ -431,6 +431,7 @@ impl World {
                 }
             }
             Event::Order(Order::Close { room }) => return self.close_room(room),
+            Event::Order(order) if !keeper.is_on(now, &order) => {}
             Event::Order(order) => keeper.shard.handle_order(clock, order),
             Event::Report(Report::Berths(needed)) => keeper.berths.handle_report(clock, 0, &needed),
             Event::Report(report) => {
@@ -546,7 +547,12 @@ impl World {
                 self.summary.ended += 1;
             }
             Wish::Load(room) => self.schedule(Span(300), life, Event::Loaded(room)),
-            Wish::Kill(id) => self.kill_worker(id, false),
+            Wish::Kill(id, why) => {
+                if self.options.trace {
+                    self.print_suspect(id, &why);
+                }
+                self.kill_worker(id, false);
+            }
             Wish::Workers(release, berth, count) => {
                 self.wanted.insert((release, berth), count);
                 self.keep_workers();

@@ -51,6 +51,11 @@ impl World {
         eprintln!("{:>14} {}", "", Sent(id, message));
     }
 
+    /// Prints why a worker is to be ended.
+    pub(super) fn print_suspect(&self, id: WorkerId, why: &str) {
+        eprintln!("{:>14} w{} is suspected: {why}", "", id.0);
+    }
+
     /// Prints the rooms that changed since the last step.
     pub(super) fn print_rooms(&mut self) {
         let Some(keeper) = &self.keeper else { return };
