@@ -138,7 +138,8 @@ pub(super) fn summary(deploy: &DeployView) -> String {
         "{} {}: {from} -> {} {} in {}\n  \
          rooms moved            {} of {} ({} stay, {} gone, {} could not go, {} faults)\n  \
          sockets closed         {}\n  \
-         inputs lost            {} ({} more set aside)\n  \
+         inputs lost            {}\n  \
+         inputs set aside       {}\n  \
          inputs applied twice   {}\n  \
          pause of a room        p50 {:.1} ms   p99 {:.1} ms   max {:.1} ms ({} over budget)",
         deploy.kind,

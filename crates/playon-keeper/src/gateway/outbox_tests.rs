@@ -82,6 +82,7 @@ fn a_small_payload_does_not_keep_the_block_it_was_read_with() {
         now: vec![small.slice(..8)],
         ..Push::default()
     };
+    drop(small);
     outbox.push(NOW, push, &stats);
     assert!(block.is_unique(), "the block could be freed");
     assert_eq!(written(&mut outbox, NOW), "e1 v1 n8");
