@@ -219,6 +219,13 @@ pub enum Report {
     },
     /// The workers that the rooms of this shard need beside the common ones, all of them.
     Berths(Vec<(ReleaseId, Berth)>),
+    /// A rule of the keeper's own does not hold in the room, which is halted.
+    Unsound {
+        /// The room.
+        room: RoomId,
+        /// What does not hold.
+        what: String,
+    },
     /// A commit was not what it claimed to be and was refused.
     Refused {
         /// The room.

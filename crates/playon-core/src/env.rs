@@ -1,5 +1,6 @@
 //! What all rooms of a shard share.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::attach::ToWorker;
@@ -52,6 +53,8 @@ pub(crate) struct Env<C> {
     pub(crate) out: VecDeque<Effect>,
     pub(crate) shard: u16,
     attempts: u64,
+    /// Rooms in which a rule does not hold, with the first that does not.
+    unsound: BTreeMap<RoomId, String>,
 }
 
 impl<C> Env<C> {
@@ -80,7 +83,21 @@ impl<C> Env<C> {
             shard,
             // Attempts of different shards never meet in a worker.
             attempts: u64::from(shard) << 48,
+            unsound: BTreeMap::new(),
         }
+    }
+
+    /// A rule does not hold in that room.
+    pub(crate) fn unsound(&mut self, room: RoomId, what: String) {
+        if let Entry::Vacant(entry) = self.unsound.entry(room) {
+            entry.insert(what.clone());
+            self.report(Report::Unsound { room, what });
+        }
+    }
+
+    /// What does not hold in that room, if something does not.
+    pub(crate) fn take_unsound(&mut self, room: RoomId) -> Option<String> {
+        if self.unsound.is_empty() { None } else { self.unsound.remove(&room) }
     }
 
     /// A token never given out before in this epoch.

@@ -175,6 +175,8 @@ pub struct ShardFacts {
     pub open_queue: usize,
     /// Bytes of state of the rooms being opened.
     pub opening_bytes: usize,
+    /// How many rooms may be under way to be opened just now.
+    pub opening_window: usize,
     /// Sleeping rooms of which it is remembered who was away.
     pub asleep: usize,
     /// Sockets in the shard's table.

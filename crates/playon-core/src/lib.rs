@@ -13,6 +13,7 @@ pub mod berths;
 mod creating;
 pub mod deploy;
 pub mod effect;
+mod ensure;
 mod env;
 mod errand;
 pub mod facts;

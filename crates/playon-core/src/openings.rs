@@ -101,6 +101,11 @@ impl Openings {
         self.bytes
     }
 
+    /// How many rooms may be with workers just now.
+    pub(crate) const fn window(&self) -> usize {
+        self.window.rooms
+    }
+
     /// Rooms that wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()

@@ -363,3 +363,7 @@ fn groups(items: Vec<Item>, most: usize) -> VecDeque<Vec<Item>> {
     }
     groups
 }
+
+#[cfg(test)]
+#[path = "blame_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::attach::{Commit, Item, Noted};
 use crate::effect::Effect;
+use crate::ensure::ensure;
 use crate::env::Env;
 use crate::gate::{Close, Push};
 use crate::ids::{Seq, SessionId};
@@ -272,6 +273,8 @@ impl Room {
             // They were kept in memory only, as the kind asked before: the whole room stands for them.
             return self.snapshot(env, now);
         }
+        let at = self.image.seq;
+        ensure!(env, self.id(), record.seq == at, "record {} follows commit {at}", record.seq);
         let due = self.durability.handle_record(&env.limits, &record);
         env.emit(Effect::Append { room: self.id(), seq: record.seq, record });
         if due {
@@ -316,6 +319,8 @@ impl Room {
         seq: Seq,
         whole: bool,
     ) {
+        let at = self.image.seq;
+        ensure!(env, self.id(), seq <= at, "{seq} is safe, the last commit is {at}");
         let another = whole && self.durability.handle_snapshot_safe(seq);
         if seq > self.durability.safe() {
             self.release_outputs(env, now, seq);

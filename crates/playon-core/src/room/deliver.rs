@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::attach::{Deliver, Item, ToWorker};
+use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
 use crate::ids::SessionId;
@@ -118,6 +119,7 @@ impl Room {
         let Phase::Live(live) = &mut self.phase else {
             return;
         };
+        ensure!(env, room, live.inflight.is_none(), "batch {seq} leaves while one is under way");
         let post = live.post;
         let message = Deliver {
             room,

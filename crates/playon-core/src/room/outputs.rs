@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::effect::Effect;
+use crate::ensure::ensure;
 use crate::env::Env;
 use crate::gate::{Close, Mode, Push, ToGateway, Welcome};
 use crate::ids::{ConnId, Seq, SessionId};
@@ -55,14 +56,20 @@ impl Room {
     }
 
     fn let_go<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, held: Held) {
+        let (seq, safe) = (held.seq, self.durability.safe());
+        ensure!(env, self.id(), seq <= safe, "output of {seq} leaves, {safe} is safe");
         for session in held.seated {
             self.seat_taken(env, session);
         }
+        let room = self.id();
         for (id, mut push) in held.pushes {
             let Some(session) = self.sessions.get_mut(&id) else {
                 continue;
             };
             if let Some(applied) = push.applied {
+                let received = session.received;
+                let known = applied <= received;
+                ensure!(env, room, known, "{applied} is told as applied, {received} was received");
                 session.applied = session.applied.max(applied);
             }
             if let Some((last, _)) = push.events.last() {

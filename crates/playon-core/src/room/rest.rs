@@ -70,6 +70,18 @@ impl Room {
 
     fn finish<C: StateCodec>(&mut self, env: &mut Env<C>) {
         self.ending = true;
+        self.depart(env);
+        env.emit(Effect::Delete(self.id()));
+    }
+
+    /// The room is not to be trusted: it goes from memory, and the store keeps what it has.
+    pub(crate) fn abandon<C: StateCodec>(&mut self, env: &mut Env<C>, why: &str) {
+        self.close_all(env, Close::RoomHalted, why);
+        self.depart(env);
+    }
+
+    /// Nothing is asked of anybody for this room any more.
+    fn depart<C: StateCodec>(&mut self, env: &mut Env<C>) {
         for order in self.begun_move().into_iter().chain(self.wish.take()) {
             // A room that is gone is no longer in the way of a deploy.
             env.report(Report::Staying { deploy: order.deploy, room: self.id() });
@@ -77,7 +89,6 @@ impl Room {
         env.moving.remove(&self.id());
         env.openings.end(self.id());
         self.leave_worker(env);
-        env.emit(Effect::Delete(self.id()));
     }
 
     fn leave_worker<C: StateCodec>(&mut self, env: &mut Env<C>) {

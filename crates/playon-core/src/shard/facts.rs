@@ -16,6 +16,7 @@ impl<C: StateCodec> Shard<C> {
             move_queue: self.env.move_queue.len(),
             opening: self.env.openings.under_way(),
             opening_bytes: self.env.openings.bytes(),
+            opening_window: self.env.openings.window(),
             open_queue: self.env.openings.waiting(),
             sockets: self.env.sockets.len(),
             asleep: self.asleep.len(),

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::attach::{FromWorker, Turn};
 use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
+use crate::ensure::ensure;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
 use crate::gate::{Create, Hello};
@@ -24,8 +25,7 @@ use crate::time::Time;
 pub(crate) use asleep::Absences;
 use asleep::Asleep;
 
-/// Steps of one room that may follow from one another at one time. More would be a loop; the rest comes with the next
-/// timeout.
+/// Steps of one room that may follow from one another at one time. More would be a loop.
 const STEPS_MAX: u32 = 4;
 
 /// How a shard begins.
@@ -103,15 +103,17 @@ impl<C: StateCodec> Shard<C> {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Time) {
+        if self.env.stopping {
+            // Nothing is due any more; one that was set before is late.
+            return;
+        }
         self.env.abandoned_timeout(now);
         // What one room does may give another its turn, and one step of a room may make the next one due.
         let mut handled: BTreeMap<RoomId, u32> = BTreeMap::new();
         while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             let steps = handled.entry(id).or_default();
             *steps += 1;
-            if *steps > STEPS_MAX {
-                break;
-            }
+            ensure!(self.env, id, *steps <= STEPS_MAX, "it is due at {at:?} again and again");
             self.timers.remove(&(at, id));
             let Some(entry) = self.rooms.get_mut(&id) else {
                 continue;
@@ -264,6 +266,9 @@ impl<C: StateCodec> Shard<C> {
 
     /// After each change of a room: who is there, its timer, and the rooms whose turn it may be now.
     fn settle(&mut self, now: Time, id: RoomId) {
+        if let Some(what) = self.env.take_unsound(id) {
+            self.halt_unsound(id, &what);
+        }
         self.admit_late(now, id);
         if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
             room.note_presence(now);
@@ -273,6 +278,15 @@ impl<C: StateCodec> Shard<C> {
         if self.env.stopping {
             self.try_quiet(now, id);
         }
+    }
+
+    /// A rule does not hold in the room: nothing more happens to it, and what the store has of it stays as it is.
+    fn halt_unsound(&mut self, id: RoomId, what: &str) {
+        let why = format!("PLY-0128 a rule of the keeper does not hold: {what}");
+        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+            room.abandon(&mut self.env, &why);
+        }
+        self.halt(id, why);
     }
 
     /// Players who came before it was known how many the room takes.

@@ -42,17 +42,22 @@ impl<C: StateCodec> Shard<C> {
         if broken(Mutant::DamageForgotten) {
             return;
         }
+        self.halt(room, why);
+    }
+
+    /// The room is not served, and not overwritten.
+    pub(super) fn halt(&mut self, room: RoomId, why: String) {
         self.asked.remove(&room);
         let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
-        let old = self.put(room, slot);
-        if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
-            for hello in waiting {
-                self.env.close(
-                    hello.conn,
-                    Close::RoomHalted,
-                    format!("PLY-0119 the room is halted: {why}"),
-                );
-            }
+        let waiting = match self.put(room, slot) {
+            Some(Entry { slot: Slot::Loading(waiting), .. }) => waiting,
+            Some(Entry { slot: Slot::Creating(creating), .. }) => creating.waiting,
+            Some(Entry { late, .. }) => late,
+            None => Vec::new(),
+        };
+        for hello in waiting {
+            let detail = format!("PLY-0119 the room is halted: {why}");
+            self.env.close(hello.conn, Close::RoomHalted, detail);
         }
         self.env.report(Report::Listing(Listing {
             room,

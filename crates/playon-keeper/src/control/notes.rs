@@ -55,6 +55,9 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
             metrics.commits_refused.inc();
             tracing::error!(%room, epoch, release = on(room), reason, "commit was refused");
         }
+        Report::Unsound { room, what } => {
+            tracing::error!(code = "PLY-0128", %room, epoch, what, "a rule of the keeper does not hold: the room is halted");
+        }
         Report::Recovered { room, outage } => {
             metrics.rooms_recovered.inc();
             metrics.outage_seconds.observe(seconds(outage.0));

@@ -167,6 +167,7 @@ impl Audit {
                 book.lies = 0;
                 Ok(())
             }
+            Report::Unsound { room, what } => Err(format!("{room} is unsound: {what}")),
             Report::SetAside { room, what, .. } => {
                 let known = match what {
                     Aside::Input(input) => self.poison.contains(&(*room, *input)),

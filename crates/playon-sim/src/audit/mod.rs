@@ -12,7 +12,7 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 
 use playon_core::deploy::DeployRecord;
-use playon_core::facts::{Place, Seating};
+use playon_core::facts::{Place, Seating, ShardFacts};
 use playon_core::fleet::{Berth, WorkerEnd};
 use playon_core::ids::{
     Attempt, ConnId, DeployId, History, ReleaseId, RoomId, Seq, SessionId, WorkerId,
@@ -42,6 +42,8 @@ struct Book {
     place: Option<Place>,
     since: Time,
     posts: Vec<Attempt>,
+    /// The workers of these posts.
+    on: Vec<WorkerId>,
     clock: RoomTime,
     seq: Seq,
     seats: BTreeMap<SessionId, Seating>,
@@ -111,6 +113,8 @@ pub struct Audit {
     brought_down: BTreeSet<WorkerId>,
     /// How often a batch of the room failed through no fault of the game: its process was killed, or its worker lied.
     bad_luck: BTreeMap<RoomId, u32>,
+    /// How many rooms may be opened at a time after this step, as a worker has gone that was to open some.
+    window_max: Option<usize>,
     limits: Limits,
     bounds: ApplyBounds,
     /// As of the last step.
@@ -147,6 +151,7 @@ impl Audit {
             costly: BTreeSet::new(),
             brought_down: BTreeSet::new(),
             bad_luck: BTreeMap::new(),
+            window_max: None,
             bounds: ApplyBounds::from(&limits),
             limits,
             coverage: Coverage::default(),
@@ -203,8 +208,12 @@ impl Audit {
     }
 
     /// A worker is gone: what it was at last may have been the cause.
-    pub fn worker_gone(&mut self, worker: WorkerId, end: &WorkerEnd) {
+    pub fn worker_gone(&mut self, worker: WorkerId, end: &WorkerEnd, facts: &ShardFacts) {
         self.berths.remove(&worker);
+        let opening = |book: &Book| book.place == Some(Place::Opening) && book.on == [worker];
+        if self.rooms.values().any(opening) {
+            self.window_max = Some((facts.opening_window / 2).max(1));
+        }
         if !self.brought_down.remove(&worker) {
             for turn in &end.turns {
                 *self.bad_luck.entry(turn.room).or_default() += 1;

@@ -21,6 +21,12 @@ impl Audit {
         self.now = now;
         let facts = shard.facts();
         self.check_queues(&facts)?;
+        if let Some(most) = self.window_max.take()
+            && facts.opening_window > most
+        {
+            let found = facts.opening_window;
+            return Err(format!("I28: {found} rooms may be opened at a time, that was too much"));
+        }
         let mut seen = Vec::new();
         let mut sockets = 0;
         for facts in shard.rooms(now) {
@@ -109,6 +115,7 @@ impl Audit {
         let posts = facts.posts.iter().map(|(_, attempt, _)| *attempt).collect();
         let same = book.posts == posts;
         book.posts = posts;
+        book.on = facts.posts.iter().map(|(worker, ..)| *worker).collect();
         let before = book.place.replace(facts.place).unwrap_or(Place::Absent);
         if facts.place != Place::Resting && std::mem::take(&mut book.ended) {
             (book.seq, book.clock) = (Seq::default(), facts.clock);

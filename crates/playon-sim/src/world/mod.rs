@@ -417,7 +417,7 @@ impl World {
                 keeper.shard.handle_turn(clock, id, turn);
             }
             Event::WorkerGone(id, end) => {
-                keeper.audit.worker_gone(id, &end);
+                keeper.audit.worker_gone(id, &end, &keeper.shard.facts());
                 keeper.audit.revoke(self.attempts.remove(&id).unwrap_or_default());
                 keeper.director.handle_worker_down(clock, id);
                 keeper.shard.handle_worker_down(clock, id, &end);
