@@ -43,7 +43,13 @@ impl Model {
         if player.standing == Standing::Seated {
             player.away_since = Some(clock);
             player.told_away = true;
-            self.queue.push_back(Item::Away(SessionId(id)));
+            // Nobody is told of a return that is over before it was delivered.
+            let session = SessionId(id);
+            let last = self.queue.iter().rposition(|item| item.session() == Some(session));
+            match last.filter(|at| self.queue[*at] == Item::Back { session, lost: 0 }) {
+                Some(at) => drop(self.queue.remove(at)),
+                None => self.queue.push_back(Item::Away(session)),
+            }
         } else if player.standing == Standing::Asking {
             self.withdraw(id);
         }
