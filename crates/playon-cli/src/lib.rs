@@ -1,4 +1,3 @@
 //! The `playon` command, as a library: each command is a module.
 
 pub mod commands;
-pub mod drill;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use playon_cli::drill::game::One;
+use playon_drill::game::{Deeds, One};
 
 fn main() -> ExitCode {
     playon::app("drill")
@@ -13,5 +13,6 @@ fn main() -> ExitCode {
         .room::<One<20>>()
         .room::<One<30>>()
         .room::<One<60>>()
+        .room::<Deeds>()
         .run()
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use playon_cli::drill::game::Two;
+use playon_drill::game::{Deeds, Two};
 
 fn main() -> ExitCode {
     playon::app("drill")
@@ -13,5 +13,6 @@ fn main() -> ExitCode {
         .room::<Two<20>>()
         .room::<Two<30>>()
         .room::<Two<60>>()
+        .room::<Deeds>()
         .run()
 }

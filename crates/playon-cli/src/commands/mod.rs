@@ -33,8 +33,8 @@ use clap::{Parser, Subcommand};
 
 use playon_keeper::data_dir::make_files_private;
 
-use crate::drill::DrillArgs;
-use crate::drill::bots::Plan;
+use playon_drill::DrillArgs;
+use playon_drill::bots::Plan;
 
 pub use exit::Exit;
 pub use pages::PAGES;
@@ -130,7 +130,7 @@ pub fn run() -> ExitCode {
         Command::Drain(command) => command.run(),
         Command::Drill(args) => return drill(&args),
         Command::DrillBots(plan) => {
-            return drilled(crate::drill::bots::run(plan).map(|()| ExitCode::SUCCESS));
+            return drilled(playon_drill::bots::run(plan).map(|()| ExitCode::SUCCESS));
         }
         Command::Store(command) => command.run(),
         Command::Explain(command) => command.run(),
@@ -145,7 +145,7 @@ pub fn run() -> ExitCode {
 
 fn drill(args: &DrillArgs) -> ExitCode {
     tracing_setup::start_plain("warn");
-    drilled(crate::drill::run(args))
+    drilled(playon_drill::run(args))
 }
 
 fn drilled(outcome: anyhow::Result<ExitCode>) -> ExitCode {

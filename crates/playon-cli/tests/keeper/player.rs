@@ -1,7 +1,7 @@
 //! A player of the drill game.
 
-use playon_cli::drill::game::{Event, Input, View};
 use playon_client::{End, JoinError, JoinOptions, Room, Update, join};
+use playon_drill::game::{Event, Input, View};
 use tokio::time::timeout;
 
 use super::rig::{PATIENCE, Rig};

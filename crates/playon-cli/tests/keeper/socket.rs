@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, Stream};
-use playon_cli::drill::game::Input;
 use playon_core::ids::{Generation, History, RoomId};
+use playon_drill::game::Input;
 use playon_wire::player::{
     ClientFrame, ClientHello, PLAYER_PROTOCOL, ServerFrame, ServerWelcome, decode_server,
 };

@@ -104,7 +104,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<u8>().prop_map(|which| Op::Cancel { which }),
         16 => (any::<u8>(), manner, prop::bool::weighted(0.1))
             .prop_map(|(whose, manner, slow)| Op::Work { whose, manner, slow }),
-        1 => any::<u8>().prop_map(|whose| Op::Lose { whose }),
+        3 => any::<u8>().prop_map(|whose| Op::Lose { whose }),
         16 => any::<u8>().prop_map(|whose| Op::Hear { whose }),
         2 => any::<u8>().prop_map(Op::Stale),
         9 => Just(Op::Store),
@@ -423,9 +423,13 @@ impl Run {
         }
         let workers: Vec<WorkerId> = self.rig.workers.keys().copied().collect();
         for worker in workers {
-            while self.rig.workers.contains_key(&worker)
-                && (self.work(worker, Manner::Well, false) | self.hear(worker))
-            {}
+            for round in 0.. {
+                assert!(round < 1_000, "the worker is asked for the same without end");
+                let there = self.rig.workers.contains_key(&worker);
+                if !there || !(self.work(worker, Manner::Well, false) | self.hear(worker)) {
+                    break;
+                }
+            }
         }
         while self.store() {}
         self.wait(Span::millis(25));

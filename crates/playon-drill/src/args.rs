@@ -31,6 +31,8 @@ pub enum Scenario {
     Slow,
     /// Workers are stopped, shorter and longer than the keeper waits, and continued; also in the middle of deploys.
     HangWorker,
+    /// The game's code panics, aborts, overflows its stack, exits or never comes back in one room, while others play on.
+    Deeds,
     /// The network splits, stalls and cuts at random bytes, in both directions, while deploys go on.
     FlakyNetwork,
     /// Everything but a broken disk at random, with memory, files and threads sampled.
@@ -42,7 +44,15 @@ pub enum Scenario {
 impl Scenario {
     /// Whether no socket may be closed in it: nothing but workers and releases is touched.
     pub(super) const fn judges_sockets(self) -> bool {
-        matches!(self, Self::Calm | Self::Deploy | Self::CrashWorker | Self::HangWorker | Self::All)
+        matches!(
+            self,
+            Self::Calm
+                | Self::Deploy
+                | Self::CrashWorker
+                | Self::HangWorker
+                | Self::Deeds
+                | Self::All
+        )
     }
 
     /// The single drills in it.
@@ -57,6 +67,7 @@ impl Scenario {
             Self::Disk => &[Self::Disk],
             Self::Slow => &[Self::Slow],
             Self::HangWorker => &[Self::HangWorker],
+            Self::Deeds => &[Self::Deeds],
             Self::FlakyNetwork => &[Self::FlakyNetwork],
             Self::Soak => &[Self::Soak],
             Self::All => &[
@@ -64,6 +75,7 @@ impl Scenario {
                 Self::CrashWorker,
                 Self::CrashKeeper,
                 Self::HangWorker,
+                Self::Deeds,
                 Self::FlakyNetwork,
                 Self::Restarts,
                 Self::Restore,
@@ -99,6 +111,7 @@ impl Scenario {
             Self::Disk => "disk",
             Self::Slow => "slow",
             Self::HangWorker => "hang-worker",
+            Self::Deeds => "deeds",
             Self::FlakyNetwork => "flaky-network",
             Self::Soak => "soak",
             Self::All => "all",
@@ -112,6 +125,7 @@ const EXAMPLES: &str = "Examples:
   playon drill crash-keeper --rooms 50 --seconds 45
   playon drill crash-keeper --survives worker-crash   losses are allowed, but only those players are told of
   playon drill hang-worker --seconds 60            workers that stop for up to 5 s, and come back
+  playon drill deeds --seconds 70                  game code that hangs, aborts, panics in one room: the others notice one reopening
   playon drill flaky-network --seed 7              sockets are split, stalled and cut at random bytes
   playon drill restarts --rooms 6 --hz 5 --state-bytes 2048..8388608
   playon drill restore --rooms 10                  what a backup did not hold is told to players, exactly

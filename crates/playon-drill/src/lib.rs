@@ -7,6 +7,7 @@ mod admin;
 mod args;
 pub mod bots;
 mod crowd;
+mod deeds;
 mod disk;
 mod faults;
 mod flaky;

@@ -5,7 +5,7 @@ use playon::{Cx, PlayerId, Policies, Room};
 use super::accounts::{Account, fold, total};
 use super::ballast::Ballast;
 use super::{Event, Input, PLAYERS_MAX, View, clock, leak, sabotage};
-use crate::drill::survives::Survives;
+use crate::survives::Survives;
 
 /// A player hears of every so many of its inputs.
 const INPUTS_PER_EVENT: u64 = 5;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 use super::book::{Book, Faults};
 use super::gaps::{Gaps, Mark, Phase};
 use super::shared::Shared;
-use crate::drill::game::{View, monotonic_ns};
+use crate::game::{View, monotonic_ns};
 
 /// How long a player may take to get in while everyone else does too.
 const JOIN_TIMEOUT: Span = Span::secs(60);

@@ -1,8 +1,8 @@
 use clap::Parser;
 
 use super::*;
-use crate::drill::bots::Faults;
-use crate::drill::crowd::Ends;
+use crate::bots::Faults;
+use crate::crowd::Ends;
 
 #[derive(Parser)]
 struct Cli {

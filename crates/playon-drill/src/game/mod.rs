@@ -7,6 +7,7 @@
 mod accounts;
 mod ballast;
 mod clock;
+mod deeds;
 mod leak;
 mod one;
 mod rules;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use accounts::{Account, total};
 pub use ballast::weight;
 pub use clock::monotonic_ns;
+pub use deeds::Deeds;
 pub use one::One;
 pub use two::Two;
 

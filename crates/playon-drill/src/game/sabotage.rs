@@ -7,7 +7,7 @@ use std::time::Duration;
 use playon::PlayerId;
 
 use super::Input;
-use crate::drill::sabotage::Sabotage;
+use crate::sabotage::Sabotage;
 
 /// The number of the input that is hit. Every fifth brings an event. Later workers do not see it any more.
 const INPUT: u64 = 10;

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::Plan;
 use super::gaps::Phase;
 use super::report::Report;
-use crate::drill::game::{monotonic_ns, total};
+use crate::game::{monotonic_ns, total};
 
 /// Players on their way in at the same time.
 const JOINING_MAX: usize = 64;

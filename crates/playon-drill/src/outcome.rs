@@ -21,6 +21,12 @@ pub const KEEPER_BACK_P99_MS: f64 = 3_000.0;
 /// waits for 2 s until a batch or for 3 s until a link is given up, and then opens the rooms elsewhere.
 pub const HANG_BACK_P99_MS: f64 = 5_000.0;
 
+/// Every player of another room sees it again so soon after a room's code took their worker down, in milliseconds.
+pub(super) const DEED_BACK_MS: f64 = 300.0;
+
+/// How long the keeper waits for a batch of the drill game, in milliseconds: what is added where a thread never comes back.
+pub(super) const BATCH_TIMEOUT_MS: f64 = 1_000.0;
+
 /// What came of a drill. The names are those of the JSON output.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
@@ -50,6 +56,10 @@ pub struct Outcome {
     pub stops: u64,
     /// Backups put back.
     pub restores: u64,
+    /// Things that the game's code did to its own room.
+    pub deeds: u64,
+    /// How often another room was reopened because of one of them, at most.
+    pub reopened_max: u64,
     /// Workers stopped for a while.
     pub hangs: u64,
     /// Times that all sockets were cut in one moment.
@@ -111,6 +121,10 @@ pub struct Outcome {
     pub baseline: Baseline,
     /// From the kill to the first view after it, per player that waited longer than one and a half ticks.
     pub recovery_ms: Option<Figures>,
+    /// From the moment that a room's code took down the worker to the first view after it, for players of other rooms.
+    pub back_after_death_ms: Option<Figures>,
+    /// The same where it never came back.
+    pub back_after_hang_ms: Option<Figures>,
     /// What could not be checked with this game.
     pub not_checked: Vec<&'static str>,
     /// What the first troubles were.
@@ -161,7 +175,8 @@ impl Outcome {
     ) -> Self {
         let blows: Vec<_> =
             done.kills.iter().chain(&done.cuts).chain(&done.long_hangs).copied().collect();
-        let recovery = recovery(&report.stalls, &blows, args.foreign());
+        let after = |blows: &[u64]| recovery(&report.stalls, blows, args.foreign()).figures();
+        let (back_after_death_ms, back_after_hang_ms) = (after(&done.deaths), after(&done.lockups));
         let Measured { gaps, longest, pauses, moves, handoffs } = &report.disturbed;
         let faults = report.faults;
         let own = !args.foreign();
@@ -183,6 +198,8 @@ impl Outcome {
             kills: done.kills.len() as u64,
             stops: done.stops,
             restores: done.restores,
+            deeds: done.deeds,
+            reopened_max: done.reopened_max,
             hangs: done.hangs,
             storms: done.cuts.len() as u64,
             network_stalls: done.stalls,
@@ -212,7 +229,9 @@ impl Outcome {
             handoff_gap_ms: handoffs.figures(),
             machine: noise.disturbed,
             baseline: Baseline::new(args, &report.baseline, noise),
-            recovery_ms: recovery.figures(),
+            recovery_ms: after(&blows),
+            back_after_death_ms,
+            back_after_hang_ms,
             not_checked: not_checked(scenario, own),
             troubles,
         };
@@ -265,6 +284,12 @@ impl Outcome {
             Scenario::HangWorker => {
                 within("recovery_ms.p99", p99(self.recovery_ms), HANG_BACK_P99_MS)
             }
+            Scenario::Deeds => {
+                let max = |figures: Option<Figures>| figures.map(|figures| figures.max);
+                within("back_after_death_ms.max", max(self.back_after_death_ms), DEED_BACK_MS);
+                let limit = BATCH_TIMEOUT_MS + DEED_BACK_MS;
+                within("back_after_hang_ms.max", max(self.back_after_hang_ms), limit);
+            }
             Scenario::Calm
             | Scenario::Restarts
             | Scenario::Restore
@@ -314,6 +339,7 @@ impl Outcome {
             Scenario::Restore => some("restores", self.restores),
             Scenario::Disk => some("ends", self.ends.values().sum()),
             Scenario::HangWorker => some("hangs", self.hangs),
+            Scenario::Deeds => some("deeds", self.deeds),
             Scenario::FlakyNetwork => {
                 some("sockets_cut_by_network", self.sockets_cut_by_network);
                 some("deploys", self.deploys);

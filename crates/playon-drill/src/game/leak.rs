@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::drill::LEAK;
+use crate::LEAK;
 
 /// Bytes lost for ever with each tick of a room.
 const LEAK_BYTES: usize = 64 << 10;

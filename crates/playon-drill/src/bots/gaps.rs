@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::drill::spread::Spread;
+use crate::spread::Spread;
 
 /// Long gaps kept one by one for each player; a crash drill has one for each crash.
 const STALLS_MAX: usize = 256;

@@ -48,6 +48,14 @@ pub(super) struct Done {
     pub(super) stops: u64,
     /// Backups put back.
     pub(super) restores: u64,
+    /// Things that the game's code did to its room.
+    pub(super) deeds: u64,
+    /// When it took its worker down, in nanoseconds of the monotonic clock.
+    pub(super) deaths: Vec<u64>,
+    /// When it let a thread of its worker hang for ever, likewise.
+    pub(super) lockups: Vec<u64>,
+    /// How often another room was reopened because of one of them, at most.
+    pub(super) reopened_max: u64,
     /// Workers stopped for a while.
     pub(super) hangs: u64,
     /// When one was stopped for longer than its keeper waits, in nanoseconds of the monotonic clock.
@@ -128,6 +136,7 @@ impl<'a> Faults<'a> {
                 Scenario::Restore => self.restore(turn).await?,
                 Scenario::Disk => self.break_disk(turn).await?,
                 Scenario::HangWorker => self.hang_worker(turn).await?,
+                Scenario::Deeds => self.do_deed(turn).await?,
                 _ => self.deploy().await?,
             }
             turn += 1;

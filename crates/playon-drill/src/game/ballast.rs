@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::fold;
 use super::clock;
-use crate::drill::STATE_BYTES;
+use crate::STATE_BYTES;
 
 /// About what one word takes once it is encoded.
 const WORD_BYTES: u64 = 9;

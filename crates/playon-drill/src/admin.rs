@@ -45,6 +45,16 @@ pub(super) struct Worker {
     pub(super) spawned: bool,
 }
 
+/// A room, as far as the drill looks.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct RoomLine {
+    pub(super) name: String,
+    /// How often it lost its worker or was thrown back.
+    pub(super) faults: u64,
+    /// Why nobody runs it any more.
+    pub(super) halted: Option<String>,
+}
+
 /// The keeper at a glance.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Status {
@@ -99,6 +109,10 @@ impl Admin {
 
     pub(super) async fn look_at(&self, deploy: u64) -> anyhow::Result<Deploy> {
         self.json(Method::GET, &format!("/v1/deploys/{deploy}"), Bytes::new()).await
+    }
+
+    pub(super) async fn rooms(&self) -> anyhow::Result<Vec<RoomLine>> {
+        self.json(Method::GET, "/v1/rooms", Bytes::new()).await
     }
 
     async fn json<T: DeserializeOwned>(

@@ -3,7 +3,7 @@
 use playon_core::rng::Rng;
 
 use super::past::Past;
-use crate::drill::game::{Account, Event, Input, View};
+use crate::game::{Account, Event, Input, View};
 
 /// What went wrong, counted. All zero is what is promised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::drill::game::{Account, Input};
+use crate::game::{Account, Input};
 
 /// Inputs kept that were seen applied, where a room may go back: more than any checkpoint lies behind.
 const BACK_MAX: usize = 1_024;

@@ -1,0 +1,114 @@
+//! A room whose players say what its code does wrong: no keeper should ever have to trust a game.
+
+use std::time::Duration;
+
+use playon::{Cx, Player, PlayerId, Policies, Refusal, Room};
+use serde::{Deserialize, Serialize};
+
+/// A room that does what it is told.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Deeds {
+    /// Words taken.
+    words: u64,
+    /// What the next call of each sort does: filled by words such as `timer:abort`.
+    next: Vec<(String, String)>,
+    /// Makes the state grow.
+    ballast: Vec<u8>,
+}
+
+/// Does what the word says, in whatever call.
+fn commit(deed: &str) {
+    match deed {
+        "panic" => panic!("as told"),
+        "abort" => std::process::abort(),
+        "exit" => std::process::exit(0),
+        "overflow" => {
+            std::hint::black_box(deeper(1));
+        }
+        "loop" => loop {
+            std::hint::black_box(0);
+        },
+        _ => {}
+    }
+}
+
+#[expect(unconditional_recursion, reason = "it is meant to overflow the stack")]
+fn deeper(depth: u64) -> u64 {
+    std::hint::black_box(depth) + deeper(depth + 1)
+}
+
+impl Deeds {
+    fn call(&self, call: &str) {
+        self.next.iter().filter(|(when, _)| when == call).for_each(|(_, deed)| commit(deed));
+    }
+}
+
+impl Room for Deeds {
+    const KIND: &'static str = "deeds";
+
+    type Params = Option<String>;
+    type Input = String;
+    type Event = u64;
+    type View = u64;
+
+    fn policies() -> Policies {
+        Policies::default().hz(20).seat_hold(Duration::from_secs(2))
+    }
+
+    fn create(params: Option<String>, cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        let deed = params.unwrap_or_default();
+        if deed == "end" {
+            cx.end();
+        }
+        commit(&deed);
+        Ok(Self::default())
+    }
+
+    fn join(&mut self, _: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {
+        self.call("join");
+        Ok(())
+    }
+
+    /// `abort` does it now, `view:abort` when a view is next made, `grow:5` takes 5 MiB.
+    fn input(&mut self, from: PlayerId, word: String, cx: &mut Cx<Self>) {
+        self.words += 1;
+        match word.split_once(':') {
+            Some(("grow", mebibytes)) => {
+                self.ballast.resize(mebibytes.parse().unwrap_or(0) << 20, 7);
+            }
+            Some((call, deed)) => {
+                self.next.push((call.to_owned(), deed.to_owned()));
+                if call == "timer" {
+                    cx.set_timer("deed", Duration::from_millis(10));
+                }
+            }
+            None => commit(&word),
+        }
+        cx.send(from, self.words);
+    }
+
+    fn timer(&mut self, _: &str, _: &mut Cx<Self>) {
+        self.call("timer");
+    }
+
+    fn tick(&mut self, _: &mut Cx<Self>) {
+        self.call("tick");
+    }
+
+    fn away(&mut self, _: PlayerId, _: &mut Cx<Self>) {
+        self.call("away");
+    }
+
+    fn back(&mut self, _: PlayerId, _: &mut Cx<Self>) {
+        self.call("back");
+    }
+
+    fn leave(&mut self, _: PlayerId, _: &mut Cx<Self>) {
+        self.call("leave");
+    }
+
+    fn view(&self, _: PlayerId, _: &Cx<Self>) -> u64 {
+        self.call("view");
+        self.words
+    }
+}
