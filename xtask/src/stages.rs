@@ -232,6 +232,7 @@ fn drill(sh: &Sh) -> anyhow::Result<Tally> {
         ("crash-worker", "25", "25", usual),
         ("crash-keeper", "25", "25", usual),
         ("hang-worker", "25", "20", usual),
+        ("deeds", "20", "60", usual),
         ("flaky-network", "25", "20", usual),
         ("restarts", "4", "25", heavy),
         ("restarts", "20", "20", lossy),

@@ -18,6 +18,7 @@ mod growth;
 mod hang;
 mod keeper;
 mod medium;
+mod neighbours;
 mod noise;
 mod outcome;
 mod print;
@@ -46,6 +47,7 @@ use tokio::time::{Instant, sleep};
 
 pub use args::{DrillArgs, Scenario};
 pub use growth::Growth;
+pub use neighbours::Neighbours;
 pub use noise::Machine;
 pub use outcome::{Baseline, HANG_BACK_P99_MS, KEEPER_BACK_P99_MS, Outcome, WORKER_BACK_P99_MS};
 pub use sabotage::Sabotage;

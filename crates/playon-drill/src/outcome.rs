@@ -9,6 +9,7 @@ use super::args::{DrillArgs, Scenario};
 use super::bots::{Measured, Report, Stall};
 use super::faults::Done;
 use super::growth::Growth;
+use super::neighbours::Neighbours;
 use super::noise::{Machine, Noise};
 use super::spread::{Figures, Spread};
 
@@ -20,12 +21,6 @@ pub const KEEPER_BACK_P99_MS: f64 = 3_000.0;
 /// 99 of 100 players see their room again so soon after its worker was stopped for good, in milliseconds: the keeper
 /// waits for 2 s until a batch or for 3 s until a link is given up, and then opens the rooms elsewhere.
 pub const HANG_BACK_P99_MS: f64 = 5_000.0;
-
-/// Every player of another room sees it again so soon after a room's code took their worker down, in milliseconds.
-pub(super) const DEED_BACK_MS: f64 = 300.0;
-
-/// How long the keeper waits for a batch of the drill game, in milliseconds: what is added where a thread never comes back.
-pub(super) const BATCH_TIMEOUT_MS: f64 = 1_000.0;
 
 /// What came of a drill. The names are those of the JSON output.
 #[derive(Clone, Debug, Serialize)]
@@ -56,10 +51,6 @@ pub struct Outcome {
     pub stops: u64,
     /// Backups put back.
     pub restores: u64,
-    /// Things that the game's code did to its own room.
-    pub deeds: u64,
-    /// How often another room was reopened because of one of them, at most.
-    pub reopened_max: u64,
     /// Workers stopped for a while.
     pub hangs: u64,
     /// Times that all sockets were cut in one moment.
@@ -121,10 +112,9 @@ pub struct Outcome {
     pub baseline: Baseline,
     /// From the kill to the first view after it, per player that waited longer than one and a half ticks.
     pub recovery_ms: Option<Figures>,
-    /// From the moment that a room's code took down the worker to the first view after it, for players of other rooms.
-    pub back_after_death_ms: Option<Figures>,
-    /// The same where it never came back.
-    pub back_after_hang_ms: Option<Figures>,
+    /// What the code of one room cost the rooms beside it.
+    #[serde(flatten)]
+    pub neighbours: Neighbours,
     /// What could not be checked with this game.
     pub not_checked: Vec<&'static str>,
     /// What the first troubles were.
@@ -176,7 +166,7 @@ impl Outcome {
         let blows: Vec<_> =
             done.kills.iter().chain(&done.cuts).chain(&done.long_hangs).copied().collect();
         let after = |blows: &[u64]| recovery(&report.stalls, blows, args.foreign()).figures();
-        let (back_after_death_ms, back_after_hang_ms) = (after(&done.deaths), after(&done.lockups));
+        let neighbours = Neighbours::new(&report.stalls, &done);
         let Measured { gaps, longest, pauses, moves, handoffs } = &report.disturbed;
         let faults = report.faults;
         let own = !args.foreign();
@@ -198,8 +188,6 @@ impl Outcome {
             kills: done.kills.len() as u64,
             stops: done.stops,
             restores: done.restores,
-            deeds: done.deeds,
-            reopened_max: done.reopened_max,
             hangs: done.hangs,
             storms: done.cuts.len() as u64,
             network_stalls: done.stalls,
@@ -230,15 +218,18 @@ impl Outcome {
             machine: noise.disturbed,
             baseline: Baseline::new(args, &report.baseline, noise),
             recovery_ms: after(&blows),
-            back_after_death_ms,
-            back_after_hang_ms,
+            neighbours,
             not_checked: not_checked(scenario, own),
             troubles,
         };
-        outcome.broken = outcome.judge(args);
-        outcome.broken.extend(done.wrong);
-        outcome.ok = outcome.broken.is_empty();
+        outcome.conclude(args, done.wrong);
         outcome
+    }
+
+    fn conclude(&mut self, args: &DrillArgs, wrong: Vec<String>) {
+        self.broken = self.judge(args);
+        self.broken.extend(wrong);
+        self.ok = self.broken.is_empty();
     }
 
     fn judge(&self, args: &DrillArgs) -> Vec<String> {
@@ -285,10 +276,9 @@ impl Outcome {
                 within("recovery_ms.p99", p99(self.recovery_ms), HANG_BACK_P99_MS)
             }
             Scenario::Deeds => {
-                let max = |figures: Option<Figures>| figures.map(|figures| figures.max);
-                within("back_after_death_ms.max", max(self.back_after_death_ms), DEED_BACK_MS);
-                let limit = BATCH_TIMEOUT_MS + DEED_BACK_MS;
-                within("back_after_hang_ms.max", max(self.back_after_hang_ms), limit);
+                for (what, value, limit) in self.neighbours.promises() {
+                    within(what, value, limit);
+                }
             }
             Scenario::Calm
             | Scenario::Restarts
@@ -339,7 +329,7 @@ impl Outcome {
             Scenario::Restore => some("restores", self.restores),
             Scenario::Disk => some("ends", self.ends.values().sum()),
             Scenario::HangWorker => some("hangs", self.hangs),
-            Scenario::Deeds => some("deeds", self.deeds),
+            Scenario::Deeds => some("deeds", self.neighbours.deeds),
             Scenario::FlakyNetwork => {
                 some("sockets_cut_by_network", self.sockets_cut_by_network);
                 some("deploys", self.deploys);

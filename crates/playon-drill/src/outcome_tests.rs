@@ -21,7 +21,7 @@ fn good() -> (Report, Done) {
     report.disturbed.pauses.add(5_000);
     let done = Done { deploys: 1, rooms_moved: 1, kills: vec![1_000_000], ..Done::default() };
     let ends = Ends::from([(("keeper, disk full", "PLY-0201".to_owned()), 1)]);
-    let done = Done { cuts: vec![1_000], ends, ..done };
+    let done = Done { cuts: vec![1_000], ends, deeds: 1, ..done };
     (report, done)
 }
 
@@ -33,7 +33,7 @@ fn broken(scenario: Scenario, change: impl FnOnce(&mut Report, &mut Done)) -> Ve
 
 type Break = fn(&mut Faults);
 
-const EACH: [Scenario; 7] = [
+const EACH: [Scenario; 8] = [
     Scenario::Calm,
     Scenario::Deploy,
     Scenario::CrashWorker,
@@ -41,6 +41,7 @@ const EACH: [Scenario; 7] = [
     Scenario::Disk,
     Scenario::Slow,
     Scenario::Soak,
+    Scenario::Deeds,
 ];
 
 #[test]
@@ -73,13 +74,13 @@ fn every_fault_breaks_its_promise_in_every_drill() {
 #[test]
 fn only_a_killed_keeper_may_close_sockets() {
     let close = |scenario| broken(scenario, |report, _| report.sockets_closed = 3).len();
-    assert_eq!(EACH.map(close), [1, 1, 1, 0, 0, 0, 0]);
+    assert_eq!(EACH.map(close), [1, 1, 1, 0, 0, 0, 0, 1]);
 }
 
 #[test]
 fn only_a_killed_keeper_may_cost_inputs_and_only_those_that_were_told() {
     let told = |scenario| broken(scenario, |report, _| report.inputs_told_lost = 3).len();
-    assert_eq!(EACH.map(told), [1, 1, 1, 0, 0, 1, 0]);
+    assert_eq!(EACH.map(told), [1, 1, 1, 0, 0, 1, 0, 1]);
 }
 
 #[test]
@@ -204,4 +205,29 @@ fn a_drill_says_what_it_does_not_check() {
         let named = said(scenario, scenario.name()).contains(&"sockets_closed");
         assert_eq!(closed.is_empty(), named, "{scenario:?}");
     }
+}
+
+#[test]
+fn what_game_code_costs_other_rooms_is_judged_from_the_deed_on() {
+    const MS: u64 = 1_000_000;
+    let stall = |before: u64, after: u64| Stall {
+        stamp_before: before * MS,
+        stamp_after: after * MS,
+        arrived_before: before * MS,
+        arrived_after: after * MS,
+    };
+    let judged = |deaths: &[u64], lockups: &[u64], stalls: &[Stall]| {
+        broken(Scenario::Deeds, |report, done| {
+            done.deaths = deaths.iter().map(|ms| ms * MS).collect();
+            done.lockups = lockups.iter().map(|ms| ms * MS).collect();
+            report.stalls = stalls.to_vec();
+        })
+    };
+    // The last view before it may be younger than the deed.
+    assert_eq!(judged(&[1_000], &[], &[stall(1_040, 1_290)]), [""; 0]);
+    let late = judged(&[1_000], &[], &[stall(1_040, 1_310)]);
+    assert_eq!(late, ["back_after_death_ms.max is 310 ms, promised is 300 ms"]);
+    assert_eq!(judged(&[], &[1_000], &[stall(1_900, 2_250)]), [""; 0]);
+    assert_eq!(judged(&[], &[1_000], &[stall(990, 2_310)]).len(), 1);
+    assert_eq!(judged(&[1_000], &[], &[stall(100, 900), stall(5_000, 6_000)]), [""; 0]);
 }

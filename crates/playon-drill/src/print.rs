@@ -82,8 +82,8 @@ fn counts(outcome: &Outcome, out: &mut String) -> fmt::Result {
     }
     row("processes killed", &outcome.kills)?;
     for (name, count) in [
-        ("deeds of game code", outcome.deeds),
-        ("reopened for a deed", outcome.reopened_max),
+        ("deeds of game code", outcome.neighbours.deeds),
+        ("reopened for a deed", outcome.neighbours.reopened_max),
         ("workers stopped", outcome.hangs),
         ("all sockets cut", outcome.storms),
         ("network stalled", outcome.network_stalls),
@@ -134,8 +134,8 @@ fn figures(outcome: &Outcome, out: &mut String) -> fmt::Result {
     figures("  undisturbed", outcome.baseline.longest_gap_ms)?;
     figures("gap at a handoff", outcome.handoff_gap_ms)?;
     figures("back after a kill", outcome.recovery_ms)?;
-    figures("back after a death by code", outcome.back_after_death_ms)?;
-    figures("back after code that hangs", outcome.back_after_hang_ms)?;
+    figures("back after a death by code", outcome.neighbours.back_after_death_ms)?;
+    figures("back after code that hangs", outcome.neighbours.back_after_hang_ms)?;
     figures("this machine's syncs", outcome.machine.sync_ms)?;
     figures("  undisturbed", outcome.baseline.machine.sync_ms)?;
     figures("this machine's late wake-ups", outcome.machine.late_ms)?;

@@ -344,6 +344,23 @@ impl Blame {
         None
     }
 
+    /// Drops that suspect, if it is the last that concerns its player. Tells whether it did.
+    pub(crate) fn take_back(&mut self, item: &Item) -> bool {
+        let Some(trial) = &mut self.trial else { return false };
+        let of_player = |found: &Item| found.session() == item.session();
+        for group in trial.groups.iter_mut().rev() {
+            if let Some(last) = group.iter().rposition(of_player) {
+                let same = group[last] == *item;
+                if same {
+                    group.remove(last);
+                    trial.groups.retain(|group| !group.is_empty());
+                }
+                return same;
+            }
+        }
+        trial.accused.take_if(|accused| accused.item == *item).is_some()
+    }
+
     /// Drops suspects that are not to be delivered any more: of players who have left.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Item) -> bool) {
         let Some(trial) = &mut self.trial else { return };

@@ -317,10 +317,15 @@ impl Room {
     /// Takes back the news that the player is back, if nothing came after it: who comes and goes while a room waits for a
     /// worker fills no queue. Tells whether it did; what was said before is then still true.
     fn unsay_back(&mut self, id: SessionId) -> bool {
-        let last = self.pending.iter().rposition(|item| item.session() == Some(id));
+        if broken(Mutant::NothingUnsaid) {
+            return false;
+        }
         let back = Item::Back { session: id, lost: 0 };
-        let unsaid = last.filter(|at| self.pending[*at] == back && !broken(Mutant::NothingUnsaid));
-        unsaid.and_then(|at| self.pending.remove(at)).is_some()
+        match self.pending.iter().rposition(|item| item.session() == Some(id)) {
+            Some(last) if self.pending[last] == back => self.pending.remove(last).is_some(),
+            Some(_) => false,
+            None => self.blame.take_back(&back),
+        }
     }
 
     /// Every socket is closed; the seats are kept.
