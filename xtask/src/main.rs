@@ -7,6 +7,7 @@ mod demo;
 mod figures;
 mod fuzz;
 mod machine;
+mod mutants;
 mod needs;
 mod readme;
 mod report;
@@ -33,6 +34,9 @@ cargo xtask <command>
   drill [..]     run the drill; what follows is given to it
   fuzz [TARGET]  mutate what the decoders read, with coverage; without a target all in turn
     --seconds N  for so long each (60)
+  mutants        break rules mechanically and see whether the tests notice: a small sample
+    --sample N   so many of the core and of the ledger
+    --all        all of them, which takes a night
   figures        run the drills behind docs/figures.md and rewrite it
     --quick      for a few seconds each, and print instead of writing
   bench          take the ratios behind docs/bench.md and rewrite it
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         "sim" => sim(&sh, &rest),
         "drill" => drill(&sh, &rest),
         "fuzz" => fuzz::run(&sh, &rest),
+        "mutants" => mutants::run(&sh, &rest),
         "figures" => figures::run(&sh, &rest),
         "bench" => bench::run(&sh, &rest),
         "" | "help" | "-h" | "--help" => {

@@ -37,25 +37,30 @@ pub struct WorkerInfo {
 pub struct WorkerEnd {
     /// Its process ended of its own accord, or was ended by the system, and not by the keeper.
     pub by_itself: bool,
-    /// What each of its threads had begun last, as far as it notes that; nothing if it does not.
-    pub turns: Vec<Turn>,
+    /// What each of its threads was at; `None` if it notes nothing.
+    pub turns: Option<Vec<Turn>>,
 }
 
 impl WorkerEnd {
     /// The keeper has ended it, or its link failed, for a reason that is no room's.
-    pub const DISMISSED: Self = Self { by_itself: false, turns: Vec::new() };
+    pub const DISMISSED: Self = Self { by_itself: false, turns: None };
 
     /// Whether it may have been at something of the room; nothing if nobody knows. What it had done already and only not
     /// yet answered counts, too.
     pub fn was_at(&self, room: RoomId, attempt: Attempt) -> Option<bool> {
         let of_room = |turn: &Turn| turn.room == room && turn.attempt == attempt;
-        (!self.turns.is_empty()).then(|| self.turns.iter().any(of_room))
+        self.turns.as_ref().map(|turns| turns.iter().any(of_room))
     }
 
     /// The same for one batch of the room.
     pub fn was_at_batch(&self, room: RoomId, attempt: Attempt, seq: Seq) -> Option<bool> {
         let turn = Turn { room, attempt, seq };
-        (!self.turns.is_empty()).then(|| self.turns.contains(&turn))
+        self.turns.as_ref().map(|turns| turns.contains(&turn))
+    }
+
+    /// Whether the process died by itself while it was at nothing of any room.
+    pub fn is_unexplained(&self) -> bool {
+        self.by_itself && self.turns.as_ref().is_some_and(Vec::is_empty)
     }
 }
 

@@ -167,8 +167,10 @@ pub struct Worker {
     pub panic: u64,
     /// Players whose hooks fail, per hundred.
     pub cursed: u64,
-    /// What it began last, which it may have done already.
+    /// What it began last, which it may have done already; nothing while it waits for more.
     pub turn: Option<Turn>,
+    /// Whether its keeper can see what it is at.
+    pub notes: bool,
     /// Copies that fail, per hundred.
     pub bad_copy: u64,
     /// Wrong hashes, per thousand batches.
@@ -207,7 +209,13 @@ impl Worker {
             ghosts: BTreeMap::new(),
             objects: BTreeMap::new(),
             done_at: None,
+            notes: true,
         }
+    }
+
+    /// What its keeper finds that it was at.
+    pub fn turns(&self) -> Option<Vec<Turn>> {
+        self.notes.then(|| self.turn.into_iter().collect())
     }
 
     fn version(&self) -> u32 {
@@ -242,7 +250,11 @@ impl Worker {
             Some(Deed::Hang) => return Stepped::Hangs,
             Some(Deed::Panic) | None => {}
         }
-        Stepped::Done(self.obey(rng).map(Box::new))
+        let answer = self.obey(rng).map(Box::new);
+        if self.inbox.is_empty() {
+            self.turn = None;
+        }
+        Stepped::Done(answer)
     }
 
     /// The game fails no more, but on inputs that are made for it.

@@ -103,6 +103,8 @@ pub(crate) struct Blame {
     confinement: Confinement,
     /// When it was last acquitted of having taken a process down.
     acquitted_at: Option<Time>,
+    /// When its process last died at nothing, with work of this room on the way.
+    unexplained_at: Option<Time>,
     /// Why nobody runs the room any more.
     halted: Option<String>,
 }
@@ -115,8 +117,18 @@ impl Blame {
             trial: None,
             confinement: Confinement::Free,
             acquitted_at: None,
+            unexplained_at: None,
             halted: None,
         }
+    }
+
+    /// Its process died by itself and was at nothing of any room, while work of this one was on the way: perhaps of what the
+    /// game had left behind in a thread of its own. Tells whether the room is under suspicion for it: when it happens for
+    /// the second time, or where nobody else is.
+    pub(crate) fn unexplained(&mut self, now: Time, limits: &Limits) -> bool {
+        let before = self.unexplained_at.replace(now);
+        let again = before.is_some_and(|at| now.since(at) < limits.quarantine);
+        again || self.confinement != Confinement::Free
     }
 
     /// What the next batch may bring.

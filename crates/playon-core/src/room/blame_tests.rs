@@ -3,6 +3,7 @@ use bytes::Bytes;
 use super::*;
 use crate::attach::Noted;
 use crate::ids::SessionId;
+use crate::time::Span;
 
 const NOW: Time = Time(1_000_000);
 const WHO: SessionId = SessionId(7);
@@ -86,6 +87,19 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
     assert_eq!(blame.berth(0), Berth::Trial(0));
     assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
     assert_eq!(blame.berth(0), Berth::Quarantine);
+}
+
+#[test]
+fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
+    let mut blame = Blame::new();
+    assert!(!blame.unexplained(NOW, &limits()));
+    assert!(blame.unexplained(NOW + Span::secs(1), &limits()));
+    let mut late = Blame::new();
+    assert!(!late.unexplained(NOW, &limits()));
+    assert!(!late.unexplained(NOW + limits().quarantine, &limits()));
+    let mut alone = Blame::new();
+    alone.batch_failed(&limits(), Portion::Free, vec![input(1)], Damage::Process);
+    assert!(alone.unexplained(NOW, &limits()), "it was the only one there");
 }
 
 #[test]

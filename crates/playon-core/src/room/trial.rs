@@ -75,7 +75,10 @@ impl Room {
         let Phase::Live(live) = &mut self.phase else { return };
         let post = live.post;
         match live.inflight.take() {
-            Some(inflight) if may_have_caused(id, post, &inflight, end) => {
+            Some(inflight)
+                if may_have_caused(id, post, &inflight, end)
+                    || (end.is_unexplained() && self.blame.unexplained(now, &env.limits)) =>
+            {
                 let how = if end.by_itself { "died" } else { "was killed" };
                 let why = format!("PLY-0402 the worker {how} while it ran the room");
                 self.batch_failed(env, now, Some(inflight), Damage::Process, &why);
@@ -96,7 +99,9 @@ impl Room {
         end: &WorkerEnd,
     ) {
         let hung = matches!(&self.phase, Phase::Opening(o) if o.errand.is_reported());
-        if end.was_at(self.id(), post.attempt).unwrap_or(true) && (end.by_itself || hung) {
+        let at_it = end.was_at(self.id(), post.attempt).unwrap_or(true);
+        let unexplained = end.is_unexplained() && self.blame.unexplained(now, &env.limits);
+        if (at_it && (end.by_itself || hung)) || unexplained {
             let how = if end.by_itself { "died" } else { "was killed" };
             let why = format!("PLY-0402 the worker {how} while it opened the room");
             return self.opening_failed(env, now, Damage::Process, &why);

@@ -72,10 +72,11 @@ impl Turns {
         look
     }
 
-    /// What each thread is at.
-    pub(super) fn now(&self) -> Vec<Turn> {
-        let turns = self.read().into_iter().map(|(_, _, turn)| turn);
-        turns.filter(|turn| *turn != AT_REST).collect()
+    /// What each thread is at; `None` if the worker has noted nothing so far.
+    pub(super) fn now(&self) -> Option<Vec<Turn>> {
+        let noted = self.read();
+        let turns = noted.iter().map(|(_, _, turn)| *turn);
+        (!noted.is_empty()).then(|| turns.filter(|turn| *turn != AT_REST).collect())
     }
 
     fn read(&self) -> Vec<(usize, u64, Turn)> {
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(begun(), []);
         note(0, 4, AT_REST);
         assert_eq!((begun(), begun()), (vec![], vec![]));
-        assert_eq!(turns.now(), [turn(20)]);
+        assert_eq!(turns.now(), Some(vec![turn(20)]));
     }
 
     #[test]

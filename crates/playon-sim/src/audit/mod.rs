@@ -11,6 +11,7 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use playon_core::attach::Turn;
 use playon_core::deploy::DeployRecord;
 use playon_core::facts::{Place, Seating, ShardFacts};
 use playon_core::fleet::{Berth, WorkerEnd};
@@ -199,9 +200,13 @@ impl Audit {
     ///
     /// # Errors
     /// When that costs other rooms their worker for the second time.
-    pub fn takes_down(&mut self, worker: WorkerId, room: RoomId) -> Result<(), String> {
+    pub fn takes_down(&mut self, worker: WorkerId, turn: Turn) -> Result<(), String> {
+        let Turn { room, attempt, .. } = turn;
         self.brought_down.insert(worker);
-        if self.berths.get(&worker) == Some(&Berth::Common) && !self.costly.insert(room) {
+        // An object that was left behind says nothing of the room that came after it.
+        let of_room = self.rooms.get(&room).is_some_and(|book| book.posts.contains(&attempt));
+        if of_room && self.berths.get(&worker) == Some(&Berth::Common) && !self.costly.insert(room)
+        {
             return Err(format!("I25: {room} takes the others down for the second time"));
         }
         Ok(())
@@ -214,16 +219,17 @@ impl Audit {
         if self.rooms.values().any(opening) {
             self.window_max = Some((facts.opening_window / 2).max(1));
         }
+        let at: Vec<RoomId> = match &end.turns {
+            Some(turns) if !turns.is_empty() => turns.iter().map(|turn| turn.room).collect(),
+            // Nobody knows what it was at, or it was what some room had left behind: it may have been any.
+            _ => self.rooms.keys().copied().collect(),
+        };
         if !self.brought_down.remove(&worker) {
-            for turn in &end.turns {
-                *self.bad_luck.entry(turn.room).or_default() += 1;
+            for room in &at {
+                *self.bad_luck.entry(*room).or_default() += 1;
             }
         }
-        self.suspected.extend(end.turns.iter().map(|turn| turn.room));
-        if end.turns.is_empty() {
-            // Nobody knows what it was at: it may have been any.
-            self.suspected.extend(self.rooms.keys());
-        }
+        self.suspected.extend(at);
     }
 
     /// A worker gives a wrong hash with its next commit.

@@ -43,8 +43,8 @@ impl World {
         {
             // The keeper sees the link end at once; what is still on its way must have no effect.
             self.summary.worker_crashes += 1;
-            let turns = self.workers.remove(&id).and_then(|worker| worker.turn);
-            let end = WorkerEnd { by_itself: true, turns: turns.into_iter().collect() };
+            let turns = self.workers.remove(&id).and_then(|worker| worker.turns());
+            let end = WorkerEnd { by_itself: true, turns };
             self.step_keeper(Event::WorkerGone(id, end))?;
         }
         if per(&mut self.rng, options.hang_worker) {

@@ -1,8 +1,8 @@
 //! The keeper and the workers: how they begin and end.
 
-use playon_core::attach::FromWorker;
+use playon_core::attach::{FromWorker, Turn};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::ids::{Epoch, ReleaseId, RoomId, WorkerId};
+use playon_core::ids::{Epoch, ReleaseId, WorkerId};
 use playon_core::image::ApplyBounds;
 use playon_core::kind::Declared;
 use playon_core::time::{Span, Time};
@@ -113,6 +113,8 @@ impl World {
         }
         let mut worker = Worker::new(id, release, berth);
         worker.attached = true;
+        // Not every system has the memory for it, and not every worker is on the keeper's machine.
+        worker.notes = !self.rng.percent(10);
         if self.in_trouble() {
             worker.panic = self.options.panic;
             worker.cursed = self.options.cursed;
@@ -148,7 +150,7 @@ impl World {
         let byte_us = if self.calm_from > self.now { self.options.byte_us } else { 0 };
         let done_at = worker.done_at(self.now, byte_us);
         if done_at > self.now {
-            if let (Some(turn), true) = (worker.turn, self.rng.percent(20)) {
+            if let (Some(turn), true) = (worker.turn, worker.notes && self.rng.percent(20)) {
                 // The keeper looks now and then at what it is at.
                 let after = Span(self.rng.below(done_at.since(self.now).0));
                 self.schedule(after, self.life, Event::Turn(id, turn));
@@ -159,18 +161,18 @@ impl World {
         let answer = match worker.step(&mut self.rng) {
             Stepped::Done(answer) => answer.map(|answer| *answer),
             Stepped::Died => {
-                let room = worker.turn.map(|turn| turn.room);
-                self.blame(id, room)?;
+                let turn = worker.turn;
+                self.blame(id, turn)?;
                 self.kill_worker(id, true);
                 return Ok(());
             }
             Stepped::Hangs => {
                 worker.hung_until = Time(u64::MAX);
-                let turn = worker.turn;
-                self.blame(id, turn.map(|turn| turn.room))?;
+                let (turn, notes) = (worker.turn, worker.notes);
+                self.blame(id, turn)?;
                 // The keeper looks now and then at what lasts.
                 let after = Span::millis(50 + self.rng.below(50));
-                let seen = turn.map(|turn| Event::Turn(id, turn));
+                let seen = turn.filter(|_| notes).map(|turn| Event::Turn(id, turn));
                 seen.into_iter().for_each(|event| self.schedule(after, self.life, event));
                 return Ok(());
             }
@@ -201,16 +203,16 @@ impl World {
     }
 
     /// The game's code in a room takes its process down.
-    fn blame(&mut self, id: WorkerId, room: Option<RoomId>) -> Result<(), String> {
-        match (&mut self.keeper, room) {
-            (Some(keeper), Some(room)) => keeper.audit.takes_down(id, room),
+    fn blame(&mut self, id: WorkerId, turn: Option<Turn>) -> Result<(), String> {
+        match (&mut self.keeper, turn) {
+            (Some(keeper), Some(turn)) => keeper.audit.takes_down(id, turn),
             _ => Ok(()),
         }
     }
 
     pub(super) fn kill_worker(&mut self, id: WorkerId, by_itself: bool) {
         if let Some(worker) = self.workers.remove(&id) {
-            let end = WorkerEnd { by_itself, turns: worker.turn.into_iter().collect() };
+            let end = WorkerEnd { by_itself, turns: worker.turns() };
             let after = Span(100 + self.rng.below(3_000));
             self.schedule(after, self.life, Event::WorkerGone(id, end));
         }
