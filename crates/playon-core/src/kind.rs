@@ -66,7 +66,7 @@ impl Default for Policies {
             pause_budget: Span::millis(50),
             seat_hold: Span::secs(120),
             idle_hibernate: Span::secs(600),
-            expire: Span::secs(7 * 86_400),
+            expire: Span::secs(604_800),
             players_max: 64,
             batch_timeout: Span::secs(1),
             tick: None,

@@ -99,8 +99,8 @@ pub struct Bounds {
     pub worker_files_max: u64,
     /// Bytes of one artifact. A larger upload is refused (`PLY-0505`).
     pub artifact_bytes_max: u64,
-    /// Executables kept. Beyond it the one that was deployed longest ago is deleted, unless it is in use or what a rollback
-    /// leads to; to deploy it again it has to be uploaded again (`PLY-0513`).
+    /// Executables kept. Beyond it the one that was deployed longest ago is deleted, unless it is in use, what a rollback
+    /// leads to, or the last one that reads a room at rest; to deploy it again it has to be uploaded again (`PLY-0513`).
     pub artifacts_max: usize,
     /// Rooms at rest past their age that are deleted per second; the others wait for their turn.
     pub expiries_per_second: u32,

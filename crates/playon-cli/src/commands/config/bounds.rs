@@ -130,7 +130,7 @@ pub(super) const BOUNDS: &[Key] = &[
     number!("keeper.artifact_bytes_max", Bytes, keeper.bounds.artifact_bytes_max, 1 << 20, 16 << 30,
         "Bytes of one artifact. A larger upload is refused (`PLY-0505`)."),
     number!("keeper.artifacts_max", Count, keeper.bounds.artifacts_max, 2, 100_000,
-        "Executables kept. Beyond it the one that was deployed longest ago is deleted, unless it is in use or what a rollback leads to; to deploy it again it has to be uploaded again (`PLY-0513`)."),
+        "Executables kept. Beyond it the one that was deployed longest ago is deleted, unless it is in use, what a rollback leads to, or the last one that reads a room at rest; to deploy it again it has to be uploaded again (`PLY-0513`)."),
     number!("keeper.expiries_per_second", Count, keeper.bounds.expiries_per_second, 1, 100_000,
         "Rooms at rest past their age that are deleted per second; the others wait for their turn."),
     number!("keeper.sweep_every", Time, keeper.bounds.sweep_every, 100_000, 86_400_000_000,
