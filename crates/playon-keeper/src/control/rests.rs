@@ -314,7 +314,7 @@ impl Control {
                 if !of_kind || !of_release {
                     continue;
                 }
-                let view = self.asleep_view(&rest, now, &reads);
+                let view = self.asleep_view(&rest, now, reads);
                 if !filter.expired || view.expired {
                     page.rooms.push(view);
                 }

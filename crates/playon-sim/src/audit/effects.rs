@@ -175,7 +175,7 @@ impl Audit {
         match report {
             // No last reader of a room at rest is ever deleted here.
             Report::Stranded { room, kind, version } => {
-                return Err(format!("I22: no release reads {room}, {kind} version {version}"));
+                Err(format!("I22: no release reads {room}, {kind} version {version}"))
             }
             Report::Refused { room, reason } => {
                 let book = self.book(*room);
