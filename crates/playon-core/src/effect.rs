@@ -1,11 +1,13 @@
 //! What a shard wants done, what it is told to do, and what it reports.
 
+use std::collections::BTreeSet;
+
 use crate::attach::ToWorker;
 use crate::fleet::Berth;
 use crate::gate::{Create, ToGateway};
 use crate::ids::{DeployId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use crate::image::{Image, Record};
-use crate::time::{Span, Time};
+use crate::time::{Span, Time, WallTime};
 
 /// Something the shell must do, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +63,12 @@ pub enum Loaded {
     /// It certainly does not exist.
     Missing,
     /// It sleeps.
-    Asleep(Box<Image>),
+    Asleep {
+        /// The room.
+        image: Box<Image>,
+        /// Since when.
+        since: WallTime,
+    },
     /// What is stored about it is damaged, for good.
     Damaged(String),
     /// It cannot be read now.
@@ -107,11 +114,21 @@ pub enum Order {
         /// How.
         create: Create,
     },
-    /// End the room and delete it.
+    /// End the room and delete it, also if it is at rest. Answered by `Report::Gone` or `Report::NotClosed`.
     Close {
         /// The room.
         room: RoomId,
     },
+    /// Delete the room if it has been at rest since then or longer and nobody asks for it.
+    Expire {
+        /// The room.
+        room: RoomId,
+        /// Rooms that were put to rest later stay.
+        slept_by: WallTime,
+    },
+    /// The releases whose executables are kept: workers of them can be started. Before this is said, workers of every release
+    /// may yet attach.
+    Startable(BTreeSet<ReleaseId>),
     /// Take no new players.
     Drain,
     /// Finish what is in flight, store everything, deliver nothing more.
@@ -129,6 +146,28 @@ pub enum Report {
         room: RoomId,
         /// It sleeps; otherwise it is deleted.
         asleep: bool,
+    },
+    /// The room was at rest past its age, nobody asked for it, and it is deleted.
+    Expired {
+        /// The room.
+        room: RoomId,
+    },
+    /// A room that was to be closed was not.
+    NotClosed {
+        /// The room.
+        room: RoomId,
+        /// Why not: it cannot be read now. Nothing if there certainly is no such room.
+        unreadable: Option<String>,
+    },
+    /// Somebody asked for a room at rest that no release can read of which workers are attached or can be started. Whoever
+    /// asked was told.
+    Stranded {
+        /// The room.
+        room: RoomId,
+        /// Which kind.
+        kind: String,
+        /// Version of its state.
+        version: u32,
     },
     /// A copy of the room could be opened on the release, or not.
     Checked {

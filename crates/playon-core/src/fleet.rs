@@ -1,6 +1,6 @@
 //! The attached workers, as one shard sees them, and which of them gets a room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attach::Turn;
 use crate::ids::{Attempt, ReleaseId, RoomId, Seq, WorkerId};
@@ -80,6 +80,8 @@ pub struct Fleet {
     members: BTreeMap<WorkerId, Member>,
     /// What releases have said, also those of which no worker is attached. As many as the store has releases.
     declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    /// Releases of which workers can be started; nothing if that is not known, and then any may be.
+    startable: Option<BTreeSet<ReleaseId>>,
 }
 
 impl Fleet {
@@ -97,6 +99,35 @@ impl Fleet {
     /// What a release has said about a kind, whether or not a worker of it is attached.
     pub fn declared(&self, release: ReleaseId, kind: &str) -> Option<&Declared> {
         self.declared.get(&release)?.iter().find(|declared| declared.name == kind)
+    }
+
+    /// These are the releases of which workers can be started.
+    pub(crate) fn set_startable(&mut self, releases: BTreeSet<ReleaseId>) {
+        self.startable = Some(releases);
+    }
+
+    /// Whether a room on that release can be opened, or may be once a worker has started. One of the release that is `awaited`
+    /// comes in any case.
+    pub(crate) fn may_run(&self, release: ReleaseId, awaited: Option<ReleaseId>) -> bool {
+        self.startable.as_ref().is_none_or(|releases| releases.contains(&release))
+            || awaited == Some(release)
+            || self.has_release(release)
+    }
+
+    /// A release that can read a state which the release that wrote it cannot be started for: the one that is `awaited` if
+    /// it can, else the one that makes the least of it.
+    pub(crate) fn reader_of(
+        &self,
+        kind: &str,
+        version: u32,
+        awaited: Option<ReleaseId>,
+    ) -> Option<ReleaseId> {
+        let reads = |release: ReleaseId| {
+            let declared = self.declared(release, kind).filter(|kind| kind.reads(version))?;
+            Some((Some(release) != awaited, declared.writes, release))
+        };
+        let able = self.declared.keys().copied().filter(|id| self.may_run(*id, awaited));
+        able.filter_map(reads).min().map(|(.., release)| release)
     }
 
     /// A worker is gone.

@@ -48,6 +48,8 @@ pub struct Policies {
     pub seat_hold: Span,
     /// How long a room without any socket stays in memory.
     pub idle_hibernate: Span,
+    /// How long a room at rest is kept; [`Policies::FOR_EVER`] means that it is never deleted for its age.
+    pub expire: Span,
     /// Players with a seat at the same time.
     pub players_max: u32,
     /// How long a worker may take over one batch before it is held to be hung and killed.
@@ -64,6 +66,7 @@ impl Default for Policies {
             pause_budget: Span::millis(50),
             seat_hold: Span::secs(120),
             idle_hibernate: Span::secs(600),
+            expire: Span::secs(604_800),
             players_max: 64,
             batch_timeout: Span::secs(1),
             tick: None,
@@ -72,6 +75,8 @@ impl Default for Policies {
 }
 
 impl Policies {
+    /// The `expire` of rooms that are kept at rest for ever.
+    pub const FOR_EVER: Span = Span(u64::MAX);
     /// The shortest `batch_timeout`; ordinary waiting for a processor takes longer than less.
     pub const BATCH_TIMEOUT_MIN: Span = Span::millis(50);
     /// The longest `batch_timeout`: for so long may a batch that hangs hold up the rooms behind it.
@@ -124,6 +129,8 @@ pub struct Declared {
     pub exports_to: u32,
     /// When a deploy may move a room of it.
     pub on_deploy: OnDeploy,
+    /// How long a room of it is kept at rest.
+    pub expire: Span,
 }
 
 impl Declared {
@@ -146,6 +153,7 @@ impl From<&KindInfo> for Declared {
             reads_from: kind.reads_from,
             exports_to: kind.exports_to,
             on_deploy: kind.policies.on_deploy,
+            expire: kind.policies.expire,
         }
     }
 }

@@ -136,6 +136,14 @@ mutants! {
     PolicyAssumed "policy-assumed",
     /// A room that has no worker just then is moved in the middle of a round.
     RoundsForgotten "rounds-forgotten",
+    /// A room at rest past its age is deleted although somebody asks for it.
+    ExpireAsked "expire-asked",
+    /// A room at rest is deleted however short it has been there.
+    ExpireYoung "expire-young",
+    /// A room at rest whose release is gone waits for it, though another one could read it.
+    ReaderForgotten "reader-forgotten",
+    /// An executable is deleted although no other one reads what is at rest.
+    SleepersForgotten "sleepers-forgotten",
     /// What was held against the release that a room leaves is held against its move.
     LeavingBlamed "leaving-blamed",
 }

@@ -1,4 +1,4 @@
-//! The two clocks of the core, both handed in from outside.
+//! The clocks of the core, all handed in from outside.
 
 use std::{fmt, ops};
 
@@ -72,3 +72,21 @@ clock!(
     /// It is state: committed, moved with the room, and standing still while the room is not live.
     RoomTime
 );
+
+/// A point on the wall clock, in milliseconds since 1970, handed in from outside like the others.
+///
+/// Only for what outlives a keeper and is counted in days: how long a room has been at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WallTime(pub u64);
+
+impl WallTime {
+    /// That long before; the beginning of the clock if there is no such time.
+    pub const fn before(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.as_millis()))
+    }
+
+    /// That long after; the end of the clock if there is no such time.
+    pub const fn after(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.as_millis()))
+    }
+}

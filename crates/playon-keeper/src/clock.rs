@@ -1,6 +1,6 @@
-//! The keeper's monotonic clock.
+//! The keeper's monotonic clock, and the time of day.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use playon_core::time::Time;
 
@@ -26,6 +26,12 @@ impl Clock {
     pub fn until(&self, at: Time) -> Duration {
         Duration::from_micros(at.since(self.now()).0)
     }
+}
+
+/// Milliseconds since 1970, for people and for ages that are counted in days.
+pub(crate) fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

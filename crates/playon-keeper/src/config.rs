@@ -99,9 +99,13 @@ pub struct Bounds {
     pub worker_files_max: u64,
     /// Bytes of one artifact. A larger upload is refused (`PLY-0505`).
     pub artifact_bytes_max: u64,
-    /// Executables kept. Beyond it the one that was deployed longest ago is deleted, unless it is in use or what a rollback
-    /// leads to; to deploy it again it has to be uploaded again (`PLY-0513`).
+    /// Executables kept. Beyond it the one that was deployed longest ago is deleted, unless it is in use, what a rollback
+    /// leads to, or the last one that reads a room at rest; to deploy it again it has to be uploaded again (`PLY-0513`).
     pub artifacts_max: usize,
+    /// Rooms at rest past their age that are deleted per second; the others wait for their turn.
+    pub expiries_per_second: u32,
+    /// How often rooms at rest past their age are looked for, and it is counted what rests and which release reads it.
+    pub sweep_every: Duration,
     /// Rooms that a deploy hands over per second and shard; the others wait for their turn.
     pub moves_per_second: u32,
     /// How long a release is watched for hard faults after a deploy; two of them, and the keeper goes back. 0: not watched.
@@ -135,6 +139,8 @@ impl Default for Bounds {
             worker_files_max: 4_096,
             artifact_bytes_max: 512 << 20,
             artifacts_max: 20,
+            expiries_per_second: 50,
+            sweep_every: Duration::from_secs(60),
             moves_per_second: 100,
             probation: Duration::from_secs(60),
             admin_connections_max: 256,

@@ -421,6 +421,8 @@ fn control_setup(
         },
         deploys_max: bounds.deploys_listed_max,
         artifacts_max: bounds.artifacts_max,
+        expiries_per_second: bounds.expiries_per_second,
+        sweep_every: Span(u64::try_from(bounds.sweep_every.as_micros()).unwrap_or(u64::MAX)),
     }
 }
 

@@ -12,7 +12,7 @@ use playon_core::ids::{DeployId, Epoch, History, ReleaseId, RoomId, WorkerId};
 use playon_core::image::Image;
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{Span, Time};
+use playon_core::time::{Span, Time, WallTime};
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::encode_image;
 
@@ -78,6 +78,11 @@ pub fn limits() -> Limits {
         reopen_backoff_max: Span::secs(2),
         ..Limits::default()
     }
+}
+
+/// The time of day in the simulated world.
+pub const fn wall(now: Time) -> WallTime {
+    WallTime(now.0 / 1_000)
 }
 
 impl Keeper {
@@ -149,7 +154,7 @@ impl Keeper {
         let mut batch = Vec::new();
         loop {
             while let Some(effect) = self.shard.poll() {
-                self.effect(effect, store, &mut batch, &mut wishes)?;
+                self.effect(now, effect, store, &mut batch, &mut wishes)?;
             }
             let Some(effect) = self.director.poll() else { break };
             self.direct(self.clock(now), effect, store, &mut wishes)?;
@@ -169,6 +174,7 @@ impl Keeper {
 
     fn effect(
         &mut self,
+        now: Time,
         effect: Effect,
         store: &mut Store,
         batch: &mut Vec<Write>,
@@ -194,10 +200,12 @@ impl Keeper {
             }
             Effect::Sleep(image) => {
                 self.audit.departs(image.room);
-                batch.push(Write::Sleep(image.room, encode_image(&image)));
+                batch.push(Write::Sleep(image.room, encode_image(&image), wall(now)));
             }
             Effect::Delete(room) => {
-                self.audit.ends(room, store)?;
+                let clock = self.clock(now);
+                let waits = self.shard.rooms(clock).find(|facts| facts.room == room);
+                self.audit.ends(room, store, waits.map_or(0, |facts| facts.waiting))?;
                 batch.push(Write::Delete(room));
                 wishes.push(Wish::Ended(room));
             }
@@ -268,6 +276,9 @@ impl Keeper {
     /// An order from outside.
     pub fn order(&mut self, now: Time, order: Order) {
         self.audit.stopping |= order == Order::Stop;
+        if let Order::Expire { room, slept_by } = order {
+            self.audit.expiring.insert(room, slept_by);
+        }
         self.shard.handle_order(self.clock(now), order);
     }
 }

@@ -113,6 +113,8 @@ pub struct Options {
     pub releases: u64,
     /// Executables that are kept, unless more are in use.
     pub artifacts: usize,
+    /// A room is said to be at rest past its age.
+    pub expire: u64,
     /// When deploys may move rooms.
     pub manners: Manners,
     /// Delays vary up to this.
@@ -184,6 +186,7 @@ impl Options {
             leave: 5,
             holiday: 20,
             damage: 10,
+            expire: 10,
             ..Self::calm(3, 2)
         }
     }
@@ -236,6 +239,7 @@ impl Options {
             releases: 2 + some(2).min(1),
             artifacts: 1 + some(3) as usize,
             manners: manners(&mut some),
+            expire: some(40),
             digest: false,
             trace: false,
         }

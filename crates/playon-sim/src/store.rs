@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use playon_core::deploy::DeployRecord;
+use playon_core::deploy::{DeployRecord, Resting};
 use playon_core::effect::Stored;
 use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use playon_core::image::{ApplyBounds, Image};
 use playon_core::kind::Declared;
+use playon_core::time::WallTime;
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{decode_image, decode_record};
 
@@ -19,7 +20,7 @@ pub enum Write {
     /// A snapshot put in place.
     Snapshot(RoomId, Seq, Bytes),
     /// A room put to rest.
-    Sleep(RoomId, Bytes),
+    Sleep(RoomId, Bytes, WallTime),
     /// A room deleted.
     Delete(RoomId),
 }
@@ -30,7 +31,7 @@ impl Write {
         match self {
             Self::Append(room, seq, _) => (*room, Stored::Record(*seq)),
             Self::Snapshot(room, seq, _) => (*room, Stored::Snapshot(*seq)),
-            Self::Sleep(room, _) => (*room, Stored::Asleep),
+            Self::Sleep(room, ..) => (*room, Stored::Asleep),
             Self::Delete(room) => (*room, Stored::Deleted),
         }
     }
@@ -50,6 +51,8 @@ pub struct Rows {
     snapshot: Option<Row>,
     log: BTreeMap<Seq, (Epoch, Bytes)>,
     asleep: Option<Row>,
+    /// Since when it is at rest.
+    since: WallTime,
 }
 
 /// A copy of everything that is safe.
@@ -254,14 +257,14 @@ impl Store {
                 rows.log.retain(|at, _| *at > seq);
                 rows.snapshot = Some(Row { epoch, seq, body });
             }
-            Write::Sleep(room, body) => {
+            Write::Sleep(room, body, since) => {
                 let (last, epoch) = (self.last(room), self.epoch);
                 let seq = decode_image(&body).map_err(|e| format!("I10: {room}: {e}"))?.seq;
                 if last.is_some_and(|last| last > seq) {
                     return Err(format!("I14: {room} goes to rest at {seq} after commit {last:?}"));
                 }
                 let asleep = Some(Row { epoch, seq, body });
-                self.rooms.insert(room, Rows { asleep, ..Rows::default() });
+                self.rooms.insert(room, Rows { asleep, since, ..Rows::default() });
             }
             Write::Delete(room) => {
                 self.rooms.remove(&room);
@@ -293,9 +296,21 @@ impl Store {
         hot.map(find).collect()
     }
 
-    /// Releases on which rooms rest.
-    pub fn asleep_on(&self) -> BTreeSet<ReleaseId> {
-        self.rooms.keys().filter_map(|room| Some(self.asleep(*room)?.release)).collect()
+    /// What rooms at rest need of releases.
+    pub fn rests(&self) -> Vec<Resting> {
+        let need = |image: Image| Resting {
+            kind: image.kind,
+            version: image.version,
+            release: image.release,
+        };
+        let rests: BTreeSet<Resting> =
+            self.rooms.keys().filter_map(|room| self.asleep(*room).map(need)).collect();
+        rests.into_iter().collect()
+    }
+
+    /// Since when a room is at rest.
+    pub fn at_rest_since(&self, room: RoomId) -> Option<WallTime> {
+        self.rooms.get(&room).filter(|rows| rows.asleep.is_some()).map(|rows| rows.since)
     }
 
     /// A room at rest.

@@ -25,6 +25,65 @@ pub struct SnapshotRow {
     pub body: Bytes,
 }
 
+/// What is known of a room at rest without reading it, for lists, ages and the question which releases are needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestNote {
+    /// Which kind; empty if it was put to rest by a build that did not note it.
+    pub kind: String,
+    /// Its name within the kind, or empty.
+    pub name: String,
+    /// Version of its state.
+    pub version: u32,
+    /// The release that wrote it.
+    pub release: ReleaseId,
+    /// Seats that are kept in it.
+    pub seats: u32,
+    /// When it was put to rest, in wall-clock milliseconds since 1970; 0 if that is not known.
+    pub since_ms: u64,
+}
+
+/// A room that goes to rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestRow {
+    /// The whole room.
+    pub row: SnapshotRow,
+    /// What is known of it without reading it.
+    pub note: RestNote,
+}
+
+/// A room that goes to rest without a note.
+impl From<SnapshotRow> for RestRow {
+    fn from(row: SnapshotRow) -> Self {
+        Self { row, note: RestNote::default() }
+    }
+}
+
+/// A room at rest, as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// The room.
+    pub room: RoomId,
+    /// What is known of it.
+    pub note: RestNote,
+    /// Bytes of what is stored of it.
+    pub bytes: u64,
+}
+
+/// Rooms at rest that need the same of a release.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RestGroup {
+    /// Which kind.
+    pub kind: String,
+    /// Version of their states.
+    pub version: u32,
+    /// The release that wrote them.
+    pub release: ReleaseId,
+    /// How many.
+    pub rooms: u64,
+    /// When the first of them was put to rest, in milliseconds since 1970.
+    pub oldest_ms: u64,
+}
+
 /// What the owners hand over at once; all of it becomes safe together or not at all.
 ///
 /// Rules, a breach of which stops the store with [`StoreError::Misused`](crate::StoreError::Misused) before
@@ -46,7 +105,7 @@ pub struct Batch {
     /// Replace the snapshots of their rooms. A room may have several.
     pub snapshots: Vec<SnapshotRow>,
     /// Leave the hot log and go to rest.
-    pub sleeps: Vec<SnapshotRow>,
+    pub sleeps: Vec<RestRow>,
     /// Rooms that ended or expired: everything about them is deleted.
     pub deletes: Vec<RoomId>,
 }
@@ -65,6 +124,8 @@ pub struct StoredRoom {
     /// Whether the store was restored or repaired since the snapshot was written: later commits, of which players
     /// were told, may be gone.
     pub rewound: bool,
+    /// What is noted of a room at rest; nothing of a hot one.
+    pub rest: Option<RestNote>,
 }
 
 /// A damaged room: what is wrong, and where exactly.

@@ -148,7 +148,8 @@ fn verify_with(conn: &Connection, dir: &Path, report: &mut Report) -> Result<(),
 }
 
 fn verify_asleep(conn: &Connection, report: &mut Report) -> rusqlite::Result<()> {
-    let mut query = conn.prepare("SELECT room, seq, epoch, body, sum, rowid FROM sleeping")?;
+    let columns = rooms::columns_of(conn, "sleeping");
+    let mut query = conn.prepare(&format!("SELECT {columns} FROM sleeping"))?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         let room = RoomId(row.get(0)?);
@@ -223,7 +224,8 @@ fn row_of(
     table: &str,
     room: RoomId,
 ) -> rusqlite::Result<Option<DumpedSnapshot>> {
-    let sql = format!("SELECT room, seq, epoch, body, sum, rowid FROM {table} WHERE room = ?1");
+    let columns = rooms::columns_of(conn, table);
+    let sql = format!("SELECT {columns} FROM {table} WHERE room = ?1");
     conn.query_row(&sql, [&room.0[..]], |row| {
         Ok(DumpedSnapshot {
             seq: row.get::<_, i64>(1)?.cast_unsigned(),

@@ -40,7 +40,8 @@ pub mod testing;
 pub mod watermark;
 
 pub use batch::{
-    Batch, Damage, Decision, DeployRow, LogRecord, ReleaseRow, RoomDamage, SnapshotRow, StoredRoom,
+    Batch, Damage, Decision, DeployRow, LogRecord, ReleaseRow, Rest, RestGroup, RestNote, RestRow,
+    RoomDamage, SnapshotRow, StoredRoom,
 };
 pub use error::{OpenError, StoreError};
 pub use inspect::{DumpedEntry, DumpedSnapshot, Problem, Report, RoomDump, dump, verify};

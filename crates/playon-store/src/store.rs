@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId};
 
-use crate::batch::{Batch, Decision, DeployRow, ReleaseRow, RoomDamage, StoredRoom};
+use crate::batch::{
+    Batch, Decision, DeployRow, ReleaseRow, Rest, RestGroup, RoomDamage, StoredRoom,
+};
 use crate::error::StoreError;
 
 /// Called once, on the store's own thread, when the fate of a batch is known.
@@ -33,6 +35,38 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When it cannot be read now or is damaged.
     fn load_sleeping(&self, room: RoomId) -> Result<Option<StoredRoom>, StoreError>;
+
+    /// How many rooms rest of each kind, version and release. No room is read for it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn rest_groups(&self) -> Result<Vec<RestGroup>, StoreError>;
+
+    /// Rooms at rest in the order of their ids, after `after`, at most `limit`. No room is read for it: one that is damaged is
+    /// listed like the others.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn rests(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Rest>, StoreError>;
+
+    /// Rooms of a group (its kind, version and release) that were put to rest by `by_ms`, the first one first, after that time
+    /// and room, at most `limit`. Rooms of which it is not known since when they rest are not among them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn rests_of(
+        &self,
+        group: &RestGroup,
+        after: Option<(u64, RoomId)>,
+        by_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<Rest>, StoreError>;
+
+    /// One room as it is listed, if it is at rest.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    fn rest(&self, room: RoomId) -> Result<Option<Rest>, StoreError>;
 
     /// Names the rooms whose snapshots the owners must write soon, so that the head of the log can be cut.
     fn on_snapshots_wanted(&self, wanted: Box<dyn Fn(Vec<RoomId>) + Send>);

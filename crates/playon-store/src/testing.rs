@@ -2,6 +2,7 @@
 //!
 //! An engine's own tests call [`conformance`] with something that makes engines at fresh places.
 
+mod rests;
 mod several;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,8 @@ const CHECKS: &[(&str, Check)] = &[
     ),
     ("a room may come and go within a batch", several::a_room_may_come_and_go_within_a_batch),
     ("a room sleeps and wakes", a_room_sleeps_and_wakes),
+    ("a room at rest keeps its note", rests::a_room_at_rest_keeps_its_note),
+    ("rooms at rest are counted and listed", rests::rooms_at_rest_are_counted_and_listed),
     ("a missing room is not an unreadable one", a_missing_room_is_not_an_unreadable_one),
     ("a deleted room is gone", a_deleted_room_is_gone),
     ("a gap stops the store", a_gap_stops_the_store),
@@ -231,7 +234,7 @@ fn a_room_sleeps_and_wakes(engine: &dyn Engine) {
     write(&*store, born(1));
     let batch = Batch {
         records: vec![record(room(1), 2, "two")],
-        sleeps: vec![snapshot(room(1), 2, "asleep")],
+        sleeps: vec![snapshot(room(1), 2, "asleep").into()],
         ..Batch::default()
     };
     write(&*store, batch);
@@ -253,9 +256,12 @@ fn a_room_sleeps_and_wakes(engine: &dyn Engine) {
 
     let store = engine.open();
     assert_eq!(seqs(&recovered(&*store)[&room(1)]), (2, vec![3]));
-    write(&*store, Batch { sleeps: vec![snapshot(room(1), 3, "again")], ..Batch::default() });
+    write(
+        &*store,
+        Batch { sleeps: vec![snapshot(room(1), 3, "again").into()], ..Batch::default() },
+    );
     write(&*store, Batch { snapshots: vec![snapshot(room(1), 3, "up")], ..Batch::default() });
-    write(&*store, Batch { sleeps: vec![snapshot(room(1), 3, "last")], ..Batch::default() });
+    write(&*store, Batch { sleeps: vec![snapshot(room(1), 3, "last").into()], ..Batch::default() });
     store.close().expect("closes");
     let store = engine.open();
     assert!(recovered(&*store).is_empty());
@@ -277,7 +283,10 @@ fn a_deleted_room_is_gone(engine: &dyn Engine) {
     for n in 1..=3 {
         write(&*store, Batch { records: vec![record(room(n), 2, "two")], ..born(n) });
     }
-    write(&*store, Batch { sleeps: vec![snapshot(room(2), 2, "asleep")], ..Batch::default() });
+    write(
+        &*store,
+        Batch { sleeps: vec![snapshot(room(2), 2, "asleep").into()], ..Batch::default() },
+    );
     let last = Batch {
         records: vec![record(room(1), 3, "end")],
         deletes: vec![room(1), room(2), room(9)],
@@ -332,14 +341,17 @@ fn numbers_have_an_end(engine: &dyn Engine) {
         assert!(store.put_release(release(2, beyond)).is_err(), "{beyond}");
     }
     write(&*store, Batch { snapshots: vec![snapshot(room(1), last, "last")], ..Batch::default() });
-    write(&*store, Batch { sleeps: vec![snapshot(room(1), last, "rests")], ..Batch::default() });
+    write(
+        &*store,
+        Batch { sleeps: vec![snapshot(room(1), last, "rests").into()], ..Batch::default() },
+    );
     assert_eq!(store.deploys(9).expect("readable"), [deploy(last)]);
     drop(store);
     let beyond = |n| vec![snapshot(room(n), last + 1, "beyond")];
     for batch in [
         Batch { records: vec![record(room(2), last + 1, "r")], ..born_at(2, last) },
         Batch { snapshots: beyond(3), ..Batch::default() },
-        Batch { sleeps: beyond(4), ..Batch::default() },
+        Batch { sleeps: vec![snapshot(room(4), last + 1, "beyond").into()], ..Batch::default() },
     ] {
         let store = engine.open();
         assert!(submit(&*store, batch).is_err(), "a number that cannot be stored stops the store");
@@ -359,7 +371,10 @@ fn a_record_needs_a_snapshot(engine: &dyn Engine) {
     drop(store);
     let store = engine.open();
     write(&*store, born(1));
-    write(&*store, Batch { sleeps: vec![snapshot(room(1), 1, "asleep")], ..Batch::default() });
+    write(
+        &*store,
+        Batch { sleeps: vec![snapshot(room(1), 1, "asleep").into()], ..Batch::default() },
+    );
     let outcome =
         submit(&*store, Batch { records: vec![record(room(1), 2, "r")], ..Batch::default() });
     assert!(outcome.is_err(), "a sleeping room must be woken first");
@@ -378,7 +393,7 @@ fn a_snapshot_never_goes_back(engine: &dyn Engine) {
     );
     drop(store);
     let store = engine.open();
-    write(&*store, Batch { sleeps: vec![snapshot(room(1), 9, "nine")], ..Batch::default() });
+    write(&*store, Batch { sleeps: vec![snapshot(room(1), 9, "nine").into()], ..Batch::default() });
     assert!(
         submit(
             &*store,

@@ -39,7 +39,7 @@ fn store() -> tempfile::TempDir {
             (1..=7).map(|n| record(room(n), seq, &text(n, &format!("record-{seq}")))).collect();
         submit(&store, Batch { records, ..Batch::default() }).unwrap();
     }
-    let sleeps = (6..=7).map(|n| snapshot(room(n), 6, &text(n, "asleep"))).collect();
+    let sleeps = (6..=7).map(|n| snapshot(room(n), 6, &text(n, "asleep")).into()).collect();
     submit(&store, Batch { sleeps, ..Batch::default() }).unwrap();
     store.close().unwrap();
     dir

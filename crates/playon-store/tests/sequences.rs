@@ -83,7 +83,9 @@ impl Model {
             }
             (Some(found), 1) => {
                 let (seq, body) = (found.last() + ahead, self.body(99));
-                batch.sleeps.push(SnapshotRow { room: id, seq: Seq(seq), body: body.clone() });
+                batch
+                    .sleeps
+                    .push(SnapshotRow { room: id, seq: Seq(seq), body: body.clone() }.into());
                 self.rooms.insert(id, Stored::Asleep { seq, body });
                 true
             }

@@ -114,6 +114,17 @@ impl Policies {
         self
     }
 
+    /// How long a room that nobody asks for is kept at rest, with its seats; then it is deleted. `Duration::MAX` keeps it for ever.
+    /// Default: 7 days.
+    ///
+    /// The age counts by the wall clock, from when the room was put to rest; whoever asks for the room begins it anew. What the current
+    /// release says holds for all rooms of the kind, also for those that went to rest before it.
+    #[must_use]
+    pub fn expire(mut self, after: Duration) -> Self {
+        self.inner.expire = span(after);
+        self
+    }
+
     /// Players with a seat at the same time; one more is refused. Default: 64.
     #[must_use]
     pub const fn players_max(mut self, players: u32) -> Self {
@@ -159,5 +170,12 @@ mod tests {
             let policies = Policies::default().batch_timeout(Duration::from_millis(asked));
             assert_eq!(policies.as_core().batch_timeout, Span(got));
         }
+    }
+
+    #[test]
+    fn the_longest_time_is_for_ever() {
+        assert_eq!(Policies::default().as_core().expire, Span::secs(7 * 24 * 3_600));
+        let for_ever = Policies::default().expire(Duration::MAX);
+        assert_eq!(for_ever.as_core().expire, core::Policies::FOR_EVER);
     }
 }

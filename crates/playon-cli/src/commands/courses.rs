@@ -162,6 +162,13 @@ pub(super) fn summary(deploy: &DeployView) -> String {
         pause.max,
         deploy.pauses_over_budget,
     );
+    if let Some(unread) = deploy.at_rest_unread.filter(|unread| *unread > 0) {
+        let lost = deploy.at_rest_lost.unwrap_or_default();
+        text.push_str(&format!(
+            "\n  rooms at rest          {unread} are not read by {} ({lost} by no release that is kept)",
+            deploy.to
+        ));
+    }
     for left in &deploy.left {
         text.push_str(&format!("\n  could not go           {}: {}", left.room, left.reason));
     }

@@ -9,7 +9,7 @@ use super::admin::{Admin, block_on};
 use super::exit::Exit;
 use super::locate::Keeper;
 use super::query::encode;
-use super::{status, talk};
+use super::{asleep, status, talk};
 
 /// Where to look and how to print.
 #[derive(Debug, Args)]
@@ -72,9 +72,19 @@ impl Releases {
     }
 }
 
-/// List the rooms in memory.
+/// List the rooms in memory, or those at rest.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  playon rooms --kind duel
+  playon rooms --asleep                rooms at rest in the store, and when each is deleted for its age
+  playon rooms --asleep --expired      those that would be deleted now")]
 pub(super) struct Rooms {
+    /// Rooms at rest in the store instead
+    #[arg(long)]
+    asleep: bool,
+    /// Only rooms at rest that would be deleted now for their age; nothing is deleted by asking
+    #[arg(long, requires = "asleep")]
+    expired: bool,
     /// Only this kind
     #[arg(long)]
     kind: Option<String>,
@@ -90,12 +100,17 @@ pub(super) struct Rooms {
 
 impl Rooms {
     pub(super) fn run(&self) -> Result<(), Exit> {
-        let mut path = format!("/v1/rooms?limit={}", self.limit);
+        let mut filter = String::new();
         for (name, value) in [("kind", &self.kind), ("release", &self.release)] {
             if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", encode(value)));
+                filter.push_str(&format!("&{name}={}", encode(value)));
             }
         }
+        if self.asleep {
+            let found = asleep::fetch(&self.look.keeper, &filter, self.expired, self.limit)?;
+            return self.look.show(&found, |found| asleep::print(found, self.expired));
+        }
+        let path = format!("/v1/rooms?limit={}{filter}", self.limit);
         self.look.get(&path, |rooms: &Vec<RoomView>| {
             let row = |room: &RoomView| {
                 vec![
@@ -117,6 +132,7 @@ fn state(room: &RoomView) -> &'static str {
     match (&room.halted, room.live) {
         (Some(_), _) => "halted",
         (None, true) => "live",
+        (None, false) if room.at_rest_since_ms.is_some() => "at rest",
         (None, false) => "opening",
     }
 }
@@ -138,7 +154,10 @@ impl Room {
             talk::data(&format!("name     {}", room.name))?;
             talk::data(&format!("release  {}", room.release))?;
             talk::data(&format!("version  {} of the state", room.version))?;
-            talk::data(&format!("players  {} of {}", room.players, room.players_max))?;
+            match room.at_rest_since_ms {
+                Some(_) => talk::data(&format!("seats    {}", room.players))?,
+                None => talk::data(&format!("players  {} of {}", room.players, room.players_max))?,
+            }
             talk::data(&format!("state    {}", room.halted.as_deref().unwrap_or(state(room))))?;
             match &room.last_fault {
                 Some(fault) => talk::data(&format!("faults   {}, the last: {fault}", room.faults)),
@@ -148,7 +167,7 @@ impl Room {
     }
 }
 
-/// End a room for good, also a halted one.
+/// End a room for good, also a halted one or one at rest.
 ///
 /// Its players are sent away (4903), and what is stored of it is deleted. There is no way back.
 #[derive(Debug, Args)]

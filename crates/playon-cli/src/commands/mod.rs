@@ -4,6 +4,7 @@
 //! promise was broken, 2 the command was not understood, 3 the keeper cannot be reached, 4 the keeper refused.
 
 mod admin;
+mod asleep;
 mod config;
 mod courses;
 mod demo;
@@ -71,11 +72,11 @@ enum Command {
     Rollback(deploy::Rollback),
     /// List the releases.
     Releases(lists::Releases),
-    /// List the rooms in memory.
+    /// List the rooms in memory, or those at rest.
     Rooms(lists::Rooms),
     /// Show one room.
     Room(lists::Room),
-    /// End a room for good, also a halted one.
+    /// End a room for good, also a halted one or one at rest.
     Close(lists::Close),
     /// Show the keeper on one screen.
     Status(status::Status),

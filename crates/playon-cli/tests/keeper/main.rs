@@ -21,6 +21,7 @@ mod ports;
 mod rig;
 mod rogue;
 mod rogues;
+mod rooms_at_rest;
 mod service;
 mod socket;
 mod stops;

@@ -60,6 +60,24 @@ impl Rig {
         rig
     }
 
+    /// As `start_with`, with variables in the environment that are passed on to workers.
+    pub(crate) fn start_with_env(env: &[(&str, &str)], args: &[&str]) -> Self {
+        let (command, args) = with_env(env, args);
+        let dir = tempfile::tempdir().unwrap();
+        let rig = Self::launch_with(command, dir, "127.0.0.1:0", "127.0.0.1:0", &args);
+        rig.until_ready();
+        rig
+    }
+
+    /// As `restart_with`, with variables in the environment that are passed on to workers.
+    pub(crate) fn restart_with_env(self, env: &[(&str, &str)], args: &[&str]) -> Self {
+        let (command, args) = with_env(env, args);
+        let (players, admin) = (self.players.clone(), self.admin.clone());
+        let (dir, mut keeper) = self.take_apart();
+        keeper.wait().unwrap();
+        Self::launch_with(command, dir, &players, &admin, &args)
+    }
+
     /// As `start`, with a command that ends in the `playon` program.
     pub(crate) fn start_as(command: Command) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -284,6 +302,14 @@ impl Drop for Rig {
         let _ = self.keeper.kill();
         let _ = self.keeper.wait();
     }
+}
+
+/// The `playon` program with these variables, and the arguments that pass them on.
+fn with_env<'a>(env: &[(&'a str, &str)], args: &[&'a str]) -> (Command, Vec<&'a str>) {
+    let mut command = Command::new(PLAYON);
+    command.envs(env.iter().copied());
+    let passed = env.iter().flat_map(|(name, _)| ["--worker-env", *name]);
+    (command, args.iter().copied().chain(passed).collect())
 }
 
 /// Signals a process that a test has started, directly or through its keeper.

@@ -10,9 +10,10 @@ use crate::kind::Declared;
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
-use super::demand::{Demand, surplus};
+use super::demand::Demand;
 use super::mover::{Errand, Mover};
 use super::probation::Probation;
+use super::rests::Rests;
 use super::rollout::Rollout;
 use super::way_back::{WayBack, way_back};
 use super::{Course, DeployPhase, DeployRecord, DeployRefusal};
@@ -144,12 +145,13 @@ pub struct Director {
     /// Rooms of each release that has any.
     counts: BTreeMap<ReleaseId, u64>,
     /// What releases say about their kinds.
-    declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    pub(super) declared: BTreeMap<ReleaseId, Vec<Declared>>,
     pub(super) rollout: Option<Rollout>,
     /// Deploys that have ended, newest first.
     pub(super) past: VecDeque<DeployRecord>,
     last_id: DeployId,
     pub(super) mover: Mover,
+    pub(super) rests: Rests,
     pub(super) probation: Option<Probation>,
     demand: Demand,
     /// Whether the shards have listed every room there is; no deploy is done before.
@@ -171,6 +173,7 @@ impl Director {
             rollout: None,
             past: VecDeque::new(),
             last_id: DeployId::NONE,
+            rests: Rests::default(),
             probation: None,
             demand: Demand::default(),
             rooms_known: false,
@@ -528,20 +531,6 @@ impl Director {
             || way_back == Some(release)
             || going.is_some_and(|rollout| rollout.record().from == Some(release))
             || self.workers.values().any(|of| *of == release)
-    }
-
-    /// The executables to delete so that `keep_max` are left, of those that are stored, the one that was deployed longest
-    /// ago first. None before all rooms are known.
-    pub fn surplus(
-        &self,
-        oldest_first: &[ReleaseId],
-        keep_max: usize,
-        also_needed: impl Fn(ReleaseId) -> bool,
-    ) -> Vec<ReleaseId> {
-        if !self.rooms_known {
-            return Vec::new();
-        }
-        surplus(oldest_first, keep_max, |release| self.needs(release) || also_needed(release))
     }
 
     pub(super) fn update_demand(&mut self, now: Time) {

@@ -9,6 +9,7 @@ mod director;
 mod mover;
 mod probation;
 mod record;
+mod rests;
 mod rollout;
 mod way_back;
 
@@ -16,4 +17,5 @@ pub use director::{DeployWish, Director, DirectorConfig, DirectorEffect, Directo
 pub use record::{
     Course, DeployPhase, DeployRecord, DeployRefusal, LEFT_LISTED_MAX, Left, Numbers,
 };
+pub use rests::Resting;
 pub use way_back::WayBack;

@@ -373,9 +373,12 @@ impl Blame {
         trial.accused.take_if(|accused| accused.item == *item).is_some()
     }
 
-    /// Drops suspects that are not to be delivered any more: of players who have left.
+    /// Drops suspects that are not to be delivered any more: of players who have left. What is not tried is not acquitted: a
+    /// room whose process died of it, perhaps, is as one that was found guilty.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Item) -> bool) {
         let Some(trial) = &mut self.trial else { return };
+        let dropped = trial.groups.iter().flatten().any(|item| !keep(item));
+        trial.guilty |= dropped && self.confinement == Confinement::OnTrial;
         trial.groups.iter_mut().for_each(|group| group.retain(&keep));
         trial.groups.retain(|group| !group.is_empty());
         trial.accused.take_if(|accused| !keep(&accused.item));

@@ -114,3 +114,18 @@ fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart()
     blame.handle_timeout(NOW + limits().quarantine);
     assert_eq!(blame.berth(0), Berth::Common);
 }
+
+#[test]
+fn a_suspect_that_leaves_before_it_is_tried_is_not_acquitted() {
+    for (leaves, quarantined) in [(true, true), (false, false)] {
+        let mut blame = Blame::new();
+        blame.batch_failed(&limits(), Portion::Free, vec![input(1)], Damage::Process);
+        assert_eq!(pass(&mut blame), None, "the room by itself");
+        if leaves {
+            blame.retain(|_| false);
+        }
+        assert_eq!(pass(&mut blame), None);
+        assert!(!blame.on_trial());
+        assert_eq!(matches!(blame.confinement, Confinement::Quarantined { .. }), quarantined);
+    }
+}

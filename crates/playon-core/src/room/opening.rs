@@ -6,7 +6,7 @@ use crate::env::{Env, Post};
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
 use crate::ids::{ReleaseId, WorkerId};
-use crate::image::{Misfit, StateCodec, materialize};
+use crate::image::{Image, Misfit, StateCodec, materialize};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
@@ -23,6 +23,23 @@ impl Room {
             *retry_at = None;
             env.openings.want(self.id());
         }
+    }
+
+    /// What is committed of a room that no worker has or is being asked for.
+    pub(crate) const fn unopened(&self) -> Option<&Image> {
+        if matches!(self.phase, Phase::Idle { .. }) { Some(&self.image) } else { None }
+    }
+
+    /// The release that the room was on is gone: it is opened on another one.
+    pub(crate) fn settle_on<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        release: ReleaseId,
+    ) {
+        self.image.release = release;
+        self.list(env);
+        self.want_open(env, now);
     }
 
     /// It is the room's turn to be opened. Without a worker for it the room stays idle until one attaches.

@@ -33,7 +33,8 @@ impl Entry {
     fn facts(&self, id: RoomId, now: Time) -> RoomFacts<'_> {
         let (place, waiting) = match &self.slot {
             Slot::Room(room) => return RoomFacts { waiting: self.late.len(), ..room.facts(now) },
-            Slot::Loading(waiting) => (Place::Loading, waiting.len()),
+            Slot::Loading(loading) => (Place::Loading, loading.waiting.len()),
+            Slot::Leaving { .. } => (Place::Resting, self.late.len()),
             Slot::Creating(creating) => (Place::Creating, creating.waiting.len()),
             Slot::Halted(_) => (Place::Halted, 0),
         };

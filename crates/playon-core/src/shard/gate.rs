@@ -8,7 +8,8 @@ use crate::image::StateCodec;
 use crate::sockets::SocketPlace;
 use crate::time::Time;
 
-use super::{Entry, Halted, Shard, Slot};
+use super::rest::nobody;
+use super::{Entry, Halted, Loading, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
     /// Something from the gateway. What comes from a socket that this side has closed meanwhile has no effect.
@@ -60,8 +61,10 @@ impl<C: StateCodec> Shard<C> {
     fn handle_waiting(&mut self, conn: ConnId, room: RoomId, message: &ToOwner) {
         let Some(entry) = self.rooms.get_mut(&room) else { return };
         let waiting = match &mut entry.slot {
-            Slot::Loading(waiting) | Slot::Creating(Creating { waiting, .. }) => waiting,
-            Slot::Room(_) | Slot::Halted(_) => &mut entry.late,
+            Slot::Loading(Loading { waiting, .. }) | Slot::Creating(Creating { waiting, .. }) => {
+                waiting
+            }
+            Slot::Room(_) | Slot::Halted(_) | Slot::Leaving { .. } => &mut entry.late,
         };
         let Some(at) = waiting.iter().position(|hello| hello.conn == conn) else { return };
         match message {
@@ -93,13 +96,16 @@ impl<C: StateCodec> Shard<C> {
                 self.env.emit(Effect::Load(id));
             }
             self.env.sockets.place(hello.conn, SocketPlace::Waiting { room: id, leaving: false });
-            let slot = Slot::Loading(vec![hello]);
-            self.put(id, slot);
+            self.put(id, Slot::Loading(Loading::of(vec![hello])));
             return;
         };
         let waiting = match &mut entry.slot {
             Slot::Room(room) if let Some(why) = room.halted() => {
                 return self.env.close(hello.conn, Close::RoomFails, why);
+            }
+            Slot::Room(room) if room.unopened().is_some_and(|image| nobody(&self.env, image)) => {
+                let detail = "PLY-0130 no release that is kept reads the room";
+                return self.env.close(hello.conn, Close::RoomFails, detail);
             }
             // A new player waits until it is known how many the room takes.
             Slot::Room(room)
@@ -120,8 +126,10 @@ impl<C: StateCodec> Shard<C> {
                 }
                 return self.settle(now, id);
             }
-            Slot::Room(_) => &mut entry.late,
-            Slot::Loading(waiting) | Slot::Creating(Creating { waiting, .. }) => waiting,
+            Slot::Room(_) | Slot::Leaving { .. } => &mut entry.late,
+            Slot::Loading(Loading { waiting, .. }) | Slot::Creating(Creating { waiting, .. }) => {
+                waiting
+            }
             Slot::Halted(Halted { why, .. }) => {
                 let detail = format!("PLY-0119 the room is halted: {why}");
                 return self.env.close(hello.conn, Close::RoomHalted, detail);

@@ -3,7 +3,9 @@
 mod asleep;
 mod facts;
 mod gate;
+mod loading;
 mod orders;
+mod rest;
 mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +16,7 @@ use crate::effect::Effect;
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
-use crate::gate::{Create, Hello};
+use crate::gate::Hello;
 use crate::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
@@ -24,6 +26,7 @@ use crate::time::Time;
 
 pub(crate) use asleep::Absences;
 use asleep::Asleep;
+use loading::Loading;
 
 /// Steps of one room that may follow from one another at one time. More would be a loop.
 const STEPS_MAX: u32 = 4;
@@ -42,10 +45,14 @@ pub struct ShardConfig {
 /// What the shard has under a room's id.
 enum Slot {
     /// The store is asked about it, or recovery has not reached it yet.
-    Loading(Vec<Hello>),
+    Loading(Loading),
     Creating(Creating),
     Room(Box<Room>),
     Halted(Halted),
+    /// A room at rest whose deletion is with the store; `expired` if that is because of its age.
+    Leaving {
+        expired: bool,
+    },
 }
 
 /// A damaged room: it is not served, and not overwritten.
@@ -69,8 +76,6 @@ pub struct Shard<C> {
     timers: BTreeSet<(Time, RoomId)>,
     recovery_done: bool,
     asleep: Asleep,
-    /// How operators want rooms made of which it is not known yet whether they are there; each is in `rooms`, loading.
-    asked: BTreeMap<RoomId, Create>,
     /// Rooms that are not yet quiet, after `Order::Stop`.
     unquiet: Option<BTreeSet<RoomId>>,
 }
@@ -84,7 +89,6 @@ impl<C: StateCodec> Shard<C> {
             timers: BTreeSet::new(),
             recovery_done: false,
             asleep: Asleep::default(),
-            asked: BTreeMap::new(),
             unquiet: None,
         }
     }
@@ -144,7 +148,7 @@ impl<C: StateCodec> Shard<C> {
             match &mut entry.slot {
                 Slot::Room(room) => room.handle_worker_up(&mut self.env, now),
                 Slot::Creating(creating) => creating.ask(&mut self.env, now),
-                Slot::Loading(_) | Slot::Halted(_) => {}
+                Slot::Loading(_) | Slot::Halted(_) | Slot::Leaving { .. } => {}
             }
         }
         self.run_queues(now);
@@ -242,7 +246,7 @@ impl<C: StateCodec> Shard<C> {
         match &self.rooms.get(&id)?.slot {
             Slot::Room(room) => room.holder(attempt),
             Slot::Creating(creating) => creating.holder(attempt),
-            Slot::Loading(_) | Slot::Halted(_) => None,
+            Slot::Loading(_) | Slot::Halted(_) | Slot::Leaving { .. } => None,
         }
     }
 
@@ -267,7 +271,7 @@ impl<C: StateCodec> Shard<C> {
     /// After each change of a room: who is there, its timer, and the rooms whose turn it may be now.
     fn settle(&mut self, now: Time, id: RoomId) {
         if let Some(what) = self.env.take_unsound(id) {
-            self.halt_unsound(id, &what);
+            self.halt_unsound(now, id, &what);
         }
         self.admit_late(now, id);
         if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
@@ -281,12 +285,12 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// A rule does not hold in the room: nothing more happens to it, and what the store has of it stays as it is.
-    fn halt_unsound(&mut self, id: RoomId, what: &str) {
+    fn halt_unsound(&mut self, now: Time, id: RoomId, what: &str) {
         let why = format!("PLY-0128 a rule of the keeper does not hold: {what}");
         if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
             room.abandon(&mut self.env, &why);
         }
-        self.halt(id, why);
+        self.halt(now, id, why);
     }
 
     /// Players who came before it was known how many the room takes.
@@ -309,7 +313,7 @@ impl<C: StateCodec> Shard<C> {
         let next = match &entry.slot {
             Slot::Room(room) => room.next_timeout(),
             Slot::Creating(creating) => Some(creating.next_timeout()),
-            Slot::Loading(_) | Slot::Halted(_) => None,
+            Slot::Loading(_) | Slot::Halted(_) | Slot::Leaving { .. } => None,
         };
         if next != entry.timer {
             if let Some(old) = entry.timer {

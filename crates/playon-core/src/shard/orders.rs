@@ -10,7 +10,7 @@ use crate::kind::Declared;
 use crate::room::MoveOrder;
 use crate::time::Time;
 
-use super::{Entry, Shard, Slot};
+use super::{Loading, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
     /// What a release says about its kinds, known before any worker of it attaches.
@@ -43,11 +43,16 @@ impl<C: StateCodec> Shard<C> {
                 }
             }
             Order::Create { room, create } => {
-                if !self.rooms.contains_key(&room) && !self.env.draining && !self.env.stopping {
+                if !self.env.draining && !self.env.stopping {
                     self.ask_to_create(room, create);
                 }
             }
             Order::Close { room } => self.close(now, room),
+            Order::Expire { room, slept_by } => self.expire(room, slept_by),
+            Order::Startable(releases) => {
+                self.env.fleet.set_startable(releases);
+                self.find_readers(now);
+            }
             Order::Drain => self.env.draining = true,
             Order::Stop => self.stop(now),
         }
@@ -55,20 +60,18 @@ impl<C: StateCodec> Shard<C> {
 
     /// A room is to be made unless there is one: that it is not in memory does not say that it is not asleep.
     fn ask_to_create(&mut self, room: RoomId, create: Create) {
-        if self.rooms.len() >= self.env.limits.rooms_per_shard_max {
-            return;
+        let full = self.rooms.len() >= self.env.limits.rooms_per_shard_max;
+        match self.rooms.get_mut(&room).map(|entry| &mut entry.slot) {
+            Some(Slot::Loading(loading)) => _ = loading.create.get_or_insert(create),
+            Some(_) => {}
+            None if full => {}
+            None => self.load(room, Loading { create: Some(create), ..Loading::default() }),
         }
-        if self.recovery_done {
-            self.env.emit(Effect::Load(room));
-        }
-        let slot = Slot::Loading(Vec::new());
-        self.rooms.insert(room, Entry { slot, timer: None, late: Vec::new() });
-        self.asked.insert(room, create);
     }
 
     /// Ends a room. A halted one is deleted as it is: an operator who says so has given it up. It stays
-    /// halted until its deletion is safe.
-    fn close(&mut self, now: Time, id: RoomId) {
+    /// halted until its deletion is safe. One that is not in memory may be at rest.
+    pub(super) fn close(&mut self, now: Time, id: RoomId) {
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
             Some(Slot::Room(room)) => {
                 room.close_down(&mut self.env);
@@ -78,7 +81,14 @@ impl<C: StateCodec> Shard<C> {
                 halted.given_up = true;
                 self.env.emit(Effect::Delete(id));
             }
-            _ => {}
+            Some(Slot::Loading(loading)) => loading.close = true,
+            // It is not there yet.
+            Some(Slot::Creating(_)) => {
+                self.env.report(Report::NotClosed { room: id, unreadable: None });
+            }
+            // That it is gone will be told.
+            Some(Slot::Halted(_) | Slot::Leaving { .. }) => {}
+            None => self.load(id, Loading { close: true, ..Loading::default() }),
         }
     }
 

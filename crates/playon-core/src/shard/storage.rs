@@ -8,52 +8,61 @@ use crate::image::{Image, StateCodec};
 use crate::kind::OnDeploy;
 use crate::mutant::{Mutant, broken};
 use crate::room::{MoveOrder, Room};
-use crate::time::Time;
+use crate::time::{Time, WallTime};
 
-use super::{Entry, Halted, Shard, Slot};
+use super::loading::Fate;
+use super::{Entry, Halted, Loading, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
     /// A room was read from the store at start.
-    pub fn handle_recovered(&mut self, now: Time, image: Image) {
+    pub fn handle_recovered(&mut self, now: Time, mut image: Image) {
+        image.release = self.release_for(&image).unwrap_or(image.release);
         self.bring_back(now, image, false);
     }
 
-    fn bring_back(&mut self, now: Time, image: Image, asleep: bool) {
+    pub(super) fn bring_back(&mut self, now: Time, image: Image, asleep: bool) {
         let id = image.room;
-        self.asked.remove(&id);
         let mut room = Room::recovered(&mut self.env, now, image);
         if asleep {
             room.wake(&mut self.env, now);
         }
         room.list(&mut self.env);
         let slot = Slot::Room(Box::new(room));
-        let old = self.put(id, slot);
-        if let Some(Entry { slot: Slot::Loading(waiting), .. }) = old {
-            waiting.into_iter().for_each(|hello| self.handle_hello(now, hello));
-        }
+        let loading = self.put_for_loading(id, slot);
+        loading.waiting.into_iter().for_each(|hello| self.handle_hello(now, hello));
         if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
             room.end_if_over(&mut self.env);
+        }
+        if loading.close {
+            self.close(now, id);
         }
         self.settle(now, id);
     }
 
+    /// Puts what was found in the place of what was looked for; gives who waited for it, and why.
+    fn put_for_loading(&mut self, id: RoomId, slot: Slot) -> Loading {
+        match self.put(id, slot) {
+            Some(Entry { slot: Slot::Loading(loading), .. }) => loading,
+            _ => Loading::default(),
+        }
+    }
+
     /// A room was found damaged: it is halted, and says so.
-    pub fn handle_damaged(&mut self, _now: Time, room: RoomId, why: String) {
+    pub fn handle_damaged(&mut self, now: Time, room: RoomId, why: String) {
         if broken(Mutant::DamageForgotten) {
             return;
         }
-        self.halt(room, why);
+        self.halt(now, room, why);
     }
 
     /// The room is not served, and not overwritten.
-    pub(super) fn halt(&mut self, room: RoomId, why: String) {
-        self.asked.remove(&room);
+    pub(super) fn halt(&mut self, now: Time, room: RoomId, why: String) {
         let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
-        let waiting = match self.put(room, slot) {
-            Some(Entry { slot: Slot::Loading(waiting), .. }) => waiting,
-            Some(Entry { slot: Slot::Creating(creating), .. }) => creating.waiting,
-            Some(Entry { late, .. }) => late,
-            None => Vec::new(),
+        let (waiting, close) = match self.put(room, slot) {
+            Some(Entry { slot: Slot::Loading(loading), .. }) => (loading.waiting, loading.close),
+            Some(Entry { slot: Slot::Creating(creating), .. }) => (creating.waiting, false),
+            Some(Entry { late, .. }) => (late, false),
+            None => (Vec::new(), false),
         };
         for hello in waiting {
             let detail = format!("PLY-0119 the room is halted: {why}");
@@ -70,6 +79,9 @@ impl<C: StateCodec> Shard<C> {
             live: false,
             halted: Some(why),
         }));
+        if close {
+            self.close(now, room);
+        }
     }
 
     /// All hot rooms have been handed over: whoever still waits is looked for among the sleeping ones.
@@ -84,45 +96,57 @@ impl<C: StateCodec> Shard<C> {
 
     /// What the store knows about a room that was asked for.
     pub fn handle_loaded(&mut self, now: Time, id: RoomId, loaded: Loaded) {
-        let Some(Entry { slot: Slot::Loading(waiting), .. }) = self.rooms.get_mut(&id) else {
+        let Some(Entry { slot: Slot::Loading(loading), .. }) = self.rooms.get_mut(&id) else {
             return;
         };
-        if !matches!(loaded, Loaded::Missing) {
-            self.asked.remove(&id);
-        }
         match loaded {
-            Loaded::Asleep(image) => {
-                let home = self.home_of(&image);
-                self.bring_back(now, *image, true);
-                let absences = self.asleep.wake(now, id);
-                if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
-                    room.note_absences(&absences);
-                }
-                self.settle(now, id);
-                if let Some(to) = home {
-                    self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
-                }
-            }
+            Loaded::Asleep { image, since } => match loading.fate(since) {
+                Fate::Wakes => self.wake(now, *image),
+                Fate::Leaves { expired } => self.delete_at_rest(now, id, expired),
+                Fate::Stays => _ = self.remove(id),
+            },
             Loaded::Missing => {
-                let waiting = std::mem::take(waiting);
-                self.create_for(now, id, waiting);
+                let loading = std::mem::take(loading);
+                if loading.close {
+                    self.env.report(Report::NotClosed { room: id, unreadable: None });
+                }
+                self.create_for(now, id, loading);
             }
             Loaded::Damaged(why) => self.handle_damaged(now, id, why),
             Loaded::Unreadable(_) if broken(Mutant::EmptyTwin) => {
-                let waiting = std::mem::take(waiting);
-                self.create_for(now, id, waiting);
+                let loading = std::mem::take(loading);
+                self.create_for(now, id, loading);
             }
             Loaded::Unreadable(why) => {
-                let waiting = std::mem::take(waiting);
+                let loading = std::mem::take(loading);
                 self.remove(id);
-                for hello in waiting {
-                    self.env.close(
-                        hello.conn,
-                        Close::Busy,
-                        format!("PLY-0120 cannot be read now: {why}"),
-                    );
+                for hello in loading.waiting {
+                    let detail = format!("PLY-0120 cannot be read now: {why}");
+                    self.env.close(hello.conn, Close::Busy, detail);
+                }
+                if loading.close {
+                    self.env.report(Report::NotClosed { room: id, unreadable: Some(why) });
                 }
             }
+        }
+    }
+
+    /// A room at rest is asked for.
+    fn wake(&mut self, now: Time, mut image: Image) {
+        let id = image.room;
+        match self.release_for(&image) {
+            None => return self.strand(id, image),
+            Some(release) => image.release = release,
+        }
+        let home = self.home_of(&image);
+        self.bring_back(now, image, true);
+        let absences = self.asleep.wake(now, id);
+        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+            room.note_absences(&absences);
+        }
+        self.settle(now, id);
+        if let Some(to) = home {
+            self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
         }
     }
 
@@ -137,9 +161,9 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// The room certainly does not exist: it is created if somebody who waits says how.
-    fn create_for(&mut self, now: Time, id: RoomId, waiting: Vec<Hello>) {
-        let asked = self.asked.remove(&id);
-        let create = asked.or_else(|| waiting.iter().find_map(|hello| hello.create.clone()));
+    fn create_for(&mut self, now: Time, id: RoomId, loading: Loading) {
+        let Loading { waiting, create, .. } = loading;
+        let create = create.or_else(|| waiting.iter().find_map(|hello| hello.create.clone()));
         let (stay, go): (Vec<Hello>, Vec<Hello>) = waiting
             .into_iter()
             .partition(|hello| create.is_some() && !matches!(hello.who, Who::Known { .. }));
@@ -186,6 +210,10 @@ impl<C: StateCodec> Shard<C> {
                 self.remove(id);
                 return self.env.report(Report::Gone { room: id, asleep: false });
             }
+            Slot::Leaving { expired } if stored == Stored::Deleted => {
+                let expired = *expired;
+                return self.gone_from_rest(now, id, expired);
+            }
             _ => return,
         };
         match stored {
@@ -210,13 +238,21 @@ impl<C: StateCodec> Shard<C> {
             self.asleep.note(now, id, room.absences(now));
         }
         self.env.report(Report::Gone { room: id, asleep });
-        if late.is_empty() {
-            return;
+        let loaded = if asleep {
+            let image = Box::new(room.into_image());
+            Loaded::Asleep { image, since: WallTime::default() }
+        } else {
+            Loaded::Missing
+        };
+        self.begin_again(now, id, late, loaded);
+    }
+
+    /// Whoever came while the room left finds it as it is now.
+    pub(super) fn begin_again(&mut self, now: Time, id: RoomId, late: Vec<Hello>, loaded: Loaded) {
+        if !late.is_empty() {
+            self.put(id, Slot::Loading(Loading::of(late)));
+            self.handle_loaded(now, id, loaded);
         }
-        let loaded =
-            if asleep { Loaded::Asleep(Box::new(room.into_image())) } else { Loaded::Missing };
-        self.rooms.insert(id, Entry { slot: Slot::Loading(late), timer: None, late: Vec::new() });
-        self.handle_loaded(now, id, loaded);
     }
 
     /// The store wants to cut its log and needs snapshots of these rooms.

@@ -2,17 +2,17 @@
 
 use bytes::Bytes;
 use playon_core::attach::{Body, Commit, FromWorker, Prewarmed, Ready, ToWorker};
-use playon_core::effect::{Effect, Order, Report, Stored};
+use playon_core::effect::{Effect, Loaded, Order, Report, Stored};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_core::gate::{Close, Create, Hello, ToGateway, ToOwner, Who};
 use playon_core::ids::{
     Attempt, ConnId, DeployId, Epoch, ReleaseId, RoomId, SecretHash, SessionId, WorkerId,
 };
-use playon_core::image::StateCodec;
+use playon_core::image::{Image, StateCodec};
 use playon_core::kind::{KindInfo, Policies};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{Span, Time};
+use playon_core::time::{Span, Time, WallTime};
 
 pub(crate) const ROOM: RoomId = RoomId([9; 16]);
 pub(crate) const OLD: ReleaseId = ReleaseId([1; 32]);
@@ -82,9 +82,15 @@ impl Bench {
         self.drain();
     }
 
-    pub(crate) fn loaded(&mut self, loaded: playon_core::effect::Loaded) {
+    pub(crate) fn loaded(&mut self, loaded: Loaded) {
         self.shard.handle_loaded(self.now, ROOM, loaded);
         self.drain();
+    }
+
+    /// The store has found the room at rest since that millisecond.
+    pub(crate) fn found_asleep(&mut self, image: Image, since: u64) {
+        let (image, since) = (Box::new(image), WallTime(since));
+        self.loaded(Loaded::Asleep { image, since });
     }
 
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
@@ -172,7 +178,7 @@ impl Bench {
         self.gate(ToOwner::Hello(hello));
         if self.effects.iter().any(|effect| matches!(effect, Effect::Load(_))) {
             self.effects.retain(|effect| !matches!(effect, Effect::Load(_)));
-            self.shard.handle_loaded(self.now, ROOM, playon_core::effect::Loaded::Missing);
+            self.shard.handle_loaded(self.now, ROOM, Loaded::Missing);
             self.drain();
         }
     }

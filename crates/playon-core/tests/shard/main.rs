@@ -255,7 +255,7 @@ fn an_order_to_create_a_sleeping_room_wakes_it() {
     // Asked for twice, it is looked for once.
     bench.order(Order::Create { room: ROOM, create: create() });
     assert!(bench.sent_to(ONE).is_empty() && bench.effects.len() == 1);
-    bench.loaded(Loaded::Asleep(Box::new(asleep.clone())));
+    bench.found_asleep(asleep.clone(), 0);
     let sent = bench.sent_to(ONE);
     assert!(matches!(&sent[..], [ToWorker::Open { seq, .. }] if *seq == asleep.seq), "{sent:?}");
     let woken = bench.effects.iter().filter(|effect| matches!(effect, Effect::Snapshot(_)));
@@ -303,7 +303,7 @@ fn the_hold_of_an_empty_seat_runs_on_while_its_room_sleeps() {
         let who = Who::New { session, secret, profile: Bytes::new() };
         let hello = Hello { conn: ConnId(conn), room: ROOM, who, create: None };
         bench.gate(ToOwner::Hello(hello));
-        bench.loaded(Loaded::Asleep(Box::new(asleep)));
+        bench.found_asleep(asleep, 0);
         bench.obey(ONE, false);
         assert_eq!(bench.welcomed(conn), welcomed, "{conn}");
         assert_eq!(bench.closed(conn).is_some(), !welcomed, "{conn}");

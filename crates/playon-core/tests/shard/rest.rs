@@ -1,12 +1,16 @@
 //! Rooms that nobody is in: which of them sleep, and which end.
 
-use playon_core::effect::Effect;
-use playon_core::gate::{Close, Hello, ToOwner, Who};
-use playon_core::ids::ConnId;
-use playon_core::kind::Policies;
-use playon_core::time::Span;
+use std::collections::BTreeSet;
 
-use super::bench::{Bench, ONE, ROOM};
+use playon_core::attach::ToWorker;
+use playon_core::effect::{Effect, Listing, Loaded, Order, Report, Stored};
+use playon_core::gate::{Close, Hello, ToOwner, Who};
+use playon_core::ids::{ConnId, ReleaseId};
+use playon_core::image::Image;
+use playon_core::kind::{Declared, Policies};
+use playon_core::time::{Span, WallTime};
+
+use super::bench::{Bench, NEW, ONE, ROOM, kind};
 
 const IDLE: Span = Span::secs(10);
 
@@ -75,4 +79,200 @@ fn a_room_whose_last_visitor_was_a_refused_spectator_rests() {
 fn somebody_who_is_there_keeps_a_room_awake() {
     let mut bench = with_player(Span::secs(60), "");
     assert_eq!(rest_of(&mut bench), Rest::Awake);
+}
+
+/// A room at rest that somebody has left for good, and the shard that has put it there.
+fn at_rest() -> (Bench, Image) {
+    let mut bench = with_player(Span::secs(60), "table");
+    bench.gate(ToOwner::Bye { conn: ConnId(1) });
+    bench.obey(ONE, false);
+    bench.effects.clear();
+    bench.wait(IDLE);
+    let asleep = bench.effects.iter().find_map(|effect| match effect {
+        Effect::Sleep(image) => Some(image.clone()),
+        _ => None,
+    });
+    bench.effects.clear();
+    (bench, asleep.expect("nobody is there"))
+}
+
+fn expire(slept_by: u64) -> Order {
+    Order::Expire { room: ROOM, slept_by: WallTime(slept_by) }
+}
+
+/// A player comes; nobody answers for the store.
+fn come(bench: &mut Bench, conn: u64) {
+    let who = Who::Watcher;
+    let hello = Hello { conn: ConnId(conn), room: ROOM, who, create: None };
+    bench.gate(ToOwner::Hello(hello));
+}
+
+fn looked_for(bench: &Bench) -> usize {
+    bench.effects.iter().filter(|effect| matches!(effect, Effect::Load(ROOM))).count()
+}
+
+fn deleted(bench: &Bench) -> bool {
+    bench.effects.contains(&Effect::Delete(ROOM))
+}
+
+#[test]
+fn a_room_past_its_age_is_deleted_and_a_younger_one_stays() {
+    for (since, goes) in [(10, true), (11, false)] {
+        let (mut bench, asleep) = at_rest();
+        bench.order(expire(10));
+        assert_eq!(looked_for(&bench), 1, "the store says whether it still rests");
+        bench.found_asleep(asleep, since);
+        assert_eq!(deleted(&bench), goes, "{since}");
+        assert_eq!(bench.reports().contains(&Report::Expired { room: ROOM }), goes);
+        assert_eq!(bench.shard.facts().rooms, 0);
+    }
+}
+
+#[test]
+fn a_room_that_somebody_asks_for_wakes_however_old_it_is() {
+    let (mut bench, asleep) = at_rest();
+    bench.order(expire(10));
+    come(&mut bench, 2);
+    assert_eq!(looked_for(&bench), 1);
+    bench.found_asleep(asleep, 0);
+    assert!(!deleted(&bench));
+    assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Open { .. }]));
+}
+
+#[test]
+fn a_room_that_is_not_at_rest_any_more_is_left_alone() {
+    let mut bench = with_player(Span::secs(60), "table");
+    bench.effects.clear();
+    bench.order(expire(u64::MAX));
+    assert_eq!(bench.effects, []);
+    let (mut bench, asleep) = at_rest();
+    come(&mut bench, 2);
+    bench.order(expire(u64::MAX));
+    bench.found_asleep(asleep, 0);
+    assert!(!deleted(&bench) && looked_for(&bench) == 1);
+    // One that has been deleted meanwhile stays so.
+    let (mut bench, _) = at_rest();
+    bench.order(expire(u64::MAX));
+    bench.loaded(Loaded::Missing);
+    assert!(bench.sent_to(ONE).is_empty() && bench.shard.facts().rooms == 0);
+}
+
+#[test]
+fn whoever_comes_while_the_deletion_is_with_the_store_waits_for_it() {
+    let (mut bench, asleep) = at_rest();
+    bench.store_works = false;
+    bench.order(expire(10));
+    bench.found_asleep(asleep, 0);
+    bench.hello(2);
+    come(&mut bench, 3);
+    assert_eq!((bench.closed(2), bench.closed(3)), (None, None));
+    assert!(bench.sent_to(ONE).is_empty(), "until then it may still be there");
+    bench.shard.handle_stored(bench.now, ROOM, Stored::Deleted);
+    bench.wait(Span(1));
+    assert_eq!(bench.closed(3), None, "a spectator waits for whoever makes it");
+    assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Create { .. }]));
+}
+
+#[test]
+fn an_operator_closes_a_room_at_rest() {
+    let (mut bench, asleep) = at_rest();
+    come(&mut bench, 2);
+    bench.order(Order::Close { room: ROOM });
+    bench.order(Order::Close { room: ROOM });
+    bench.found_asleep(asleep, 0);
+    assert!(deleted(&bench));
+    assert_eq!(bench.closed(2), Some(Close::UnknownRoom), "it finds no room any more");
+    let gone = Report::Gone { room: ROOM, asleep: false };
+    assert_eq!(bench.reports().iter().filter(|report| **report == gone).count(), 1);
+}
+
+#[test]
+fn an_order_to_close_is_answered_whatever_is_found() {
+    let not_closed = |unreadable| Report::NotClosed { room: ROOM, unreadable };
+    for (found, answer) in [
+        (Loaded::Missing, not_closed(None)),
+        (Loaded::Unreadable("why".into()), not_closed(Some("why".into()))),
+        (Loaded::Damaged("why".into()), Report::Gone { room: ROOM, asleep: false }),
+    ] {
+        let (mut bench, _) = at_rest();
+        bench.order(Order::Close { room: ROOM });
+        bench.loaded(found);
+        assert!(bench.reports().contains(&answer), "{answer:?}");
+        assert_eq!(bench.shard.facts().rooms, 0);
+    }
+    // One that is being made is not there yet.
+    let mut bench = Bench::new(&policies(Span::secs(60)));
+    bench.hello(1);
+    bench.order(Order::Close { room: ROOM });
+    assert!(bench.reports().contains(&not_closed(None)));
+}
+
+const THIRD: ReleaseId = ReleaseId([3; 32]);
+
+/// What the new release says is that it reads nothing before its own version.
+fn new_reads_only_its_own(bench: &mut Bench) {
+    let info = kind(2, policies(Span::secs(60)));
+    let said = Declared { reads_from: 2, ..Declared::from(&info) };
+    bench.shard.handle_release(NEW, vec![said]);
+}
+
+fn listed(bench: &mut Bench) -> Vec<ReleaseId> {
+    let release = |report| match report {
+        Report::Listing(Listing { release, .. }) => Some(release),
+        _ => None,
+    };
+    bench.reports().into_iter().filter_map(release).collect()
+}
+
+#[test]
+fn a_room_that_no_release_reads_says_so_to_whoever_asks_for_it() {
+    let (mut bench, asleep) = at_rest();
+    bench.order(Order::Prefer(NEW));
+    new_reads_only_its_own(&mut bench);
+    bench.worker_down(ONE);
+    bench.order(Order::Startable(BTreeSet::from([NEW])));
+    for conn in [2, 3] {
+        come(&mut bench, conn);
+        bench.found_asleep(asleep.clone(), 0);
+        assert_eq!(bench.closed(conn), Some(Close::RoomFails));
+        let stranded = Report::Stranded { room: ROOM, kind: "duel".into(), version: 1 };
+        assert!(bench.reports().contains(&stranded));
+        assert_eq!(bench.shard.facts().rooms, 0, "it stays at rest");
+    }
+    assert!(!deleted(&bench));
+}
+
+#[test]
+fn a_room_whose_release_is_gone_wakes_on_one_that_reads_it() {
+    let (mut bench, asleep) = at_rest();
+    bench.order(Order::Prefer(NEW));
+    new_reads_only_its_own(&mut bench);
+    bench.worker_down(ONE);
+    let older = Declared::from(&kind(1, policies(Span::secs(60))));
+    bench.shard.handle_release(THIRD, vec![older]);
+    bench.order(Order::Startable(BTreeSet::from([NEW, THIRD])));
+    come(&mut bench, 2);
+    bench.found_asleep(asleep, 0);
+    assert_eq!(bench.closed(2), None);
+    // Where it is listed, a worker is started for it.
+    assert_eq!(listed(&mut bench).last(), Some(&THIRD));
+}
+
+#[test]
+fn a_room_whose_release_is_gone_wakes_on_the_current_one_if_that_reads_it() {
+    let (mut bench, asleep) = at_rest();
+    bench.order(Order::Prefer(NEW));
+    bench.worker_down(ONE);
+    bench.order(Order::Startable(BTreeSet::from([NEW, THIRD])));
+    bench.shard.handle_release(THIRD, vec![Declared::from(&kind(1, Policies::default()))]);
+    come(&mut bench, 2);
+    bench.found_asleep(asleep, 0);
+    assert_eq!(listed(&mut bench).last(), Some(&NEW));
+    bench.obey(super::bench::TWO, false);
+    assert!(
+        bench
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Append { record, .. } if record.version == 2))
+    );
 }

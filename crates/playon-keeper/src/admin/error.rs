@@ -27,7 +27,7 @@ fn status(code: &str) -> StatusCode {
         "PLY-0504" | "PLY-0507" | "PLY-0509" | "PLY-0516" | "PLY-0531" => StatusCode::BAD_REQUEST,
         "PLY-0515" => StatusCode::UNAUTHORIZED,
         "PLY-0511" | "PLY-0514" => StatusCode::NOT_FOUND,
-        "PLY-0206" | "PLY-0510" | "PLY-0512" | "PLY-0513" | "PLY-0534" => StatusCode::CONFLICT,
+        "PLY-0206" | "PLY-0510" | "PLY-0512" | "PLY-0513" => StatusCode::CONFLICT,
         "PLY-0451" => StatusCode::REQUEST_TIMEOUT,
         "PLY-0452" | "PLY-0505" => StatusCode::PAYLOAD_TOO_LARGE,
         "PLY-0564" => StatusCode::INSUFFICIENT_STORAGE,

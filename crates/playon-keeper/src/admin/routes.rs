@@ -17,7 +17,8 @@ use super::error::{Failed, bad_request, coded, not_found};
 use super::patience::in_time;
 use super::upload::receive;
 use crate::control::{
-    DeployAnswer, DeployView, Handle, ReleaseView, RoomFilter, RoomView, StatusView, WayBackView,
+    AsleepFilter, AsleepPage, DeployAnswer, DeployView, Handle, ReleaseView, RoomFilter, RoomView,
+    StatusView, WayBackView,
 };
 
 /// Bytes of a body, uploads aside.
@@ -83,6 +84,7 @@ pub(crate) fn router(handle: Handle, token: &str, patience: Duration) -> Router 
     let guarded = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/rooms", get(rooms))
+        .route("/v1/rooms/asleep", get(asleep))
         .route("/v1/rooms/{id}", get(room).delete(close_room))
         .route("/v1/releases", get(releases))
         .route("/v1/deploys", get(deploys).post(deploy))
@@ -133,7 +135,14 @@ async fn rooms(State(handle): State<Handle>, query: Query<RoomsQuery>) -> Answer
 }
 
 async fn room(State(handle): State<Handle>, Path(id): Path<String>) -> Answer<RoomView> {
-    handle.catalog().room(room_id(&id)?).map(Json).ok_or_else(|| not_found("room", &id))
+    Ok(Json(handle.room(room_id(&id)?).await?))
+}
+
+async fn asleep(
+    State(handle): State<Handle>,
+    Query(filter): Query<AsleepFilter>,
+) -> Answer<AsleepPage> {
+    Ok(Json(handle.asleep(filter).await?))
 }
 
 async fn close_room(State(handle): State<Handle>, Path(id): Path<String>) -> Answer<RoomView> {

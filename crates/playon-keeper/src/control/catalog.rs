@@ -23,6 +23,15 @@ pub struct Catalog {
     pub(super) draining: bool,
     pub(super) failed: Option<String>,
     pub(super) faults: Faults,
+    /// Rooms at rest, and those of them that no kept release reads, when they were last counted.
+    pub(super) at_rest: RestCounts,
+}
+
+/// What is at rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RestCounts {
+    pub(super) rooms: u64,
+    pub(super) unread: u64,
 }
 
 #[derive(Debug)]
@@ -156,6 +165,7 @@ impl Catalog {
             halted: listing.halted.clone(),
             faults: entry.faults,
             last_fault: entry.last_fault.clone(),
+            at_rest_since_ms: None,
         }
     }
 

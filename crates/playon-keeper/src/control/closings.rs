@@ -20,20 +20,40 @@ impl Closings {
         waiting.push((was, reply));
     }
 
-    /// Answers those who waited for the end of a room that has left memory.
-    pub(super) fn gone(&mut self, room: RoomId, asleep: bool) {
+    /// Whether somebody waits for the end of that room.
+    pub(super) fn has(&self, room: RoomId) -> bool {
+        self.0.contains_key(&room)
+    }
+
+    /// Answers those who waited for the end of a room: it is deleted.
+    pub(super) fn deleted(&mut self, room: RoomId) {
         for (was, reply) in self.0.remove(&room).unwrap_or_default() {
-            let outcome = if asleep { Err(rests(room)) } else { Ok(was) };
             // A reply that nobody waits for any more is dropped.
-            let _ = reply.send(outcome);
+            let _ = reply.send(Ok(was));
+        }
+    }
+
+    /// The same: it is not, as it cannot be read now, or because there is none.
+    pub(super) fn failed(&mut self, room: RoomId, unreadable: Option<&str>) {
+        for (_, reply) in self.0.remove(&room).unwrap_or_default() {
+            let _ =
+                reply.send(Err(unreadable.map_or_else(|| unknown(room), |why| not_now(room, why))));
         }
     }
 }
 
-fn rests(room: RoomId) -> Coded {
+pub(super) fn unknown(room: RoomId) -> Coded {
     Coded::new(
-        "PLY-0534",
-        format!("room {room} went to rest before it could be closed"),
-        "join it, which wakes it, and close it then",
+        "PLY-0514",
+        format!("there is no room {room}, neither in memory nor at rest"),
+        "`playon rooms` and `playon rooms --asleep` list what there is",
+    )
+}
+
+fn not_now(room: RoomId, why: &str) -> Coded {
+    Coded::new(
+        "PLY-0570",
+        format!("whether there is a room {room} at rest cannot be read now: {why}"),
+        "look at the keeper's log and at the disk, then ask again",
     )
 }

@@ -27,6 +27,17 @@ pub(super) struct Course {
     pauses_us: Vec<u32>,
     max_us: u32,
     summary: PauseView,
+    /// What it does to rooms at rest, once the release has attached.
+    pub(super) at_rest: Option<UnreadAtRest>,
+}
+
+/// Rooms at rest that a release does not read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct UnreadAtRest {
+    /// All of them.
+    pub(super) unread: u64,
+    /// Those that no other release reads which is kept.
+    pub(super) lost: u64,
 }
 
 /// How a deploy lies in the store. Fields are only ever added.
@@ -62,6 +73,8 @@ struct Stored {
     restarts: u64,
     #[serde(default)]
     predicted_us: u64,
+    #[serde(default)]
+    at_rest: Option<UnreadAtRest>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -96,6 +109,7 @@ impl Course {
             pauses_us: Vec::new(),
             max_us: 0,
             summary: PauseView::default(),
+            at_rest: None,
         }
     }
 
@@ -176,6 +190,8 @@ impl Course {
             started_ms: self.started_ms,
             finished_ms: self.finished_ms,
             reason: record.reason.clone(),
+            at_rest_unread: self.at_rest.map(|at_rest| at_rest.unread),
+            at_rest_lost: self.at_rest.map(|at_rest| at_rest.lost),
         }
     }
 
@@ -213,6 +229,7 @@ impl Course {
             left_rooms: record.left_rooms.iter().map(left).collect(),
             restarts: record.restarts,
             predicted_us: record.predicted.0,
+            at_rest: self.at_rest,
         };
         // Numbers and strings always have a JSON form.
         serde_json::to_vec(&stored).unwrap_or_default().into()
@@ -256,6 +273,7 @@ impl Course {
         course.before_cut = counts.sockets_closed;
         course.sockets_cut = counts.sockets_closed;
         course.summary = stored.pause_ms;
+        course.at_rest = stored.at_rest;
         Some(course)
     }
 }
@@ -287,6 +305,7 @@ mod tests {
         for ms in 1..=100 {
             course.note_pause(Span::millis(ms));
         }
+        course.at_rest = Some(UnreadAtRest { unread: 3, lost: 1 });
         course.update(record(DeployPhase::Partial), 6, 20, None);
         course.update(record(DeployPhase::Partial), 99, 30, None);
         let view = course.view(|id| format!("r{}", id.0[0]));
@@ -298,7 +317,7 @@ mod tests {
         assert_eq!((view.pause_ms.p50, view.pause_ms.p99, view.pause_ms.max), (51.0, 100.0, 100.0));
         assert_eq!(view.finished_ms, Some(20));
         let read = Course::decode(&course.encode(), 0).unwrap();
-        assert_eq!(read.record, course.record);
+        assert_eq!((&read.record, read.at_rest), (&course.record, course.at_rest));
         assert_eq!(read.view(|id| id.to_string()).pause_ms, view.pause_ms);
         assert!(Course::decode(b"{}", 0).is_none());
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use playon_core::deploy::DeployRecord;
 use playon_core::fleet::WorkerInfo;
 use playon_core::ids::ReleaseId;
-use playon_core::kind::{Declared, OnDeploy};
+use playon_core::kind::{Declared, OnDeploy, Policies};
 use playon_core::time::Span;
 use playon_store::{Decision, DeployRow};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ struct StoredKind {
     reads_from: u32,
     exports_to: u32,
     on_deploy: StoredPolicy,
+    /// Without it for ever: that build knew of no age.
+    #[serde(default)]
+    expire_us: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +58,7 @@ impl From<&Declared> for StoredKind {
                 }
                 OnDeploy::Now => StoredPolicy::Now,
             },
+            expire_us: Some(kind.expire.0),
         }
     }
 }
@@ -73,6 +77,7 @@ impl From<StoredKind> for Declared {
                 }
                 StoredPolicy::Now => OnDeploy::Now,
             },
+            expire: kind.expire_us.map_or(Policies::FOR_EVER, Span),
         }
     }
 }
@@ -122,6 +127,7 @@ impl Control {
         self.catalog_mut().current = current;
         self.director.handle_recovered(self.setup.clock.now(), current, newest_first);
         self.drain();
+        self.tell_startable();
         Ok(())
     }
 
@@ -152,10 +158,12 @@ impl Control {
         let (id, cut, now_ms) = (record.id, self.cut(), wall_ms());
         let now = self.setup.clock.now();
         let until = record.in_round_until.map(|until| now_ms + until.since(now).0 / 1_000);
+        let at_rest = self.unread_by_deploy(&record);
         let mut catalog = self.catalog_mut();
         let course =
             catalog.deploys.entry(id).or_insert_with(|| Course::new(record.clone(), now_ms, cut));
         course.update(record, cut, now_ms, until);
+        course.at_rest = course.at_rest.or(at_rest);
         while catalog.deploys.len() > self.setup.deploys_max {
             catalog.deploys.pop_first();
         }
@@ -192,6 +200,7 @@ impl Control {
         if self.catalog().current != current {
             self.catalog_mut().current = current;
             current.into_iter().for_each(|release| self.serve_site(release));
+            self.rests_may_be_read();
         }
         let release = current.map(|release| self.catalog().label(release));
         let phase = phase.name();
@@ -216,10 +225,15 @@ mod tests {
             reads_from: 2,
             exports_to: 1,
             on_deploy,
+            expire: Span::secs(60),
         };
         let rounds = OnDeploy::BetweenRounds { deadline: Span::secs(300) };
         let kinds = vec![kind("a", OnDeploy::Finish), kind("b", rounds), kind("c", OnDeploy::Now)];
         assert_eq!(decode_kinds(&encode_kinds(&kinds)), Some(kinds));
         assert_eq!(decode_kinds(b"[{\"name\":\"a\"}]"), None);
+        let before =
+            br#"[{"name":"a","writes":1,"reads_from":1,"exports_to":1,"on_deploy":"now"}]"#;
+        let read = decode_kinds(before).unwrap();
+        assert_eq!(read[0].expire, Policies::FOR_EVER, "what knew of no age is kept");
     }
 }

@@ -42,6 +42,15 @@ impl Catalog {
         }
     }
 
+    /// What is said of rooms at rest that nobody could play, if there are any. It keeps no new player out, so whoever only
+    /// asks whether to send players here is not told.
+    fn unread(&self) -> Option<String> {
+        let rooms = self.at_rest.unread;
+        let what = if rooms == 1 { "1 room" } else { &format!("{rooms} rooms") };
+        (rooms > 0)
+            .then(|| format!("PLY-0571 {what} at rest can be read by no release that is kept"))
+    }
+
     /// How many rooms there are of each kind, release and state.
     fn groups(&self) -> Vec<RoomGroup> {
         let mut groups: BTreeMap<_, (usize, u64)> = BTreeMap::new();
@@ -78,17 +87,20 @@ impl Handle {
         let (queues, machine) = (self.queue_items(), Machine::look(&self.data));
         let catalog = self.catalog();
         let (rooms, rooms_live, players) = catalog.totals();
+        let not_ready = catalog.not_ready().map(str::to_owned).or_else(|| catalog.unread());
         StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             epoch: self.epoch.0,
             uptime_s: self.clock.now().0 / 1_000_000,
             players_at: self.players_at.get().map(ToString::to_string).unwrap_or_default(),
-            ready: catalog.not_ready().is_none(),
-            not_ready: catalog.not_ready().map(str::to_owned),
+            ready: not_ready.is_none(),
+            not_ready,
             current: catalog.current(),
             rooms,
             rooms_live,
             rooms_by: catalog.groups(),
+            rooms_at_rest: catalog.at_rest.rooms,
+            rooms_unread: catalog.at_rest.unread,
             players,
             sockets: self.stats.connections.get(),
             recovered: catalog.recovered(),
@@ -182,6 +194,8 @@ impl Handle {
         let halted = catalog.rooms.values().filter(|e| e.listing.halted.is_some()).count();
         metrics.rooms.set(count(rooms));
         metrics.players.set(whole(players));
+        metrics.rooms_at_rest.set(whole(catalog.at_rest.rooms));
+        metrics.rooms_unread.set(whole(catalog.at_rest.unread));
         let opening = rooms.saturating_sub(live + halted);
         for (state, rooms) in [("live", live), ("opening", opening), ("halted", halted)] {
             metrics.rooms_by_state.get_or_create(&State { state }).set(count(rooms));

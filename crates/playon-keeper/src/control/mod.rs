@@ -15,6 +15,7 @@ mod notes;
 mod recovery;
 mod releases;
 mod request;
+mod rests;
 mod sites;
 mod thread;
 mod view;
@@ -32,11 +33,12 @@ pub(crate) use recovery::recover_rooms;
 pub(crate) use releases::store_error;
 pub use request::Handle;
 pub(crate) use request::Request;
+pub use rests::AsleepFilter;
 pub(crate) use thread::{Control, ControlSetup};
 pub use view::{
-    DeployAnswer, DeployView, DurationView, FaultView, KindView, LeftView, PauseView, QueuesView,
-    ReleaseView, RoomGroup, RoomView, StatusView, StoreView, TimingsView, TotalsView, WayBackView,
-    WorkerView,
+    AsleepPage, AsleepView, DeployAnswer, DeployView, DurationView, FaultView, KindView, LeftView,
+    PauseView, QueuesView, ReleaseView, RoomGroup, RoomView, StatusView, StoreView, TimingsView,
+    TotalsView, WayBackView, WorkerView,
 };
 
 /// What reaches the control thread.

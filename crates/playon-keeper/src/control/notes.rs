@@ -29,6 +29,11 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::Gone { room, asleep } => {
             tracing::info!(%room, epoch, release = on(room), asleep, "room left memory");
         }
+        Report::Expired { room } => {
+            // One line for all of them is written when they are through.
+            metrics.rooms_expired.inc();
+            tracing::debug!(%room, epoch, "room at rest is deleted for its age");
+        }
         Report::Checked { deploy, room, result } => {
             note_check(result, *deploy, *room, epoch, &on(room));
         }
@@ -66,7 +71,8 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::InputsLost { .. } | Report::Miscounted { .. } => {
             note_books(metrics, epoch, report, on);
         }
-        Report::Stopped => {}
+        // What follows from them says so.
+        Report::NotClosed { .. } | Report::Stranded { .. } | Report::Stopped => {}
     }
 }
 

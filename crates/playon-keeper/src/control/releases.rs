@@ -1,7 +1,5 @@
 //! Releases: how they get their labels and how they are kept.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use playon_core::ids::ReleaseId;
 use playon_store::{ReleaseRow, StoreError};
 
@@ -9,16 +7,11 @@ use super::catalog::ReleaseEntry;
 use super::thread::Control;
 use super::view::ReleaseView;
 use crate::artifacts::Artifact;
+pub(super) use crate::clock::wall_ms;
 use crate::error::Coded;
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 64;
-
-/// Milliseconds since 1970, for people only.
-pub(super) fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
 
 /// What the store said, with its code.
 pub(crate) fn store_error(error: &StoreError) -> Coded {
@@ -44,7 +37,7 @@ fn check_label(label: &str) -> Result<(), Coded> {
 impl Control {
     /// Adds a release. A known one keeps its label. An executable that becomes no release is deleted.
     pub(super) fn add_release(
-        &self,
+        &mut self,
         artifact: &Artifact,
         label: Option<String>,
         hint: Option<&str>,
@@ -58,7 +51,7 @@ impl Control {
     }
 
     fn add_named(
-        &self,
+        &mut self,
         artifact: &Artifact,
         label: Option<String>,
         hint: Option<&str>,
@@ -87,10 +80,17 @@ impl Control {
         Ok(kept)
     }
 
-    /// Deletes the executables that were deployed longest ago, beyond the bound. What is in use stays, and so does one that
-    /// has just been `added`, for it is going to be deployed.
-    pub(super) fn prune_artifacts(&self, added: Option<ReleaseId>) {
+    /// Deletes the executables that were deployed longest ago, beyond the bound. What is in use stays, and so do one that
+    /// has just been `added`, for it is going to be deployed, and the last one that reads what is at rest.
+    pub(super) fn prune_artifacts(&mut self, added: Option<ReleaseId>) {
         let stored = self.catalog().stored_by_age();
+        if stored.len() <= self.setup.artifacts_max {
+            return self.tell_startable();
+        }
+        // Without knowing what is at rest nothing may go.
+        if self.count_rests().is_none() {
+            return;
+        }
         let needed = |id| Some(id) == added;
         for id in self.director.surplus(&stored, self.setup.artifacts_max, needed) {
             let label = self.catalog().label(id);
@@ -104,6 +104,7 @@ impl Control {
                 entry.stored = self.setup.artifacts.path(id).is_some();
             }
         }
+        self.tell_startable();
     }
 
     fn check_free(&self, label: &str, id: ReleaseId) -> Result<(), Coded> {

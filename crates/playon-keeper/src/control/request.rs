@@ -10,8 +10,10 @@ use tokio::sync::oneshot;
 
 use super::News;
 use super::catalog::Catalog;
+use super::closings::unknown;
 use super::glance::Queues;
-use super::view::{DeployAnswer, ReleaseView, RoomView, WayBackView};
+use super::rests::AsleepFilter;
+use super::view::{AsleepPage, DeployAnswer, ReleaseView, RoomView, WayBackView};
 use crate::alarm::Alarms;
 use crate::artifacts::{Artifact, Artifacts};
 use crate::clock::Clock;
@@ -49,6 +51,15 @@ pub(crate) enum Request {
         room: RoomId,
         reply: Reply<RoomView>,
     },
+    /// A room at rest, if there is one of that id.
+    RoomAtRest {
+        room: RoomId,
+        reply: Reply<Option<RoomView>>,
+    },
+    Asleep {
+        filter: AsleepFilter,
+        reply: Reply<AsleepPage>,
+    },
     Drain {
         reply: Reply<()>,
     },
@@ -71,6 +82,8 @@ impl Request {
             Self::Rollback { .. } => "rollback",
             Self::WayBack { .. } => "way back",
             Self::CloseRoom { .. } => "close",
+            Self::RoomAtRest { .. } => "room",
+            Self::Asleep { .. } => "asleep",
             Self::Drain { .. } => "drain",
             Self::Probe { .. } => "probe",
             Self::Stop { .. } => "stop",
@@ -85,6 +98,8 @@ impl Request {
             Self::Deploy { reply, .. } | Self::Rollback { reply, .. } => reply.is_closed(),
             Self::WayBack { reply } => reply.is_closed(),
             Self::CloseRoom { reply, .. } => reply.is_closed(),
+            Self::RoomAtRest { reply, .. } => reply.is_closed(),
+            Self::Asleep { reply, .. } => reply.is_closed(),
             Self::Drain { reply } => reply.is_closed(),
             Self::Probe { .. } | Self::Stop { .. } => false,
         };
@@ -195,11 +210,31 @@ impl Handle {
         log.set(levels).map_err(|why| no_levels(&format!("{levels}: {why}")))
     }
 
-    /// Ends a room that is in memory, a halted one too: its players are sent away and what is stored of it is deleted.
+    /// One room, in memory or at rest.
+    ///
+    /// # Errors
+    /// When there is none (`PLY-0514`), or the store cannot say.
+    pub async fn room(&self, room: RoomId) -> Result<RoomView, Coded> {
+        if let Some(found) = self.catalog().room(room) {
+            return Ok(found);
+        }
+        let found = self.ask(|reply| Request::RoomAtRest { room, reply }).await?;
+        found.ok_or_else(|| unknown(room))
+    }
+
+    /// Rooms at rest, some at a time.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    pub async fn asleep(&self, filter: AsleepFilter) -> Result<AsleepPage, Coded> {
+        self.ask(|reply| Request::Asleep { filter, reply }).await
+    }
+
+    /// Ends a room in memory, a halted one too, or at rest: its players are sent away and what is stored of it is deleted.
     /// Answers with the room as it was, once that is safe.
     ///
     /// # Errors
-    /// When there is no such room in memory (`PLY-0514`), or it went to rest first (`PLY-0534`).
+    /// When there is no such room (`PLY-0514`), or the store cannot say whether there is (`PLY-0570`).
     pub async fn close_room(&self, room: RoomId) -> Result<RoomView, Coded> {
         self.ask(|reply| Request::CloseRoom { room, reply }).await
     }

@@ -17,8 +17,9 @@ use playon_store::Store;
 use tokio::sync::oneshot;
 
 use super::catalog::{Catalog, RoomEntry, WorkerEntry};
-use super::closings::Closings;
+use super::closings::{Closings, unknown};
 use super::request::Reply;
+use super::rests::Rests;
 use super::sites::Sites;
 use super::view::RoomView;
 use super::{News, Request, ShardNews, notes};
@@ -53,6 +54,8 @@ pub(crate) struct ControlSetup {
     pub(crate) director: DirectorConfig,
     pub(crate) deploys_max: usize,
     pub(crate) artifacts_max: usize,
+    pub(crate) expiries_per_second: u32,
+    pub(crate) sweep_every: Span,
 }
 
 pub(crate) struct Control {
@@ -64,6 +67,7 @@ pub(crate) struct Control {
     /// What the supervisor was last told.
     pub(super) wanted: BTreeMap<ReleaseId, u32>,
     pub(super) sites: Sites,
+    pub(super) rests: Rests,
     /// Which release the store says is current.
     pub(super) stored_current: Option<ReleaseId>,
     shards_recovered: u16,
@@ -87,6 +91,7 @@ impl Control {
             setup,
             wanted: BTreeMap::new(),
             sites: Sites::default(),
+            rests: Rests::default(),
             stored_current: None,
             shards_recovered: 0,
             shards_stopped: 0,
@@ -119,7 +124,11 @@ impl Control {
     fn run(mut self, inbox: &Receiver<News>, alarm: &Alarm) {
         loop {
             alarm.idle();
-            let next = [self.director.next_timeout(), self.berths.next_timeout()];
+            let next = [
+                self.director.next_timeout(),
+                self.berths.next_timeout(),
+                self.rests.next_timeout(),
+            ];
             let news = match next.into_iter().flatten().min() {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => inbox.recv_timeout(self.setup.clock.until(at)),
@@ -134,6 +143,7 @@ impl Control {
                 self.director.handle_timeout(self.setup.clock.now());
                 self.drain();
             }
+            self.sweep(self.setup.clock.now());
             self.berths.handle_timeout(self.setup.clock.now());
             self.staff_berths();
         }
@@ -180,10 +190,16 @@ impl Control {
         self.catalog_mut().note_report(report);
         match report {
             Report::Listing(listing) => self.note_listing(listing),
-            Report::Gone { room, asleep } => {
-                self.catalog_mut().rooms.remove(room);
-                self.lobby(|lobby| lobby.handle_gone(*room));
-                self.closings.gone(*room, *asleep);
+            Report::Gone { room, asleep } => self.handle_gone(*room, *asleep),
+            Report::Expired { room } => {
+                self.rests.expired();
+                self.closings.deleted(*room);
+            }
+            Report::NotClosed { room, unreadable } => {
+                self.closings.failed(*room, unreadable.as_deref());
+            }
+            Report::Stranded { room, kind, version } => {
+                self.note_stranded(*room, kind, *version);
             }
             Report::Moved { deploy, pause, .. } => {
                 if let Some(course) = self.catalog_mut().deploys.get_mut(deploy) {
@@ -202,6 +218,17 @@ impl Control {
         }
         self.director.handle_report(self.setup.clock.now(), shard, report);
         self.drain();
+    }
+
+    fn handle_gone(&mut self, room: RoomId, asleep: bool) {
+        self.catalog_mut().rooms.remove(&room);
+        self.lobby(|lobby| lobby.handle_gone(room));
+        if !asleep {
+            self.closings.deleted(room);
+        } else if self.closings.has(room) {
+            // It went to rest before it could be closed; there it is closed, too.
+            self.setup.shards.of(room).push(ShardEvent::Order(Order::Close { room }));
+        }
     }
 
     fn note_listing(&self, listing: &Listing) {
@@ -236,6 +263,7 @@ impl Control {
             self.director.handle_recovery_done(self.setup.clock.now());
             self.drain();
             self.prune_artifacts(None);
+            self.begin_sweeps();
         }
     }
 
@@ -281,6 +309,7 @@ impl Control {
         }
         drop(catalog);
         self.keep_kinds(&attached.info);
+        self.tell_startable();
         self.sites.add(release, attached.assets);
         if self.director.current() == Some(release) {
             self.serve_site(release);
@@ -294,6 +323,7 @@ impl Control {
         }
         self.director.handle_worker_up(self.setup.clock.now(), &attached.info);
         self.drain();
+        self.rests_may_be_read();
         if self.director.current().is_none()
             && self.director.deploy().is_none_or(|d| d.phase.is_final())
         {
@@ -334,6 +364,8 @@ impl Control {
                 let _ = reply.send(self.way_back());
             }
             Request::CloseRoom { room, reply } => self.close_room(room, reply),
+            Request::RoomAtRest { room, reply } => drop(reply.send(self.room_at_rest(room))),
+            Request::Asleep { filter, reply } => drop(reply.send(self.asleep(&filter))),
             Request::Drain { reply } => {
                 self.catalog_mut().draining = true;
                 self.setup.shards.push_each(|| ShardEvent::Order(Order::Drain));
@@ -349,16 +381,14 @@ impl Control {
         }
     }
 
-    /// Answered when the room is gone. A room that is in the catalog is in its shard, or the report that it is gone
-    /// is on its way here: so every request is answered.
+    /// Answered when the room is gone. Its shard answers every order to close, also for a room at rest and for one that is not
+    /// there.
     fn close_room(&mut self, room: RoomId, reply: Reply<RoomView>) {
-        let Some(was) = self.catalog().room(room) else {
-            let _ = reply.send(Err(Coded::new(
-                "PLY-0514",
-                format!("there is no room {room} in memory"),
-                "`playon rooms` lists what there is; a room that sleeps is woken by joining it",
-            )));
-            return;
+        let known = self.catalog().room(room);
+        let was = match known.map_or_else(|| self.room_at_rest(room), |was| Ok(Some(was))) {
+            Ok(Some(was)) => was,
+            Ok(None) => return drop(reply.send(Err(unknown(room)))),
+            Err(error) => return drop(reply.send(Err(error))),
         };
         tracing::info!(%room, epoch = self.setup.hub.epoch().0, release = was.release, "an operator closes the room");
         self.closings.wait(room, was, reply);

@@ -25,6 +25,10 @@ pub struct StatusView {
     pub rooms_live: usize,
     /// The same rooms by kind, release and state.
     pub rooms_by: Vec<RoomGroup>,
+    /// Rooms at rest in the store, when they were last counted.
+    pub rooms_at_rest: u64,
+    /// Of these, rooms that no release reads which is kept.
+    pub rooms_unread: u64,
     /// Seats taken.
     pub players: u64,
     /// Player sockets.
@@ -194,6 +198,49 @@ pub struct RoomView {
     pub faults: u64,
     /// The last of them.
     pub last_fault: Option<String>,
+    /// Since when it is at rest, in milliseconds since 1970; nothing if it is in memory, 0 if that is not known.
+    #[serde(default)]
+    pub at_rest_since_ms: Option<u64>,
+}
+
+/// A room at rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsleepView {
+    /// Its UUID.
+    pub id: String,
+    /// Which kind; empty if it was put to rest by a build that did not note it.
+    pub kind: String,
+    /// Its name, or empty.
+    pub name: String,
+    /// The label of the release that wrote its state.
+    pub release: String,
+    /// Version of its state.
+    pub version: u32,
+    /// Seats that are kept in it.
+    pub seats: u32,
+    /// Bytes of what is stored of it.
+    pub bytes: u64,
+    /// When it was put to rest, in milliseconds since 1970; nothing if that is not known.
+    pub since_ms: Option<u64>,
+    /// From when on it is deleted; nothing if it is kept for ever.
+    pub expires_ms: Option<u64>,
+    /// Whether it would be deleted now.
+    pub expired: bool,
+    /// Whether a release that is kept reads it.
+    pub readable: bool,
+}
+
+/// Some of the rooms at rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsleepPage {
+    /// How many are at rest, whatever was asked for.
+    pub at_rest: u64,
+    /// Of these, rooms that no kept release reads.
+    pub unread: u64,
+    /// Those that were asked for, in the order of their ids.
+    pub rooms: Vec<AsleepView>,
+    /// There may be more after this id; ask for them with `after`.
+    pub next: Option<String>,
 }
 
 /// A release.
@@ -300,6 +347,12 @@ pub struct DeployView {
     pub finished_ms: Option<u64>,
     /// Why it was stopped or reverted.
     pub reason: Option<String>,
+    /// Rooms at rest that the release does not read; nothing before it has attached.
+    #[serde(default)]
+    pub at_rest_unread: Option<u64>,
+    /// Of these, rooms that no release reads which is kept.
+    #[serde(default)]
+    pub at_rest_lost: Option<u64>,
 }
 
 /// A room that could not go.

@@ -93,6 +93,9 @@ pub struct Metrics {
     pub(crate) inputs_lost: Counter,
     pub(crate) inputs_twice: Counter,
     pub(crate) probations_failed: Counter,
+    pub(crate) rooms_expired: Counter,
+    pub(crate) rooms_at_rest: Gauge,
+    pub(crate) rooms_unread: Gauge,
     pub(crate) rooms_recovered: Counter,
     pub(crate) outage_seconds: Histogram,
     pub(crate) moves: Family<Outcome, Counter>,
@@ -144,6 +147,9 @@ impl Metrics {
             inputs_lost: Counter::default(),
             inputs_twice: Counter::default(),
             probations_failed: Counter::default(),
+            rooms_expired: Counter::default(),
+            rooms_at_rest: Gauge::default(),
+            rooms_unread: Gauge::default(),
             rooms_recovered: Counter::default(),
             outage_seconds: seconds(),
             moves: Outcome::from_the_beginning(),
@@ -190,6 +196,8 @@ impl Metrics {
         r.register("inputs_applied_twice", twice, self.inputs_twice.clone());
         let failed = "Releases that failed their probation";
         r.register("probations_failed", failed, self.probations_failed.clone());
+        let expired = "Rooms at rest deleted because nobody had asked for them for so long";
+        r.register("rooms_expired", expired, self.rooms_expired.clone());
         let recovered = "Rooms live again after they had lost their worker";
         r.register("rooms_recovered", recovered, self.rooms_recovered.clone());
         let outage = "How long such rooms were not live";
@@ -208,6 +216,9 @@ impl Metrics {
         let uptime = "Since the keeper began";
         r.register_with_unit("uptime", uptime, Unit::Seconds, self.uptime.clone());
         r.register("rooms_by_state", "Rooms in memory by state", self.rooms_by_state.clone());
+        r.register("rooms_at_rest", "Rooms at rest in the store", self.rooms_at_rest.clone());
+        let unread = "Of these, rooms that no release reads which is kept";
+        r.register("rooms_unread", unread, self.rooms_unread.clone());
         let pending = "Batches handed to the store and not safe yet";
         r.register("store_batches_pending", pending, self.store_pending.clone());
         let size = "Size of the store's files";

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use playon_core::effect::Loaded;
 use playon_core::ids::RoomId;
 use playon_core::image::{ApplyBounds, Image};
+use playon_core::time::WallTime;
 use playon_store::{Store, StoreError, StoredRoom};
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{RecoverError, recover};
@@ -54,7 +55,7 @@ fn load(store: &dyn Store, room: RoomId, bounds: &ApplyBounds) -> Loaded {
     match store.load_sleeping(room) {
         Ok(None) => Loaded::Missing,
         Ok(Some(stored)) => match read_back(&stored, bounds) {
-            Ok(image) => Loaded::Asleep(Box::new(image)),
+            Ok(image) => Loaded::Asleep { image: Box::new(image), since: since(&stored) },
             Err(error) => Loaded::Damaged(error.to_string()),
         },
         Err(error @ StoreError::Damaged(_)) => Loaded::Damaged(error.to_string()),
@@ -65,6 +66,12 @@ fn load(store: &dyn Store, room: RoomId, bounds: &ApplyBounds) -> Loaded {
             Loaded::Unreadable(error.to_string())
         }
     }
+}
+
+/// Since when a room is at rest. One of which that is not known is never past its age.
+fn since(stored: &StoredRoom) -> WallTime {
+    let known = stored.rest.as_ref().map(|note| note.since_ms).filter(|ms| *ms > 0);
+    WallTime(known.unwrap_or(u64::MAX))
 }
 
 /// The room that was held when these bytes were stored.

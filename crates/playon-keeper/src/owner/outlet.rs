@@ -10,14 +10,14 @@ use playon_core::effect::{Effect, Report, Stored};
 use playon_core::gate::ToGateway;
 use playon_core::ids::{RoomId, WorkerId};
 use playon_core::image::Image;
-use playon_store::{Batch, LogRecord, SnapshotRow, Store};
+use playon_store::{Batch, LogRecord, RestNote, RestRow, SnapshotRow, Store};
 use playon_wire::stored::{encode_image, encode_record};
 
 use super::inbox::{ShardEvent, Shards};
 use super::loader::Loader;
 use super::ticks::Ticks;
 use crate::alarm::Alarm;
-use crate::clock::Clock;
+use crate::clock::{Clock, wall_ms};
 use crate::control::{News, ShardNews};
 use crate::gateway::GatewayLink;
 use crate::links::Hub;
@@ -120,7 +120,7 @@ impl Outlet {
             }
             Effect::Sleep(image) => {
                 self.stored.push((image.room, Stored::Asleep));
-                self.batch.sleeps.push(row(&image));
+                self.batch.sleeps.push(RestRow { row: row(&image), note: note(&image, wall_ms()) });
             }
             Effect::Delete(room) => {
                 self.stored.push((room, Stored::Deleted));
@@ -199,8 +199,21 @@ fn row(image: &Image) -> SnapshotRow {
     SnapshotRow { room: image.room, seq: image.seq, body: encode_image(image) }
 }
 
+/// What is known of a room at rest without reading it.
+fn note(image: &Image, since_ms: u64) -> RestNote {
+    RestNote {
+        kind: image.kind.clone(),
+        name: image.name.clone(),
+        version: image.version,
+        release: image.release,
+        seats: u32::try_from(image.seats.len()).unwrap_or(u32::MAX),
+        since_ms,
+    }
+}
+
 fn bytes(batch: &Batch) -> u64 {
     let records = batch.records.iter().map(|record| record.body.len());
-    let rows = batch.snapshots.iter().chain(&batch.sleeps).map(|row| row.body.len());
+    let rests = batch.sleeps.iter().map(|rest| &rest.row);
+    let rows = batch.snapshots.iter().chain(rests).map(|row| row.body.len());
     records.chain(rows).sum::<usize>() as u64
 }

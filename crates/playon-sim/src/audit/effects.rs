@@ -96,9 +96,23 @@ impl Audit {
     /// The room is deleted: by an operator, by its game in a commit that is safe, or because nobody can come back to it.
     ///
     /// # Errors
-    /// When it has not ended.
-    pub fn ends(&mut self, room: RoomId, store: &Store) -> Result<(), String> {
+    /// When it has not ended, and was not at rest past its age.
+    pub fn ends(&mut self, room: RoomId, store: &Store, waiting: usize) -> Result<(), String> {
         let closed = self.closing.remove(&room);
+        let slept_by = self.expiring.remove(&room);
+        let shadow = self.rooms.get(&room).is_some_and(|book| book.shadow.is_some());
+        if let Some(since) = store.at_rest_since(room).filter(|_| !shadow && !closed) {
+            if slept_by.is_none_or(|slept_by| since > slept_by) {
+                return Err(format!(
+                    "I5: {room} is deleted, at rest since {since:?}, not {slept_by:?}"
+                ));
+            }
+            if waiting > 0 {
+                return Err(format!("I5: {room} is deleted at rest, and {waiting} ask for it"));
+            }
+            self.book(room).ended = true;
+            return Ok(());
+        }
         let safe = store.last(room).unwrap_or_default();
         let book = self.book(room);
         let over = book.shadow.as_ref().is_some_and(|image| image.ended && image.seq <= safe);
@@ -160,6 +174,10 @@ impl Audit {
     /// When an invariant is broken.
     pub fn report(&mut self, report: &Report) -> Result<(), String> {
         match report {
+            // No last reader of a room at rest is ever deleted here.
+            Report::Stranded { room, kind, version } => {
+                Err(format!("I22: no release reads {room}, {kind} version {version}"))
+            }
             Report::Refused { room, reason } => {
                 let book = self.book(*room);
                 if book.lies == 0 {

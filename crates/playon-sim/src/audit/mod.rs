@@ -20,7 +20,7 @@ use playon_core::ids::{
 };
 use playon_core::image::{ApplyBounds, Image, Loss};
 use playon_core::limits::Limits;
-use playon_core::time::{RoomTime, Time};
+use playon_core::time::{RoomTime, Time, WallTime};
 
 pub use deploys::PROBATION;
 use deploys::Watched;
@@ -96,6 +96,8 @@ pub struct Audit {
     rejected: BTreeSet<(RoomId, DeployId)>,
     /// Rooms that an operator closes.
     pub closing: BTreeSet<RoomId>,
+    /// Rooms that are to be deleted if they have been at rest since then.
+    pub expiring: BTreeMap<RoomId, WallTime>,
     /// The keeper has been told to stop.
     pub stopping: bool,
     /// Inputs that make the game panic, by room.
@@ -143,6 +145,7 @@ impl Audit {
             now: Time(0),
             rejected: BTreeSet::new(),
             closing: BTreeSet::new(),
+            expiring: BTreeMap::new(),
             stopping: false,
             poison: BTreeSet::new(),
             panics: false,

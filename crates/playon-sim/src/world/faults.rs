@@ -14,6 +14,7 @@ use playon_core::time::Span;
 use super::players::create;
 use super::{Event, World, room_id};
 use crate::client::Client;
+use crate::keeper::wall;
 use crate::worker::{Deed, RELEASES, Worker};
 
 impl World {
@@ -27,9 +28,9 @@ impl World {
             return Ok(());
         }
         self.schedule(Span::millis(50), 0, Event::Trouble);
-        if self.keeper.is_none() {
-            return Ok(());
-        }
+        let rests = self.store.rests();
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.director.handle_rests(keeper.clock(self.now), rests);
         let options = self.options.clone();
         let per = |rng: &mut Rng, percent: u64| rng.below(500) < percent;
         if per(&mut self.rng, options.crash_worker)
@@ -70,6 +71,9 @@ impl World {
         if per(&mut self.rng, options.close) {
             let index = self.rng.below(self.clients.len() as u64) as usize;
             self.close_room(self.clients[index].room)?;
+        }
+        if options.expire > 0 && per(&mut self.rng, options.expire) {
+            self.expire_room()?;
         }
         if per(&mut self.rng, options.deploy) {
             self.deploy()?;
@@ -156,6 +160,17 @@ impl World {
         if let Some(keeper) = &mut self.keeper {
             keeper.audit.closing.insert(room);
             keeper.order(self.now, Order::Close { room });
+        }
+        self.drain()
+    }
+
+    /// A room is said to be at rest past its age: all that rest are old enough, or those that have done so for a while.
+    fn expire_room(&mut self) -> Result<(), String> {
+        let index = self.rng.below(self.clients.len() as u64) as usize;
+        let room = self.clients[index].room;
+        let slept_by = wall(self.now).before(Span::millis(self.rng.below(2) * 700));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.order(self.now, Order::Expire { room, slept_by });
         }
         self.drain()
     }
@@ -260,12 +275,13 @@ impl World {
     fn store_artifact(&mut self, release: ReleaseId) {
         self.artifacts.retain(|stored| *stored != release);
         self.artifacts.push(release);
-        if let Some(keeper) = &self.keeper {
-            let asleep = self.store.asleep_on();
-            let needed = |stored| stored == release || asleep.contains(&stored);
+        if let Some(keeper) = &mut self.keeper {
+            let needed = |stored| stored == release;
             let keep_max = self.options.artifacts;
             let surplus = keeper.director.surplus(&self.artifacts, keep_max, needed);
             self.artifacts.retain(|stored| !surplus.contains(stored));
+            let startable = self.artifacts.iter().copied().collect();
+            keeper.order(self.now, Order::Startable(startable));
         }
     }
 }

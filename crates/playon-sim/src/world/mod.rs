@@ -480,11 +480,14 @@ impl World {
             Some(_) if trouble && self.rng.percent(self.options.unreadable) => {
                 Loaded::Unreadable("the disk does not answer".into())
             }
-            Some(image) => Loaded::Asleep(Box::new(image)),
+            Some(image) => {
+                let since = self.store.at_rest_since(room).unwrap_or_default();
+                Loaded::Asleep { image: Box::new(image), since }
+            }
             None => Loaded::Missing,
         };
         if let Some(keeper) = &mut self.keeper {
-            if let Loaded::Asleep(image) = &loaded {
+            if let Loaded::Asleep { image, .. } = &loaded {
                 keeper.audit.woken(image);
             }
             keeper.shard.handle_loaded(keeper.clock(self.now), room, loaded);

@@ -1,6 +1,7 @@
 //! The keeper and the workers: how they begin and end.
 
 use playon_core::attach::{FromWorker, Turn};
+use playon_core::effect::Order;
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_core::ids::{Epoch, ReleaseId, WorkerId};
 use playon_core::image::ApplyBounds;
@@ -28,6 +29,7 @@ impl World {
         self.store.deploys.values().for_each(|record| keeper.audit.found(record));
         let newest_first = self.store.deploys.values().rev().take(100).cloned().collect();
         keeper.director.handle_recovered(Time(0), self.store.current, newest_first);
+        keeper.order(self.now, Order::Startable(self.artifacts.iter().copied().collect()));
         self.keeper = Some(keeper);
         if self.in_trouble() && self.rng.percent(self.options.damage) {
             let index = self.rng.below(self.clients.len() as u64) as usize;

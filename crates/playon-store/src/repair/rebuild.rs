@@ -97,11 +97,11 @@ fn put_rooms(
         }
     }
     for room in &salvage.asleep {
-        let Some(row) = row_of(source, "sleeping", *room) else {
+        let Some(rest) = row_of(source, "sleeping", *room) else {
             return Err(StoreError::Io(format!("room {room} can no longer be read")));
         };
-        bytes += row.body.len();
-        batch.sleeps.push(row);
+        bytes += rest.row.body.len();
+        batch.sleeps.push(rest);
         if bytes >= bytes_max {
             commit(opened, std::mem::take(&mut batch))?;
             bytes = 0;

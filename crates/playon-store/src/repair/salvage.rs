@@ -8,7 +8,7 @@ use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use rusqlite::Connection;
 
 use super::{Loss, Repair, RepairError};
-use crate::batch::{DeployRow, LogRecord, ReleaseRow, SnapshotRow};
+use crate::batch::{DeployRow, LogRecord, ReleaseRow, RestRow, SnapshotRow};
 use crate::error::OpenError;
 use crate::log::{self, Kind};
 use crate::sqlite::census::{self, Census, SMALL};
@@ -195,8 +195,8 @@ impl Salvage {
         if gone && found.records.is_empty() && found.bad.is_empty() {
             return;
         }
-        let hot = row_of(conn, "snapshot", room).map(|snapshot| saved(snapshot, found));
-        let asleep = row_of(conn, "sleeping", room).map(|row| row.seq);
+        let hot = row_of(conn, "snapshot", room).map(|found_row| saved(found_row.row, found));
+        let asleep = row_of(conn, "sleeping", room).map(|rest| rest.row.seq);
         let noted = match found.note {
             Some((Kind::Snapshot | Kind::Sleep, seq, _)) => seq,
             _ => Seq(0),
@@ -319,12 +319,13 @@ fn identify(conn: &Connection, dir: &Path) -> Result<(), OpenError> {
 }
 
 /// A room's row, if it is sound, by way of the index or without it.
-pub(super) fn row_of(conn: &Connection, table: &str, room: RoomId) -> Option<SnapshotRow> {
+pub(super) fn row_of(conn: &Connection, table: &str, room: RoomId) -> Option<RestRow> {
+    let columns = rooms::columns_of(conn, table);
     ["", "NOT INDEXED "].into_iter().find_map(|way| {
-        let sql =
-            format!("SELECT room, seq, epoch, body, sum, rowid FROM {table} {way}WHERE room = ?1");
+        let sql = format!("SELECT {columns} FROM {table} {way}WHERE room = ?1");
         let row = conn.query_row(&sql, [&room.0[..]], |row| rooms::read_row(table, room, row));
-        Some(row.ok()?.ok()?.snapshot)
+        let found = row.ok()?.ok()?;
+        Some(RestRow { row: found.snapshot, note: found.rest.unwrap_or_default() })
     })
 }
 

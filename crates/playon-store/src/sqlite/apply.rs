@@ -6,7 +6,7 @@ use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::batch::{Batch, SnapshotRow};
+use crate::batch::{Batch, RestNote, RestRow, SnapshotRow};
 use crate::check;
 use crate::error::StoreError;
 use crate::log::{self, Entry, Item, Kind};
@@ -98,19 +98,20 @@ impl<'a> Group<'a> {
                     None => end_rest(tx, census, &row, "wakes")?,
                 }
                 census.add("snapshot", &row.room.0, row.seq.0);
-                put_room(tx, "snapshot", *epoch, &row)?;
+                put_snapshot(tx, *epoch, &row)?;
             }
             Op::Superseded { room, seq } => drop_carried(tx, census, room, seq)?,
-            Op::Sleep { row, hot, carried } => {
+            Op::Sleep { rest, hot, carried } => {
+                let row = &rest.row;
                 if hot {
                     drop_room(tx, census, owed, "snapshot", row.room)?;
                 }
                 if carried {
                     drop_carried(tx, census, row.room, SEQ_MAX)?;
                 }
-                end_rest(tx, census, &row, "goes to rest")?;
+                end_rest(tx, census, row, "goes to rest")?;
                 census.add("sleeping", &row.room.0, 0);
-                put_room(tx, "sleeping", *epoch, &row)?;
+                put_rest(tx, *epoch, &rest)?;
             }
             Op::Delete { room } => {
                 drop_room(tx, census, owed, "snapshot", room)?;
@@ -274,25 +275,42 @@ fn end_rest(
     Ok(())
 }
 
-fn put_room(
-    conn: &Connection,
-    table: &str,
-    epoch: Epoch,
-    row: &SnapshotRow,
-) -> rusqlite::Result<()> {
+fn put_snapshot(conn: &Connection, epoch: Epoch, row: &SnapshotRow) -> rusqlite::Result<()> {
     let SnapshotRow { room, seq, body } = row;
-    let sum = check::room_row(table, &room.0, seq.0, epoch.0, body);
-    let sql = match table {
-        "snapshot" => {
-            "INSERT INTO snapshot (room, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (room) DO UPDATE SET seq = ?2, epoch = ?3, body = ?4, sum = ?5"
-        }
-        _ => "INSERT INTO sleeping (room, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)",
-    };
-    conn.prepare_cached(sql)?.execute((
+    let sum = check::room_row("snapshot", &room.0, seq.0, epoch.0, body);
+    conn.prepare_cached(
+        "INSERT INTO snapshot (room, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (room) DO UPDATE SET seq = ?2, epoch = ?3, body = ?4, sum = ?5",
+    )?
+    .execute((
         &room.0[..],
         seq.0.cast_signed(),
         epoch.0.cast_signed(),
+        &body[..],
+        sum.cast_signed(),
+    ))?;
+    Ok(())
+}
+
+fn put_rest(conn: &Connection, epoch: Epoch, rest: &RestRow) -> rusqlite::Result<()> {
+    let SnapshotRow { room, seq, body } = &rest.row;
+    let RestNote { kind, name, version, release, seats, since_ms } = &rest.note;
+    let sum = check::rest_row(&rest.row, epoch.0, &rest.note);
+    conn.prepare_cached(
+        "INSERT INTO sleeping
+             (room, seq, epoch, kind, name, version, release, seats, since_ms, bytes, body, sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, length(?10), ?10, ?11)",
+    )?
+    .execute((
+        &room.0[..],
+        seq.0.cast_signed(),
+        epoch.0.cast_signed(),
+        kind,
+        name,
+        version,
+        &release.0[..],
+        seats,
+        since_ms.cast_signed(),
         &body[..],
         sum.cast_signed(),
     ))?;

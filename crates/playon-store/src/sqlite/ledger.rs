@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use playon_core::ids::{RoomId, Seq};
 
-use crate::batch::{Batch, SnapshotRow};
+use crate::batch::{Batch, RestRow, SnapshotRow};
 use crate::log::{Entry, Kind};
 
 /// Rooms asked for a snapshot at a time.
@@ -51,7 +51,7 @@ pub(crate) enum Op {
     /// Remove carried entries up to a commit.
     Superseded { room: RoomId, seq: Seq },
     /// Put the room to rest; `hot` if it has a snapshot, `carried` if entries of it may be carried.
-    Sleep { row: SnapshotRow, hot: bool, carried: bool },
+    Sleep { rest: RestRow, hot: bool, carried: bool },
     /// Remove everything about the room.
     Delete { room: RoomId },
 }
@@ -137,14 +137,15 @@ impl Ledger {
                 self.end_snapshot(row, given, id, ops);
             }
         }
-        for row in batch.sleeps {
+        for rest in batch.sleeps {
+            let row = &rest.row;
             let gone = self.remove(row.room);
             if let Some(mark) = gone.as_ref().filter(|mark| mark.damaged || row.seq < mark.last) {
                 return Err(broken(row.room, row.seq, "goes to rest", mark));
             }
             entries.push(entry(Kind::Sleep, row.room, row.seq));
             let carried = gone.as_ref().is_some_and(|mark| mark.carried);
-            ops.push(Op::Sleep { row, hot: gone.is_some(), carried });
+            ops.push(Op::Sleep { rest, hot: gone.is_some(), carried });
         }
         for room in batch.deletes {
             let last = self.remove(room).map_or(Seq(0), |mark| mark.last);
@@ -344,7 +345,8 @@ impl Ledger {
 /// Columns are signed: a larger number would read back as itself, but sort before all others.
 fn check_numbers(batch: &Batch) -> Result<(), String> {
     let records = batch.records.iter().map(|row| (row.room, row.seq));
-    let rows = batch.snapshots.iter().chain(&batch.sleeps).map(|row| (row.room, row.seq));
+    let rests = batch.sleeps.iter().map(|rest| &rest.row);
+    let rows = batch.snapshots.iter().chain(rests).map(|row| (row.room, row.seq));
     match records.chain(rows).find(|(_, seq)| *seq > SEQ_MAX) {
         Some((room, seq)) => {
             Err(format!("room {room} has commit {seq}, the last can be {SEQ_MAX}"))

@@ -8,6 +8,7 @@ pub(crate) mod fault;
 pub(crate) mod judge;
 mod ledger;
 pub(crate) mod open;
+pub(crate) mod rests;
 pub(crate) mod rewind;
 pub(crate) mod rooms;
 pub(crate) mod scan;
@@ -25,7 +26,9 @@ use bytes::Bytes;
 use playon_core::ids::{Epoch, RoomId};
 use rusqlite::Connection;
 
-use crate::batch::{Batch, Decision, DeployRow, ReleaseRow, RoomDamage, StoredRoom};
+use crate::batch::{
+    Batch, Decision, DeployRow, ReleaseRow, Rest, RestGroup, RoomDamage, StoredRoom,
+};
 use crate::error::{OpenError, StoreError};
 use crate::lock::from_io;
 use crate::store::{Done, Store};
@@ -80,6 +83,9 @@ pub struct SqliteStore {
     found: Mutex<Option<Judged>>,
     /// For questions; gone when the store is closed.
     reader: Mutex<Option<Connection>>,
+    /// For lists and counts, which may take a while; gone when the store is closed. A room that is touched does not wait for
+    /// them.
+    looker: Mutex<Option<Connection>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -95,6 +101,7 @@ impl SqliteStore {
         let opened = open::open(dir, &options)?;
         let sql = |error| connect::open_error(dir, &error);
         let reader = connect::reader(dir).map_err(sql)?;
+        let looker = connect::reader(dir).map_err(sql)?;
         let side = connect::writer(dir, false).map_err(sql)?;
         let (commands, orders) = mpsc::channel();
         let checkpointer = Checkpointer::start(side, options.wal_bytes_max, commands.clone())
@@ -118,6 +125,7 @@ impl SqliteStore {
             .spawn(move || writer.run(&orders))
             .map_err(|e| from_io(dir, &e))?;
         Ok(Self {
+            looker: Mutex::new(Some(looker)),
             dir: dir.to_owned(),
             epoch,
             rewound: opened.rewound,
@@ -147,10 +155,11 @@ impl SqliteStore {
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        match held(&self.reader).as_ref() {
-            Some(reader) => read(reader).map_err(Fault::into_store),
-            None => Err(StoreError::Stopped("it is closed".to_owned())),
-        }
+        read_with(&self.reader, read)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+        read_with(&self.looker, look)
     }
 }
 
@@ -185,6 +194,28 @@ impl Store for SqliteStore {
 
     fn load_sleeping(&self, room: RoomId) -> Result<Option<StoredRoom>, StoreError> {
         self.read(|conn| rooms::load_sleeping(conn, room, self.rewound))
+    }
+
+    fn rest_groups(&self) -> Result<Vec<RestGroup>, StoreError> {
+        self.look(rests::groups)
+    }
+
+    fn rests(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Rest>, StoreError> {
+        self.look(|conn| rests::page(conn, after, limit))
+    }
+
+    fn rests_of(
+        &self,
+        group: &RestGroup,
+        after: Option<(u64, RoomId)>,
+        by_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<Rest>, StoreError> {
+        self.look(|conn| rests::of_group(conn, group, after, by_ms, limit))
+    }
+
+    fn rest(&self, room: RoomId) -> Result<Option<Rest>, StoreError> {
+        self.look(|conn| rests::one(conn, room))
     }
 
     fn on_snapshots_wanted(&self, wanted: Box<dyn Fn(Vec<RoomId>) + Send>) {
@@ -225,6 +256,7 @@ impl Store for SqliteStore {
         };
         // A reader would keep the write-ahead log from being emptied.
         drop(held(&self.reader).take());
+        drop(held(&self.looker).take());
         if thread.thread().id() == std::thread::current().id() {
             // Called from a `Done`: the thread ends when it gets there, nobody can wait for it here.
             send(&self.commands, Command::Close(Answer::new(Box::new(drop))));
@@ -252,6 +284,16 @@ impl fmt::Debug for SqliteStore {
             .field("dir", &self.dir)
             .field("epoch", &self.epoch)
             .finish_non_exhaustive()
+    }
+}
+
+fn read_with<T>(
+    reader: &Mutex<Option<Connection>>,
+    read: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, StoreError> {
+    match held(reader).as_ref() {
+        Some(reader) => read(reader).map_err(Fault::into_store),
+        None => Err(StoreError::Stopped("it is closed".to_owned())),
     }
 }
 

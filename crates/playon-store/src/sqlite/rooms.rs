@@ -8,7 +8,11 @@ use crate::batch::{RoomDamage, SnapshotRow, StoredRoom};
 use crate::check;
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::Judged;
+use crate::sqlite::rests;
 use crate::sqlite::scan::number;
+
+/// Where the note begins among [`REST_COLUMNS`].
+const NOTE_AT: usize = 6;
 
 /// Hands every hot room to `each`, damaged ones as such. Rooms whose snapshots were written by `except` are
 /// passed over: they were created after the log was read. The store was last rewound before epoch `rewound`.
@@ -22,8 +26,7 @@ pub(crate) fn recover(
     for (room, place) in &judged.damaged {
         each(Err(RoomDamage { room: *room, place: place.clone() }));
     }
-    let mut query =
-        conn.prepare("SELECT room, seq, epoch, body, sum, rowid FROM snapshot NOT INDEXED")?;
+    let mut query = conn.prepare(&format!("SELECT {ROW_COLUMNS} FROM snapshot NOT INDEXED"))?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         let id: RoomId = RoomId(row.get(0)?);
@@ -76,7 +79,7 @@ pub(crate) fn load_sleeping(
     // Both questions must be put to the same state of the database.
     let tx = conn.unchecked_transaction()?;
     let found = tx
-        .prepare_cached("SELECT room, seq, epoch, body, sum, rowid FROM sleeping WHERE room = ?1")?
+        .prepare_cached(&format!("SELECT {REST_COLUMNS} FROM sleeping WHERE room = ?1"))?
         .query_row([&room.0[..]], |row| read_row("sleeping", room, row))
         .optional()?;
     if let Some(found) = found {
@@ -89,7 +92,20 @@ pub(crate) fn load_sleeping(
     Ok(None)
 }
 
-/// Reads a row of `snapshot` or `sleeping` with the columns room, seq, epoch, body, sum, rowid.
+/// What [`read_row`] wants of a row.
+pub(crate) const ROW_COLUMNS: &str = "room, seq, epoch, body, sum, rowid";
+
+/// What it wants of a row at rest.
+pub(crate) const REST_COLUMNS: &str =
+    "room, seq, epoch, body, sum, rowid, kind, name, version, release, seats, since_ms";
+
+/// What there is to read of rows of a table, in a file that may be of an earlier schema.
+pub(crate) fn columns_of(conn: &Connection, table: &str) -> &'static str {
+    let noted = table == "sleeping" && conn.prepare("SELECT since_ms FROM sleeping").is_ok();
+    if noted { REST_COLUMNS } else { ROW_COLUMNS }
+}
+
+/// Reads a row of `snapshot` or `sleeping` with [`ROW_COLUMNS`] or [`REST_COLUMNS`].
 pub(crate) fn read_row(
     table: &str,
     wanted: RoomId,
@@ -116,10 +132,18 @@ pub(crate) fn read_row(
     if room != wanted {
         return Ok(Err(damage(&format!("the index leads to room {room}"))));
     }
-    if check::room_row(table, &room.0, seq, epoch, &body) != sum {
+    let noted = row.as_ref().column_count() > NOTE_AT;
+    let Ok(rest) = noted.then(|| rests::note(row, NOTE_AT)).transpose() else {
+        return Ok(Err(damage("a column of its note has a value of the wrong type")));
+    };
+    let snapshot = SnapshotRow { room, seq: Seq(seq), body: Bytes::from(body) };
+    let computed = match &rest {
+        Some(note) => check::rest_row(&snapshot, epoch, note),
+        None => check::room_row(table, &room.0, seq, epoch, &snapshot.body),
+    };
+    if computed != sum {
         return Ok(Err(damage("the checksum over room, seq, epoch and body is wrong")));
     }
-    let snapshot = SnapshotRow { room, seq: Seq(seq), body: Bytes::from(body) };
     let (snapshot_epoch, records) = (Epoch(epoch), Vec::new());
-    Ok(Ok(StoredRoom { room, snapshot, snapshot_epoch, records, rewound: false }))
+    Ok(Ok(StoredRoom { room, snapshot, snapshot_epoch, records, rewound: false, rest }))
 }

@@ -15,8 +15,10 @@ pub(crate) struct Migration {
 }
 
 /// All steps, oldest first. A step that has been released is never edited; a new one is added.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_first", sql: include_str!("../../migrations/0001_first.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_first", sql: include_str!("../../migrations/0001_first.sql") },
+    Migration { name: "0002_rest", sql: include_str!("../../migrations/0002_rest.sql") },
+];
 
 /// What a database file is.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,6 +103,9 @@ fn sum(step: &Migration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::RestNote;
+    use crate::sqlite::{rests, rooms};
+    use playon_core::ids::{Epoch, RoomId, Seq};
 
     const FIRST: Migration = Migration { name: "one", sql: "CREATE TABLE a (x)" };
     const SECOND: Migration =
@@ -142,7 +147,29 @@ mod tests {
     fn released_steps_stay_as_they_are() {
         let sums: Vec<String> =
             MIGRATIONS.iter().map(|step| format!("{:016x}", sum(step))).collect();
-        assert_eq!(sums, ["3b0cbe8b2ce43e59"]);
+        assert_eq!(sums, ["3b0cbe8b2ce43e59", "2fb73b6d2d4ec4b0"]);
+    }
+
+    #[test]
+    fn rooms_at_rest_are_what_they_were_after_the_second_step() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, 0, &MIGRATIONS[..1]).unwrap();
+        for n in [1_u8, 2] {
+            let body = vec![n; 100];
+            let sum = crate::check::room_row("sleeping", &[n; 16], 7, 3, &body).cast_signed();
+            let insert =
+                "INSERT INTO sleeping (room, seq, epoch, body, sum) VALUES (?1, 7, 3, ?2, ?3)";
+            conn.execute(insert, (&[n; 16][..], &body, sum)).unwrap();
+        }
+        migrate(&mut conn, 1, MIGRATIONS).unwrap();
+        let load = |n| rooms::load_sleeping(&conn, RoomId([n; 16]), Epoch(0)).unwrap().unwrap();
+        assert_eq!((load(2).snapshot.seq, load(2).snapshot.body.len()), (Seq(7), 100));
+        assert_eq!(load(1).rest, Some(RestNote::default()));
+        let listed = rests::page(&conn, None, 9).unwrap();
+        assert_eq!(listed.iter().map(|rest| rest.bytes).collect::<Vec<_>>(), [100, 100]);
+        // What looks for rooms by way of the index finds it under the name it had.
+        let index = "SELECT count(*) FROM sleeping INDEXED BY sqlite_autoindex_sleeping_1";
+        assert_eq!(conn.query_row(index, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
     }
 
     #[test]

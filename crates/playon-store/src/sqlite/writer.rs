@@ -257,7 +257,8 @@ impl Command {
         match self {
             Self::Batch(batch, _) => {
                 let records = batch.records.iter().map(|record| record.body.len());
-                let rows = batch.snapshots.iter().chain(&batch.sleeps).map(|row| row.body.len());
+                let rests = batch.sleeps.iter().map(|rest| &rest.row);
+                let rows = batch.snapshots.iter().chain(rests).map(|row| row.body.len());
                 records.chain(rows).sum()
             }
             Self::Put(..) | Self::Checkpointed(_) | Self::Close(_) => 0,

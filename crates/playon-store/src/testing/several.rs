@@ -26,7 +26,10 @@ pub(super) fn of_several_snapshots_the_last_counts(engine: &dyn Engine) {
         assert_eq!(found_once(engine, store), (newest, last.into(), vec![]));
         let store = engine.open();
         write(&*store, Batch { snapshots: snapshots(&[(newest, "z")]), ..Batch::default() });
-        write(&*store, Batch { sleeps: snapshots(&[(newest, "z")]), ..Batch::default() });
+        write(
+            &*store,
+            Batch { sleeps: vec![snapshot(room(1), newest, "z").into()], ..Batch::default() },
+        );
         let again: Vec<_> = rows.iter().map(|(seq, body)| (newest + seq, *body)).collect();
         write(&*store, Batch { snapshots: snapshots(&again), ..Batch::default() });
         assert_eq!(found_once(engine, store), (2 * newest, last.into(), vec![]));
@@ -65,7 +68,7 @@ fn found_once(engine: &dyn Engine, store: Box<dyn Store>) -> (u64, String, Vec<u
 pub(super) fn a_room_may_come_and_go_within_a_batch(engine: &dyn Engine) {
     let store = engine.open();
     let twice = || vec![snapshot(room(1), 1, "one"), snapshot(room(1), 1, "again")];
-    let rests = || vec![snapshot(room(1), 2, "rests"), snapshot(room(1), 2, "rests on")];
+    let rests = || ["rests", "rests on"].map(|body| snapshot(room(1), 2, body).into()).to_vec();
     let records = || vec![record(room(1), 2, "two")];
     write(
         &*store,

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bytes::Bytes;
-use playon_core::ids::{RoomId, Seq};
+use playon_core::ids::{ReleaseId, RoomId, Seq};
 use playon_core::rng::mix;
-use playon_store::{Batch, LogRecord, SnapshotRow, Store, StoreError, StoredRoom};
+use playon_store::{
+    Batch, LogRecord, RestNote, RestRow, SnapshotRow, Store, StoreError, StoredRoom,
+};
 
 /// Rooms that come and go, besides the one that counts.
 const ROOMS: u64 = 12;
@@ -84,7 +86,7 @@ impl World {
             }
             Some(_) if fate < 4 => self.delete(room, batch),
             Some(Life { seq, .. }) if fate < 14 => {
-                batch.sleeps.push(snapshot(room, seq));
+                batch.sleeps.push(rest(room, seq));
                 self.rooms.insert(room, Life { seq, asleep: true });
             }
             Some(_) if fate < 24 => {
@@ -182,6 +184,9 @@ pub fn whole(found: &StoredRoom, seq: u64) -> Result<(), String> {
     if found.snapshot != snapshot(room, at) {
         return Err(format!("the snapshot of room {room} at {at} is not what was written"));
     }
+    if found.rest.as_ref().is_some_and(|note| *note != rest(room, at).note) {
+        return Err(format!("what is noted of room {room} at {at} is not what was written"));
+    }
     let mut next = at;
     for (_, got) in &found.records {
         next += 1;
@@ -201,6 +206,18 @@ pub fn record(room: RoomId, seq: u64) -> LogRecord {
 
 pub fn snapshot(room: RoomId, seq: u64) -> SnapshotRow {
     SnapshotRow { room, seq: Seq(seq), body: body(room, seq, 2, 500) }
+}
+
+pub fn rest(room: RoomId, seq: u64) -> RestRow {
+    let note = RestNote {
+        kind: format!("kind {}", room.mix(1) % 3),
+        name: room.to_string(),
+        version: u32::from(room.0[15]),
+        release: ReleaseId([room.0[0]; 32]),
+        seats: 2,
+        since_ms: seq * 1_000,
+    };
+    RestRow { row: snapshot(room, seq), note }
 }
 
 fn body(room: RoomId, seq: u64, salt: u64, len_max: u64) -> Bytes {

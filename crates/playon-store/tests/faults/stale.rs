@@ -8,7 +8,7 @@ use playon_store::testing::{room, submit};
 use playon_store::{Batch, DATABASE_FILE, SqliteStore, Store, verify};
 
 use crate::child::{SEED, options};
-use crate::common::{World, copy, record, scratch, see, snapshot, whole};
+use crate::common::{World, copy, record, rest, scratch, see, snapshot, whole};
 use crate::judge::{Acked, Outcome, judge};
 
 /// A store that is closed, and its database file as it was every time that it was closed before.
@@ -106,7 +106,7 @@ fn every_page_of_a_quiet_life_as_it_once_was() {
             for n in asleep.clone().rev() {
                 let snapshots = vec![snapshot(room(n), seq)];
                 submit(store, Batch { snapshots, ..Batch::default() }).unwrap();
-                let sleeps = vec![snapshot(room(n), seq)];
+                let sleeps = vec![rest(room(n), seq)];
                 submit(store, Batch { sleeps, ..Batch::default() }).unwrap();
             }
         });

@@ -186,6 +186,9 @@ pub struct Policies {
     pub tick_us: ::core::option::Option<u64>,
     #[prost(uint64, tag = "12")]
     pub batch_timeout_us: u64,
+    /// How long a room at rest is kept. Without it, and at the highest number, for ever.
+    #[prost(uint64, optional, tag = "13")]
+    pub expire_us: ::core::option::Option<u64>,
     #[prost(oneof = "policies::Survives", tags = "1, 2")]
     pub survives: ::core::option::Option<policies::Survives>,
     #[prost(oneof = "policies::OnDeploy", tags = "3, 4, 5")]

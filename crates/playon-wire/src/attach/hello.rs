@@ -60,6 +60,7 @@ fn policies_to_wire(policies: &Policies) -> wire::Policies {
         players_max: policies.players_max,
         batch_timeout_us: policies.batch_timeout.0,
         tick_us: policies.tick.map(|tick| tick.0),
+        expire_us: Some(policies.expire.0),
     }
 }
 
@@ -126,6 +127,8 @@ fn policies_from_wire(policies: wire::Policies) -> Result<Policies, AttachError>
         pause_budget: Span(policies.pause_budget_us),
         seat_hold: Span(policies.seat_hold_us),
         idle_hibernate: Span(policies.idle_hibernate_us),
+        // A worker that says nothing of it was built when rooms were kept.
+        expire: policies.expire_us.map_or(Policies::FOR_EVER, Span),
         players_max: policies.players_max,
         batch_timeout: Span(policies.batch_timeout_us),
         tick: policies.tick_us.map(Span),

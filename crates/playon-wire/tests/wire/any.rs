@@ -354,16 +354,17 @@ fn policies() -> impl Strategy<Value = Policies> {
         Just(OnDeploy::Now),
         span().prop_map(|deadline| OnDeploy::BetweenRounds { deadline })
     ];
-    let spans = (span(), span(), span(), span());
+    let spans = (span(), span(), span(), span(), span());
     (survives, on_deploy, spans, any::<u32>(), option::of(span())).prop_map(
         |(survives, on_deploy, spans, players_max, tick)| {
-            let (pause_budget, seat_hold, idle_hibernate, batch_timeout) = spans;
+            let (pause_budget, seat_hold, idle_hibernate, batch_timeout, expire) = spans;
             Policies {
                 survives,
                 on_deploy,
                 pause_budget,
                 seat_hold,
                 idle_hibernate,
+                expire,
                 players_max,
                 batch_timeout,
                 tick,

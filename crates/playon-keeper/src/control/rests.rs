@@ -1,0 +1,365 @@
+//! Rooms at rest: how many there are, who reads them, and the sweep of those past their age.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use playon_core::deploy::{DeployPhase, DeployRecord, Resting};
+use playon_core::effect::Order;
+use playon_core::ids::{ReleaseId, RoomId};
+use playon_core::kind::Policies;
+use playon_core::time::{Span, Time, WallTime};
+use playon_store::{Rest, RestGroup};
+use serde::Deserialize;
+
+use super::catalog::RestCounts;
+use super::course::UnreadAtRest;
+use super::releases::{store_error, wall_ms};
+use super::thread::Control;
+use super::view::{AsleepPage, AsleepView, RoomView};
+use crate::error::Coded;
+use crate::owner::ShardEvent;
+
+/// Rooms at rest that are looked at for one page of a list, whatever is asked for.
+const PAGE_LOOKED_AT_MAX: usize = 10_000;
+
+/// Rooms at rest on one page of a list.
+pub(super) const PAGE_ROOMS_MAX: usize = 1_000;
+
+/// Rooms of which it was said that no release reads them; of more than that it is said each time.
+const STRANDED_TOLD_MAX: usize = 1_024;
+
+/// While there are rooms to delete they are handed out this often.
+const HAND_OUT_EVERY: Span = Span::secs(1);
+
+/// Which rooms at rest to list.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct AsleepFilter {
+    /// Only this kind.
+    pub kind: Option<String>,
+    /// Only what this release wrote, by label or the beginning of its hash.
+    pub release: Option<String>,
+    /// Only those that would be deleted now.
+    #[serde(default)]
+    pub expired: bool,
+    /// Only those after this id.
+    pub after: Option<String>,
+    /// At most so many, and at most 1,000.
+    pub limit: Option<usize>,
+}
+
+/// What a group needs of a release.
+fn resting(group: &RestGroup) -> Resting {
+    Resting { kind: group.kind.clone(), version: group.version, release: group.release }
+}
+
+/// What the control thread remembers of rooms at rest.
+#[derive(Debug, Default)]
+pub(super) struct Rests {
+    /// When the next rooms are handed out, or looked for.
+    next: Option<Time>,
+    sweep: Sweep,
+    /// What the shards were last told.
+    startable: Option<BTreeSet<ReleaseId>>,
+    stranded: BTreeSet<RoomId>,
+}
+
+/// One pass over the rooms past their age.
+#[derive(Debug, Default)]
+struct Sweep {
+    /// Groups that have some, with the time by which they were put to rest.
+    groups: VecDeque<(RestGroup, WallTime)>,
+    /// The last room that was handed out of the first group.
+    after: Option<(u64, RoomId)>,
+    handed_out: u64,
+    deleted: u64,
+}
+
+impl Rests {
+    /// When there is something to do.
+    pub(super) const fn next_timeout(&self) -> Option<Time> {
+        self.next
+    }
+
+    /// A room at rest was deleted for its age.
+    pub(super) const fn expired(&mut self) {
+        self.sweep.deleted += 1;
+    }
+}
+
+impl Control {
+    /// What is at rest, by what it needs; nothing if that cannot be read now.
+    pub(super) fn rest_groups(&self) -> Option<Vec<RestGroup>> {
+        match self.setup.store.rest_groups() {
+            Ok(groups) => Some(groups),
+            Err(error) => {
+                tracing::warn!(%error, "what is at rest cannot be counted");
+                None
+            }
+        }
+    }
+
+    /// Releases of which workers are there or can be started.
+    fn able(&self) -> BTreeSet<ReleaseId> {
+        let catalog = self.catalog();
+        let stored = catalog.releases.values().filter(|entry| entry.stored);
+        let attached = catalog.workers.values().map(|worker| worker.release);
+        // One of the current release is awaited in any case.
+        stored.map(|entry| entry.row.id).chain(attached).chain(catalog.current).collect()
+    }
+
+    /// The shards must know which releases are kept, to open a room on another one if its own is gone.
+    pub(super) fn tell_startable(&mut self) {
+        let stored: BTreeSet<ReleaseId> = {
+            let catalog = self.catalog();
+            let stored = catalog.releases.values().filter(|entry| entry.stored);
+            stored.map(|entry| entry.row.id).collect()
+        };
+        if self.rests.startable.as_ref() != Some(&stored) {
+            let order = || ShardEvent::Order(Order::Startable(stored.clone()));
+            self.setup.shards.push_each(order);
+            self.rests.startable = Some(stored);
+        }
+    }
+
+    /// Counts what is at rest and what of it nobody reads.
+    pub(super) fn count_rests(&mut self) -> Option<Vec<RestGroup>> {
+        let groups = self.rest_groups()?;
+        self.director.handle_rests(self.setup.clock.now(), groups.iter().map(resting).collect());
+        let able = self.able();
+        let rooms = groups.iter().map(|group| group.rooms).sum();
+        let unread = self.unread_of(&groups, |rest| {
+            able.iter().any(|release| self.director.reads_at_rest(*release, rest))
+        });
+        let counts = RestCounts { rooms, unread };
+        let before = std::mem::replace(&mut self.catalog_mut().at_rest, counts);
+        if unread > before.unread {
+            let code = "PLY-0571";
+            tracing::error!(unread, code, "rooms at rest can be read by no release that is kept");
+        }
+        Some(groups)
+    }
+
+    fn unread_of(&self, groups: &[RestGroup], reads: impl Fn(&Resting) -> bool) -> u64 {
+        // Of rooms without a note nothing is known.
+        let known = groups.iter().filter(|group| !group.kind.is_empty());
+        known.filter(|group| !reads(&resting(group))).map(|group| group.rooms).sum()
+    }
+
+    /// What a deploy does to rooms at rest, once its release has said what it reads; nothing if that is known already.
+    pub(super) fn unread_by_deploy(&self, record: &DeployRecord) -> Option<UnreadAtRest> {
+        let known =
+            self.catalog().deploys.get(&record.id).is_some_and(|deploy| deploy.at_rest.is_some());
+        let begun = matches!(record.phase, DeployPhase::Checking | DeployPhase::Moving);
+        if known || !begun || !self.director.is_declared(record.to) {
+            return None;
+        }
+        let groups = self.rest_groups()?;
+        let mut able = self.able();
+        able.insert(record.to);
+        let by = |release| move |rest: &Resting| self.director.reads_at_rest(release, rest);
+        let unread = self.unread_of(&groups, by(record.to));
+        let lost = self.unread_of(&groups, |rest| able.iter().any(|release| by(*release)(rest)));
+        if unread > 0 {
+            let (deploy, release) = (record.id, self.catalog().label(record.to));
+            tracing::warn!(%deploy, release, unread, lost, "rooms at rest are not read by the new release");
+        }
+        Some(UnreadAtRest { unread, lost })
+    }
+
+    /// All rooms are read back: what is past its age is looked for from now on.
+    pub(super) fn begin_sweeps(&mut self) {
+        self.count_rests();
+        self.rests.next = Some(self.setup.clock.now());
+    }
+
+    /// Hands the next rooms past their age to their shards, which decide; looks for more when those are done.
+    pub(super) fn sweep(&mut self, now: Time) {
+        if self.rests.next.is_none_or(|at| at > now) {
+            return;
+        }
+        if self.rests.sweep.groups.is_empty() {
+            self.begin_pass();
+        }
+        match self.hand_out_expired() {
+            Ok(true) => self.rests.next = Some(now + HAND_OUT_EVERY),
+            Ok(false) => self.end_pass(now),
+            Err(error) => {
+                let error = store_error(&error);
+                tracing::warn!(%error, "rooms at rest cannot be looked through");
+                self.end_pass(now);
+            }
+        }
+    }
+
+    fn begin_pass(&mut self) {
+        // An executable may have been removed by hand, too.
+        for entry in self.catalog_mut().releases.values_mut() {
+            entry.stored = self.setup.artifacts.path(entry.row.id).is_some();
+        }
+        let groups = self.count_rests().unwrap_or_default();
+        self.prune_artifacts(None);
+        let now = WallTime(wall_ms());
+        let due = groups.into_iter().filter_map(|group| {
+            let keep = self.director.keeps_at_rest(&group.kind, group.release)?;
+            (keep != Policies::FOR_EVER).then(|| (group, now.before(keep)))
+        });
+        let due = due.filter(|(group, slept_by)| group.oldest_ms <= slept_by.0).collect();
+        self.rests.sweep.groups = due;
+    }
+
+    /// Tells whether there may be more.
+    fn hand_out_expired(&mut self) -> Result<bool, playon_store::StoreError> {
+        let mut left = self.setup.expiries_per_second as usize;
+        while let Some((group, slept_by)) = self.rests.sweep.groups.front() {
+            if left == 0 {
+                return Ok(true);
+            }
+            let (after, slept_by) = (self.rests.sweep.after, *slept_by);
+            let due = self.setup.store.rests_of(group, after, slept_by.0, left)?;
+            let exhausted = due.len() < left;
+            left -= due.len();
+            for Rest { room, note, .. } in due {
+                self.setup
+                    .shards
+                    .of(room)
+                    .push(ShardEvent::Order(Order::Expire { room, slept_by }));
+                self.rests.sweep.after = Some((note.since_ms, room));
+                self.rests.sweep.handed_out += 1;
+            }
+            if exhausted {
+                self.rests.sweep.groups.pop_front();
+                self.rests.sweep.after = None;
+            }
+        }
+        Ok(false)
+    }
+
+    fn end_pass(&mut self, now: Time) {
+        let Sweep { handed_out, deleted, .. } = std::mem::take(&mut self.rests.sweep);
+        if handed_out > 0 || deleted > 0 {
+            // The last ones are deleted a moment later, and are counted with the next pass.
+            tracing::info!(handed_out, deleted, "rooms at rest past their age are deleted");
+        }
+        self.rests.next = Some(now + self.setup.sweep_every);
+    }
+
+    /// Somebody asked for a room that nobody can open.
+    pub(super) fn note_stranded(&mut self, room: RoomId, kind: &str, version: u32) {
+        if self.rests.stranded.len() < STRANDED_TOLD_MAX && !self.rests.stranded.insert(room) {
+            return;
+        }
+        let epoch = self.setup.hub.epoch().0;
+        let code = "PLY-0130";
+        tracing::error!(%room, epoch, release = "none", kind, version, code, "no release that is kept reads a room at rest that somebody asked for");
+        self.catalog_mut().note_fault(
+            Some(room),
+            None,
+            format!("{code} no release that is kept reads version {version} of {kind}"),
+        );
+        self.count_rests();
+    }
+
+    /// What is kept has changed: whether rooms at rest can be read is looked at anew.
+    pub(super) fn rests_may_be_read(&mut self) {
+        self.rests.stranded.clear();
+        if self.catalog().recovered() {
+            self.count_rests();
+        }
+    }
+
+    /// A room at rest as `playon room` and `playon close` show it.
+    pub(super) fn room_at_rest(&self, room: RoomId) -> Result<Option<RoomView>, Coded> {
+        let found = self.setup.store.rest(room).map_err(|error| store_error(&error))?;
+        Ok(found.map(|rest| RoomView {
+            id: room.to_string(),
+            kind: rest.note.kind,
+            name: rest.note.name,
+            release: self.catalog().label(rest.note.release),
+            version: rest.note.version,
+            players: rest.note.seats,
+            players_max: 0,
+            live: false,
+            halted: None,
+            faults: 0,
+            last_fault: None,
+            at_rest_since_ms: Some(rest.note.since_ms),
+        }))
+    }
+
+    /// One page of rooms at rest.
+    pub(super) fn asleep(&self, filter: &AsleepFilter) -> Result<AsleepPage, Coded> {
+        let refuse = |error| store_error(&error);
+        let groups = self.setup.store.rest_groups().map_err(refuse)?;
+        let able = self.able();
+        let reads = |rest: &Resting| able.iter().any(|id| self.director.reads_at_rest(*id, rest));
+        let mut page = AsleepPage {
+            at_rest: groups.iter().map(|group| group.rooms).sum(),
+            unread: self.unread_of(&groups, reads),
+            ..AsleepPage::default()
+        };
+        let mut after = match &filter.after {
+            None => None,
+            Some(id) => Some(RoomId::parse(id).ok_or_else(|| no_room_id(id))?),
+        };
+        let release = filter.release.as_deref().map(|text| self.catalog().find_release(text));
+        let (limit, now) = (filter.limit.unwrap_or(PAGE_ROOMS_MAX).min(PAGE_ROOMS_MAX), wall_ms());
+        let mut looked_at = 0;
+        while page.rooms.len() < limit && looked_at < PAGE_LOOKED_AT_MAX {
+            let rests = self.setup.store.rests(after, PAGE_ROOMS_MAX).map_err(refuse)?;
+            let more = rests.len() == PAGE_ROOMS_MAX;
+            looked_at += rests.len();
+            for rest in rests {
+                after = Some(rest.room);
+                let of_kind = filter.kind.as_ref().is_none_or(|kind| rest.note.kind == *kind);
+                let of_release = release.is_none_or(|wanted| wanted == Some(rest.note.release));
+                if !of_kind || !of_release {
+                    continue;
+                }
+                let view = self.asleep_view(&rest, now, reads);
+                if !filter.expired || view.expired {
+                    page.rooms.push(view);
+                }
+                if page.rooms.len() == limit {
+                    page.next = Some(rest.room.to_string());
+                    return Ok(page);
+                }
+            }
+            if !more {
+                return Ok(page);
+            }
+        }
+        page.next = after.map(|room| room.to_string());
+        Ok(page)
+    }
+
+    fn asleep_view(
+        &self,
+        rest: &Rest,
+        now_ms: u64,
+        reads: impl Fn(&Resting) -> bool,
+    ) -> AsleepView {
+        let note = &rest.note;
+        let since = Some(note.since_ms).filter(|since| *since > 0);
+        let keep = self.director.keeps_at_rest(&note.kind, note.release);
+        let keep = keep.filter(|keep| *keep != Policies::FOR_EVER);
+        let expires = since.zip(keep).map(|(since, keep)| WallTime(since).after(keep).0);
+        let need =
+            Resting { kind: note.kind.clone(), version: note.version, release: note.release };
+        AsleepView {
+            id: rest.room.to_string(),
+            kind: note.kind.clone(),
+            name: note.name.clone(),
+            release: self.catalog().label(note.release),
+            version: note.version,
+            seats: note.seats,
+            bytes: rest.bytes,
+            since_ms: since,
+            expires_ms: expires,
+            expired: expires.is_some_and(|expires| expires <= now_ms),
+            readable: note.kind.is_empty() || reads(&need),
+        }
+    }
+}
+
+fn no_room_id(text: &str) -> Coded {
+    Coded::new("PLY-0516", format!("{text} is not the id of a room"), "see `docs/admin-api.md`")
+}
