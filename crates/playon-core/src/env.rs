@@ -13,8 +13,9 @@ use crate::image::ApplyBounds;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::openings::Openings;
+use crate::shard::ShardConfig;
 use crate::sockets::Sockets;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// The shard's surroundings, handed to a room with every call.
 pub(crate) struct Env<C> {
@@ -52,15 +53,19 @@ pub(crate) struct Env<C> {
     pub(crate) sockets: Sockets,
     pub(crate) out: VecDeque<Effect>,
     pub(crate) shard: u16,
+    /// See [`crate::shard::ShardConfig::age`].
+    age: Span,
     attempts: u64,
     /// Rooms in which a rule does not hold, with the first that does not.
     unsound: BTreeMap<RoomId, String>,
 }
 
 impl<C> Env<C> {
-    pub(crate) fn new(epoch: Epoch, shard: u16, limits: Limits, codec: C) -> Self {
+    pub(crate) fn new(config: ShardConfig, codec: C) -> Self {
+        let ShardConfig { epoch, limits, shard, age } = config;
         Self {
             epoch,
+            age,
             bounds: ApplyBounds::from(&limits),
             openings: Openings::new(&limits),
             limits,
@@ -98,6 +103,11 @@ impl<C> Env<C> {
     /// What does not hold in that room, if something does not.
     pub(crate) fn take_unsound(&mut self, room: RoomId) -> Option<String> {
         if self.unsound.is_empty() { None } else { self.unsound.remove(&room) }
+    }
+
+    /// The age of the directory's keepers.
+    pub(crate) fn aged(&self, now: Time) -> Time {
+        Time(now.0.saturating_add(self.age.0))
     }
 
     /// A token never given out before in this epoch.

@@ -84,6 +84,8 @@ impl Keeper {
     /// A keeper that has just opened its store.
     pub fn new(epoch: Epoch, began: Time) -> Self {
         let limits = limits();
+        // Some keeper is always there, but for moments.
+        let age = Span(began.0);
         let config = DirectorConfig {
             workers_per_release: 2,
             linger: Span::secs(2),
@@ -93,7 +95,7 @@ impl Keeper {
         };
         Self {
             audit: Audit::new(limits.clone()),
-            shard: Shard::new(ShardConfig { epoch, limits, shard: 0 }, ZstdXxh3),
+            shard: Shard::new(ShardConfig { epoch, limits, shard: 0, age }, ZstdXxh3),
             director: Director::new(config),
             berths: Berths::new(Span::secs(2)),
             began,

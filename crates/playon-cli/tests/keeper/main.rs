@@ -21,6 +21,7 @@ mod ports;
 mod rig;
 mod rogue;
 mod rogues;
+mod seats;
 mod service;
 mod socket;
 mod stops;

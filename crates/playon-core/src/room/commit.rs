@@ -39,7 +39,8 @@ impl Room {
         };
         let writes = env.fleet.kind(live.post.release, &self.image.kind).map(|kind| kind.writes);
         let release = live.post.release;
-        let (record, held) = self.digest(&inflight, &commit, release);
+        let (mut record, held) = self.digest(&inflight, &commit, release);
+        record.seats.extend(self.digest_presence(env, now, &inflight.items));
         let tally = self.tally(&inflight);
         let fits = match writes {
             Some(writes) if writes != commit.version => {
@@ -258,7 +259,9 @@ impl Room {
         let first = std::mem::take(&mut self.image.clean);
         let leaves = self.durability.handle_kept(seq, now + checkpoint, first);
         // Who has a seat is known to the store at once, so that tokens stay good; and what is lost, so that it is told once.
-        let minor = |change: &SeatChange| matches!(change, SeatChange::Progress { lost: 0, .. });
+        let minor = |change: &SeatChange| {
+            matches!(change, SeatChange::Progress { lost: 0, .. } | SeatChange::Presence { .. })
+        };
         if first || !record.seats.iter().all(minor) {
             self.snapshot(env, now);
         }
@@ -305,6 +308,7 @@ impl Room {
 
     pub(super) fn store_whole<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, why: Whole) {
         self.image.clock = self.clock.read(now).max(self.image.now);
+        self.note_absences(env, now);
         if !self.is_resting() && self.durability.begin_snapshot(&self.image, why) {
             self.image.epoch = env.epoch;
             env.emit(Effect::Snapshot(self.image.clone()));

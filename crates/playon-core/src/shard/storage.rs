@@ -94,11 +94,6 @@ impl<C: StateCodec> Shard<C> {
             Loaded::Asleep(image) => {
                 let home = self.home_of(&image);
                 self.bring_back(now, *image, true);
-                let absences = self.asleep.wake(now, id);
-                if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
-                    room.note_absences(&absences);
-                }
-                self.settle(now, id);
                 if let Some(to) = home {
                     self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
                 }
@@ -206,9 +201,6 @@ impl<C: StateCodec> Shard<C> {
         let Some(Entry { slot: Slot::Room(room), .. }) = self.remove(id) else {
             return;
         };
-        if asleep {
-            self.asleep.note(now, id, room.absences(now));
-        }
         self.env.report(Report::Gone { room: id, asleep });
         if late.is_empty() {
             return;

@@ -12,7 +12,7 @@ use playon_core::image::{ApplyBounds, Image, Record};
 use playon_core::kind::{KindInfo, Policies};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::Time;
+use playon_core::time::{Span, Time};
 
 use crate::game::Suffix;
 use crate::worker::{Manner, Worker};
@@ -291,5 +291,5 @@ pub(crate) fn reports(effects: &[Effect]) -> impl Iterator<Item = &Report> {
 }
 
 fn shard(epoch: Epoch, limits: &Limits) -> Shard<Suffix> {
-    Shard::new(ShardConfig { epoch, limits: limits.clone(), shard: 0 }, Suffix)
+    Shard::new(ShardConfig { epoch, limits: limits.clone(), shard: 0, age: Span::ZERO }, Suffix)
 }

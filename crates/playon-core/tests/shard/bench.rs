@@ -8,7 +8,7 @@ use playon_core::gate::{Close, Create, Hello, ToGateway, ToOwner, Who};
 use playon_core::ids::{
     Attempt, ConnId, DeployId, Epoch, ReleaseId, RoomId, SecretHash, SessionId, WorkerId,
 };
-use playon_core::image::StateCodec;
+use playon_core::image::{Image, StateCodec};
 use playon_core::kind::{KindInfo, Policies};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
@@ -50,7 +50,13 @@ pub(crate) struct Bench {
 impl Bench {
     /// A shard with one worker of the old release and one of the new.
     pub(crate) fn new(policies: &Policies) -> Self {
-        let config = ShardConfig { epoch: Epoch(1), limits: Limits::default(), shard: 0 };
+        Self::under(1, Span::ZERO, policies)
+    }
+
+    /// The same of a keeper that is not the first one: keepers are so old when its time begins.
+    pub(crate) fn under(epoch: u64, age: Span, policies: &Policies) -> Self {
+        let (epoch, limits) = (Epoch(epoch), Limits::default());
+        let config = ShardConfig { epoch, limits, shard: 0, age };
         let mut bench = Self {
             shard: Shard::new(config, Plain),
             now: Time(1_000),
@@ -84,6 +90,11 @@ impl Bench {
 
     pub(crate) fn loaded(&mut self, loaded: playon_core::effect::Loaded) {
         self.shard.handle_loaded(self.now, ROOM, loaded);
+        self.drain();
+    }
+
+    pub(crate) fn recovered(&mut self, image: Image) {
+        self.shard.handle_recovered(self.now, image);
         self.drain();
     }
 

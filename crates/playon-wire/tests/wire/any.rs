@@ -12,7 +12,7 @@ use playon_core::ids::{
 };
 use playon_core::image::{Image, Loss, Record, Seat, SeatChange};
 use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
-use playon_core::time::{RoomTime, Span};
+use playon_core::time::{RoomTime, Span, Time};
 use playon_wire::attach::{
     Asset, Down, KeeperRefuse, KeeperWelcome, LinkSecret, LogLevel, LogLine, Up, WorkerHello,
 };
@@ -506,14 +506,17 @@ fn seat() -> impl Strategy<Value = Seat> {
     let loss =
         (edgy(), edgy()).prop_map(|(inputs, history)| Loss { inputs, history: History(history) });
     let set_aside = vec(edgy(), 0..3).prop_map(Into::into);
-    (secret_hash(), edgy(), 0..1_000_u64, vec(bytes(20), 0..4), loss, set_aside).prop_map(
-        |(secret, applied, before, outbox, loss, set_aside)| Seat {
+    let away_since = option::of(edgy().prop_map(Time));
+    let numbers = (edgy(), 0..1_000_u64);
+    (secret_hash(), numbers, vec(bytes(20), 0..4), loss, set_aside, away_since).prop_map(
+        |(secret, (applied, before), outbox, loss, set_aside, away_since)| Seat {
             secret,
             applied,
             event_seq: before + outbox.len() as u64,
             outbox: outbox.into(),
             loss,
             set_aside,
+            away_since,
         },
     )
 }
@@ -547,6 +550,8 @@ fn seat_change() -> impl Strategy<Value = SeatChange> {
             .prop_map(|(session, secret)| SeatChange::Joined { session, secret }),
         session().prop_map(|session| SeatChange::Left { session }),
         (session(), edgy()).prop_map(|(session, input)| SeatChange::SetAside { session, input }),
+        (session(), option::of(edgy().prop_map(Time)))
+            .prop_map(|(session, away_since)| SeatChange::Presence { session, away_since }),
         (session(), edgy(), vec(bytes(20), 0..4), edgy(), edgy()).prop_map(
             |(session, applied, events, lost, kept_from)| SeatChange::Progress {
                 session,
