@@ -297,6 +297,8 @@ pub struct Commit {
     pub outputs: Vec<Output>,
     /// What players see; at most one each.
     pub views: Vec<(SessionId, Bytes)>,
+    /// Views that were asked for and are not there because of their size. An input never is at fault for one.
+    pub left_out: Vec<LeftOut>,
     /// What spectators see.
     pub watch_view: Option<Bytes>,
     /// The next time the room wants to be woken, if no input comes before.
@@ -307,6 +309,21 @@ pub struct Commit {
     pub ended: bool,
     /// Microseconds the batch took, encoding included.
     pub cost_us: u32,
+}
+
+/// A view that was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Whose; [`LeftOut::WATCHERS`] for that of spectators.
+    pub session: SessionId,
+    /// It would be shown, but not together with the others of its batch: it is asked for again, before them. Otherwise it is
+    /// by itself larger than a view may be.
+    pub again: bool,
+}
+
+impl LeftOut {
+    /// Stands for all spectators.
+    pub const WATCHERS: SessionId = SessionId(0);
 }
 
 /// One thing a player is told.

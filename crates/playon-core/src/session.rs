@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use crate::gate::Push;
-use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash};
+use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash, Seq};
 use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
 use crate::time::{RoomTime, Span, Time};
@@ -74,6 +74,8 @@ pub(crate) struct Session {
     pub(crate) told_away: bool,
     /// No commit since the present socket came, or since the seat was taken, was rendered for the player.
     pub(crate) view_due: bool,
+    /// Since which commit its views are left out, as those of a batch are too large together.
+    pub(crate) view_owed: Option<Seq>,
     /// The player has said something since it was told its key, so it knows the key. Before that the seat may be one
     /// that nobody can come back to.
     pub(crate) confirmed: bool,
@@ -102,6 +104,7 @@ impl Session {
             absent: Span::ZERO,
             told_away: false,
             view_due: true,
+            view_owed: None,
             confirmed: false,
         }
     }
@@ -128,6 +131,7 @@ impl Session {
             absent: seat.away_since.map_or(Span::ZERO, |since| age.since(since)),
             told_away: false,
             view_due: true,
+            view_owed: None,
             confirmed: true,
         }
     }

@@ -440,6 +440,7 @@ fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
         bounds: config.bounds.clone(),
         epoch: common.store.epoch(),
         state_bytes_max: config.limits.state_bytes_max,
+        view_bytes_max: config.gateway.outbox.payload_bytes_max,
         stuck_after: stuck_after(&config.limits),
         metrics: Arc::clone(&common.metrics),
         alarms: common.alarms.clone(),

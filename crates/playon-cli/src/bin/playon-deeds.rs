@@ -7,16 +7,22 @@ use playon::{Cx, Player, PlayerId, Policies, Refusal, Room};
 use playon_drill::game::Deeds;
 use serde::{Deserialize, Serialize};
 
-/// A room for two without ticks, which sleeps soon and gives empty seats up soon.
+/// A room without ticks for so many players, whose seats and rooms are kept for so long.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Booth {
+struct Quiet<const PLAYERS: u32> {
     words: u64,
     /// Bytes that each view has beside the number of words.
     view_bytes: usize,
 }
 
-impl Room for Booth {
-    const KIND: &'static str = "booth";
+/// Sleeps soon and gives empty seats up soon.
+type Booth = Quiet<2>;
+
+/// Does not.
+type Hall = Quiet<16>;
+
+impl<const PLAYERS: u32> Room for Quiet<PLAYERS> {
+    const KIND: &'static str = if PLAYERS == 2 { "booth" } else { "hall" };
 
     type Params = Option<String>;
     type Input = String;
@@ -24,10 +30,11 @@ impl Room for Booth {
     type View = (u64, String);
 
     fn policies() -> Policies {
-        Policies::default()
-            .players_max(2)
-            .seat_hold(Duration::from_secs(8))
-            .idle_hibernate(Duration::from_secs(1))
+        let policies = Policies::default().players_max(PLAYERS);
+        if Self::KIND == "hall" {
+            return policies;
+        }
+        policies.seat_hold(Duration::from_secs(8)).idle_hibernate(Duration::from_secs(1))
     }
 
     fn create(_: Option<String>, _: &mut Cx<Self>) -> Result<Self, Refusal> {
@@ -52,5 +59,5 @@ impl Room for Booth {
 }
 
 fn main() -> ExitCode {
-    playon::app("deeds").room::<Deeds>().room::<Booth>().run()
+    playon::app("deeds").room::<Deeds>().room::<Booth>().room::<Hall>().run()
 }

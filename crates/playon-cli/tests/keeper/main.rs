@@ -27,3 +27,4 @@ mod socket;
 mod stops;
 mod strangers;
 mod unread;
+mod views;

@@ -175,6 +175,7 @@ pub(crate) fn idle_commit(deliver: &Deliver, state: &[u8]) -> Commit {
         dismissed: Vec::new(),
         outputs: Vec::new(),
         views: Vec::new(),
+        left_out: Vec::new(),
         watch_view: None,
         wake_at: None,
         between_rounds: true,

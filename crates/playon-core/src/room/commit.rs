@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::attach::{Commit, Item, Noted};
+use crate::attach::{Commit, Item, LeftOut, Noted};
 use crate::effect::Effect;
 use crate::ensure::ensure;
 use crate::env::Env;
@@ -61,7 +61,7 @@ impl Room {
         if let Some(item) = self.blame.batch_passed(now, &env.limits, inflight.portion) {
             self.set_aside(env, item);
         }
-        self.note_rendered(&inflight);
+        self.note_rendered(&inflight, &commit);
         self.send_away(&commit, &held);
         self.track_tail(&commit, env.limits.tail_deltas_max);
         self.durability.hold(held);
@@ -84,7 +84,9 @@ impl Room {
         let mut held = Held {
             seq: commit.seq,
             watch_view: commit.watch_view.clone(),
-            watch_refused: inflight.watch && commit.watch_view.is_none(),
+            watch_refused: inflight.watch
+                && commit.watch_view.is_none()
+                && commit.left_out.iter().all(|left| left.session != LeftOut::WATCHERS),
             ended: commit.ended,
             ..Held::default()
         };

@@ -306,6 +306,7 @@ pub(crate) fn commit(
         dismissed: Vec::new(),
         outputs: Vec::new(),
         views: Vec::new(),
+        left_out: Vec::new(),
         watch_view: None,
         wake_at: None,
         between_rounds: between,

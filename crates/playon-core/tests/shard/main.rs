@@ -6,6 +6,7 @@ mod recovery;
 mod rest;
 mod stop;
 mod turns;
+mod views;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;

@@ -174,6 +174,7 @@ fn grows_to(bench: &mut Bench, worker: WorkerId, bytes: usize, parent: usize) ->
         dismissed: Vec::new(),
         outputs: Vec::new(),
         views: Vec::new(),
+        left_out: Vec::new(),
         watch_view: None,
         wake_at: None,
         between_rounds: true,

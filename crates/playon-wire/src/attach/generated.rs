@@ -118,6 +118,8 @@ pub struct Welcome {
     /// The most bytes of one room's state that the keeper takes.
     #[prost(uint64, tag = "5")]
     pub state_bytes_max: u64,
+    #[prost(uint64, tag = "6")]
+    pub view_bytes_max: u64,
     /// Where to note what is begun; see docs/attach-protocol.md.
     #[prost(string, optional, tag = "20")]
     pub turns: ::core::option::Option<::prost::alloc::string::String>,
@@ -482,6 +484,8 @@ pub struct View {
     pub session: u64,
     #[prost(bytes = "bytes", tag = "2")]
     pub payload: ::prost::bytes::Bytes,
+    #[prost(enumeration = "LeftOut", tag = "3")]
+    pub left_out: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ready {
@@ -618,4 +622,11 @@ impl Stage {
             _ => None,
         }
     }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LeftOut {
+    Unspecified = 0,
+    TooLarge = 1,
+    Again = 2,
 }

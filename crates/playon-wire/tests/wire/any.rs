@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use playon_core::attach::{
-    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready,
-    Stage, ToWorker,
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, LeftOut, Noted, Output, Prewarmed,
+    Ready, Stage, ToWorker,
 };
 use playon_core::gate::Mode;
 use playon_core::ids::{
@@ -181,14 +181,15 @@ fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
 
 pub(crate) fn down() -> impl Strategy<Value = Down> {
     prop_oneof![
-        (any::<u32>(), edgy(), edgy(), edgy(), edgy(), option::of(text())).prop_map(
-            |(protocol, worker, heartbeat_ms, credit_bytes, state_bytes_max, turns)| {
+        (any::<u32>(), edgy(), edgy(), edgy(), (edgy(), edgy()), option::of(text())).prop_map(
+            |(protocol, worker, heartbeat_ms, credit_bytes, bytes_max, turns)| {
                 Down::Welcome(KeeperWelcome {
                     protocol,
                     worker: WorkerId(worker),
                     heartbeat_ms,
                     credit_bytes,
-                    state_bytes_max,
+                    state_bytes_max: bytes_max.0,
+                    view_bytes_max: bytes_max.1,
                     turns,
                 })
             }
@@ -426,6 +427,8 @@ fn commit() -> impl Strategy<Value = Commit> {
     let sentences = || vec((session(), text()), 0..3);
     let output = (session(), bytes(20), any::<bool>())
         .prop_map(|(session, payload, reliable)| Output { session, payload, reliable });
+    let left_out =
+        (session(), any::<bool>()).prop_map(|(session, again)| LeftOut { session, again });
     let numbers = any::<(u64, u64, u64, u64, u32, u32, bool, bool)>();
     (
         room(),
@@ -434,12 +437,13 @@ fn commit() -> impl Strategy<Value = Commit> {
         sentences(),
         sentences(),
         vec(output, 0..4),
-        vec((session(), bytes(20)), 0..3),
+        (vec((session(), bytes(20)), 0..3), vec(left_out, 0..3)),
         option::of(bytes(20)),
         option::of(room_time()),
     )
         .prop_map(
             |(room, numbers, body, refused, dismissed, outputs, views, watch_view, wake_at)| {
+                let (views, left_out) = views;
                 Commit {
                     room,
                     attempt: Attempt(numbers.0),
@@ -452,6 +456,7 @@ fn commit() -> impl Strategy<Value = Commit> {
                     dismissed,
                     outputs,
                     views,
+                    left_out,
                     watch_view,
                     wake_at,
                     between_rounds: numbers.6,

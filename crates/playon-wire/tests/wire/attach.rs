@@ -229,6 +229,7 @@ fn small_pieces_do_not_pin_large_frames() {
         dismissed: vec![],
         outputs: vec![event(10), event(100_000)],
         views: vec![],
+        left_out: Vec::new(),
         watch_view: None,
         wake_at: None,
         between_rounds: false,
