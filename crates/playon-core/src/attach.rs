@@ -133,6 +133,14 @@ pub struct Deliver {
     pub render_watch: bool,
 }
 
+impl Deliver {
+    /// How many inputs it brings.
+    pub fn inputs(&self) -> u32 {
+        let inputs = self.items.iter().filter(|item| matches!(item, Item::Input { .. })).count();
+        u32::try_from(inputs).unwrap_or(u32::MAX)
+    }
+}
+
 /// One thing that happens to a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -295,6 +303,8 @@ pub struct Commit {
     pub dismissed: Vec<(SessionId, String)>,
     /// What players are told, in order.
     pub outputs: Vec<Output>,
+    /// Inputs of the batch that were dealt with: handed to the game or, of a player without a seat, passed over.
+    pub inputs: u32,
     /// What players see; at most one each.
     pub views: Vec<(SessionId, Bytes)>,
     /// Views that were asked for and are not there because of their size. An input never is at fault for one.

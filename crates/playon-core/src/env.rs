@@ -17,6 +17,9 @@ use crate::shard::ShardConfig;
 use crate::sockets::Sockets;
 use crate::time::{Span, Time};
 
+/// The shortest time between two reports of kinds that are not there: any page can ask for one.
+const UNKNOWN_SAID_EVERY: Span = Span::secs(60);
+
 /// The shard's surroundings, handed to a room with every call.
 pub(crate) struct Env<C> {
     pub(crate) epoch: Epoch,
@@ -55,6 +58,9 @@ pub(crate) struct Env<C> {
     pub(crate) shard: u16,
     /// See [`crate::shard::ShardConfig::age`].
     age: Span,
+    /// When it was last said that somebody asked for a kind that is not there, and how often that has been since.
+    unknown_said: Option<Time>,
+    unknown_since: u64,
     attempts: u64,
     /// Rooms in which a rule does not hold, with the first that does not.
     unsound: BTreeMap<RoomId, String>,
@@ -86,6 +92,8 @@ impl<C> Env<C> {
             sockets: Sockets::default(),
             out: VecDeque::new(),
             shard,
+            unknown_said: None,
+            unknown_since: 0,
             // Attempts of different shards never meet in a worker.
             attempts: u64::from(shard) << 48,
             unsound: BTreeMap::new(),
@@ -108,6 +116,19 @@ impl<C> Env<C> {
     /// The age of the directory's keepers.
     pub(crate) fn aged(&self, now: Time) -> Time {
         Time(now.0.saturating_add(self.age.0))
+    }
+
+    /// What to tell whoever asks for a kind that new rooms cannot have; nothing if they can, or if nobody knows yet.
+    pub(crate) fn no_such_kind(&mut self, now: Time, kind: &str) -> Option<String> {
+        let kinds = self.fleet.instead_of(self.prefer?, kind)?;
+        let detail = format!("PLY-0137 there is no kind {kind}, but {}", kinds.join(", "));
+        self.unknown_since += 1;
+        if self.unknown_said.is_none_or(|said| now >= said + UNKNOWN_SAID_EVERY) {
+            self.unknown_said = Some(now);
+            let times = std::mem::take(&mut self.unknown_since);
+            self.report(Report::UnknownKind { detail: detail.clone(), times });
+        }
+        Some(detail)
     }
 
     /// A token never given out before in this epoch.

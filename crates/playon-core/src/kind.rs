@@ -52,6 +52,9 @@ pub struct Policies {
     pub players_max: u32,
     /// How long a worker may take over one batch before it is held to be hung and killed.
     pub batch_timeout: Span,
+    /// How long rooms of the kind are watched for hard faults after a deploy; nothing leaves it to the keeper. A keeper that does not
+    /// watch at all does not for this kind either.
+    pub probation: Option<Span>,
     /// The fixed step, if the kind asks for one.
     pub tick: Option<Span>,
 }
@@ -66,6 +69,7 @@ impl Default for Policies {
             idle_hibernate: Span::secs(600),
             players_max: 64,
             batch_timeout: Span::secs(1),
+            probation: None,
             tick: None,
         }
     }
@@ -124,6 +128,8 @@ pub struct Declared {
     pub exports_to: u32,
     /// When a deploy may move a room of it.
     pub on_deploy: OnDeploy,
+    /// For how long its rooms are watched after a deploy, if not for as long as the keeper says.
+    pub probation: Option<Span>,
 }
 
 impl Declared {
@@ -146,6 +152,7 @@ impl From<&KindInfo> for Declared {
             reads_from: kind.reads_from,
             exports_to: kind.exports_to,
             on_deploy: kind.policies.on_deploy,
+            probation: kind.policies.probation,
         }
     }
 }

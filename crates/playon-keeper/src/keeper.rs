@@ -425,6 +425,7 @@ fn control_setup(
             workers_per_release: config.workers_per_release,
             moves_per_second: bounds.moves_per_second.saturating_mul(config.shards.into()),
             probation: Span(u64::try_from(bounds.probation.as_micros()).unwrap_or(u64::MAX)),
+            age: common.age.before(),
             ..DirectorConfig::default()
         },
         deploys_max: bounds.deploys_listed_max,

@@ -91,10 +91,11 @@ impl Keeper {
             linger: Span::secs(2),
             moves_per_second: 8,
             probation: PROBATION,
+            age,
             ..Default::default()
         };
         Self {
-            audit: Audit::new(limits.clone()),
+            audit: Audit::new(limits.clone(), age),
             shard: Shard::new(ShardConfig { epoch, limits, shard: 0, age }, ZstdXxh3),
             director: Director::new(config),
             berths: Berths::new(Span::secs(2)),

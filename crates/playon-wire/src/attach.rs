@@ -91,6 +91,7 @@ pub enum Down {
 
 /// Worker to keeper.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all items are about rooms")]
 pub enum Up {
     /// The first item of a link, alone in its frame.
     Hello(Box<WorkerHello>),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be had here fails the test")]
 
 mod admin;
+mod alerts;
 mod closing;
 mod config;
 mod crowds;
@@ -23,6 +24,7 @@ mod rogue;
 mod rogues;
 mod seats;
 mod service;
+mod silence;
 mod socket;
 mod stops;
 mod strangers;

@@ -59,16 +59,18 @@ async fn views_that_are_too_much_together_are_shown_one_after_the_other() {
     for _ in 0..5 {
         players.push(enter(&rig, "hall").await);
     }
-    until_applied(&mut players[0], "view:838000".to_owned()).await;
+    until_applied(&mut players[0], "view:850000".to_owned()).await;
     for word in 2..=6 {
         until_applied(&mut players[word % 5], "count".to_owned()).await;
     }
     for player in &mut players {
-        until_shown(player, 6, 838_000).await;
+        until_shown(player, 6, 850_000).await;
         assert_eq!(player.counters().sockets_closed, 0, "{}", rig.log());
     }
     assert!(metric(&rig, "playon_views_left_out_total") > 0);
-    assert_eq!(rig.log().matches("PLY-0135").count(), 1, "{}", rig.log());
+    // Said with each doubling of their number, and not each time.
+    let said = rig.log().matches("PLY-0135").count();
+    assert!((1..10).contains(&said), "{}", rig.log());
     assert!(!rig.log().contains("set aside"), "{}", rig.log());
 }
 

@@ -41,7 +41,7 @@ impl Room {
         let release = live.post.release;
         let (mut record, held) = self.digest(&inflight, &commit, release);
         record.seats.extend(self.digest_presence(env, now, &inflight.items));
-        let tally = self.tally(&inflight);
+        let tally = self.tally(&inflight, commit.inputs);
         let fits = match writes {
             Some(writes) if writes != commit.version => {
                 Err(Misfit::Version { seq: commit.seq, told: commit.version, announced: writes })

@@ -163,6 +163,13 @@ impl<C: StateCodec> Shard<C> {
         create: Create,
         waiting: Vec<Hello>,
     ) {
+        if let Some(detail) = self.env.no_such_kind(now, &create.kind) {
+            self.remove(id);
+            for hello in waiting {
+                self.env.close(hello.conn, Close::Refused, detail.clone());
+            }
+            return;
+        }
         let mut creating = Creating::new(id, create, waiting, &self.env.limits, now);
         creating.ask(&mut self.env, now);
         self.rooms

@@ -590,18 +590,3 @@ impl Player {
 fn can_go_on(player: &Player, seat: &Kept, recv: u64) -> bool {
     recv <= player.safe_events && (recv == player.safe_events || seat.forgotten <= recv)
 }
-
-/// Bounds so small that runs reach them.
-pub(crate) fn limits() -> Limits {
-    Limits {
-        inputs_pending_max: 4,
-        input_bytes_max: 16,
-        outbox_events_max: 6,
-        outbox_bytes_max: 160,
-        unsafe_commits_max: 2,
-        batch_items_max: 4,
-        batch_bytes_max: 8,
-        snapshot_every_commits: 5,
-        ..Limits::default()
-    }
-}

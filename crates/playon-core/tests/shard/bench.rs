@@ -246,7 +246,12 @@ pub(crate) fn answer(worker: WorkerId, message: &ToWorker, between: bool) -> Opt
         ToWorker::Deliver(deliver) => {
             let seq = deliver.seq.0;
             // The bytes before are those of the last commit, whoever wrote it.
-            Some(commit(deliver.room, deliver.attempt, seq, version, Some(seq - 1), between))
+            let mut answer =
+                commit(deliver.room, deliver.attempt, seq, version, Some(seq - 1), between);
+            if let FromWorker::Commit(commit) = &mut answer {
+                commit.inputs = deliver.inputs();
+            }
+            Some(answer)
         }
         ToWorker::Open { room, attempt, seq, .. } | ToWorker::Tail { room, attempt, seq, .. } => {
             let bytes = state(version, seq.0);
@@ -305,6 +310,7 @@ pub(crate) fn commit(
         refused: Vec::new(),
         dismissed: Vec::new(),
         outputs: Vec::new(),
+        inputs: 0,
         views: Vec::new(),
         left_out: Vec::new(),
         watch_view: None,

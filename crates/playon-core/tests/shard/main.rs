@@ -2,6 +2,7 @@
 
 mod bench;
 mod holds;
+mod probation;
 mod recovery;
 mod rest;
 mod stop;

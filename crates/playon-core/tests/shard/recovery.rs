@@ -173,6 +173,7 @@ fn grows_to(bench: &mut Bench, worker: WorkerId, bytes: usize, parent: usize) ->
         refused: Vec::new(),
         dismissed: Vec::new(),
         outputs: Vec::new(),
+        inputs: deliver.inputs(),
         views: Vec::new(),
         left_out: Vec::new(),
         watch_view: None,

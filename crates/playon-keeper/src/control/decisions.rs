@@ -31,6 +31,8 @@ struct StoredKind {
     reads_from: u32,
     exports_to: u32,
     on_deploy: StoredPolicy,
+    #[serde(default)]
+    probation_us: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,7 @@ impl From<&Declared> for StoredKind {
                 }
                 OnDeploy::Now => StoredPolicy::Now,
             },
+            probation_us: kind.probation.map(|span| span.0),
         }
     }
 }
@@ -73,6 +76,7 @@ impl From<StoredKind> for Declared {
                 }
                 StoredPolicy::Now => OnDeploy::Now,
             },
+            probation: kind.probation_us.map(Span),
         }
     }
 }
@@ -216,6 +220,7 @@ mod tests {
             reads_from: 2,
             exports_to: 1,
             on_deploy,
+            probation: Some(Span::secs(u64::from(name == "b"))).filter(|_| name != "a"),
         };
         let rounds = OnDeploy::BetweenRounds { deadline: Span::secs(300) };
         let kinds = vec![kind("a", OnDeploy::Finish), kind("b", rounds), kind("c", OnDeploy::Now)];

@@ -60,6 +60,7 @@ fn policies_to_wire(policies: &Policies) -> wire::Policies {
         players_max: policies.players_max,
         batch_timeout_us: policies.batch_timeout.0,
         tick_us: policies.tick.map(|tick| tick.0),
+        probation_us: policies.probation.map(|span| span.0),
     }
 }
 
@@ -129,5 +130,6 @@ fn policies_from_wire(policies: wire::Policies) -> Result<Policies, AttachError>
         players_max: policies.players_max,
         batch_timeout: Span(policies.batch_timeout_us),
         tick: policies.tick_us.map(Span),
+        probation: policies.probation_us.map(Span),
     })
 }

@@ -76,6 +76,7 @@ fn commit_to_wire(commit: &Commit) -> wire::Commit {
         refused: commit.refused.iter().map(sentence_to_wire).collect(),
         dismissed: commit.dismissed.iter().map(sentence_to_wire).collect(),
         outputs: commit.outputs.iter().map(output_to_wire).collect(),
+        inputs: commit.inputs,
         views: views_to_wire(commit),
         watch_view: commit.watch_view.clone(),
         wake_at_us: commit.wake_at.map(|at| at.0),
@@ -196,6 +197,7 @@ fn commit_from_wire(commit: wire::Commit, pieces: Pieces) -> Result<Commit, Atta
             .into_iter()
             .map(|output| output_from_wire(output, pieces))
             .collect(),
+        inputs: commit.inputs,
         views: shown.into_iter().map(|m| (SessionId(m.session), pieces.keep(m.payload))).collect(),
         left_out: left_out
             .into_iter()

@@ -355,10 +355,10 @@ fn policies() -> impl Strategy<Value = Policies> {
         Just(OnDeploy::Now),
         span().prop_map(|deadline| OnDeploy::BetweenRounds { deadline })
     ];
-    let spans = (span(), span(), span(), span());
+    let spans = (span(), span(), span(), span(), option::of(span()));
     (survives, on_deploy, spans, any::<u32>(), option::of(span())).prop_map(
         |(survives, on_deploy, spans, players_max, tick)| {
-            let (pause_budget, seat_hold, idle_hibernate, batch_timeout) = spans;
+            let (pause_budget, seat_hold, idle_hibernate, batch_timeout, probation) = spans;
             Policies {
                 survives,
                 on_deploy,
@@ -367,6 +367,7 @@ fn policies() -> impl Strategy<Value = Policies> {
                 idle_hibernate,
                 players_max,
                 batch_timeout,
+                probation,
                 tick,
             }
         },
@@ -455,6 +456,7 @@ fn commit() -> impl Strategy<Value = Commit> {
                     refused,
                     dismissed,
                     outputs,
+                    inputs: numbers.4,
                     views,
                     left_out,
                     watch_view,

@@ -228,6 +228,7 @@ fn small_pieces_do_not_pin_large_frames() {
         refused: vec![],
         dismissed: vec![],
         outputs: vec![event(10), event(100_000)],
+        inputs: 0,
         views: vec![],
         left_out: Vec::new(),
         watch_view: None,

@@ -68,6 +68,7 @@ pub(super) fn run(
         refused: outcome.refused,
         dismissed: outcome.dismissed,
         outputs: outcome.outputs,
+        inputs: outcome.inputs,
         views: views.shown,
         left_out: views.left_out,
         watch_view: views.watch,

@@ -169,6 +169,7 @@ impl Rooms {
             refused: Vec::new(),
             dismissed: Vec::new(),
             outputs: Vec::new(),
+            inputs: 0,
             views: Vec::new(),
             left_out: Vec::new(),
             watch_view: None,
