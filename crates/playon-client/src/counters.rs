@@ -19,6 +19,8 @@ pub struct Counters {
     pub inputs_resent: u64,
     /// Events that came a second time and were dropped.
     pub events_repeated: u64,
+    /// Those of them that came a second time on one socket: no cut socket explains that, it is a fault of the keeper.
+    pub events_twice: u64,
     /// Events that will never come, as far as they can be counted.
     pub events_missed: u64,
     /// Messages read.

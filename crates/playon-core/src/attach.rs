@@ -133,6 +133,14 @@ pub struct Deliver {
     pub render_watch: bool,
 }
 
+impl Deliver {
+    /// How many inputs it brings.
+    pub fn inputs(&self) -> u32 {
+        let inputs = self.items.iter().filter(|item| matches!(item, Item::Input { .. })).count();
+        u32::try_from(inputs).unwrap_or(u32::MAX)
+    }
+}
+
 /// One thing that happens to a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -295,8 +303,12 @@ pub struct Commit {
     pub dismissed: Vec<(SessionId, String)>,
     /// What players are told, in order.
     pub outputs: Vec<Output>,
+    /// Inputs of the batch that were dealt with: handed to the game or, of a player without a seat, passed over.
+    pub inputs: u32,
     /// What players see; at most one each.
     pub views: Vec<(SessionId, Bytes)>,
+    /// Views that were asked for and are not there because of their size. An input never is at fault for one.
+    pub left_out: Vec<LeftOut>,
     /// What spectators see.
     pub watch_view: Option<Bytes>,
     /// The next time the room wants to be woken, if no input comes before.
@@ -307,6 +319,21 @@ pub struct Commit {
     pub ended: bool,
     /// Microseconds the batch took, encoding included.
     pub cost_us: u32,
+}
+
+/// A view that was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Whose; [`LeftOut::WATCHERS`] for that of spectators.
+    pub session: SessionId,
+    /// It would be shown, but not together with the others of its batch: it is asked for again, before them. Otherwise it is
+    /// by itself larger than a view may be.
+    pub again: bool,
+}
+
+impl LeftOut {
+    /// Stands for all spectators.
+    pub const WATCHERS: SessionId = SessionId(0);
 }
 
 /// One thing a player is told.

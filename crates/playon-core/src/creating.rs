@@ -163,7 +163,7 @@ impl Creating {
                 env.emit(Effect::Suspect { worker, why });
             }
         }
-        if self.deadline <= now { self.give_up(env) } else { Outcome::Pending }
+        if self.deadline <= now { self.give_up(env, now) } else { Outcome::Pending }
     }
 
     /// The worker could not make the room.
@@ -208,7 +208,13 @@ impl Creating {
     }
 
     /// Nobody could make it in time.
-    fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>) -> Outcome {
+    fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> Outcome {
+        if let Some(detail) = env.no_such_kind(now, &self.create.kind) {
+            // No worker had said yet which kinds there are.
+            self.release(env);
+            let waiting = std::mem::take(&mut self.waiting);
+            return Outcome::Refused(waiting, Close::Refused, detail);
+        }
         if let Some((post, errand)) = self.post.take() {
             env.leave(self.room, post);
             env.abandon(post, errand);

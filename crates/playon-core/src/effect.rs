@@ -227,6 +227,13 @@ pub enum Report {
         /// Faults in a row that are held against the room; 0 if it merely lost its worker.
         count: u32,
     },
+    /// Somebody asked for a kind of room that the current release does not have. Said once a minute.
+    UnknownKind {
+        /// What was answered.
+        detail: String,
+        /// How often that was since it was last reported.
+        times: u64,
+    },
     /// A commit held inputs that an earlier one had held, or left some out that should have come before.
     Miscounted {
         /// The room.

@@ -13,8 +13,12 @@ use crate::image::ApplyBounds;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::openings::Openings;
+use crate::shard::ShardConfig;
 use crate::sockets::Sockets;
-use crate::time::Time;
+use crate::time::{Span, Time};
+
+/// The shortest time between two reports of kinds that are not there: any page can ask for one.
+const UNKNOWN_SAID_EVERY: Span = Span::secs(60);
 
 /// The shard's surroundings, handed to a room with every call.
 pub(crate) struct Env<C> {
@@ -52,15 +56,22 @@ pub(crate) struct Env<C> {
     pub(crate) sockets: Sockets,
     pub(crate) out: VecDeque<Effect>,
     pub(crate) shard: u16,
+    /// See [`crate::shard::ShardConfig::age`].
+    age: Span,
+    /// When it was last said that somebody asked for a kind that is not there, and how often that has been since.
+    unknown_said: Option<Time>,
+    unknown_since: u64,
     attempts: u64,
     /// Rooms in which a rule does not hold, with the first that does not.
     unsound: BTreeMap<RoomId, String>,
 }
 
 impl<C> Env<C> {
-    pub(crate) fn new(epoch: Epoch, shard: u16, limits: Limits, codec: C) -> Self {
+    pub(crate) fn new(config: ShardConfig, codec: C) -> Self {
+        let ShardConfig { epoch, limits, shard, age } = config;
         Self {
             epoch,
+            age,
             bounds: ApplyBounds::from(&limits),
             openings: Openings::new(&limits),
             limits,
@@ -81,6 +92,8 @@ impl<C> Env<C> {
             sockets: Sockets::default(),
             out: VecDeque::new(),
             shard,
+            unknown_said: None,
+            unknown_since: 0,
             // Attempts of different shards never meet in a worker.
             attempts: u64::from(shard) << 48,
             unsound: BTreeMap::new(),
@@ -98,6 +111,24 @@ impl<C> Env<C> {
     /// What does not hold in that room, if something does not.
     pub(crate) fn take_unsound(&mut self, room: RoomId) -> Option<String> {
         if self.unsound.is_empty() { None } else { self.unsound.remove(&room) }
+    }
+
+    /// The age of the directory's keepers.
+    pub(crate) fn aged(&self, now: Time) -> Time {
+        Time(now.0.saturating_add(self.age.0))
+    }
+
+    /// What to tell whoever asks for a kind that new rooms cannot have; nothing if they can, or if nobody knows yet.
+    pub(crate) fn no_such_kind(&mut self, now: Time, kind: &str) -> Option<String> {
+        let kinds = self.fleet.instead_of(self.prefer?, kind)?;
+        let detail = format!("PLY-0137 there is no kind {kind}, but {}", kinds.join(", "));
+        self.unknown_since += 1;
+        if self.unknown_said.is_none_or(|said| now >= said + UNKNOWN_SAID_EVERY) {
+            self.unknown_said = Some(now);
+            let times = std::mem::take(&mut self.unknown_since);
+            self.report(Report::UnknownKind { detail: detail.clone(), times });
+        }
+        Some(detail)
     }
 
     /// A token never given out before in this epoch.

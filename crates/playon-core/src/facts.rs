@@ -177,8 +177,6 @@ pub struct ShardFacts {
     pub opening_bytes: usize,
     /// How many rooms may be under way to be opened just now.
     pub opening_window: usize,
-    /// Sleeping rooms of which it is remembered who was away.
-    pub asleep: usize,
     /// Sockets in the shard's table.
     pub sockets: usize,
 }

@@ -130,6 +130,14 @@ impl Fleet {
         able.filter_map(reads).min().map(|(.., release)| release)
     }
 
+    /// The kinds of a release, if it is known that it has none of that name, nor has any worker that is attached.
+    pub(crate) fn instead_of(&self, release: ReleaseId, kind: &str) -> Option<Vec<&str>> {
+        let kinds = self.declared.get(&release)?;
+        let served = |m: &Member| m.info.kinds.iter().any(|k| k.name == kind);
+        let there = kinds.iter().any(|k| k.name == kind) || self.members.values().any(served);
+        (!there).then(|| kinds.iter().map(|kind| kind.name.as_str()).collect())
+    }
+
     /// A worker is gone.
     pub fn remove(&mut self, worker: WorkerId) {
         self.members.remove(&worker);

@@ -12,7 +12,7 @@ use crate::attach::Body;
 use crate::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
 use crate::limits::STATE_BYTES_FORMAT_MAX;
 use crate::mutant::{Mutant, broken};
-use crate::time::RoomTime;
+use crate::time::{RoomTime, Time};
 
 /// How deltas and hashes of state bytes are made; the rules do not depend on the answer.
 pub trait StateCodec {
@@ -82,6 +82,9 @@ pub struct Seat {
     /// The last inputs that were set aside, oldest first, at most [`SET_ASIDE_KEPT_MAX`]: their player may not have heard
     /// of it.
     pub set_aside: VecDeque<u64>,
+    /// Since when nobody is connected, as the game has been told, in the age of the directory's keepers (see
+    /// [`crate::shard::ShardConfig::age`]). So the hold of an empty seat runs on while its room sleeps and under the next keeper.
+    pub away_since: Option<Time>,
 }
 
 /// Set-aside inputs that a seat remembers. With one more the oldest is forgotten: a player who has not heard of that one by
@@ -175,6 +178,13 @@ pub enum SeatChange {
         session: SessionId,
         /// Its number.
         input: u64,
+    },
+    /// The game was told that the player's socket is gone, or that there is one again.
+    Presence {
+        /// The player.
+        session: SessionId,
+        /// Since when it is away; nothing if it is back. See [`Seat::away_since`].
+        away_since: Option<Time>,
     },
     /// Inputs were applied, events given out.
     Progress {
@@ -317,6 +327,11 @@ impl Image {
                     if seat.set_aside.len() > SET_ASIDE_KEPT_MAX {
                         seat.set_aside.pop_front();
                     }
+                }
+            }
+            SeatChange::Presence { session, away_since } => {
+                if let Some(seat) = self.seats.get_mut(session) {
+                    seat.away_since = *away_since;
                 }
             }
             SeatChange::Progress { session, applied, events, lost, kept_from } => {

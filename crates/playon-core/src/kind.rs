@@ -54,6 +54,9 @@ pub struct Policies {
     pub players_max: u32,
     /// How long a worker may take over one batch before it is held to be hung and killed.
     pub batch_timeout: Span,
+    /// How long rooms of the kind are watched for hard faults after a deploy; nothing leaves it to the keeper. A keeper that does not
+    /// watch at all does not for this kind either.
+    pub probation: Option<Span>,
     /// The fixed step, if the kind asks for one.
     pub tick: Option<Span>,
 }
@@ -69,6 +72,7 @@ impl Default for Policies {
             expire: Span::secs(604_800),
             players_max: 64,
             batch_timeout: Span::secs(1),
+            probation: None,
             tick: None,
         }
     }
@@ -131,6 +135,8 @@ pub struct Declared {
     pub on_deploy: OnDeploy,
     /// How long a room of it is kept at rest.
     pub expire: Span,
+    /// For how long its rooms are watched after a deploy, if not for as long as the keeper says.
+    pub probation: Option<Span>,
 }
 
 impl Declared {
@@ -154,6 +160,7 @@ impl From<&KindInfo> for Declared {
             exports_to: kind.exports_to,
             on_deploy: kind.policies.on_deploy,
             expire: kind.policies.expire,
+            probation: kind.policies.probation,
         }
     }
 }

@@ -132,6 +132,8 @@ mutants! {
     MovesUncounted "moves-uncounted",
     /// Nothing is held against a new release.
     ProbationBlind "probation-blind",
+    /// The probation of a release ends with its keeper.
+    ProbationForgotten "probation-forgotten",
     /// A room whose kind's policy is not known yet is moved as if it had none.
     PolicyAssumed "policy-assumed",
     /// A room that has no worker just then is moved in the middle of a round.

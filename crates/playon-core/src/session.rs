@@ -5,10 +5,10 @@
 use bytes::Bytes;
 
 use crate::gate::Push;
-use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash};
+use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash, Seq};
 use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
-use crate::time::{RoomTime, Span};
+use crate::time::{RoomTime, Span, Time};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub(crate) struct Session {
     pub(crate) told_away: bool,
     /// No commit since the present socket came, or since the seat was taken, was rendered for the player.
     pub(crate) view_due: bool,
+    /// Since which commit its views are left out, as those of a batch are too large together.
+    pub(crate) view_owed: Option<Seq>,
     /// The player has said something since it was told its key, so it knows the key. Before that the seat may be one
     /// that nobody can come back to.
     pub(crate) confirmed: bool,
@@ -102,12 +104,13 @@ impl Session {
             absent: Span::ZERO,
             told_away: false,
             view_due: true,
+            view_owed: None,
             confirmed: false,
         }
     }
 
     /// A seat read back from the store: nobody is there, everything in it is safe.
-    pub(crate) const fn recovered(seat: &Seat, now: RoomTime, clean: bool) -> Self {
+    pub(crate) fn recovered(seat: &Seat, now: RoomTime, age: Time, clean: bool) -> Self {
         Self {
             standing: Standing::Seated,
             secret: seat.secret,
@@ -125,9 +128,10 @@ impl Session {
             released: seat.event_seq,
             pushed: seat.event_seq,
             away_since: Some(now),
-            absent: Span::ZERO,
+            absent: seat.away_since.map_or(Span::ZERO, |since| age.since(since)),
             told_away: false,
             view_due: true,
+            view_owed: None,
             confirmed: true,
         }
     }
@@ -136,6 +140,12 @@ impl Session {
     pub(crate) fn held_until(&self, hold: Span) -> Option<RoomTime> {
         let left = Span(hold.0.saturating_sub(self.absent.0));
         self.away_since.map(|since| since + left)
+    }
+
+    /// For how long nobody is connected, at that room time.
+    pub(crate) fn away_for(&self, at: RoomTime) -> Span {
+        let since = self.away_since.map_or(Span::ZERO, |since| at.since(since));
+        Span(self.absent.0.saturating_add(since.0))
     }
 
     /// Whether the join is on its way.
@@ -252,7 +262,7 @@ mod tests {
     fn the_backlog_holds_back_what_is_not_safe() {
         let mut seat = Seat { event_seq: 3, ..Seat::default() };
         seat.outbox.extend([1u8, 2, 3].map(|n| Bytes::copy_from_slice(&[n])));
-        let mut session = Session::recovered(&seat, RoomTime(0), true);
+        let mut session = Session::recovered(&seat, RoomTime(0), Time(0), true);
         session.released = 2;
         let seqs =
             |from| session.backlog(&seat, from).iter().map(|(seq, _)| *seq).collect::<Vec<_>>();

@@ -65,6 +65,11 @@ impl DataDir {
         self.root.join("worker.secret")
     }
 
+    /// For how long keepers have run here.
+    pub fn age(&self) -> PathBuf {
+        self.root.join("age")
+    }
+
     /// Where the running keeper is reached, as JSON.
     pub fn addresses(&self) -> PathBuf {
         self.root.join("keeper.json")

@@ -1,6 +1,6 @@
 //! A whole keeper, from its data directory to its last thread.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
@@ -16,6 +16,7 @@ use playon_wire::attach::LinkSecret;
 use playon_wire::player::PlayerLimits;
 use tokio::sync::{oneshot, watch};
 
+use crate::age::Age;
 use crate::alarm::{self, Alarms};
 use crate::artifacts::Artifacts;
 use crate::clock::Clock;
@@ -30,7 +31,7 @@ use crate::gateway::{
     Labels, Origins,
 };
 use crate::links::{self, Hub, HubSetup, stuck_after};
-use crate::metrics::{Metrics, SAMPLE_EVERY};
+use crate::metrics::Metrics;
 use crate::owner::{self, Loader, Outside, ShardEvent, Shards, Storing};
 use crate::predecessor::open_after;
 use crate::runtime::RuntimeThread;
@@ -44,6 +45,7 @@ const ROOMS_SHARE: u32 = 2;
 pub struct Keeper {
     handle: Handle,
     data: DataDir,
+    age: Age,
     admin_at: SocketAddr,
     gateway: Option<Gateway>,
     shards: Shards,
@@ -68,6 +70,7 @@ impl std::fmt::Debug for StoreHandle {
 /// What most parts share.
 struct Common {
     clock: Clock,
+    age: Age,
     store: Arc<dyn Store>,
     shards: Shards,
     stats: Arc<GatewayStats>,
@@ -113,7 +116,7 @@ impl Keeper {
         store: Arc<dyn Store>,
         extra: impl FnOnce(&Handle) -> Option<Extra>,
     ) -> Result<Self, Coded> {
-        let (common, news, failure) = common(config, Arc::clone(&store));
+        let (common, news, failure) = common(config, &data, Arc::clone(&store));
         let artifacts =
             Arc::new(Artifacts::open(data.artifacts(), config.bounds.artifact_bytes_max)?);
         sweep(&artifacts, store.as_ref())?;
@@ -129,11 +132,13 @@ impl Keeper {
         // Addresses first: what is taken by somebody else is found out before any worker is started.
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
         let _ = handle.players_at.set(gateway.local_addr());
-        let (admin, admin_at) = start_admin(config, &common, &data, &handle)?;
+        let background = common.age.clone().keep();
+        let (admin, admin_at) = crate::admin::start(config, &data, &handle, background)?;
         let control = Control::start(setup, news)?;
         let keeper = Self {
             handle,
             data,
+            age: common.age.clone(),
             admin_at,
             gateway: Some(gateway),
             shards: common.shards.clone(),
@@ -287,7 +292,8 @@ impl Keeper {
         }
         self.links.stop();
         self.admin.stop();
-        // With the store the directory and the ports are the next keeper's.
+        // With the store the directory and the ports are the next keeper's. Without the age seats are kept for longer.
+        let _ = self.age.write();
         let _ = std::fs::remove_file(self.data.attach_socket());
         let _ = std::fs::remove_file(self.data.addresses());
         self.store.0.close().map_err(|error| {
@@ -345,6 +351,7 @@ fn shared_secret(data: &DataDir) -> Result<LinkSecret, Coded> {
 
 fn common(
     config: &KeeperConfig,
+    data: &DataDir,
     store: Arc<dyn Store>,
 ) -> (Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>) {
     let stats = Arc::<GatewayStats>::default();
@@ -354,6 +361,7 @@ fn common(
     let failed = alarms.failed();
     let common = Common {
         clock,
+        age: Age::read(data.age(), clock),
         store,
         shards: Shards::new(config.shards, config.bounds.inbox_gate_items_max),
         metrics: Arc::new(Metrics::new(Arc::clone(&stats))),
@@ -417,6 +425,7 @@ fn control_setup(
             workers_per_release: config.workers_per_release,
             moves_per_second: bounds.moves_per_second.saturating_mul(config.shards.into()),
             probation: Span(u64::try_from(bounds.probation.as_micros()).unwrap_or(u64::MAX)),
+            age: common.age.before(),
             ..DirectorConfig::default()
         },
         deploys_max: bounds.deploys_listed_max,
@@ -434,6 +443,7 @@ fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
         bounds: config.bounds.clone(),
         epoch: common.store.epoch(),
         state_bytes_max: config.limits.state_bytes_max,
+        view_bytes_max: config.gateway.outbox.payload_bytes_max,
         stuck_after: stuck_after(&config.limits),
         metrics: Arc::clone(&common.metrics),
         alarms: common.alarms.clone(),
@@ -473,7 +483,12 @@ fn start_shards(
         }
     }));
     let epoch = common.store.epoch();
-    let config_of = |shard| ShardConfig { epoch, limits: config.limits.clone(), shard };
+    let config_of = |shard| ShardConfig {
+        epoch,
+        limits: config.limits.clone(),
+        shard,
+        age: common.age.before(),
+    };
     (0..common.shards.count())
         .map(|shard| {
             let alarm = common.alarms.part(format!("shard {shard}"));
@@ -543,44 +558,6 @@ fn start_gateway(
     };
     Gateway::listen(gateway, parts, inboxes)
         .map_err(|error| listen("players", config.listen, &error))
-}
-
-fn start_admin(
-    config: &KeeperConfig,
-    common: &Common,
-    data: &DataDir,
-    handle: &Handle,
-) -> Result<(RuntimeThread, SocketAddr), Coded> {
-    let refuse = |error: std::io::Error| listen("admins", config.admin, &error);
-    let listener = match &config.admin_socket {
-        Some(listener) => listener.try_clone(),
-        None => TcpListener::bind(config.admin),
-    };
-    let listener = listener.map_err(refuse)?;
-    listener.set_nonblocking(true).map_err(refuse)?;
-    let address = listener.local_addr().map_err(refuse)?;
-    let bounds = config.bounds.clone();
-    let token = secret_file(&data.admin_token())?;
-    let router = crate::admin::router(handle.clone(), &token, bounds.admin_timeout);
-    let sampled = handle.clone();
-    let (alarm, alarms) = (common.alarms.part("the admin API"), common.alarms.clone());
-    let thread = RuntimeThread::start("admin", alarm, move || {
-        let listener = tokio::net::TcpListener::from_std(listener)
-            .map_err(|error| system("the admin API", error))?;
-        Ok(async move {
-            tokio::join!(crate::admin::serve(listener, router, bounds, alarms), sample(&sampled));
-        })
-    })?;
-    Ok((thread, address))
-}
-
-/// So that the status can tell what was in the last minute.
-async fn sample(handle: &Handle) {
-    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
-    loop {
-        ticks.tick().await;
-        handle.sample();
-    }
 }
 
 fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {

@@ -15,6 +15,7 @@
 
 mod accepting;
 pub mod admin;
+mod age;
 pub mod alarm;
 pub mod artifacts;
 pub mod clock;

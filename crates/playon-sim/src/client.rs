@@ -35,6 +35,8 @@ pub struct Client {
     pub applied: u64,
     /// When it last heard of its room.
     pub heard: Time,
+    /// When it was last shown its room as a commit left it, that it is here included.
+    shown: Time,
     /// The chain over its inputs, by number.
     chains: BTreeMap<u64, u64>,
     /// The chain cannot be checked any more: inputs were lost (and told so) or set aside.
@@ -105,6 +107,7 @@ impl Client {
             sent: 0,
             applied: 0,
             heard: Time(0),
+            shown: Time(0),
             chains: BTreeMap::new(),
             tainted: false,
             leaving: false,
@@ -253,6 +256,7 @@ impl Client {
             check_stamp(self.index, &self.chains, self.tainted, payload)?;
         }
         if let Some((as_of, payload)) = &push.view {
+            self.shown = now;
             if *as_of < seat.recv && !self.lossy {
                 return Err(format!(
                     "I6: client {} got a view of {as_of} after {}",
@@ -291,7 +295,8 @@ impl Client {
     /// # Errors
     /// When it is closed for a reason that no fault of this run explains.
     pub fn closed(&mut self, now: Time, why: Close, knows: &Circumstances) -> Result<(), String> {
-        let absent = now.since(*self.lost_at.get_or_insert(now));
+        // A return that no commit had seen when the keeper died has not happened for the next one.
+        let absent = now.since((*self.lost_at.get_or_insert(now)).min(self.shown));
         self.conn = None;
         self.welcomed = false;
         self.refused += 1;

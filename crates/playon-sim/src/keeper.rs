@@ -89,16 +89,19 @@ impl Keeper {
     /// A keeper that has just opened its store.
     pub fn new(epoch: Epoch, began: Time) -> Self {
         let limits = limits();
+        // Some keeper is always there, but for moments.
+        let age = Span(began.0);
         let config = DirectorConfig {
             workers_per_release: 2,
             linger: Span::secs(2),
             moves_per_second: 8,
             probation: PROBATION,
+            age,
             ..Default::default()
         };
         Self {
-            audit: Audit::new(limits.clone()),
-            shard: Shard::new(ShardConfig { epoch, limits, shard: 0 }, ZstdXxh3),
+            audit: Audit::new(limits.clone(), age),
+            shard: Shard::new(ShardConfig { epoch, limits, shard: 0, age }, ZstdXxh3),
             director: Director::new(config),
             berths: Berths::new(Span::secs(2)),
             began,

@@ -91,6 +91,7 @@ pub enum Down {
 
 /// Worker to keeper.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all items are about rooms")]
 pub enum Up {
     /// The first item of a link, alone in its frame.
     Hello(Box<WorkerHello>),
@@ -162,6 +163,9 @@ pub struct KeeperWelcome {
     pub credit_bytes: u64,
     /// The most bytes of one room's state that the keeper takes; a commit with more is refused.
     pub state_bytes_max: u64,
+    /// The most bytes of one view or event that the keeper sends to a player. A larger view is left out, a larger event is a
+    /// fault of its batch.
+    pub view_bytes_max: u64,
     /// The file on which the worker notes what it has begun, of [`TURNS_PAGE_BYTES`]; see [`encode_turn`].
     pub turns: Option<String>,
 }

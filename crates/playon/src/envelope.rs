@@ -77,9 +77,12 @@ pub(crate) enum Trouble {
     /// There is a bound on what a keeper keeps.
     #[error("PLY-0439 the state has {bytes} bytes, {max} are allowed")]
     TooLarge { bytes: usize, max: usize },
-    /// There is a bound on what one batch may show.
-    #[error("PLY-0440 the views of one batch have {bytes} bytes, {max} are allowed")]
-    ViewsTooLarge { bytes: usize, max: usize },
+    /// There is a bound on what a player is sent at once.
+    #[error("PLY-0440 a view has {bytes} bytes, {max} are allowed")]
+    ViewTooLarge { bytes: usize, max: usize },
+    /// The same of an event, which cannot be left out.
+    #[error("PLY-0136 an event has {bytes} bytes, {max} are allowed")]
+    EventTooLarge { bytes: usize, max: usize },
     /// A message about a room that was retired, never opened, or thrown away after a fault.
     #[error("PLY-0441 the room is not held here under this attempt")]
     NotHeld,

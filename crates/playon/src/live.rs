@@ -41,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) dismissed: Vec<(SessionId, String)>,
     /// What players are told, in order.
     pub(crate) outputs: Vec<Output>,
+    /// Inputs that were dealt with.
+    pub(crate) inputs: u32,
     /// Inputs that the game cannot read: how many, and what is wrong with the first.
     pub(crate) unreadable: Option<(u64, String)>,
 }
@@ -134,6 +136,7 @@ impl<R: Room> LiveRoom<R> {
     }
 
     fn item(&mut self, item: &Item, outcome: &mut Outcome) {
+        outcome.inputs += u32::from(matches!(item, Item::Input { .. }));
         if self.cx.hidden.ended {
             if let Item::Join { session, .. } = item {
                 outcome.refused.push((*session, "the room has ended".to_owned()));

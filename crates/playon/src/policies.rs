@@ -141,6 +141,15 @@ impl Policies {
         self
     }
 
+    /// How long rooms of this kind are watched for hard faults (panics, hangs, the end of the process) after a deploy. At two of them the
+    /// keeper takes the rooms back by itself. Longer for kinds in which little happens; zero: not watched. Default: as long as the
+    /// keeper says, `keeper.probation`; one that says 0 watches nothing.
+    #[must_use]
+    pub fn probation(mut self, time: Duration) -> Self {
+        self.inner.probation = Some(span(time));
+        self
+    }
+
     pub(crate) const fn as_core(&self) -> &core::Policies {
         &self.inner
     }

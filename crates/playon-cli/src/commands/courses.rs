@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use playon_keeper::control::{DeployAnswer, DeployView};
+use serde::Serialize;
 
 use super::admin::Admin;
 use super::exit::Exit;
@@ -12,21 +13,70 @@ use super::talk;
 /// How often the keeper is asked.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// What `--json` prints of a deploy or rollback, whatever came of it: these fields, and no others.
+#[derive(Debug, Serialize)]
+struct Told {
+    /// How the deploy ended (`done`, `partial`, `stopped`, `reverted`, `superseded`), or `nothing` if there was nothing to do,
+    /// `refused`, `unreachable`, `failed`, or `misused` if the command made no sense.
+    outcome: String,
+    /// One line about it.
+    note: String,
+    /// The deploy, if one was begun.
+    deploy: Option<DeployView>,
+    /// What was promised and is not so.
+    broken: Vec<String>,
+    /// What went wrong instead.
+    error: Option<Wrong>,
+}
+
+#[derive(Debug, Serialize)]
+struct Wrong {
+    code: String,
+    message: String,
+    remedy: String,
+}
+
+/// Prints what kept a deploy from being begun or watched, for whoever reads JSON. Passes the result on.
+pub(super) fn tell(json: bool, result: Result<(), Exit>) -> Result<(), Exit> {
+    let (outcome, trouble) = match &result {
+        Ok(()) | Err(Exit::Told) => return result,
+        Err(Exit::Failed(trouble)) => ("failed", trouble),
+        Err(Exit::Usage(trouble)) => ("misused", trouble),
+        Err(Exit::Unreachable(trouble)) => ("unreachable", trouble),
+        Err(Exit::Refused(trouble)) => ("refused", trouble),
+    };
+    if json {
+        let error = Wrong {
+            code: trouble.code.clone(),
+            message: trouble.message.clone(),
+            remedy: trouble.remedy.clone(),
+        };
+        let outcome = outcome.to_owned();
+        let note = trouble.to_string();
+        let broken = Vec::new();
+        talk::json(&Told { outcome, note, deploy: None, broken, error: Some(error) })?;
+    }
+    result
+}
+
 /// Watches a deploy to its end and prints how it went.
 pub(super) async fn follow(admin: &Admin, answer: DeployAnswer, json: bool) -> Result<(), Exit> {
-    let Some(begun) = answer.deploy.clone() else {
+    let DeployAnswer { deploy, note } = answer;
+    let Some(begun) = deploy else {
         if json {
-            return talk::json(&answer);
+            let (outcome, broken) = ("nothing".to_owned(), Vec::new());
+            return talk::json(&Told { outcome, note, deploy: None, broken, error: None });
         }
-        return talk::data(&answer.note);
+        return talk::data(&note);
     };
     let deploy = watch(admin, begun).await?;
+    let broken = broken(&deploy);
     if json {
-        talk::json(&deploy)?;
+        let (outcome, deploy) = (deploy.phase.clone(), Some(deploy.clone()));
+        talk::json(&Told { outcome, note, deploy, broken: broken.clone(), error: None })?;
     } else {
         talk::data(&summary(&deploy))?;
     }
-    let broken = broken(&deploy);
     if broken.is_empty() {
         talk::good(&verdict(&deploy));
         return Ok(());

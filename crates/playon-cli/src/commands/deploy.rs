@@ -10,7 +10,7 @@ use playon_keeper::admin::{DeployRequest, RollbackRequest};
 use playon_keeper::control::{DeployAnswer, ReleaseView, WayBackView};
 
 use super::admin::{Admin, block_on};
-use super::courses::follow;
+use super::courses::{follow, tell};
 use super::exit::{Exit, Trouble};
 use super::locate::Keeper;
 use super::query::encode;
@@ -36,7 +36,7 @@ pub(super) struct Deploy {
     /// Move rooms at once, in the middle of a round if need be
     #[arg(long)]
     now: bool,
-    /// Print the result as JSON
+    /// Print the result as JSON, in one shape whatever comes of it
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub(super) struct Rollback {
     /// Wait for rooms to be between rounds instead of moving them at once
     #[arg(long)]
     wait: bool,
-    /// Print the result as JSON
+    /// Print the result as JSON, in one shape whatever comes of it
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -81,6 +81,10 @@ pub(super) struct Rollback {
 
 impl Deploy {
     pub(super) fn run(self) -> Result<(), Exit> {
+        tell(self.json, self.ship())
+    }
+
+    fn ship(&self) -> Result<(), Exit> {
         let admin = Admin::new(self.keeper.door()?);
         block_on(async {
             let release = if self.what.exists() {
@@ -115,10 +119,14 @@ impl Deploy {
 
 impl Rollback {
     pub(super) fn run(self) -> Result<(), Exit> {
+        tell(self.json, self.go_back())
+    }
+
+    fn go_back(&self) -> Result<(), Exit> {
         let admin = Admin::new(self.keeper.door()?);
         block_on(async {
-            let to = match self.to {
-                Some(to) => to,
+            let to = match &self.to {
+                Some(to) => to.clone(),
                 None => {
                     let way: WayBackView = admin.get("/v1/rollback").await?;
                     if self.plan {

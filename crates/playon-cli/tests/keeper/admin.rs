@@ -127,7 +127,7 @@ async fn the_same_executable_uploaded_by_many_at_once_is_one_release() {
     assert_eq!(ids.len(), 1);
     assert_eq!(rig.json(&["releases"]).as_array().unwrap().len(), 2);
     assert_eq!(files_in(&rig.data().join("artifacts")).len(), 2, "nothing is left behind");
-    assert_eq!(rig.json(&["deploy", "next", "--now"])["phase"], "done");
+    assert_eq!(rig.json(&["deploy", "next", "--now"])["outcome"], "done");
     player.until(|view| view.release == 2).await;
     player.play(3).await;
     assert_eq!(player.sockets_closed(), 0);

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::rig::{PATIENCE, Rig};
 
-const DEEDS: &str = env!("CARGO_BIN_EXE_playon-deeds");
+pub(crate) const DEEDS: &str = env!("CARGO_BIN_EXE_playon-deeds");
 
 /// Rooms beside the one in which something is done.
 const OTHERS: usize = 6;

@@ -12,7 +12,7 @@ async fn a_deploy_and_its_rollback_move_the_room_under_the_player() {
     let mut player = Player::join(&rig, "table").await;
     assert_eq!(player.play(5).await.release, 1);
     for (args, release) in [(vec!["deploy", SECOND, "--now"], 2), (vec!["rollback"], 1)] {
-        let deploy = rig.json(&args);
+        let deploy = rig.json(&args)["deploy"].clone();
         assert_eq!(
             (deploy["phase"].as_str(), deploy["rooms_moved"].as_u64()),
             (Some("done"), Some(1)),
@@ -65,7 +65,7 @@ async fn executables_that_ran_long_ago_are_deleted_and_those_in_use_are_not() {
         labels
     };
     for (path, release) in [(SECOND, 2), (third.as_str(), 1), (fourth.as_str(), 2)] {
-        assert_eq!(rig.json(&["deploy", path, "--now"])["phase"], "done");
+        assert_eq!(rig.json(&["deploy", path, "--now"])["outcome"], "done");
         player.until(|view| view.release == release).await;
         player.play(3).await;
     }
@@ -79,9 +79,9 @@ async fn executables_that_ran_long_ago_are_deleted_and_those_in_use_are_not() {
     let refused = rig.playon(&["deploy", "playon-drill-r1", "--now"]);
     assert_eq!(refused.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("PLY-0513"));
-    assert_eq!(rig.json(&["rollback"])["phase"], "done");
+    assert_eq!(rig.json(&["rollback"])["outcome"], "done");
     player.until(|view| view.release == 1).await;
-    assert_eq!(rig.json(&["deploy", SECOND, "--now"])["phase"], "done");
+    assert_eq!(rig.json(&["deploy", SECOND, "--now"])["outcome"], "done");
     player.until(|view| view.release == 2).await;
     player.play(3).await;
     assert_eq!(player.sockets_closed(), 0);
@@ -95,8 +95,9 @@ async fn refused(name: &str, text: &str, code: &str) {
     let path = rig.script(name, text);
     let output = rig.playon(&["deploy", path.to_str().unwrap(), "--now", "--json"]);
     assert_eq!(output.status.code(), Some(1));
-    let deploy: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(deploy["phase"], "reverted", "{deploy}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let deploy = &told["deploy"];
+    assert_eq!((&told["outcome"], &deploy["phase"]), (&"reverted".into(), &"reverted".into()));
     assert!(deploy["reason"].as_str().unwrap().starts_with(code), "{deploy}");
     assert_eq!(player.play(3).await.release, 1);
     assert_eq!(player.sockets_closed(), 0);
@@ -170,7 +171,7 @@ async fn a_rollback_says_where_it_leads_before_it_does_anything() {
     let refused = rig.playon(&["rollback"]);
     assert_eq!(refused.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("PLY-0512"));
-    assert_eq!(rig.json(&["deploy", SECOND, "--now"])["phase"], "done");
+    assert_eq!(rig.json(&["deploy", SECOND, "--now"])["outcome"], "done");
     let plan = |rig: &Rig| {
         let plan = rig.json(&["rollback", "--plan"]);
         let text = |name: &str| plan[name].as_str().unwrap().to_owned();
@@ -189,7 +190,7 @@ async fn a_rollback_says_where_it_leads_before_it_does_anything() {
     let rig = rig.restart();
     rig.until_ready();
     assert_eq!(plan(&rig), (first, second));
-    let named = rig.json(&["rollback", "--to", "playon-drill-r2"]);
+    let named = rig.json(&["rollback", "--to", "playon-drill-r2"])["deploy"].clone();
     assert_eq!((&named["kind"], &named["phase"]), (&"rollback".into(), &"done".into()), "{named}");
     player.until(|view| view.release == 2).await;
     player.play(3).await;
@@ -254,4 +255,44 @@ async fn a_keeper_starts_although_a_file_of_its_configuration_is_gone_or_another
     player.play(3).await;
     assert_eq!(rig.status()["current"], "playon-drill-r1");
     assert_eq!(rig.log().matches("PLY-0536").count(), 2, "{}", rig.log());
+}
+
+/// What `--json` printed: the same fields whatever came of it.
+fn told(output: &std::process::Output) -> serde_json::Value {
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let fields: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(fields, ["broken", "deploy", "error", "note", "outcome"]);
+    assert!(told["note"].is_string() && told["broken"].is_array(), "{told}");
+    told
+}
+
+#[tokio::test]
+async fn json_about_a_deploy_has_one_shape_whatever_comes_of_it() {
+    let mut rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    player.play(3).await;
+    let hasty = rig.script("hasty", "#!/bin/sh\nexit 3\n");
+    let hasty = hasty.to_str().unwrap();
+    for (args, code, outcome, begun, error) in [
+        (vec!["deploy", FIRST], 0, "nothing", false, ""),
+        (vec!["deploy", FIRST, "--label", "other"], 4, "refused", false, "PLY-0"),
+        (vec!["deploy", "no-such-file"], 2, "misused", false, "PLY-0504"),
+        (vec!["rollback"], 4, "refused", false, "PLY-0512"),
+        (vec!["rollback", "--to", "no-such-release"], 4, "refused", false, "PLY-0511"),
+        (vec!["deploy", hasty, "--now"], 1, "reverted", true, ""),
+        (vec!["deploy", SECOND, "--now"], 0, "done", true, ""),
+        (vec!["rollback"], 0, "done", true, ""),
+    ] {
+        let output = rig.playon(&[&args[..], &["--json"]].concat());
+        let told = told(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {told}");
+        assert_eq!((&told["outcome"], told["deploy"].is_object()), (&outcome.into(), begun));
+        let said = told["error"]["code"].as_str().unwrap_or_default();
+        assert!(said.starts_with(error) && said.is_empty() == error.is_empty(), "{told}");
+        assert_eq!(told["broken"].as_array().unwrap().is_empty(), code != 1, "{told}");
+    }
+    player.play(3).await;
+    assert!(rig.terminate().success());
+    let output = rig.playon(&["deploy", SECOND, "--json"]);
+    assert_eq!((output.status.code(), &told(&output)["outcome"]), (Some(3), &"unreachable".into()));
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be had here fails the test")]
 
 mod admin;
+mod alerts;
 mod closing;
 mod config;
 mod crowds;
@@ -22,8 +23,11 @@ mod rig;
 mod rogue;
 mod rogues;
 mod rooms_at_rest;
+mod seats;
 mod service;
+mod silence;
 mod socket;
 mod stops;
 mod strangers;
 mod unread;
+mod views;

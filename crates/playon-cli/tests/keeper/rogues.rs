@@ -226,7 +226,9 @@ fn deploy(rig: &Rig, label: &str) -> std::process::Child {
 
 async fn outcome(deploy: std::process::Child, player: &mut Player) -> serde_json::Value {
     let output = player.beside(|| deploy.wait_with_output().unwrap()).await;
-    serde_json::from_slice(&output.stdout).unwrap()
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["deploy"]["phase"], told["outcome"]);
+    told["deploy"].clone()
 }
 
 #[tokio::test]
@@ -265,6 +267,7 @@ async fn a_copy_of_a_version_that_was_not_announced_leaves_the_room_where_it_was
 /// Lets a rogue answer with such a copy when a room is to be moved to it.
 async fn forged(lie: fn(&mut Ready)) {
     let rig = Rig::start();
+    let born = super::interface::get(&rig, "/metrics", "");
     let mut player = Player::join(&rig, "table").await;
     player.play(3).await;
     let mut rogue = Rogue::attach(&rig, "forger");
@@ -300,6 +303,8 @@ async fn forged(lie: fn(&mut Ready)) {
     assert_ne!(outcome["phase"], "done", "{outcome}");
     assert_eq!(player.play(3).await.release, 1);
     unharmed(&rig, &mut player, "room was not moved").await;
+    let firing = super::alerts::firing(&born, &super::interface::get(&rig, "/metrics", ""));
+    assert!(firing.contains("PlayonMovesFail"), "{firing:?}");
     drop(rig);
     rogue.join().unwrap();
 }
@@ -386,4 +391,48 @@ async fn a_worker_that_dies_of_nothing_it_said_is_named() {
     rogue.cut();
     assert!(began.elapsed() > Duration::from_secs(1) && began.elapsed() < PATIENCE);
     unharmed(&rig, &mut player, "PLY-0409").await;
+}
+
+/// A worker that takes two rooms over, and says of the first that it ran as many inputs more or fewer than it was given; the
+/// second is answered after that. Gives what the deploy told.
+async fn miscounts(by: i32) -> serde_json::Value {
+    let rig = Rig::start();
+    let mut player = Player::join(&rig, "table").await;
+    let mut other = Player::join(&rig, "desk").await;
+    player.play(3).await;
+    other.play(3).await;
+    let rogue = Rogue::attach(&rig, "spoiler");
+    rig.until("it is attached", |status| status["workers"].as_array().unwrap().len() == 2);
+    let deploy = deploy(&rig, "spoiler");
+    let rogue = std::thread::spawn(move || rogue.take_two_over(by));
+    let mut deploy = tokio::task::spawn_blocking(|| deploy.wait_with_output().unwrap());
+    let mut sent = 0;
+    let output = loop {
+        tokio::select! {
+            output = &mut deploy => break output.unwrap(),
+            () = player.listen(Duration::from_millis(10)) => {}
+        }
+        // So that the batch which is lied about brings some, whichever room is the first.
+        sent += 1;
+        if sent < 100 {
+            player.send(1).await;
+            other.send(1).await;
+            other.listen(Duration::from_millis(1)).await;
+        }
+    };
+    assert_eq!(output.status.code(), Some(1), "{}", rig.log());
+    rig.until_log("a commit does not follow from the one before");
+    drop(rig);
+    rogue.join().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_worker_that_runs_other_inputs_than_it_was_given_shows_in_the_numbers_of_a_deploy() {
+    let told = miscounts(2).await;
+    assert!(told["deploy"]["inputs_applied_twice"].as_u64().unwrap() >= 2, "{told}");
+    assert!(told["broken"].to_string().contains("inputs were applied twice"), "{told}");
+    let told = miscounts(-1).await;
+    assert!(told["deploy"]["inputs_lost"].as_u64().unwrap() >= 1, "{told}");
+    assert!(told["broken"].to_string().contains("inputs were lost"), "{told}");
 }

@@ -1,5 +1,7 @@
 //! A player's socket without a client: frames as a test wants them.
 
+use std::sync::atomic::AtomicU64;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, Stream};
 use playon_core::ids::{Generation, History, RoomId};
@@ -74,6 +76,44 @@ impl Socket {
         (socket, *welcome)
     }
 
+    /// Says hello.
+    pub(crate) async fn greet(&mut self, hello: ClientHello) {
+        self.send([ClientFrame::Hello(Box::new(hello))]).await;
+    }
+
+    /// Waits to be let in, and answers when it is asked meanwhile.
+    pub(crate) async fn welcomed(&mut self) {
+        loop {
+            let message = self.message().await;
+            let Message::Binary(bytes) = message else { panic!("{message:?}, and no welcome") };
+            for frame in decode_server(bytes).unwrap() {
+                match frame {
+                    ServerFrame::Welcome(_) => return,
+                    ServerFrame::Ping { nonce } => self.send([ClientFrame::Pong { nonce }]).await,
+                    other => panic!("{other:?} before a welcome"),
+                }
+            }
+        }
+    }
+
+    /// Answers pings and counts them, and says nothing else; gives the code with which it is closed.
+    pub(crate) async fn answer_until_closed(mut self, answered: &AtomicU64) -> u16 {
+        self.send([ClientFrame::Ack { recv: 0 }]).await;
+        loop {
+            let bytes = match self.message().await {
+                Message::Binary(bytes) => bytes,
+                Message::Close(frame) => return frame.map_or(0, |frame| frame.code.into()),
+                other => panic!("{other:?}"),
+            };
+            for frame in decode_server(bytes).unwrap() {
+                if let ServerFrame::Ping { nonce } = frame {
+                    self.send([ClientFrame::Pong { nonce }]).await;
+                    answered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
     pub(crate) async fn send(&mut self, frames: impl IntoIterator<Item = ClientFrame>) {
         self.send_raw(Message::Binary(encoded(frames).into())).await;
     }
@@ -101,10 +141,16 @@ impl Socket {
 
     /// Reads to the end: the close code and the code that the reason begins with.
     pub(crate) async fn ended(&mut self) -> (u16, String) {
+        let (code, reason) = self.ended_with().await;
+        (code, reason.chars().take(8).collect())
+    }
+
+    /// Reads to the end: the close code and the whole reason.
+    pub(crate) async fn ended_with(&mut self) -> (u16, String) {
         loop {
             if let Message::Close(frame) = self.message().await {
                 let CloseFrame { code, reason } = frame.expect("a close without a code");
-                return (code.into(), reason.chars().take(8).collect());
+                return (code.into(), reason.to_string());
             }
         }
     }

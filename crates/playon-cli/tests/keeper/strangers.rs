@@ -155,3 +155,24 @@ async fn a_room_with_a_name_is_for_those_who_name_it() {
     assert_eq!(first.release, "playon-drill-r1");
     player.play(1).await;
 }
+
+/// A typo in a page: told at once, with what there is, and in the log.
+#[tokio::test]
+async fn a_kind_that_is_not_there_is_refused_at_once_with_those_there_are() {
+    let rig = Rig::start();
+    for name in ["", "table"] {
+        let mut hello = hello(name);
+        hello.kind = "dril-20".into();
+        let mut socket = Socket::open(&rig).await;
+        let began = std::time::Instant::now();
+        socket.greet(hello).await;
+        let (code, reason) = socket.ended_with().await;
+        assert_eq!(code, 4902, "{reason}");
+        assert!(reason.starts_with("PLY-0137 there is no kind dril-20, but drill-"), "{reason}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(3), "{:?}", began.elapsed());
+    }
+    rig.until_log("PLY-0137");
+    assert_eq!(rig.log().matches("PLY-0137").count(), 1, "once a minute: {}", rig.log());
+    let mut player = Player::join(&rig, "table").await;
+    player.play(2).await;
+}

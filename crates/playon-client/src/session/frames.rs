@@ -74,6 +74,8 @@ impl Session {
     }
 
     fn event(&mut self, now: Time, seq: u64, payload: Bytes) {
+        self.counters.events_twice += u64::from(seq <= self.heard);
+        self.heard = self.heard.max(seq);
         if seq <= self.recv {
             self.counters.events_repeated += 1;
             return;

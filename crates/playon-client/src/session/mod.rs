@@ -103,6 +103,8 @@ pub struct Session {
     release: String,
     /// The last event taken in, and the last one that the keeper was told of.
     recv: u64,
+    /// The last event that came on the present socket.
+    heard: u64,
     recv_told: u64,
     inputs: Inputs,
     /// What the keeper of this session allows.
@@ -143,6 +145,7 @@ impl Session {
             generation: Generation::default(),
             release: String::new(),
             recv: 0,
+            heard: 0,
             recv_told: 0,
             inputs: Inputs::default(),
             timers: Timers::default(),

@@ -235,12 +235,26 @@ fn a_session_without_a_past_is_caught_up_by_a_view() {
 }
 
 #[test]
+fn what_comes_again_on_a_later_socket_is_no_fault_of_the_keeper() {
+    let mut pair = Pair::live();
+    pair.says(1, [event(1), event(2)]);
+    pair.closes(1, None);
+    pair.pass(Span::millis(500));
+    pair.open(2);
+    pair.says(2, [welcome(Mode::Resumed, 1, 0), event(2), event(3), event(3)]);
+    assert_eq!(seqs(&pair.updates), [1, 2, 3]);
+    let counters = pair.session.counters();
+    assert_eq!((counters.events_repeated, counters.events_twice), (2, 1));
+}
+
+#[test]
 fn events_are_taken_in_once_and_holes_are_reported() {
     let mut pair = Pair::live();
     pair.says(1, [event(1), event(1), event(2), event(5)]);
     assert_eq!(seqs(&pair.updates), [1, 2, 5]);
     assert!(pair.updates.contains(&Update::Gap { missed: 2 }));
-    assert_eq!(pair.session.counters().events_repeated, 1);
+    let counters = pair.session.counters();
+    assert_eq!((counters.events_repeated, counters.events_twice), (1, 1));
     pair.updates.clear();
     pair.says(1, [view(7), event(8)]);
     assert_eq!(pair.updates.first(), Some(&Update::Gap { missed: 2 }));

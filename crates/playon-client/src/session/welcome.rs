@@ -75,6 +75,7 @@ impl Session {
             self.updates.push_back(Update::Lost { inputs: welcome.lost });
         }
         self.recv_told = self.recv;
+        self.heard = 0;
         self.outgoing.clear();
         let (frames, bytes) = (welcome.frames_per_second, welcome.bytes_per_second);
         self.pace.allow(now, frames, bytes, self.inputs_max as u64);

@@ -38,6 +38,8 @@ pub struct DirectorConfig {
     pub moves_per_second: u32,
     /// How long a release is watched for hard faults after all rooms have moved to it, and its predecessor kept warm. 0: not.
     pub probation: Span,
+    /// For how long keepers of this data directory had run when this one's time began.
+    pub age: Span,
 }
 
 impl Default for DirectorConfig {
@@ -50,6 +52,7 @@ impl Default for DirectorConfig {
             tries_max: 5,
             moves_per_second: 100,
             probation: Span::secs(60),
+            age: Span::ZERO,
         }
     }
 }
@@ -262,6 +265,7 @@ impl Director {
             last.left_rooms.iter().for_each(|left| self.mover.decline(left.room));
         }
         self.begin_probation();
+        self.go_on_with_probation(now, newest);
         self.await_target(now);
         self.update_demand(now);
     }

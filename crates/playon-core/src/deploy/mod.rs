@@ -15,7 +15,7 @@ mod way_back;
 
 pub use director::{DeployWish, Director, DirectorConfig, DirectorEffect, DirectorFacts, Target};
 pub use record::{
-    Course, DeployPhase, DeployRecord, DeployRefusal, LEFT_LISTED_MAX, Left, Numbers,
+    Course, DeployPhase, DeployRecord, DeployRefusal, LEFT_LISTED_MAX, Left, Numbers, Watch,
 };
 pub use rests::Resting;
 pub use way_back::WayBack;

@@ -2,15 +2,16 @@
 //!
 //! A hard fault is a room that panics, hangs, is refused or cannot be read, or a process that dies. Two of them, in two rooms
 //! or twice in one, and the keeper goes back by itself where a room can; where none can it says so. What befalls rooms because
-//! a process went away is held against the room that it ran, and against no other.
+//! a process went away is held against the room that it ran, and against no other. Kinds may be watched for longer or shorter than
+//! the keeper says; what was seen, and since when, is part of the deploy's record, so the next keeper goes on with it.
 
 use crate::effect::Report;
 use crate::ids::{DeployId, ReleaseId, RoomId};
 use crate::mutant::{Mutant, broken};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 use super::director::{DeployWish, Director, DirectorEffect};
-use super::{Course, DeployPhase};
+use super::{Course, DeployPhase, DeployRecord, Watch};
 
 /// Hard faults that a release on probation may have.
 const FAULTS_MAX: u32 = 1;
@@ -22,11 +23,10 @@ pub(super) struct Probation {
     release: ReleaseId,
     /// Where its rooms came from.
     from: ReleaseId,
-    /// Until when; nothing while rooms still move.
+    /// Until when, on this keeper's clock; nothing while rooms still move.
     until: Option<Time>,
-    faults: u32,
-    /// What the last fault was.
-    last: String,
+    /// What is stored of it.
+    watch: Watch,
 }
 
 impl Probation {
@@ -43,25 +43,92 @@ impl Probation {
 impl Director {
     /// Rooms begin to move to a release that somebody ships.
     pub(super) fn begin_probation(&mut self) {
-        let Some(record) = self.deploy() else { return };
-        let shipped = record.course == Course::Forward && self.config.probation.0 > 0;
-        let (deploy, release) = (record.id, record.to);
-        let from = record.from.filter(|from| shipped && *from != release);
-        self.probation = from.map(|from| Probation {
-            deploy,
-            release,
-            from,
-            until: None,
-            faults: 0,
-            last: String::new(),
-        });
+        self.probation = self.deploy().and_then(|record| self.probation_in(record));
+    }
+
+    fn probation_in(&self, record: &DeployRecord) -> Option<Probation> {
+        let shipped = record.course == Course::Forward && self.longest_probation(record.to).0 > 0;
+        let from = record.from.filter(|from| shipped && *from != record.to)?;
+        let watch = record.watch.clone().unwrap_or_default();
+        Some(Probation { deploy: record.id, release: record.to, from, until: None, watch })
+    }
+
+    /// An earlier keeper had moved all rooms: the rest of the time is this one's.
+    pub(super) fn go_on_with_probation(&mut self, now: Time, newest: Option<DeployId>) {
+        let last = self.past.front().filter(|last| Some(last.id) == newest);
+        let Some(last) = last.filter(|last| last.phase == DeployPhase::Done) else { return };
+        if last.watch.is_none() || broken(Mutant::ProbationForgotten) {
+            return;
+        }
+        self.probation = self.probation_in(last);
+        self.set_probation_end();
+        self.probation_timed_out(now);
     }
 
     /// All rooms have moved: from now on its time runs.
     pub(super) fn start_probation_clock(&mut self, now: Time) {
-        let until = now + self.config.probation;
+        let since = self.aged(now);
         if let Some(probation) = &mut self.probation {
-            probation.until = Some(until);
+            probation.watch.since = Some(since);
+            self.set_probation_end();
+            self.note_watch();
+        }
+    }
+
+    fn set_probation_end(&mut self) {
+        let age = self.config.age.0;
+        let longest = self.probation.as_ref().map(|p| self.longest_probation(p.release));
+        if let (Some(probation), Some(longest)) = (&mut self.probation, longest) {
+            let end = probation.watch.since.map(|since| since + longest);
+            probation.until = end.map(|end| Time(end.0.saturating_sub(age)));
+        }
+    }
+
+    fn aged(&self, now: Time) -> Time {
+        Time(now.0.saturating_add(self.config.age.0))
+    }
+
+    /// For how long rooms of that kind are watched.
+    fn probation_of(&self, release: ReleaseId, kind: &str) -> Span {
+        let kinds = self.declared.get(&release);
+        let declared = kinds.and_then(|kinds| kinds.iter().find(|declared| declared.name == kind));
+        declared.and_then(|declared| declared.probation).unwrap_or(self.config.probation)
+    }
+
+    /// For how long any room of the release is watched.
+    fn longest_probation(&self, release: ReleaseId) -> Span {
+        if self.config.probation.0 == 0 {
+            return Span::ZERO;
+        }
+        let kinds = self.declared.get(&release).into_iter().flatten();
+        let spans = kinds.map(|kind| kind.probation.unwrap_or(self.config.probation));
+        spans.max().unwrap_or(self.config.probation)
+    }
+
+    /// Whether what befalls a room is held against the release still.
+    fn is_watched(&self, now: Time, room: RoomId) -> bool {
+        let Some(probation) = &self.probation else { return false };
+        let span = match self.rooms.get(&room) {
+            Some(known) => self.probation_of(probation.release, &known.kind),
+            None => self.longest_probation(probation.release),
+        };
+        let in_time = |since: Time| self.aged(now) < since + span;
+        span.0 > 0 && probation.watch.since.is_none_or(in_time)
+    }
+
+    /// What is known of the probation goes into the record of its deploy.
+    fn note_watch(&mut self) -> Option<DeployRecord> {
+        let probation = self.probation.as_ref()?;
+        let (deploy, watch) = (probation.deploy, probation.watch.clone());
+        if let Some(past) = self.past.iter_mut().find(|past| past.id == deploy) {
+            past.watch = Some(watch.clone());
+        }
+        match self.rollout.as_mut().filter(|rollout| rollout.record().id == deploy) {
+            Some(rollout) => {
+                rollout.note_watch(watch);
+                Some(rollout.record().clone())
+            }
+            None => self.past.iter().find(|past| past.id == deploy).cloned(),
         }
     }
 
@@ -81,32 +148,42 @@ impl Director {
         match report {
             // Held against the room; one that merely lost its worker is not counted.
             Report::Fault { room, release, message, count } if *count > 0 => {
-                self.hard_fault(now, *release, &format!("room {room}: {message}"));
+                let what = format!("room {room}: {message}");
+                self.hard_fault(now, (*room, *release), &what);
             }
             Report::Halted { room, release, reason } => {
-                self.hard_fault(now, *release, &format!("room {room} is halted: {reason}"));
+                let what = format!("room {room} is halted: {reason}");
+                self.hard_fault(now, (*room, *release), &what);
             }
             _ => {}
         }
     }
 
     /// Something that a good release does not do.
-    pub(super) fn hard_fault(&mut self, now: Time, release: ReleaseId, what: &str) {
+    fn hard_fault(&mut self, now: Time, (room, release): (RoomId, ReleaseId), what: &str) {
+        if !self.is_watched(now, room) {
+            return;
+        }
         let Some(probation) = self.probation.as_mut().filter(|p| p.release == release) else {
             return;
         };
-        probation.faults += 1;
-        what.clone_into(&mut probation.last);
-        if probation.faults > FAULTS_MAX && !broken(Mutant::ProbationBlind) {
+        probation.watch.faults += 1;
+        what.clone_into(&mut probation.watch.last);
+        if probation.watch.faults > FAULTS_MAX && !broken(Mutant::ProbationBlind) {
             self.fail_probation(now);
+        } else if let Some(record) = self.note_watch() {
+            // The next keeper goes on counting.
+            self.out.push_back(DirectorEffect::Keep(record));
         }
     }
 
     /// The keeper goes back by itself if any room can.
     fn fail_probation(&mut self, now: Time) {
-        let Some(Probation { deploy, release, from, last, .. }) = self.probation.take() else {
+        let Some(Probation { deploy, release, from, watch, .. }) = self.probation.take() else {
             return;
         };
+        let last = watch.last;
+        self.forget_watch(deploy);
         let can: Vec<RoomId> = self
             .rooms
             .iter()
@@ -124,6 +201,15 @@ impl Director {
             let wish = DeployWish { to: from, at_once: true, course: Course::Rescue };
             // Rooms are on another release, so there is something to do.
             let _ = self.deploy_because(now, wish, Some(reason));
+        }
+    }
+
+    /// A probation that was failed is over, under the next keeper too.
+    fn forget_watch(&mut self, deploy: DeployId) {
+        let past = self.past.iter_mut().find(|past| past.id == deploy && past.watch.is_some());
+        if let Some(past) = past {
+            past.watch = None;
+            self.out.push_back(DirectorEffect::Keep(past.clone()));
         }
     }
 }

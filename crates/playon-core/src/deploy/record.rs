@@ -122,6 +122,18 @@ pub struct Left {
     pub reason: String,
 }
 
+/// What a keeper that comes after this one has to know of a release on probation.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Watch {
+    /// When all rooms had moved, in the age of the directory's keepers (see [`crate::shard::ShardConfig::age`]): from then on its
+    /// time runs.
+    pub since: Option<Time>,
+    /// Hard faults so far.
+    pub faults: u32,
+    /// What the last of them was.
+    pub last: String,
+}
+
 /// A deploy as it is stored and shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployRecord {
@@ -167,6 +179,8 @@ pub struct DeployRecord {
     pub predicted: Span,
     /// Why it was stopped or reverted, or why the keeper went back.
     pub reason: Option<String>,
+    /// The probation of the release, if it is on one.
+    pub watch: Option<Watch>,
 }
 
 impl DeployRecord {
@@ -205,6 +219,7 @@ impl DeployRecord {
             },
             predicted: Span::ZERO,
             reason: None,
+            watch: None,
         }
     }
 

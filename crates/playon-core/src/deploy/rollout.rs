@@ -18,7 +18,7 @@ use crate::time::{Span, Time};
 
 use super::director::{Director, DirectorConfig, DirectorEffect, Known, Target};
 use super::mover::Errand;
-use super::{DeployPhase, DeployRecord};
+use super::{DeployPhase, DeployRecord, Watch};
 
 /// How far a deploy is, is stored at most this often; what happens between two times is counted from the rooms.
 const KEPT_EVERY: Span = Span::millis(500);
@@ -103,6 +103,10 @@ impl Rollout {
 
     pub(super) const fn record(&self) -> &DeployRecord {
         &self.record
+    }
+
+    pub(super) fn note_watch(&mut self, watch: Watch) {
+        self.record.watch = Some(watch);
     }
 
     pub(super) const fn is_going(&self) -> bool {
@@ -492,6 +496,10 @@ impl Director {
         if phase == DeployPhase::Stopped && !leaves_behind {
             self.current = rollout.record.from.or(self.current);
         }
+        if phase == DeployPhase::Done {
+            self.start_probation_clock(now);
+        }
+        let Some(rollout) = &self.rollout else { return };
         let record = rollout.record.clone();
         self.past.retain(|past| past.id != id);
         self.past.push_front(record.clone());
@@ -508,9 +516,6 @@ impl Director {
         }
         let home = Order::BringHome(self.may_bring_home());
         self.out.push_back(DirectorEffect::Order(Target::All, home));
-        if phase == DeployPhase::Done {
-            self.start_probation_clock(now);
-        }
         if phase != DeployPhase::Superseded {
             self.bring_all_home();
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::attach::{Commit, Item, Noted};
+use crate::attach::{Commit, Item, LeftOut, Noted};
 use crate::effect::Effect;
 use crate::ensure::ensure;
 use crate::env::Env;
@@ -39,8 +39,9 @@ impl Room {
         };
         let writes = env.fleet.kind(live.post.release, &self.image.kind).map(|kind| kind.writes);
         let release = live.post.release;
-        let (record, held) = self.digest(&inflight, &commit, release);
-        let tally = self.tally(&inflight);
+        let (mut record, held) = self.digest(&inflight, &commit, release);
+        record.seats.extend(self.digest_presence(env, now, &inflight.items));
+        let tally = self.tally(&inflight, commit.inputs);
         let fits = match writes {
             Some(writes) if writes != commit.version => {
                 Err(Misfit::Version { seq: commit.seq, told: commit.version, announced: writes })
@@ -60,7 +61,7 @@ impl Room {
         if let Some(item) = self.blame.batch_passed(now, &env.limits, inflight.portion) {
             self.set_aside(env, item);
         }
-        self.note_rendered(&inflight);
+        self.note_rendered(&inflight, &commit);
         self.send_away(&commit, &held);
         self.track_tail(&commit, env.limits.tail_deltas_max);
         self.durability.hold(held);
@@ -83,7 +84,9 @@ impl Room {
         let mut held = Held {
             seq: commit.seq,
             watch_view: commit.watch_view.clone(),
-            watch_refused: inflight.watch && commit.watch_view.is_none(),
+            watch_refused: inflight.watch
+                && commit.watch_view.is_none()
+                && commit.left_out.iter().all(|left| left.session != LeftOut::WATCHERS),
             ended: commit.ended,
             ..Held::default()
         };
@@ -258,7 +261,9 @@ impl Room {
         let first = std::mem::take(&mut self.image.clean);
         let leaves = self.durability.handle_kept(seq, now + checkpoint, first);
         // Who has a seat is known to the store at once, so that tokens stay good; and what is lost, so that it is told once.
-        let minor = |change: &SeatChange| matches!(change, SeatChange::Progress { lost: 0, .. });
+        let minor = |change: &SeatChange| {
+            matches!(change, SeatChange::Progress { lost: 0, .. } | SeatChange::Presence { .. })
+        };
         if first || !record.seats.iter().all(minor) {
             self.snapshot(env, now);
         }
@@ -305,6 +310,7 @@ impl Room {
 
     pub(super) fn store_whole<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, why: Whole) {
         self.image.clock = self.clock.read(now).max(self.image.now);
+        self.note_absences(env, now);
         if !self.is_resting() && self.durability.begin_snapshot(&self.image, why) {
             self.image.epoch = env.epoch;
             env.emit(Effect::Snapshot(self.image.clone()));

@@ -1,8 +1,8 @@
 //! A batch leaves for the worker: at most one at a time, so a room that is not delivered to is quiet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use crate::attach::{Deliver, Item, ToWorker};
+use crate::attach::{Commit, Deliver, Item, ToWorker};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
@@ -16,6 +16,15 @@ use crate::time::{RoomTime, Time};
 use super::Room;
 use super::blame::Portion;
 use super::phase::{Inflight, Phase, WarmStep};
+
+/// What leaves next.
+struct Batch {
+    portion: Portion,
+    items: Vec<Item>,
+    at: RoomTime,
+    /// It is only for the views that the batch before had no place for.
+    rest: bool,
+}
 
 impl Room {
     /// Does the next thing a live room has to do: hand over, or run a batch.
@@ -64,11 +73,7 @@ impl Room {
     }
 
     /// What the next batch brings and when it happens in room time, if one is due.
-    fn next_batch<C: StateCodec>(
-        &mut self,
-        env: &Env<C>,
-        now: Time,
-    ) -> Option<(Portion, Vec<Item>, RoomTime)> {
+    fn next_batch<C: StateCodec>(&mut self, env: &Env<C>, now: Time) -> Option<Batch> {
         let due = self.due_at().filter(|at| *at <= self.clock.read(now));
         let portion = self.blame.portion();
         let Some(period) = self.period() else {
@@ -76,11 +81,13 @@ impl Room {
                 || !self.pending.is_empty()
                 || due.is_some()
                 || self.owes_a_view();
-            let mut items = wanted.then(|| self.take(&env.limits, portion))?;
+            let rest = !wanted && self.owes_the_rest();
+            let mut items = (wanted || rest).then(|| self.take(&env.limits, portion))?;
             if items.is_empty() {
                 items.push(Item::Wake);
             }
-            return Some((portion, items, self.clock.read(now).max(self.image.now)));
+            let at = self.clock.read(now).max(self.image.now);
+            return Some(Batch { portion, items, at, rest });
         };
         let due = due?;
         if self.clock.read(now).since(due) > period {
@@ -89,7 +96,7 @@ impl Room {
         }
         let mut items = self.take(&env.limits, portion);
         items.push(Item::Tick(self.image.tick.saturating_add(1)));
-        Some((portion, items, due))
+        Some(Batch { portion, items, at: due, rest: false })
     }
 
     fn take(&mut self, limits: &Limits, portion: Portion) -> Vec<Item> {
@@ -104,15 +111,15 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         now: Time,
-        (portion, items, at): (Portion, Vec<Item>, RoomTime),
+        Batch { portion, items, at, rest }: Batch,
     ) {
         let seq = self.image.seq.next();
         let tick = match items.last() {
             Some(Item::Tick(tick)) => *tick,
             _ => self.image.tick,
         };
-        let render = self.audience(&items);
-        let watch = !self.watchers.is_empty();
+        let render = self.audience(&items, rest);
+        let watch = !self.watchers.is_empty() && !rest;
         let errand = Errand::new(now, self.policies.batch_timeout);
         let inflight = Inflight { seq, items, now: at, tick, errand, portion, render, watch };
         let room = self.id();
@@ -135,14 +142,18 @@ impl Room {
     }
 
     /// The players who see the room after this batch: those with a seat and a socket, and those who get
-    /// their seat with it. Nobody else may be asked about: the game does not know them.
-    fn audience(&self, items: &[Item]) -> Vec<SessionId> {
+    /// their seat with it. Nobody else may be asked about: the game does not know them. Whoever has been left out for
+    /// longest comes first, and those who were are alone if the batch is for that.
+    fn audience(&self, items: &[Item], rest: bool) -> Vec<SessionId> {
         let joins = |id: &SessionId| {
             items.iter().any(|item| matches!(item, Item::Join { session, .. } if session == id))
         };
         let sees =
             |id: &SessionId, s: &Session| self.is_here(id, s) || (s.is_joining() && joins(id));
-        self.sessions.iter().filter(|(id, s)| sees(id, s)).map(|(id, _)| *id).collect()
+        let seers = self.sessions.iter().filter(|(id, s)| sees(id, s));
+        let mut seers: Vec<_> = seers.filter(|(_, s)| !rest || s.view_owed.is_some()).collect();
+        seers.sort_by_key(|(_, s)| (s.view_owed.is_none(), s.view_owed));
+        seers.into_iter().map(|(id, _)| *id).collect()
     }
 
     /// Whether the game knows the player, and a socket of it is there. So also while the commit with the join is not
@@ -162,11 +173,20 @@ impl Room {
             || self.sessions.iter().any(|(id, s)| s.view_due && self.is_here(id, s))
     }
 
+    /// Whether somebody here was left out of the last batch, as it had no place for all views.
+    fn owes_the_rest(&self) -> bool {
+        self.sessions.iter().any(|(id, s)| s.view_owed.is_some() && self.is_here(id, s))
+    }
+
     /// A batch that was rendered for these has been committed.
-    pub(super) fn note_rendered(&mut self, inflight: &Inflight) {
+    pub(super) fn note_rendered(&mut self, inflight: &Inflight, commit: &Commit) {
+        let again: BTreeSet<SessionId> =
+            commit.left_out.iter().filter(|left| left.again).map(|left| left.session).collect();
         for id in &inflight.render {
             if let Some(session) = self.sessions.get_mut(id) {
                 session.view_due = false;
+                let since = session.view_owed.unwrap_or(inflight.seq);
+                session.view_owed = again.contains(id).then_some(since);
             }
         }
         self.watch_due &= !inflight.watch;

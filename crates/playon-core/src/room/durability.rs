@@ -248,7 +248,10 @@ impl Durability {
 fn bytes_of(record: &Record) -> usize {
     let events = |change: &SeatChange| match change {
         SeatChange::Progress { events, .. } => events.iter().map(|event| event.len()).sum(),
-        SeatChange::Joined { .. } | SeatChange::Left { .. } | SeatChange::SetAside { .. } => 0,
+        SeatChange::Joined { .. }
+        | SeatChange::Left { .. }
+        | SeatChange::SetAside { .. }
+        | SeatChange::Presence { .. } => 0,
     };
     record.body.len() + record.seats.iter().map(events).sum::<usize>()
 }

@@ -85,10 +85,15 @@ impl Room {
             image.history = crate::ids::History(env.epoch.0);
         }
         let (at, clean) = (image.clock.max(image.now), image.clean);
+        let age = env.aged(now);
+        for seat in image.seats.values_mut() {
+            // Beyond it only in a directory whose keepers have lost count: a restored one.
+            seat.away_since = seat.away_since.map(|since| since.min(age));
+        }
         let sessions = image
             .seats
             .iter()
-            .map(|(id, seat)| (*id, Session::recovered(seat, at, clean)))
+            .map(|(id, seat)| (*id, Session::recovered(seat, at, age, clean)))
             .collect::<BTreeMap<_, _>>();
         let mut room = Self::new(image, &env.limits, now);
         room.durability.recovered(&room.image);

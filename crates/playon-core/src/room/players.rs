@@ -1,16 +1,17 @@
 //! Sockets and seats: who speaks to the room, what it may say, and what becomes of an empty seat.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
-use crate::attach::Item;
+use crate::attach::{Item, Noted};
 use crate::effect::{Effect, Report};
 use crate::env::Env;
 use crate::gate::{Close, Mode, Push, ToGateway, Who};
 use crate::ids::{ConnId, Generation, History, SecretHash, SessionId};
-use crate::image::StateCodec;
+use crate::image::{SeatChange, StateCodec};
 use crate::mutant::{Mutant, broken};
 use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
-use crate::shard::Absences;
 use crate::time::{Span, Time};
 
 use super::Room;
@@ -371,21 +372,49 @@ impl Room {
         self.clock.when(until)
     }
 
-    /// For how long each player has been away, for a room that goes to sleep.
-    pub(crate) fn absences(&self, now: Time) -> Absences {
-        let at = self.clock.read(now);
-        let away = |s: &Session| {
-            let since = s.away_since.map_or(Span::ZERO, |since| at.since(since));
-            Span(s.absent.0.saturating_add(since.0))
-        };
-        self.holding().map(|(id, s)| (*id, away(s))).collect()
+    /// What a batch tells the game of who is connected. A room that was read back hears again of those who were away before:
+    /// they have been for longer.
+    pub(super) fn digest_presence<C: StateCodec>(
+        &self,
+        env: &Env<C>,
+        now: Time,
+        items: &[Item],
+    ) -> Vec<SeatChange> {
+        let mut latest: BTreeMap<SessionId, Option<Time>> = BTreeMap::new();
+        for item in items {
+            let (session, away) = match item {
+                Item::Away(session) | Item::Noted { session, change: Noted::Away } => {
+                    (*session, true)
+                }
+                Item::Back { session, .. } | Item::Noted { session, change: Noted::Back } => {
+                    (*session, false)
+                }
+                _ => continue,
+            };
+            let Some(seat) = self.image.seats.get(&session) else { continue };
+            let before = latest.get(&session).copied().unwrap_or(seat.away_since);
+            let since = away.then(|| before.unwrap_or_else(|| self.away_since(env, now, session)));
+            latest.insert(session, since);
+        }
+        let presence = |(session, away_since)| SeatChange::Presence { session, away_since };
+        latest.into_iter().map(presence).collect()
     }
 
-    /// The room has slept meanwhile, and players have been away for so long.
-    pub(crate) fn note_absences(&mut self, absences: &[(SessionId, Span)]) {
-        for (id, away) in absences {
-            if let Some(session) = self.sessions.get_mut(id).filter(|s| s.conn.is_none()) {
-                session.absent = *away;
+    /// Since when a player is away, in the age of keepers, without the time in which the room was not live.
+    fn away_since<C: StateCodec>(&self, env: &Env<C>, now: Time, id: SessionId) -> Time {
+        let at = self.clock.read(now);
+        let away = self.sessions.get(&id).map_or(Span::ZERO, |s| s.away_for(at));
+        Time(env.aged(now).0.saturating_sub(away.0))
+    }
+
+    /// Before the whole room is stored: how long empty seats have been so far, as the room's clock has it.
+    pub(super) fn note_absences<C: StateCodec>(&mut self, env: &Env<C>, now: Time) {
+        let away: Vec<SessionId> = self.holding().map(|(id, _)| *id).collect();
+        for id in away {
+            let since = self.away_since(env, now, id);
+            if let Some(seat) = self.image.seats.get_mut(&id) {
+                // A slip of the room's clock makes nobody's absence longer.
+                seat.away_since = seat.away_since.map(|before| before.max(since));
             }
         }
     }

@@ -22,6 +22,7 @@ impl Room {
             return true;
         }
         self.image.clock = self.clock.read(now).max(self.image.now);
+        self.note_absences(env, now);
         self.leave_worker(env);
         self.image.clean |= self.losses_settled();
         self.resting_asleep = true;

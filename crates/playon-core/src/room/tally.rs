@@ -1,4 +1,5 @@
-//! Whether a commit holds each input once: counted where it is applied, against what the image says was applied before.
+//! Whether a commit holds each input once: counted where it is applied, against what the image says was applied before, and
+//! against what the worker says that it has run.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use super::phase::Inflight;
 impl Room {
     /// Compares the inputs of a batch with what earlier commits hold; nothing if each of them is the next one. The image is
     /// as it was before the batch.
-    pub(super) fn tally(&self, inflight: &Inflight) -> Option<Report> {
+    pub(super) fn tally(&self, inflight: &Inflight, ran: u32) -> Option<Report> {
         // What is set aside with this commit is dealt with, and goes before.
         let aside = match self.blame.accused(inflight.portion) {
             Some(Item::Input { session, seq, .. }) => Some((*session, *seq)),
@@ -38,6 +39,11 @@ impl Room {
                 _ => {}
             }
         }
+        let delivered =
+            inflight.items.iter().filter(|item| matches!(item, Item::Input { .. })).count();
+        let (delivered, ran) = (delivered as u64, u64::from(ran));
+        twice += ran.saturating_sub(delivered);
+        missing += delivered.saturating_sub(ran);
         let room = self.id();
         (twice > 0 || missing > 0).then_some(Report::Miscounted { room, twice, missing })
     }

@@ -19,7 +19,6 @@ impl<C: StateCodec> Shard<C> {
             opening_window: self.env.openings.window(),
             open_queue: self.env.openings.waiting(),
             sockets: self.env.sockets.len(),
-            asleep: self.asleep.len(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! One owner shard: the rooms it holds, who speaks to them, and their timers.
 
-mod asleep;
 mod facts;
 mod gate;
 mod loading;
@@ -22,10 +21,8 @@ use crate::image::StateCodec;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::room::Room;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
-pub(crate) use asleep::Absences;
-use asleep::Asleep;
 use loading::Loading;
 
 /// Steps of one room that may follow from one another at one time. More would be a loop.
@@ -40,6 +37,9 @@ pub struct ShardConfig {
     pub limits: Limits,
     /// Which shard this is; attempts of different shards never meet.
     pub shard: u16,
+    /// For how long keepers of this data directory had run when the shard's time began. With it the time of one keeper goes on
+    /// from that of the one before, without what lay between them: an outage of ours costs nobody a seat.
+    pub age: Span,
 }
 
 /// What the shard has under a room's id.
@@ -75,7 +75,6 @@ pub struct Shard<C> {
     rooms: BTreeMap<RoomId, Entry>,
     timers: BTreeSet<(Time, RoomId)>,
     recovery_done: bool,
-    asleep: Asleep,
     /// Rooms that are not yet quiet, after `Order::Stop`.
     unquiet: Option<BTreeSet<RoomId>>,
 }
@@ -84,11 +83,10 @@ impl<C: StateCodec> Shard<C> {
     /// An empty shard.
     pub fn new(config: ShardConfig, codec: C) -> Self {
         Self {
-            env: Env::new(config.epoch, config.shard, config.limits, codec),
+            env: Env::new(config, codec),
             rooms: BTreeMap::new(),
             timers: BTreeSet::new(),
             recovery_done: false,
-            asleep: Asleep::default(),
             unquiet: None,
         }
     }

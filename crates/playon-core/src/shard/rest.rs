@@ -44,8 +44,7 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// A room at rest is deleted. Whoever asks for it from now on waits until that is safe, and then finds none.
-    pub(super) fn delete_at_rest(&mut self, now: Time, id: RoomId, expired: bool) {
-        self.asleep.wake(now, id);
+    pub(super) fn delete_at_rest(&mut self, id: RoomId, expired: bool) {
         self.env.emit(Effect::Delete(id));
         let Some(entry) = self.rooms.get_mut(&id) else { return };
         if let Slot::Loading(loading) =

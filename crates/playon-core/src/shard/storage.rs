@@ -102,7 +102,7 @@ impl<C: StateCodec> Shard<C> {
         match loaded {
             Loaded::Asleep { image, since } => match loading.fate(since) {
                 Fate::Wakes => self.wake(now, *image),
-                Fate::Leaves { expired } => self.delete_at_rest(now, id, expired),
+                Fate::Leaves { expired } => self.delete_at_rest(id, expired),
                 Fate::Stays => _ = self.remove(id),
             },
             Loaded::Missing => {
@@ -140,11 +140,6 @@ impl<C: StateCodec> Shard<C> {
         }
         let home = self.home_of(&image);
         self.bring_back(now, image, true);
-        let absences = self.asleep.wake(now, id);
-        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
-            room.note_absences(&absences);
-        }
-        self.settle(now, id);
         if let Some(to) = home {
             self.order_move(now, id, MoveOrder::to(DeployId::NONE, to), true);
         }
@@ -192,6 +187,13 @@ impl<C: StateCodec> Shard<C> {
         create: Create,
         waiting: Vec<Hello>,
     ) {
+        if let Some(detail) = self.env.no_such_kind(now, &create.kind) {
+            self.remove(id);
+            for hello in waiting {
+                self.env.close(hello.conn, Close::Refused, detail.clone());
+            }
+            return;
+        }
         let mut creating = Creating::new(id, create, waiting, &self.env.limits, now);
         creating.ask(&mut self.env, now);
         self.rooms
@@ -234,9 +236,6 @@ impl<C: StateCodec> Shard<C> {
         let Some(Entry { slot: Slot::Room(room), .. }) = self.remove(id) else {
             return;
         };
-        if asleep {
-            self.asleep.note(now, id, room.absences(now));
-        }
         self.env.report(Report::Gone { room: id, asleep });
         let loaded = if asleep {
             let image = Box::new(room.into_image());

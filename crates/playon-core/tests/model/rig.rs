@@ -12,7 +12,7 @@ use playon_core::image::{ApplyBounds, Image, Record};
 use playon_core::kind::{KindInfo, Policies};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::Time;
+use playon_core::time::{Span, Time};
 
 use crate::game::Suffix;
 use crate::worker::{Manner, Worker};
@@ -291,5 +291,20 @@ pub(crate) fn reports(effects: &[Effect]) -> impl Iterator<Item = &Report> {
 }
 
 fn shard(epoch: Epoch, limits: &Limits) -> Shard<Suffix> {
-    Shard::new(ShardConfig { epoch, limits: limits.clone(), shard: 0 }, Suffix)
+    Shard::new(ShardConfig { epoch, limits: limits.clone(), shard: 0, age: Span::ZERO }, Suffix)
+}
+
+/// Bounds so small that runs reach them.
+pub(crate) fn session_limits() -> Limits {
+    Limits {
+        inputs_pending_max: 4,
+        input_bytes_max: 16,
+        outbox_events_max: 6,
+        outbox_bytes_max: 160,
+        unsafe_commits_max: 2,
+        batch_items_max: 4,
+        batch_bytes_max: 8,
+        snapshot_every_commits: 5,
+        ..Limits::default()
+    }
 }

@@ -20,8 +20,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use crate::game::{Command, INPUT, JOINED, UNWELCOME};
-use crate::rig::{ROOM, Release, Rig, reports};
-use crate::session_model::{Claim, Model, Standing, Told, limits};
+use crate::rig::{ROOM, Release, Rig, reports, session_limits};
+use crate::session_model::{Claim, Model, Standing, Told};
 use crate::worker::Manner;
 
 pub(crate) const GAME: ReleaseId = ReleaseId([1; 32]);
@@ -208,9 +208,9 @@ impl Run {
             ..Policies::default()
         };
         let release = Release { id: GAME, writes: 1, reads_from: 1, exports_to: 1 };
-        let rig = Rig::new(policies, limits(), &[release]);
+        let rig = Rig::new(policies, session_limits(), &[release]);
         let image = rig.disk.clone().expect("stored");
-        let model = Model::new(&image, rig.now, durable, limits(), HOLD, 3);
+        let model = Model::new(&image, rig.now, durable, session_limits(), HOLD, 3);
         let (clients, conns, lies) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         Self { rig, model, clients, conns, next: 0, lies }
     }

@@ -53,6 +53,8 @@ pub(crate) struct Kept {
     pub(crate) loss: (u64, u64),
     /// The last inputs that were set aside.
     pub(crate) set_aside: Vec<u64>,
+    /// Since when it is away, as the game was told; time in which the room is not live may come off.
+    pub(crate) away: Option<u64>,
 }
 
 /// What only the owner's memory has of a player.
@@ -71,6 +73,8 @@ pub(crate) struct Player {
     pub(crate) safe_events: u64,
     pub(crate) pushed: u64,
     pub(crate) away_since: Option<u64>,
+    /// For how long it had been away before that, under keepers before this one.
+    pub(crate) absent: u64,
     pub(crate) told_away: bool,
     /// Read back from a store in which commits may be missing.
     pub(crate) may_have_lost: bool,
@@ -243,6 +247,7 @@ impl Model {
             safe_events: 0,
             pushed: 0,
             away_since: None,
+            absent: 0,
             told_away: false,
             may_have_lost: false,
             loss_open: false,
@@ -286,6 +291,7 @@ impl Model {
         }
         player.generation = player.generation.max(claim.generation);
         player.away_since = None;
+        player.absent = 0;
         player.confirmed = true;
         if std::mem::take(&mut player.told_away) || lost > 0 {
             self.queue.push_back(Item::Back { session: SessionId(id), lost });
@@ -410,7 +416,8 @@ impl Model {
     fn give_up_expired(&mut self) {
         for (id, player) in &mut self.players {
             let empty = player.standing == Standing::Seated && player.conn.is_none();
-            if empty && player.away_since.is_some_and(|since| since + self.hold.0 <= self.clock) {
+            let left = self.hold.0.saturating_sub(player.absent);
+            if empty && player.away_since.is_some_and(|since| since + left <= self.clock) {
                 player.standing = Standing::Leaving;
                 self.queue.push_back(Item::Leave(SessionId(*id)));
             }
@@ -515,6 +522,10 @@ impl Model {
             let outbox: Vec<_> = seat.outbox.iter().cloned().collect();
             assert!(kept.events.ends_with(&outbox), "seat {id}");
             kept.forgotten = seat.event_seq - outbox.len() as u64;
+            let away = seat.away_since.map(|since| since.0);
+            assert_eq!(away.is_some(), kept.away.is_some(), "seat {id}");
+            assert!(away >= kept.away && away <= Some(self.clock_at.0), "seat {id}: {away:?}");
+            kept.away = away;
         }
         if !image.clean {
             self.history = History(epoch);
@@ -525,8 +536,9 @@ impl Model {
         self.held.clear();
         self.skipped.clear();
         self.queue = self.seats.keys().map(|id| Item::Away(SessionId(*id))).collect();
-        let clock = self.clock;
-        let back = |(id, seat): (&u64, &Kept)| (*id, Player::read_back(seat, clock, !image.clean));
+        let (now, clock) = (self.clock_at.0, self.clock);
+        let back =
+            |(id, seat): (&u64, &Kept)| (*id, Player::read_back(seat, now, clock, !image.clean));
         self.players = self.seats.iter().map(back).collect();
     }
 
@@ -548,7 +560,7 @@ impl Model {
 }
 
 impl Player {
-    fn read_back(seat: &Kept, clock: u64, unclean: bool) -> Self {
+    fn read_back(seat: &Kept, now: u64, clock: u64, unclean: bool) -> Self {
         let events = seat.events.len() as u64;
         Self {
             standing: Standing::Seated,
@@ -564,6 +576,7 @@ impl Player {
             safe_events: events,
             pushed: events,
             away_since: Some(clock),
+            absent: seat.away.map_or(0, |since| now - since),
             told_away: true,
             may_have_lost: unclean,
             loss_open: true,
@@ -576,19 +589,4 @@ impl Player {
 /// Whether a socket that has `recv` can be sent everything after it that may leave.
 fn can_go_on(player: &Player, seat: &Kept, recv: u64) -> bool {
     recv <= player.safe_events && (recv == player.safe_events || seat.forgotten <= recv)
-}
-
-/// Bounds so small that runs reach them.
-pub(crate) fn limits() -> Limits {
-    Limits {
-        inputs_pending_max: 4,
-        input_bytes_max: 16,
-        outbox_events_max: 6,
-        outbox_bytes_max: 160,
-        unsafe_commits_max: 2,
-        batch_items_max: 4,
-        batch_bytes_max: 8,
-        snapshot_every_commits: 5,
-        ..Limits::default()
-    }
 }

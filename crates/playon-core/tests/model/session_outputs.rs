@@ -63,6 +63,7 @@ impl Model {
             held.pushes.entry(id.0).or_default().view = Some((as_of, view(Seq(self.seq))));
         }
         self.bound_outboxes();
+        self.note_presence(&deliver.items);
         self.unseat(&deliver.items, &said.dismissed, &mut held);
         self.past.insert(self.seq, Past { seats: self.seats.clone(), state: self.state.clone() });
         self.held.push_back(held);
@@ -96,10 +97,33 @@ impl Model {
                     forgotten: 0,
                     loss: (0, 0),
                     set_aside: Vec::new(),
+                    away: None,
                 };
                 self.seats.insert(session.0, seat);
                 held.seated.push(session.0);
             }
+        }
+    }
+
+    fn note_presence(&mut self, items: &[Item]) {
+        for item in items {
+            let (id, away) = match item {
+                Item::Away(session) | Item::Noted { session, change: Noted::Away } => {
+                    (session.0, true)
+                }
+                Item::Back { session, .. } | Item::Noted { session, change: Noted::Back } => {
+                    (session.0, false)
+                }
+                _ => continue,
+            };
+            let (Some(seat), player) = (self.seats.get_mut(&id), self.players.get(&id)) else {
+                continue;
+            };
+            let so_far = player.map_or(0, |player| {
+                player.absent + player.away_since.map_or(0, |since| self.clock - since)
+            });
+            let since = self.clock_at.0.saturating_sub(so_far);
+            seat.away = away.then(|| seat.away.unwrap_or(since));
         }
     }
 

@@ -50,7 +50,13 @@ pub(crate) struct Bench {
 impl Bench {
     /// A shard with one worker of the old release and one of the new.
     pub(crate) fn new(policies: &Policies) -> Self {
-        let config = ShardConfig { epoch: Epoch(1), limits: Limits::default(), shard: 0 };
+        Self::under(1, Span::ZERO, policies)
+    }
+
+    /// The same of a keeper that is not the first one: keepers are so old when its time begins.
+    pub(crate) fn under(epoch: u64, age: Span, policies: &Policies) -> Self {
+        let (epoch, limits) = (Epoch(epoch), Limits::default());
+        let config = ShardConfig { epoch, limits, shard: 0, age };
         let mut bench = Self {
             shard: Shard::new(config, Plain),
             now: Time(1_000),
@@ -91,6 +97,11 @@ impl Bench {
     pub(crate) fn found_asleep(&mut self, image: Image, since: u64) {
         let (image, since) = (Box::new(image), WallTime(since));
         self.loaded(Loaded::Asleep { image, since });
+    }
+
+    pub(crate) fn recovered(&mut self, image: Image) {
+        self.shard.handle_recovered(self.now, image);
+        self.drain();
     }
 
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
@@ -241,7 +252,12 @@ pub(crate) fn answer(worker: WorkerId, message: &ToWorker, between: bool) -> Opt
         ToWorker::Deliver(deliver) => {
             let seq = deliver.seq.0;
             // The bytes before are those of the last commit, whoever wrote it.
-            Some(commit(deliver.room, deliver.attempt, seq, version, Some(seq - 1), between))
+            let mut answer =
+                commit(deliver.room, deliver.attempt, seq, version, Some(seq - 1), between);
+            if let FromWorker::Commit(commit) = &mut answer {
+                commit.inputs = deliver.inputs();
+            }
+            Some(answer)
         }
         ToWorker::Open { room, attempt, seq, .. } | ToWorker::Tail { room, attempt, seq, .. } => {
             let bytes = state(version, seq.0);
@@ -300,7 +316,9 @@ pub(crate) fn commit(
         refused: Vec::new(),
         dismissed: Vec::new(),
         outputs: Vec::new(),
+        inputs: 0,
         views: Vec::new(),
+        left_out: Vec::new(),
         watch_view: None,
         wake_at: None,
         between_rounds: between,

@@ -1,17 +1,20 @@
 //! A shard driven message by message: the rules of handoff, policies and seats, one scenario each.
 
 mod bench;
+mod holds;
+mod probation;
 mod recovery;
 mod rest;
 mod stop;
 mod turns;
+mod views;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;
 use playon_core::attach::{Fault, FromWorker, Stage, ToWorker};
 use playon_core::effect::{Blame, Effect, Loaded, Order, Report};
-use playon_core::gate::{Close, Create, Hello, ToOwner, Who};
-use playon_core::ids::{ConnId, SecretHash, SessionId};
+use playon_core::gate::{Close, Create, ToOwner};
+use playon_core::ids::{ConnId, SessionId};
 use playon_core::kind::{OnDeploy, Policies};
 use playon_core::time::Span;
 
@@ -273,41 +276,6 @@ fn an_order_to_create_a_room_that_is_not_there_makes_it() {
     bench.order(Order::Create { room: ROOM, create: create() });
     bench.loaded(Loaded::Missing);
     assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Create { .. }]));
-}
-
-#[test]
-fn the_hold_of_an_empty_seat_runs_on_while_its_room_sleeps() {
-    let policies = Policies {
-        players_max: 1,
-        seat_hold: Span::secs(20),
-        idle_hibernate: Span::secs(2),
-        tick: None,
-        ..now()
-    };
-    let mut bench = Bench::with_player(&policies, false);
-    bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
-    bench.gate(ToOwner::Gone { conn: ConnId(1) });
-    for (conn, welcomed) in [(2, false), (3, true)] {
-        bench.obey(ONE, false);
-        bench.effects.clear();
-        bench.wait(Span::secs(3));
-        bench.obey(ONE, false);
-        let asleep = bench.effects.iter().find_map(|effect| match effect {
-            Effect::Sleep(image) => Some(image.clone()),
-            _ => None,
-        });
-        let asleep = asleep.expect("nobody is there");
-        bench.wait(Span::secs(10));
-        // Two come, one after ten seconds and one after twenty and more: the first wakes the room for nothing.
-        let (session, secret) = (SessionId(100 + conn), SecretHash([conn as u8; 16]));
-        let who = Who::New { session, secret, profile: Bytes::new() };
-        let hello = Hello { conn: ConnId(conn), room: ROOM, who, create: None };
-        bench.gate(ToOwner::Hello(hello));
-        bench.found_asleep(asleep, 0);
-        bench.obey(ONE, false);
-        assert_eq!(bench.welcomed(conn), welcomed, "{conn}");
-        assert_eq!(bench.closed(conn).is_some(), !welcomed, "{conn}");
-    }
 }
 
 #[test]

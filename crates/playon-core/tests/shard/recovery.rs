@@ -54,7 +54,7 @@ fn image(id: RoomId, bytes: usize) -> Image {
 /// A keeper with these limits that has read rooms of that size back, and no worker yet.
 fn recovered(limits: Limits, rooms: u8, bytes: usize) -> Bench {
     let mut bench = Bench::new(&Policies::default());
-    let config = ShardConfig { epoch: Epoch(2), limits, shard: 0 };
+    let config = ShardConfig { epoch: Epoch(2), limits, shard: 0, age: Span::ZERO };
     bench.shard = Shard::new(config, Plain);
     for n in 0..rooms {
         bench.shard.handle_recovered(bench.now, image(room(n), bytes));
@@ -173,7 +173,9 @@ fn grows_to(bench: &mut Bench, worker: WorkerId, bytes: usize, parent: usize) ->
         refused: Vec::new(),
         dismissed: Vec::new(),
         outputs: Vec::new(),
+        inputs: deliver.inputs(),
         views: Vec::new(),
+        left_out: Vec::new(),
         watch_view: None,
         wake_at: None,
         between_rounds: true,

@@ -236,6 +236,8 @@ impl Bot {
         report.inputs_blocked += self.blocked;
         report.events += self.events;
         report.unsettled += u64::from(!self.settled);
+        // The client has dropped them before the books could see them.
+        report.faults.events_repeated += counters.events_twice;
         report.stalls.extend(self.gaps.close(&mut report.baseline, &mut report.disturbed));
         let Some(book) = self.book else {
             report.faults.inputs_lost += self.sent.saturating_sub(self.room.applied());

@@ -4,12 +4,14 @@
 //! `{"code": "PLY-0511", "message": "..", "remedy": ".."}`. `/healthz`, `/readyz` and `/metrics` are open.
 
 mod auth;
+mod begin;
 mod error;
 mod patience;
 mod routes;
 mod serve;
 mod upload;
 
-pub(crate) use routes::router;
+pub(crate) use begin::start;
+use routes::router;
 pub use routes::{DeployRequest, HistoryPage, LogRequest, RollbackRequest};
-pub(crate) use serve::serve;
+use serve::serve;

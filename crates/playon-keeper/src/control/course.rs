@@ -1,9 +1,9 @@
 //! One deploy as it is counted, shown and stored.
 
 use bytes::Bytes;
-use playon_core::deploy::{Course as Kind, DeployPhase, DeployRecord, Left, Numbers};
+use playon_core::deploy::{Course as Kind, DeployPhase, DeployRecord, Left, Numbers, Watch};
 use playon_core::ids::{DeployId, ReleaseId, RoomId};
-use playon_core::time::Span;
+use playon_core::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 
 use super::view::{DeployView, LeftView, PauseView};
@@ -75,6 +75,15 @@ struct Stored {
     predicted_us: u64,
     #[serde(default)]
     at_rest: Option<UnreadAtRest>,
+    #[serde(default)]
+    watch: Option<StoredWatch>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredWatch {
+    since_us: Option<u64>,
+    faults: u32,
+    last: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -230,6 +239,11 @@ impl Course {
             restarts: record.restarts,
             predicted_us: record.predicted.0,
             at_rest: self.at_rest,
+            watch: record.watch.as_ref().map(|watch| StoredWatch {
+                since_us: watch.since.map(|since| since.0),
+                faults: watch.faults,
+                last: watch.last.clone(),
+            }),
         };
         // Numbers and strings always have a JSON form.
         serde_json::to_vec(&stored).unwrap_or_default().into()
@@ -268,6 +282,11 @@ impl Course {
         };
         record.predicted = Span(stored.predicted_us);
         record.reason = stored.reason;
+        record.watch = stored.watch.map(|watch| Watch {
+            since: watch.since_us.map(Time),
+            faults: watch.faults,
+            last: watch.last,
+        });
         let mut course = Self::new(record, stored.started_ms, base_cut);
         course.finished_ms = stored.finished_ms;
         course.before_cut = counts.sockets_closed;
@@ -287,8 +306,10 @@ mod tests {
         let record = DeployRecord::new(DeployId(7), Kind::Back, from, to, true);
         let numbers = Numbers { inputs_lost: 1, inputs_applied_twice: 2, ..Numbers::default() };
         let left_rooms = vec![Left { room: RoomId([9; 16]), reason: "it has no way".into() }];
+        let watch = Watch { since: Some(Time(5)), faults: 1, last: "it panicked".into() };
         DeployRecord {
             phase,
+            watch: Some(watch),
             moved: 3,
             rooms: 5,
             staying: 1,

@@ -34,6 +34,8 @@ struct StoredKind {
     /// Without it for ever: that build knew of no age.
     #[serde(default)]
     expire_us: Option<u64>,
+    #[serde(default)]
+    probation_us: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +61,7 @@ impl From<&Declared> for StoredKind {
                 OnDeploy::Now => StoredPolicy::Now,
             },
             expire_us: Some(kind.expire.0),
+            probation_us: kind.probation.map(|span| span.0),
         }
     }
 }
@@ -78,6 +81,7 @@ impl From<StoredKind> for Declared {
                 StoredPolicy::Now => OnDeploy::Now,
             },
             expire: kind.expire_us.map_or(Policies::FOR_EVER, Span),
+            probation: kind.probation_us.map(Span),
         }
     }
 }
@@ -226,6 +230,7 @@ mod tests {
             exports_to: 1,
             on_deploy,
             expire: Span::secs(60),
+            probation: Some(Span::secs(u64::from(name == "b"))).filter(|_| name != "a"),
         };
         let rounds = OnDeploy::BetweenRounds { deadline: Span::secs(300) };
         let kinds = vec![kind("a", OnDeploy::Finish), kind("b", rounds), kind("c", OnDeploy::Now)];

@@ -71,6 +71,9 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::InputsLost { .. } | Report::Miscounted { .. } => {
             note_books(metrics, epoch, report, on);
         }
+        Report::UnknownKind { detail, times } => {
+            tracing::warn!(epoch, times, "{detail}");
+        }
         // What follows from them says so.
         Report::NotClosed { .. } | Report::Stranded { .. } | Report::Stopped => {}
     }

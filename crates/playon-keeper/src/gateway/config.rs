@@ -81,7 +81,7 @@ pub struct OutboxConfig {
     pub events_bytes_max: usize,
     /// Bytes of unnumbered messages. The oldest are dropped.
     pub now_bytes_max: usize,
-    /// Bytes of one event or view. A larger one closes with `4906`.
+    /// Bytes of one event or view. A larger view is left out, a larger event is a fault of its room.
     pub payload_bytes_max: usize,
     /// How long a view waits for the events before it to be sent again; then it stands for them.
     pub view_grace: Duration,

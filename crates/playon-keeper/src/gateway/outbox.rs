@@ -89,13 +89,12 @@ impl Outbox {
         if self.close.is_some() {
             return;
         }
-        let payloads = push.events.iter().chain(&push.view).map(|(_, payload)| payload.len());
-        if let Some(bytes) = payloads.max().filter(|bytes| *bytes > self.bounds.payload_bytes_max) {
-            let text = format!(
-                "PLY-0152 {bytes} bytes in one frame, {} are allowed",
-                self.bounds.payload_bytes_max
-            );
-            self.close = Some(Reason::new(Close::TooLarge, text));
+        let max = self.bounds.payload_bytes_max;
+        let payloads = push.events.iter().map(|(_, payload)| payload.len());
+        if let Some(bytes) = payloads.max().filter(|bytes| *bytes > max) {
+            // It is owed, and the room's code is at fault: the player keeps the seat and comes back.
+            let text = format!("PLY-0152 an event of {bytes} bytes, {max} are allowed");
+            self.close = Some(Reason::new(Close::RoomFails, text));
             return;
         }
         self.set_aside.extend(push.set_aside);
@@ -103,7 +102,9 @@ impl Outbox {
         for (seq, event) in push.events {
             self.event(now, seq, event, stats);
         }
-        if let Some((as_of, view)) = push.view {
+        if push.view.as_ref().is_some_and(|(_, view)| view.len() > max) {
+            stats.views_too_large.add(1);
+        } else if let Some((as_of, view)) = push.view {
             if self.gap == Gap::No {
                 self.last = self.last.max(as_of);
             }

@@ -182,7 +182,9 @@ fn one_event_over_the_bound_goes_through_alone_but_not_over_the_payload_bound() 
     outbox.push(NOW, Push { events: vec![(1, payload(900))], ..Push::default() }, &stats);
     assert_eq!(written(&mut outbox, NOW), "e1");
     outbox.push(NOW, Push { view: Some((1, payload(1_001))), ..Push::default() }, &stats);
-    assert_eq!(outbox.close.as_ref().unwrap().why, Close::TooLarge);
+    assert_eq!((written(&mut outbox, NOW).as_str(), stats.views_too_large.get()), ("", 1));
+    outbox.push(NOW, Push { events: vec![(2, payload(1_001))], ..Push::default() }, &stats);
+    assert_eq!(outbox.close.as_ref().unwrap().why, Close::RoomFails);
     outbox.push(NOW, events([2]), &stats);
     assert_eq!(written(&mut outbox, NOW), "", "nothing after the last word");
 }

@@ -29,6 +29,8 @@ pub struct GatewayStats {
     pub messages_out: Count,
     /// Views replaced by newer ones before they were written.
     pub views_replaced: Count,
+    /// Views left out because they are larger than may be sent.
+    pub views_too_large: Count,
     /// Events dropped for a slow socket; they are asked for again.
     pub events_dropped: Count,
     /// Unnumbered messages dropped for a slow socket.

@@ -78,6 +78,8 @@ pub(crate) struct HubSetup {
     pub(crate) epoch: Epoch,
     /// The most bytes of one room's state that shards take.
     pub(crate) state_bytes_max: usize,
+    /// Told to workers.
+    pub(crate) view_bytes_max: usize,
     /// How long a thread of a worker may be at one message, whatever it is.
     pub(crate) stuck_after: Duration,
     pub(crate) metrics: Arc<Metrics>,

@@ -201,6 +201,7 @@ impl Link {
             heartbeat_ms,
             credit_bytes: CREDIT_BYTES,
             state_bytes_max: hub.state_bytes_max as u64,
+            view_bytes_max: hub.view_bytes_max as u64,
             turns: turns.path(),
         };
         // A welcome is far smaller than a frame may be, so this never leaves the worker without one.
@@ -381,6 +382,9 @@ impl Link {
     fn take_item(&mut self, item: Up) -> Result<(), End> {
         match item {
             Up::Room(message) => {
+                if let FromWorker::Commit(commit) = &message {
+                    self.hub.metrics.views_left_out.inc_by(commit.left_out.len() as u64);
+                }
                 let shard = crate::gateway::shard_of(message.about().0, self.hub.shards.count());
                 if let Some(events) = self.sorted.get_mut(usize::from(shard)) {
                     events.push(ShardEvent::Worker(self.worker, message));

@@ -39,6 +39,11 @@ impl Collector for Collected {
                 &stats.views_replaced,
             ),
             (
+                "gateway_views_too_large",
+                "Views left out because they are larger than may be sent",
+                &stats.views_too_large,
+            ),
+            (
                 "gateway_events_dropped",
                 "Events dropped for slow sockets and asked for again",
                 &stats.events_dropped,

@@ -77,6 +77,7 @@ pub struct Metrics {
     pub(crate) worker_ends: Counter,
     pub(crate) worker_messages_in: Counter,
     pub(crate) worker_messages_out: Counter,
+    pub(crate) views_left_out: Counter,
     pub(crate) store_batches: Counter,
     pub(crate) store_records: Counter,
     pub(crate) store_bytes: Counter,
@@ -131,6 +132,7 @@ impl Metrics {
             worker_ends: Counter::default(),
             worker_messages_in: Counter::default(),
             worker_messages_out: Counter::default(),
+            views_left_out: Counter::default(),
             store_batches: Counter::default(),
             store_records: Counter::default(),
             store_bytes: Counter::default(),
@@ -179,6 +181,8 @@ impl Metrics {
         r.register("worker_ends", "Workers that ended unwished", self.worker_ends.clone());
         r.register("worker_messages_in", "Messages from workers", self.worker_messages_in.clone());
         r.register("worker_messages_out", "Messages to workers", self.worker_messages_out.clone());
+        let left_out = "Views that workers left out because of their size";
+        r.register("views_left_out", left_out, self.views_left_out.clone());
         r.register("store_batches", "Batches handed to the store", self.store_batches.clone());
         r.register("store_records", "Records handed to the store", self.store_records.clone());
         let bytes = "Bytes of records and snapshots handed to the store";

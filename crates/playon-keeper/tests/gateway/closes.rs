@@ -222,13 +222,29 @@ async fn what_is_not_a_websocket_frame_ends_the_socket() {
 }
 
 #[tokio::test]
-async fn a_view_too_large_to_be_sent_closes_only_that_socket() {
+async fn a_view_too_large_to_be_sent_is_left_out() {
     check(async {
         let mut world = World::new();
         let (mut client, conn) = world.seated().await;
         world.push(conn, crate::harness::view(1, (1 << 20) + 1)).await;
+        world.push(conn, crate::harness::view(2, 10)).await;
+        assert!(matches!(client.frame().await, ServerFrame::View { as_of: 2, .. }));
+        assert_eq!(world.stats.views_too_large.get(), 1);
+    })
+    .await;
+}
+
+/// It is owed, so it cannot be left out; the player keeps the seat.
+#[tokio::test]
+async fn an_event_too_large_to_be_sent_closes_only_that_socket() {
+    check(async {
+        let mut world = World::new();
+        let (mut client, conn) = world.seated().await;
+        let payload = bytes::Bytes::from(vec![b'e'; (1 << 20) + 1]);
+        let push = Push { events: vec![(1, payload)], ..Push::default() };
+        world.push(conn, push).await;
         let ended = client.ended().await;
-        assert_eq!((ended.code, &ended.text[..8]), (4906, "PLY-0152"));
+        assert_eq!((ended.code, &ended.text[..8]), (4009, "PLY-0152"));
     })
     .await;
 }

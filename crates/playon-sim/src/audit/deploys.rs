@@ -12,7 +12,7 @@ pub const PROBATION: Span = Span::secs(3);
 
 /// A release that was shipped, and what it did since.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub struct Watched {
     release: ReleaseId,
     faults: u32,
     until: Option<Time>,
@@ -29,9 +29,9 @@ impl Audit {
                 let release = record.to;
                 self.watched = shipped.then_some(Watched { release, faults: 0, until: None });
             }
-            DeployPhase::Done => {
+            DeployPhase::Done if before != Some(DeployPhase::Done) => {
                 if let Some(watched) = &mut self.watched {
-                    watched.until = Some(now + PROBATION);
+                    watched.until = Some(now + self.age + PROBATION);
                 }
             }
             DeployPhase::Starting | DeployPhase::Stopped | DeployPhase::Superseded => {
@@ -54,7 +54,7 @@ impl Audit {
             _ => return,
         };
         let within = |watched: &&mut Watched| {
-            watched.release == of && watched.until.is_none_or(|until| now < until)
+            watched.release == of && watched.until.is_none_or(|until| now + self.age < until)
         };
         if let Some(watched) = self.watched.as_mut().filter(within) {
             watched.faults += u32::from(hard);

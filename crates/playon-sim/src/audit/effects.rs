@@ -77,6 +77,7 @@ impl Audit {
                 return Err(format!("I13: {room} is stored with its clock turned back"));
             }
             shadow.clock = image.clock;
+            note_absences(shadow, image)?;
             if *shadow != *image {
                 return Err(format!("I9/I10: {room} at {} is not what its records say", image.seq));
             }
@@ -239,4 +240,22 @@ fn check_state(image: &Image) -> Result<Game, String> {
         ));
     }
     Ok(game)
+}
+
+/// What the store is told of empty seats with the whole room: they have been empty since when their records say or, if the room
+/// was not live meanwhile, for less long.
+fn note_absences(shadow: &mut Image, image: &Image) -> Result<(), String> {
+    for (session, seat) in &mut shadow.seats {
+        let told = image.seats.get(session).and_then(|told| told.away_since);
+        if let (Some(since), Some(told)) = (seat.away_since, told) {
+            if told < since {
+                return Err(format!(
+                    "I13: {session:?} of {} is away since before it was",
+                    image.room
+                ));
+            }
+            seat.away_since = Some(told);
+        }
+    }
+    Ok(())
 }

@@ -20,10 +20,9 @@ use playon_core::ids::{
 };
 use playon_core::image::{ApplyBounds, Image, Loss};
 use playon_core::limits::Limits;
-use playon_core::time::{RoomTime, Time, WallTime};
+use playon_core::time::{RoomTime, Span, Time, WallTime};
 
-pub use deploys::PROBATION;
-use deploys::Watched;
+pub use deploys::{PROBATION, Watched};
 
 use crate::coverage::Coverage;
 use crate::worker::Manners;
@@ -87,7 +86,9 @@ pub struct Audit {
     /// All deploys as they stand.
     records: BTreeMap<DeployId, DeployRecord>,
     /// The release that is watched, its hard faults and until when.
-    watched: Option<Watched>,
+    pub watched: Option<Watched>,
+    /// When the keeper began.
+    age: Span,
     /// When each room was first told to move by a deploy.
     told: BTreeMap<(RoomId, DeployId), Time>,
     /// When a deploy may move rooms of each kind.
@@ -128,9 +129,10 @@ pub struct Audit {
 
 impl Audit {
     /// Empty books.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, age: Span) -> Self {
         Self {
             rooms: BTreeMap::new(),
+            age,
             revoked: BTreeSet::new(),
             recovered: BTreeMap::new(),
             informed: BTreeSet::new(),

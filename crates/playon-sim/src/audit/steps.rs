@@ -58,7 +58,6 @@ impl Audit {
     fn check_queues(&self, facts: &ShardFacts) -> Result<(), String> {
         let l = &self.limits;
         bound("rooms", facts.rooms, l.rooms_per_shard_max)?;
-        bound("sleeping rooms that are remembered", facts.asleep, 65_536)?;
         bound("handoffs", facts.moving, l.handoffs_max)?;
         bound("openings", facts.opening, l.opens_max)?;
         // The last one that begins may exceed the bound.

@@ -221,6 +221,8 @@ pub struct World {
 
     /// Which rooms have ended.
     lives: Lives,
+    /// The release that the last keeper watched.
+    watched: Option<crate::audit::Watched>,
     /// Inputs that make the game panic.
     poison: BTreeSet<(RoomId, u64)>,
     /// Rooms in which inputs were lost (and told so) or set aside: what they hold cannot be foretold.
@@ -277,6 +279,7 @@ impl World {
             next_room: options.rooms,
 
             lives: Lives::default(),
+            watched: None,
             poison: BTreeSet::new(),
             tainted: BTreeSet::new(),
             calm_from,

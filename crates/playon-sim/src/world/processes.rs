@@ -18,6 +18,7 @@ impl World {
         self.timer_at = None;
         self.store.epoch = Epoch(self.store.epoch.0 + 1);
         let mut keeper = Keeper::new(self.store.epoch, self.now);
+        keeper.audit.watched = self.watched.take();
         keeper.audit.poison = self.poison.clone();
         keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
         keeper.audit.cursed = self.options.cursed > 0;
@@ -72,6 +73,7 @@ impl World {
     pub(super) fn end_keeper(&mut self) {
         if let Some(keeper) = self.keeper.take() {
             self.summary.coverage.merge(&keeper.audit.coverage);
+            self.watched = keeper.audit.watched;
         }
         self.stopping = false;
         self.links.remove(&(3, 0));

@@ -111,6 +111,7 @@ impl World {
     fn put_back(&mut self, backup: Backup) {
         self.summary.restores += 1;
         self.left.clear();
+        self.watched = None;
         // No keeper has had it, not even one that went on from the same copy.
         let later = EPOCHS_APART + self.rng.below(EPOCHS_APART);
         self.store.restore(backup, Epoch(self.store.epoch.0 + later));

@@ -16,6 +16,7 @@ pub(super) fn to_wire(message: &Down) -> wire::Down {
             heartbeat_ms: m.heartbeat_ms,
             credit_bytes: m.credit_bytes,
             state_bytes_max: m.state_bytes_max,
+            view_bytes_max: m.view_bytes_max,
             turns: m.turns.clone(),
         }),
         Down::Refuse(m) => {
@@ -135,6 +136,7 @@ pub(super) fn from_wire(message: wire::Down, pieces: Pieces) -> Result<Down, Att
                 heartbeat_ms: m.heartbeat_ms,
                 credit_bytes: m.credit_bytes,
                 state_bytes_max: m.state_bytes_max,
+                view_bytes_max: m.view_bytes_max,
                 turns: m.turns,
             }));
         }

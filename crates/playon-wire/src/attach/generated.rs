@@ -118,6 +118,9 @@ pub struct Welcome {
     /// The most bytes of one room's state that the keeper takes.
     #[prost(uint64, tag = "5")]
     pub state_bytes_max: u64,
+    /// The most bytes of one view or event that the keeper sends to a player.
+    #[prost(uint64, tag = "6")]
+    pub view_bytes_max: u64,
     /// Where to note what is begun; see docs/attach-protocol.md.
     #[prost(string, optional, tag = "20")]
     pub turns: ::core::option::Option<::prost::alloc::string::String>,
@@ -189,6 +192,9 @@ pub struct Policies {
     /// How long a room at rest is kept. Without it, and at the highest number, for ever.
     #[prost(uint64, optional, tag = "13")]
     pub expire_us: ::core::option::Option<u64>,
+    /// Nothing: as long as the keeper says.
+    #[prost(uint64, optional, tag = "14")]
+    pub probation_us: ::core::option::Option<u64>,
     #[prost(oneof = "policies::Survives", tags = "1, 2")]
     pub survives: ::core::option::Option<policies::Survives>,
     #[prost(oneof = "policies::OnDeploy", tags = "3, 4, 5")]
@@ -444,6 +450,9 @@ pub struct Commit {
     pub ended: bool,
     #[prost(uint32, tag = "18")]
     pub cost_us: u32,
+    /// Inputs that were dealt with.
+    #[prost(uint32, tag = "19")]
+    pub inputs: u32,
 }
 /// The state after, against the state before.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -481,10 +490,14 @@ pub struct Output {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct View {
+    /// 0 stands for all spectators; only where it is left out.
     #[prost(uint64, tag = "1")]
     pub session: u64,
     #[prost(bytes = "bytes", tag = "2")]
     pub payload: ::prost::bytes::Bytes,
+    /// There is none.
+    #[prost(enumeration = "LeftOut", tag = "3")]
+    pub left_out: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ready {
@@ -580,6 +593,38 @@ impl Level {
             "LEVEL_INFO" => Some(Self::Info),
             "LEVEL_DEBUG" => Some(Self::Debug),
             "LEVEL_TRACE" => Some(Self::Trace),
+            _ => None,
+        }
+    }
+}
+/// Why a view is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LeftOut {
+    Unspecified = 0,
+    /// By itself it is larger than view_bytes_max.
+    TooLarge = 1,
+    /// Those of the batch are too large together; it is asked for again.
+    Again = 2,
+}
+impl LeftOut {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LEFT_OUT_UNSPECIFIED",
+            Self::TooLarge => "LEFT_OUT_TOO_LARGE",
+            Self::Again => "LEFT_OUT_AGAIN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEFT_OUT_UNSPECIFIED" => Some(Self::Unspecified),
+            "LEFT_OUT_TOO_LARGE" => Some(Self::TooLarge),
+            "LEFT_OUT_AGAIN" => Some(Self::Again),
             _ => None,
         }
     }

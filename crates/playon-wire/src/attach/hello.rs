@@ -61,6 +61,7 @@ fn policies_to_wire(policies: &Policies) -> wire::Policies {
         batch_timeout_us: policies.batch_timeout.0,
         tick_us: policies.tick.map(|tick| tick.0),
         expire_us: Some(policies.expire.0),
+        probation_us: policies.probation.map(|span| span.0),
     }
 }
 
@@ -132,5 +133,6 @@ fn policies_from_wire(policies: wire::Policies) -> Result<Policies, AttachError>
         players_max: policies.players_max,
         batch_timeout: Span(policies.batch_timeout_us),
         tick: policies.tick_us.map(Span),
+        probation: policies.probation_us.map(Span),
     })
 }

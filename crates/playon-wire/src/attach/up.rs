@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use playon_core::attach::{
-    Body, Commit, Exported, Fault, FromWorker, Output, Prewarmed, Ready, Stage,
+    Body, Commit, Exported, Fault, FromWorker, LeftOut, Output, Prewarmed, Ready, Stage,
 };
 use playon_core::ids::{Attempt, Seq, SessionId};
 use playon_core::time::RoomTime;
@@ -76,7 +76,8 @@ fn commit_to_wire(commit: &Commit) -> wire::Commit {
         refused: commit.refused.iter().map(sentence_to_wire).collect(),
         dismissed: commit.dismissed.iter().map(sentence_to_wire).collect(),
         outputs: commit.outputs.iter().map(output_to_wire).collect(),
-        views: commit.views.iter().map(view_to_wire).collect(),
+        inputs: commit.inputs,
+        views: views_to_wire(commit),
         watch_view: commit.watch_view.clone(),
         wake_at_us: commit.wake_at.map(|at| at.0),
         between_rounds: commit.between_rounds,
@@ -97,8 +98,18 @@ fn output_to_wire(output: &Output) -> wire::Output {
     }
 }
 
-fn view_to_wire((session, payload): &(SessionId, Bytes)) -> wire::View {
-    wire::View { session: session.0, payload: payload.clone() }
+fn views_to_wire(commit: &Commit) -> Vec<wire::View> {
+    let shown = commit.views.iter().map(|(session, payload)| wire::View {
+        session: session.0,
+        payload: payload.clone(),
+        left_out: wire::LeftOut::Unspecified.into(),
+    });
+    let left_out = commit.left_out.iter().map(|left| wire::View {
+        session: left.session.0,
+        payload: Bytes::new(),
+        left_out: if left.again { wire::LeftOut::Again } else { wire::LeftOut::TooLarge }.into(),
+    });
+    shown.chain(left_out).collect()
 }
 
 fn body_to_wire(body: &Body) -> wire::Body {
@@ -169,6 +180,8 @@ pub(super) fn from_wire(message: wire::Up, pieces: Pieces) -> Result<Up, AttachE
 }
 
 fn commit_from_wire(commit: wire::Commit, pieces: Pieces) -> Result<Commit, AttachError> {
+    let (shown, left_out): (Vec<_>, Vec<_>) =
+        commit.views.into_iter().partition(|view| view.left_out == 0);
     Ok(Commit {
         room: room_id(&commit.room)?,
         attempt: Attempt(commit.attempt),
@@ -184,10 +197,14 @@ fn commit_from_wire(commit: wire::Commit, pieces: Pieces) -> Result<Commit, Atta
             .into_iter()
             .map(|output| output_from_wire(output, pieces))
             .collect(),
-        views: commit
-            .views
+        inputs: commit.inputs,
+        views: shown.into_iter().map(|m| (SessionId(m.session), pieces.keep(m.payload))).collect(),
+        left_out: left_out
             .into_iter()
-            .map(|m| (SessionId(m.session), pieces.keep(m.payload)))
+            .map(|m| LeftOut {
+                session: SessionId(m.session),
+                again: m.left_out() == wire::LeftOut::Again,
+            })
             .collect(),
         watch_view: commit.watch_view.map(|view| pieces.keep(view)),
         wake_at: commit.wake_at_us.map(RoomTime),

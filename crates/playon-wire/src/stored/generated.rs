@@ -58,6 +58,9 @@ pub struct Seat {
     pub lost_history: u64,
     #[prost(uint64, repeated, tag = "8")]
     pub set_aside: ::prost::alloc::vec::Vec<u64>,
+    /// Since when nobody is connected, in the age of the directory's keepers.
+    #[prost(uint64, optional, tag = "9")]
+    pub away_since_us: ::core::option::Option<u64>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Record {
@@ -102,7 +105,7 @@ pub mod record {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SeatChange {
-    #[prost(oneof = "seat_change::Change", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "seat_change::Change", tags = "1, 2, 3, 4, 5")]
     pub change: ::core::option::Option<seat_change::Change>,
 }
 /// Nested message and enum types in `SeatChange`.
@@ -117,7 +120,17 @@ pub mod seat_change {
         Progress(super::Progress),
         #[prost(message, tag = "4")]
         SetAside(super::SetAside),
+        #[prost(message, tag = "5")]
+        Presence(super::Presence),
     }
+}
+/// The game was told that a player is away or, without a time, that it is back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Presence {
+    #[prost(uint64, tag = "1")]
+    pub session: u64,
+    #[prost(uint64, optional, tag = "2")]
+    pub away_since_us: ::core::option::Option<u64>,
 }
 /// An input that has not run and will not.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use playon_core::ids::{Epoch, History, RoomId, Seq, SessionId};
 use playon_core::image::{Image, Loss, Seat};
-use playon_core::time::RoomTime;
+use playon_core::time::{RoomTime, Time};
 
 use super::{StoredError, decode, encode, generated as wire, release_id, secret_hash};
 
@@ -41,6 +41,7 @@ fn seat_to_wire(session: SessionId, seat: &Seat) -> wire::Seat {
         lost: seat.loss.inputs,
         lost_history: seat.loss.history.0,
         set_aside: seat.set_aside.iter().copied().collect(),
+        away_since_us: seat.away_since.map(|since| since.0),
     }
 }
 
@@ -85,6 +86,7 @@ fn seat_from_wire(seat: wire::Seat) -> Result<(SessionId, Seat), StoredError> {
         outbox: seat.outbox.into(),
         loss: Loss { inputs: seat.lost, history: History(seat.lost_history) },
         set_aside: seat.set_aside.into(),
+        away_since: seat.away_since_us.map(Time),
     };
     Ok((SessionId(seat.session), found))
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use playon_core::attach::Body;
 use playon_core::ids::{DeployId, Seq, SessionId};
 use playon_core::image::{Record, SeatChange};
-use playon_core::time::RoomTime;
+use playon_core::time::{RoomTime, Time};
 
 use super::generated::{self as wire, record, seat_change};
 use super::{StoredError, decode, encode, release_id, secret_hash};
@@ -41,6 +41,12 @@ fn change_to_wire(change: &SeatChange) -> wire::SeatChange {
         SeatChange::Left { session } => seat_change::Change::Left(session.0),
         SeatChange::SetAside { session, input } => {
             seat_change::Change::SetAside(wire::SetAside { session: session.0, input: *input })
+        }
+        SeatChange::Presence { session, away_since } => {
+            seat_change::Change::Presence(wire::Presence {
+                session: session.0,
+                away_since_us: away_since.map(|since| since.0),
+            })
         }
         SeatChange::Progress { session, applied, events, lost, kept_from } => {
             seat_change::Change::Progress(wire::Progress {
@@ -91,6 +97,10 @@ fn change_from_wire(change: wire::SeatChange) -> Result<SeatChange, StoredError>
         seat_change::Change::SetAside(m) => {
             SeatChange::SetAside { session: SessionId(m.session), input: m.input }
         }
+        seat_change::Change::Presence(m) => SeatChange::Presence {
+            session: SessionId(m.session),
+            away_since: m.away_since_us.map(Time),
+        },
         seat_change::Change::Progress(m) => SeatChange::Progress {
             session: SessionId(m.session),
             applied: m.applied,

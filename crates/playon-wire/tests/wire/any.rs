@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use playon_core::attach::{
-    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready,
-    Stage, ToWorker,
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Item, LeftOut, Noted, Output, Prewarmed,
+    Ready, Stage, ToWorker,
 };
 use playon_core::gate::Mode;
 use playon_core::ids::{
@@ -12,7 +12,7 @@ use playon_core::ids::{
 };
 use playon_core::image::{Image, Loss, Record, Seat, SeatChange};
 use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
-use playon_core::time::{RoomTime, Span};
+use playon_core::time::{RoomTime, Span, Time};
 use playon_wire::attach::{
     Asset, Down, KeeperRefuse, KeeperWelcome, LinkSecret, LogLevel, LogLine, Up, WorkerHello,
 };
@@ -181,14 +181,15 @@ fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
 
 pub(crate) fn down() -> impl Strategy<Value = Down> {
     prop_oneof![
-        (any::<u32>(), edgy(), edgy(), edgy(), edgy(), option::of(text())).prop_map(
-            |(protocol, worker, heartbeat_ms, credit_bytes, state_bytes_max, turns)| {
+        (any::<u32>(), edgy(), edgy(), edgy(), (edgy(), edgy()), option::of(text())).prop_map(
+            |(protocol, worker, heartbeat_ms, credit_bytes, bytes_max, turns)| {
                 Down::Welcome(KeeperWelcome {
                     protocol,
                     worker: WorkerId(worker),
                     heartbeat_ms,
                     credit_bytes,
-                    state_bytes_max,
+                    state_bytes_max: bytes_max.0,
+                    view_bytes_max: bytes_max.1,
                     turns,
                 })
             }
@@ -354,10 +355,10 @@ fn policies() -> impl Strategy<Value = Policies> {
         Just(OnDeploy::Now),
         span().prop_map(|deadline| OnDeploy::BetweenRounds { deadline })
     ];
-    let spans = (span(), span(), span(), span(), span());
+    let spans = (span(), span(), span(), span(), span(), option::of(span()));
     (survives, on_deploy, spans, any::<u32>(), option::of(span())).prop_map(
         |(survives, on_deploy, spans, players_max, tick)| {
-            let (pause_budget, seat_hold, idle_hibernate, batch_timeout, expire) = spans;
+            let (pause_budget, seat_hold, idle_hibernate, batch_timeout, expire, probation) = spans;
             Policies {
                 survives,
                 on_deploy,
@@ -367,6 +368,7 @@ fn policies() -> impl Strategy<Value = Policies> {
                 expire,
                 players_max,
                 batch_timeout,
+                probation,
                 tick,
             }
         },
@@ -427,6 +429,8 @@ fn commit() -> impl Strategy<Value = Commit> {
     let sentences = || vec((session(), text()), 0..3);
     let output = (session(), bytes(20), any::<bool>())
         .prop_map(|(session, payload, reliable)| Output { session, payload, reliable });
+    let left_out =
+        (session(), any::<bool>()).prop_map(|(session, again)| LeftOut { session, again });
     let numbers = any::<(u64, u64, u64, u64, u32, u32, bool, bool)>();
     (
         room(),
@@ -435,12 +439,13 @@ fn commit() -> impl Strategy<Value = Commit> {
         sentences(),
         sentences(),
         vec(output, 0..4),
-        vec((session(), bytes(20)), 0..3),
+        (vec((session(), bytes(20)), 0..3), vec(left_out, 0..3)),
         option::of(bytes(20)),
         option::of(room_time()),
     )
         .prop_map(
             |(room, numbers, body, refused, dismissed, outputs, views, watch_view, wake_at)| {
+                let (views, left_out) = views;
                 Commit {
                     room,
                     attempt: Attempt(numbers.0),
@@ -452,7 +457,9 @@ fn commit() -> impl Strategy<Value = Commit> {
                     refused,
                     dismissed,
                     outputs,
+                    inputs: numbers.4,
                     views,
+                    left_out,
                     watch_view,
                     wake_at,
                     between_rounds: numbers.6,
@@ -507,14 +514,17 @@ fn seat() -> impl Strategy<Value = Seat> {
     let loss =
         (edgy(), edgy()).prop_map(|(inputs, history)| Loss { inputs, history: History(history) });
     let set_aside = vec(edgy(), 0..3).prop_map(Into::into);
-    (secret_hash(), edgy(), 0..1_000_u64, vec(bytes(20), 0..4), loss, set_aside).prop_map(
-        |(secret, applied, before, outbox, loss, set_aside)| Seat {
+    let away_since = option::of(edgy().prop_map(Time));
+    let numbers = (edgy(), 0..1_000_u64);
+    (secret_hash(), numbers, vec(bytes(20), 0..4), loss, set_aside, away_since).prop_map(
+        |(secret, (applied, before), outbox, loss, set_aside, away_since)| Seat {
             secret,
             applied,
             event_seq: before + outbox.len() as u64,
             outbox: outbox.into(),
             loss,
             set_aside,
+            away_since,
         },
     )
 }
@@ -548,6 +558,8 @@ fn seat_change() -> impl Strategy<Value = SeatChange> {
             .prop_map(|(session, secret)| SeatChange::Joined { session, secret }),
         session().prop_map(|session| SeatChange::Left { session }),
         (session(), edgy()).prop_map(|(session, input)| SeatChange::SetAside { session, input }),
+        (session(), option::of(edgy().prop_map(Time)))
+            .prop_map(|(session, away_since)| SeatChange::Presence { session, away_since }),
         (session(), edgy(), vec(bytes(20), 0..4), edgy(), edgy()).prop_map(
             |(session, applied, events, lost, kept_from)| SeatChange::Progress {
                 session,

@@ -4,7 +4,7 @@ use playon_core::attach::Body;
 use playon_core::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
 use playon_core::image::{ApplyBounds, Image, Loss, Misfit, Record, Seat, SeatChange, StateCodec};
 use playon_core::limits::Limits;
-use playon_core::time::RoomTime;
+use playon_core::time::{RoomTime, Time};
 use playon_wire::state::{ZstdXxh3, diff};
 use playon_wire::stored::{
     FORMAT, RecoverError, StoredError, decode_image, decode_record, encode_image, encode_record,
@@ -159,6 +159,7 @@ fn kept_image() -> Image {
         outbox: [&b"first"[..], b"second"].map(bytes::Bytes::from_static).into(),
         loss: Loss::default(),
         set_aside: Default::default(),
+        away_since: None,
     };
     Image {
         name: "kitchen".to_owned(),
@@ -214,6 +215,17 @@ fn kept_later() -> (Image, Record) {
     (image, record)
 }
 
+/// The same with what an empty seat says of how long it has been so.
+fn kept_away() -> (Image, Record) {
+    let (mut image, mut record) = kept_later();
+    image.seats.values_mut().for_each(|seat| seat.away_since = Some(Time(86_400_000_000)));
+    let session = SessionId(1 << 40);
+    record.seats = [Some(Time(86_400_000_000)), None]
+        .map(|away_since| SeatChange::Presence { session, away_since })
+        .into();
+    (image, record)
+}
+
 /// Files written by each version of the format. They are never changed; a new version adds new ones.
 #[test]
 fn what_earlier_builds_wrote_is_still_read() {
@@ -230,4 +242,9 @@ fn what_earlier_builds_wrote_is_still_read() {
     assert_eq!(decode_record(&file("record-1-kept-from")), Ok(record.clone()));
     assert_eq!(hex(&encode_image(&image)), hex(&file("image-1-stood")));
     assert_eq!(hex(&encode_record(&record)), hex(&file("record-1-kept-from")));
+    let (image, record) = kept_away();
+    assert_eq!(hex(&encode_image(&image)), hex(&file("image-1-away")));
+    assert_eq!(hex(&encode_record(&record)), hex(&file("record-1-presence")));
+    assert_eq!(decode_image(&file("image-1-away")), Ok(image));
+    assert_eq!(decode_record(&file("record-1-presence")), Ok(record));
 }

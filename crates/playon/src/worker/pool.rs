@@ -46,7 +46,7 @@ impl Pool {
             let (sender, receiver) = channel();
             let thread = RoomThread {
                 queue: receiver,
-                rooms: Rooms::new(app.kinds().to_vec(), welcome.state_bytes_max),
+                rooms: Rooms::new(app.kinds().to_vec(), welcome),
                 turns: Turns::new(page.clone(), number),
                 consumed: Consumed::new(welcome.credit_bytes / count as u64),
                 outlet: Arc::clone(outlet),

@@ -11,7 +11,7 @@ use playon_core::attach::{
 use playon_core::ids::{Attempt, RoomId, Seq};
 use playon_core::image::StateCodec;
 use playon_core::limits::state_bound;
-use playon_wire::attach::{AttachError, LogLevel, LogLine, Up};
+use playon_wire::attach::{AttachError, KeeperWelcome, LogLevel, LogLine, Up};
 use playon_wire::state::{ZstdXxh3, diff};
 
 use super::batch;
@@ -33,6 +33,7 @@ pub(super) struct Rooms {
     slots: HashMap<Key, Slot>,
     proofs: Proofs,
     state_bytes_max: usize,
+    view_bytes_max: usize,
 }
 
 /// A room and its bytes as they would be committed.
@@ -43,11 +44,17 @@ struct Opened {
 }
 
 impl Rooms {
-    /// No rooms yet, and none with more than that many bytes of state.
-    pub(super) fn new(kinds: Vec<Arc<dyn Kind>>, state_bytes_max: u64) -> Self {
+    /// No rooms yet; their bounds are those that the keeper told.
+    pub(super) fn new(kinds: Vec<Arc<dyn Kind>>, welcome: &KeeperWelcome) -> Self {
         let kinds = kinds.into_iter().map(|kind| (kind.info().name, kind)).collect();
-        let state_bytes_max = usize::try_from(state_bytes_max).unwrap_or(usize::MAX);
-        Self { kinds, slots: HashMap::new(), proofs: Proofs::new(), state_bytes_max }
+        let told = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self {
+            kinds,
+            slots: HashMap::new(),
+            proofs: Proofs::new(),
+            state_bytes_max: told(welcome.state_bytes_max),
+            view_bytes_max: told(welcome.view_bytes_max),
+        }
     }
 
     /// Does what the owner asks and puts the answer into `out`. A message that comes twice is answered once.
@@ -162,7 +169,9 @@ impl Rooms {
             refused: Vec::new(),
             dismissed: Vec::new(),
             outputs: Vec::new(),
+            inputs: 0,
             views: Vec::new(),
+            left_out: Vec::new(),
             watch_view: None,
             wake_at: facts.wake_at,
             between_rounds: facts.between_rounds,
@@ -170,7 +179,18 @@ impl Rooms {
             cost_us,
         };
         let bytes_max = self.state_bytes_max;
-        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, proof, unreadable: 0 };
+        let open = OpenRoom {
+            kind,
+            live,
+            seq,
+            bytes,
+            bytes_max,
+            hash,
+            proof,
+            unreadable: 0,
+            view_bytes_max: self.view_bytes_max,
+            left_out: 0,
+        };
         self.slots.insert(key, Slot::Open(open));
         Ok(FromWorker::Commit(commit))
     }
@@ -202,13 +222,14 @@ impl Rooms {
         let kind = self.kind(name)?;
         let Opened { live, encoded, cost_us } =
             self.make(key, name, state.len(), out, || kind.open(&state))?;
+        let max = self.view_bytes_max;
         play(key, out, || {
             if encoded.bytes != state {
                 live.prove(&encoded, 1)?;
             }
-            // What players would see at once, or what would send them all away.
-            batch::views(&*live, &live.players())?;
-            live.watch().map(drop)
+            // What players would see at once, or would not see any more.
+            let views = batch::views(&*live, &live.players(), true, max)?;
+            views.too_large.map_or(Ok(()), |bytes| Err(Trouble::ViewTooLarge { bytes, max }))
         })?;
         let size = encoded.bytes.len() as u64;
         let name = name.to_owned();
@@ -335,7 +356,18 @@ impl Rooms {
         };
         self.forget(key);
         let bytes_max = state_bound(self.state_bytes_max, bytes.len());
-        let open = OpenRoom { kind, live, seq, bytes, bytes_max, hash, proof, unreadable: 0 };
+        let open = OpenRoom {
+            kind,
+            live,
+            seq,
+            bytes,
+            bytes_max,
+            hash,
+            proof,
+            unreadable: 0,
+            view_bytes_max: self.view_bytes_max,
+            left_out: 0,
+        };
         self.slots.insert(key, Slot::Open(open));
         FromWorker::Ready(ready)
     }

@@ -34,6 +34,10 @@ pub(super) struct OpenRoom {
     pub(super) proof: Proof,
     /// Inputs that the game could not read.
     pub(super) unreadable: u64,
+    /// Bytes that a view or an event may have.
+    pub(super) view_bytes_max: usize,
+    /// Views that were left out because of their size.
+    pub(super) left_out: u64,
 }
 
 /// A copy as it was given, and what was made of it: if nothing happens to the room meanwhile, that is the room.

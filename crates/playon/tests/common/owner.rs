@@ -67,6 +67,7 @@ impl Owner {
             heartbeat_ms: 5_000,
             credit_bytes: 1 << 20,
             state_bytes_max: 16 << 20,
+            view_bytes_max: 64 << 20,
             turns,
         };
         owner.send(&[Down::Welcome(welcome)]);

@@ -100,7 +100,7 @@ pub(super) const BOUNDS: &[Key] = &[
     number!("gateway.now_bytes_max", Bytes, keeper.gateway.outbox.now_bytes_max, 1 << 10, 16 << 20,
         "Bytes of unnumbered messages. The oldest are dropped."),
     number!("gateway.payload_bytes_max", Bytes, keeper.gateway.outbox.payload_bytes_max, 1 << 10, 16 << 20,
-        "Bytes of one event or view. A larger one closes with `4906`."),
+        "Bytes of one event or view. A larger view is left out, a larger event is a fault of its room."),
     number!("gateway.view_grace", Time, keeper.gateway.outbox.view_grace, 0, 60_000_000,
         "How long a view waits for the events before it to be sent again; then it stands for them."),
     number!("keeper.inbox_gate_items_max", Count, keeper.bounds.inbox_gate_items_max, 1, 10_000_000,

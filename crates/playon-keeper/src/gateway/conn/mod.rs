@@ -14,6 +14,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use playon_core::gate::{Close, ToOwner};
 use playon_core::time::Time;
@@ -33,6 +34,10 @@ use super::stats::Slot;
 
 /// Bytes the library reads at once, and keeps for each socket.
 const READ_BUFFER_BYTES: usize = 4 << 10;
+
+/// A timer that is later than this shows that this process stood still, or got no processor: what came meanwhile may not be
+/// read yet, so nobody is judged by it. It is asked once more, and has its time to answer.
+const STALL_MIN: Duration = Duration::from_millis(250);
 
 /// A player's socket.
 pub(super) struct Conn {
@@ -167,23 +172,34 @@ impl Conn {
             return Err(close.map_or(End::Left, End::Owner));
         }
         if matches!(self.stage, Stage::Silent) {
-            if now >= self.born + config.hello_timeout {
+            let late = now.saturating_duration_since(self.born + config.hello_timeout);
+            if late > STALL_MIN {
+                self.born = now;
+            } else if now >= self.born + config.hello_timeout {
                 return close(Close::Silent, "PLY-0143 no HELLO came in time");
             }
             return Ok(());
         }
         match self.pinged {
+            Some(pinged) if now > self.dead_at(pinged) + STALL_MIN => {
+                self.ask_for_life(now);
+                Ok(())
+            }
             Some(pinged) if now >= self.dead_at(pinged) => close(
                 Close::Silent,
                 format!("nothing was heard for {} ms", config.idle_timeout.as_millis()),
             ),
             None if now >= self.heard + config.ping_after => {
-                self.pinged = Some(now);
-                self.entry.mailbox.outbox().ping = Some(self.now().0);
+                self.ask_for_life(now);
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    fn ask_for_life(&mut self, now: Instant) {
+        self.pinged = Some(now);
+        self.entry.mailbox.outbox().ping = Some(self.now().0);
     }
 
     /// When a silent socket is held to be dead. Not before it has had its time to answer: this process may have stood still

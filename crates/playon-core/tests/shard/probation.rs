@@ -1,0 +1,241 @@
+//! A release on probation, over kinds and over keepers: a director whose shards and store are the test's.
+
+use playon_core::deploy::{
+    Course, DeployPhase, DeployRecord, DeployWish, Director, DirectorConfig, DirectorEffect, Target,
+};
+use playon_core::effect::{Cost, Listing, Order, Report};
+use playon_core::fleet::{Berth, WorkerInfo};
+use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_core::kind::{Declared, KindInfo, Policies};
+use playon_core::time::{Span, Time};
+
+use super::bench::{NEW, OLD};
+
+const DUEL: RoomId = RoomId([1; 16]);
+const LOBBY: RoomId = RoomId([2; 16]);
+
+/// Rooms of two kinds, of which lobbies are watched for so long, and duels for as long as the keeper says: 60 s.
+struct Stage {
+    director: Director,
+    now: Time,
+    /// What the store has of the last deploy.
+    stored: Option<DeployRecord>,
+    current: ReleaseId,
+    lobbies: Option<Span>,
+    alarms: usize,
+}
+
+fn kinds(lobbies: Option<Span>) -> Vec<KindInfo> {
+    let kind = |name: &str, probation| KindInfo {
+        name: name.into(),
+        writes: 1,
+        reads_from: 1,
+        exports_to: 1,
+        policies: Policies { probation, ..Policies::default() },
+    };
+    vec![kind("duel", None), kind("lobby", lobbies)]
+}
+
+impl Stage {
+    fn keeper(age: Span, probation: Span, lobbies: Option<Span>) -> Self {
+        let config = DirectorConfig { probation, age, ..DirectorConfig::default() };
+        let (director, now) = (Director::new(config), Time(0));
+        Self { director, now, stored: None, current: OLD, lobbies, alarms: 0 }
+    }
+
+    /// Reads what was stored, lists the rooms on that release, and lets workers of both attach.
+    fn begin(mut self, stored: Option<DeployRecord>, on: ReleaseId) -> Self {
+        let declared: Vec<Declared> = kinds(self.lobbies).iter().map(Declared::from).collect();
+        for release in [OLD, NEW] {
+            self.director.handle_release(release, declared.clone());
+        }
+        self.current = on;
+        self.stored.clone_from(&stored);
+        self.director.handle_recovered(self.now, Some(on), stored.into_iter().collect());
+        for (room, kind) in [(DUEL, "duel"), (LOBBY, "lobby")] {
+            self.list(room, kind, on);
+        }
+        self.director.handle_recovery_done(self.now);
+        for (id, release) in [(1, OLD), (2, NEW)] {
+            let kinds = kinds(self.lobbies);
+            let info = WorkerInfo { id: WorkerId(id), berth: Berth::Common, release, kinds };
+            self.director.handle_worker_up(self.now, &info);
+        }
+        self.drain();
+        self
+    }
+
+    fn list(&mut self, room: RoomId, kind: &str, release: ReleaseId) {
+        let listing = Listing {
+            room,
+            kind: kind.into(),
+            name: "table".into(),
+            release,
+            version: 1,
+            players: 1,
+            players_max: 4,
+            live: true,
+            halted: None,
+        };
+        self.hear(Report::Listing(listing));
+    }
+
+    fn hear(&mut self, report: Report) {
+        self.director.handle_report(self.now, 0, &report);
+        self.drain();
+    }
+
+    fn pass(&mut self, span: Span) {
+        self.now = self.now + span;
+        while let Some(at) = self.director.next_timeout().filter(|at| *at <= self.now) {
+            self.director.handle_timeout(self.now);
+            assert!(
+                self.director.next_timeout().is_none_or(|next| next > at),
+                "it spins at {at:?}"
+            );
+            self.drain();
+        }
+    }
+
+    /// Does what good shards and a good store do.
+    fn drain(&mut self) {
+        let mut answers = Vec::new();
+        while let Some(effect) = self.director.poll() {
+            match effect {
+                DirectorEffect::Store { record, current } => {
+                    self.stored = Some(record);
+                    self.current = current.unwrap_or(self.current);
+                }
+                DirectorEffect::Keep(record) => self.stored = Some(record),
+                DirectorEffect::Alarm { .. } => self.alarms += 1,
+                DirectorEffect::Order(Target::Shard(_), Order::Check { deploy, room, .. }) => {
+                    let result = Ok(Cost { took: Span::millis(1), bytes: 1 });
+                    answers.push(Report::Checked { deploy, room, result });
+                }
+                DirectorEffect::Order(Target::Shard(_), Order::Move { deploy, room, to, .. }) => {
+                    let kind = if room == DUEL { "duel" } else { "lobby" };
+                    self.list(room, kind, to);
+                    let pause = Span::millis(1);
+                    answers.push(Report::Moved { deploy, room, pause, late: false });
+                }
+                _ => {}
+            }
+        }
+        answers.into_iter().for_each(|report| self.hear(report));
+    }
+
+    /// Ships the new release.
+    fn ship(&mut self) {
+        let wish = DeployWish { to: NEW, at_once: true, course: Course::Forward };
+        self.director.handle_deploy(self.now, wish).expect("it is another one");
+        self.drain();
+        self.pass(Span::secs(1));
+        assert_eq!(self.stored.as_ref().map(|r| r.phase), Some(DeployPhase::Done));
+        assert_eq!(self.current, NEW);
+    }
+
+    fn fault(&mut self, room: RoomId) {
+        let message = "it panicked".to_owned();
+        self.hear(Report::Fault { room, release: NEW, message, count: 1 });
+        self.pass(Span::millis(100));
+    }
+
+    /// Whether the keeper has gone back by itself.
+    fn rescued(&self) -> bool {
+        let back = self.stored.as_ref().is_some_and(|record| record.course == Course::Rescue);
+        assert_eq!((back, self.alarms > 0), (self.current == OLD, back));
+        back
+    }
+}
+
+fn shipped(lobbies: Option<Span>) -> Stage {
+    let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), lobbies).begin(None, OLD);
+    stage.ship();
+    stage
+}
+
+#[test]
+fn two_faults_within_the_time_of_their_kind_take_the_rooms_back() {
+    let mut stage = shipped(None);
+    stage.pass(Span::secs(50));
+    stage.fault(DUEL);
+    assert!(!stage.rescued());
+    stage.fault(LOBBY);
+    assert!(stage.rescued());
+}
+
+#[test]
+fn a_kind_may_be_watched_for_longer_than_the_keeper_says() {
+    let mut stage = shipped(Some(Span::secs(600)));
+    stage.pass(Span::secs(70));
+    stage.fault(DUEL);
+    stage.fault(DUEL);
+    stage.fault(LOBBY);
+    assert!(!stage.rescued(), "the time of duels is over");
+    stage.pass(Span::secs(500));
+    stage.fault(LOBBY);
+    assert!(stage.rescued());
+}
+
+#[test]
+fn a_kind_may_be_watched_for_less_or_not_at_all() {
+    for (lobbies, after) in [(Span::secs(10), 11), (Span::ZERO, 0)] {
+        let mut stage = shipped(Some(lobbies));
+        stage.pass(Span::secs(after));
+        stage.fault(LOBBY);
+        stage.fault(LOBBY);
+        stage.fault(DUEL);
+        assert!(!stage.rescued(), "{lobbies:?}");
+        stage.fault(DUEL);
+        assert!(stage.rescued(), "{lobbies:?}");
+    }
+}
+
+#[test]
+fn a_keeper_that_watches_nothing_watches_no_kind() {
+    let mut stage = Stage::keeper(Span::ZERO, Span::ZERO, Some(Span::secs(600))).begin(None, OLD);
+    stage.ship();
+    stage.fault(LOBBY);
+    stage.fault(LOBBY);
+    assert!(!stage.rescued());
+}
+
+#[test]
+fn the_next_keeper_goes_on_with_what_was_seen_and_with_the_time_that_is_left() {
+    let mut first = shipped(None);
+    first.pass(Span::secs(20));
+    first.fault(DUEL);
+    let stored = first.stored.clone();
+    // It was killed after 21 s and a bit; keepers are so old then.
+    let next =
+        |age| Stage::keeper(Span::secs(age), Span::secs(60), None).begin(stored.clone(), NEW);
+    let mut second = next(25);
+    assert!(!second.rescued());
+    second.fault(LOBBY);
+    assert!(second.rescued(), "one fault was seen before");
+    let mut late = next(25);
+    late.pass(Span::secs(40));
+    late.fault(LOBBY);
+    late.fault(LOBBY);
+    assert!(!late.rescued(), "its time was over");
+    let mut over = next(90);
+    over.fault(LOBBY);
+    over.fault(LOBBY);
+    assert!(!over.rescued(), "its time was over before the keeper began");
+}
+
+#[test]
+fn the_next_keeper_does_not_judge_a_release_again_that_was_judged() {
+    let mut stage = shipped(None);
+    stage.fault(DUEL);
+    stage.fault(DUEL);
+    assert!(stage.rescued());
+    let rescue = stage.stored.clone();
+    assert!(
+        rescue.as_ref().is_some_and(|record| record.watch.is_none() && record.id > DeployId(1))
+    );
+    let mut next = Stage::keeper(Span::secs(9), Span::secs(60), None).begin(rescue, OLD);
+    next.fault(DUEL);
+    next.fault(DUEL);
+    assert_eq!((next.alarms, next.current), (0, OLD));
+}
