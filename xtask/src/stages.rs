@@ -9,7 +9,7 @@ use anyhow::bail;
 
 use crate::sh::Sh;
 use crate::tally::Tally;
-use crate::{bench, needs, report, tidy};
+use crate::{bench, mutants, needs, report, tidy};
 
 /// The profile that all Rust is built in: the simulator and the drill need an optimised build anyway, nothing has to be
 /// built twice, and what is tested is what `cargo xtask demo` runs.
@@ -23,7 +23,7 @@ struct Stage {
 }
 
 /// In the order they run in: what fails quickly first.
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 13] = [
     Stage {
         name: "tidy",
         about: "sizes, banned names, links, codes, the README's two commands",
@@ -43,6 +43,11 @@ const STAGES: [Stage; 12] = [
         name: "sim",
         about: "the core against seeded faults, 3,000 seeds; then each of its rules broken",
         run: sim,
+    },
+    Stage {
+        name: "mutants",
+        about: "a few lines of the core broken mechanically, others with each commit",
+        run: mutated,
     },
     Stage {
         name: "drill",
@@ -205,6 +210,10 @@ fn sim(sh: &Sh) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
+fn mutated(sh: &Sh) -> anyhow::Result<Tally> {
+    Ok(Tally::one(&mutants::sample(sh)))
+}
+
 fn client(sh: &Sh) -> anyhow::Result<Tally> {
     const DIR: &str = "clients/typescript";
     needs::node(sh)?;
@@ -228,18 +237,18 @@ fn drill(sh: &Sh) -> anyhow::Result<Tally> {
     let heavy = &["--hz", "5", "--state-bytes", "2048..8388608"][..];
     let lossy = &["--hz", "20", "--survives", "worker-crash"][..];
     for (scenario, rooms, seconds, more) in [
-        ("deploy", "50", "30", usual),
-        ("crash-worker", "25", "25", usual),
+        ("deploy", "50", "25", usual),
+        ("crash-worker", "25", "20", usual),
         ("crash-keeper", "25", "25", usual),
         ("hang-worker", "25", "20", usual),
-        ("deeds", "20", "60", usual),
+        ("deeds", "20", "54", usual),
         ("flaky-network", "25", "20", usual),
         ("restarts", "4", "25", heavy),
         ("restarts", "20", "20", lossy),
         ("restore", "10", "25", usual),
         ("disk", "10", "20", usual),
         ("slow", "10", "20", usual),
-        ("soak", "10", "40", usual),
+        ("soak", "10", "30", usual),
     ] {
         let args =
             [&["drill", scenario, "--rooms", rooms, "--seconds", seconds], more, &load].concat();

@@ -218,7 +218,9 @@ impl Room {
                     env.close(conn, Close::Refused, detail);
                 }
                 // It may have withdrawn meanwhile; the game never knew the player.
-                self.pending.retain(|item| *item != Item::Leave(session));
+                let stays = |item: &Item| *item != Item::Leave(session);
+                self.pending.retain(stays);
+                self.blame.retain(stays);
                 (session, Aside::Join)
             }
             Item::Away(session) => (session, self.note(session, Noted::Away)),

@@ -122,6 +122,8 @@ fn limits() -> Limits {
         tail_deltas_max: 2,
         open_timeout: Span::millis(300),
         prewarm_timeout: Span::millis(400),
+        // These workers do not note what they are at: one that answers other things is waited for so long.
+        turn_timeout: Span::secs(1),
         over_budget_wait: Span::millis(700),
         freeze_timeout: Span::millis(150),
         reopen_backoff_max: Span::millis(300),

@@ -487,6 +487,8 @@ impl Model {
                 if let Some(conn) = self.players.remove(&session.0).and_then(|p| p.conn) {
                     self.expected.push(Told::Close(conn, Close::Refused));
                 }
+                // Who has withdrawn meanwhile leaves nothing: the game never knew of it.
+                self.queue.retain(|item| *item != Item::Leave(session));
                 (session, Aside::Join, None)
             }
             Item::Away(session) => (session, Aside::Away, Some(Noted::Away)),
