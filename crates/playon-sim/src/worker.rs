@@ -293,6 +293,8 @@ impl Worker {
             ToWorker::Open { room, attempt, seq, state, .. } => {
                 Some(self.open(room, attempt, seq, &state, Stage::Open))
             }
+            // One that it has had has happened.
+            ToWorker::Deliver(deliver) if self.has_had(&deliver) => None,
             ToWorker::Deliver(deliver) => Some(self.deliver(&deliver, rng)),
             ToWorker::Export { room, attempt, seq, version, state, .. } => {
                 Some(self.export(room, attempt, seq, version, &state))
@@ -448,6 +450,11 @@ impl Worker {
         FromWorker::Exported(Exported { room, attempt, seq, version, state, cost_us: 10 })
     }
 
+    fn has_had(&self, deliver: &Deliver) -> bool {
+        let object = self.objects.get(&(deliver.room, deliver.attempt));
+        object.is_some_and(|object| deliver.seq <= object.seq)
+    }
+
     fn deliver(&mut self, deliver: &Deliver, rng: &mut Rng) -> FromWorker {
         let key = (deliver.room, deliver.attempt);
         // Right after a handoff the `Migrate` record has taken a number that the worker does not see.
@@ -492,10 +499,10 @@ fn commit(deliver: &Deliver, object: &mut Object) -> Commit {
         run(&mut object.game, item, deliver.now, deliver.seq, &mut outputs);
     }
     let view = |id: &SessionId| {
-        let tally = object.game.players.get(id).cloned().unwrap_or_default();
-        (*id, stamp(deliver.seq, tally.count, tally.chain))
+        let tally = object.game.players.get(id)?;
+        Some((*id, stamp(deliver.seq, tally.count, tally.chain)))
     };
-    let views = deliver.render.iter().map(view).collect();
+    let views = deliver.render.iter().filter_map(view).collect();
     let state = object.game.encode();
     let body = diff(&parent, &state);
     let hash = ZstdXxh3.hash(&state);

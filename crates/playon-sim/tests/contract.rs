@@ -1,0 +1,67 @@
+//! The models of the simulator are held to the same contracts as what they stand for.
+
+use bytes::Bytes;
+use playon_core::attach::{FromWorker, ToWorker};
+use playon_core::fleet::Berth;
+use playon_core::ids::{ReleaseId, WorkerId};
+use playon_core::rng::Rng;
+use playon_sim::worker::{Deed, POISON, Stepped, Worker};
+use playon_worker_kit::{Game, POINTS, Subject, check};
+
+struct Model {
+    worker: Worker,
+    rng: Rng,
+}
+
+impl Subject for Model {
+    fn tell(&mut self, message: ToWorker) {
+        self.worker.inbox.push_back(message);
+    }
+
+    fn answer(&mut self) -> FromWorker {
+        while !self.worker.inbox.is_empty() {
+            match self.worker.step(&mut self.rng) {
+                Stepped::Done(None) => {}
+                Stepped::Done(Some(answer)) => return *answer,
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("it owes an answer");
+    }
+}
+
+fn model() -> (Model, Game) {
+    let panics = (0..3).find(|n| Deed::of(u64::from(*n)) == Deed::Panic).expect("one of them");
+    let release = ReleaseId([1; 32]);
+    let worker = Worker::new(WorkerId(1), release, Berth::Common);
+    let game = Game {
+        kind: "ticking".into(),
+        version: 1,
+        profile: Bytes::new(),
+        input: Bytes::from_static(b"\x01"),
+        poison: Bytes::copy_from_slice(&[POISON, panics]),
+    };
+    (Model { worker, rng: Rng::new(1) }, game)
+}
+
+#[test]
+fn the_model_of_a_worker_does_what_every_worker_must() {
+    let (mut model, game) = model();
+    let failed = check(&mut model, &game);
+    assert!(failed.is_empty(), "{} of {} points: {failed:#?}", failed.len(), POINTS.len());
+}
+
+/// A contract that a worker which lies, or fails at each batch, would meet were none.
+#[test]
+fn a_worker_that_does_otherwise_is_found_out() {
+    let spoil: [fn(&mut Worker); 3] = [
+        |worker| worker.lie = 1_000,
+        |worker| worker.panic = 1_000,
+        |worker| worker.bad_copy = 100,
+    ];
+    for spoil in spoil {
+        let (mut model, game) = model();
+        spoil(&mut model.worker);
+        assert!(!check(&mut model, &game).is_empty());
+    }
+}
