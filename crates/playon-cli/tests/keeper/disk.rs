@@ -194,7 +194,7 @@ async fn a_data_directory_of_a_later_version_is_left_alone() {
     let mut player = Player::join(&rig, "table").await;
     player.play(5).await;
     assert_eq!(rig.terminate().code(), Some(0));
-    set_schema(&rig.data(), 2);
+    set_schema(&rig.data(), 3);
     let before = std::fs::read(rig.data().join("playon.db")).unwrap();
     let refused = Command::new(PLAYON)
         .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"])
@@ -203,7 +203,7 @@ async fn a_data_directory_of_a_later_version_is_left_alone() {
         .unwrap();
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("error: PLY-0211") && said.contains("its schema is 2"), "{said}");
+    assert!(said.contains("error: PLY-0211") && said.contains("its schema is 3"), "{said}");
     for command in [
         &["store", "verify"][..],
         &["store", "repair", "--yes"],
@@ -214,7 +214,7 @@ async fn a_data_directory_of_a_later_version_is_left_alone() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("PLY-0211"), "{command:?}");
     }
     assert_eq!(std::fs::read(rig.data().join("playon.db")).unwrap(), before);
-    set_schema(&rig.data(), 1);
+    set_schema(&rig.data(), 2);
     let _rig = rig.restart();
     player.play(5).await;
 }

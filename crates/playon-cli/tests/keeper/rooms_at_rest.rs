@@ -190,12 +190,12 @@ async fn the_last_release_that_reads_a_room_at_rest_is_kept() {
     Visitor::visit(&rig, "sleeps", 3).await;
     until_at_rest(&rig, 1);
     for salt in ["a", "b", "c"] {
-        let deploy = rig.json(&["deploy", &release(&rig, "22", salt), "--now"]);
+        let deploy = rig.json(&["deploy", &release(&rig, "22", salt), "--now"])["deploy"].clone();
         assert_eq!(deploy["phase"], "done", "{deploy}");
         let said = (&deploy["at_rest_unread"], &deploy["at_rest_lost"]);
         assert_eq!(said, (&1.into(), &0.into()), "it reads none of them, the first release does");
     }
-    let again = rig.json(&["deploy", &release(&rig, "22", "a"), "--now"]);
+    let again = rig.json(&["deploy", &release(&rig, "22", "a"), "--now"])["deploy"].clone();
     assert_eq!(again["at_rest_unread"], 1);
     // The workers of former releases linger for some seconds, and keep what they run.
     // Beside the one that is current and the one that a rollback leads to.
@@ -248,7 +248,7 @@ async fn a_room_that_no_release_reads_says_so_at_once_until_one_does() {
     assert_eq!(Visitor::visit(&rig, "other", 1).await, (0, 0));
     assert_eq!(asleep(&rig, &["--limit", "1"])["unread"], 1);
     // With a release that reads it the room goes on where it was.
-    let deploy = rig.json(&["deploy", &release(&rig, "12", ""), "--now"]);
+    let deploy = rig.json(&["deploy", &release(&rig, "12", ""), "--now"])["deploy"].clone();
     assert_eq!((&deploy["at_rest_unread"], &deploy["at_rest_lost"]), (&0.into(), &0.into()));
     assert_eq!(Visitor::visit(&rig, "sleeps", 1).await, (3, 1));
     assert_eq!(rig.status()["ready"], true, "{}", rig.status());
