@@ -74,13 +74,13 @@ export class Keeper {
   }
 
   /** Ships release 2. */
-  deploy() {
-    return this.json('deploy', this.#binaries.second);
+  async deploy() {
+    return (await this.json('deploy', this.#binaries.second)).deploy;
   }
 
   /** Goes back. */
-  rollback() {
-    return this.json('rollback');
+  async rollback() {
+    return (await this.json('rollback')).deploy;
   }
 
   /** `kill -9` of the one worker process; the keeper is not told. */
