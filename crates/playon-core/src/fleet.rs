@@ -70,6 +70,8 @@ struct Member {
     rooms: usize,
     /// When it last answered anything.
     heard: Option<Time>,
+    /// It did not open a room in time, and has answered nothing since.
+    mute: bool,
     /// It has noted what it began at least once.
     notes_turns: bool,
 }
@@ -88,7 +90,8 @@ impl Fleet {
     /// A worker has attached.
     pub fn add(&mut self, info: WorkerInfo) {
         self.declare(info.release, info.kinds.iter().map(Declared::from).collect());
-        self.members.insert(info.id, Member { info, rooms: 0, heard: None, notes_turns: false });
+        let member = Member { info, rooms: 0, heard: None, mute: false, notes_turns: false };
+        self.members.insert(member.info.id, member);
     }
 
     /// What a release says about its kinds.
@@ -159,14 +162,14 @@ impl Fleet {
         self.members.values().any(common)
     }
 
-    /// The worker of that release and berth with the fewest rooms, if any serves the kind.
+    /// The worker of that release and berth with the fewest rooms, if any serves the kind. One that is mute comes last.
     pub fn least_loaded(&self, release: ReleaseId, berth: Berth, kind: &str) -> Option<WorkerId> {
         let of = |m: &&Member| m.info.release == release && m.info.berth == berth;
         self.members
             .values()
             .filter(of)
             .filter(|m| m.info.kinds.iter().any(|k| k.name == kind))
-            .min_by_key(|m| (m.rooms, m.info.id))
+            .min_by_key(|m| (m.mute, m.rooms, m.info.id))
             .map(|m| m.info.id)
     }
 
@@ -181,7 +184,14 @@ impl Fleet {
     /// The worker has answered something.
     pub(crate) fn hear(&mut self, worker: WorkerId, now: Time) {
         if let Some(member) = self.members.get_mut(&worker) {
-            member.heard = Some(now);
+            (member.heard, member.mute) = (Some(now), false);
+        }
+    }
+
+    /// The worker did not open a room in time: others are asked before it until it answers something.
+    pub(crate) fn note_mute(&mut self, worker: WorkerId) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.mute = true;
         }
     }
 

@@ -199,6 +199,7 @@ impl Room {
             let why = format!("PLY-0403 it did not open room {id} in time");
             return env.emit(Effect::Suspect { worker, why });
         }
+        env.fleet.note_mute(worker);
         if !broken(Mutant::RetryGreedy) {
             env.openings.failed(now);
         }
