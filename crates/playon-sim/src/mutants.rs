@@ -9,6 +9,7 @@ use std::thread;
 use playon_core::mutant::{Mutant, switch_on};
 
 use crate::options::{Mode, Options};
+use crate::scenario::Scenario;
 use crate::world::World;
 
 /// Within so many seeds each broken rule has to be caught.
@@ -19,8 +20,8 @@ pub const SEEDS: u64 = 2_000;
 pub struct Verdict {
     /// The rule.
     pub mutant: Mutant,
-    /// The first seed that caught it, and the invariant it broke; nothing if none did.
-    pub caught: Option<(u64, String)>,
+    /// The hand-written case or the first seed that caught it, and what was wrong; nothing if none did.
+    pub caught: Option<(String, String)>,
     /// Seeds that were tried at most.
     pub seeds: u64,
 }
@@ -36,7 +37,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.mutant.name();
         match &self.caught {
-            Some((seed, error)) => write!(f, "{name:<20} seed {seed:>3}  {error}"),
+            Some((by, error)) => write!(f, "{name:<20} {by}  {error}"),
             None => {
                 let about = self.mutant.about();
                 write!(f, "{name:<20} UNNOTICED in {} seeds: {about}", self.seeds)
@@ -45,8 +46,14 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Breaks the rule of that name, or each in turn, telling of each verdict as it falls.
-pub fn hunt(name: Option<&str>, seeds: u64, tell: impl Fn(&Verdict) + Sync) -> Vec<Verdict> {
+/// Breaks the rule of that name, or each in turn, telling of each verdict as it falls. Hand-written cases are tried before
+/// seeds.
+pub fn hunt(
+    name: Option<&str>,
+    cases: &[(String, Scenario)],
+    seeds: u64,
+    tell: impl Fn(&Verdict) + Sync,
+) -> Vec<Verdict> {
     let chosen: Vec<Mutant> =
         Mutant::ALL.iter().copied().filter(|m| name.is_none_or(|name| m.name() == name)).collect();
     let next = AtomicUsize::new(0);
@@ -55,7 +62,7 @@ pub fn hunt(name: Option<&str>, seeds: u64, tell: impl Fn(&Verdict) + Sync) -> V
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(mutant) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = judge(*mutant, seeds);
+                    let verdict = judge(*mutant, cases, seeds);
                     tell(&verdict);
                     if let Ok(mut verdicts) = verdicts.lock() {
                         verdicts.push(verdict);
@@ -67,10 +74,16 @@ pub fn hunt(name: Option<&str>, seeds: u64, tell: impl Fn(&Verdict) + Sync) -> V
     verdicts.into_inner().unwrap_or_default()
 }
 
-fn judge(mutant: Mutant, seeds: u64) -> Verdict {
+fn judge(mutant: Mutant, cases: &[(String, Scenario)], seeds: u64) -> Verdict {
     switch_on(Some(mutant));
     let run = |seed| World::new(Options::new(Mode::Swarm, seed)).run().err();
-    let caught = (0..seeds).find_map(|seed| Some((seed, run(seed)?)));
+    let by_case = || {
+        cases
+            .iter()
+            .find_map(|(name, case)| Some((name.clone(), World::perform(case, false).err()?)))
+    };
+    let by_seed = || (0..seeds).find_map(|seed| Some((format!("seed {seed:>3}"), run(seed)?)));
+    let caught = by_case().or_else(by_seed);
     switch_on(None);
     Verdict { mutant, caught, seeds }
 }

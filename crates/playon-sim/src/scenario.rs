@@ -21,6 +21,9 @@
 //! cut player 0 for 2s        players are numbered through all rooms
 //! farewell of player 0       sends an input that ends its room
 //! close r0                   an operator closes the room
+//! expire r0 as player 0 asks its age has come while it sleeps, and in the same moment its player comes back
+//! keep 1 executables         beyond so many the oldest are deleted with the next deploy, but none that is needed
+//! turns finish               rooms that go by turns end on the release that they began on; before the first room
 //! damage r0                  the next keeper finds damaged what is stored about it; an operator closes it within 2 s
 //! expect r0 on R2
 //! expect moved 1             handoffs so far; `undone`: handoffs that came to nothing; `slept`: rooms put to sleep; `ended`: rooms deleted
@@ -29,6 +32,9 @@
 //!
 //! Every invariant is checked after every step, and after the last line everything has to become well.
 
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::str::FromStr;
 
 use playon_core::deploy::DeployPhase;
@@ -78,6 +84,12 @@ pub enum Step {
     Farewell(u64),
     /// An operator closes a room.
     Close(u8),
+    /// A room is to be deleted for its age, and a player asks for it.
+    Expire(u8, u64),
+    /// So many executables are kept.
+    Keep(usize),
+    /// Rooms by turns never move.
+    TurnsFinish,
     /// The next keeper finds a room damaged.
     Damage(u8),
     /// A room runs on a release.
@@ -108,6 +120,23 @@ pub enum Count {
 pub struct Scenario {
     /// Its lines, with their numbers.
     pub steps: Vec<(usize, Step)>,
+}
+
+/// The cases in a folder by the names of their files, in the order of these.
+///
+/// # Errors
+/// When one cannot be read, with its name.
+pub fn read_all(folder: &Path) -> Result<Vec<(String, Scenario)>, String> {
+    let told = |error: io::Error| format!("{}: {error}", folder.display());
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(folder).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let case = fs::read_to_string(&path).map_err(told)?.parse();
+        cases.push((name.clone(), case.map_err(|error| format!("{name}: {error}"))?));
+    }
+    cases.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(cases)
 }
 
 impl FromStr for Scenario {
@@ -156,6 +185,13 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["cut", "player", player, "for", time] => Step::Cut(count(player)?, span(time)?),
         ["farewell", "of", "player", player] => Step::Farewell(count(player)?),
         ["close", room] => Step::Close(number(room, 'r')?),
+        ["expire", room, "as", "player", player, "asks"] => {
+            Step::Expire(number(room, 'r')?, count(player)?)
+        }
+        ["keep", most, "executables"] => {
+            Step::Keep(usize::try_from(count(most)?).unwrap_or(usize::MAX))
+        }
+        ["turns", "finish"] => Step::TurnsFinish,
         ["damage", room] => Step::Damage(number(room, 'r')?),
         ["expect", room, "on", release] => {
             Step::ExpectOn(number(room, 'r')?, number(release, 'R')?)

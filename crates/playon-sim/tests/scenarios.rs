@@ -1,22 +1,18 @@
 //! The hand-written cases hold, and a case that expects what does not happen fails.
 
-use std::fs;
 use std::path::Path;
 
-use playon_sim::scenario::Scenario;
+use playon_sim::scenario::read_all;
 use playon_sim::world::World;
 
 #[test]
 fn every_case_holds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut cases = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let case: Scenario = fs::read_to_string(&path).unwrap().parse().unwrap();
-        World::perform(&case, false).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        cases += 1;
+    let cases = read_all(&folder).unwrap();
+    for (name, case) in &cases {
+        World::perform(case, false).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
-    assert!(cases >= 10, "only {cases} cases were found");
+    assert!(cases.len() >= 10, "only {} cases were found", cases.len());
 }
 
 #[test]

@@ -28,14 +28,12 @@ impl Audit {
         let (revoked, book) = (&self.revoked, self.rooms.entry(room).or_default());
         let shadow = book.shadow.as_mut().ok_or_else(|| format!("I11: {room} has no image"))?;
         let before = shadow.clone();
-        let mut moved_by = None;
         shadow
             .apply(Epoch(0), &back, &ZstdXxh3, &bounds)
             .map_err(|e| format!("I10: {room}: {e}"))?;
         let game = check_state(shadow)?;
         if let Some(deploy) = back.migrate {
             super::handoff::check_migrate(&before, shadow, &back)?;
-            moved_by = Some(deploy);
             let unsettled = book.switch.replace((seq, deploy)).filter(|(_, of)| of.0 != 0);
             if let Some((other, _)) = unsettled {
                 return Err(format!("I8: {room} has Migrate {seq} while {other} is not settled"));
@@ -48,7 +46,8 @@ impl Audit {
         {
             return Err(format!("I4: {room}/{seq} was written by a revoked attempt"));
         }
-        if let Some(deploy) = moved_by {
+        // One that has woken on a release which reads it is only brought to the version of that.
+        if let Some(deploy) = back.migrate.filter(|_| back.release != before.release) {
             self.check_policy(&before, deploy)?;
         }
         Ok(Write::Append(room, seq, body))

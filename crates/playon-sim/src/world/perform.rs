@@ -1,12 +1,15 @@
 //! Hand-written cases: what a line does to the world.
 
 use playon_core::deploy::{Course, DeployRecord, DeployWish};
+use playon_core::effect::Order;
 use playon_core::gate::ToOwner;
-use playon_core::ids::{ReleaseId, RoomId, WorkerId};
+use playon_core::ids::{ConnId, ReleaseId, RoomId, SessionId, WorkerId};
+use playon_core::kind::OnDeploy;
 use playon_core::time::{Span, Time};
 
 use super::{Event, Summary, World, room_id};
 use crate::client::Client;
+use crate::keeper::wall;
 use crate::options::Options;
 use crate::scenario::{Count, Scenario, Step};
 use crate::worker::RELEASES;
@@ -77,6 +80,12 @@ impl World {
             Step::Cut(player, time) => return self.cut_player(*player, *time),
             Step::Farewell(player) => return self.farewell(*player),
             Step::Close(room) => return self.close_room(room_id(u64::from(*room))),
+            Step::Expire(room, player) => {
+                let room = room_id(u64::from(*room));
+                return self.expire_as_asked(room, *player);
+            }
+            Step::Keep(most) => self.options.artifacts = *most,
+            Step::TurnsFinish => self.options.manners.turns = OnDeploy::Finish,
             Step::Damage(room) => {
                 self.decaying.insert(room_id(u64::from(*room)));
             }
@@ -166,6 +175,22 @@ impl World {
         self.summary.inputs += 1;
         self.send((0, conn.0), self.life, Event::ToOwner(message));
         Ok(())
+    }
+
+    /// The room is looked for because of its age, and before the store has answered its player asks for it.
+    fn expire_as_asked(&mut self, room: RoomId, player: u64) -> Result<(), String> {
+        if self.clients.get(player as usize).is_none_or(|client| client.conn.is_some()) {
+            return Err("there is no such player, or it has a socket".into());
+        }
+        let slept_by = wall(self.now);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.order(self.now, Order::Expire { room, slept_by });
+        }
+        self.drain()?;
+        let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
+        let hello = self.introduce(player, conn, fresh);
+        self.step_keeper(Event::ToOwner(hello))?;
+        self.drain()
     }
 
     fn expect(&self, what: Count, expected: u64) -> Result<(), String> {

@@ -11,23 +11,29 @@ use crate::client::{Circumstances, Client};
 impl World {
     pub(super) fn connect(&mut self, index: u64) {
         let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
-        let life = self.life;
-        let Some(keeper) = self.keeper.as_mut().filter(|_| life > 0) else {
+        if self.keeper.is_none() || self.life == 0 {
             return self.schedule(Span::millis(100), 0, Event::Connect(index));
-        };
-        let client = &mut self.clients[index as usize];
-        if client.conn.is_some() {
+        }
+        if self.clients[index as usize].conn.is_some() {
             return;
         }
-        let room = client.room;
-        let who = client.introduce(conn, fresh);
-        keeper.audit.conns.insert(conn, room);
-        self.sockets.insert(conn, index);
-        let hello = hello(conn, room, who);
+        let hello = self.introduce(index, conn, fresh);
         if self.rng.percent(self.options.double) && self.in_trouble() {
             return self.connect_twice(index, hello);
         }
-        self.send((0, conn.0), life, Event::ToOwner(hello));
+        self.send((0, conn.0), self.life, Event::ToOwner(hello));
+    }
+
+    /// The first words of a player on a new socket.
+    pub(super) fn introduce(&mut self, index: u64, conn: ConnId, fresh: SessionId) -> ToOwner {
+        let client = &mut self.clients[index as usize];
+        let room = client.room;
+        let who = client.introduce(conn, fresh);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.audit.conns.insert(conn, room);
+        }
+        self.sockets.insert(conn, index);
+        hello(conn, room, who)
     }
 
     pub(super) fn act(&mut self, index: u64) {
