@@ -237,7 +237,7 @@ impl Creating {
         Outcome::Pending
     }
 
-    fn release<C: StateCodec>(&mut self, env: &mut Env<C>) {
+    pub(crate) fn release<C: StateCodec>(&mut self, env: &mut Env<C>) {
         if let Some((post, _)) = self.post.take() {
             env.leave(self.room, post);
         }

@@ -138,7 +138,23 @@ impl<C> Env<C> {
     }
 
     pub(crate) fn emit(&mut self, effect: Effect) {
-        self.out.push_back(effect);
+        if !self.is_of_unsound(&effect) {
+            self.out.push_back(effect);
+        }
+    }
+
+    /// Whether it would be done for a room in which a rule does not hold.
+    fn is_of_unsound(&self, effect: &Effect) -> bool {
+        if self.unsound.is_empty() {
+            return false;
+        }
+        let room = match effect {
+            Effect::Append { room, .. } | Effect::Delete(room) => *room,
+            Effect::Snapshot(image) | Effect::Sleep(image) => image.room,
+            Effect::Worker(_, message) => message.turn().room,
+            _ => return false,
+        };
+        self.unsound.contains_key(&room)
     }
 
     pub(crate) fn tell(&mut self, worker: WorkerId, message: ToWorker) {

@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::attach::{FromWorker, Turn};
 use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
-use crate::ensure::ensure;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
 use crate::gate::Hello;
@@ -115,7 +114,11 @@ impl<C: StateCodec> Shard<C> {
         while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             let steps = handled.entry(id).or_default();
             *steps += 1;
-            ensure!(self.env, id, *steps <= STEPS_MAX, "it is due at {at:?} again and again");
+            if *steps > STEPS_MAX {
+                self.env.unsound(id, format!("it is due at {at:?} again and again"));
+                self.settle(now, id);
+                continue;
+            }
             self.timers.remove(&(at, id));
             let Some(entry) = self.rooms.get_mut(&id) else {
                 continue;
@@ -285,8 +288,10 @@ impl<C: StateCodec> Shard<C> {
     /// A rule does not hold in the room: nothing more happens to it, and what the store has of it stays as it is.
     fn halt_unsound(&mut self, now: Time, id: RoomId, what: &str) {
         let why = format!("PLY-0128 a rule of the keeper does not hold: {what}");
-        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
-            room.abandon(&mut self.env, &why);
+        match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+            Some(Slot::Room(room)) => room.abandon(&mut self.env, &why),
+            Some(Slot::Creating(creating)) => creating.release(&mut self.env),
+            _ => {}
         }
         self.halt(now, id, why);
     }

@@ -2,6 +2,7 @@
 
 use crate::creating::Creating;
 use crate::effect::{Effect, Listing, Loaded, Report, Stored};
+use crate::fleet::Berth;
 use crate::gate::{Close, Create, Hello, Who};
 use crate::ids::{DeployId, ReleaseId, RoomId};
 use crate::image::{Image, StateCodec};
@@ -57,6 +58,7 @@ impl<C: StateCodec> Shard<C> {
 
     /// The room is not served, and not overwritten.
     pub(super) fn halt(&mut self, now: Time, room: RoomId, why: String) {
+        self.env.confine(room, ReleaseId::default(), Berth::Common);
         let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
         let (waiting, close) = match self.put(room, slot) {
             Some(Entry { slot: Slot::Loading(loading), .. }) => (loading.waiting, loading.close),

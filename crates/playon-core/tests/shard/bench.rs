@@ -104,6 +104,11 @@ impl Bench {
         self.drain();
     }
 
+    pub(crate) fn stored(&mut self, stored: Stored) {
+        self.shard.handle_stored(self.now, ROOM, stored);
+        self.drain();
+    }
+
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
         self.shard.handle_worker_down(self.now, id, &WorkerEnd::DISMISSED);
         self.drain();

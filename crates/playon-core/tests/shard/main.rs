@@ -7,6 +7,7 @@ mod recovery;
 mod rest;
 mod stop;
 mod turns;
+mod unsound;
 mod views;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
