@@ -107,8 +107,6 @@ fn chosen(args: &[String]) -> anyhow::Result<Choice> {
 fn hunt(sh: &Sh, choice: Choice, fields: &[Field]) -> anyhow::Result<Found> {
     let tool = install(sh)?;
     let tree = copy(sh)?;
-    // What others have built of the dependencies is used again.
-    sh.set_env("CARGO_TARGET_DIR", sh.target());
     let mut sum = Found::default();
     for field in fields {
         report::header(&format!("mutants of the {}", field.name));
@@ -145,9 +143,10 @@ fn install(sh: &Sh) -> anyhow::Result<String> {
     Ok(tool)
 }
 
-/// The sources as they are, apart, since they are going to be broken. Always in the same place, so that little is built again.
+/// The sources as they are, apart, since they are going to be broken. They are built apart, too: to cargo these crates and the
+/// real ones are the same, and each build would undo the other's.
 fn copy(sh: &Sh) -> anyhow::Result<PathBuf> {
-    let tree = sh.target().join("mutants");
+    let tree = sh.target().join("mutants/tree");
     let dir = tree.display().to_string();
     let copy = "rm -rf \"$0\" && mkdir -p \"$0\" && git ls-files -z --cached --others --exclude-standard \
                 | xargs -0 cp --parents --preserve=timestamps --target-directory \"$0\"";
@@ -174,10 +173,13 @@ fn one(
     field: &Field,
     part: Option<&str>,
 ) -> anyhow::Result<Found> {
-    let (dir, out) = (tree.display().to_string(), sh.target().join("mutants-out").join(field.name));
+    let (dir, out) = (tree.display().to_string(), sh.target().join("mutants/out").join(field.name));
     fs::create_dir_all(&out)?;
     let out_dir = out.display().to_string();
-    let limited = format!("ulimit -v {MEMORY_MAX_KIB}; exec \"$0\" \"$@\"");
+    let built = sh.target().join("mutants/build").display().to_string();
+    let limited = format!(
+        "ulimit -v {MEMORY_MAX_KIB}; export CARGO_TARGET_DIR={built:?}; exec \"$0\" \"$@\""
+    );
     let mut args = vec!["-c", &limited, tool, "mutants", "--in-place", "--dir", &dir];
     args.extend(["--output", &out_dir, "--profile", "release", "--cargo-arg=--locked"]);
     args.extend(["--minimum-test-timeout", "60", "--no-shuffle", "--colors", "never"]);

@@ -45,11 +45,6 @@ const STAGES: [Stage; 13] = [
         run: sim,
     },
     Stage {
-        name: "mutants",
-        about: "a few lines of the core broken mechanically, others with each commit",
-        run: mutated,
-    },
-    Stage {
         name: "drill",
         about: "real processes under deploys and kills, counted by the players",
         run: drill,
@@ -61,6 +56,11 @@ const STAGES: [Stage; 13] = [
         run: peers,
     },
     Stage { name: "browser", about: "the example game in a headless Chromium", run: browser },
+    Stage {
+        name: "mutants",
+        about: "a few lines of the core broken mechanically, others with each commit",
+        run: mutated,
+    },
 ];
 
 /// Seeds of the simulator.
