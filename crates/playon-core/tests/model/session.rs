@@ -266,7 +266,9 @@ impl Run {
     }
 
     fn hello(&mut self, again: Option<u8>, unwelcome: bool) {
+        // A number that is taken is refused. One that was is not given out again: the gateway draws each at random.
         let known = again.and_then(|n| nth_of(&self.clients, n)).map(|(id, _)| *id);
+        let known = known.filter(|id| self.model.players.contains_key(id));
         self.next += 1;
         let (conn, id) = (self.next, known.unwrap_or(self.next));
         let profile = if unwelcome { Bytes::from_static(UNWELCOME) } else { Bytes::new() };
