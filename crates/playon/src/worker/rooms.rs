@@ -178,20 +178,7 @@ impl Rooms {
             ended: facts.ended,
             cost_us,
         };
-        let bytes_max = self.state_bytes_max;
-        let open = OpenRoom {
-            kind,
-            live,
-            seq,
-            bytes,
-            bytes_max,
-            hash,
-            proof,
-            unreadable: 0,
-            view_bytes_max: self.view_bytes_max,
-            left_out: 0,
-        };
-        self.slots.insert(key, Slot::Open(open));
+        self.hold(key, (kind, live), seq, (bytes, hash), proof);
         Ok(FromWorker::Commit(commit))
     }
 
@@ -355,13 +342,25 @@ impl Rooms {
             cost_us,
         };
         self.forget(key);
-        let bytes_max = state_bound(self.state_bytes_max, bytes.len());
+        self.hold(key, (kind, live), seq, (bytes, hash), proof);
+        FromWorker::Ready(ready)
+    }
+
+    /// The room is live here from now on.
+    fn hold(
+        &mut self,
+        key: Key,
+        (kind, live): (Arc<dyn Kind>, Box<dyn Live>),
+        seq: Seq,
+        (bytes, hash): (Bytes, u64),
+        proof: Proof,
+    ) {
         let open = OpenRoom {
             kind,
             live,
             seq,
+            bytes_max: state_bound(self.state_bytes_max, bytes.len()),
             bytes,
-            bytes_max,
             hash,
             proof,
             unreadable: 0,
@@ -369,7 +368,6 @@ impl Rooms {
             left_out: 0,
         };
         self.slots.insert(key, Slot::Open(open));
-        FromWorker::Ready(ready)
     }
 
     /// What is known of a room that has just been made.
