@@ -153,6 +153,17 @@ impl Session {
         self.standing == Standing::Joining
     }
 
+    /// Whether the game knows the player, and a socket of it is there. So also while the commit with the join is not
+    /// safe yet, if that has given the seat: commits that follow before it is show the player what the others are shown.
+    pub(crate) const fn is_here(&self, has_seat: bool) -> bool {
+        let seated = match self.standing {
+            Standing::Seated => true,
+            Standing::Joining => has_seat,
+            Standing::Leaving => false,
+        };
+        seated && self.conn.is_some()
+    }
+
     /// Judges the input numbered `seq` and takes it in if it is the next.
     pub(crate) fn admit(&mut self, seq: u64, pending_max: usize) -> Admit {
         if seq >= NUMBER_MAX {

@@ -61,7 +61,7 @@ impl Room {
         if let Some(item) = self.blame.batch_passed(now, &env.limits, inflight.portion) {
             self.set_aside(env, item);
         }
-        self.note_rendered(&inflight, &commit);
+        self.presence.note_rendered(&inflight, &commit);
         self.send_away(&commit, &held);
         self.track_tail(&commit, env.limits.tail_deltas_max);
         self.durability.hold(held);
@@ -126,7 +126,7 @@ impl Room {
             };
             if let Some((_, reason)) = commit.refused.iter().find(|(id, _)| id == session) {
                 held.goodbyes.push((*session, Close::Refused, format!("PLY-0106 {reason}")));
-            } else if let Some(known) = self.sessions.get(session) {
+            } else if let Some(known) = self.presence.get(session) {
                 seats.push(SeatChange::Joined { session: *session, secret: known.secret });
                 held.seated.push(*session);
             }
@@ -165,7 +165,7 @@ impl Room {
                     applied.insert(*session, *seq);
                 }
                 Item::Back { session, lost: inputs } if *inputs > 0 => {
-                    if let Some(known) = self.sessions.get(session) {
+                    if let Some(known) = self.presence.get(session) {
                         applied.insert(*session, known.resumed_at);
                         lost.insert(*session, known.untold);
                     }
@@ -233,7 +233,7 @@ impl Room {
     /// Players who lose their seat with a commit that has been applied speak no more.
     fn send_away(&mut self, commit: &Commit, held: &Held) {
         for (session, _) in &commit.dismissed {
-            if let Some(known) = self.sessions.get_mut(session) {
+            if let Some(known) = self.presence.get_mut(session) {
                 known.standing = Standing::Leaving;
             }
         }
@@ -243,7 +243,7 @@ impl Room {
             let keep = |item: &Item| {
                 matches!(item, Item::Join { .. }) || !item.session().is_some_and(gone)
             };
-            self.pending.retain(keep);
+            self.backlog.retain(keep);
             self.blame.retain(keep);
         }
     }
@@ -295,8 +295,8 @@ impl Room {
 
     /// Whether the room may be called complete: nobody has lost anything before this life that is not counted in it.
     pub(super) fn losses_settled(&mut self) -> bool {
-        let (sessions, seats) = (&self.sessions, &self.image.seats);
-        self.durability.settle(|id| match (sessions.get(id), seats.get(id)) {
+        let (presence, seats) = (&self.presence, &self.image.seats);
+        self.durability.settle(|id| match (presence.get(id), seats.get(id)) {
             (Some(session), Some(seat)) => session.is_back() && seat.applied >= session.resumed_at,
             _ => true,
         })

@@ -1,16 +1,12 @@
 //! A batch leaves for the worker: at most one at a time, so a room that is not delivered to is quiet.
 
-use std::collections::{BTreeSet, VecDeque};
-
-use crate::attach::{Commit, Deliver, Item, ToWorker};
+use crate::attach::{Deliver, Item, ToWorker};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
-use crate::ids::SessionId;
 use crate::image::StateCodec;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
-use crate::session::{Session, Standing};
 use crate::time::{RoomTime, Time};
 
 use super::Room;
@@ -78,10 +74,10 @@ impl Room {
         let portion = self.blame.portion();
         let Some(period) = self.period() else {
             let wanted = portion != Portion::Free
-                || !self.pending.is_empty()
+                || !self.backlog.is_empty()
                 || due.is_some()
-                || self.owes_a_view();
-            let rest = !wanted && self.owes_the_rest();
+                || self.presence.owes_a_view(&self.image.seats);
+            let rest = !wanted && self.presence.owes_the_rest(&self.image.seats);
             let mut items = (wanted || rest).then(|| self.take(&env.limits, portion))?;
             if items.is_empty() {
                 items.push(Item::Wake);
@@ -101,7 +97,7 @@ impl Room {
 
     fn take(&mut self, limits: &Limits, portion: Portion) -> Vec<Item> {
         match portion {
-            Portion::Free => take(&mut self.pending, limits),
+            Portion::Free => self.backlog.take(limits),
             Portion::Control => Vec::new(),
             Portion::Group => self.blame.take_group(),
         }
@@ -118,8 +114,8 @@ impl Room {
             Some(Item::Tick(tick)) => *tick,
             _ => self.image.tick,
         };
-        let render = self.audience(&items, rest);
-        let watch = !self.watchers.is_empty() && !rest;
+        let render = self.presence.audience(&self.image.seats, &items, rest);
+        let watch = !self.presence.watchers().is_empty() && !rest;
         let errand = Errand::new(now, self.policies.batch_timeout);
         let inflight = Inflight { seq, items, now: at, tick, errand, portion, render, watch };
         let room = self.id();
@@ -141,85 +137,12 @@ impl Room {
         env.tell(post.worker, ToWorker::Deliver(message));
     }
 
-    /// The players who see the room after this batch: those with a seat and a socket, and those who get
-    /// their seat with it. Nobody else may be asked about: the game does not know them. Whoever has been left out for
-    /// longest comes first, and those who were are alone if the batch is for that.
-    fn audience(&self, items: &[Item], rest: bool) -> Vec<SessionId> {
-        let joins = |id: &SessionId| {
-            items.iter().any(|item| matches!(item, Item::Join { session, .. } if session == id))
-        };
-        let sees =
-            |id: &SessionId, s: &Session| self.is_here(id, s) || (s.is_joining() && joins(id));
-        let seers = self.sessions.iter().filter(|(id, s)| sees(id, s));
-        let mut seers: Vec<_> = seers.filter(|(_, s)| !rest || s.view_owed.is_some()).collect();
-        seers.sort_by_key(|(_, s)| (s.view_owed.is_none(), s.view_owed));
-        seers.into_iter().map(|(id, _)| *id).collect()
-    }
-
-    /// Whether the game knows the player, and a socket of it is there. So also while the commit with the join is not
-    /// safe yet: commits that follow before it is show the player what the others are shown.
-    fn is_here(&self, id: &SessionId, session: &Session) -> bool {
-        let seated = match session.standing {
-            Standing::Seated => true,
-            Standing::Joining => self.image.seats.contains_key(id),
-            Standing::Leaving => false,
-        };
-        seated && session.conn.is_some()
-    }
-
-    /// Whether somebody here has not been shown the room as it is. A kind without ticks is woken for it.
-    fn owes_a_view(&self) -> bool {
-        (self.watch_due && !self.watchers.is_empty())
-            || self.sessions.iter().any(|(id, s)| s.view_due && self.is_here(id, s))
-    }
-
-    /// Whether somebody here was left out of the last batch, as it had no place for all views.
-    fn owes_the_rest(&self) -> bool {
-        self.sessions.iter().any(|(id, s)| s.view_owed.is_some() && self.is_here(id, s))
-    }
-
-    /// A batch that was rendered for these has been committed.
-    pub(super) fn note_rendered(&mut self, inflight: &Inflight, commit: &Commit) {
-        let again: BTreeSet<SessionId> =
-            commit.left_out.iter().filter(|left| left.again).map(|left| left.session).collect();
-        for id in &inflight.render {
-            if let Some(session) = self.sessions.get_mut(id) {
-                session.view_due = false;
-                let since = session.view_owed.unwrap_or(inflight.seq);
-                session.view_owed = again.contains(id).then_some(since);
-            }
-        }
-        self.watch_due &= !inflight.watch;
-    }
-
     /// Puts what was in flight back to where it was taken from, to be delivered again.
     pub(super) fn requeue(&mut self, inflight: Inflight) {
         if broken(Mutant::NoRedelivery) {
             return;
         }
         let portion = inflight.portion;
-        for item in self.blame.interrupted(portion, inflight.into_items()).into_iter().rev() {
-            self.pending.push_front(item);
-        }
+        self.backlog.put_back(self.blame.interrupted(portion, inflight.into_items()));
     }
-}
-
-/// Takes the next items within the bounds of a batch.
-fn take(pending: &mut VecDeque<Item>, limits: &Limits) -> Vec<Item> {
-    let most = limits.batch_items_max;
-    let mut bytes = 0;
-    let mut items = Vec::with_capacity(pending.len().min(most) + 1);
-    while items.len() < most {
-        let Some(item) = pending.front() else { break };
-        bytes += match item {
-            Item::Input { payload, .. } => payload.len(),
-            Item::Join { profile, .. } => profile.len(),
-            _ => 0,
-        };
-        if bytes > limits.batch_bytes_max && !items.is_empty() {
-            break;
-        }
-        items.extend(pending.pop_front());
-    }
-    items
 }

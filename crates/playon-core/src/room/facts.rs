@@ -21,21 +21,21 @@ impl Room {
             posts: self.phase.posts().map(|p| (p.worker, p.attempt, p.release)).collect(),
             in_flight: matches!(self.phase, Phase::Live(Live { inflight: Some(_), .. })),
             clock: self.clock.read(now),
-            pending: self.pending.len() + self.blame.suspects(),
+            pending: self.backlog.len() + self.blame.suspects(),
             held: self.durability.held(),
             tail,
             tail_bytes,
-            watchers: self.watchers.len(),
-            sockets: self.watchers.len()
-                + self.sessions.values().filter(|s| s.conn.is_some()).count(),
+            watchers: self.presence.watchers().len(),
+            sockets: self.presence.sockets(),
             waiting: 0,
-            sessions: self.sessions.iter().map(|(id, s)| (*id, s.seating(), s.waiting())).collect(),
+            sessions: self.presence.seatings(),
         }
     }
 }
 
 impl Session {
-    const fn seating(&self) -> Seating {
+    /// Where the session stands.
+    pub(super) const fn seating(&self) -> Seating {
         match (self.standing, self.conn.is_some()) {
             // Without a socket a join is withdrawn.
             (Standing::Joining, _) => Seating::Joining,

@@ -1,11 +1,13 @@
 //! One room, as its owner holds it: the committed image, the sessions, and where it is live.
 //!
-//! The state machine is cut by phase, one file each: `players` (sockets and seats), `deliver` (a batch
+//! The state machine is cut by phase, one file each: `players` (what sockets say, and what becomes of seats), `deliver` (a batch
 //! leaves), `commit` (its commit arrives), `outputs` (its outputs leave once it is safe), `opening`,
 //! `handoff` (warm, cutover, switch), with `policy` (when) and `export` (in which version), `tally` (whether each input counts once), `trial`
-//! (what a fault does; who is to blame for it is found by `blame`) and `rest` (hibernation, end, stop). What is safe, and what is on its way to
-//! be, is a machine of its own: `durability`.
+//! (what a fault does; who is to blame for it is found by `blame`) and `rest` (hibernation, end, stop). Who is
+//! here (`presence`), what waits for the next batch (`backlog`), and what is safe or on its way to be (`durability`) are machines of
+//! their own.
 
+mod backlog;
 mod blame;
 mod clock;
 mod commit;
@@ -19,27 +21,30 @@ mod outputs;
 mod phase;
 mod players;
 mod policy;
+mod presence;
 mod rest;
 mod tally;
 mod trial;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use crate::attach::Item;
 use crate::effect::{Blame as AtFault, Listing, Report};
 use crate::env::{Env, Post};
-use crate::ids::{Attempt, ConnId, ReleaseId, RoomId, SessionId, WorkerId};
+use crate::ids::{Attempt, ReleaseId, RoomId, WorkerId};
 use crate::image::{ApplyBounds, Image, StateCodec};
 use crate::kind::{Policies, Survives};
 use crate::limits::{Limits, state_bound};
 use crate::mutant::{Mutant, broken};
-use crate::session::{Session, Standing};
+use crate::session::Session;
 use crate::time::{Span, Time};
 
+use backlog::Backlog;
 use blame::Blame;
 use clock::Clock;
 use durability::Durability;
 pub(crate) use phase::{MoveOrder, Phase};
+use presence::Presence;
 
 /// One room in memory.
 #[derive(Debug)]
@@ -54,12 +59,8 @@ pub(crate) struct Room {
     /// A worker has said what the policies are.
     policies_known: bool,
     clock: Clock,
-    sessions: BTreeMap<SessionId, Session>,
-    watchers: BTreeSet<ConnId>,
-    /// A spectator came after the last batch that was rendered for spectators.
-    watch_due: bool,
-    /// What the next batch will bring, oldest first.
-    pending: VecDeque<Item>,
+    presence: Presence,
+    backlog: Backlog,
     wish: Option<MoveOrder>,
     /// It waits for its turn among the rooms of the shard to be handed over.
     queued: bool,
@@ -69,8 +70,6 @@ pub(crate) struct Room {
     apart_since: Option<Time>,
     /// Since when it is not live.
     down_since: Option<Time>,
-    /// Since when nobody is connected.
-    idle_since: Option<Time>,
     ending: bool,
     /// It goes to rest when that is stored; otherwise it is deleted.
     resting_asleep: bool,
@@ -98,11 +97,8 @@ impl Room {
         let mut room = Self::new(image, &env.limits, now);
         room.durability.recovered(&room.image);
         // Whoever was connected no longer is; the game hears it before anything else.
-        room.pending.extend(sessions.keys().map(|id| Item::Away(*id)));
-        room.sessions = sessions;
-        for session in room.sessions.values_mut() {
-            session.told_away = true;
-        }
+        sessions.keys().for_each(|id| room.backlog.push(Item::Away(*id)));
+        room.presence.recover(sessions);
         room.want_open(env, now);
         room
     }
@@ -125,16 +121,13 @@ impl Room {
             policies: Policies::default(),
             policies_known: false,
             clock: Clock::standing(image.clock.max(image.now)),
-            sessions: BTreeMap::new(),
-            watchers: BTreeSet::new(),
-            watch_due: false,
-            pending: VecDeque::new(),
+            presence: Presence::new(now),
+            backlog: Backlog::default(),
             wish: None,
             queued: false,
             blame: Blame::new(),
             apart_since: None,
             down_since: Some(now),
-            idle_since: Some(now),
             ending: false,
             resting_asleep: false,
             listed: None,
@@ -174,12 +167,6 @@ impl Room {
         self.phase.holder(attempt)
     }
 
-    /// Seats taken and seats asked for, without those that are being given up: whoever asks now comes after that.
-    fn players(&self) -> u32 {
-        let staying = self.sessions.values().filter(|s| s.standing != Standing::Leaving).count();
-        u32::try_from(staying).unwrap_or(u32::MAX)
-    }
-
     /// Reports the public facts if they changed.
     pub(crate) fn list<C: StateCodec>(&mut self, env: &mut Env<C>) {
         let listing = Listing {
@@ -188,7 +175,7 @@ impl Room {
             name: self.image.name.clone(),
             release: self.image.release,
             version: self.image.version,
-            players: self.players(),
+            players: self.presence.players(),
             players_max: self.policies.players_max,
             live: matches!(self.phase, Phase::Live(_) | Phase::Cutover(_) | Phase::Switching(_)),
             halted: self.blame.halted().map(str::to_owned),
@@ -270,8 +257,7 @@ impl Room {
 
     /// Notes whether anybody is connected, after anything that may have changed it.
     pub(crate) fn note_presence(&mut self, now: Time) {
-        let present = !self.watchers.is_empty() || self.sessions.values().any(|s| s.conn.is_some());
-        self.idle_since = if present { None } else { self.idle_since.or(Some(now)) };
+        self.presence.note(now);
     }
 
     /// Period of the kind's ticks.

@@ -46,13 +46,13 @@ impl Room {
     /// Gives back the memory of a room that nobody is in. An emptied collection keeps room for what it had, which
     /// is more than a small game's state.
     fn slim(&mut self) {
-        if !self.sessions.is_empty() || !self.image.seats.is_empty() {
+        if !self.presence.is_empty() || !self.image.seats.is_empty() {
             return;
         }
-        self.sessions = BTreeMap::new();
+        self.presence.slim();
         self.image.seats = BTreeMap::new();
         self.durability.slim();
-        self.pending.shrink_to_fit();
+        self.backlog.slim();
     }
 
     fn let_go<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, held: Held) {
@@ -63,7 +63,7 @@ impl Room {
         }
         let room = self.id();
         for (id, mut push) in held.pushes {
-            let Some(session) = self.sessions.get_mut(&id) else {
+            let Some(session) = self.presence.get_mut(&id) else {
                 continue;
             };
             if let Some(applied) = push.applied {
@@ -84,13 +84,13 @@ impl Room {
             }
         }
         if let Some(view) = held.watch_view {
-            for conn in &self.watchers {
+            for conn in self.presence.watchers() {
                 let push = Push { view: Some((0, view.clone())), ..Push::default() };
                 env.emit(Effect::Gate(ToGateway::Push { conn: *conn, push }));
             }
         }
         if held.watch_refused {
-            for conn in std::mem::take(&mut self.watchers) {
+            for conn in self.presence.take_watchers() {
                 env.close(
                     conn,
                     Close::Refused,
@@ -100,7 +100,7 @@ impl Room {
             self.note_presence(now);
         }
         for (id, why, detail) in held.goodbyes {
-            if let Some(conn) = self.sessions.remove(&id).and_then(|s| s.conn) {
+            if let Some(conn) = self.presence.remove(&id) {
                 env.close(conn, why, detail);
             }
             self.note_presence(now);
@@ -112,7 +112,7 @@ impl Room {
 
     /// The join is safe: the player has a seat and may know it.
     fn seat_taken<C: StateCodec>(&mut self, env: &mut Env<C>, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else {
+        let Some(session) = self.presence.get_mut(&id) else {
             return;
         };
         if session.standing == Standing::Leaving {
@@ -127,7 +127,7 @@ impl Room {
 
     /// The terms told to a socket.
     pub(super) fn welcome(&self, mode: Mode, id: SessionId, event_seq: u64, lost: u64) -> Welcome {
-        let session = self.sessions.get(&id);
+        let session = self.presence.get(&id);
         Welcome {
             mode,
             session: id,
@@ -150,7 +150,7 @@ impl Room {
         conn: ConnId,
         recv: u64,
     ) {
-        let (Some(session), Some(seat)) = (self.sessions.get_mut(&id), self.image.seats.get(&id))
+        let (Some(session), Some(seat)) = (self.presence.get_mut(&id), self.image.seats.get(&id))
         else {
             return;
         };

@@ -74,20 +74,20 @@ impl Room {
             );
         }
         self.drop_unconfirmed();
-        if self.players() >= self.policies.players_max {
+        if self.presence.players() >= self.policies.players_max {
             return env.close(conn, Close::RoomFull, "PLY-0102 every seat is taken");
         }
-        if self.sessions.contains_key(&session) {
+        if self.presence.get(&session).is_some() {
             return env.close(conn, Close::Busy, "PLY-0101 try again");
         }
-        self.sessions.insert(session, Session::joining(conn, secret));
-        self.pending.push_back(Item::Join { session, profile });
+        self.presence.add(session, Session::joining(conn, secret));
+        self.backlog.push(Item::Join { session, profile });
     }
 
     fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) {
         let id = claim.session;
         let lossy = !self.policies_known || !self.durable();
-        let known = self.sessions.get_mut(&id).filter(|s| s.secret == claim.secret);
+        let known = self.presence.get_mut(&id).filter(|s| s.secret == claim.secret);
         let (Some(session), Some(seat)) = (known, self.image.seats.get(&id)) else {
             return env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
         };
@@ -133,7 +133,7 @@ impl Room {
             env.close(old, Close::Replaced, "PLY-0112 a newer connection holds this session");
         }
         if back {
-            self.pending.push_back(Item::Back { session: id, lost });
+            self.backlog.push(Item::Back { session: id, lost });
         }
         if lost > 0 {
             let inputs = lost.min(LOST_INPUTS_MAX);
@@ -146,24 +146,11 @@ impl Room {
     }
 
     fn watch<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId) {
-        if self.watchers.len() >= env.limits.watchers_max {
+        if !self.presence.watch(conn, env.limits.watchers_max) {
             return env.close(conn, Close::Refused, "PLY-0114 too many spectators");
         }
-        self.watchers.insert(conn);
-        self.watch_due = true;
         let welcome = self.welcome(Mode::Watching, SessionId(0), 0, 0);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
-    }
-
-    /// The session that speaks through this socket, if it still does.
-    fn speaker(
-        &mut self,
-        conn: ConnId,
-        id: Option<SessionId>,
-    ) -> Option<(SessionId, &mut Session)> {
-        let id = id?;
-        let session = self.sessions.get_mut(&id)?;
-        (session.conn == Some(conn)).then_some((id, session))
     }
 
     /// The next input of a player.
@@ -176,7 +163,7 @@ impl Room {
         payload: Bytes,
     ) {
         let (max, bytes_max) = (env.limits.inputs_pending_max, env.limits.input_bytes_max);
-        let Some((id, session)) = self.speaker(from.0, from.1) else {
+        let Some((id, session)) = self.presence.speaker(from.0, from.1) else {
             return;
         };
         if session.standing != Standing::Seated {
@@ -199,7 +186,7 @@ impl Room {
             self.handle_gone(env, now, from);
             return;
         }
-        self.pending.push_back(Item::Input { session: id, seq, payload });
+        self.backlog.push(Item::Input { session: id, seq, payload });
         if broken(Mutant::AckAtReceipt) {
             let push = Push { applied: Some(seq), ..Push::default() };
             env.emit(Effect::Gate(ToGateway::Push { conn: from.0, push }));
@@ -209,7 +196,7 @@ impl Room {
 
     /// A player has taken in events up to `recv`.
     pub(crate) fn handle_ack(&mut self, from: (ConnId, Option<SessionId>), recv: u64) {
-        let Some((id, session)) = self.speaker(from.0, from.1) else {
+        let Some((id, session)) = self.presence.speaker(from.0, from.1) else {
             return;
         };
         // Nobody can have taken in what has not left.
@@ -229,11 +216,11 @@ impl Room {
         now: Time,
         from: (ConnId, Option<SessionId>),
     ) {
-        let Some((id, session)) = self.speaker(from.0, from.1) else { return };
+        let Some((id, session)) = self.presence.speaker(from.0, from.1) else { return };
         match session.standing {
             Standing::Seated => {
                 session.standing = Standing::Leaving;
-                self.pending.push_back(Item::Leave(id));
+                self.backlog.push(Item::Leave(id));
             }
             Standing::Joining => {
                 session.conn = None;
@@ -252,32 +239,31 @@ impl Room {
     fn withdraw(&mut self, id: SessionId) {
         let asks = |item: &Item| matches!(item, Item::Join { session, .. } if *session == id);
         let flies = self.phase.inflight().is_some_and(|inflight| inflight.items.iter().any(asks));
-        let waiting = self.pending.len() + self.blame.suspects();
+        let waiting = self.backlog.len() + self.blame.suspects();
         if !flies {
-            self.pending.retain(|item| !asks(item));
+            self.backlog.retain(|item| !asks(item));
             self.blame.retain(|item| !asks(item));
         }
-        if self.pending.len() + self.blame.suspects() < waiting {
-            self.sessions.remove(&id);
-        } else if let Some(session) = self.sessions.get_mut(&id) {
+        if self.backlog.len() + self.blame.suspects() < waiting {
+            self.presence.remove(&id);
+        } else if let Some(session) = self.presence.get_mut(&id) {
             session.standing = Standing::Leaving;
-            self.pending.push_back(Item::Leave(id));
+            self.backlog.push(Item::Leave(id));
         }
     }
 
     /// Gives up empty seats whose players may never have been told of them: whoever asks for a seat now may be one of them.
     fn drop_unconfirmed(&mut self) {
-        let unconfirmed: Vec<SessionId> =
-            self.holding().filter(|(_, s)| !s.confirmed).map(|(id, _)| *id).collect();
+        let unconfirmed = self.presence.unconfirmed();
         self.give_up(&unconfirmed);
     }
 
     fn give_up(&mut self, ids: &[SessionId]) {
         for id in ids {
-            if let Some(session) = self.sessions.get_mut(id) {
+            if let Some(session) = self.presence.get_mut(id) {
                 session.standing = Standing::Leaving;
             }
-            self.pending.push_back(Item::Leave(*id));
+            self.backlog.push(Item::Leave(*id));
         }
     }
 
@@ -288,8 +274,8 @@ impl Room {
         now: Time,
         from: (ConnId, Option<SessionId>),
     ) {
-        self.watchers.remove(&from.0);
-        if let Some((id, _)) = self.speaker(from.0, from.1) {
+        self.presence.forget_watcher(from.0);
+        if let Some((id, _)) = self.presence.speaker(from.0, from.1) {
             self.part(now, id);
         }
         self.note_presence(now);
@@ -300,14 +286,14 @@ impl Room {
     /// The player's socket is no more, and the game hears of it.
     fn part(&mut self, now: Time, id: SessionId) {
         let at = self.clock.read(now);
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.presence.get_mut(&id) else { return };
         session.conn = None;
         match session.standing {
             Standing::Seated => {
                 session.away_since = Some(at);
                 session.told_away = true;
                 if !self.unsay_back(id) && !broken(Mutant::AwayLost) {
-                    self.pending.push_back(Item::Away(id));
+                    self.backlog.push(Item::Away(id));
                 }
             }
             Standing::Joining => self.withdraw(id),
@@ -322,11 +308,7 @@ impl Room {
             return false;
         }
         let back = Item::Back { session: id, lost: 0 };
-        match self.pending.iter().rposition(|item| item.session() == Some(id)) {
-            Some(last) if self.pending[last] == back => self.pending.remove(last).is_some(),
-            Some(_) => false,
-            None => self.blame.take_back(&back),
-        }
+        self.backlog.take_back(id).unwrap_or_else(|| self.blame.take_back(&back))
     }
 
     /// Every socket is closed; the seats are kept.
@@ -337,13 +319,11 @@ impl Room {
         why: Close,
         detail: &str,
     ) {
-        let conns: Vec<_> =
-            self.sessions.iter().filter_map(|(id, s)| s.conn.map(|conn| (*id, conn))).collect();
-        for (id, conn) in conns {
+        for (id, conn) in self.presence.connected() {
             self.part(now, id);
             env.close(conn, why, detail);
         }
-        for conn in std::mem::take(&mut self.watchers) {
+        for conn in self.presence.take_watchers() {
             env.close(conn, why, detail);
         }
         self.note_presence(now);
@@ -357,9 +337,9 @@ impl Room {
         from: (ConnId, Option<SessionId>),
         sent: u64,
     ) {
-        if self.watchers.contains(&from.0) {
-            self.watch_due = true;
-        } else if let Some((id, _)) = self.speaker(from.0, from.1) {
+        if self.presence.owe_watcher(from.0) {
+            // It is shown the room with the next batch.
+        } else if let Some((id, _)) = self.presence.speaker(from.0, from.1) {
             self.catch_up(env, id, from.0, sent);
         }
         self.pump(env, now);
@@ -368,8 +348,7 @@ impl Room {
     /// When the next empty seat is given up, if the room's clock runs.
     pub(super) fn seat_timeout(&self) -> Option<Time> {
         let hold = self.policies.seat_hold;
-        let until = self.holding().filter_map(|(_, s)| s.held_until(hold)).min()?;
-        self.clock.when(until)
+        self.clock.when(self.presence.next_expiry(hold)?)
     }
 
     /// What a batch tells the game of who is connected. A room that was read back hears again of those who were away before:
@@ -403,13 +382,13 @@ impl Room {
     /// Since when a player is away, in the age of keepers, without the time in which the room was not live.
     fn away_since<C: StateCodec>(&self, env: &Env<C>, now: Time, id: SessionId) -> Time {
         let at = self.clock.read(now);
-        let away = self.sessions.get(&id).map_or(Span::ZERO, |s| s.away_for(at));
+        let away = self.presence.away_for(id, at);
         Time(env.aged(now).0.saturating_sub(away.0))
     }
 
     /// Before the whole room is stored: how long empty seats have been so far, as the room's clock has it.
     pub(super) fn note_absences<C: StateCodec>(&mut self, env: &Env<C>, now: Time) {
-        let away: Vec<SessionId> = self.holding().map(|(id, _)| *id).collect();
+        let away: Vec<SessionId> = self.presence.holding().map(|(id, _)| *id).collect();
         for id in away {
             let since = self.away_since(env, now, id);
             if let Some(seat) = self.image.seats.get_mut(&id) {
@@ -427,22 +406,13 @@ impl Room {
         if broken(Mutant::SeatsForever) {
             return;
         }
-        let expired: Vec<SessionId> = self
-            .holding()
-            .filter(|(_, s)| s.held_until(hold).is_some_and(|until| until <= at))
-            .map(|(id, _)| *id)
-            .collect();
+        let expired = self.presence.expired(at, hold);
         self.give_up(&expired);
-    }
-
-    fn holding(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
-        self.sessions.iter().filter(|(_, s)| s.standing == Standing::Seated && s.conn.is_none())
     }
 
     /// Everyone connected is told goodbye.
     pub(super) fn close_all<C: StateCodec>(&mut self, env: &mut Env<C>, why: Close, detail: &str) {
-        let players = self.sessions.values_mut().filter_map(|s| s.conn.take());
-        for conn in players.chain(std::mem::take(&mut self.watchers)) {
+        for conn in self.presence.take_sockets() {
             env.close(conn, why, detail);
         }
     }

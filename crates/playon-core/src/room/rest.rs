@@ -34,16 +34,16 @@ impl Room {
     pub(super) fn idle_timeout(&self) -> Option<Time> {
         let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
         let settled = self.durability.safe() == self.image.seq
-            && self.pending.is_empty()
+            && self.backlog.is_empty()
             && self.wish.is_none()
             && !self.blame.on_trial();
-        let since = self.idle_since.filter(|_| quiet && settled)?;
+        let since = self.presence.idle_since().filter(|_| quiet && settled)?;
         Some(since + self.policies.idle_hibernate)
     }
 
     /// Whether nobody will come back: it has no name to be asked for by, and no seat is kept in it.
     fn is_lost(&self) -> bool {
-        self.image.name.is_empty() && self.sessions.is_empty()
+        self.image.name.is_empty() && self.presence.is_empty()
     }
 
     /// The game has ended the room, and that is safe: everybody is told, and it is deleted.

@@ -32,7 +32,7 @@ impl Room {
                 }
                 // The player has been told of what is missing here, and it is counted as lost.
                 Item::Back { session, lost } if *lost > 0 => {
-                    if let Some(known) = self.sessions.get(session) {
+                    if let Some(known) = self.presence.get(session) {
                         last.insert(*session, known.resumed_at);
                     }
                 }

@@ -213,13 +213,13 @@ impl Room {
             // Its player is told with the record of this commit.
             Item::Input { session, seq, .. } => (session, Aside::Input(seq)),
             Item::Join { session, .. } => {
-                if let Some(conn) = self.sessions.remove(&session).and_then(|s| s.conn) {
+                if let Some(conn) = self.presence.remove(&session) {
                     let detail = "PLY-0107 the game failed while taking the player in";
                     env.close(conn, Close::Refused, detail);
                 }
                 // It may have withdrawn meanwhile; the game never knew the player.
                 let stays = |item: &Item| *item != Item::Leave(session);
-                self.pending.retain(stays);
+                self.backlog.retain(stays);
                 self.blame.retain(stays);
                 (session, Aside::Join)
             }
@@ -236,9 +236,7 @@ impl Room {
     /// The worker's books are kept right without the hook.
     fn note(&mut self, session: crate::ids::SessionId, change: Noted) -> Aside {
         let noted = Item::Noted { session, change };
-        if let Some(noted) = self.blame.precede(noted) {
-            self.pending.push_front(noted);
-        }
+        self.backlog.put_back(self.blame.precede(noted).into_iter().collect());
         match change {
             Noted::Away => Aside::Away,
             Noted::Back => Aside::Back,

@@ -1,0 +1,333 @@
+//! Who is here: the sessions of players with their sockets, and those who watch.
+//!
+//! It knows who may speak and for whom seats are kept. What the room does about it, and what the game hears, is decided in
+//! `players`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::attach::{Commit, Item};
+use crate::facts::Seating;
+use crate::ids::{ConnId, SessionId};
+use crate::image::Seat;
+use crate::session::{Session, Standing};
+use crate::time::{RoomTime, Span, Time};
+
+use super::phase::Inflight;
+
+/// Players and spectators of one room.
+#[derive(Debug)]
+pub(super) struct Presence {
+    sessions: BTreeMap<SessionId, Session>,
+    watchers: BTreeSet<ConnId>,
+    /// A spectator came after the last batch that was rendered for spectators.
+    watch_due: bool,
+    /// Since when nobody is connected.
+    idle_since: Option<Time>,
+}
+
+impl Presence {
+    /// Nobody is here yet.
+    pub(super) const fn new(now: Time) -> Self {
+        Self {
+            sessions: BTreeMap::new(),
+            watchers: BTreeSet::new(),
+            watch_due: false,
+            idle_since: Some(now),
+        }
+    }
+
+    /// Takes over sessions that were read back: none has a socket, and the room is told so of each.
+    pub(super) fn recover(&mut self, sessions: BTreeMap<SessionId, Session>) {
+        self.sessions = sessions;
+        for session in self.sessions.values_mut() {
+            session.told_away = true;
+        }
+    }
+
+    pub(super) fn get(&self, id: &SessionId) -> Option<&Session> {
+        self.sessions.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(id)
+    }
+
+    /// Somebody asks for a seat, under an id that nobody has.
+    pub(super) fn add(&mut self, id: SessionId, session: Session) {
+        self.sessions.insert(id, session);
+    }
+
+    /// Forgets a session. Gives the socket it had.
+    pub(super) fn remove(&mut self, id: &SessionId) -> Option<ConnId> {
+        self.sessions.remove(id).and_then(|session| session.conn)
+    }
+
+    /// Whether nobody has a session.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Seats taken and seats asked for, without those that are being given up: whoever asks now comes after that.
+    pub(super) fn players(&self) -> u32 {
+        let staying = self.sessions.values().filter(|s| s.standing != Standing::Leaving).count();
+        u32::try_from(staying).unwrap_or(u32::MAX)
+    }
+
+    /// The session that speaks through this socket, if it still does.
+    pub(super) fn speaker(
+        &mut self,
+        conn: ConnId,
+        id: Option<SessionId>,
+    ) -> Option<(SessionId, &mut Session)> {
+        let id = id?;
+        let session = self.sessions.get_mut(&id)?;
+        (session.conn == Some(conn)).then_some((id, session))
+    }
+
+    /// Sockets of players.
+    pub(super) fn connected(&self) -> Vec<(SessionId, ConnId)> {
+        self.sessions.iter().filter_map(|(id, s)| s.conn.map(|conn| (*id, conn))).collect()
+    }
+
+    /// All sockets, of players and of spectators; none belongs to the room any more.
+    pub(super) fn take_sockets(&mut self) -> Vec<ConnId> {
+        let players = self.sessions.values_mut().filter_map(|s| s.conn.take());
+        players.chain(std::mem::take(&mut self.watchers)).collect()
+    }
+
+    /// Takes note of whether anybody is connected, after anything that may have changed it.
+    pub(super) fn note(&mut self, now: Time) {
+        let present = !self.watchers.is_empty() || self.sessions.values().any(|s| s.conn.is_some());
+        self.idle_since = if present { None } else { self.idle_since.or(Some(now)) };
+    }
+
+    /// Since when nobody is connected; nothing while somebody is.
+    pub(super) const fn idle_since(&self) -> Option<Time> {
+        self.idle_since
+    }
+
+    /// Gives back the memory of a room that nobody is in: an emptied collection keeps room for what it had.
+    pub(super) fn slim(&mut self) {
+        self.sessions = BTreeMap::new();
+    }
+}
+
+/// Empty seats.
+impl Presence {
+    /// Seats that are kept for players without a socket.
+    pub(super) fn holding(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
+        self.sessions.iter().filter(|(_, s)| s.standing == Standing::Seated && s.conn.is_none())
+    }
+
+    /// Empty seats whose players may never have been told of them.
+    pub(super) fn unconfirmed(&self) -> Vec<SessionId> {
+        self.holding().filter(|(_, s)| !s.confirmed).map(|(id, _)| *id).collect()
+    }
+
+    /// Seats that were empty for as long as they are held, at that room time.
+    pub(super) fn expired(&self, at: RoomTime, hold: Span) -> Vec<SessionId> {
+        let over = |s: &Session| s.held_until(hold).is_some_and(|until| until <= at);
+        self.holding().filter(|(_, s)| over(s)).map(|(id, _)| *id).collect()
+    }
+
+    /// When the next empty seat is given up if nobody comes.
+    pub(super) fn next_expiry(&self, hold: Span) -> Option<RoomTime> {
+        self.holding().filter_map(|(_, s)| s.held_until(hold)).min()
+    }
+
+    /// For how long a player is away, at that room time.
+    pub(super) fn away_for(&self, id: SessionId, at: RoomTime) -> Span {
+        self.sessions.get(&id).map_or(Span::ZERO, |s| s.away_for(at))
+    }
+}
+
+/// Spectators.
+impl Presence {
+    /// A spectator comes, if there are not `most` already. It is owed a view.
+    pub(super) fn watch(&mut self, conn: ConnId, most: usize) -> bool {
+        let fits = self.watchers.len() < most;
+        if fits {
+            self.watchers.insert(conn);
+            self.watch_due = true;
+        }
+        fits
+    }
+
+    /// A spectator has nothing to look at any more, and is owed a view. Tells whether the socket is one.
+    pub(super) fn owe_watcher(&mut self, conn: ConnId) -> bool {
+        let watches = self.watchers.contains(&conn);
+        self.watch_due |= watches;
+        watches
+    }
+
+    pub(super) fn forget_watcher(&mut self, conn: ConnId) {
+        self.watchers.remove(&conn);
+    }
+
+    pub(super) const fn watchers(&self) -> &BTreeSet<ConnId> {
+        &self.watchers
+    }
+
+    pub(super) fn take_watchers(&mut self) -> BTreeSet<ConnId> {
+        std::mem::take(&mut self.watchers)
+    }
+}
+
+/// Who is shown what. `seats` are those that commits have given so far.
+impl Presence {
+    /// The players who see the room after this batch: those with a seat and a socket, and those who get
+    /// their seat with it. Nobody else may be asked about: the game does not know them. Whoever has been left out for
+    /// longest comes first, and those who were are alone if the batch is for that.
+    pub(super) fn audience(
+        &self,
+        seats: &BTreeMap<SessionId, Seat>,
+        items: &[Item],
+        rest: bool,
+    ) -> Vec<SessionId> {
+        let joins = |id: &SessionId| {
+            items.iter().any(|item| matches!(item, Item::Join { session, .. } if session == id))
+        };
+        let sees = |id: &SessionId, s: &Session| {
+            s.is_here(seats.contains_key(id)) || (s.is_joining() && joins(id))
+        };
+        let seers = self.sessions.iter().filter(|(id, s)| sees(id, s));
+        let mut seers: Vec<_> = seers.filter(|(_, s)| !rest || s.view_owed.is_some()).collect();
+        seers.sort_by_key(|(_, s)| (s.view_owed.is_none(), s.view_owed));
+        seers.into_iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Whether somebody here has not been shown the room as it is. A kind without ticks is woken for it.
+    pub(super) fn owes_a_view(&self, seats: &BTreeMap<SessionId, Seat>) -> bool {
+        (self.watch_due && !self.watchers.is_empty())
+            || self.sessions.iter().any(|(id, s)| s.view_due && s.is_here(seats.contains_key(id)))
+    }
+
+    /// Whether somebody here was left out of the last batch, as it had no place for all views.
+    pub(super) fn owes_the_rest(&self, seats: &BTreeMap<SessionId, Seat>) -> bool {
+        let owed = |(id, s): (&SessionId, &Session)| {
+            s.view_owed.is_some() && s.is_here(seats.contains_key(id))
+        };
+        self.sessions.iter().any(owed)
+    }
+
+    /// A batch that was rendered for these has been committed.
+    pub(super) fn note_rendered(&mut self, inflight: &Inflight, commit: &Commit) {
+        let again: BTreeSet<SessionId> =
+            commit.left_out.iter().filter(|left| left.again).map(|left| left.session).collect();
+        for id in &inflight.render {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.view_due = false;
+                let since = session.view_owed.unwrap_or(inflight.seq);
+                session.view_owed = again.contains(id).then_some(since);
+            }
+        }
+        self.watch_due &= !inflight.watch;
+    }
+}
+
+/// What can be seen of it from outside.
+impl Presence {
+    /// Sockets that belong to the room.
+    pub(super) fn sockets(&self) -> usize {
+        self.watchers.len() + self.sessions.values().filter(|s| s.conn.is_some()).count()
+    }
+
+    /// Each session, where it stands, and its inputs that wait.
+    pub(super) fn seatings(&self) -> Vec<(SessionId, Seating, u64)> {
+        self.sessions.iter().map(|(id, s)| (*id, s.seating(), s.waiting())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::SecretHash;
+
+    const HOLD: Span = Span(100);
+
+    fn here(players: u64) -> Presence {
+        let mut presence = Presence::new(Time(0));
+        for n in 0..players {
+            let session = Session::joining(ConnId(n), SecretHash::default());
+            presence.add(SessionId(n), session);
+        }
+        presence
+    }
+
+    fn seat(presence: &mut Presence, n: u64) -> &mut Session {
+        let session = presence.get_mut(&SessionId(n)).unwrap();
+        session.standing = Standing::Seated;
+        session
+    }
+
+    #[test]
+    fn only_the_socket_of_a_session_speaks_for_it() {
+        let mut presence = here(2);
+        assert!(presence.speaker(ConnId(1), Some(SessionId(1))).is_some());
+        assert!(presence.speaker(ConnId(0), Some(SessionId(1))).is_none());
+        assert!(presence.speaker(ConnId(1), None).is_none());
+        assert_eq!(presence.remove(&SessionId(1)), Some(ConnId(1)));
+        assert!(presence.speaker(ConnId(1), Some(SessionId(1))).is_none());
+    }
+
+    #[test]
+    fn nobody_is_here_since_the_last_one_went() {
+        let mut presence = here(1);
+        presence.note(Time(5));
+        assert_eq!(presence.idle_since(), None);
+        presence.take_sockets();
+        presence.note(Time(7));
+        presence.note(Time(9));
+        assert_eq!(presence.idle_since(), Some(Time(7)));
+        assert!(presence.watch(ConnId(9), 1));
+        presence.note(Time(11));
+        assert_eq!(presence.idle_since(), None);
+    }
+
+    #[test]
+    fn an_empty_seat_is_held_for_a_while() {
+        let mut presence = here(2);
+        seat(&mut presence, 0);
+        let away = seat(&mut presence, 1);
+        away.conn = None;
+        away.away_since = Some(RoomTime(50));
+        assert_eq!(presence.next_expiry(HOLD), Some(RoomTime(150)));
+        assert_eq!(presence.expired(RoomTime(149), HOLD), []);
+        assert_eq!(presence.expired(RoomTime(150), HOLD), [SessionId(1)]);
+        assert_eq!(presence.away_for(SessionId(1), RoomTime(70)), Span(20));
+        assert_eq!(presence.unconfirmed(), [SessionId(1)]);
+    }
+
+    #[test]
+    fn spectators_are_bounded_and_owed_a_view() {
+        let mut presence = here(0);
+        assert!(presence.watch(ConnId(1), 2) && presence.watch(ConnId(2), 2));
+        assert!(!presence.watch(ConnId(3), 2));
+        assert!(presence.owes_a_view(&BTreeMap::new()));
+        assert!(!presence.owe_watcher(ConnId(3)) && presence.owe_watcher(ConnId(2)));
+        presence.forget_watcher(ConnId(1));
+        assert_eq!(presence.sockets(), 1);
+        assert_eq!(presence.take_watchers(), BTreeSet::from([ConnId(2)]));
+        assert!(!presence.owes_a_view(&BTreeMap::new()));
+    }
+
+    #[test]
+    fn who_was_left_out_longest_is_shown_the_room_first() {
+        let mut presence = here(3);
+        let seats: BTreeMap<_, _> = (0..3).map(|n| (SessionId(n), Seat::default())).collect();
+        for n in 0..3 {
+            seat(&mut presence, n);
+        }
+        seat(&mut presence, 1).view_owed = Some(crate::ids::Seq(7));
+        seat(&mut presence, 2).view_owed = Some(crate::ids::Seq(5));
+        let all = presence.audience(&seats, &[], false);
+        assert_eq!(all, [SessionId(2), SessionId(1), SessionId(0)]);
+        assert!(presence.owes_the_rest(&seats));
+        assert_eq!(presence.audience(&seats, &[], true), [SessionId(2), SessionId(1)]);
+        seat(&mut presence, 2).conn = None;
+        assert_eq!(presence.audience(&seats, &[], true), [SessionId(1)]);
+        assert_eq!(presence.players(), 3);
+        seat(&mut presence, 0).standing = Standing::Leaving;
+        assert_eq!(presence.players(), 2);
+    }
+}
