@@ -38,6 +38,17 @@ pub struct Machine {
     pub stolen_ms: Option<u64>,
 }
 
+impl Machine {
+    /// How long it held everybody up at most, in milliseconds, by a sync or by waking late.
+    pub(super) fn held_up_ms(&self) -> f64 {
+        [self.late_ms, self.sync_ms]
+            .into_iter()
+            .flatten()
+            .map(|figures| figures.max)
+            .fold(0.0, f64::max)
+    }
+}
+
 /// What was felt in both windows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Noise {

@@ -231,3 +231,23 @@ fn what_game_code_costs_other_rooms_is_judged_from_the_deed_on() {
     assert_eq!(judged(&[], &[1_000], &[stall(990, 2_310)]).len(), 1);
     assert_eq!(judged(&[1_000], &[], &[stall(100, 900), stall(5_000, 6_000)]), [""; 0]);
 }
+
+#[test]
+fn a_time_that_the_machine_may_have_taken_is_missed_and_not_broken() {
+    let judged = |pause_ms: u64, sync_ms: u64| {
+        let (mut report, done) = good();
+        report.disturbed.moves.add(pause_ms * 1_000);
+        let mut syncs = Spread::default();
+        syncs.add(sync_ms * 1_000);
+        let mut noise = Noise::default();
+        noise.disturbed.sync_ms = syncs.figures();
+        let (args, scenario) = (args("deploy --pause-p99-ms 1000"), Scenario::Deploy);
+        let outcome = Outcome::new(&args, scenario, 7, report, done, &noise);
+        assert_eq!(outcome.ok, outcome.broken.is_empty());
+        (outcome.broken.len(), outcome.missed.len())
+    };
+    assert_eq!(judged(90, 0), (0, 0));
+    assert_eq!(judged(140, 0), (1, 0));
+    assert_eq!(judged(140, 50), (0, 1));
+    assert_eq!(judged(160, 50), (1, 0));
+}

@@ -47,12 +47,17 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
     if outcome.interrupted {
         writeln!(out, "  note: ended by hand")?;
     }
-    match outcome.broken.as_slice() {
-        [] => writeln!(out, "\n  every promise that was checked was kept"),
-        broken => {
-            writeln!(out)?;
-            broken.iter().try_for_each(|promise| writeln!(out, "  BROKEN: {promise}"))
-        }
+    writeln!(out)?;
+    for promise in &outcome.missed {
+        writeln!(out, "  MISSED: {promise}")?;
+    }
+    for promise in &outcome.broken {
+        writeln!(out, "  BROKEN: {promise}")?;
+    }
+    match (outcome.missed.is_empty(), outcome.broken.is_empty()) {
+        (true, true) => writeln!(out, "  every promise that was checked was kept"),
+        (false, true) => writeln!(out, "  every other promise that was checked was kept"),
+        _ => Ok(()),
     }
 }
 

@@ -209,7 +209,9 @@ impl Bot {
     /// Whether there is nothing left to wait for.
     fn over(&mut self) -> bool {
         let all_applied = match &self.book {
-            Some(book) => book.settled(),
+            Some(book) => {
+                book.settled() && self.last.as_ref().is_some_and(|v| self.shared.is_final(v.stamp))
+            }
             None => self.room.applied() >= self.sent,
         };
         if all_applied && !self.settled {

@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) joined: Cell<u64>,
     settled: Cell<u64>,
     settled_at: Cell<u64>,
+    /// Since when nothing is done to the keeper any more; `u64::MAX` before.
+    settling_since: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     /// Per room, the chains of its players, once settled.
     chains: RefCell<Vec<Vec<u64>>>,
@@ -44,6 +46,7 @@ impl Shared {
             joined: Cell::default(),
             settled: Cell::default(),
             settled_at: Cell::default(),
+            settling_since: Cell::new(u64::MAX),
             deadline: Cell::default(),
             chains: RefCell::new(vec![Vec::new(); rooms]),
             report: RefCell::default(),
@@ -64,7 +67,13 @@ impl Shared {
         self.phase.set(phase);
         if phase == Phase::Settling {
             self.deadline.set(Some(Instant::now() + SETTLE_TIMEOUT));
+            self.settling_since.set(monotonic_ns());
         }
+    }
+
+    /// Whether a view with that stamp shows the room as it stays: what was seen before the last crash may be forgotten.
+    pub(super) const fn is_final(&self, stamp: u64) -> bool {
+        stamp > self.settling_since.get()
     }
 
     /// One more of something that all wait for.
