@@ -310,6 +310,8 @@ pub enum Aside {
     Back,
     /// The game was not told that the player has left.
     Leave,
+    /// The player is shown nothing for a while; spectators, if it is session 0.
+    View,
 }
 
 /// Who is to blame for a move that failed.

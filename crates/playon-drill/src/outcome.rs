@@ -171,7 +171,6 @@ impl Outcome {
         let after = |blows: &[u64]| recovery(&report.stalls, blows, args.foreign()).figures();
         let neighbours = Neighbours::new(&report.stalls, &done);
         let Measured { gaps, longest, pauses, moves, handoffs } = &report.disturbed;
-        let faults = report.faults;
         let own = !args.foreign();
         let rooms_moved = if own { moves.len() } else { done.rooms_moved };
         let mut troubles = report.troubles;
@@ -205,14 +204,14 @@ impl Outcome {
             sessions_ended: report.sessions_ended,
             inputs_sent: report.inputs_sent,
             inputs_blocked: report.inputs_blocked,
-            inputs_lost: faults.inputs_lost,
+            inputs_lost: report.faults.inputs_lost,
             inputs_told_lost: report.inputs_told_lost,
-            inputs_duplicated: own.then_some(faults.inputs_duplicated),
-            inputs_reordered: own.then_some(faults.inputs_reordered),
+            inputs_duplicated: own.then_some(report.faults.inputs_duplicated),
+            inputs_reordered: own.then_some(report.faults.inputs_reordered),
             events: report.events,
-            events_lost: faults.events_lost,
-            events_repeated: faults.events_repeated,
-            state_mismatches: own.then_some(faults.state_mismatches),
+            events_lost: report.faults.events_lost,
+            events_repeated: report.faults.events_repeated,
+            state_mismatches: own.then_some(report.faults.state_mismatches),
             unsettled: report.unsettled,
             pause_ms: moves.figures(),
             tick_pause_ms: pauses.figures(),

@@ -159,6 +159,59 @@ async fn a_room_that_fails_by_itself_is_halted() {
     }
 }
 
+fn is_halted(rig: &Rig) -> bool {
+    rooms(rig).iter().any(|room| !room["halted"].is_null())
+}
+
+/// Somebody who only looks on does not end a room: spectators are sent away, and players play on.
+#[tokio::test]
+async fn a_view_for_spectators_that_fails_is_shown_to_nobody_and_the_room_plays_on() {
+    for deed in ["watch:panic", "watch:abort", "watch:loop"] {
+        let (rig, mut culprit, mut others) = scene().await;
+        let armed = culprit.say(deed).await;
+        culprit.until_applied(armed).await;
+        for _ in 0..2 {
+            let options = JoinOptions::new(rig.url(), "deeds").name("culprit").watch();
+            let end = match timeout(PATIENCE, join::<String, u64, u64>(options)).await.unwrap() {
+                Err(JoinError::Ended(end)) => end,
+                Err(other) => panic!("{deed}: {other}\n{}", rig.log()),
+                Ok(mut room) => loop {
+                    if let Update::Ended(end) = timeout(PATIENCE, room.next()).await.unwrap() {
+                        break end;
+                    }
+                },
+            };
+            let End::Closed { code: 4902, reason } = &end else { panic!("{deed}: {end:?}") };
+            assert!(reason.starts_with("PLY-0139"), "{reason}");
+            culprit.play().await;
+        }
+        assert!(!is_halted(&rig), "{deed}\n{}", rig.log());
+        assert!(rig.log().contains("View"), "{}", rig.log());
+        unharmed(&rig, &mut others, 1).await;
+    }
+}
+
+/// The view of one player fails, with nothing in a batch to blame for it: the others of the room play on.
+#[tokio::test]
+async fn a_view_of_one_player_that_fails_is_left_out_and_the_room_plays_on() {
+    for deed in ["spite:panic", "spite:abort"] {
+        let (rig, mut culprit, mut others) = scene().await;
+        let mut friends = Vec::new();
+        for _ in 0..3 {
+            friends.push(enter(&rig, "culprit", None).await.unwrap());
+        }
+        let armed = culprit.say(deed).await;
+        culprit.until_applied(armed).await;
+        rig.until_log("the game fails on it: set aside");
+        for friend in &mut friends {
+            friend.play().await;
+        }
+        culprit.play().await;
+        assert!(!is_halted(&rig), "{deed}\n{}", rig.log());
+        unharmed(&rig, &mut others, 1).await;
+    }
+}
+
 /// The call is set aside, said aloud, and the room goes on for those who are there.
 #[tokio::test]
 async fn a_hook_that_fails_when_a_player_hangs_up_is_set_aside() {

@@ -1,10 +1,11 @@
 //! Who makes the room fail: found by trial, never guessed.
 //!
 //! A batch that ended in a fault (a panic, a refused commit, a hang, the death of its process) puts the room on
-//! *trial*: first a batch with nothing in it but the time. If that fails, the room itself is at fault: its step, a timer
-//! or a view. Else what was in the batch comes a group at a time, and what fails alone is *accused*. An accused item
+//! *trial*: first a batch with nothing in it but the time. If that fails, once more without a view for anybody, and if that
+//! fails too, the room itself is at fault: its step or a timer. Else what was in the batch comes a group at a time, and what fails alone is *accused*. An accused item
 //! is set aside only after the same moment has passed without it, so that nothing is blamed for a timer that happened
-//! to be due. What was not in the batch that failed is no suspect and waits its turn behind.
+//! to be due. What was not in the batch that failed is no suspect and waits its turn behind. Whose view it was, if it was one, is found
+//! last ([`Viewers`]).
 //!
 //! A fault that took the process down is tried where nobody else is: in the trial worker, one room at a time. It may have
 //! had a cause outside of the game, so it takes two to set an item aside. A room that has proved guilty there, or was
@@ -15,9 +16,12 @@ use std::collections::VecDeque;
 
 use crate::attach::Item;
 use crate::fleet::Berth;
+use crate::ids::SessionId;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::time::Time;
+
+use super::viewers::Viewers;
 
 /// What the next batch may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub(crate) enum Portion {
     Control,
     /// The next group of suspects.
     Group,
+    /// Nothing but the time, for the next viewers under suspicion.
+    Views,
 }
 
 /// How a batch, or an opening, failed.
@@ -54,6 +60,11 @@ struct Trial {
 }
 
 impl Trial {
+    /// Nothing that was in a batch is under suspicion any more.
+    fn is_cleared(&self) -> bool {
+        self.groups.is_empty() && self.accused.is_none()
+    }
+
     /// The accused is a suspect as before.
     fn put_back(&mut self) {
         if let Some(accused) = self.accused.take() {
@@ -100,6 +111,7 @@ pub(crate) struct Blame {
     /// Openings in a row that took too long. They may be due to load, so they make the room wait and nothing else.
     slow_openings: u32,
     trial: Option<Trial>,
+    viewers: Viewers,
     confinement: Confinement,
     /// When it was last acquitted of having taken a process down.
     acquitted_at: Option<Time>,
@@ -110,11 +122,12 @@ pub(crate) struct Blame {
 }
 
 impl Blame {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             own_faults: 0,
             slow_openings: 0,
             trial: None,
+            viewers: Viewers::default(),
             confinement: Confinement::Free,
             acquitted_at: None,
             unexplained_at: None,
@@ -135,9 +148,20 @@ impl Blame {
     pub(crate) fn portion(&self) -> Portion {
         match &self.trial {
             None => Portion::Free,
-            Some(trial) if trial.control_passed => Portion::Group,
-            Some(_) => Portion::Control,
+            Some(trial) if !trial.control_passed => Portion::Control,
+            Some(trial) if trial.is_cleared() && self.viewers.on_trial() => Portion::Views,
+            Some(_) => Portion::Group,
         }
+    }
+
+    /// Whether that one is shown the room after a batch of this portion.
+    pub(crate) fn shows(&self, portion: Portion, id: SessionId) -> bool {
+        self.viewers.sees(id, portion == Portion::Views)
+    }
+
+    /// Whether that one is shown nothing for a while, as the room fails when it is.
+    pub(crate) fn is_blind(&self, id: SessionId) -> bool {
+        self.viewers.is_blind(id)
     }
 
     /// The suspects of the next batch, which leave this machine until their batch has passed or failed.
@@ -178,17 +202,22 @@ impl Blame {
         }
     }
 
-    /// When the quarantine ends.
-    pub(crate) const fn next_timeout(&self) -> Option<Time> {
+    const fn quarantined_until(&self) -> Option<Time> {
         match self.confinement {
             Confinement::Quarantined { until } => Some(until),
             _ => None,
         }
     }
 
+    /// When the quarantine ends, or somebody is shown the room again.
+    pub(crate) fn next_timeout(&self) -> Option<Time> {
+        [self.quarantined_until(), self.viewers.next_timeout()].into_iter().flatten().min()
+    }
+
     /// Time has passed.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        if self.next_timeout().is_some_and(|until| until <= now) {
+        self.viewers.handle_timeout(now);
+        if self.quarantined_until().is_some_and(|until| until <= now) {
             self.confinement = Confinement::Free;
         }
     }
@@ -209,6 +238,7 @@ impl Blame {
         self.halted = None;
         self.confinement = Confinement::Free;
         self.acquitted_at = None;
+        self.viewers = Viewers::default();
         if let Some(trial) = &mut self.trial {
             trial.control_passed = false;
             trial.guilty = false;
@@ -238,14 +268,15 @@ impl Blame {
         self.confine(damage);
     }
 
-    /// A batch failed. `items` are what it brought, its tick aside.
+    /// A batch failed. `items` are what it brought, its tick aside, and `saw` are those who were to be shown the room after it.
+    /// Gives who is shown nothing from now on.
     pub(crate) fn batch_failed(
         &mut self,
-        limits: &Limits,
+        (now, limits): (Time, &Limits),
         portion: Portion,
-        items: Vec<Item>,
+        (items, saw): (Vec<Item>, Vec<SessionId>),
         damage: Damage,
-    ) {
+    ) -> Option<SessionId> {
         self.confine(damage);
         let trial = self.trial.get_or_insert_default();
         match portion {
@@ -254,10 +285,13 @@ impl Blame {
                 trial.groups = groups(items, limits.trial_groups_max);
             }
             Portion::Control => {
-                self.own_faults = self.own_faults.saturating_add(1);
+                if !self.viewers.suspect(saw, limits.trial_groups_max) {
+                    self.own_faults = self.own_faults.saturating_add(1);
+                }
                 // It was not the accused.
                 trial.put_back();
             }
+            Portion::Views => return self.viewers.failed(now + limits.quarantine),
             Portion::Group if items.len() > 1 => {
                 for group in groups(items, 2).into_iter().rev() {
                     trial.groups.push_front(group);
@@ -277,6 +311,7 @@ impl Blame {
                 trial.control_passed = false;
             }
         }
+        None
     }
 
     /// A fault that took the process down is tried where nobody else is.
@@ -321,15 +356,18 @@ impl Blame {
         self.own_faults = 0;
         let trial = self.trial.as_mut()?;
         let mut aside = None;
-        if portion == Portion::Control {
-            trial.control_passed = true;
-            aside = trial.accused.take_if(|accused| accused.is_proven());
-        } else {
-            trial.accused = None;
+        match portion {
+            Portion::Control => {
+                trial.control_passed = true;
+                aside = trial.accused.take_if(|accused| accused.is_proven());
+            }
+            Portion::Views => self.viewers.passed(),
+            Portion::Free | Portion::Group => trial.accused = None,
         }
-        if trial.groups.is_empty() && trial.accused.is_none() {
+        if trial.is_cleared() && !self.viewers.on_trial() {
             let guilty = trial.guilty;
             self.trial = None;
+            self.viewers.light();
             self.release(now, limits, guilty);
         }
         aside.map(|accused| accused.item)
@@ -386,7 +424,7 @@ impl Blame {
 }
 
 /// Cuts the items into at most `most` groups of about the same size, in order.
-fn groups(items: Vec<Item>, most: usize) -> VecDeque<Vec<Item>> {
+pub(super) fn groups<T>(items: Vec<T>, most: usize) -> VecDeque<Vec<T>> {
     let size = items.len().div_ceil(most.max(1)).max(1);
     let mut groups = VecDeque::new();
     let mut items = items.into_iter().peekable();

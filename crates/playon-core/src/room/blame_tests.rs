@@ -20,7 +20,7 @@ fn limits() -> Limits {
 fn fail(blame: &mut Blame, damage: Damage) {
     let portion = blame.portion();
     let items = if portion == Portion::Group { blame.take_group() } else { Vec::new() };
-    blame.batch_failed(&limits(), portion, items, damage);
+    blame.batch_failed((NOW, &limits()), portion, (items, Vec::new()), damage);
 }
 
 /// The next batch, which passes. Gives what is set aside with it.
@@ -35,7 +35,12 @@ fn pass(blame: &mut Blame) -> Option<Item> {
 #[test]
 fn what_fails_alone_is_set_aside_once_the_moment_has_passed_without_it() {
     let mut blame = Blame::new();
-    blame.batch_failed(&limits(), Portion::Free, vec![input(1)], Damage::Panic);
+    blame.batch_failed(
+        (NOW, &limits()),
+        Portion::Free,
+        (vec![input(1)], Vec::new()),
+        Damage::Panic,
+    );
     assert_eq!(blame.portion(), Portion::Control);
     assert_eq!(pass(&mut blame), None);
     fail(&mut blame, Damage::Panic);
@@ -47,7 +52,12 @@ fn what_fails_alone_is_set_aside_once_the_moment_has_passed_without_it() {
 #[test]
 fn a_process_dies_twice_of_it_before_an_item_is_set_aside() {
     let mut blame = Blame::new();
-    blame.batch_failed(&limits(), Portion::Free, vec![input(1)], Damage::Process);
+    blame.batch_failed(
+        (NOW, &limits()),
+        Portion::Free,
+        (vec![input(1)], Vec::new()),
+        Damage::Process,
+    );
     for strike in 0..STRIKES {
         assert_eq!(pass(&mut blame), None, "after {strike} strikes");
         fail(&mut blame, Damage::Process);
@@ -59,7 +69,7 @@ fn a_process_dies_twice_of_it_before_an_item_is_set_aside() {
 fn what_is_merely_noted_is_never_set_aside_and_the_room_is_at_fault() {
     let mut blame = Blame::new();
     let noted = Item::Noted { session: WHO, change: Noted::Back };
-    blame.batch_failed(&limits(), Portion::Free, vec![noted], Damage::Panic);
+    blame.batch_failed((NOW, &limits()), Portion::Free, (vec![noted], Vec::new()), Damage::Panic);
     for fault in 1..=limits().own_faults_max {
         assert!(!blame.is_hopeless(&limits()), "after {fault} faults");
         assert_eq!(pass(&mut blame), None);
@@ -75,7 +85,12 @@ fn what_is_merely_noted_is_never_set_aside_and_the_room_is_at_fault() {
 #[test]
 fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
     let mut blame = Blame::new();
-    blame.batch_failed(&limits(), Portion::Free, vec![input(1)], Damage::Process);
+    blame.batch_failed(
+        (NOW, &limits()),
+        Portion::Free,
+        (vec![input(1)], Vec::new()),
+        Damage::Process,
+    );
     pass(&mut blame);
     fail(&mut blame, Damage::Process);
     pass(&mut blame);
@@ -83,7 +98,12 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
     assert_eq!(pass(&mut blame), Some(input(1)));
     assert_eq!(blame.berth(0), Berth::Quarantine);
     // Whatever its worker in quarantine died of: it was this room that was there.
-    blame.batch_failed(&limits(), Portion::Free, vec![input(2)], Damage::Process);
+    blame.batch_failed(
+        (NOW, &limits()),
+        Portion::Free,
+        (vec![input(2)], Vec::new()),
+        Damage::Process,
+    );
     assert_eq!(blame.berth(0), Berth::Trial(0));
     assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
     assert_eq!(blame.berth(0), Berth::Quarantine);
@@ -98,7 +118,12 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
     assert!(!late.unexplained(NOW, &limits()));
     assert!(!late.unexplained(NOW + limits().quarantine, &limits()));
     let mut alone = Blame::new();
-    alone.batch_failed(&limits(), Portion::Free, vec![input(1)], Damage::Process);
+    alone.batch_failed(
+        (NOW, &limits()),
+        Portion::Free,
+        (vec![input(1)], Vec::new()),
+        Damage::Process,
+    );
     assert!(alone.unexplained(NOW, &limits()), "it was the only one there");
 }
 
@@ -106,7 +131,12 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
 fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart() {
     let mut blame = Blame::new();
     for berth in [Berth::Common, Berth::Quarantine] {
-        blame.batch_failed(&limits(), Portion::Free, vec![input(1)], Damage::Process);
+        blame.batch_failed(
+            (NOW, &limits()),
+            Portion::Free,
+            (vec![input(1)], Vec::new()),
+            Damage::Process,
+        );
         assert_eq!(blame.berth(0), Berth::Trial(0));
         assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
         assert_eq!(blame.berth(0), berth);
@@ -119,7 +149,12 @@ fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart()
 fn a_suspect_that_leaves_before_it_is_tried_is_not_acquitted() {
     for (leaves, quarantined) in [(true, true), (false, false)] {
         let mut blame = Blame::new();
-        blame.batch_failed(&limits(), Portion::Free, vec![input(1)], Damage::Process);
+        blame.batch_failed(
+            (NOW, &limits()),
+            Portion::Free,
+            (vec![input(1)], Vec::new()),
+            Damage::Process,
+        );
         assert_eq!(pass(&mut blame), None, "the room by itself");
         if leaves {
             blame.retain(|_| false);
@@ -128,4 +163,54 @@ fn a_suspect_that_leaves_before_it_is_tried_is_not_acquitted() {
         assert!(!blame.on_trial());
         assert_eq!(matches!(blame.confinement, Confinement::Quarantined { .. }), quarantined);
     }
+}
+
+/// A moment that only fails when that one sees it.
+fn seen_by(blame: &mut Blame, all: &[SessionId], guilty: SessionId) -> Option<SessionId> {
+    let portion = blame.portion();
+    let items = if portion == Portion::Group { blame.take_group() } else { Vec::new() };
+    let saw: Vec<_> = all.iter().copied().filter(|id| blame.shows(portion, *id)).collect();
+    if saw.contains(&guilty) {
+        return blame.batch_failed((NOW, &limits()), portion, (items, saw), Damage::Process);
+    }
+    assert_eq!(blame.batch_passed(NOW, &limits(), portion), None, "no item is at fault");
+    None
+}
+
+#[test]
+fn a_view_that_fails_blinds_its_viewer_and_neither_item_nor_room_is_at_fault() {
+    let all = [SessionId(0), SessionId(1), SessionId(2), WHO];
+    for guilty in all {
+        let mut blame = Blame::new();
+        let what = (vec![input(1), input(2)], all.to_vec());
+        blame.batch_failed((NOW, &limits()), Portion::Free, what, Damage::Process);
+        let mut blind = Vec::new();
+        for _ in 0..40 {
+            blind.extend(seen_by(&mut blame, &all, guilty));
+        }
+        assert_eq!(blind, [guilty]);
+        assert!(!blame.on_trial() && blame.halted().is_none() && blame.own_faults() == 0);
+        for id in all {
+            assert_eq!(blame.shows(Portion::Free, id), id != guilty);
+        }
+        let until = blame.next_timeout().unwrap();
+        blame.handle_timeout(until);
+        assert!(blame.shows(Portion::Free, guilty), "it is tried again after a while");
+    }
+}
+
+#[test]
+fn a_room_that_fails_in_the_dark_is_at_fault_itself() {
+    let mut blame = Blame::new();
+    for _ in 0..=limits().own_faults_max {
+        let portion = blame.portion();
+        let saw = if blame.shows(portion, WHO) { vec![WHO] } else { Vec::new() };
+        let before = blame.own_faults();
+        blame.batch_failed((NOW, &limits()), portion, (Vec::new(), saw.clone()), Damage::Panic);
+        let counted = portion == Portion::Control && saw.is_empty();
+        assert_eq!(blame.own_faults(), before + u32::from(counted));
+    }
+    assert!(!blame.is_hopeless(&limits()));
+    blame.batch_failed((NOW, &limits()), blame.portion(), (Vec::new(), Vec::new()), Damage::Panic);
+    assert!(blame.is_hopeless(&limits()));
 }

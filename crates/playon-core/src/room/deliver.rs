@@ -1,6 +1,6 @@
 //! A batch leaves for the worker: at most one at a time, so a room that is not delivered to is quiet.
 
-use crate::attach::{Deliver, Item, ToWorker};
+use crate::attach::{Deliver, Item, LeftOut, ToWorker};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
@@ -76,8 +76,11 @@ impl Room {
             let wanted = portion != Portion::Free
                 || !self.backlog.is_empty()
                 || due.is_some()
-                || self.presence.owes_a_view(&self.image.seats);
-            let rest = !wanted && self.presence.owes_the_rest(&self.image.seats);
+                || self.presence.owes_a_view(&self.image.seats, |id| self.blame.shows(portion, id));
+            let rest = !wanted
+                && self
+                    .presence
+                    .owes_the_rest(&self.image.seats, |id| self.blame.shows(portion, id));
             let mut items = (wanted || rest).then(|| self.take(&env.limits, portion))?;
             if items.is_empty() {
                 items.push(Item::Wake);
@@ -98,7 +101,7 @@ impl Room {
     fn take(&mut self, limits: &Limits, portion: Portion) -> Vec<Item> {
         match portion {
             Portion::Free => self.backlog.take(limits),
-            Portion::Control => Vec::new(),
+            Portion::Control | Portion::Views => Vec::new(),
             Portion::Group => self.blame.take_group(),
         }
     }
@@ -114,8 +117,10 @@ impl Room {
             Some(Item::Tick(tick)) => *tick,
             _ => self.image.tick,
         };
-        let render = self.presence.audience(&self.image.seats, &items, rest);
-        let watch = !self.presence.watchers().is_empty() && !rest;
+        let shows = |id| self.blame.shows(portion, id);
+        let mut render = self.presence.audience(&self.image.seats, &items, rest);
+        render.retain(|id| shows(*id));
+        let watch = !self.presence.watchers().is_empty() && !rest && shows(LeftOut::WATCHERS);
         let errand = Errand::new(now, self.policies.batch_timeout);
         let inflight = Inflight { seq, items, now: at, tick, errand, portion, render, watch };
         let room = self.id();

@@ -3,7 +3,7 @@
 //! The state machine is cut by phase, one file each: `players` (what sockets say, and what becomes of seats), `deliver` (a batch
 //! leaves), `commit` (its commit arrives), `outputs` (its outputs leave once it is safe), `opening`,
 //! `handoff` (warm, cutover, switch), with `policy` (when) and `export` (in which version), `tally` (whether each input counts once), `trial`
-//! (what a fault does; who is to blame for it is found by `blame`) and `rest` (hibernation, end, stop). Who is
+//! (what a fault does; who is to blame for it is found by `blame` and `viewers`) and `rest` (hibernation, end, stop). Who is
 //! here (`presence`), what waits for the next batch (`backlog`), and what is safe or on its way to be (`durability`) are machines of
 //! their own.
 
@@ -25,6 +25,7 @@ mod presence;
 mod rest;
 mod tally;
 mod trial;
+mod viewers;
 
 use std::collections::BTreeMap;
 

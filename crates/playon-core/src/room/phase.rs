@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::attach::Item;
+use crate::attach::{Item, LeftOut};
 use crate::env::Post;
 use crate::errand::Errand;
 use crate::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
@@ -72,6 +72,12 @@ pub(crate) struct Inflight {
 }
 
 impl Inflight {
+    /// Who is to be shown the room after it; all spectators as one.
+    pub(crate) fn viewers(&self) -> Vec<SessionId> {
+        let watchers = self.watch.then_some(LeftOut::WATCHERS);
+        self.render.iter().copied().chain(watchers).collect()
+    }
+
     /// What it brought beside the time.
     pub(crate) fn into_items(self) -> Vec<Item> {
         let mut items = self.items;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::attach::{Item, Noted};
+use crate::attach::{Item, LeftOut, Noted};
 use crate::effect::{Effect, Report};
 use crate::env::Env;
 use crate::gate::{Close, Mode, Push, ToGateway, Who};
@@ -15,6 +15,7 @@ use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
 use crate::time::{Span, Time};
 
 use super::Room;
+use super::trial::WATCHERS_BLIND;
 
 /// A returning player's claims.
 struct Claim {
@@ -146,6 +147,9 @@ impl Room {
     }
 
     fn watch<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId) {
+        if self.blame.is_blind(LeftOut::WATCHERS) {
+            return env.close(conn, Close::Refused, WATCHERS_BLIND);
+        }
         if !self.presence.watch(conn, env.limits.watchers_max) {
             return env.close(conn, Close::Refused, "PLY-0114 too many spectators");
         }

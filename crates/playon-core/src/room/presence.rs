@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attach::{Commit, Item};
+use crate::attach::{Commit, Item, LeftOut};
 use crate::facts::Seating;
 use crate::ids::{ConnId, SessionId};
 use crate::image::Seat;
@@ -173,7 +173,7 @@ impl Presence {
     }
 }
 
-/// Who is shown what. `seats` are those that commits have given so far.
+/// Who is shown what. `seats` are those that commits have given so far; `shown` tells who may be shown anything now.
 impl Presence {
     /// The players who see the room after this batch: those with a seat and a socket, and those who get
     /// their seat with it. Nobody else may be asked about: the game does not know them. Whoever has been left out for
@@ -197,15 +197,26 @@ impl Presence {
     }
 
     /// Whether somebody here has not been shown the room as it is. A kind without ticks is woken for it.
-    pub(super) fn owes_a_view(&self, seats: &BTreeMap<SessionId, Seat>) -> bool {
-        (self.watch_due && !self.watchers.is_empty())
-            || self.sessions.iter().any(|(id, s)| s.view_due && s.is_here(seats.contains_key(id)))
+    pub(super) fn owes_a_view(
+        &self,
+        seats: &BTreeMap<SessionId, Seat>,
+        shown: impl Fn(SessionId) -> bool,
+    ) -> bool {
+        let due = |(id, s): (&SessionId, &Session)| {
+            s.view_due && s.is_here(seats.contains_key(id)) && shown(*id)
+        };
+        (self.watch_due && !self.watchers.is_empty() && shown(LeftOut::WATCHERS))
+            || self.sessions.iter().any(due)
     }
 
     /// Whether somebody here was left out of the last batch, as it had no place for all views.
-    pub(super) fn owes_the_rest(&self, seats: &BTreeMap<SessionId, Seat>) -> bool {
+    pub(super) fn owes_the_rest(
+        &self,
+        seats: &BTreeMap<SessionId, Seat>,
+        shown: impl Fn(SessionId) -> bool,
+    ) -> bool {
         let owed = |(id, s): (&SessionId, &Session)| {
-            s.view_owed.is_some() && s.is_here(seats.contains_key(id))
+            s.view_owed.is_some() && s.is_here(seats.contains_key(id)) && shown(*id)
         };
         self.sessions.iter().any(owed)
     }
@@ -303,12 +314,13 @@ mod tests {
         let mut presence = here(0);
         assert!(presence.watch(ConnId(1), 2) && presence.watch(ConnId(2), 2));
         assert!(!presence.watch(ConnId(3), 2));
-        assert!(presence.owes_a_view(&BTreeMap::new()));
+        assert!(presence.owes_a_view(&BTreeMap::new(), |_| true));
+        assert!(!presence.owes_a_view(&BTreeMap::new(), |id| id != LeftOut::WATCHERS));
         assert!(!presence.owe_watcher(ConnId(3)) && presence.owe_watcher(ConnId(2)));
         presence.forget_watcher(ConnId(1));
         assert_eq!(presence.sockets(), 1);
         assert_eq!(presence.take_watchers(), BTreeSet::from([ConnId(2)]));
-        assert!(!presence.owes_a_view(&BTreeMap::new()));
+        assert!(!presence.owes_a_view(&BTreeMap::new(), |_| true));
     }
 
     #[test]
@@ -322,7 +334,8 @@ mod tests {
         seat(&mut presence, 2).view_owed = Some(crate::ids::Seq(5));
         let all = presence.audience(&seats, &[], false);
         assert_eq!(all, [SessionId(2), SessionId(1), SessionId(0)]);
-        assert!(presence.owes_the_rest(&seats));
+        assert!(presence.owes_the_rest(&seats, |_| true));
+        assert!(!presence.owes_the_rest(&seats, |id| id == SessionId(0)));
         assert_eq!(presence.audience(&seats, &[], true), [SessionId(2), SessionId(1)]);
         seat(&mut presence, 2).conn = None;
         assert_eq!(presence.audience(&seats, &[], true), [SessionId(1)]);

@@ -1,11 +1,11 @@
 //! What a fault does to the room: back to its committed bytes, and on trial.
 
-use crate::attach::{Fault, Item, Noted};
+use crate::attach::{Fault, Item, LeftOut, Noted};
 use crate::effect::{Aside, Blame as AtFault, Effect, Report};
 use crate::env::{Env, Post};
 use crate::fleet::{Berth, WorkerEnd};
 use crate::gate::Close;
-use crate::ids::ReleaseId;
+use crate::ids::{ReleaseId, SessionId};
 use crate::image::{Misfit, StateCodec};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
@@ -13,6 +13,10 @@ use crate::time::{Span, Time};
 use super::Room;
 use super::blame::Damage;
 use super::phase::{Inflight, Live, Phase, backoff};
+
+/// Told to spectators whose view makes the room fail.
+pub(super) const WATCHERS_BLIND: &str =
+    "PLY-0139 the game fails when it shows the room to spectators";
 
 impl Room {
     /// The worker could not do what it was asked.
@@ -118,10 +122,25 @@ impl Room {
         reason: &str,
     ) {
         if let Some(inflight) = inflight {
-            let portion = inflight.portion;
-            self.blame.batch_failed(&env.limits, portion, inflight.into_items(), damage);
+            let (portion, saw) = (inflight.portion, inflight.viewers());
+            let what = (inflight.into_items(), saw);
+            let blind = self.blame.batch_failed((now, &env.limits), portion, what, damage);
+            blind.into_iter().for_each(|viewer| self.blind(env, now, viewer));
         }
         self.failed(env, now, AtFault::Release, reason);
+    }
+
+    /// The room fails whenever that one is shown it: it goes on without. A player keeps what it saw last, and spectators have
+    /// nothing to look at.
+    fn blind<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, viewer: SessionId) {
+        if viewer == LeftOut::WATCHERS {
+            for conn in self.presence.take_watchers() {
+                env.close(conn, Close::Refused, WATCHERS_BLIND);
+            }
+            self.note_presence(now);
+        }
+        let (room, release, what) = (self.id(), self.release(), Aside::View);
+        env.report(Report::SetAside { room, release, session: viewer, what });
     }
 
     /// The release could not open the room. Another release than the room's own is merely not moved to.
@@ -234,7 +253,7 @@ impl Room {
     }
 
     /// The worker's books are kept right without the hook.
-    fn note(&mut self, session: crate::ids::SessionId, change: Noted) -> Aside {
+    fn note(&mut self, session: SessionId, change: Noted) -> Aside {
         let noted = Item::Noted { session, change };
         self.backlog.put_back(self.blame.precede(noted).into_iter().collect());
         match change {

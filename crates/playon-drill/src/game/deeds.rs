@@ -12,6 +12,8 @@ pub struct Deeds {
     words: u64,
     /// What the next call of each sort does: filled by words such as `timer:abort`.
     next: Vec<(String, String)>,
+    /// From when on the view of a player fails, and how.
+    spite: Vec<(PlayerId, u64, String)>,
     /// Makes the state grow.
     ballast: Vec<u8>,
 }
@@ -69,13 +71,15 @@ impl Room for Deeds {
         Ok(())
     }
 
-    /// `abort` does it now, `view:abort` when a view is next made, `grow:5` takes 5 MiB.
+    /// `abort` does it now, `view:abort` when a view is next made, `watch:abort` when one for spectators is, `spite:abort` when one
+    /// for this player is, from five ticks later on; `grow:5` takes 5 MiB.
     fn input(&mut self, from: PlayerId, word: String, cx: &mut Cx<Self>) {
         self.words += 1;
         match word.split_once(':') {
             Some(("grow", mebibytes)) => {
                 self.ballast.resize(mebibytes.parse().unwrap_or(0) << 20, 7);
             }
+            Some(("spite", deed)) => self.spite.push((from, cx.tick() + 5, deed.to_owned())),
             Some((call, deed)) => {
                 self.next.push((call.to_owned(), deed.to_owned()));
                 if call == "timer" {
@@ -107,8 +111,15 @@ impl Room for Deeds {
         self.call("leave");
     }
 
-    fn view(&self, _: PlayerId, _: &Cx<Self>) -> u64 {
+    fn view(&self, who: PlayerId, cx: &Cx<Self>) -> u64 {
         self.call("view");
+        let due = |(of, from, _): &&(PlayerId, u64, String)| *of == who && *from <= cx.tick();
+        self.spite.iter().filter(due).for_each(|(.., deed)| commit(deed));
         self.words
+    }
+
+    fn watch(&self, _: &Cx<Self>) -> Option<u64> {
+        self.call("watch");
+        Some(self.words)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use playon_core::attach::LeftOut;
 use playon_core::effect::{Aside, Report};
 use playon_core::ids::{ReleaseId, RoomId};
 
@@ -56,8 +57,14 @@ impl Catalog {
                     Aside::Away => "`away`".to_owned(),
                     Aside::Back => "`back`".to_owned(),
                     Aside::Leave => "`leave`".to_owned(),
+                    Aside::View => "the view".to_owned(),
                 };
-                (*room, Some(*release), format!("{what} of player {session} was set aside"))
+                let of = if *session == LeftOut::WATCHERS {
+                    "spectators".to_owned()
+                } else {
+                    format!("player {session}")
+                };
+                (*room, Some(*release), format!("{what} of {of} was set aside"))
             }
             Report::Refused { room, reason } => {
                 (*room, None, format!("commit was refused: {reason}"))
