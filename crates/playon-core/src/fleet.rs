@@ -133,10 +133,11 @@ impl Fleet {
         able.filter_map(reads).min().map(|(.., release)| release)
     }
 
-    /// The kinds of a release, if it is known that it has none of that name, nor has any worker that is attached.
+    /// The kinds of a release, if it is known that it has none of that name, nor has any worker of it that is attached.
     pub(crate) fn instead_of(&self, release: ReleaseId, kind: &str) -> Option<Vec<&str>> {
         let kinds = self.declared.get(&release)?;
-        let served = |m: &Member| m.info.kinds.iter().any(|k| k.name == kind);
+        let served =
+            |m: &Member| m.info.release == release && m.info.kinds.iter().any(|k| k.name == kind);
         let there = kinds.iter().any(|k| k.name == kind) || self.members.values().any(served);
         (!there).then(|| kinds.iter().map(|kind| kind.name.as_str()).collect())
     }

@@ -17,6 +17,7 @@ mod releases;
 mod request;
 mod rests;
 mod sites;
+mod steady;
 mod thread;
 mod view;
 

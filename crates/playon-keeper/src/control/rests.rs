@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::catalog::RestCounts;
 use super::course::UnreadAtRest;
 use super::releases::{store_error, wall_ms};
+use super::steady::Steady;
 use super::thread::Control;
 use super::view::{AsleepPage, AsleepView, RoomView};
 use crate::error::Coded;
@@ -26,6 +27,10 @@ pub(super) const PAGE_ROOMS_MAX: usize = 1_000;
 
 /// Rooms of which it was said that no release reads them; of more than that it is said each time.
 const STRANDED_TOLD_MAX: usize = 1_024;
+
+/// For so many times `keeper.sweep_every` the wall clock must have been left alone before rooms are deleted by it: 20 minutes
+/// unless configured otherwise.
+const STEADY_SWEEPS: u64 = 20;
 
 /// While there are rooms to delete they are handed out this often.
 const HAND_OUT_EVERY: Span = Span::secs(1);
@@ -57,6 +62,7 @@ pub(super) struct Rests {
     /// When the next rooms are handed out, or looked for.
     next: Option<Time>,
     sweep: Sweep,
+    steady: Steady,
     /// What the shards were last told.
     startable: Option<BTreeSet<ReleaseId>>,
     stranded: BTreeSet<RoomId>,
@@ -176,8 +182,14 @@ impl Control {
         if self.rests.next.is_none_or(|at| at > now) {
             return;
         }
+        if self.rests.steady.look(now, WallTime(wall_ms())) {
+            self.rests.sweep.groups.clear();
+            tracing::warn!(
+                "the wall clock was set: rooms at rest are not deleted for their age for now"
+            );
+        }
         if self.rests.sweep.groups.is_empty() {
-            self.begin_pass();
+            self.begin_pass(now);
         }
         match self.hand_out_expired() {
             Ok(true) => self.rests.next = Some(now + HAND_OUT_EVERY),
@@ -190,13 +202,17 @@ impl Control {
         }
     }
 
-    fn begin_pass(&mut self) {
+    fn begin_pass(&mut self, now: Time) {
         // An executable may have been removed by hand, too.
         for entry in self.catalog_mut().releases.values_mut() {
             entry.stored = self.setup.artifacts.path(entry.row.id).is_some();
         }
         let groups = self.count_rests().unwrap_or_default();
         self.prune_artifacts(None);
+        let long = Span(self.setup.sweep_every.0.saturating_mul(STEADY_SWEEPS));
+        if !self.rests.steady.is_steady(now, long) {
+            return;
+        }
         let now = WallTime(wall_ms());
         let due = groups.into_iter().filter_map(|group| {
             let keep = self.director.keeps_at_rest(&group.kind, group.release)?;

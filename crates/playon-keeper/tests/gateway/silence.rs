@@ -6,7 +6,7 @@ use playon_core::gate::ToOwner;
 use playon_wire::player::{ClientFrame, ServerFrame};
 use tokio::time::Instant;
 
-use crate::harness::{Client, World, check};
+use crate::harness::{Client, World, check, events};
 
 fn impatient() -> World {
     World::with(|config| {
@@ -53,17 +53,42 @@ async fn a_silent_player_is_pinged_and_stays_as_long_as_it_answers() {
 }
 
 #[tokio::test]
-async fn a_player_that_speaks_is_not_pinged() {
+async fn a_player_that_speaks_and_is_told_something_is_not_pinged() {
     check(async {
         let mut world = impatient();
-        let (mut client, _) = world.seated().await;
+        let (mut client, conn) = world.seated().await;
         let mut every = tokio::time::interval(Duration::from_millis(50));
         for recv in 0..10 {
             every.tick().await;
             client.send(ClientFrame::Ack { recv }).await;
             assert!(matches!(world.told().await, ToOwner::Ack { .. }));
+            world.push(conn, events([recv + 1], 4)).await;
+            assert!(matches!(client.frame().await, ServerFrame::Event { .. }));
         }
-        assert_eq!(world.stats.messages_out.get(), 1, "the welcome and nothing else");
+    })
+    .await;
+}
+
+/// Its room may stand still: it would take the keeper for dead.
+#[tokio::test]
+async fn a_player_that_speaks_and_is_told_nothing_hears_that_the_keeper_lives() {
+    check(async {
+        let mut world = impatient();
+        let (mut client, _) = world.seated().await;
+        let mut every = tokio::time::interval(Duration::from_millis(50));
+        for recv in 0..14 {
+            every.tick().await;
+            client.send(ClientFrame::Ack { recv }).await;
+            assert!(matches!(world.told().await, ToOwner::Ack { .. }));
+        }
+        let told = world.stats.messages_out.get();
+        assert!(
+            (4..=6).contains(&told),
+            "a ping every 150 ms behind the welcome, not {told} messages"
+        );
+        for _ in 1..told {
+            assert!(matches!(client.frame().await, ServerFrame::Ping { .. }));
+        }
     })
     .await;
 }

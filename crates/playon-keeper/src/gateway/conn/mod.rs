@@ -48,6 +48,8 @@ pub(super) struct Conn {
     bytes: Bucket,
     born: Instant,
     heard: Instant,
+    /// When the last message left.
+    told: Instant,
     /// When a ping was sent, if nothing was heard since.
     pinged: Option<Instant>,
     /// The owner has heard from the player since it was told its key.
@@ -109,6 +111,7 @@ impl Conn {
             bytes: Bucket::new(clock, rate.bytes_per_second, rate.bytes_burst),
             born: Instant::now(),
             heard: Instant::now(),
+            told: Instant::now(),
             pinged: None,
             confirmed: false,
             writing: false,
@@ -157,7 +160,7 @@ impl Conn {
         }
         let quiet = match self.pinged {
             Some(pinged) => self.dead_at(pinged),
-            None => self.heard + config.ping_after,
+            None => self.ping_at(),
         };
         // While something is being written, a view that is due has to wait for that first.
         let view = self.entry.mailbox.outbox().next_timeout().filter(|_| !self.writing);
@@ -189,12 +192,18 @@ impl Conn {
                 Close::Silent,
                 format!("nothing was heard for {} ms", config.idle_timeout.as_millis()),
             ),
-            None if now >= self.heard + config.ping_after => {
+            None if now >= self.ping_at() => {
                 self.ask_for_life(now);
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    /// When a sign of life is due: the other side has said nothing, or was told nothing. A player whose room stands still may speak
+    /// all the time, and would take a keeper that never says anything for dead.
+    fn ping_at(&self) -> Instant {
+        self.heard.min(self.told) + self.entry.local.shared.config.ping_after
     }
 
     fn ask_for_life(&mut self, now: Instant) {

@@ -38,6 +38,7 @@ impl Conn {
                 return Err(End::Left);
             }
             self.writing = true;
+            self.told = Instant::now();
         }
     }
 
