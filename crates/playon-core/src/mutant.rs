@@ -146,6 +146,8 @@ mutants! {
     ReaderForgotten "reader-forgotten",
     /// An executable is deleted although no other one reads what is at rest.
     SleepersForgotten "sleepers-forgotten",
+    /// A room that had failed on the release before is held against the one on probation.
+    OldFaultsHeld "old-faults-held",
     /// What was held against the release that a room leaves is held against its move.
     LeavingBlamed "leaving-blamed",
 }

@@ -12,7 +12,7 @@ use crate::time::{Span, Time};
 
 use super::demand::Demand;
 use super::mover::{Errand, Mover};
-use super::probation::Probation;
+use super::probation::{Failed, Probation};
 use super::rests::Rests;
 use super::rollout::Rollout;
 use super::way_back::{WayBack, way_back};
@@ -121,6 +121,8 @@ pub(super) struct Known {
     pub(super) live: bool,
     /// Faults since the keeper began that are held against the room.
     pub(super) faults: u32,
+    /// The last one, of a release that is not on probation.
+    pub(super) failed: Option<Failed>,
 }
 
 /// What the director holds, for whoever checks its bounds.
@@ -420,6 +422,7 @@ impl Director {
             version: listing.version,
             live: listing.live,
             faults: self.rooms.get(&listing.room).map_or(0, |known| known.faults),
+            failed: self.rooms.get(&listing.room).and_then(|known| known.failed),
         };
         let before = self.rooms.insert(listing.room, known).map(|known| known.release);
         // One that has just woken is brought home by its shard.

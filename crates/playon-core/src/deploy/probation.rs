@@ -2,7 +2,8 @@
 //!
 //! A hard fault is a room that panics, hangs, is refused or cannot be read, or a process that dies. Two of them, in two rooms
 //! or twice in one, and the keeper goes back by itself where a room can; where none can it says so. What befalls rooms because
-//! a process went away is held against the room that it ran, and against no other. Kinds may be watched for longer or shorter than
+//! a process went away is held against the room that it ran, and against no other. A room that had failed on the release that it
+//! came from may go on failing for the same reason: it says nothing about the new one. Kinds may be watched for longer or shorter than
 //! the keeper says; what was seen, and since when, is part of the deploy's record, so the next keeper goes on with it.
 
 use crate::effect::Report;
@@ -15,6 +16,18 @@ use super::{Course, DeployPhase, DeployRecord, Watch};
 
 /// Hard faults that a release on probation may have.
 const FAULTS_MAX: u32 = 1;
+
+/// For how long a room's fault on one release explains its faults on the next.
+const FAILED_BEFORE: Span = Span::secs(300);
+
+/// What a room did on a release that was not on probation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    release: ReleaseId,
+    at: Time,
+    /// It was given up there.
+    halted: bool,
+}
 
 /// A release on probation.
 #[derive(Debug)]
@@ -149,19 +162,40 @@ impl Director {
             // Held against the room; one that merely lost its worker is not counted.
             Report::Fault { room, release, message, count } if *count > 0 => {
                 let what = format!("room {room}: {message}");
+                self.note_failed(now, (*room, *release), false);
                 self.hard_fault(now, (*room, *release), &what);
             }
             Report::Halted { room, release, reason } => {
                 let what = format!("room {room} is halted: {reason}");
+                self.note_failed(now, (*room, *release), true);
                 self.hard_fault(now, (*room, *release), &what);
             }
             _ => {}
         }
     }
 
+    fn note_failed(&mut self, now: Time, (room, release): (RoomId, ReleaseId), halted: bool) {
+        if self.probation.as_ref().is_none_or(|probation| probation.release != release) {
+            let failed = Failed { release, at: now, halted };
+            self.rooms.entry(room).and_modify(|known| known.failed = Some(failed));
+        }
+    }
+
+    /// Whether the room had failed already where it came from.
+    fn failed_before(&self, now: Time, room: RoomId, from: ReleaseId) -> bool {
+        let failed = self.rooms.get(&room).and_then(|known| known.failed);
+        let recent = |failed: Failed| failed.halted || now.since(failed.at) < FAILED_BEFORE;
+        !broken(Mutant::OldFaultsHeld)
+            && failed.is_some_and(|failed| failed.release == from && recent(failed))
+    }
+
     /// Something that a good release does not do.
     fn hard_fault(&mut self, now: Time, (room, release): (RoomId, ReleaseId), what: &str) {
         if !self.is_watched(now, room) {
+            return;
+        }
+        let from = self.probation.as_ref().map(|probation| probation.from);
+        if from.is_some_and(|from| self.failed_before(now, room, from)) {
             return;
         }
         let Some(probation) = self.probation.as_mut().filter(|p| p.release == release) else {

@@ -135,8 +135,12 @@ impl Stage {
     }
 
     fn fault(&mut self, room: RoomId) {
+        self.fault_on(NEW, room);
+    }
+
+    fn fault_on(&mut self, release: ReleaseId, room: RoomId) {
         let message = "it panicked".to_owned();
-        self.hear(Report::Fault { room, release: NEW, message, count: 1 });
+        self.hear(Report::Fault { room, release, message, count: 1 });
         self.pass(Span::millis(100));
     }
 
@@ -161,6 +165,40 @@ fn two_faults_within_the_time_of_their_kind_take_the_rooms_back() {
     stage.fault(DUEL);
     assert!(!stage.rescued());
     stage.fault(LOBBY);
+    assert!(stage.rescued());
+}
+
+/// One broken room, or one player who knows what breaks it, stands in the way of no deploy.
+#[test]
+fn a_room_that_had_failed_before_is_not_held_against_the_new_release() {
+    let halted = |room| Report::Halted { room, release: OLD, reason: "its timer".to_owned() };
+    for old_for in [1, 3_600] {
+        let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
+        if old_for > 300 {
+            stage.hear(halted(DUEL));
+        } else {
+            stage.fault_on(OLD, DUEL);
+        }
+        stage.pass(Span::secs(old_for));
+        stage.ship();
+        for _ in 0..3 {
+            stage.fault(DUEL);
+        }
+        assert!(!stage.rescued(), "{old_for}");
+        stage.fault(LOBBY);
+        stage.fault(LOBBY);
+        assert!(stage.rescued(), "the others count");
+    }
+}
+
+#[test]
+fn what_a_room_did_long_ago_explains_nothing() {
+    let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
+    stage.fault_on(OLD, DUEL);
+    stage.pass(Span::secs(400));
+    stage.ship();
+    stage.fault(DUEL);
+    stage.fault(DUEL);
     assert!(stage.rescued());
 }
 

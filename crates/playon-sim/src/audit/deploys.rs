@@ -14,6 +14,8 @@ pub const PROBATION: Span = Span::secs(3);
 #[derive(Debug)]
 pub struct Watched {
     release: ReleaseId,
+    /// Where its rooms came from.
+    from: Option<ReleaseId>,
     faults: u32,
     until: Option<Time>,
 }
@@ -26,8 +28,9 @@ impl Audit {
             record.course == Course::Forward && record.from.is_some_and(|from| from != record.to);
         match record.phase {
             DeployPhase::Moving if before != Some(DeployPhase::Moving) => {
-                let release = record.to;
-                self.watched = shipped.then_some(Watched { release, faults: 0, until: None });
+                let (release, from) = (record.to, record.from);
+                let watched = Watched { release, from, faults: 0, until: None };
+                self.watched = shipped.then_some(watched);
             }
             DeployPhase::Done if before != Some(DeployPhase::Done) => {
                 if let Some(watched) = &mut self.watched {
@@ -48,16 +51,22 @@ impl Audit {
 
     /// The director hears of something.
     pub fn director_hears(&mut self, now: Time, report: &Report) {
-        let (of, hard) = match report {
-            Report::Fault { release, count, .. } => (*release, *count > 0),
-            Report::Halted { release, .. } => (*release, true),
+        let (room, of) = match report {
+            Report::Fault { room, release, count: 1.., .. } => (*room, *release),
+            Report::Halted { room, release, .. } => (*room, *release),
             _ => return,
         };
+        self.failed.insert((room, of));
+        // What it did before says nothing about the new release.
+        let old = |from| self.failed.contains(&(room, from));
+        if self.watched.as_ref().and_then(|watched| watched.from).is_some_and(old) {
+            return;
+        }
         let within = |watched: &&mut Watched| {
             watched.release == of && watched.until.is_none_or(|until| now + self.age < until)
         };
         if let Some(watched) = self.watched.as_mut().filter(within) {
-            watched.faults += u32::from(hard);
+            watched.faults += 1;
         }
     }
 

@@ -87,6 +87,8 @@ pub struct Audit {
     records: BTreeMap<DeployId, DeployRecord>,
     /// The release that is watched, its hard faults and until when.
     pub watched: Option<Watched>,
+    /// Rooms that failed, and on which release.
+    failed: BTreeSet<(RoomId, ReleaseId)>,
     /// When the keeper began.
     age: Span,
     /// When each room was first told to move by a deploy.
@@ -141,6 +143,7 @@ impl Audit {
             conns: BTreeMap::new(),
             targets: BTreeMap::new(),
             records: BTreeMap::new(),
+            failed: BTreeSet::new(),
             watched: None,
             told: BTreeMap::new(),
             manners: Manners::default(),
