@@ -7,6 +7,8 @@
 pub mod audit;
 pub mod client;
 pub mod coverage;
+pub mod decisions;
+pub mod disk;
 pub mod game;
 pub mod keeper;
 pub mod lives;

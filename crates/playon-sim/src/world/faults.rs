@@ -246,7 +246,7 @@ impl World {
     /// The deploy that a rollback undoes, and where rooms were before it: as operators are told.
     fn last_that_moved_any(&self) -> Option<(DeployId, ReleaseId)> {
         let going = self.keeper.as_ref()?.director.deploy().filter(|d| !d.phase.is_final());
-        let stored = self.store.deploys.values().rev();
+        let stored = self.store.deploys();
         let mut newest_first = going.into_iter().chain(stored.filter(|record| {
             let cut_off = record.phase == DeployPhase::Reverted;
             let arrived = matches!(record.phase, DeployPhase::Done | DeployPhase::Partial);

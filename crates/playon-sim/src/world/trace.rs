@@ -121,7 +121,12 @@ impl Display for Event {
             }
             Self::WorkerGone(id, end) => write!(f, "w{} is gone: {end:?}", id.0),
             Self::Turn(id, turn) => write!(f, "w{} is at {turn:?}", id.0),
+            Self::Flush => f.write_str("handed over to the disk"),
             Self::Fsync => f.write_str("disk"),
+            Self::Wanted(rooms) => {
+                f.write_str("the disk wants")?;
+                rooms.iter().try_for_each(|room| write!(f, " {}", short(*room)))
+            }
             Self::Order(order) => write!(f, "order {order:?}"),
             Self::Report(report) => write!(f, "report {report:?}"),
             Self::Listed => f.write_str("all rooms are listed"),
