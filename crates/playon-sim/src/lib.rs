@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod decisions;
 pub mod disk;
 pub mod game;
+pub mod gate;
 pub mod keeper;
 pub mod lives;
 #[cfg(feature = "mutants")]
