@@ -19,6 +19,7 @@ impl World {
     pub(super) fn check_end(&mut self) -> Result<(), String> {
         let bounds = ApplyBounds::recovering(&limits());
         self.check_owners()?;
+        self.check_sockets()?;
         if let Some(keeper) = &mut self.keeper {
             keeper.order(self.now, Order::Stop);
         }

@@ -6,7 +6,6 @@ use playon_core::attach::ToWorker;
 use playon_core::deploy::{Course, DeployPhase, DeployRecord, DeployWish};
 use playon_core::effect::Order;
 use playon_core::fleet::WorkerEnd;
-use playon_core::gate::ToOwner;
 use playon_core::ids::{ConnId, DeployId, ReleaseId, RoomId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::Span;
@@ -63,7 +62,10 @@ impl World {
             let cut =
                 |(i, c): (usize, &Client)| c.conn.filter(|_| i == index || all && c.room == room);
             let conns: Vec<ConnId> = self.clients.iter().enumerate().filter_map(cut).collect();
-            conns.into_iter().for_each(|conn| self.cut_client(conn));
+            conns.into_iter().try_for_each(|conn| self.cut_client(conn))?;
+        }
+        if options.refuse > 0 && per(&mut self.rng, options.refuse) {
+            self.fill_queue();
         }
         if per(&mut self.rng, options.found) {
             self.found_room(Span::ZERO);
@@ -173,14 +175,6 @@ impl World {
             keeper.order(self.now, Order::Expire { room, slept_by });
         }
         self.drain()
-    }
-
-    /// A player's socket is cut.
-    pub(super) fn cut_client(&mut self, conn: ConnId) {
-        self.summary.cuts += 1;
-        self.sockets.remove(&conn);
-        self.lose_socket(conn);
-        self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
     }
 
     /// Faults aimed at a handoff: between its steps, the processes in it die more often than by chance.

@@ -6,6 +6,7 @@ mod hostile;
 mod perform;
 mod players;
 mod processes;
+mod sockets;
 mod stops;
 mod storing;
 mod trace;
@@ -26,6 +27,7 @@ use playon_core::time::{Span, Time};
 
 use crate::client::Client;
 use crate::coverage::Coverage;
+use crate::gate::Gate;
 use crate::keeper::{Keeper, Wish};
 use crate::lives::Lives;
 use crate::options::Options;
@@ -99,6 +101,12 @@ enum Event {
     RecoverNext(Vec<Found>),
     /// A slow socket has written what it had.
     CaughtUp(ConnId),
+    /// The gateway has kept a view back for long enough.
+    Ripe(ConnId),
+    /// The gateway notices that the other side of a socket is gone.
+    HangUp(ConnId),
+    /// The shard's queue was full and takes something again.
+    Empty,
     /// A keeper that stops has taken too long.
     StopLate,
     /// A worker dies, or the keeper.
@@ -108,17 +116,6 @@ enum Event {
     Connect(u64),
     Act(u64),
     Trouble,
-}
-
-/// How a gateway treats a socket that cannot take more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slow {
-    /// Events and views are dropped.
-    Full,
-    /// The owner was asked to send again; only what follows without a gap is let through.
-    Asked,
-    /// It goes on; what was sent twice is let through once.
-    Over,
 }
 
 /// What a run did.
@@ -215,9 +212,9 @@ pub struct World {
     wanted: BTreeMap<(ReleaseId, Berth), u32>,
     spawning: BTreeMap<(ReleaseId, Berth), u32>,
     clients: Vec<Client>,
+    /// Whose sockets they are.
     sockets: BTreeMap<ConnId, u64>,
-    /// Sockets that are too slow: what the gateway drops is sent again later.
-    slow: BTreeMap<ConnId, Slow>,
+    gate: Gate,
     /// The latest arrival on each ordered link.
     links: BTreeMap<(u8, u64), Time>,
     timer_at: Option<Time>,
@@ -279,7 +276,7 @@ impl World {
             spawning: BTreeMap::new(),
             clients: Vec::new(),
             sockets: BTreeMap::new(),
-            slow: BTreeMap::new(),
+            gate: Gate::default(),
             links: BTreeMap::new(),
             timer_at: None,
             gathering: false,
@@ -400,11 +397,14 @@ impl World {
                 self.summary.worker_crashes += 1;
                 self.kill_worker(id, true);
             }
-            Event::Connect(index) => self.connect(index),
-            Event::Act(index) => self.act(index),
+            Event::Connect(index) => return self.connect(index),
+            Event::Act(index) => return self.act(index),
             Event::ToClient(message) => return self.tell_client(message),
             Event::WorkerStep(id) => return self.step_worker(id),
-            Event::CaughtUp(conn) => self.caught_up(conn),
+            Event::CaughtUp(conn) => return self.caught_up(conn),
+            Event::Ripe(conn) => return self.ripe(conn),
+            Event::HangUp(conn) => return self.hang_up(conn),
+            Event::Empty => return self.empty_queue(),
             Event::StopLate => return self.end_stop(false),
             other => return self.step_keeper(other),
         }

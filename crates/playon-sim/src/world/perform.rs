@@ -9,6 +9,7 @@ use playon_core::time::{Span, Time};
 
 use super::{Event, Summary, World, room_id};
 use crate::client::Client;
+use crate::gate::Out;
 use crate::keeper::wall;
 use crate::options::Options;
 use crate::scenario::{Count, Scenario, Step};
@@ -160,9 +161,9 @@ impl World {
         let client = self.clients.get(player as usize).ok_or("there is no such player")?;
         let conn = client.conn.ok_or("the player has no socket")?;
         self.away_for = Some(time);
-        self.cut_client(conn);
+        let cut = self.cut_client(conn);
         self.away_for = None;
-        Ok(())
+        cut
     }
 
     fn farewell(&mut self, player: u64) -> Result<(), String> {
@@ -173,8 +174,7 @@ impl World {
         let recv = client.seat.map_or(0, |seat| seat.recv);
         let message = ToOwner::Input { conn, seq, recv, payload: client.payload(seq) };
         self.summary.inputs += 1;
-        self.send((0, conn.0), self.life, Event::ToOwner(message));
-        Ok(())
+        self.speak(message)
     }
 
     /// The room is looked for because of its age, and before the store has answered its player asks for it.
@@ -189,7 +189,11 @@ impl World {
         self.drain()?;
         let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
         let hello = self.introduce(player, conn, fresh);
-        self.step_keeper(Event::ToOwner(hello))?;
+        for out in self.gate.introduce(hello, false) {
+            if let Out::Owner(message) = out {
+                self.step_keeper(Event::ToOwner(message))?;
+            }
+        }
         self.drain()
     }
 

@@ -81,9 +81,7 @@ impl World {
         self.attempts.clear();
         self.wanted.clear();
         self.spawning.clear();
-        for conn in std::mem::take(&mut self.sockets).into_keys() {
-            self.lose_socket(conn);
-        }
+        self.lose_sockets();
         self.life += 1;
         let after = Span::millis(50 + self.rng.below(200));
         self.schedule(after, 0, Event::KeeperStart);

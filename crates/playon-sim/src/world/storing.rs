@@ -8,16 +8,13 @@ use playon_core::time::Span;
 use super::{Event, World};
 use crate::keeper::limits;
 
-/// How often a shard's thread finds more to do before it hands over what it has written. Percent.
-const GATHERS: u64 = 30;
-
 impl World {
     /// The shard has written something. A thread that finds more to do hands over what came of all of it at once.
     pub(super) fn gather(&mut self) -> Result<(), String> {
         if self.gathering {
             return Ok(());
         }
-        if !self.in_trouble() || !self.rng.percent(GATHERS) {
+        if !self.in_trouble() || !self.rng.percent(self.options.gather) {
             return self.flush();
         }
         self.gathering = true;
