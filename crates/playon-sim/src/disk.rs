@@ -1,6 +1,6 @@
 //! The model of the store's engine: what it accepts, what becomes safe, and what is found again.
 //!
-//! It is held to the suite that every engine must pass (`tests/store.rs`), so it knows nothing of what is inside a row, takes
+//! It is held to the suite that every engine must pass (`crates/playon-sim/tests/store.rs`), so it knows nothing of what is inside a row, takes
 //! batches as the keeper's threads put them together, and writes all of one or nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,7 +16,7 @@ use playon_store::{
 const SEQ_MAX: Seq = Seq(i64::MAX as u64);
 
 /// Bytes of records that recovery needs, beyond which rooms are asked for snapshots: so few that runs get there.
-const LOG_BYTES_MAX: usize = 2_000;
+const LOG_BYTES_MAX: usize = 5_000;
 
 /// A row as it was written.
 #[derive(Clone, Debug)]

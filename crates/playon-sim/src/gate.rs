@@ -1,12 +1,12 @@
 //! The model of the gateway: sockets, and nothing that knows a game.
 //!
-//! It is held to the points that the real one is held to (`tests/gate.rs`). It waits for nothing and draws nothing: whoever
+//! It is held to the points that the real one is held to (`crates/playon-sim/tests/gate.rs`). It waits for nothing and draws nothing: whoever
 //! uses it says what time it is, which socket takes nothing more, and carries what comes of that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use playon_core::gate::{Close, Hello, Push, ToGateway, ToOwner, Welcome};
+use playon_core::gate::{Close, Create, Hello, Push, ToGateway, ToOwner, Welcome};
 use playon_core::ids::{ConnId, RoomId};
 use playon_core::time::{Span, Time};
 
@@ -18,6 +18,9 @@ const ASK_AGAIN: Span = Span::secs(1);
 
 /// Rooms that a player without one is sent to before it is told that none takes it.
 const MATCHES_MAX: u32 = 4;
+
+/// Another room, and how it is made if it is a new one.
+pub type Elsewhere = (RoomId, Option<Create>);
 
 /// Whom something is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,7 +283,7 @@ impl Gate {
         &mut self,
         now: Time,
         message: ToGateway,
-        elsewhere: impl FnOnce() -> RoomId,
+        elsewhere: impl FnOnce() -> Elsewhere,
     ) -> Vec<Out> {
         let conn = message.conn();
         let Some(socket) = self.sockets.get_mut(&conn) else { return Vec::new() };
@@ -301,7 +304,12 @@ impl Gate {
     }
 
     /// The owner has closed the socket, and hears nothing more of it, unless it is asked for another room.
-    fn closed(&mut self, conn: ConnId, why: Close, elsewhere: impl FnOnce() -> RoomId) -> Vec<Out> {
+    fn closed(
+        &mut self,
+        conn: ConnId,
+        why: Close,
+        elsewhere: impl FnOnce() -> Elsewhere,
+    ) -> Vec<Out> {
         let other = matches!(
             why,
             Close::RoomFull | Close::RoomEnded | Close::UnknownRoom | Close::RoomHalted
@@ -312,7 +320,7 @@ impl Gate {
             && (1..MATCHES_MAX).contains(matches)
         {
             *matches += 1;
-            hello.room = elsewhere();
+            (hello.room, hello.create) = elsewhere();
             let again = ToOwner::Hello(Hello::clone(hello));
             return self.pass_on(again);
         }

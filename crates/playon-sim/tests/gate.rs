@@ -169,7 +169,7 @@ impl Subject for Model {
             self.told.push_back(ToOwner::Gone { conn: *conn });
         }
         let number = self.draw();
-        let out = self.gate.hear(NOW, message, || any_room(number));
+        let out = self.gate.hear(NOW, message, || (any_room(number), None));
         self.carry(out);
     }
 

@@ -55,14 +55,7 @@ impl World {
             }
         }
         if per(&mut self.rng, options.cut_client) {
-            let index = self.rng.below(self.clients.len() as u64) as usize;
-            // One player, or everybody in the room: then it has nobody, and may go to sleep.
-            let all = self.rng.percent(self.options.holiday);
-            let room = self.clients[index].room;
-            let cut =
-                |(i, c): (usize, &Client)| c.conn.filter(|_| i == index || all && c.room == room);
-            let conns: Vec<ConnId> = self.clients.iter().enumerate().filter_map(cut).collect();
-            conns.into_iter().try_for_each(|conn| self.cut_client(conn))?;
+            self.cut_somebody()?;
         }
         if options.refuse > 0 && per(&mut self.rng, options.refuse) {
             self.fill_queue();
@@ -88,6 +81,16 @@ impl World {
             self.crash_keeper()?;
         }
         self.operators()
+    }
+
+    /// One player is cut off, or everybody in a room: then it has nobody, and may go to sleep.
+    fn cut_somebody(&mut self) -> Result<(), String> {
+        let index = self.rng.below(self.clients.len() as u64) as usize;
+        let all = self.rng.percent(self.options.holiday);
+        let room = self.clients[index].room;
+        let cut = |(i, c): (usize, &Client)| c.conn.filter(|_| i == index || all && c.room == room);
+        let conns: Vec<ConnId> = self.clients.iter().enumerate().filter_map(cut).collect();
+        conns.into_iter().try_for_each(|conn| self.cut_client(conn))
     }
 
     /// What operators do to the keeper itself.

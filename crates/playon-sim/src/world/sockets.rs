@@ -4,7 +4,7 @@ use playon_core::gate::{Hello, Push, ToGateway, ToOwner, Welcome};
 use playon_core::ids::{ConnId, RoomId, SessionId};
 use playon_core::time::Span;
 
-use super::players::hello;
+use super::players::{create, hello};
 use super::{Event, World, room_id};
 use crate::client::Circumstances;
 use crate::gate::{Gate, Heard, Out, VIEW_GRACE};
@@ -28,8 +28,10 @@ impl World {
     pub(super) fn ask(&mut self, index: u64, mut hello: Hello) -> Result<(), String> {
         let new = self.clients[index as usize].may_go_anywhere();
         let anywhere = new && self.in_trouble() && self.rng.percent(self.options.anywhere);
-        if let Some(create) = hello.create.as_mut().filter(|_| anywhere) {
-            create.name.clear();
+        if anywhere && self.rng.percent(50) {
+            // What the gateway knows of rooms is old: this one is there no more.
+            (hello.room, hello.create) = (bygone(hello.room), None);
+            self.goes_to(hello.conn, hello.room);
         }
         let out = self.gate.introduce(hello, anywhere);
         self.carry(out)
@@ -73,8 +75,8 @@ impl World {
             let after = Span::millis(self.rng.below(400));
             self.schedule(after, self.life, Event::CaughtUp(conn));
         }
-        let other = self.another_like(self.clients[index as usize].room);
-        let out = self.gate.hear(self.now, message, || other);
+        let other = self.another_like(conn, self.clients[index as usize].room);
+        let out = self.gate.hear(self.now, message, || (other, Some(create(other))));
         if let [Out::Owner(ToOwner::Hello(hello))] = &out[..] {
             self.next_room = self.next_room.max(number(hello.room) + 1);
             let client = &mut self.clients[index as usize];
@@ -86,11 +88,15 @@ impl World {
         self.carry(out)
     }
 
-    /// A room of the same kind that is not there yet, or else the first one.
-    fn another_like(&self, room: RoomId) -> RoomId {
-        let like = |other: &u64| other % 3 == number(room) % 3;
+    /// Another room of the same kind: the player's own if the socket was sent to one that is gone, or one that is not there yet.
+    fn another_like(&self, conn: ConnId, own: RoomId) -> RoomId {
+        let asked = self.keeper.as_ref().and_then(|keeper| keeper.audit.conns.get(&conn));
+        if asked != Some(&own) {
+            return own;
+        }
+        let like = |other: &u64| other % 3 == number(own) % 3;
         let new = (self.next_room..u64::from(u8::MAX)).find(like);
-        room_id(new.unwrap_or(number(room) % 3))
+        room_id(new.unwrap_or(number(own) % 3))
     }
 
     fn tell_player(&mut self, conn: ConnId, heard: Heard) -> Result<(), String> {
@@ -211,6 +217,11 @@ impl World {
             false => Err(format!("I16: {open} sockets are open, the shard knows {known}")),
         }
     }
+}
+
+/// A room of the same kind that was there once.
+fn bygone(room: RoomId) -> RoomId {
+    room_id(number(room) + (1 << 16))
 }
 
 /// The number of a room.
