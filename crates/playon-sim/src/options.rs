@@ -123,6 +123,8 @@ pub struct Options {
     pub anywhere: u64,
     /// What several steps write is handed over to the store at once, per hundred.
     pub gather: u64,
+    /// Somebody looks at a room without playing.
+    pub watch: u64,
     /// When deploys may move rooms.
     pub manners: Manners,
     /// Delays vary up to this.
@@ -199,6 +201,7 @@ impl Options {
             half_open: 30,
             anywhere: 30,
             gather: 30,
+            watch: 10,
             ..Self::calm(3, 2)
         }
     }
@@ -256,6 +259,7 @@ impl Options {
             half_open: some(60),
             anywhere: some(60),
             gather: some(80),
+            watch: some(20),
             digest: false,
             trace: false,
         }

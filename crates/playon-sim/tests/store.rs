@@ -87,7 +87,7 @@ impl Engine for Place {
         batches.into_iter().for_each(|batch| _ = shared.disk.submit(store.epoch(), batch));
         (0..keep).for_each(|_| _ = shared.disk.make_safe());
         // What is left may still be on its way when the next keeper opens the disk.
-        if keep % 2 == 0 {
+        if keep.is_multiple_of(2) {
             shared.disk.lose_pending();
         }
         drop(shared);
@@ -162,8 +162,8 @@ impl Store for Model {
         let snapshots = snapshots.into_iter().map(|one| Batch { snapshots: vec![one], ..whole() });
         let sleeps = sleeps.into_iter().map(|one| Batch { sleeps: vec![one], ..whole() });
         let deletes = deletes.into_iter().map(|one| Batch { deletes: vec![one], ..whole() });
-        let pieces = records.chain(snapshots).chain(sleeps).chain(deletes);
-        done(pieces.map(|piece| self.write(piece)).collect());
+        let mut pieces = records.chain(snapshots).chain(sleeps).chain(deletes);
+        done(pieces.try_for_each(|piece| self.write(piece)));
     }
 
     fn recover(

@@ -20,6 +20,7 @@ impl World {
         let bounds = ApplyBounds::recovering(&limits());
         self.check_owners()?;
         self.check_sockets()?;
+        self.check_watchers()?;
         if let Some(keeper) = &mut self.keeper {
             keeper.order(self.now, Order::Stop);
         }

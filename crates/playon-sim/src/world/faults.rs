@@ -57,6 +57,9 @@ impl World {
         if per(&mut self.rng, options.cut_client) {
             self.cut_somebody()?;
         }
+        if options.watch > 0 && per(&mut self.rng, options.watch) {
+            self.watch()?;
+        }
         if options.refuse > 0 && per(&mut self.rng, options.refuse) {
             self.fill_queue();
         }

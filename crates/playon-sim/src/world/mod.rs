@@ -10,6 +10,7 @@ mod sockets;
 mod stops;
 mod storing;
 mod trace;
+mod watchers;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -215,6 +216,7 @@ pub struct World {
     /// Whose sockets they are.
     sockets: BTreeMap<ConnId, u64>,
     gate: Gate,
+    watchers: BTreeMap<ConnId, watchers::Watcher>,
     /// The latest arrival on each ordered link.
     links: BTreeMap<(u8, u64), Time>,
     timer_at: Option<Time>,
@@ -277,6 +279,7 @@ impl World {
             clients: Vec::new(),
             sockets: BTreeMap::new(),
             gate: Gate::default(),
+            watchers: BTreeMap::new(),
             links: BTreeMap::new(),
             timer_at: None,
             gathering: false,

@@ -38,7 +38,7 @@ impl World {
     }
 
     /// Which room a socket asks for.
-    fn goes_to(&mut self, conn: ConnId, room: RoomId) {
+    pub(super) fn goes_to(&mut self, conn: ConnId, room: RoomId) {
         if let Some(keeper) = &mut self.keeper {
             keeper.audit.conns.insert(conn, room);
         }
@@ -67,7 +67,11 @@ impl World {
     /// Something of the shard has come to the gateway.
     pub(super) fn tell_client(&mut self, message: ToGateway) -> Result<(), String> {
         let conn = message.conn();
-        let Some(index) = self.sockets.get(&conn).copied() else { return Ok(()) };
+        let Some(index) = self.sockets.get(&conn).copied() else {
+            // A spectator's, or one that nobody holds any more: it is in no need of another room.
+            let out = self.gate.hear(self.now, message, || (RoomId::default(), None));
+            return self.carry(out);
+        };
         let pushes = matches!(message, ToGateway::Push { .. });
         if pushes && self.in_trouble() && self.rng.below(1_000) < self.options.slow {
             let out = self.gate.take(self.now, conn, false);
@@ -100,7 +104,9 @@ impl World {
     }
 
     fn tell_player(&mut self, conn: ConnId, heard: Heard) -> Result<(), String> {
-        let Some(index) = self.sockets.get(&conn).copied() else { return Ok(()) };
+        let Some(index) = self.sockets.get(&conn).copied() else {
+            return self.tell_watcher(conn, heard);
+        };
         if matches!(heard, Heard::Closed(_)) {
             self.sockets.remove(&conn);
         }
@@ -183,6 +189,7 @@ impl World {
 
     /// The gateway notices that the other side of a socket is gone.
     pub(super) fn hang_up(&mut self, conn: ConnId) -> Result<(), String> {
+        self.watchers.remove(&conn);
         let out = self.gate.hang_up(conn);
         self.carry(out)
     }
@@ -203,6 +210,7 @@ impl World {
     /// All sockets are gone with the process that had them.
     pub(super) fn lose_sockets(&mut self) {
         self.gate = Gate::default();
+        self.watchers.clear();
         for conn in std::mem::take(&mut self.sockets).into_keys() {
             self.lose_socket(conn);
         }
@@ -220,7 +228,7 @@ impl World {
 }
 
 /// A room of the same kind that was there once.
-fn bygone(room: RoomId) -> RoomId {
+pub(super) fn bygone(room: RoomId) -> RoomId {
     room_id(number(room) + (1 << 16))
 }
 
