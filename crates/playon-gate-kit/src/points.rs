@@ -20,7 +20,7 @@ const fn point(name: &'static str, check: fn(&mut Script<'_>) -> Result<(), Stri
 }
 
 /// All of them.
-pub const POINTS: [Point; 18] = [
+pub const POINTS: [Point; 19] = [
     point("each socket has a number of its own, and asks once", asks),
     point("what the owner says comes in its order, after the welcome", order),
     point("what a player says comes in its order, as it is", inputs),
@@ -37,6 +37,10 @@ pub const POINTS: [Point; 18] = [
     point("a socket that was never there is nobody's", unknown),
     point("an owner that takes nothing more costs that socket, and hears of it later", full),
     point("who cannot take more is sent the rest again, without a gap or twice", slow),
+    point(
+        "what is too large for anybody is left out, or costs that socket, which is gone",
+        too_large,
+    ),
     point("who has no room of its own is asked for elsewhere, by the same number", anywhere),
     point("when the gateway goes down all come back, and nobody is gone", goes_down),
 ];
@@ -318,6 +322,24 @@ fn slow(script: &mut Script<'_>) -> Result<(), String> {
             other => return Err(format!("the player hears {other:?} after the last view")),
         }
     }
+    script.nothing_else()
+}
+
+/// Bytes of one event or view, where nobody has set it otherwise.
+const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+
+fn too_large(script: &mut Script<'_>) -> Result<(), String> {
+    let (player, hello) = script.seated(NEW)?;
+    let conn = hello.conn;
+    let large = bytes::Bytes::from(vec![b'v'; PAYLOAD_BYTES_MAX + 1]);
+    script.push(conn, Push { view: Some((1, large)), ..Push::default() });
+    script.push(conn, view(2));
+    script.hears(player, Heard::View(2))?;
+    // An event is owed. The owner has not closed the socket, so it has to learn that it is gone.
+    script.push(conn, events([3], PAYLOAD_BYTES_MAX + 1));
+    script.hears(player, Heard::Closed(Close::RoomFails))?;
+    script.is_told(gone(conn))?;
+    script.subject.hang_up(player);
     script.nothing_else()
 }
 

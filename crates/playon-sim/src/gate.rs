@@ -16,6 +16,9 @@ pub const VIEW_GRACE: Span = Span::millis(250);
 /// Time after which the owner is asked again, should it have had no answer.
 const ASK_AGAIN: Span = Span::secs(1);
 
+/// Bytes of one event or view. A larger view is left out, a larger event is a fault of its room.
+const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+
 /// Rooms that a player without one is sent to before it is told that none takes it.
 const MATCHES_MAX: u32 = 4;
 
@@ -111,7 +114,7 @@ impl Socket {
         self.waits.set_aside.extend(set_aside);
         self.waits.applied = applied.or(self.waits.applied);
         events.into_iter().for_each(|(seq, event)| self.event(now, seq, event));
-        if let Some((as_of, view)) = view {
+        if let Some((as_of, view)) = view.filter(|(_, view)| !is_large(view)) {
             if self.gap == Gap::No {
                 self.last = self.last.max(as_of);
             }
@@ -184,6 +187,10 @@ impl Gap {
             Self::Asked { to, .. } => Self::Dropped { to: to.max(seq) },
         }
     }
+}
+
+const fn is_large(payload: &Bytes) -> bool {
+    payload.len() > PAYLOAD_BYTES_MAX
 }
 
 /// All sockets of a keeper.
@@ -294,6 +301,11 @@ impl Gate {
                 }
                 socket.stage = Stage::Seated;
                 vec![Out::Player(conn, Heard::Welcome(welcome))]
+            }
+            ToGateway::Push { push, .. }
+                if push.events.iter().any(|(_, event)| is_large(event)) =>
+            {
+                self.close(conn, Close::RoomFails)
             }
             ToGateway::Push { push, .. } => {
                 socket.push(now, push);
