@@ -104,6 +104,8 @@ enum Event {
     CaughtUp(ConnId),
     /// The gateway has kept a view back for long enough.
     Ripe(ConnId),
+    /// A player answers a ping.
+    Pong(ConnId),
     /// The gateway notices that the other side of a socket is gone.
     HangUp(ConnId),
     /// The shard's queue was full and takes something again.
@@ -406,6 +408,7 @@ impl World {
             Event::WorkerStep(id) => return self.step_worker(id),
             Event::CaughtUp(conn) => return self.caught_up(conn),
             Event::Ripe(conn) => return self.ripe(conn),
+            Event::Pong(conn) => return self.pong(conn),
             Event::HangUp(conn) => return self.hang_up(conn),
             Event::Empty => return self.empty_queue(),
             Event::StopLate => return self.end_stop(false),

@@ -50,6 +50,10 @@ impl World {
                 let (room, to) = (room_id(u64::from(*room)), release(*to)?);
                 return self.wait(|world| world.release_of(room) == Some(to));
             }
+            Step::UntilWelcomed(player) => {
+                let player = *player as usize;
+                return self.wait(|world| world.clients.get(player).is_some_and(|c| c.welcomed));
+            }
             Step::UntilDeploy(phase) => {
                 let stands = |deploy: &DeployRecord| deploy.phase == *phase;
                 return self.wait(|world| {

@@ -9,7 +9,7 @@ use super::{Event, World, room_id};
 use crate::client::Circumstances;
 use crate::gate::{Gate, Heard, Out, VIEW_GRACE};
 
-/// When it notices at last, milliseconds.
+/// Within this time a gateway asks a socket for life, and notices that nobody answers. Milliseconds.
 const NOTICED_MS: u64 = 6_000;
 
 impl World {
@@ -144,9 +144,9 @@ impl World {
         if welcome.lost > 0 {
             self.tainted.insert(client.room);
         }
-        if self.rng.percent(50) {
-            let out = self.gate.pong(conn);
-            self.carry(out)?;
+        if self.in_trouble() && self.rng.percent(50) {
+            let after = Span::millis(self.rng.below(NOTICED_MS));
+            self.schedule(after, self.life, Event::Pong(conn));
         }
         let recv = self.clients[index as usize].seat.map_or(0, |seat| seat.recv);
         for seq in again {
@@ -165,6 +165,12 @@ impl World {
     pub(super) fn caught_up(&mut self, conn: ConnId) -> Result<(), String> {
         let out = self.gate.take(self.now, conn, true);
         self.schedule(VIEW_GRACE, self.life, Event::Ripe(conn));
+        self.carry(out)
+    }
+
+    /// A player answers a ping.
+    pub(super) fn pong(&mut self, conn: ConnId) -> Result<(), String> {
+        let out = self.gate.pong(conn);
         self.carry(out)
     }
 

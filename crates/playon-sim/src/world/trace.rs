@@ -134,6 +134,7 @@ impl Display for Event {
             Self::Timer => f.write_str("timer"),
             Self::RecoverNext(left) => write!(f, "recovery, {} rooms left", left.len()),
             Self::CaughtUp(conn) => write!(f, "c{} can take more", conn.0),
+            Self::Pong(conn) => write!(f, "c{} answers a ping", conn.0),
             Self::Ripe(conn) => write!(f, "c{} is looked at again", conn.0),
             Self::HangUp(conn) => write!(f, "c{} is noticed to be gone", conn.0),
             Self::Empty => f.write_str("the shard takes something again"),
