@@ -42,25 +42,10 @@ impl World {
             Step::Doom(of, room, deed) => {
                 self.doom(release(*of)?, room_id(u64::from(*room)), *deed);
             }
-            Step::UntilPlace(room, place) => {
-                let room = room_id(u64::from(*room));
-                return self.wait(|world| world.place(room) == Some(*place));
-            }
-            Step::UntilOn(room, to) => {
-                let (room, to) = (room_id(u64::from(*room)), release(*to)?);
-                return self.wait(|world| world.release_of(room) == Some(to));
-            }
-            Step::UntilWelcomed(player) => {
-                let player = *player as usize;
-                return self.wait(|world| world.clients.get(player).is_some_and(|c| c.welcomed));
-            }
-            Step::UntilDeploy(phase) => {
-                let stands = |deploy: &DeployRecord| deploy.phase == *phase;
-                return self.wait(|world| {
-                    let keeper = world.keeper.as_ref();
-                    keeper.and_then(|keeper| keeper.director.deploy()).is_some_and(stands)
-                });
-            }
+            Step::UntilPlace(..)
+            | Step::UntilOn(..)
+            | Step::UntilDeploy(_)
+            | Step::UntilWelcomed(_) => return self.wait_for(step),
             Step::Stall(time) => self.stalled_until = self.now + *time,
             Step::KillWorker(of, room) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;
@@ -106,6 +91,32 @@ impl World {
             Step::Expect(what, most) => return self.expect(*what, *most),
         }
         Ok(())
+    }
+
+    /// Plays on until it is as the line wants it.
+    fn wait_for(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::UntilPlace(room, place) => {
+                let room = room_id(u64::from(*room));
+                self.wait(|world| world.place(room) == Some(*place))
+            }
+            Step::UntilOn(room, to) => {
+                let (room, to) = (room_id(u64::from(*room)), release(*to)?);
+                self.wait(|world| world.release_of(room) == Some(to))
+            }
+            Step::UntilWelcomed(player) => {
+                let player = *player as usize;
+                self.wait(|world| world.clients.get(player).is_some_and(|c| c.welcomed))
+            }
+            Step::UntilDeploy(phase) => {
+                let stands = |deploy: &DeployRecord| deploy.phase == *phase;
+                self.wait(|world| {
+                    let keeper = world.keeper.as_ref();
+                    keeper.and_then(|keeper| keeper.director.deploy()).is_some_and(stands)
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn open_room(&mut self, room: RoomId, players: u64) {
