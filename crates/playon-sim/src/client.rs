@@ -187,7 +187,17 @@ impl Client {
 
     /// Whether it is in its first moments, and may choose a room.
     pub const fn is_new(&self) -> bool {
-        self.seat.is_none() && self.sent == 0 && self.conn.is_none()
+        self.may_go_anywhere() && self.conn.is_none()
+    }
+
+    /// Whether it has no seat yet and has made nothing, so that every room is as good.
+    pub const fn may_go_anywhere(&self) -> bool {
+        self.seat.is_none() && self.sent == 0
+    }
+
+    /// The gateway has found another room for it.
+    pub fn go_elsewhere(&mut self, room: RoomId) {
+        *self = Self { conn: self.conn, lost_at: self.lost_at, ..Self::new(self.index, room) };
     }
 
     /// The chain over all inputs made.

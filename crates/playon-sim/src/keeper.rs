@@ -26,7 +26,7 @@ pub enum Wish {
     Client(ToGateway),
     /// Send to a worker.
     Worker(WorkerId, ToWorker),
-    /// The store was given a batch.
+    /// Something is to be handed over to the store.
     Batch,
     /// A room is deleted: nobody sits in it any more.
     Ended(RoomId),
@@ -58,6 +58,10 @@ pub struct Keeper {
     /// When it began; its clock counts from there.
     pub began: Time,
     epoch: Epoch,
+    /// What it takes for the stored decision which release is current.
+    current: Option<ReleaseId>,
+    /// What is written and not yet handed over to the store.
+    batch: Vec<Write>,
     phases: BTreeMap<DeployId, DeployPhase>,
 }
 
@@ -86,8 +90,8 @@ pub const fn wall(now: Time) -> WallTime {
 }
 
 impl Keeper {
-    /// A keeper that has just opened its store.
-    pub fn new(epoch: Epoch, began: Time) -> Self {
+    /// A keeper that has just opened its store, in which that release is current.
+    pub fn new(epoch: Epoch, current: Option<ReleaseId>, began: Time) -> Self {
         let limits = limits();
         // Some keeper is always there, but for moments.
         let age = Span(began.0);
@@ -106,6 +110,8 @@ impl Keeper {
             berths: Berths::new(Span::secs(2)),
             began,
             epoch,
+            current,
+            batch: Vec::new(),
             phases: BTreeMap::new(),
         }
     }
@@ -154,10 +160,9 @@ impl Keeper {
     /// When an invariant is broken.
     pub fn drain(&mut self, now: Time, store: &mut Store) -> Result<Vec<Wish>, String> {
         let mut wishes = Vec::new();
-        let mut batch = Vec::new();
         loop {
             while let Some(effect) = self.shard.poll() {
-                self.effect(now, effect, store, &mut batch, &mut wishes)?;
+                self.effect(now, effect, store, &mut wishes)?;
             }
             let Some(effect) = self.director.poll() else { break };
             self.direct(self.clock(now), effect, store, &mut wishes)?;
@@ -167,12 +172,24 @@ impl Keeper {
         while let Some((release, berth, count)) = self.berths.poll() {
             wishes.push(Wish::Workers(release, berth, count));
         }
-        if !batch.is_empty() {
-            store.pending.push_back((self.epoch, batch));
+        if !self.batch.is_empty() {
             wishes.push(Wish::Batch);
         }
         self.audit.after_step(self.clock(now), &self.shard)?;
         Ok(wishes)
+    }
+
+    /// Hands over to the store what was written since the last time, as one batch. Whether that was anything.
+    ///
+    /// # Errors
+    /// When more of it waits than may.
+    pub fn hand_over(&mut self, store: &mut Store) -> Result<bool, String> {
+        let writes = std::mem::take(&mut self.batch);
+        if writes.is_empty() {
+            return Ok(false);
+        }
+        store.submit(self.epoch, writes)?;
+        Ok(true)
     }
 
     fn effect(
@@ -180,7 +197,6 @@ impl Keeper {
         now: Time,
         effect: Effect,
         store: &mut Store,
-        batch: &mut Vec<Write>,
         wishes: &mut Vec<Wish>,
     ) -> Result<(), String> {
         match effect {
@@ -194,22 +210,21 @@ impl Keeper {
             }
             Effect::Append { room, seq, record } => {
                 store.note(room, seq, record.hash);
-                batch.push(self.audit.append(seq, room, &record)?);
+                self.batch.push(self.audit.append(seq, room, &record)?);
             }
             Effect::Snapshot(image) => {
                 store.note(image.room, image.seq, image.hash);
-                batch.push(self.audit.snapshot(&image)?);
-                store.check_under_way(image.room, batch)?;
+                self.batch.push(self.audit.snapshot(&image)?);
             }
             Effect::Sleep(image) => {
                 self.audit.departs(image.room);
-                batch.push(Write::Sleep(image.room, encode_image(&image), wall(now)));
+                self.batch.push(Write::sleep(&image, encode_image(&image), wall(now)));
             }
             Effect::Delete(room) => {
                 let clock = self.clock(now);
                 let waits = self.shard.rooms(clock).find(|facts| facts.room == room);
                 self.audit.ends(room, store, waits.map_or(0, |facts| facts.waiting))?;
-                batch.push(Write::Delete(room));
+                self.batch.push(Write::Delete(room));
                 wishes.push(Wish::Ended(room));
             }
             Effect::Load(room) => wishes.push(Wish::Load(room)),
@@ -240,13 +255,15 @@ impl Keeper {
             DirectorEffect::Store { record, current } => {
                 self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(record.clone()));
-                store.deploys.insert(record.id, record);
-                store.current = current;
+                // As the real one: a value that does not change is not written.
+                let decided = current.filter(|_| current != self.current);
+                store.decide(record, self.current, decided)?;
+                self.current = current.or(self.current);
             }
             DirectorEffect::Keep(record) => {
                 self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(record.clone()));
-                store.deploys.insert(record.id, record);
+                store.keep(record);
             }
             DirectorEffect::Progress(record) => {
                 self.follow(now, &record)?;

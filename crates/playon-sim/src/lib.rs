@@ -7,7 +7,10 @@
 pub mod audit;
 pub mod client;
 pub mod coverage;
+pub mod decisions;
+pub mod disk;
 pub mod game;
+pub mod gate;
 pub mod keeper;
 pub mod lives;
 #[cfg(feature = "mutants")]

@@ -115,6 +115,16 @@ pub struct Options {
     pub artifacts: usize,
     /// A room is said to be at rest past its age.
     pub expire: u64,
+    /// The shard's queue is full for a moment.
+    pub refuse: u64,
+    /// The other side of a socket that is cut is noticed to be gone only after seconds, per hundred cuts.
+    pub half_open: u64,
+    /// A new player does not care which room it is.
+    pub anywhere: u64,
+    /// What several steps write is handed over to the store at once, per hundred.
+    pub gather: u64,
+    /// Somebody looks at a room without playing.
+    pub watch: u64,
     /// When deploys may move rooms.
     pub manners: Manners,
     /// Delays vary up to this.
@@ -187,6 +197,11 @@ impl Options {
             holiday: 20,
             damage: 10,
             expire: 10,
+            refuse: 2,
+            half_open: 30,
+            anywhere: 30,
+            gather: 30,
+            watch: 10,
             ..Self::calm(3, 2)
         }
     }
@@ -240,6 +255,11 @@ impl Options {
             artifacts: 1 + some(3) as usize,
             manners: manners(&mut some),
             expire: some(40),
+            refuse: some(6),
+            half_open: some(60),
+            anywhere: some(60),
+            gather: some(80),
+            watch: some(20),
             digest: false,
             trace: false,
         }

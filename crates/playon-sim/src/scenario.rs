@@ -9,6 +9,7 @@
 //! doom r0 on R2 panics      from now on R2 cannot run a batch of the room; `dies`: the process ends
 //! until r0 Switching         runs until the room is there, for at most 20 s; places as in `playon_core::facts`
 //! until r0 on R2             runs until the room's last commit is of that release
+//! until player 0 welcomed    until it has its seat on its socket
 //! until deploy done          or stopped, reverted, moving ..
 //! stall store 300ms          what is written from now on becomes safe only then
 //! kill worker R1 of r0       the worker of that release which has the room
@@ -62,6 +63,8 @@ pub enum Step {
     UntilOn(u8, u8),
     /// Until a deploy stands so.
     UntilDeploy(DeployPhase),
+    /// Runs until a player has its seat.
+    UntilWelcomed(u64),
     /// The store takes its time.
     Stall(Span),
     /// A worker of a release dies.
@@ -167,6 +170,7 @@ fn parse(words: &[&str]) -> Result<Step, String> {
             Step::Doom(number(release, 'R')?, number(room, 'r')?, find_deed(what)?)
         }
         ["until", "deploy", phase] => Step::UntilDeploy(deploy_phase(phase)?),
+        ["until", "player", player, "welcomed"] => Step::UntilWelcomed(count(player)?),
         ["until", room, "on", release] => Step::UntilOn(number(room, 'r')?, number(release, 'R')?),
         ["until", room, place] => Step::UntilPlace(number(room, 'r')?, find_place(place)?),
         ["stall", "store", time] => Step::Stall(span(time)?),

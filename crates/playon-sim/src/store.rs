@@ -1,18 +1,22 @@
-//! The model of the store: batches become safe after a while, all of a batch or nothing.
+//! The store as a keeper's threads use it: the model of the engine, what is inside its rows, and books of what was promised.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use playon_core::deploy::{DeployRecord, Resting};
-use playon_core::effect::Stored;
+use playon_core::effect::{Loaded, Stored};
 use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use playon_core::image::{ApplyBounds, Image};
 use playon_core::kind::Declared;
 use playon_core::time::WallTime;
+use playon_store::{Batch, LogRecord, RestNote, RestRow, RoomDamage, SnapshotRow, StoredRoom};
 use playon_wire::state::ZstdXxh3;
-use playon_wire::stored::{decode_image, decode_record};
+use playon_wire::stored::{decode_image, recover};
 
-/// One write of a batch, as bytes.
+use crate::decisions::Decisions;
+use crate::disk::{Asleep, Disk, DiskCopy, Fate, Ticket};
+
+/// One write, as bytes.
 #[derive(Clone, Debug)]
 pub enum Write {
     /// A record appended to the log.
@@ -20,7 +24,7 @@ pub enum Write {
     /// A snapshot put in place.
     Snapshot(RoomId, Seq, Bytes),
     /// A room put to rest.
-    Sleep(RoomId, Bytes, WallTime),
+    Sleep(RestRow),
     /// A room deleted.
     Delete(RoomId),
 }
@@ -31,37 +35,48 @@ impl Write {
         match self {
             Self::Append(room, seq, _) => (*room, Stored::Record(*seq)),
             Self::Snapshot(room, seq, _) => (*room, Stored::Snapshot(*seq)),
-            Self::Sleep(room, ..) => (*room, Stored::Asleep),
+            Self::Sleep(rest) => (rest.row.room, Stored::Asleep),
             Self::Delete(room) => (*room, Stored::Deleted),
         }
     }
+
+    /// The room goes to rest at that time.
+    pub fn sleep(image: &Image, body: Bytes, since: WallTime) -> Self {
+        let Image { room, seq, kind, name, version, release, seats, .. } = image;
+        let note = RestNote {
+            kind: kind.clone(),
+            name: name.clone(),
+            version: *version,
+            release: *release,
+            seats: u32::try_from(seats.len()).unwrap_or(u32::MAX),
+            since_ms: since.0,
+        };
+        Self::Sleep(RestRow { row: SnapshotRow { room: *room, seq: *seq, body }, note })
+    }
 }
 
-/// A whole room as it was stored.
-#[derive(Clone, Debug)]
-struct Row {
-    epoch: Epoch,
-    seq: Seq,
-    body: Bytes,
-}
-
-/// What is safe of one room.
-#[derive(Clone, Debug, Default)]
-pub struct Rows {
-    snapshot: Option<Row>,
-    log: BTreeMap<Seq, (Epoch, Bytes)>,
-    asleep: Option<Row>,
-    /// Since when it is at rest.
-    since: WallTime,
+/// As the keeper's threads put them together: whatever one of them wrote at once, by what it is and not by when it was written.
+fn batch(writes: &[Write]) -> Batch {
+    let mut batch = Batch::default();
+    for write in writes.iter().cloned() {
+        match write {
+            Write::Append(room, seq, body) => batch.records.push(LogRecord { room, seq, body }),
+            Write::Snapshot(room, seq, body) => {
+                batch.snapshots.push(SnapshotRow { room, seq, body });
+            }
+            Write::Sleep(rest) => batch.sleeps.push(rest),
+            Write::Delete(room) => batch.deletes.push(room),
+        }
+    }
+    batch
 }
 
 /// A copy of everything that is safe.
 #[derive(Clone, Debug)]
 pub struct Backup {
-    rooms: BTreeMap<RoomId, Rows>,
+    disk: DiskCopy,
     ledger: BTreeMap<(RoomId, Seq), u64>,
-    deploys: BTreeMap<DeployId, DeployRecord>,
-    current: Option<ReleaseId>,
+    decisions: Decisions<DeployRecord, ReleaseId>,
 }
 
 /// Snapshots of one room that may be with the store at a time: a checkpoint, and the one that carries a handoff.
@@ -76,94 +91,256 @@ pub enum Found {
     Damaged(RoomId),
 }
 
-/// The disk: what is safe, and the batches on their way.
-#[derive(Debug, Default)]
+/// Where a room stands after some of the writes.
+#[derive(Clone, Debug)]
+struct Stand {
+    last: Option<Seq>,
+    asleep: bool,
+    /// Its snapshot, with the epoch that wrote it.
+    whole: Option<(Epoch, Bytes)>,
+}
+
+/// The store.
+#[derive(Debug)]
 pub struct Store {
-    /// The epoch of the last opening.
-    pub epoch: Epoch,
-    /// Safe rooms.
-    pub rooms: BTreeMap<RoomId, Rows>,
-    /// Batches handed over and not yet safe, oldest first, with the epoch of the keeper that wrote them.
-    pub pending: VecDeque<(Epoch, Vec<Write>)>,
+    disk: Disk,
+    decisions: Decisions<DeployRecord, ReleaseId>,
+    /// What each batch on its way is made of, in the order in which the owner wrote it.
+    writes: BTreeMap<Ticket, Vec<Write>>,
     /// Hashes of all states written since the rooms began; what is written again replaces what was lost.
     ledger: BTreeMap<(RoomId, Seq), u64>,
     /// The last commit of each room that a keeper was told is safe.
     promised: BTreeMap<RoomId, Seq>,
-    /// Rooms that the disk has damaged; `true` until what is left of them is deleted.
-    damaged: BTreeMap<RoomId, bool>,
-    /// The stored deploys.
-    pub deploys: BTreeMap<DeployId, DeployRecord>,
+    /// Rooms that the disk has ever damaged since it was last put back to a copy.
+    once_damaged: BTreeSet<RoomId>,
     /// What releases have said about their kinds.
     pub declared: BTreeMap<ReleaseId, Vec<Declared>>,
-    /// The stored decision which release is current.
-    pub current: Option<ReleaseId>,
-    /// The epoch before which it was last put back to a copy.
-    rewound: Epoch,
 }
 
 impl Store {
     /// An empty disk, and the release that was shipped first.
     pub fn new(current: ReleaseId) -> Self {
-        Self { current: Some(current), ..Self::default() }
+        Self {
+            disk: Disk::default(),
+            decisions: Decisions::of(current),
+            writes: BTreeMap::new(),
+            ledger: BTreeMap::new(),
+            promised: BTreeMap::new(),
+            once_damaged: BTreeSet::new(),
+            declared: BTreeMap::new(),
+        }
+    }
+
+    /// A keeper opens it, in an epoch of its own, and recovers what it finds in the hot log.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read back, or is not what was promised.
+    pub fn open(&mut self, bounds: &ApplyBounds) -> Result<(Epoch, Vec<Found>), String> {
+        let (epoch, rooms) = self.disk.open();
+        let find = |found| match found {
+            Err(RoomDamage { room, .. }) => Ok(Found::Damaged(room)),
+            Ok(stored) => {
+                let image = read_back(&stored, bounds)?;
+                self.check_recovered(&image)?;
+                Ok(Found::Whole(Box::new(image)))
+            }
+        };
+        Ok((epoch, rooms.into_iter().map(find).collect::<Result<_, String>>()?))
+    }
+
+    /// The epoch of the last opening.
+    pub const fn epoch(&self) -> Epoch {
+        self.disk.epoch()
+    }
+
+    /// The stored deploys, newest first.
+    pub fn deploys(&self) -> impl DoubleEndedIterator<Item = &DeployRecord> {
+        self.decisions.newest_first().map(|(_, record)| record)
     }
 
     /// The last deploy.
     pub fn deploy(&self) -> Option<&DeployRecord> {
-        self.deploys.values().next_back()
+        self.deploys().next()
     }
 
-    /// The oldest batch becomes safe.
+    /// The stored decision which release is current.
+    pub fn current(&self) -> Option<ReleaseId> {
+        self.decisions.value().copied()
+    }
+
+    /// How a deploy stands.
+    pub fn keep(&mut self, record: DeployRecord) {
+        self.decisions.put(record.id, record);
+    }
+
+    /// A decision, by a keeper that takes `known` for the current release.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn decide(
+        &mut self,
+        record: DeployRecord,
+        known: Option<ReleaseId>,
+        current: Option<ReleaseId>,
+    ) -> Result<(), String> {
+        let id: DeployId = record.id;
+        let decided = self.decisions.decide((id, record), known.as_ref(), current);
+        decided.map_err(|why| format!("I18: {id} is decided: {why}"))
+    }
+
+    /// Takes what the keeper of that epoch has written at once.
+    ///
+    /// # Errors
+    /// When more snapshots of a room are under way than may be.
+    pub fn submit(&mut self, epoch: Epoch, writes: Vec<Write>) -> Result<(), String> {
+        let rooms: BTreeSet<RoomId> = writes.iter().map(|write| write.outcome().0).collect();
+        let ticket = self.disk.submit(epoch, batch(&writes));
+        self.writes.insert(ticket, writes);
+        for room in rooms {
+            let found = self.disk.snapshots_under_way(room);
+            if found > SNAPSHOTS_MAX {
+                return Err(format!("I16: {found} snapshots of {room} wait for the disk"));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many batches are not safe yet.
+    pub fn pending(&self) -> usize {
+        self.disk.pending()
+    }
+
+    /// What is not safe yet is lost.
+    pub fn lose_pending(&mut self) {
+        self.disk.lose_pending();
+        self.writes.clear();
+    }
+
+    /// The oldest batch becomes safe, of the keeper that has the store.
     ///
     /// # Errors
     /// When the owner wrote something it must not.
     pub fn make_safe(&mut self) -> Result<Vec<(RoomId, Stored)>, String> {
-        // What a keeper wrote that has been replaced is refused by the fence.
-        while self.pending.front().is_some_and(|(epoch, _)| *epoch < self.epoch) {
-            self.pending.pop_front();
+        let epoch = self.epoch();
+        loop {
+            let before = self.stands();
+            let Some((ticket, fate)) = self.disk.make_safe() else { return Ok(Vec::new()) };
+            let writes = self.writes.remove(&ticket).unwrap_or_default();
+            // What a keeper wrote that has been replaced is refused by the fence.
+            if fate == Fate::Fenced {
+                continue;
+            }
+            let mut stands = before;
+            for write in &writes {
+                self.judge(&mut stands, write, epoch)?;
+            }
+            match fate {
+                Fate::Safe => {}
+                Fate::Misused(why) => return Err(format!("I11: the store has stopped: {why}")),
+                Fate::Fenced | Fate::Stopped => return Err(format!("I11: a batch is {fate:?}")),
+            }
+            self.check_order(&stands)?;
+            return Ok(writes.iter().map(Write::outcome).collect());
         }
-        let mut outcomes = Vec::new();
-        let Some((_, batch)) = self.pending.pop_front() else { return Ok(outcomes) };
-        for write in batch {
-            outcomes.push(write.outcome());
-            self.apply(write)?;
-        }
-        Ok(outcomes)
     }
 
-    /// Snapshots of a room on their way to the disk.
-    ///
-    /// # Errors
-    /// When there are more than may be.
-    pub fn check_under_way(&self, room: RoomId, handed: &[Write]) -> Result<(), String> {
-        let pending = self.pending.iter().filter(|(epoch, _)| *epoch == self.epoch);
-        let writes = pending.flat_map(|(_, batch)| batch).chain(handed);
-        let of_room = |write: &&Write| matches!(write, Write::Snapshot(of, ..) if *of == room);
-        let found = writes.filter(of_room).count();
-        if found > SNAPSHOTS_MAX {
-            return Err(format!("I16: {found} snapshots of {room} wait for the disk"));
+    fn stands(&self) -> BTreeMap<RoomId, Stand> {
+        let front = self.writes.values().next();
+        let rooms = front.into_iter().flatten().map(|write| write.outcome().0);
+        let stand = |room| Stand {
+            last: self.disk.last(room),
+            asleep: self.disk.is_resting(room),
+            whole: self.disk.snapshot(room),
+        };
+        rooms.map(|room| (room, stand(room))).collect()
+    }
+
+    /// The owner writes what may follow what it wrote before.
+    fn judge(
+        &self,
+        stands: &mut BTreeMap<RoomId, Stand>,
+        write: &Write,
+        epoch: Epoch,
+    ) -> Result<(), String> {
+        let (room, outcome) = write.outcome();
+        if self.disk.is_damaged(room) && outcome != Stored::Deleted {
+            return Err(format!("I22: {room} is damaged, and was written to: {outcome:?}"));
+        }
+        let Some(stand) = stands.get_mut(&room) else { return Err(format!("{room} is unknown")) };
+        let last = stand.last;
+        match write {
+            Write::Append(_, seq, _) => {
+                if stand.asleep {
+                    return Err(format!("I11: {room} was appended to while asleep"));
+                }
+                if last.map(Seq::next) != Some(*seq) {
+                    return Err(format!("I1/I14: {room} appended commit {seq} after {last:?}"));
+                }
+                stand.last = Some(*seq);
+            }
+            Write::Snapshot(_, seq, body) => {
+                if *seq == Seq(1) && last.is_some_and(|last| last > *seq) {
+                    return Err(format!("I22: an empty twin of {room} was created"));
+                }
+                if last.is_some_and(|last| last > *seq) {
+                    return Err(format!(
+                        "I14: {room} got a snapshot of {seq} after commit {last:?}"
+                    ));
+                }
+                let whole = Some((epoch, body.clone()));
+                if stand.whole == whole {
+                    return Err(format!("I27: {room} is stored whole twice at {seq}, alike"));
+                }
+                *stand = Stand { last: Some(*seq), asleep: false, whole };
+            }
+            Write::Sleep(RestRow { row, .. }) => {
+                let held = decode_image(&row.body).map_err(|e| format!("I10: {room}: {e}"))?.seq;
+                if last.is_some_and(|last| last > row.seq) || held != row.seq {
+                    return Err(format!(
+                        "I14: {room} goes to rest at {}, as of {held}, after commit {last:?}",
+                        row.seq
+                    ));
+                }
+                *stand = Stand { last: Some(row.seq), asleep: true, whole: None };
+            }
+            Write::Delete(_) => *stand = Stand { last: None, asleep: false, whole: None },
         }
         Ok(())
+    }
+
+    /// Writes of one batch are not applied in the order in which they were written; what is left must be the same.
+    fn check_order(&self, stands: &BTreeMap<RoomId, Stand>) -> Result<(), String> {
+        for (room, stand) in stands {
+            let found = (self.disk.last(*room), self.disk.is_resting(*room));
+            if found != (stand.last, stand.asleep) {
+                return Err(format!("I11: {room} is stored as {found:?}, written was {stand:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rooms whose snapshots are needed soon, so that the log can be cut.
+    pub fn wanted(&mut self) -> Vec<RoomId> {
+        self.disk.wanted()
     }
 
     /// A copy of what is safe.
     pub fn back_up(&self) -> Backup {
         Backup {
-            rooms: self.rooms.clone(),
+            disk: self.disk.back_up(),
             ledger: self.ledger.clone(),
-            deploys: self.deploys.clone(),
-            current: self.current,
+            decisions: self.decisions.clone(),
         }
     }
 
     /// Goes on from a copy, in an epoch that has never been.
     pub fn restore(&mut self, backup: Backup, epoch: Epoch) {
-        let Backup { rooms, ledger, deploys, current } = backup;
-        let promised = rooms.keys().filter_map(|room| Some((*room, rooms.get(room)?.last()?)));
-        self.promised = promised.collect();
-        self.pending.clear();
-        self.damaged.clear();
-        (self.rooms, self.ledger, self.deploys, self.current) = (rooms, ledger, deploys, current);
-        (self.epoch, self.rewound) = (epoch, epoch);
+        let Backup { disk, ledger, decisions } = backup;
+        self.promised = disk.lasts().collect();
+        self.disk.restore(disk, epoch);
+        self.writes.clear();
+        self.once_damaged.clear();
+        (self.ledger, self.decisions) = (ledger, decisions);
     }
 
     /// Notes the state that a commit left, when it is handed over.
@@ -204,156 +381,76 @@ impl Store {
 
     /// The disk damages what is stored about a room.
     pub fn damage(&mut self, room: RoomId) {
-        if self.rooms.contains_key(&room) {
-            self.damaged.insert(room, true);
-        }
+        self.disk.damage(room);
+        self.once_damaged.extend(Some(room).filter(|room| self.disk.is_damaged(*room)));
     }
 
     /// Whether what is stored about a room is damaged.
     pub fn is_damaged(&self, room: RoomId) -> bool {
-        self.damaged.get(&room).copied().unwrap_or(false)
+        self.disk.is_damaged(room)
     }
 
     /// Whether it is, or was before it was deleted.
     pub fn was_damaged(&self, room: RoomId) -> bool {
-        self.damaged.contains_key(&room)
-    }
-
-    fn apply(&mut self, write: Write) -> Result<(), String> {
-        let (room, outcome) = write.outcome();
-        if self.is_damaged(room) && outcome != Stored::Deleted {
-            return Err(format!("I22: {room} is damaged, and was written to: {outcome:?}"));
-        }
-        match write {
-            Write::Append(room, seq, body) => {
-                let last = self.last(room);
-                let epoch = self.epoch;
-                let rows = self.rooms.entry(room).or_default();
-                if rows.asleep.is_some() {
-                    return Err(format!("I11: {room} was appended to while asleep"));
-                }
-                if last != Some(Seq(seq.0 - 1)) {
-                    return Err(format!("I1/I14: {room} appended commit {seq} after {last:?}"));
-                }
-                rows.log.insert(seq, (epoch, body));
-            }
-            Write::Snapshot(room, seq, body) => {
-                let last = self.last(room);
-                if seq == Seq(1) && last.is_some_and(|last| last > seq) {
-                    return Err(format!("I22: an empty twin of {room} was created"));
-                }
-                if last.is_some_and(|last| last > seq) {
-                    return Err(format!(
-                        "I14: {room} got a snapshot of {seq} after commit {last:?}"
-                    ));
-                }
-                let epoch = self.epoch;
-                let rows = self.rooms.entry(room).or_default();
-                if rows.snapshot.as_ref().is_some_and(|row| row.epoch == epoch && row.body == body)
-                {
-                    return Err(format!("I27: {room} is stored whole twice at {seq}, alike"));
-                }
-                rows.asleep = None;
-                rows.log.retain(|at, _| *at > seq);
-                rows.snapshot = Some(Row { epoch, seq, body });
-            }
-            Write::Sleep(room, body, since) => {
-                let (last, epoch) = (self.last(room), self.epoch);
-                let seq = decode_image(&body).map_err(|e| format!("I10: {room}: {e}"))?.seq;
-                if last.is_some_and(|last| last > seq) {
-                    return Err(format!("I14: {room} goes to rest at {seq} after commit {last:?}"));
-                }
-                let asleep = Some(Row { epoch, seq, body });
-                self.rooms.insert(room, Rows { asleep, since, ..Rows::default() });
-            }
-            Write::Delete(room) => {
-                self.rooms.remove(&room);
-                self.damaged.entry(room).and_modify(|still| *still = false);
-            }
-        }
-        Ok(())
+        self.once_damaged.contains(&room)
     }
 
     /// The last safe commit of a room.
     pub fn last(&self, room: RoomId) -> Option<Seq> {
-        self.rooms.get(&room)?.last()
-    }
-
-    /// All rooms in the hot log, as recovery finds them.
-    ///
-    /// # Errors
-    /// When what is stored cannot be read back.
-    pub fn recover(&self, bounds: &ApplyBounds) -> Result<Vec<Found>, String> {
-        let hot = self.rooms.iter().filter(|(_, rows)| rows.asleep.is_none());
-        let find = |(room, rows): (&RoomId, &Rows)| {
-            if self.is_damaged(*room) {
-                return Ok(Found::Damaged(*room));
-            }
-            let image = self.image(*room, rows, bounds)?;
-            self.check_recovered(&image)?;
-            Ok(Found::Whole(Box::new(image)))
-        };
-        hot.map(find).collect()
+        self.disk.last(room)
     }
 
     /// What rooms at rest need of releases.
     pub fn rests(&self) -> Vec<Resting> {
-        let need = |image: Image| Resting {
-            kind: image.kind,
-            version: image.version,
-            release: image.release,
-        };
-        let rests: BTreeSet<Resting> =
-            self.rooms.keys().filter_map(|room| self.asleep(*room).map(need)).collect();
-        rests.into_iter().collect()
+        let groups = self.disk.rest_groups().into_iter();
+        groups
+            .map(|group| Resting {
+                kind: group.kind,
+                version: group.version,
+                release: group.release,
+            })
+            .collect()
     }
 
     /// Since when a room is at rest.
     pub fn at_rest_since(&self, room: RoomId) -> Option<WallTime> {
-        self.rooms.get(&room).filter(|rows| rows.asleep.is_some()).map(|rows| rows.since)
+        self.disk.rest(room).map(|rest| since(&rest.note))
     }
 
-    /// A room at rest.
-    pub fn asleep(&self, room: RoomId) -> Option<Image> {
-        let row = self.rooms.get(&room)?.asleep.as_ref()?;
-        let mut image = decode_image(&row.body).ok()?;
-        image.clean &= row.epoch >= self.rewound;
-        Some(image)
-    }
-
-    /// One room as recovery would find it.
+    /// What a keeper finds that looks for a room which it does not have.
     ///
     /// # Errors
-    /// As `recover`.
-    pub fn read(&self, room: RoomId, bounds: &ApplyBounds) -> Result<Option<Image>, String> {
-        self.rooms.get(&room).map(|rows| self.image(room, rows, bounds)).transpose()
+    /// When what is stored cannot be read back.
+    pub fn load(&self, room: RoomId, bounds: &ApplyBounds) -> Result<Loaded, String> {
+        Ok(match self.disk.load_sleeping(room) {
+            Asleep::Missing => Loaded::Missing,
+            Asleep::Damaged(damage) => Loaded::Damaged(damage.place),
+            Asleep::Resting(stored) => {
+                let since = stored.rest.as_ref().map_or(WallTime(u64::MAX), since);
+                Loaded::Asleep { image: Box::new(read_back(&stored, bounds)?), since }
+            }
+        })
     }
 
-    fn image(&self, room: RoomId, rows: &Rows, bounds: &ApplyBounds) -> Result<Image, String> {
-        if let Some(row) = &rows.asleep {
-            return decode_image(&row.body).map_err(|e| format!("I10: {room}: {e}"));
-        }
-        let Some(row) = &rows.snapshot else {
-            return Err(format!("I11: {room} has no snapshot"));
-        };
-        let mut image = decode_image(&row.body).map_err(|e| format!("I10: {room}: {e}"))?;
-        for (seq, (epoch, body)) in rows.log.range(Seq(image.seq.0 + 1)..) {
-            let record = decode_record(body).map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
-            image
-                .apply(*epoch, &record, &ZstdXxh3, bounds)
-                .map_err(|e| format!("I10: {room}/{seq}: {e}"))?;
-        }
-        // What players know beyond it is gone, until the room is stored whole again.
-        image.clean &= row.epoch >= self.rewound;
-        Ok(image)
+    /// One room as it is stored.
+    ///
+    /// # Errors
+    /// When that cannot be read back.
+    pub fn read(&self, room: RoomId, bounds: &ApplyBounds) -> Result<Option<Image>, String> {
+        self.disk.read(room).map(|stored| read_back(&stored, bounds)).transpose()
     }
 }
 
-impl Rows {
-    /// The last commit.
-    fn last(&self) -> Option<Seq> {
-        let row = |row: &Option<Row>| row.as_ref().map(|row| row.seq);
-        let record = self.log.keys().next_back().copied();
-        record.or(row(&self.snapshot)).or(row(&self.asleep))
-    }
+/// Since when a room is at rest. One of which that is not known is never past its age.
+fn since(note: &RestNote) -> WallTime {
+    WallTime(if note.since_ms > 0 { note.since_ms } else { u64::MAX })
+}
+
+fn read_back(stored: &StoredRoom, bounds: &ApplyBounds) -> Result<Image, String> {
+    let records = stored.records.iter().map(|(epoch, record)| (*epoch, &record.body[..]));
+    let mut image = recover(&stored.snapshot.body, records, &ZstdXxh3, bounds)
+        .map_err(|e| format!("I10: {}: {e}", stored.room))?;
+    // What players know beyond it is gone, until the room is stored whole again.
+    image.clean &= !stored.rewound;
+    Ok(image)
 }

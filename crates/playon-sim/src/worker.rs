@@ -523,7 +523,7 @@ fn commit(deliver: &Deliver, object: &mut Object) -> Commit {
         inputs: deliver.inputs(),
         views,
         left_out: Vec::new(),
-        watch_view: deliver.render_watch.then(Bytes::new),
+        watch_view: deliver.render_watch.then(|| stamp(deliver.seq, 0, 0)),
         wake_at: object.game.timer,
         between_rounds: object.game.between_rounds(),
         ended: object.ended,

@@ -2,28 +2,58 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use playon_store::testing::{Engine, conformance};
-use playon_store::{SqliteOptions, SqliteStore, Store};
+mod common;
+
+use std::cell::RefCell;
+
+use playon_store::testing::{Engine, Part, conformance};
+use playon_store::watermark::WATERMARK_FILE;
+use playon_store::{Batch, SqliteOptions, SqliteStore, Store};
 
 struct Sqlite {
-    dir: tempfile::TempDir,
+    dir: RefCell<tempfile::TempDir>,
     options: SqliteOptions,
+}
+
+impl Sqlite {
+    fn engine(options: &SqliteOptions) -> Box<dyn Engine> {
+        let dir = RefCell::new(tempfile::tempdir().unwrap());
+        Box::new(Self { dir, options: options.clone() })
+    }
 }
 
 impl Engine for Sqlite {
     fn open(&self) -> Box<dyn Store> {
-        Box::new(SqliteStore::open(self.dir.path(), self.options.clone()).unwrap())
+        Box::new(SqliteStore::open(self.dir.borrow().path(), self.options.clone()).unwrap())
+    }
+
+    /// Goes on with what its files were at some moment in between.
+    fn kill(&self, store: Box<dyn Store>, batches: Vec<Batch>) -> Box<dyn Store> {
+        batches.into_iter().for_each(|batch| store.submit(batch, Box::new(drop)));
+        let left = tempfile::tempdir().unwrap();
+        // It never names a batch that is not in the files yet, so it is read before them.
+        let mark = std::fs::read(self.dir.borrow().path().join(WATERMARK_FILE)).unwrap();
+        common::copy(self.dir.borrow().path(), left.path());
+        std::fs::write(left.path().join(WATERMARK_FILE), mark).unwrap();
+        drop(store);
+        self.dir.replace(left);
+        self.open()
+    }
+
+    /// As on a file system without locks.
+    fn overtake(&self) -> Box<dyn Store> {
+        std::fs::remove_file(self.dir.borrow().path().join("lock")).unwrap();
+        self.open()
     }
 }
 
 #[test]
 fn sqlite_conforms() {
-    conformance(&|| {
-        Box::new(Sqlite { dir: tempfile::tempdir().unwrap(), options: SqliteOptions::default() })
-    });
+    conformance(&Part::ALL, &|| Sqlite::engine(&SqliteOptions::default()));
 }
 
-/// With bounds so small that every commit checkpoints, cuts and carries.
+/// With bounds so small that every commit checkpoints, cuts and carries. Its files are never at rest, so that they cannot be
+/// copied; `tests/crash.rs` kills a process in their midst.
 #[test]
 fn sqlite_conforms_with_tiny_bounds() {
     let options = SqliteOptions {
@@ -32,7 +62,6 @@ fn sqlite_conforms_with_tiny_bounds() {
         group_bytes_max: 1,
         ..SqliteOptions::default()
     };
-    conformance(&|| {
-        Box::new(Sqlite { dir: tempfile::tempdir().unwrap(), options: options.clone() })
-    });
+    let parts = Part::ALL.into_iter().filter(|part| *part != Part::Ends);
+    conformance(&parts.collect::<Vec<_>>(), &|| Sqlite::engine(&options));
 }

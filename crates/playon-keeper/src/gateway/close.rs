@@ -48,6 +48,14 @@ impl Reason {
     }
 }
 
+/// A socket that is closed as soon as all is written for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Closing {
+    pub(super) reason: Reason,
+    /// The owner has closed it, or does not want to hear of it; otherwise it has to be told that the socket is gone.
+    pub(super) owner_knows: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

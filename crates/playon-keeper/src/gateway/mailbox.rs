@@ -51,9 +51,7 @@ impl Mailbox {
         match message {
             ToGateway::Push { push, .. } => outbox.push(now, push, stats),
             ToGateway::Welcome { welcome, .. } => outbox.welcome = Some(welcome),
-            ToGateway::Close { why, detail, .. } => {
-                _ = outbox.close.get_or_insert(Reason::new(why, detail))
-            }
+            ToGateway::Close { why, detail, .. } => outbox.close(Reason::new(why, detail)),
         }
     }
 }
@@ -88,7 +86,7 @@ impl Switchboard {
     /// Closes every socket once what waits for it is written.
     pub(super) fn close_all(&self, reason: &Reason) {
         for mailbox in self.mailboxes.borrow().values() {
-            mailbox.outbox().close.get_or_insert(reason.clone());
+            mailbox.outbox().close(reason.clone());
             mailbox.wake();
         }
     }

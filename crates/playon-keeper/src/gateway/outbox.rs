@@ -14,7 +14,7 @@ use playon_core::gate::{Close, Push, SET_ASIDE_CODE, Welcome};
 use playon_core::time::{Span, Time};
 use playon_wire::player::ServerFrame;
 
-use super::close::Reason;
+use super::close::{Closing, Reason};
 use super::config::OutboxConfig;
 use super::stats::GatewayStats;
 
@@ -33,8 +33,8 @@ pub(super) struct Outbox {
     bounds: OutboxConfig,
     /// The terms of the session, to be written before all else.
     pub(super) welcome: Option<Welcome>,
-    /// Why to close once all is written.
-    pub(super) close: Option<Reason>,
+    /// To be closed once all is written.
+    close: Option<Closing>,
     /// The nonce of a ping to send.
     pub(super) ping: Option<u64>,
     /// At most as many as may be sent and not acknowledged: an acknowledgement leaves in the same message.
@@ -84,6 +84,22 @@ impl Outbox {
         }
     }
 
+    /// The owner closes the socket, or the keeper on its behalf. The first reason counts.
+    pub(super) fn close(&mut self, reason: Reason) {
+        let close = self.close.get_or_insert(Closing { reason, owner_knows: true });
+        close.owner_knows = true;
+    }
+
+    /// Whether it is to be closed once all is written.
+    pub(super) const fn closes(&self) -> bool {
+        self.close.is_some()
+    }
+
+    /// All is written, or is not waited for any longer: how the socket is to be closed, if it is.
+    pub(super) const fn take_close(&mut self) -> Option<Closing> {
+        self.close.take()
+    }
+
     /// Takes what the owner wants written.
     pub(super) fn push(&mut self, now: Time, push: Push, stats: &GatewayStats) {
         if self.close.is_some() {
@@ -94,7 +110,8 @@ impl Outbox {
         if let Some(bytes) = payloads.max().filter(|bytes| *bytes > max) {
             // It is owed, and the room's code is at fault: the player keeps the seat and comes back.
             let text = format!("PLY-0152 an event of {bytes} bytes, {max} are allowed");
-            self.close = Some(Reason::new(Close::RoomFails, text));
+            let reason = Reason::new(Close::RoomFails, text);
+            self.close = Some(Closing { reason, owner_knows: false });
             return;
         }
         self.set_aside.extend(push.set_aside);

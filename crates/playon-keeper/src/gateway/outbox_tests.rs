@@ -184,7 +184,11 @@ fn one_event_over_the_bound_goes_through_alone_but_not_over_the_payload_bound() 
     outbox.push(NOW, Push { view: Some((1, payload(1_001))), ..Push::default() }, &stats);
     assert_eq!((written(&mut outbox, NOW).as_str(), stats.views_too_large.get()), ("", 1));
     outbox.push(NOW, Push { events: vec![(2, payload(1_001))], ..Push::default() }, &stats);
-    assert_eq!(outbox.close.as_ref().unwrap().why, Close::RoomFails);
+    let closing = outbox.close.clone().unwrap();
+    assert_eq!((closing.reason.why, closing.owner_knows), (Close::RoomFails, false));
     outbox.push(NOW, events([2]), &stats);
     assert_eq!(written(&mut outbox, NOW), "", "nothing after the last word");
+    outbox.close(Reason::new(Close::RoomEnded, "meanwhile"));
+    let closing = outbox.take_close().unwrap();
+    assert_eq!((closing.reason.why, closing.owner_knows), (Close::RoomFails, true));
 }

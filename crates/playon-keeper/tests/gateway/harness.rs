@@ -97,6 +97,14 @@ impl World {
         change: impl FnOnce(&mut GatewayConfig),
         extra: Option<Extra>,
     ) -> Self {
+        Self::with_shards(3, change, extra)
+    }
+
+    pub(crate) fn with_shards(
+        shards: u16,
+        change: impl FnOnce(&mut GatewayConfig),
+        extra: Option<Extra>,
+    ) -> Self {
         let mut config = GatewayConfig {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             threads: 2,
@@ -108,12 +116,7 @@ impl World {
         let (link, inboxes) = inboxes(config.threads);
         let clock = Clock::new();
         let parts = GatewayParts {
-            owner: Arc::new(Link {
-                sender,
-                waiting: Mutex::default(),
-                full: full.clone(),
-                shards: 3,
-            }),
+            owner: Arc::new(Link { sender, waiting: Mutex::default(), full: full.clone(), shards }),
             lobby: Arc::default(),
             assets: Assets::default(),
             labels: Labels::default(),
@@ -147,6 +150,11 @@ impl World {
             ToOwner::Hello(hello) => hello,
             other => panic!("a message of {} instead of a hello", other.conn()),
         }
+    }
+
+    /// What was told and not looked at.
+    pub(crate) fn left(&mut self) -> Vec<ToOwner> {
+        std::iter::from_fn(|| self.owner.try_recv().ok()).map(|(_, told)| told).collect()
     }
 
     /// Whether nothing more was told.

@@ -4,6 +4,7 @@
 
 mod admission;
 mod closes;
+mod contract;
 mod harness;
 mod many;
 mod pages;

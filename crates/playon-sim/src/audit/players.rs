@@ -44,6 +44,7 @@ impl Audit {
     /// When an invariant is broken.
     pub fn show(&mut self, message: &ToGateway, store: &Store) -> Result<(), String> {
         match message {
+            ToGateway::Welcome { welcome, .. } if welcome.mode == Mode::Watching => Ok(()),
             ToGateway::Welcome { conn, welcome } => {
                 let claim = (welcome.room, welcome.session);
                 self.speakers.retain(|_, speaker| *speaker != claim);

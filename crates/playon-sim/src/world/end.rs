@@ -19,13 +19,13 @@ impl World {
     pub(super) fn check_end(&mut self) -> Result<(), String> {
         let bounds = ApplyBounds::recovering(&limits());
         self.check_owners()?;
+        self.check_sockets()?;
+        self.check_watchers()?;
         if let Some(keeper) = &mut self.keeper {
             keeper.order(self.now, Order::Stop);
         }
         self.drain()?;
-        while !self.store.pending.is_empty() {
-            self.store.make_safe()?;
-        }
+        self.close_store()?;
         if self.store.deploy().is_some_and(|record| !record.phase.is_final()) {
             return Err(format!("I18: the deploy never ended: {:?}", self.store.deploy()));
         }
@@ -75,7 +75,7 @@ impl World {
                 return Err(format!("I18: {room} is {} at the end", facts.place));
             }
             if let Some(image) = facts.image
-                && self.store.current.is_some_and(|current| image.release != current)
+                && self.store.current().is_some_and(|current| image.release != current)
                 && self.rooms_belong_together()
                 && !self.was_left(room)
                 && !keeper.audit.declined(room)
@@ -99,13 +99,13 @@ impl World {
 
     /// Unless the last deploy that took effect was stopped, rooms are on the current release.
     fn rooms_belong_together(&self) -> bool {
-        let last = self.store.deploys.values().rev().find(|record| record.took_effect());
+        let last = self.store.deploys().find(|record| record.took_effect());
         last.is_none_or(|last| last.phase != DeployPhase::Stopped)
     }
 
     /// Whether a way back could not take the room.
     fn was_left(&self, room: RoomId) -> bool {
-        let last = self.store.deploys.values().rev().find(|record| record.took_effect());
+        let last = self.store.deploys().find(|record| record.took_effect());
         last.is_some_and(|last| last.left_rooms.iter().any(|left| left.room == room))
     }
 

@@ -6,7 +6,6 @@ use playon_core::attach::ToWorker;
 use playon_core::deploy::{Course, DeployPhase, DeployRecord, DeployWish};
 use playon_core::effect::Order;
 use playon_core::fleet::WorkerEnd;
-use playon_core::gate::ToOwner;
 use playon_core::ids::{ConnId, DeployId, ReleaseId, RoomId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::Span;
@@ -56,14 +55,13 @@ impl World {
             }
         }
         if per(&mut self.rng, options.cut_client) {
-            let index = self.rng.below(self.clients.len() as u64) as usize;
-            // One player, or everybody in the room: then it has nobody, and may go to sleep.
-            let all = self.rng.percent(self.options.holiday);
-            let room = self.clients[index].room;
-            let cut =
-                |(i, c): (usize, &Client)| c.conn.filter(|_| i == index || all && c.room == room);
-            let conns: Vec<ConnId> = self.clients.iter().enumerate().filter_map(cut).collect();
-            conns.into_iter().for_each(|conn| self.cut_client(conn));
+            self.cut_somebody()?;
+        }
+        if options.watch > 0 && per(&mut self.rng, options.watch) {
+            self.watch()?;
+        }
+        if options.refuse > 0 && per(&mut self.rng, options.refuse) {
+            self.fill_queue();
         }
         if per(&mut self.rng, options.found) {
             self.found_room(Span::ZERO);
@@ -86,6 +84,16 @@ impl World {
             self.crash_keeper()?;
         }
         self.operators()
+    }
+
+    /// One player is cut off, or everybody in a room: then it has nobody, and may go to sleep.
+    fn cut_somebody(&mut self) -> Result<(), String> {
+        let index = self.rng.below(self.clients.len() as u64) as usize;
+        let all = self.rng.percent(self.options.holiday);
+        let room = self.clients[index].room;
+        let cut = |(i, c): (usize, &Client)| c.conn.filter(|_| i == index || all && c.room == room);
+        let conns: Vec<ConnId> = self.clients.iter().enumerate().filter_map(cut).collect();
+        conns.into_iter().try_for_each(|conn| self.cut_client(conn))
     }
 
     /// What operators do to the keeper itself.
@@ -175,14 +183,6 @@ impl World {
         self.drain()
     }
 
-    /// A player's socket is cut.
-    pub(super) fn cut_client(&mut self, conn: ConnId) {
-        self.summary.cuts += 1;
-        self.sockets.remove(&conn);
-        self.lose_socket(conn);
-        self.send((0, conn.0), self.life, Event::ToOwner(ToOwner::Gone { conn }));
-    }
-
     /// Faults aimed at a handoff: between its steps, the processes in it die more often than by chance.
     pub(super) fn strike(&mut self, worker: WorkerId, message: &ToWorker) {
         let aimed = matches!(
@@ -246,7 +246,7 @@ impl World {
     /// The deploy that a rollback undoes, and where rooms were before it: as operators are told.
     fn last_that_moved_any(&self) -> Option<(DeployId, ReleaseId)> {
         let going = self.keeper.as_ref()?.director.deploy().filter(|d| !d.phase.is_final());
-        let stored = self.store.deploys.values().rev();
+        let stored = self.store.deploys();
         let mut newest_first = going.into_iter().chain(stored.filter(|record| {
             let cut_off = record.phase == DeployPhase::Reverted;
             let arrived = matches!(record.phase, DeployPhase::Done | DeployPhase::Partial);

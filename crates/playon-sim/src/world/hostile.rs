@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 use playon_core::attach::ToWorker;
-use playon_core::gate::{ToOwner, Who};
+use playon_core::gate::{Hello, ToOwner, Who};
 use playon_core::ids::{ConnId, SessionId};
 use playon_core::time::Span;
 
-use super::players::hello;
 use super::{Event, World};
 use crate::keeper::limits;
 
@@ -25,44 +24,37 @@ impl World {
 
     /// The player has opened a socket, thinks better of it and opens another; the first introduces itself at
     /// some time.
-    pub(super) fn connect_twice(&mut self, index: u64, first: ToOwner) {
+    pub(super) fn connect_twice(&mut self, index: u64, first: Hello) -> Result<(), String> {
         let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
-        let client = &mut self.clients[index as usize];
-        let room = client.room;
-        let known = matches!(&first, ToOwner::Hello(h) if matches!(h.who, Who::Known { .. }));
-        let link = (0, first.conn().0);
+        let known = matches!(first.who, Who::Known { .. });
+        let link = (0, first.conn.0);
         if known {
             self.links.insert(link, self.now + Span(self.rng.below(60_000)));
         }
-        self.send(link, self.life, Event::ToOwner(first));
+        self.ask(index, first)?;
         if !known {
             // A second seat for the same player would be legal, and of no use.
-            return;
+            return Ok(());
         }
-        let who = self.clients[index as usize].introduce(conn, fresh);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.audit.conns.insert(conn, room);
-        }
-        self.sockets.insert(conn, index);
-        self.send((0, conn.0), self.life, Event::ToOwner(hello(conn, room, who)));
+        let second = self.introduce(index, conn, fresh);
+        self.ask(index, second)
     }
 
     /// The player leaves an input out, or sends more than may wait.
-    pub(super) fn be_rude(&mut self, index: u64, conn: ConnId) {
+    pub(super) fn be_rude(&mut self, index: u64, conn: ConnId) -> Result<(), String> {
         let client = &mut self.clients[index as usize];
         let recv = client.seat.map_or(0, |seat| seat.recv);
         if self.rng.percent(50) {
             client.skipped = true;
-            let message =
-                ToOwner::Input { conn, seq: client.sent + 2, recv, payload: Bytes::new() };
-            return self.send((0, conn.0), self.life, Event::ToOwner(message));
+            let seq = client.sent + 2;
+            return self.speak(ToOwner::Input { conn, seq, recv, payload: Bytes::new() });
         }
         for _ in 0..limits().inputs_pending_max + 8 {
             let client = &mut self.clients[index as usize];
             let seq = client.make_input();
             self.summary.inputs += 1;
-            let message = ToOwner::Input { conn, seq, recv, payload: Bytes::new() };
-            self.send((0, conn.0), self.life, Event::ToOwner(message));
+            self.speak(ToOwner::Input { conn, seq, recv, payload: Bytes::new() })?;
         }
+        Ok(())
     }
 }

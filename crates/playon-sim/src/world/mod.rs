@@ -6,8 +6,11 @@ mod hostile;
 mod perform;
 mod players;
 mod processes;
+mod sockets;
 mod stops;
+mod storing;
 mod trace;
+mod watchers;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -16,7 +19,7 @@ use std::fmt;
 pub use trace::KEY;
 
 use playon_core::attach::{FromWorker, Turn};
-use playon_core::effect::{Aside, Loaded, Order, Report};
+use playon_core::effect::{Aside, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd};
 use playon_core::gate::{ToGateway, ToOwner};
 use playon_core::ids::{Attempt, ConnId, DeployId, ReleaseId, RoomId, WorkerId};
@@ -25,6 +28,7 @@ use playon_core::time::{Span, Time};
 
 use crate::client::Client;
 use crate::coverage::Coverage;
+use crate::gate::Gate;
 use crate::keeper::{Keeper, Wish};
 use crate::lives::Lives;
 use crate::options::Options;
@@ -82,7 +86,11 @@ enum Event {
     WorkerGone(WorkerId, WorkerEnd),
     /// The keeper has seen that a worker is at something.
     Turn(WorkerId, Turn),
+    /// The shard's thread hands over what it has gathered for the store.
+    Flush,
     Fsync,
+    /// The store wants these snapshots soon.
+    Wanted(Vec<RoomId>),
     /// From the director to the shard.
     Order(Order),
     /// From the shard to the director.
@@ -94,6 +102,14 @@ enum Event {
     RecoverNext(Vec<Found>),
     /// A slow socket has written what it had.
     CaughtUp(ConnId),
+    /// The gateway has kept a view back for long enough.
+    Ripe(ConnId),
+    /// A player answers a ping.
+    Pong(ConnId),
+    /// The gateway notices that the other side of a socket is gone.
+    HangUp(ConnId),
+    /// The shard's queue was full and takes something again.
+    Empty,
     /// A keeper that stops has taken too long.
     StopLate,
     /// A worker dies, or the keeper.
@@ -103,17 +119,6 @@ enum Event {
     Connect(u64),
     Act(u64),
     Trouble,
-}
-
-/// How a gateway treats a socket that cannot take more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slow {
-    /// Events and views are dropped.
-    Full,
-    /// The owner was asked to send again; only what follows without a gap is let through.
-    Asked,
-    /// It goes on; what was sent twice is let through once.
-    Over,
 }
 
 /// What a run did.
@@ -210,12 +215,15 @@ pub struct World {
     wanted: BTreeMap<(ReleaseId, Berth), u32>,
     spawning: BTreeMap<(ReleaseId, Berth), u32>,
     clients: Vec<Client>,
+    /// Whose sockets they are.
     sockets: BTreeMap<ConnId, u64>,
-    /// Sockets that are too slow: what the gateway drops is sent again later.
-    slow: BTreeMap<ConnId, Slow>,
+    gate: Gate,
+    watchers: BTreeMap<ConnId, watchers::Watcher>,
     /// The latest arrival on each ordered link.
     links: BTreeMap<(u8, u64), Time>,
     timer_at: Option<Time>,
+    /// More is waited for, to hand it over to the store at once.
+    gathering: bool,
     next_id: u64,
     next_room: u64,
 
@@ -272,9 +280,11 @@ impl World {
             spawning: BTreeMap::new(),
             clients: Vec::new(),
             sockets: BTreeMap::new(),
-            slow: BTreeMap::new(),
+            gate: Gate::default(),
+            watchers: BTreeMap::new(),
             links: BTreeMap::new(),
             timer_at: None,
+            gathering: false,
             next_id: 0,
             next_room: options.rooms,
 
@@ -392,11 +402,15 @@ impl World {
                 self.summary.worker_crashes += 1;
                 self.kill_worker(id, true);
             }
-            Event::Connect(index) => self.connect(index),
-            Event::Act(index) => self.act(index),
+            Event::Connect(index) => return self.connect(index),
+            Event::Act(index) => return self.act(index),
             Event::ToClient(message) => return self.tell_client(message),
             Event::WorkerStep(id) => return self.step_worker(id),
-            Event::CaughtUp(conn) => self.caught_up(conn),
+            Event::CaughtUp(conn) => return self.caught_up(conn),
+            Event::Ripe(conn) => return self.ripe(conn),
+            Event::Pong(conn) => return self.pong(conn),
+            Event::HangUp(conn) => return self.hang_up(conn),
+            Event::Empty => return self.empty_queue(),
             Event::StopLate => return self.end_stop(false),
             other => return self.step_keeper(other),
         }
@@ -426,13 +440,9 @@ impl World {
                 keeper.shard.handle_worker_down(clock, id, &end);
                 self.keep_workers();
             }
-            Event::Fsync => {
-                let outcomes = self.store.make_safe()?;
-                self.store.promise(&outcomes);
-                for (room, stored) in outcomes {
-                    keeper.shard.handle_stored(clock, room, stored);
-                }
-            }
+            Event::Flush => return self.flush(),
+            Event::Fsync => return self.make_safe(),
+            Event::Wanted(rooms) => keeper.shard.handle_snapshots_wanted(clock, &rooms),
             Event::Order(Order::Close { room }) => return self.close_room(room),
             Event::Order(order) if !keeper.is_on(now, &order) => {}
             Event::Order(order) => keeper.shard.handle_order(clock, order),
@@ -468,32 +478,6 @@ impl World {
                 }
             },
             _ => {}
-        }
-        self.drain()
-    }
-
-    /// What the store knows of a room that is not in the hot log.
-    fn answer_load(&mut self, room: RoomId) -> Result<(), String> {
-        let trouble = self.in_trouble();
-        let loaded = match self.store.asleep(room) {
-            Some(_) if self.store.is_damaged(room) => {
-                self.give_up(room);
-                Loaded::Damaged("the disk has changed it".into())
-            }
-            Some(_) if trouble && self.rng.percent(self.options.unreadable) => {
-                Loaded::Unreadable("the disk does not answer".into())
-            }
-            Some(image) => {
-                let since = self.store.at_rest_since(room).unwrap_or_default();
-                Loaded::Asleep { image: Box::new(image), since }
-            }
-            None => Loaded::Missing,
-        };
-        if let Some(keeper) = &mut self.keeper {
-            if let Loaded::Asleep { image, .. } = &loaded {
-                keeper.audit.woken(image);
-            }
-            keeper.shard.handle_loaded(keeper.clock(self.now), room, loaded);
         }
         self.drain()
     }
@@ -538,21 +522,12 @@ impl World {
                     self.send((2, id.0), life, Event::WorkerStep(id));
                 }
             }
-            Wish::Batch => {
-                let mut delay = Span(100 + self.rng.below(self.options.fsync_max.0));
-                if self.in_trouble() && self.rng.below(1_000) < self.options.stall {
-                    delay.0 += self.rng.below(1_000_000);
-                }
-                let last = self.links.get(&(3, 0)).copied().unwrap_or_default();
-                let at = (self.now + delay).max(last + Span(1)).max(self.stalled_until);
-                self.links.insert((3, 0), at);
-                self.schedule(at.since(self.now), life, Event::Fsync);
-            }
+            Wish::Batch => self.gather()?,
             Wish::Ended(room) => {
                 self.lives.end(room);
                 self.summary.ended += 1;
             }
-            Wish::Load(room) => self.schedule(Span(300), life, Event::Loaded(room)),
+            Wish::Load(room) => self.look_for(room),
             Wish::Kill(id, why) => {
                 if self.options.trace {
                     self.print_suspect(id, &why);

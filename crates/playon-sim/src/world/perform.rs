@@ -9,6 +9,7 @@ use playon_core::time::{Span, Time};
 
 use super::{Event, Summary, World, room_id};
 use crate::client::Client;
+use crate::gate::Out;
 use crate::keeper::wall;
 use crate::options::Options;
 use crate::scenario::{Count, Scenario, Step};
@@ -41,21 +42,10 @@ impl World {
             Step::Doom(of, room, deed) => {
                 self.doom(release(*of)?, room_id(u64::from(*room)), *deed);
             }
-            Step::UntilPlace(room, place) => {
-                let room = room_id(u64::from(*room));
-                return self.wait(|world| world.place(room) == Some(*place));
-            }
-            Step::UntilOn(room, to) => {
-                let (room, to) = (room_id(u64::from(*room)), release(*to)?);
-                return self.wait(|world| world.release_of(room) == Some(to));
-            }
-            Step::UntilDeploy(phase) => {
-                let stands = |deploy: &DeployRecord| deploy.phase == *phase;
-                return self.wait(|world| {
-                    let keeper = world.keeper.as_ref();
-                    keeper.and_then(|keeper| keeper.director.deploy()).is_some_and(stands)
-                });
-            }
+            Step::UntilPlace(..)
+            | Step::UntilOn(..)
+            | Step::UntilDeploy(_)
+            | Step::UntilWelcomed(_) => return self.wait_for(step),
             Step::Stall(time) => self.stalled_until = self.now + *time,
             Step::KillWorker(of, room) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;
@@ -101,6 +91,32 @@ impl World {
             Step::Expect(what, most) => return self.expect(*what, *most),
         }
         Ok(())
+    }
+
+    /// Plays on until it is as the line wants it.
+    fn wait_for(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::UntilPlace(room, place) => {
+                let room = room_id(u64::from(*room));
+                self.wait(|world| world.place(room) == Some(*place))
+            }
+            Step::UntilOn(room, to) => {
+                let (room, to) = (room_id(u64::from(*room)), release(*to)?);
+                self.wait(|world| world.release_of(room) == Some(to))
+            }
+            Step::UntilWelcomed(player) => {
+                let player = *player as usize;
+                self.wait(|world| world.clients.get(player).is_some_and(|c| c.welcomed))
+            }
+            Step::UntilDeploy(phase) => {
+                let stands = |deploy: &DeployRecord| deploy.phase == *phase;
+                self.wait(|world| {
+                    let keeper = world.keeper.as_ref();
+                    keeper.and_then(|keeper| keeper.director.deploy()).is_some_and(stands)
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn open_room(&mut self, room: RoomId, players: u64) {
@@ -160,9 +176,9 @@ impl World {
         let client = self.clients.get(player as usize).ok_or("there is no such player")?;
         let conn = client.conn.ok_or("the player has no socket")?;
         self.away_for = Some(time);
-        self.cut_client(conn);
+        let cut = self.cut_client(conn);
         self.away_for = None;
-        Ok(())
+        cut
     }
 
     fn farewell(&mut self, player: u64) -> Result<(), String> {
@@ -173,8 +189,7 @@ impl World {
         let recv = client.seat.map_or(0, |seat| seat.recv);
         let message = ToOwner::Input { conn, seq, recv, payload: client.payload(seq) };
         self.summary.inputs += 1;
-        self.send((0, conn.0), self.life, Event::ToOwner(message));
-        Ok(())
+        self.speak(message)
     }
 
     /// The room is looked for because of its age, and before the store has answered its player asks for it.
@@ -189,7 +204,11 @@ impl World {
         self.drain()?;
         let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
         let hello = self.introduce(player, conn, fresh);
-        self.step_keeper(Event::ToOwner(hello))?;
+        for out in self.gate.introduce(hello, false) {
+            if let Out::Owner(message) = out {
+                self.step_keeper(Event::ToOwner(message))?;
+            }
+        }
         self.drain()
     }
 

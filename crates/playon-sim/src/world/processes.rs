@@ -3,7 +3,7 @@
 use playon_core::attach::{FromWorker, Turn};
 use playon_core::effect::Order;
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::ids::{Epoch, ReleaseId, WorkerId};
+use playon_core::ids::{ReleaseId, WorkerId};
 use playon_core::image::ApplyBounds;
 use playon_core::kind::Declared;
 use playon_core::time::{Span, Time};
@@ -16,8 +16,13 @@ impl World {
     pub(super) fn start_keeper(&mut self) -> Result<(), String> {
         self.life += 1;
         self.timer_at = None;
-        self.store.epoch = Epoch(self.store.epoch.0 + 1);
-        let mut keeper = Keeper::new(self.store.epoch, self.now);
+        if self.in_trouble() && self.rng.percent(self.options.damage) {
+            let index = self.rng.below(self.clients.len() as u64) as usize;
+            self.decaying.insert(self.clients[index].room);
+        }
+        std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
+        let (epoch, rooms) = self.store.open(&ApplyBounds::recovering(&limits()))?;
+        let mut keeper = Keeper::new(epoch, self.store.current(), self.now);
         keeper.audit.watched = self.watched.take();
         keeper.audit.poison = self.poison.clone();
         keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
@@ -27,17 +32,11 @@ impl World {
             keeper.shard.handle_release(*release, kinds.clone());
             keeper.director.handle_release(*release, kinds.clone());
         }
-        self.store.deploys.values().for_each(|record| keeper.audit.found(record));
-        let newest_first = self.store.deploys.values().rev().take(100).cloned().collect();
-        keeper.director.handle_recovered(Time(0), self.store.current, newest_first);
+        self.store.deploys().rev().for_each(|record| keeper.audit.found(record));
+        let newest_first = self.store.deploys().take(100).cloned().collect();
+        keeper.director.handle_recovered(Time(0), self.store.current(), newest_first);
         keeper.order(self.now, Order::Startable(self.artifacts.iter().copied().collect()));
         self.keeper = Some(keeper);
-        if self.in_trouble() && self.rng.percent(self.options.damage) {
-            let index = self.rng.below(self.clients.len() as u64) as usize;
-            self.decaying.insert(self.clients[index].room);
-        }
-        std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
-        let rooms = self.store.recover(&ApplyBounds::recovering(&limits()))?;
         self.check_left(&rooms)?;
         let after = Span(self.rng.below(5_000));
         self.schedule(after, self.life, Event::RecoverNext(rooms));
@@ -52,7 +51,7 @@ impl World {
     /// The same, and all that was not safe survives, or nothing of it.
     pub(super) fn crash_keeper_with(&mut self, keeping: Option<bool>) -> Result<(), String> {
         self.summary.keeper_crashes += 1;
-        let pending = self.store.pending.len() as u64;
+        let pending = self.store.pending() as u64;
         let survive = match keeping {
             Some(true) => pending,
             Some(false) => 0,
@@ -62,7 +61,7 @@ impl World {
             self.store.make_safe()?;
         }
         if self.rng.percent(50) {
-            self.store.pending.clear();
+            self.store.lose_pending();
         }
         // Otherwise the rest reaches the store after the next keeper has opened it.
         self.end_keeper();
@@ -76,14 +75,13 @@ impl World {
             self.watched = keeper.audit.watched;
         }
         self.stopping = false;
+        self.gathering = false;
         self.links.remove(&(3, 0));
         self.workers.clear();
         self.attempts.clear();
         self.wanted.clear();
         self.spawning.clear();
-        for conn in std::mem::take(&mut self.sockets).into_keys() {
-            self.lose_socket(conn);
-        }
+        self.lose_sockets();
         self.life += 1;
         let after = Span::millis(50 + self.rng.below(200));
         self.schedule(after, 0, Event::KeeperStart);

@@ -53,10 +53,7 @@ impl World {
                 left.insert(image.room, Left { seq: facts.safe, whole, clock });
             }
         }
-        // The store is closed: all that it was given becomes safe.
-        while !self.store.pending.is_empty() {
-            self.store.make_safe()?;
-        }
+        self.close_store()?;
         self.left = if in_order { left } else { BTreeMap::new() };
         self.summary.keeper_stops += 1;
         self.end_keeper();
@@ -114,7 +111,7 @@ impl World {
         self.watched = None;
         // No keeper has had it, not even one that went on from the same copy.
         let later = EPOCHS_APART + self.rng.below(EPOCHS_APART);
-        self.store.restore(backup, Epoch(self.store.epoch.0 + later));
+        self.store.restore(backup, Epoch(self.store.epoch().0 + later));
         // The executables are in the copy, too, and its deploys are numbered from there.
         self.artifacts = RELEASES.to_vec();
         self.moved.clear();

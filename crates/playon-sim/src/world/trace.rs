@@ -121,7 +121,12 @@ impl Display for Event {
             }
             Self::WorkerGone(id, end) => write!(f, "w{} is gone: {end:?}", id.0),
             Self::Turn(id, turn) => write!(f, "w{} is at {turn:?}", id.0),
+            Self::Flush => f.write_str("handed over to the disk"),
             Self::Fsync => f.write_str("disk"),
+            Self::Wanted(rooms) => {
+                f.write_str("the disk wants")?;
+                rooms.iter().try_for_each(|room| write!(f, " {}", short(*room)))
+            }
             Self::Order(order) => write!(f, "order {order:?}"),
             Self::Report(report) => write!(f, "report {report:?}"),
             Self::Listed => f.write_str("all rooms are listed"),
@@ -129,6 +134,10 @@ impl Display for Event {
             Self::Timer => f.write_str("timer"),
             Self::RecoverNext(left) => write!(f, "recovery, {} rooms left", left.len()),
             Self::CaughtUp(conn) => write!(f, "c{} can take more", conn.0),
+            Self::Pong(conn) => write!(f, "c{} answers a ping", conn.0),
+            Self::Ripe(conn) => write!(f, "c{} is looked at again", conn.0),
+            Self::HangUp(conn) => write!(f, "c{} is noticed to be gone", conn.0),
+            Self::Empty => f.write_str("the shard takes something again"),
             Self::Strike(Some(id)) => write!(f, "STRIKE w{}", id.0),
             Self::Strike(None) => f.write_str("STRIKE keeper"),
             Self::StopLate => f.write_str("the stop has taken too long"),

@@ -57,8 +57,10 @@ impl Conn {
 const fn is_ours(end: &End) -> bool {
     match end {
         End::Left => false,
-        // What was read from it was at fault, unless nothing was, or nobody had time for it.
-        End::Close(reason) => matches!(reason.why, Close::Silent | Close::Busy),
+        // What was read from it was at fault, unless nothing was, nobody had time for it, or the room was.
+        End::Close(reason) => {
+            matches!(reason.why, Close::Silent | Close::Busy | Close::RoomFails)
+        }
         End::Owner(reason) => match reason.why {
             Close::Restarting
             | Close::Busy

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use self::entry::Entry;
 use self::watched::Watched;
-use super::close::Reason;
+use super::close::{Closing, Reason};
 use super::hello::Request;
 use super::local::{Living, Local};
 use super::owner::shard_of;
@@ -80,6 +80,12 @@ enum End {
     Owner(Reason),
     /// The other side closed, or is gone.
     Left,
+}
+
+impl From<Closing> for End {
+    fn from(Closing { reason, owner_knows }: Closing) -> Self {
+        if owner_knows { Self::Owner(reason) } else { Self::Close(reason) }
+    }
 }
 
 type Go = Result<(), End>;
@@ -171,8 +177,8 @@ impl Conn {
     fn handle_timeout(&mut self, now: Instant) -> Go {
         let config = &self.entry.local.shared.config;
         if self.close_by.is_some_and(|by| now >= by) {
-            let close = self.entry.mailbox.outbox().close.take();
-            return Err(close.map_or(End::Left, End::Owner));
+            let close = self.entry.mailbox.outbox().take_close();
+            return Err(close.map_or(End::Left, End::from));
         }
         if matches!(self.stage, Stage::Silent) {
             let late = now.saturating_duration_since(self.born + config.hello_timeout);

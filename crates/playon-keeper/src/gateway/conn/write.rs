@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::{Conn, End, Go, Stage};
-use crate::gateway::close::Reason;
+use crate::gateway::close::{Closing, Reason};
 
 impl Conn {
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Go {
@@ -44,7 +44,7 @@ impl Conn {
 
     /// A close waits for what comes before it, but not for ever.
     fn limit_close(&mut self) {
-        if self.close_by.is_none() && self.entry.mailbox.outbox().close.is_some() {
+        if self.close_by.is_none() && self.entry.mailbox.outbox().closes() {
             self.close_by = Some(Instant::now() + self.entry.local.shared.config.close_timeout);
         }
     }
@@ -75,12 +75,14 @@ impl Conn {
 
     /// Nothing waits any more: the moment for what had to come after.
     fn all_written(&mut self) -> Go {
-        let (drained, reason) = {
+        let (drained, close) = {
             let mut outbox = self.entry.mailbox.outbox();
-            (outbox.drained(self.now()), outbox.close.take())
+            (outbox.drained(self.now()), outbox.take_close())
         };
-        if let Some(reason) = reason {
-            return self.owner_closed(reason);
+        match close {
+            Some(Closing { reason, owner_knows: true }) => return self.owner_closed(reason),
+            Some(Closing { reason, owner_knows: false }) => return Err(End::Close(reason)),
+            None => {}
         }
         if let (Some(sent), Stage::Seated) = (drained, &self.stage) {
             self.entry.local.stats().drained.add(1);

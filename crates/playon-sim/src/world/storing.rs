@@ -1,0 +1,103 @@
+//! What goes to the store and what comes back: in batches, after a while, or not at all.
+
+use playon_core::effect::Loaded;
+use playon_core::ids::RoomId;
+use playon_core::image::ApplyBounds;
+use playon_core::time::Span;
+
+use super::{Event, World};
+use crate::keeper::limits;
+
+impl World {
+    /// The shard has written something. A thread that finds more to do hands over what came of all of it at once.
+    pub(super) fn gather(&mut self) -> Result<(), String> {
+        if self.gathering {
+            return Ok(());
+        }
+        if !self.in_trouble() || !self.rng.percent(self.options.gather) {
+            return self.flush();
+        }
+        self.gathering = true;
+        let after = Span(self.rng.below(self.options.delay_max.0));
+        self.schedule(after, self.life, Event::Flush);
+        Ok(())
+    }
+
+    /// What was gathered is handed over to the store.
+    pub(super) fn flush(&mut self) -> Result<(), String> {
+        self.gathering = false;
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        if !keeper.hand_over(&mut self.store)? {
+            return Ok(());
+        }
+        let mut delay = Span(100 + self.rng.below(self.options.fsync_max.0));
+        if self.in_trouble() && self.rng.below(1_000) < self.options.stall {
+            delay.0 += self.rng.below(1_000_000);
+        }
+        let last = self.links.get(&(3, 0)).copied().unwrap_or_default();
+        let at = (self.now + delay).max(last + Span(1)).max(self.stalled_until);
+        self.links.insert((3, 0), at);
+        self.schedule(at.since(self.now), self.life, Event::Fsync);
+        Ok(())
+    }
+
+    /// The oldest batch is safe, and the shard is told.
+    pub(super) fn make_safe(&mut self) -> Result<(), String> {
+        let outcomes = self.store.make_safe()?;
+        self.store.promise(&outcomes);
+        if let Some(keeper) = &mut self.keeper {
+            let clock = keeper.clock(self.now);
+            for (room, stored) in outcomes {
+                keeper.shard.handle_stored(clock, room, stored);
+            }
+        }
+        let wanted = self.store.wanted();
+        if !wanted.is_empty() {
+            let after = Span(self.rng.below(self.options.delay_max.0));
+            self.schedule(after, self.life, Event::Wanted(wanted));
+        }
+        self.drain()
+    }
+
+    /// The store is closed: all that it was given becomes safe.
+    pub(super) fn close_store(&mut self) -> Result<(), String> {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.hand_over(&mut self.store)?;
+        }
+        while self.store.pending() > 0 {
+            self.store.make_safe()?;
+        }
+        Ok(())
+    }
+
+    /// A room is looked for that the keeper does not have.
+    pub(super) fn look_for(&mut self, room: RoomId) {
+        let after = Span(100 + self.rng.below(self.options.fsync_max.0));
+        self.schedule(after, self.life, Event::Loaded(room));
+    }
+
+    /// What the store knows of a room that is not in the hot log.
+    pub(super) fn answer_load(&mut self, room: RoomId) -> Result<(), String> {
+        let trouble = self.in_trouble();
+        let loaded = match self.store.load(room, &ApplyBounds::recovering(&limits()))? {
+            Loaded::Damaged(why) if !self.store.is_damaged(room) => {
+                return Err(format!("I22: {room} is looked for among those at rest: {why}"));
+            }
+            Loaded::Damaged(why) => {
+                self.give_up(room);
+                Loaded::Damaged(why)
+            }
+            Loaded::Asleep { .. } if trouble && self.rng.percent(self.options.unreadable) => {
+                Loaded::Unreadable("the disk does not answer".into())
+            }
+            found => found,
+        };
+        if let Some(keeper) = &mut self.keeper {
+            if let Loaded::Asleep { image, .. } = &loaded {
+                keeper.audit.woken(image);
+            }
+            keeper.shard.handle_loaded(keeper.clock(self.now), room, loaded);
+        }
+        self.drain()
+    }
+}
