@@ -91,6 +91,21 @@ pub enum Order {
         /// The release.
         to: ReleaseId,
     },
+    /// Open a copy of a room that nobody runs on the release and report: of one that is at rest, and stays so, or of one that has
+    /// no worker just then. Answered by `Report::Checked` or `Report::NotProbed`, unless it is called off.
+    Probe {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// The release.
+        to: ReleaseId,
+    },
+    /// Call off the probes of a deploy. Not answered.
+    CancelProbes {
+        /// The deploy.
+        deploy: DeployId,
+    },
     /// Hand the room over to the release as its policy allows.
     Move {
         /// The deploy.
@@ -177,6 +192,15 @@ pub enum Report {
         room: RoomId,
         /// What it cost, or why it failed.
         result: Result<Cost, String>,
+    },
+    /// No copy of the room was opened, which says nothing of the release.
+    NotProbed {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// Why not.
+        why: Unprobed,
     },
     /// The room runs on the new release.
     Moved {
@@ -295,6 +319,21 @@ pub enum Report {
     },
     /// After `Order::Stop`: everything is safe and nothing more will come.
     Stopped,
+}
+
+/// Why no copy of a room was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unprobed {
+    /// What is stored of it is damaged.
+    Damaged,
+    /// It cannot be read now.
+    Unreadable,
+    /// Somebody asks for it or closes it, or it is gone.
+    Claimed,
+    /// The release does not read it.
+    NotRead,
+    /// The shard has as many rooms, or probes, as it may have, or it stops.
+    Full,
 }
 
 /// What was set aside.

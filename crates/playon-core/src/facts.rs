@@ -179,4 +179,6 @@ pub struct ShardFacts {
     pub opening_window: usize,
     /// Sockets in the shard's table.
     pub sockets: usize,
+    /// Copies of rooms that nobody runs which a deploy wants, with the one under way.
+    pub probes: usize,
 }

@@ -148,6 +148,10 @@ mutants! {
     SleepersForgotten "sleepers-forgotten",
     /// A room that had failed on the release before is held against the one on probation.
     OldFaultsHeld "old-faults-held",
+    /// No copy of a room at rest is opened before a deploy.
+    SleepersUnchecked "sleepers-unchecked",
+    /// A copy that a deploy wants of a room at rest wakes it.
+    ProbeWakes "probe-wakes",
     /// What was held against the release that a room leaves is held against its move.
     LeavingBlamed "leaving-blamed",
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use playon_core::attach::ToWorker;
 use playon_core::berths::Berths;
-use playon_core::deploy::{DeployPhase, DeployRecord, Director, DirectorConfig, DirectorEffect};
+use playon_core::deploy::{
+    DeployPhase, DeployRecord, Director, DirectorConfig, DirectorEffect, Search,
+};
 use playon_core::effect::{Effect, Order, Report};
 use playon_core::fleet::Berth;
 use playon_core::gate::ToGateway;
@@ -32,6 +34,8 @@ pub enum Wish {
     Ended(RoomId),
     /// Look for a sleeping room.
     Load(RoomId),
+    /// Look for rooms at rest that a deploy may be checked with.
+    FindSleepers(Search),
     /// Kill a worker.
     /// With the reason.
     Kill(WorkerId, String),
@@ -265,6 +269,7 @@ impl Keeper {
                 wishes.push(Wish::Deploy(record.clone()));
                 store.keep(record);
             }
+            DirectorEffect::FindSleepers(search) => wishes.push(Wish::FindSleepers(search)),
             DirectorEffect::Progress(record) => {
                 self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(record));
@@ -279,6 +284,7 @@ impl Keeper {
         if before.is_none() {
             self.audit.deploy(record);
         }
+        self.audit.check_tried(before, record)?;
         self.audit.follow_deploy(now, record);
         self.audit.coverage.deploy(before, record.phase)
     }

@@ -27,6 +27,8 @@
 //! turns finish               rooms that go by turns end on the release that they began on; before the first room
 //! damage r0                  the next keeper finds damaged what is stored about it; an operator closes it within 2 s
 //! expect r0 on R2
+//! expect r0 asleep            it is at rest, and not in memory
+//! expect checked 1            copies of rooms in memory that the last deploy had opened; `checked asleep`: of rooms at rest
 //! expect moved 1             handoffs so far; `undone`: handoffs that came to nothing; `slept`: rooms put to sleep; `ended`: rooms deleted
 //! expect lost 0              inputs that players were told are lost; `some`: at least one
 //! ```
@@ -97,6 +99,8 @@ pub enum Step {
     Damage(u8),
     /// A room runs on a release.
     ExpectOn(u8, u8),
+    /// A room is at rest.
+    ExpectAsleep(u8),
     /// Players were told of lost inputs.
     ExpectLoss,
     /// So many of something have happened.
@@ -116,6 +120,10 @@ pub enum Count {
     Ended,
     /// Inputs that players were told are lost.
     Lost,
+    /// Copies of rooms in memory that the last deploy had opened.
+    Checked,
+    /// Copies of rooms at rest that it had.
+    CheckedAsleep,
 }
 
 /// A case.
@@ -200,6 +208,9 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["expect", room, "on", release] => {
             Step::ExpectOn(number(room, 'r')?, number(release, 'R')?)
         }
+        ["expect", "checked", n] => Step::Expect(Count::Checked, count(n)?),
+        ["expect", "checked", "asleep", n] => Step::Expect(Count::CheckedAsleep, count(n)?),
+        ["expect", room, "asleep"] => Step::ExpectAsleep(number(room, 'r')?),
         ["expect", "moved", n] => Step::Expect(Count::Moved, count(n)?),
         ["expect", "undone", n] => Step::Expect(Count::Undone, count(n)?),
         ["expect", "slept", n] => Step::Expect(Count::Slept, count(n)?),

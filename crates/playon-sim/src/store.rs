@@ -412,6 +412,17 @@ impl Store {
             .collect()
     }
 
+    /// All rooms at rest, with what they need.
+    pub fn at_rest(&self) -> Vec<(RoomId, Resting)> {
+        let need = |note: RestNote| Resting {
+            kind: note.kind,
+            version: note.version,
+            release: note.release,
+        };
+        let rests = self.disk.rests(None, usize::MAX).into_iter();
+        rests.map(|rest| (rest.room, need(rest.note))).collect()
+    }
+
     /// Since when a room is at rest.
     pub fn at_rest_since(&self, room: RoomId) -> Option<WallTime> {
         self.disk.rest(room).map(|rest| since(&rest.note))

@@ -10,6 +10,7 @@ use crate::kind::Declared;
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
+use super::checks::Search;
 use super::demand::Demand;
 use super::mover::{Errand, Mover};
 use super::probation::{Failed, Probation};
@@ -98,6 +99,8 @@ pub enum DirectorEffect {
     },
     /// Show and store how far the deploy is. Nothing depends on it: what was not stored is counted again.
     Keep(DeployRecord),
+    /// Look for rooms at rest that the deploy may be checked with; answered by [`Director::handle_sleepers`].
+    FindSleepers(Search),
     /// Show how far the deploy is.
     Progress(DeployRecord),
     /// Tell whoever runs the keeper.
@@ -134,8 +137,10 @@ pub struct DirectorFacts {
     pub queued: usize,
     /// Orders that are not answered.
     pub unanswered: usize,
-    /// Rooms that the deploy waits for.
+    /// Rooms in memory that the deploy waits for.
     pub waited_for: usize,
+    /// Rooms at rest that it tries, or may try.
+    pub sleepers: usize,
     /// Finished deploys.
     pub past: usize,
 }
@@ -223,6 +228,7 @@ impl Director {
             queued,
             unanswered,
             waited_for: self.rollout.as_ref().map_or(0, Rollout::size),
+            sleepers: self.rollout.as_ref().map_or(0, Rollout::sleepers),
             past: self.past.len(),
         }
     }
@@ -388,6 +394,9 @@ impl Director {
             Report::Checked { deploy, room, result } => {
                 self.handle_checked(now, *deploy, *room, result);
             }
+            Report::NotProbed { deploy, room, why } => {
+                self.handle_not_probed(now, *deploy, *room, *why);
+            }
             Report::Moved { deploy, room, .. } => {
                 self.mover.answered(*room, *deploy);
                 self.mover.settled(*room);
@@ -413,6 +422,8 @@ impl Director {
 
     fn note_room(&mut self, shard: u16, listing: &Listing) {
         if listing.halted.is_some() {
+            // Its release stays what it was; what it is on is not to be waited for.
+            self.rooms.entry(listing.room).and_modify(|known| known.live = false);
             return;
         }
         let known = Known {

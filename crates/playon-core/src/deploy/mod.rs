@@ -1,9 +1,10 @@
 //! Deploys: which release rooms run on, and how they get there and back.
 //!
 //! Three machines under one [`Director`]. The *rollout* is the deploy under way, phase by phase, and its record with
-//! the numbers counted. The *mover* hands orders to move out at a steady pace and knows which are not answered yet.
+//! the numbers counted; before anything moves its *checks* have copies of rooms opened. The *mover* hands orders to move out at a steady pace and knows which are not answered yet.
 //! The *demand* says which releases need workers. Nothing here is decided by the shell, so the simulator sees all of it.
 
+mod checks;
 mod demand;
 mod director;
 mod mover;
@@ -13,6 +14,7 @@ mod rests;
 mod rollout;
 mod way_back;
 
+pub use checks::{RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers};
 pub use director::{DeployWish, Director, DirectorConfig, DirectorEffect, DirectorFacts, Target};
 pub use record::{
     Course, DeployPhase, DeployRecord, DeployRefusal, LEFT_LISTED_MAX, Left, Numbers, Watch,

@@ -12,7 +12,7 @@ pub const LEFT_LISTED_MAX: usize = 100;
 pub enum DeployPhase {
     /// Waiting for a worker of the new release.
     Starting = 0,
-    /// Opening copies of live rooms.
+    /// Opening copies of rooms.
     Checking = 10,
     /// Handing rooms over.
     Moving = 20,
@@ -149,8 +149,14 @@ pub struct DeployRecord {
     pub phase: DeployPhase,
     /// Rooms move in the middle of a round if need be.
     pub at_once: bool,
-    /// Copies of live rooms that were opened before anything moved. None: nothing could be checked.
+    /// Copies of rooms in memory that were opened before anything moved.
     pub checked: u64,
+    /// Copies of rooms at rest that were.
+    pub checked_at_rest: u64,
+    /// Rooms at rest of which none could be opened because what is stored of them is damaged.
+    pub damaged_at_rest: u64,
+    /// Groups of rooms at rest (of a kind, version and release that wrote them) that the release reads and of which no copy was opened.
+    pub untried_at_rest: u64,
     /// Rooms that were told to move, each counted once.
     pub rooms: u64,
     /// Rooms that have moved.
@@ -200,6 +206,9 @@ impl DeployRecord {
             phase: DeployPhase::Starting,
             at_once,
             checked: 0,
+            checked_at_rest: 0,
+            damaged_at_rest: 0,
+            untried_at_rest: 0,
             rooms: 0,
             moved: 0,
             waiting: 0,

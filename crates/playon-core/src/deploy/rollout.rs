@@ -3,7 +3,7 @@
 //! | phase | ends when | at most | and if not |
 //! |---|---|---|---|
 //! | `Starting` | a worker of the new release attaches | `attach_timeout` | reverted, nothing has moved |
-//! | `Checking` | a copy of one live room of each kind and version has opened there | `check_timeout` | reverted; a way back goes on |
+//! | `Checking` | copies of rooms in memory and at rest have opened there, see `checks` | `check_timeout` | reverted; a way back goes on |
 //! | `Moving` | every room has answered | as long as a worker of the release comes back within `attach_timeout` | stopped |
 //!
 //! `Moving` begins with a stored decision: from then on a keeper that comes back goes on with the deploy; before it, a
@@ -12,11 +12,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::effect::{Aside, Blame, Cost, Order, Report};
-use crate::ids::{DeployId, ReleaseId, RoomId};
+use crate::ids::{ReleaseId, RoomId};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
-use super::director::{Director, DirectorConfig, DirectorEffect, Known, Target};
+use super::checks::Checks;
+use super::director::{Director, DirectorConfig, DirectorEffect, Target};
 use super::mover::Errand;
 use super::{DeployPhase, DeployRecord, Watch};
 
@@ -44,7 +45,7 @@ const fn rule(phase: DeployPhase) -> Option<Rule> {
         DeployPhase::Checking => Some(Rule {
             most: |config| config.check_timeout,
             fails_to: DeployPhase::Reverted,
-            late: "PLY-0310 the copies of live rooms were not opened in time",
+            late: "PLY-0310 the copies of rooms were not opened in time",
         }),
         DeployPhase::Moving => Some(Rule {
             most: |config| config.attach_timeout,
@@ -60,10 +61,8 @@ const fn rule(phase: DeployPhase) -> Option<Rule> {
 pub(super) struct Rollout {
     record: DeployRecord,
     deadline: Option<Time>,
-    /// Rooms of which a copy is being opened.
-    checking: BTreeSet<RoomId>,
-    /// Why the first copy did not open.
-    unopened: Option<String>,
+    /// Copies that are being opened.
+    pub(super) checks: Checks,
     /// Rooms that were told to move, with the tries that failed.
     ordered: BTreeMap<RoomId, u32>,
     /// Rooms that wait for the end of their round, and until when.
@@ -82,8 +81,7 @@ impl Rollout {
             left: record.left_rooms.iter().map(|left| left.room).collect(),
             record,
             deadline,
-            checking: BTreeSet::new(),
-            unopened: None,
+            checks: Checks::default(),
             ordered: BTreeMap::new(),
             in_round: BTreeMap::new(),
             staying: BTreeSet::new(),
@@ -119,7 +117,44 @@ impl Rollout {
 
     /// Rooms it waits for.
     pub(super) fn size(&self) -> usize {
-        self.ordered.len() + self.checking.len()
+        self.ordered.len() + self.checks.in_memory()
+    }
+
+    /// Rooms at rest that are tried, or may be.
+    pub(super) fn sleepers(&self) -> usize {
+        self.checks.at_rest()
+    }
+
+    /// Copies of these rooms are opened, within that time.
+    pub(super) fn begin_checks(
+        &mut self,
+        latest: Option<Time>,
+        rooms: impl Iterator<Item = RoomId>,
+    ) {
+        self.record.phase = DeployPhase::Checking;
+        self.deadline = latest;
+        self.checks = Checks::of(rooms);
+    }
+
+    /// A copy has opened.
+    pub(super) fn note_checked(&mut self, at_rest: bool, cost: Cost) {
+        if at_rest {
+            self.record.checked_at_rest += 1;
+            self.record.untried_at_rest = self.record.untried_at_rest.saturating_sub(1);
+        } else {
+            self.record.checked += 1;
+            self.record.predicted = self.record.predicted.max(cost.took);
+        }
+    }
+
+    /// So many groups of rooms at rest are to be tried.
+    pub(super) const fn note_groups(&mut self, groups: u64) {
+        self.record.untried_at_rest = groups;
+    }
+
+    /// A room at rest is damaged.
+    pub(super) const fn note_damaged(&mut self) {
+        self.record.damaged_at_rest += 1;
     }
 
     const fn errand(&self) -> Errand {
@@ -196,7 +231,7 @@ impl Director {
     }
 
     /// When a phase that begins now has taken too long.
-    fn latest(&self, now: Time, phase: DeployPhase) -> Option<Time> {
+    pub(super) fn latest(&self, now: Time, phase: DeployPhase) -> Option<Time> {
         rule(phase).map(|rule| now + (rule.most)(&self.config))
     }
 
@@ -205,69 +240,6 @@ impl Director {
         if let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.is_going()) {
             rollout.count(report);
         }
-    }
-
-    /// A worker of the new release is there, and all rooms are known: copies of live rooms are opened on it.
-    pub(super) fn begin_if_attached(&mut self, now: Time) {
-        let latest = self.latest(now, DeployPhase::Checking);
-        let Some(rollout) = &mut self.rollout else { return };
-        let to = rollout.record.to;
-        let there = self.workers.values().any(|release| *release == to);
-        if rollout.record.phase != DeployPhase::Starting || !there || !self.rooms_known {
-            return;
-        }
-        rollout.record.phase = DeployPhase::Checking;
-        rollout.deadline = latest;
-        let deploy = rollout.record.id;
-        // Of rooms that have the same to be checked, the one that fails least often.
-        let mut samples: BTreeMap<(&str, ReleaseId, u32), (u32, RoomId, u16)> = BTreeMap::new();
-        // A way back is not held up by rooms that the release being left cannot run.
-        let spared = rollout.record.course.leaves_behind();
-        let elsewhere =
-            |known: &&Known| known.live && known.release != to && !(spared && known.faults > 0);
-        for (room, known) in self.rooms.iter().filter(|(_, known)| elsewhere(known)) {
-            let sample = (known.faults, *room, known.shard);
-            samples
-                .entry((&known.kind, known.release, known.version))
-                .and_modify(|best| *best = sample.min(*best))
-                .or_insert(sample);
-        }
-        for (_, room, shard) in samples.into_values() {
-            rollout.checking.insert(room);
-            let order = Order::Check { deploy, room, to };
-            self.out.push_back(DirectorEffect::Order(Target::Shard(shard), order));
-        }
-        self.out.push_back(DirectorEffect::Progress(rollout.record.clone()));
-        self.move_if_checked(now);
-    }
-
-    pub(super) fn handle_checked(
-        &mut self,
-        now: Time,
-        deploy: DeployId,
-        room: RoomId,
-        result: &Result<Cost, String>,
-    ) {
-        let Some(rollout) = self.rollout.as_mut().filter(|r| r.record.id == deploy) else { return };
-        let checks = rollout.record.phase == DeployPhase::Checking;
-        if !checks || !rollout.checking.remove(&room) {
-            return;
-        }
-        match result {
-            Ok(cost) => {
-                rollout.record.checked += 1;
-                rollout.record.predicted = rollout.record.predicted.max(cost.took);
-            }
-            Err(reason) => {
-                let reason =
-                    format!("room {room} could not be opened on the new release: {reason}");
-                if !rollout.record.course.leaves_behind() {
-                    return self.end_rollout(now, DeployPhase::Reverted, Some(reason));
-                }
-                rollout.unopened.get_or_insert(reason);
-            }
-        }
-        self.move_if_checked(now);
     }
 
     /// While rooms move, a new release without any worker has so long to come back.
@@ -281,17 +253,9 @@ impl Director {
     }
 
     /// Every copy has been tried: the decision is stored, then rooms move.
-    fn move_if_checked(&mut self, now: Time) {
+    pub(super) fn begin_moving(&mut self, now: Time) {
         let Some(rollout) = self.rollout.as_mut() else { return };
-        let record = &rollout.record;
-        if record.phase != DeployPhase::Checking || !rollout.checking.is_empty() {
-            return;
-        }
-        // A way back goes on as long as there is any room that can take it.
-        if let Some(reason) = rollout.unopened.take_if(|_| record.checked == 0) {
-            return self.end_rollout(now, DeployPhase::Reverted, Some(reason));
-        }
-        let to = record.to;
+        let to = rollout.record.to;
         rollout.record.phase = DeployPhase::Moving;
         rollout.deadline = None;
         self.current = Some(to);
@@ -407,7 +371,7 @@ impl Director {
     /// The room is not in the way any more.
     fn room_settled(&mut self, now: Time, room: RoomId) {
         let Some(rollout) = &mut self.rollout else { return };
-        let was_checked = rollout.checking.remove(&room);
+        let was_checked = rollout.checks.forget(room);
         if rollout.settle(room) {
             self.show_progress(now);
             self.finish_if_settled(now);
@@ -488,11 +452,12 @@ impl Director {
         let Some(rollout) = &mut self.rollout else { return };
         let id = rollout.record.id;
         let decided = rollout.record.phase == DeployPhase::Moving;
+        let checked = rollout.record.phase == DeployPhase::Checking;
         let leaves_behind = rollout.record.course.leaves_behind();
         rollout.record.phase = phase;
         rollout.record.reason = reason.or(rollout.record.reason.take());
         rollout.deadline = None;
-        rollout.checking.clear();
+        rollout.checks.give_up();
         if phase == DeployPhase::Stopped && !leaves_behind {
             self.current = rollout.record.from.or(self.current);
         }
@@ -514,6 +479,10 @@ impl Director {
             }
             self.end_probation(now, phase);
         }
+        if checked {
+            let cancel = Order::CancelProbes { deploy: id };
+            self.out.push_back(DirectorEffect::Order(Target::All, cancel));
+        }
         let home = Order::BringHome(self.may_bring_home());
         self.out.push_back(DirectorEffect::Order(Target::All, home));
         if phase != DeployPhase::Superseded {
@@ -528,7 +497,7 @@ impl Director {
         let phase = rollout.record.phase;
         if phase == DeployPhase::Checking && rollout.record.course.leaves_behind() {
             // A room of the release that is being left may not come to rest for long enough to be copied.
-            rollout.checking.clear();
+            rollout.checks.give_up();
             rollout.deadline = None;
             return self.move_if_checked(now);
         }
@@ -536,7 +505,13 @@ impl Director {
         match rule(phase) {
             // Rooms are still being read back.
             Some(rule) if !known => rollout.deadline = Some(now + (rule.most)(&self.config)),
-            Some(rule) => self.end_rollout(now, rule.fails_to, Some(rule.late.into())),
+            Some(rule) => {
+                let late = match phase {
+                    DeployPhase::Checking => format!("{}: {}", rule.late, rollout.checks.missing()),
+                    _ => rule.late.to_owned(),
+                };
+                self.end_rollout(now, rule.fails_to, Some(late));
+            }
             None => rollout.deadline = None,
         }
     }

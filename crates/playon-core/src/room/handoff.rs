@@ -24,6 +24,17 @@ use super::phase::{Cutover, Live, MoveOrder, Opening, Phase, Tail, Warm, WarmSte
 /// A room may stay frozen for so many times what the same steps took while it played on.
 const FREEZE_MARGIN: u64 = 4;
 
+/// Why a room would stand still for too long, if it would, when its state takes so long to be brought over.
+pub(crate) fn too_slow(predicted: Span, most: Span) -> Option<String> {
+    let (took, most_ms) = (predicted.0 / 1_000, most.0 / 1_000);
+    (predicted.0.saturating_mul(FREEZE_MARGIN) > most.0).then(|| {
+        format!(
+            "PLY-0312 its state takes {took} ms to bring over, and a room stands still for {most_ms} ms at \
+             most, with a margin of {FREEZE_MARGIN}"
+        )
+    })
+}
+
 impl Room {
     /// A deploy wants the room on another release, or wants to know whether that would work.
     pub(crate) fn handle_move<C: StateCodec>(
@@ -235,13 +246,8 @@ impl Room {
             return;
         }
         warm.cost.0 += u64::from(prewarmed.cost_us);
-        let (predicted, most) = (warm.cost, env.limits.freeze_max);
-        if predicted.0.saturating_mul(FREEZE_MARGIN) > most.0 {
-            let (took, most) = (predicted.0 / 1_000, most.0 / 1_000);
-            let reason = format!(
-                "PLY-0312 its state takes {took} ms to bring over, and a room stands still for {most} ms at \
-                 most, with a margin of {FREEZE_MARGIN}"
-            );
+        let predicted = warm.cost;
+        if let Some(reason) = too_slow(predicted, env.limits.freeze_max) {
             self.abandon_warm(env, Blame::Release, &reason);
             return self.pump(env, now);
         }

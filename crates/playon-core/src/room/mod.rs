@@ -44,6 +44,7 @@ use backlog::Backlog;
 use blame::Blame;
 use clock::Clock;
 use durability::Durability;
+pub(crate) use handoff::too_slow;
 pub(crate) use phase::{MoveOrder, Phase};
 use presence::Presence;
 
@@ -134,6 +135,12 @@ impl Room {
             listed: None,
             image,
         }
+    }
+
+    /// What is committed of the room, if no worker runs it just then.
+    pub(crate) const fn without_worker(&self) -> Option<&Image> {
+        let none = matches!(self.phase, Phase::Idle { .. } | Phase::Opening(_));
+        if none { Some(&self.image) } else { None }
     }
 
     pub(crate) const fn id(&self) -> RoomId {

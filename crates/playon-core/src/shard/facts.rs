@@ -19,6 +19,7 @@ impl<C: StateCodec> Shard<C> {
             opening_window: self.env.openings.window(),
             open_queue: self.env.openings.waiting(),
             sockets: self.env.sockets.len(),
+            probes: self.probes.len(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! What the gateway says: sockets introduce themselves, speak and go.
 
 use crate::creating::Creating;
-use crate::effect::Effect;
 use crate::gate::{Close, Hello, ToOwner, Who};
 use crate::ids::{ConnId, RoomId, SessionId};
 use crate::image::StateCodec;
@@ -92,12 +91,8 @@ impl<C: StateCodec> Shard<C> {
             if self.rooms.len() >= self.env.limits.rooms_per_shard_max {
                 return self.env.close(hello.conn, Close::Busy, "PLY-0105 too many rooms");
             }
-            if self.recovery_done {
-                self.env.emit(Effect::Load(id));
-            }
             self.env.sockets.place(hello.conn, SocketPlace::Waiting { room: id, leaving: false });
-            self.put(id, Slot::Loading(Loading::of(vec![hello])));
-            return;
+            return self.load(now, id, Loading::of(vec![hello]));
         };
         let waiting = match &mut entry.slot {
             Slot::Room(room) if let Some(why) = room.halted() => {

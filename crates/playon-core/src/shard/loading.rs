@@ -15,6 +15,8 @@ pub(super) struct Loading {
     pub(super) close: bool,
     /// If it is at rest since then or longer, and nobody asks for it, it is deleted.
     pub(super) expire: Option<WallTime>,
+    /// A deploy wants a copy of it, if it is at rest and nobody asks for it.
+    pub(super) probe: bool,
 }
 
 /// What becomes of a room that is found at rest.
@@ -27,7 +29,7 @@ pub(super) enum Fate {
         /// Because of its age.
         expired: bool,
     },
-    /// Nobody wants anything of it.
+    /// Nobody asks for it; at most a copy of it is wanted.
     Stays,
 }
 
@@ -48,6 +50,7 @@ impl Loading {
                 Fate::Leaves { expired: true }
             }
             Some(_) if !asked => Fate::Stays,
+            None if self.probe && !asked && !broken(Mutant::ProbeWakes) => Fate::Stays,
             // Also if whoever asked has gone again: an age that nobody looks for says nothing.
             _ => Fate::Wakes,
         }
@@ -75,5 +78,20 @@ mod tests {
         );
         assert_eq!(Loading::of(vec![hello]).fate(WallTime(0)), Fate::Wakes);
         assert_eq!(Loading::default().fate(WallTime(0)), Fate::Wakes);
+    }
+
+    #[test]
+    fn a_copy_of_it_wakes_no_room_and_keeps_none_from_what_else_is_wanted_of_it() {
+        let hello =
+            Hello { conn: ConnId(1), room: RoomId([1; 16]), who: Who::Watcher, create: None };
+        let probe = || Loading { probe: true, ..Loading::default() };
+        let since = WallTime(5);
+        assert_eq!(probe().fate(since), Fate::Stays);
+        assert_eq!(Loading { waiting: vec![hello], ..probe() }.fate(since), Fate::Wakes);
+        let closed = Loading { close: true, ..probe() };
+        assert_eq!(closed.fate(since), Fate::Leaves { expired: false });
+        let old = Loading { expire: Some(since), ..probe() };
+        assert_eq!(old.fate(since), Fate::Leaves { expired: true });
+        assert_eq!(old.fate(WallTime(6)), Fate::Stays);
     }
 }

@@ -4,6 +4,7 @@ mod facts;
 mod gate;
 mod loading;
 mod orders;
+mod probe;
 mod rest;
 mod storage;
 
@@ -23,6 +24,9 @@ use crate::room::Room;
 use crate::time::{Span, Time};
 
 use loading::Loading;
+use probe::Probes;
+
+pub use probe::PROBES_MAX;
 
 /// Steps of one room that may follow from one another at one time. More would be a loop.
 const STEPS_MAX: u32 = 4;
@@ -74,6 +78,8 @@ pub struct Shard<C> {
     rooms: BTreeMap<RoomId, Entry>,
     timers: BTreeSet<(Time, RoomId)>,
     recovery_done: bool,
+    /// Copies that deploys want of rooms that nobody runs.
+    probes: Probes,
     /// Rooms that are not yet quiet, after `Order::Stop`.
     unquiet: Option<BTreeSet<RoomId>>,
 }
@@ -86,6 +92,7 @@ impl<C: StateCodec> Shard<C> {
             rooms: BTreeMap::new(),
             timers: BTreeSet::new(),
             recovery_done: false,
+            probes: Probes::default(),
             unquiet: None,
         }
     }
@@ -98,7 +105,8 @@ impl<C: StateCodec> Shard<C> {
     /// When to call [`Self::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Time> {
         let room = self.timers.first().map(|(at, _)| *at);
-        let next = room.into_iter().chain(self.env.abandoned_until()).min();
+        let probe = self.probes.next_timeout();
+        let next = room.into_iter().chain(self.env.abandoned_until()).chain(probe).min();
         next.filter(|_| !self.env.stopping)
     }
 
@@ -109,6 +117,7 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         self.env.abandoned_timeout(now);
+        self.probe_timed_out(now);
         // What one room does may give another its turn, and one step of a room may make the next one due.
         let mut handled: BTreeMap<RoomId, u32> = BTreeMap::new();
         while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
@@ -153,6 +162,7 @@ impl<C: StateCodec> Shard<C> {
             }
         }
         self.run_queues(now);
+        self.run_probes(now);
     }
 
     /// A worker has begun with something and is at it. What is said of an attempt that another worker has counts for nothing.
@@ -162,6 +172,7 @@ impl<C: StateCodec> Shard<C> {
         if self.holder(turn.room, turn.attempt) != Some(worker) {
             return;
         }
+        self.probes.handle_turn(now, turn.attempt);
         match self.rooms.get_mut(&turn.room).map(|entry| &mut entry.slot) {
             Some(Slot::Room(room)) => room.handle_turn(now, turn),
             Some(Slot::Creating(creating)) => creating.handle_turn(now),
@@ -190,6 +201,7 @@ impl<C: StateCodec> Shard<C> {
             self.refresh(id);
             self.try_quiet(now, id);
         }
+        self.probe_worker_down(now, worker, end);
         self.run_queues(now);
     }
 
@@ -215,6 +227,9 @@ impl<C: StateCodec> Shard<C> {
             let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
             self.env.emit(Effect::Suspect { worker, why });
             return;
+        }
+        if self.probes.holder(attempt).is_some() {
+            return self.handle_probed(now, &message);
         }
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
             Some(Slot::Room(room)) => match message {
@@ -244,11 +259,12 @@ impl<C: StateCodec> Shard<C> {
     }
 
     fn holder(&self, id: RoomId, attempt: Attempt) -> Option<WorkerId> {
-        match &self.rooms.get(&id)?.slot {
-            Slot::Room(room) => room.holder(attempt),
-            Slot::Creating(creating) => creating.holder(attempt),
-            Slot::Loading(_) | Slot::Halted(_) | Slot::Leaving { .. } => None,
-        }
+        let of_room = match self.rooms.get(&id).map(|entry| &entry.slot) {
+            Some(Slot::Room(room)) => room.holder(attempt),
+            Some(Slot::Creating(creating)) => creating.holder(attempt),
+            _ => None,
+        };
+        of_room.or_else(|| self.probes.holder(attempt))
     }
 
     fn conclude(&mut self, now: Time, id: RoomId, outcome: Outcome) {

@@ -10,6 +10,7 @@ use crate::kind::Declared;
 use crate::room::MoveOrder;
 use crate::time::Time;
 
+use super::probe::Wanted;
 use super::{Loading, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
@@ -30,6 +31,10 @@ impl<C: StateCodec> Shard<C> {
                 let order = MoveOrder { check: true, ..MoveOrder::to(deploy, to) };
                 self.order_move(now, room, order, true);
             }
+            Order::Probe { deploy, room, to } => {
+                self.order_probe(now, Wanted { deploy, room, to });
+            }
+            Order::CancelProbes { deploy } => self.cancel_probes(now, deploy),
             Order::Move { deploy, room, to, at_once } => {
                 self.order_move(now, room, MoveOrder::to(deploy, to), at_once);
             }
@@ -44,11 +49,11 @@ impl<C: StateCodec> Shard<C> {
             }
             Order::Create { room, create } => {
                 if !self.env.draining && !self.env.stopping {
-                    self.ask_to_create(room, create);
+                    self.ask_to_create(now, room, create);
                 }
             }
             Order::Close { room } => self.close(now, room),
-            Order::Expire { room, slept_by } => self.expire(room, slept_by),
+            Order::Expire { room, slept_by } => self.expire(now, room, slept_by),
             Order::Startable(releases) => {
                 self.env.fleet.set_startable(releases);
                 self.find_readers(now);
@@ -59,13 +64,13 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// A room is to be made unless there is one: that it is not in memory does not say that it is not asleep.
-    fn ask_to_create(&mut self, room: RoomId, create: Create) {
+    fn ask_to_create(&mut self, now: Time, room: RoomId, create: Create) {
         let full = self.rooms.len() >= self.env.limits.rooms_per_shard_max;
         match self.rooms.get_mut(&room).map(|entry| &mut entry.slot) {
             Some(Slot::Loading(loading)) => _ = loading.create.get_or_insert(create),
             Some(_) => {}
             None if full => {}
-            None => self.load(room, Loading { create: Some(create), ..Loading::default() }),
+            None => self.load(now, room, Loading { create: Some(create), ..Loading::default() }),
         }
     }
 
@@ -88,7 +93,7 @@ impl<C: StateCodec> Shard<C> {
             }
             // That it is gone will be told.
             Some(Slot::Halted(_) | Slot::Leaving { .. }) => {}
-            None => self.load(id, Loading { close: true, ..Loading::default() }),
+            None => self.load(now, id, Loading { close: true, ..Loading::default() }),
         }
     }
 

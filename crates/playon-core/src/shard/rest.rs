@@ -27,7 +27,8 @@ pub(super) fn nobody<C>(env: &Env<C>, image: &Image) -> bool {
 
 impl<C: StateCodec> Shard<C> {
     /// Looks for a room that nobody has asked for.
-    pub(super) fn load(&mut self, room: RoomId, loading: Loading) {
+    pub(super) fn load(&mut self, now: Time, room: RoomId, loading: Loading) {
+        self.interrupt_probe(now, room);
         if self.recovery_done {
             self.env.emit(Effect::Load(room));
         }
@@ -36,10 +37,10 @@ impl<C: StateCodec> Shard<C> {
 
     /// The room is said to be at rest past its age. Whether it still is, the store says when nothing is under way with it; at the
     /// bound of rooms it waits for another time.
-    pub(super) fn expire(&mut self, room: RoomId, slept_by: WallTime) {
+    pub(super) fn expire(&mut self, now: Time, room: RoomId, slept_by: WallTime) {
         let free = self.rooms.len() < self.env.limits.rooms_per_shard_max;
         if self.recovery_done && !self.env.stopping && free && !self.rooms.contains_key(&room) {
-            self.load(room, Loading { expire: Some(slept_by), ..Loading::default() });
+            self.load(now, room, Loading { expire: Some(slept_by), ..Loading::default() });
         }
     }
 

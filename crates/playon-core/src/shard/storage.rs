@@ -1,7 +1,7 @@
 //! Rooms come from the store and go back to it: recovery, waking, creation, sleep.
 
 use crate::creating::Creating;
-use crate::effect::{Effect, Listing, Loaded, Report, Stored};
+use crate::effect::{Effect, Listing, Loaded, Report, Stored, Unprobed};
 use crate::fleet::Berth;
 use crate::gate::{Close, Create, Hello, Who};
 use crate::ids::{DeployId, ReleaseId, RoomId};
@@ -103,9 +103,18 @@ impl<C: StateCodec> Shard<C> {
         };
         match loaded {
             Loaded::Asleep { image, since } => match loading.fate(since) {
-                Fate::Wakes => self.wake(now, *image),
-                Fate::Leaves { expired } => self.delete_at_rest(id, expired),
-                Fate::Stays => _ = self.remove(id),
+                Fate::Wakes => {
+                    self.wake(now, *image);
+                    self.probe_missed(now, id, Unprobed::Claimed);
+                }
+                Fate::Leaves { expired } => {
+                    self.delete_at_rest(id, expired);
+                    self.probe_missed(now, id, Unprobed::Claimed);
+                }
+                Fate::Stays => {
+                    self.remove(id);
+                    self.probe_found(now, &image);
+                }
             },
             Loaded::Missing => {
                 let loading = std::mem::take(loading);
@@ -113,8 +122,12 @@ impl<C: StateCodec> Shard<C> {
                     self.env.report(Report::NotClosed { room: id, unreadable: None });
                 }
                 self.create_for(now, id, loading);
+                self.probe_missed(now, id, Unprobed::Claimed);
             }
-            Loaded::Damaged(why) => self.handle_damaged(now, id, why),
+            Loaded::Damaged(why) => {
+                self.handle_damaged(now, id, why);
+                self.probe_missed(now, id, Unprobed::Damaged);
+            }
             Loaded::Unreadable(_) if broken(Mutant::EmptyTwin) => {
                 let loading = std::mem::take(loading);
                 self.create_for(now, id, loading);
@@ -129,6 +142,7 @@ impl<C: StateCodec> Shard<C> {
                 if loading.close {
                     self.env.report(Report::NotClosed { room: id, unreadable: Some(why) });
                 }
+                self.probe_missed(now, id, Unprobed::Unreadable);
             }
         }
     }

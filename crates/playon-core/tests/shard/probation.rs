@@ -1,7 +1,8 @@
 //! A release on probation, over kinds and over keepers: a director whose shards and store are the test's.
 
 use playon_core::deploy::{
-    Course, DeployPhase, DeployRecord, DeployWish, Director, DirectorConfig, DirectorEffect, Target,
+    Course, DeployPhase, DeployRecord, DeployWish, Director, DirectorConfig, DirectorEffect,
+    Sleepers, Target,
 };
 use playon_core::effect::{Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
@@ -108,6 +109,10 @@ impl Stage {
                 }
                 DirectorEffect::Keep(record) => self.stored = Some(record),
                 DirectorEffect::Alarm { .. } => self.alarms += 1,
+                DirectorEffect::FindSleepers(search) => {
+                    let none = Ok(Sleepers::default());
+                    self.director.handle_sleepers(self.now, search.deploy, none);
+                }
                 DirectorEffect::Order(Target::Shard(_), Order::Check { deploy, room, .. }) => {
                     let result = Ok(Cost { took: Span::millis(1), bytes: 1 });
                     answers.push(Report::Checked { deploy, room, result });

@@ -44,6 +44,31 @@ impl Audit {
         }
     }
 
+    /// So many groups of rooms at rest are there for a deploy to be checked with.
+    pub fn found_sleepers(&mut self, deploy: DeployId, groups: u64) {
+        self.resting.insert(deploy, groups);
+    }
+
+    /// A deploy moves on only once a copy of a room of each group at rest has opened, or it is counted that none did.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check_tried(
+        &self,
+        before: Option<DeployPhase>,
+        record: &DeployRecord,
+    ) -> Result<(), String> {
+        let shipped = record.course == Course::Forward && record.phase == DeployPhase::Moving;
+        if before != Some(DeployPhase::Checking) || !shipped {
+            return Ok(());
+        }
+        let told = record.checked_at_rest + record.untried_at_rest;
+        match self.resting.get(&record.id) {
+            Some(groups) if *groups == told => Ok(()),
+            found => Err(format!("I30: {told} groups at rest of {found:?} are told by {record:?}")),
+        }
+    }
+
     /// Whoever runs the keeper is told that a release fails.
     pub fn alarmed(&mut self) {
         self.watched = None;

@@ -85,6 +85,8 @@ pub struct Audit {
     pub targets: BTreeMap<DeployId, (ReleaseId, bool)>,
     /// All deploys as they stand.
     records: BTreeMap<DeployId, DeployRecord>,
+    /// Groups of rooms at rest that each deploy is to be checked with.
+    resting: BTreeMap<DeployId, u64>,
     /// The release that is watched, its hard faults and until when.
     pub watched: Option<Watched>,
     /// Rooms that failed, and on which release.
@@ -144,6 +146,7 @@ impl Audit {
             targets: BTreeMap::new(),
             records: BTreeMap::new(),
             failed: BTreeSet::new(),
+            resting: BTreeMap::new(),
             watched: None,
             told: BTreeMap::new(),
             manners: Manners::default(),

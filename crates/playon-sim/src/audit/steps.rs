@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use playon_core::deploy::DirectorFacts;
+use playon_core::deploy::{DirectorFacts, RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP};
 use playon_core::facts::{Place, RoomFacts, Seating, ShardFacts};
 use playon_core::ids::{RoomId, Seq};
 use playon_core::image::StateCodec;
 use playon_core::limits::Limits;
-use playon_core::shard::Shard;
+use playon_core::shard::{PROBES_MAX, Shard};
 use playon_core::time::{Span, Time};
 
 use super::Audit;
@@ -63,7 +63,8 @@ impl Audit {
         // The last one that begins may exceed the bound.
         bound("bytes of openings", facts.opening_bytes, l.opens_bytes_max + l.state_bytes_max)?;
         bound("rooms that wait to be handed over", facts.move_queue, facts.rooms)?;
-        bound("rooms that wait to be opened", facts.open_queue, facts.rooms)
+        bound("rooms that wait to be opened", facts.open_queue, facts.rooms)?;
+        bound("copies of rooms that nobody runs", facts.probes, PROBES_MAX)
     }
 
     /// What the director holds is bounded by the rooms there are.
@@ -74,6 +75,11 @@ impl Audit {
         bound("orders that wait for their turn", facts.queued, facts.rooms)?;
         bound("orders that are not answered", facts.unanswered, facts.rooms)?;
         bound("rooms that a deploy waits for", facts.waited_for, facts.rooms)?;
+        bound(
+            "rooms at rest that are tried",
+            facts.sleepers,
+            RESTING_GROUPS_MAX * SLEEPERS_PER_GROUP,
+        )?;
         bound("deploys that are remembered", facts.past, 100)
     }
 

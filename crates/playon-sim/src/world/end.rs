@@ -69,6 +69,12 @@ impl World {
     /// Every room is held once, by the worker that the owner says.
     fn check_owners(&self) -> Result<(), String> {
         let Some(keeper) = &self.keeper else { return Err("I18: the keeper is not there".into()) };
+        let known: BTreeSet<RoomId> =
+            keeper.shard.rooms(keeper.clock(self.now)).map(|facts| facts.room).collect();
+        let mut held = self.workers.values().flat_map(Worker::held);
+        if let Some((room, _)) = held.find(|(room, _)| !known.contains(room)) {
+            return Err(format!("I8: a copy of {room} is kept, and nobody has the room"));
+        }
         for facts in keeper.shard.rooms(keeper.clock(self.now)) {
             let room = facts.room;
             if !facts.place.is_live() {

@@ -6,6 +6,7 @@ mod hostile;
 mod perform;
 mod players;
 mod processes;
+mod rests;
 mod sockets;
 mod stops;
 mod storing;
@@ -19,6 +20,7 @@ use std::fmt;
 pub use trace::KEY;
 
 use playon_core::attach::{FromWorker, Turn};
+use playon_core::deploy::Search;
 use playon_core::effect::{Aside, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd};
 use playon_core::gate::{ToGateway, ToOwner};
@@ -98,6 +100,8 @@ enum Event {
     /// The director learns that every room in the hot log has been listed.
     Listed,
     Loaded(RoomId),
+    /// The store is looked through for rooms at rest.
+    FindSleepers(Search),
     Timer,
     RecoverNext(Vec<Found>),
     /// A slow socket has written what it had.
@@ -453,6 +457,7 @@ impl World {
             }
             Event::Listed => keeper.director.handle_recovery_done(clock),
             Event::Loaded(room) => return self.answer_load(room),
+            Event::FindSleepers(search) => return self.find_sleepers(&search),
             // One that was set before an earlier one was needed has nothing left to do.
             Event::Timer if self.timer_at != Some(now) => return Ok(()),
             Event::Timer => {
@@ -528,6 +533,9 @@ impl World {
                 self.summary.ended += 1;
             }
             Wish::Load(room) => self.look_for(room),
+            Wish::FindSleepers(search) => {
+                self.send(TO_DIRECTOR, life, Event::FindSleepers(search));
+            }
             Wish::Kill(id, why) => {
                 if self.options.trace {
                     self.print_suspect(id, &why);

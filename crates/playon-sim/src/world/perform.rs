@@ -86,6 +86,12 @@ impl World {
                     return Err(format!("the room is on {found:?}"));
                 }
             }
+            Step::ExpectAsleep(room) => {
+                let room = room_id(u64::from(*room));
+                if self.place(room).is_some() || self.store.at_rest_since(room).is_none() {
+                    return Err(format!("the room is {:?}", self.place(room)));
+                }
+            }
             Step::ExpectLoss if self.summary.lost == 0 => return Err("no input was lost".into()),
             Step::ExpectLoss => {}
             Step::Expect(what, most) => return self.expect(*what, *most),
@@ -213,7 +219,10 @@ impl World {
     }
 
     fn expect(&self, what: Count, expected: u64) -> Result<(), String> {
+        let last = || self.keeper.as_ref().and_then(|keeper| keeper.director.deploy());
         let found = match what {
+            Count::Checked => last().map_or(0, |record| record.checked),
+            Count::CheckedAsleep => last().map_or(0, |record| record.checked_at_rest),
             Count::Moved => self.summary.moved,
             Count::Undone => self.summary.move_failed,
             Count::Slept => self.summary.slept,

@@ -131,6 +131,7 @@ impl Display for Event {
             Self::Report(report) => write!(f, "report {report:?}"),
             Self::Listed => f.write_str("all rooms are listed"),
             Self::Loaded(room) => write!(f, "loaded {}", short(*room)),
+            Self::FindSleepers(search) => write!(f, "sleepers of deploy {}", search.deploy.0),
             Self::Timer => f.write_str("timer"),
             Self::RecoverNext(left) => write!(f, "recovery, {} rooms left", left.len()),
             Self::CaughtUp(conn) => write!(f, "c{} can take more", conn.0),

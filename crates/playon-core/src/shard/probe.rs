@@ -1,0 +1,290 @@
+//! Copies of rooms that nobody runs, opened on a release to see whether it can: of rooms at rest, and of rooms in memory that
+//! have no worker just then.
+//!
+//! A probe has no session, gets no batch and stores nothing. A room at rest is read for it, and is not in memory before or
+//! after; whoever asks for it meanwhile wakes it, and the probe is dropped. One is under way at a time, so that of what takes a
+//! process down the name is known, and only one state is held for it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::attach::{FromWorker, Prewarmed, ToWorker};
+use crate::effect::{Cost, Effect, Report, Unprobed};
+use crate::env::Post;
+use crate::errand::Errand;
+use crate::fleet::{Berth, WorkerEnd};
+use crate::ids::{Attempt, DeployId, ReleaseId, RoomId, Seq, WorkerId};
+use crate::image::{Image, StateCodec};
+use crate::room::{MoveOrder, too_slow};
+use crate::time::{Span, Time};
+
+use super::{Loading, Shard, Slot};
+
+/// Probes of one shard that wait or are under way. One more is not made, and says so.
+pub const PROBES_MAX: usize = 64;
+
+/// A copy that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// By which deploy.
+    pub(super) deploy: DeployId,
+    /// Of which room.
+    pub(super) room: RoomId,
+    /// On which release.
+    pub(super) to: ReleaseId,
+}
+
+/// What a worker needs for a copy.
+#[derive(Debug)]
+struct Sample {
+    kind: String,
+    seq: Seq,
+    version: u32,
+    state: Bytes,
+}
+
+impl From<&Image> for Sample {
+    fn from(image: &Image) -> Self {
+        let (kind, state) = (image.kind.clone(), image.state.clone());
+        Self { kind, seq: image.seq, version: image.version, state }
+    }
+}
+
+#[derive(Debug)]
+enum Step {
+    /// The store is asked for the room.
+    Loading,
+    /// A worker opens the copy.
+    Opening { post: Post, errand: Errand },
+}
+
+/// The probes of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    waiting: VecDeque<Wanted>,
+    current: Option<(Wanted, Step)>,
+}
+
+impl Probes {
+    /// Those that wait, and the one that is under way.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + usize::from(self.current.is_some())
+    }
+
+    /// The worker that was given the attempt, if it is not void.
+    pub(super) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
+        self.post().filter(|post| post.attempt == attempt).map(|post| post.worker)
+    }
+
+    fn post(&self) -> Option<Post> {
+        match &self.current {
+            Some((_, Step::Opening { post, .. })) => Some(*post),
+            _ => None,
+        }
+    }
+
+    /// When [`Shard::probe_timed_out`] is due.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        match &self.current {
+            Some((_, Step::Opening { errand, .. })) => Some(errand.until()),
+            _ => None,
+        }
+    }
+
+    /// The worker is at something under that attempt.
+    pub(super) fn handle_turn(&mut self, now: Time, attempt: Attempt) {
+        if let Some((_, Step::Opening { post, errand })) = &mut self.current
+            && post.attempt == attempt
+        {
+            errand.begin(now);
+        }
+    }
+
+    /// The probe for which the store was asked for that room.
+    fn take_loading(&mut self, room: RoomId) -> Option<Wanted> {
+        let of_room = |(wanted, step): &mut (Wanted, Step)| {
+            wanted.room == room && matches!(step, Step::Loading)
+        };
+        self.current.take_if(of_room).map(|(wanted, _)| wanted)
+    }
+}
+
+impl<C: StateCodec> Shard<C> {
+    /// A deploy wants to know whether a copy of the room opens.
+    pub(super) fn order_probe(&mut self, now: Time, wanted: Wanted) {
+        if self.env.stopping || self.probes.len() >= PROBES_MAX {
+            return self.not_probed(wanted, Unprobed::Full);
+        }
+        self.probes.waiting.push_back(wanted);
+        self.run_probes(now);
+    }
+
+    /// A deploy wants to know no more.
+    pub(super) fn cancel_probes(&mut self, now: Time, deploy: DeployId) {
+        self.probes.waiting.retain(|wanted| wanted.deploy != deploy);
+        if let Some((wanted, step)) = self.probes.current.take_if(|(w, _)| w.deploy == deploy) {
+            self.drop_probe(wanted, step);
+        }
+        self.run_probes(now);
+    }
+
+    /// Begins with the next one while none is under way. Without a worker of the release it waits for one; the director gives up
+    /// when that takes too long.
+    pub(super) fn run_probes(&mut self, now: Time) {
+        while self.probes.current.is_none() && !self.env.stopping {
+            let here = |wanted: &mut Wanted| self.env.fleet.has_release(wanted.to);
+            let Some(wanted) = self.probes.waiting.pop_front_if(here) else { return };
+            self.begin_probe(now, wanted);
+        }
+    }
+
+    fn begin_probe(&mut self, now: Time, wanted: Wanted) {
+        let room = wanted.room;
+        let free = self.rooms.len() < self.env.limits.rooms_per_shard_max;
+        match self.rooms.get_mut(&room).map(|entry| &mut entry.slot) {
+            None if !self.recovery_done || !free => self.not_probed(wanted, Unprobed::Full),
+            None => {
+                self.probes.current = Some((wanted, Step::Loading));
+                self.env.emit(Effect::Load(room));
+                self.put(room, Slot::Loading(Loading { probe: true, ..Loading::default() }));
+            }
+            Some(Slot::Loading(loading)) => {
+                loading.probe = true;
+                self.probes.current = Some((wanted, Step::Loading));
+            }
+            Some(Slot::Room(found)) if found.is_resting() => {
+                self.not_probed(wanted, Unprobed::Claimed);
+            }
+            Some(Slot::Room(found)) => match found.without_worker().map(Sample::from) {
+                Some(sample) => self.open_probe(now, wanted, sample),
+                None => {
+                    let order =
+                        MoveOrder { check: true, ..MoveOrder::to(wanted.deploy, wanted.to) };
+                    self.order_move(now, room, order, true);
+                }
+            },
+            Some(Slot::Halted(_)) => self.not_probed(wanted, Unprobed::Damaged),
+            Some(Slot::Creating(_) | Slot::Leaving { .. }) => {
+                self.not_probed(wanted, Unprobed::Claimed);
+            }
+        }
+    }
+
+    fn open_probe(&mut self, now: Time, wanted: Wanted, sample: Sample) {
+        let Wanted { room, to, .. } = wanted;
+        if !self.env.fleet.has_release(to) {
+            // Its worker has gone while the room was read.
+            return self.probes.waiting.push_front(wanted);
+        }
+        let reads = self.env.fleet.kind(to, &sample.kind).is_some_and(|k| k.reads(sample.version));
+        let post = reads.then(|| self.env.occupy(to, Berth::Common, &sample.kind)).flatten();
+        let Some(post) = post else { return self.not_probed(wanted, Unprobed::NotRead) };
+        let Sample { kind, seq, version, state } = sample;
+        let attempt = post.attempt;
+        self.env.tell(post.worker, ToWorker::Prewarm { room, attempt, kind, seq, version, state });
+        let errand = Errand::new(now, self.env.limits.prewarm_timeout);
+        self.probes.current = Some((wanted, Step::Opening { post, errand }));
+    }
+
+    /// The room rests, and nobody asks for it.
+    pub(super) fn probe_found(&mut self, now: Time, image: &Image) {
+        if let Some(wanted) = self.probes.take_loading(image.room) {
+            self.open_probe(now, wanted, Sample::from(image));
+            self.run_probes(now);
+        }
+    }
+
+    /// There is nothing to be opened.
+    pub(super) fn probe_missed(&mut self, now: Time, room: RoomId, why: Unprobed) {
+        if let Some(wanted) = self.probes.take_loading(room) {
+            self.not_probed(wanted, why);
+            self.run_probes(now);
+        }
+    }
+
+    /// Somebody asks for a room that is not in memory.
+    pub(super) fn interrupt_probe(&mut self, now: Time, room: RoomId) {
+        if let Some((wanted, step)) = self.probes.current.take_if(|(w, _)| w.room == room) {
+            self.drop_probe(wanted, step);
+            self.not_probed(wanted, Unprobed::Claimed);
+            self.run_probes(now);
+        }
+    }
+
+    /// What a worker answers to a probe.
+    pub(super) fn handle_probed(&mut self, now: Time, message: &FromWorker) {
+        let result = match message {
+            FromWorker::Prewarmed(prewarmed) => self.judge_probe(prewarmed),
+            FromWorker::Fault(fault) => Err(fault.message.clone()),
+            _ => return,
+        };
+        let Some((wanted, step)) = self.probes.current.take() else { return };
+        if let Step::Opening { post, .. } = step {
+            self.env.leave(wanted.room, post);
+        }
+        self.probed(now, wanted, result);
+    }
+
+    fn judge_probe(&self, prewarmed: &Prewarmed) -> Result<Cost, String> {
+        let took = Span(u64::from(prewarmed.cost_us));
+        match too_slow(took, self.env.limits.freeze_max) {
+            Some(reason) => Err(reason),
+            None => Ok(Cost { took, bytes: prewarmed.size }),
+        }
+    }
+
+    /// A worker is gone. If it was at something else it is tried again with the next one.
+    pub(super) fn probe_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
+        let Some(post) = self.probes.post().filter(|post| post.worker == worker) else { return };
+        let Some((wanted, _)) = self.probes.current.take() else { return };
+        self.env.leave(wanted.room, post);
+        if end.was_at(wanted.room, post.attempt) == Some(false) {
+            self.probes.waiting.push_front(wanted);
+            return self.run_probes(now);
+        }
+        let why = "PLY-0303 the worker went away while it opened a copy of the room";
+        self.probed(now, wanted, Err(why.to_owned()));
+    }
+
+    /// A worker takes too long.
+    pub(super) fn probe_timed_out(&mut self, now: Time) {
+        let Some((wanted, Step::Opening { post, errand })) = &mut self.probes.current else {
+            return;
+        };
+        let (wanted, worker) = (*wanted, post.worker);
+        if !self.env.is_overdue(errand, worker, now) {
+            return;
+        }
+        let hangs = errand.is_begun();
+        errand.report(now);
+        let why = "PLY-0307 the new release did not open a copy of the room in time";
+        if let Some((wanted, step)) = self.probes.current.take() {
+            self.drop_probe(wanted, step);
+        }
+        if hangs {
+            // One of its threads would never come back.
+            self.env.emit(Effect::Suspect { worker, why: why.to_owned() });
+        }
+        self.probed(now, wanted, Err(why.to_owned()));
+    }
+
+    /// Ends a probe that is not answered. If the store is still asked, what it says means nothing any more.
+    fn drop_probe(&mut self, wanted: Wanted, step: Step) {
+        if let Step::Opening { post, errand } = step {
+            self.env.leave(wanted.room, post);
+            self.env.abandon(post, errand);
+        }
+    }
+
+    fn probed(&mut self, now: Time, wanted: Wanted, result: Result<Cost, String>) {
+        let Wanted { deploy, room, .. } = wanted;
+        self.env.report(Report::Checked { deploy, room, result });
+        self.run_probes(now);
+    }
+
+    fn not_probed(&mut self, wanted: Wanted, why: Unprobed) {
+        let Wanted { deploy, room, .. } = wanted;
+        self.env.report(Report::NotProbed { deploy, room, why });
+    }
+}
