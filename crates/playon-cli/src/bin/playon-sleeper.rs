@@ -1,7 +1,9 @@
 //! A game whose rooms go to rest as soon as nobody is there. For tests of rooms at rest.
 //!
 //! The last two bytes of its executable say which versions it reads and writes, so that one program makes many releases: `12` reads
-//! from version 1 on and writes version 2, `22` reads and writes version 2 only. Without them it is `11`.
+//! from version 1 on and writes version 2, `22` reads and writes version 2 only. Without them it is `11`. The byte before them may
+//! say what its upgrade does to a room in which three words were said: `!` panics, `#` dies, `~` hangs, `?` leaves a state that it
+//! cannot read again.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// A room that counts words and remembers how often it was upgraded.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Nap {
+    #[serde(deserialize_with = "words")]
     words: u64,
     upgrades: u64,
 }
@@ -24,6 +27,31 @@ fn versions_of_this_build() -> (u8, u8) {
             (reads - b'0', writes - b'0')
         }
         _ => (1, 1),
+    }
+}
+
+/// What this build does to a room in which three words were said.
+fn upgrade(nap: Nap) -> Nap {
+    let bytes = std::env::current_exe().and_then(std::fs::read).unwrap_or_default();
+    let deed = bytes.iter().rev().nth(2).copied().filter(|_| nap.words == 3);
+    match deed {
+        Some(b'!') => panic!("three words are too many"),
+        Some(b'#') => std::process::abort(),
+        Some(b'~') => loop {
+            std::thread::park();
+        },
+        Some(b'?') => Nap { words: UNREADABLE, ..nap },
+        _ => Nap { upgrades: nap.upgrades + 1, ..nap },
+    }
+}
+
+/// A number of words that is written and not read again.
+const UNREADABLE: u64 = u64::MAX;
+
+fn words<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    match u64::deserialize(from)? {
+        UNREADABLE => Err(serde::de::Error::custom("so many words are not read")),
+        words => Ok(words),
     }
 }
 
@@ -54,9 +82,7 @@ impl Room for Nap {
 
     fn versions() -> Versions<Self> {
         match versions_of_this_build() {
-            (1, 2) => {
-                Versions::first().then(|nap: Self| Self { upgrades: nap.upgrades + 1, ..nap })
-            }
+            (1, 2) => Versions::first().then(upgrade),
             (reads, _) => Versions::since(reads.into()),
         }
     }

@@ -148,8 +148,9 @@ fn verdict(deploy: &DeployView) -> String {
         (0, staying) => format!("no room was moved: {staying} end on the release they have"),
         _ => "every promise was kept".to_owned(),
     };
-    if deploy.rooms_checked == 0 {
-        text.push_str("; no room was live, so nothing could be checked before");
+    if deploy.rooms_checked == 0 && deploy.at_rest_checked == 0 {
+        let none = "; no room was live and none at rest could be tried, so nothing could be checked before";
+        text.push_str(none);
     }
     if deploy.restarts > 0 {
         text.push_str("; the keeper ended meanwhile, and what closed with it is not counted");
@@ -179,6 +180,20 @@ fn duration(ms: u64) -> String {
     if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1_000, ms % 1_000 / 100) }
 }
 
+/// Of what copies were opened before anything moved.
+fn checked(deploy: &DeployView) -> String {
+    let mut text =
+        format!("{} in memory, {} at rest", deploy.rooms_checked, deploy.at_rest_checked);
+    if deploy.at_rest_damaged > 0 {
+        text.push_str(&format!(" ({} at rest are damaged)", deploy.at_rest_damaged));
+    }
+    if deploy.at_rest_untried > 0 {
+        let of = "versions and releases of rooms at rest that it reads";
+        text.push_str(&format!("; {} {of} were not tried", deploy.at_rest_untried));
+    }
+    text
+}
+
 /// The four numbers and what belongs to them.
 pub(super) fn summary(deploy: &DeployView) -> String {
     let took = deploy.finished_ms.map_or(0, |end| end.saturating_sub(deploy.started_ms));
@@ -186,6 +201,7 @@ pub(super) fn summary(deploy: &DeployView) -> String {
     let pause = deploy.pause_ms;
     let mut text = format!(
         "{} {}: {from} -> {} {} in {}\n  \
+         rooms checked          {}\n  \
          rooms moved            {} of {} ({} stay, {} gone, {} could not go, {} faults)\n  \
          sockets closed         {}\n  \
          inputs lost            {}\n  \
@@ -197,6 +213,7 @@ pub(super) fn summary(deploy: &DeployView) -> String {
         deploy.to,
         deploy.phase,
         duration(took),
+        checked(deploy),
         deploy.rooms_moved,
         deploy.rooms,
         deploy.rooms_staying,

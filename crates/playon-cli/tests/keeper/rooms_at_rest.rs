@@ -210,6 +210,60 @@ async fn the_last_release_that_reads_a_room_at_rest_is_kept() {
     assert_eq!(rig.status()["ready"], true);
 }
 
+/// Ships a release that does that to the room; what the deploy says.
+fn ship_refused(rig: &Rig, deed: &str) -> Value {
+    let refused = rig.playon(&["deploy", &release(rig, "12", deed), "--now", "--json"]);
+    assert_eq!(refused.status.code(), Some(1), "{deed}: {}", rig.log());
+    serde_json::from_slice::<Value>(&refused.stdout).unwrap()["deploy"].clone()
+}
+
+#[tokio::test]
+async fn a_release_that_cannot_open_what_rests_is_refused_and_nothing_has_moved() {
+    let rig = Rig::start_with(&["--release", SLEEPER, "--set", "rooms.prewarm_timeout=1s"]);
+    Visitor::visit(&rig, "sleeps", 3).await;
+    until_at_rest(&rig, 1);
+    let before = asleep(&rig, &[])["rooms"][0].clone();
+    for (deed, code) in [("!", "three words"), ("?", "PLY-"), ("#", "PLY-0303"), ("~", "PLY-0307")]
+    {
+        let deploy = ship_refused(&rig, deed);
+        assert_eq!((text(&deploy, "phase"), &deploy["rooms"]), ("reverted", &0.into()), "{deploy}");
+        let reason = text(&deploy, "reason");
+        let named = format!("room {} of kind nap, named sleeps, at rest", text(&before, "id"));
+        assert!(reason.starts_with(&named) && reason.contains(code), "{deed}: {reason}");
+        assert_eq!(
+            (&deploy["at_rest_checked"], &deploy["at_rest_untried"]),
+            (&0.into(), &1.into())
+        );
+        // It was not woken for it, and nothing was stored.
+        assert_eq!(asleep(&rig, &[])["rooms"], Value::Array(vec![before.clone()]), "{deed}");
+        assert_eq!(text(&rig.status(), "current"), "playon-sleeper");
+    }
+    assert_eq!(Visitor::visit(&rig, "sleeps", 1).await, (3, 0));
+    until_at_rest(&rig, 1);
+    let good = rig.json(&["deploy", &release(&rig, "12", "!"), "--now"])["deploy"].clone();
+    assert_eq!((text(&good, "phase"), &good["at_rest_checked"]), ("done", &1.into()), "{good}");
+    assert_eq!(Visitor::visit(&rig, "sleeps", 1).await.0, 4, "it was not changed by being tried");
+}
+
+#[tokio::test]
+async fn a_deploy_says_what_it_could_be_checked_with() {
+    let rig = Rig::start_with(&["--release", SLEEPER]);
+    let none = rig.playon(&["deploy", &release(&rig, "12", "a"), "--now"]);
+    let (out, said) =
+        (String::from_utf8_lossy(&none.stdout), String::from_utf8_lossy(&none.stderr));
+    assert!(out.contains("rooms checked          0 in memory, 0 at rest"), "{out}");
+    assert!(said.contains("nothing could be checked before"), "{said}");
+    let mut awake = Visitor::enter(&rig, "awake").await;
+    awake.say(1).await;
+    Visitor::visit(&rig, "sleeps", 1).await;
+    until_at_rest(&rig, 1);
+    let both = rig.playon(&["deploy", &release(&rig, "12", "b"), "--now"]);
+    let (out, said) =
+        (String::from_utf8_lossy(&both.stdout), String::from_utf8_lossy(&both.stderr));
+    assert!(out.contains("rooms checked          1 in memory, 1 at rest"), "{out}");
+    assert!(!said.contains("nothing could be checked"), "{said}");
+}
+
 /// Stops the keeper, removes the executable of the first release as a disk would, and starts it again.
 fn lose_first_release(mut rig: Rig) -> Rig {
     let releases = rig.json(&["releases"]);

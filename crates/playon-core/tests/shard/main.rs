@@ -3,6 +3,7 @@
 mod bench;
 mod holds;
 mod probation;
+mod probes;
 mod recovery;
 mod rest;
 mod stop;

@@ -62,6 +62,12 @@ struct Stored {
     #[serde(default)]
     checked: u64,
     #[serde(default)]
+    checked_at_rest: u64,
+    #[serde(default)]
+    damaged_at_rest: u64,
+    #[serde(default)]
+    untried_at_rest: u64,
+    #[serde(default)]
     rooms: u64,
     #[serde(default)]
     gone: u64,
@@ -179,6 +185,9 @@ impl Course {
             finished: record.phase.is_final(),
             now: record.at_once,
             rooms_checked: record.checked,
+            at_rest_checked: record.checked_at_rest,
+            at_rest_damaged: record.damaged_at_rest,
+            at_rest_untried: record.untried_at_rest,
             rooms: record.rooms,
             rooms_moved: record.moved,
             rooms_waiting: record.waiting,
@@ -232,6 +241,9 @@ impl Course {
             pause_ms: self.summarize(),
             course: record.course as u8,
             checked: record.checked,
+            checked_at_rest: record.checked_at_rest,
+            damaged_at_rest: record.damaged_at_rest,
+            untried_at_rest: record.untried_at_rest,
             rooms: record.rooms,
             gone: record.gone,
             left: record.left,
@@ -265,6 +277,9 @@ impl Course {
             DeployRecord::new(id, course, from, ReleaseId::parse(&stored.to)?, stored.at_once);
         record.phase = DeployPhase::from_number(stored.phase)?;
         record.checked = stored.checked;
+        record.checked_at_rest = stored.checked_at_rest;
+        record.damaged_at_rest = stored.damaged_at_rest;
+        record.untried_at_rest = stored.untried_at_rest;
         record.rooms = stored.rooms;
         record.moved = stored.moved;
         record.waiting = stored.waiting;
@@ -310,6 +325,10 @@ mod tests {
         DeployRecord {
             phase,
             watch: Some(watch),
+            checked: 1,
+            checked_at_rest: 2,
+            damaged_at_rest: 3,
+            untried_at_rest: 4,
             moved: 3,
             rooms: 5,
             staying: 1,

@@ -17,6 +17,7 @@ mod releases;
 mod request;
 mod rests;
 mod sites;
+mod sleepers;
 mod steady;
 mod thread;
 mod view;

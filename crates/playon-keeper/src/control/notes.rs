@@ -37,6 +37,9 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::Checked { deploy, room, result } => {
             note_check(result, *deploy, *room, epoch, &on(room));
         }
+        Report::NotProbed { deploy, room, why } => {
+            tracing::warn!(%room, epoch, release = on(room), %deploy, ?why, "no copy is opened of a room that nobody runs");
+        }
         Report::Moved { .. }
         | Report::MoveFailed { .. }
         | Report::Staying { .. }

@@ -52,7 +52,7 @@ pub struct AsleepFilter {
 }
 
 /// What a group needs of a release.
-fn resting(group: &RestGroup) -> Resting {
+pub(super) fn resting(group: &RestGroup) -> Resting {
     Resting { kind: group.kind.clone(), version: group.version, release: group.release }
 }
 

@@ -406,6 +406,7 @@ impl Control {
                 DirectorEffect::Order(Target::Shard(shard), order) => self.order(shard, order),
                 DirectorEffect::Store { record, current } => self.store(record, current),
                 DirectorEffect::Keep(record) => self.keep(record),
+                DirectorEffect::FindSleepers(search) => self.find_sleepers(&search),
                 DirectorEffect::Progress(record) => self.show(record),
                 DirectorEffect::Alarm { deploy, release, what } => {
                     let label = self.catalog().label(release);

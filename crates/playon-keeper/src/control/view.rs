@@ -305,8 +305,18 @@ pub struct DeployView {
     pub finished: bool,
     /// Whether rooms move in the middle of a round.
     pub now: bool,
-    /// Copies of live rooms that were opened before anything moved; 0 if there was no live room.
+    /// Copies of rooms in memory that were opened before anything moved; 0 if there was none.
     pub rooms_checked: u64,
+    /// Copies of rooms at rest that were; they rest on.
+    #[serde(default)]
+    pub at_rest_checked: u64,
+    /// Rooms at rest that were passed over because what is stored of them is damaged.
+    #[serde(default)]
+    pub at_rest_damaged: u64,
+    /// Groups of rooms at rest, of a kind, version and release that wrote them, that the release says it reads and of which none
+    /// was tried.
+    #[serde(default)]
+    pub at_rest_untried: u64,
     /// Rooms that were told to move, each counted once.
     pub rooms: u64,
     /// Rooms that have moved.

@@ -187,7 +187,12 @@ impl Shards {
 
     /// The inbox of the shard that a room belongs to.
     pub fn of(&self, room: RoomId) -> &Inbox {
-        &self.0[usize::from(shard_of(room, self.count()))]
+        &self.0[usize::from(self.number_of(room))]
+    }
+
+    /// The number of that shard.
+    pub(crate) fn number_of(&self, room: RoomId) -> u16 {
+        shard_of(room, self.count())
     }
 
     /// The inbox of one shard.
