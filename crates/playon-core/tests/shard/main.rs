@@ -1,6 +1,7 @@
 //! A shard driven message by message: the rules of handoff, policies and seats, one scenario each.
 
 mod bench;
+mod checks;
 mod holds;
 mod probation;
 mod probes;
