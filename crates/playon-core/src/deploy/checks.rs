@@ -202,8 +202,8 @@ impl Director {
         let tried = |known: &Known| match (known.live, spared) {
             (true, spared) => !(spared && known.faults > 0),
             (false, true) => false,
-            // Without its release running there is nobody to write an older version of it.
-            (false, false) => reads(known),
+            // If an older version is to be written of it there is perhaps nobody just then who does.
+            (false, false) => reads(known) || !self.has_way(known, to),
         };
         let elsewhere = self.rooms.iter().filter(|(_, known)| known.release != to && tried(known));
         for (room, known) in elsewhere {

@@ -436,14 +436,15 @@ impl Director {
             failed: self.rooms.get(&listing.room).and_then(|known| known.failed),
         };
         let before = self.rooms.insert(listing.room, known).map(|known| known.release);
-        // One that has just woken is brought home by its shard.
-        let is_new = before.is_none();
+        // One that has just woken is not live yet, and its shard brings it home. One that has just been made may have been begun
+        // when another release was preferred.
+        let has_woken = before.is_none() && !listing.live;
         self.count(before, Some(listing.release));
         if broken(Mutant::StraysForgotten) {
             return;
         }
         self.tell_new_room(listing.room);
-        if !is_new {
+        if !has_woken {
             self.bring_home(listing.room);
         }
     }

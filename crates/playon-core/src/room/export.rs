@@ -15,7 +15,7 @@ use super::phase::{Export, Live, MoveOrder, Phase, Tail, WarmStep};
 impl Room {
     /// The version in which the new release must be given the state: its own when it reads that (nothing),
     /// or an older one that the present release can write.
-    pub(super) fn version_for<C: StateCodec>(
+    pub(crate) fn version_for<C: StateCodec>(
         &self,
         env: &Env<C>,
         order: &MoveOrder,

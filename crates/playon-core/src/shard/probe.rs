@@ -156,14 +156,17 @@ impl<C: StateCodec> Shard<C> {
             Some(Slot::Room(found)) if found.is_resting() => {
                 self.not_probed(wanted, Unprobed::Claimed);
             }
-            Some(Slot::Room(found)) => match found.without_worker().map(Sample::from) {
-                Some(sample) => self.open_probe(now, wanted, sample),
-                None => {
-                    let order =
-                        MoveOrder { check: true, ..MoveOrder::to(wanted.deploy, wanted.to) };
-                    self.order_move(now, room, order, true);
+            Some(Slot::Room(found)) => {
+                let order = MoveOrder { check: true, ..MoveOrder::to(wanted.deploy, wanted.to) };
+                let Some(sample) = found.without_worker().map(Sample::from) else {
+                    return self.order_move(now, room, order, true);
+                };
+                match found.version_for(&self.env, &order) {
+                    Ok(None) => self.open_probe(now, wanted, sample),
+                    Ok(Some(_)) => self.not_probed(wanted, Unprobed::NotRead),
+                    Err(reason) => self.probed(now, wanted, Err(reason)),
                 }
-            },
+            }
             Some(Slot::Halted(_)) => self.not_probed(wanted, Unprobed::Damaged),
             Some(Slot::Creating(_) | Slot::Leaving { .. }) => {
                 self.not_probed(wanted, Unprobed::Claimed);

@@ -37,10 +37,8 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::Checked { deploy, room, result } => {
             note_check(result, *deploy, *room, epoch, &on(room));
         }
-        Report::NotProbed { deploy, room, why } => {
-            tracing::warn!(%room, epoch, release = on(room), %deploy, ?why, "no copy is opened of a room that nobody runs");
-        }
-        Report::Moved { .. }
+        Report::NotProbed { .. }
+        | Report::Moved { .. }
         | Report::MoveFailed { .. }
         | Report::Staying { .. }
         | Report::Waiting { .. } => note_move(metrics, epoch, report, on),
@@ -98,6 +96,9 @@ fn note_move(metrics: &Metrics, epoch: u64, report: &Report, on: impl Fn(&RoomId
         Report::Staying { deploy, room } => {
             outcome("stayed");
             tracing::debug!(%room, epoch, release = on(room), %deploy, "room stays where it is");
+        }
+        Report::NotProbed { deploy, room, why } => {
+            tracing::warn!(%room, epoch, release = on(room), %deploy, ?why, "no copy is opened of a room that nobody runs");
         }
         Report::Waiting { deploy, room, until } => {
             tracing::debug!(%room, epoch, release = on(room), %deploy, ?until, "room waits for the end of its round");

@@ -80,18 +80,9 @@ impl World {
                 self.decaying.insert(room_id(u64::from(*room)));
             }
             Step::ExpectOn(room, to) => {
-                let (room, to) = (room_id(u64::from(*room)), release(*to)?);
-                let found = self.release_of(room);
-                if found != Some(to) {
-                    return Err(format!("the room is on {found:?}"));
-                }
+                return self.expect_on(room_id(u64::from(*room)), release(*to)?);
             }
-            Step::ExpectAsleep(room) => {
-                let room = room_id(u64::from(*room));
-                if self.place(room).is_some() || self.store.at_rest_since(room).is_none() {
-                    return Err(format!("the room is {:?}", self.place(room)));
-                }
-            }
+            Step::ExpectAsleep(room) => return self.expect_asleep(room_id(u64::from(*room))),
             Step::ExpectLoss if self.summary.lost == 0 => return Err("no input was lost".into()),
             Step::ExpectLoss => {}
             Step::Expect(what, most) => return self.expect(*what, *most),
@@ -216,6 +207,17 @@ impl World {
             }
         }
         self.drain()
+    }
+
+    fn expect_on(&self, room: RoomId, to: ReleaseId) -> Result<(), String> {
+        let found = self.release_of(room);
+        if found == Some(to) { Ok(()) } else { Err(format!("the room is on {found:?}")) }
+    }
+
+    fn expect_asleep(&self, room: RoomId) -> Result<(), String> {
+        let place = self.place(room);
+        let rests = place.is_none() && self.store.at_rest_since(room).is_some();
+        if rests { Ok(()) } else { Err(format!("the room is {place:?}")) }
     }
 
     fn expect(&self, what: Count, expected: u64) -> Result<(), String> {
