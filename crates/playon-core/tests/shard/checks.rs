@@ -4,9 +4,9 @@ use playon_core::deploy::{
     Course, DeployPhase, DeployRecord, DeployWish, Director, DirectorConfig, DirectorEffect,
     RESTING_GROUPS_MAX, Resting, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers, Target,
 };
-use playon_core::effect::{Cost, Listing, Order, Report, Unprobed};
+use playon_core::effect::{Blame, Cost, Listing, Order, Report, Unprobed};
 use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::ids::{DeployId, RoomId, WorkerId};
+use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_core::kind::Policies;
 use playon_core::time::{Span, Time};
 
@@ -48,11 +48,15 @@ impl Stage {
     }
 
     fn list(&mut self, n: u8, live: bool, halted: Option<&str>) {
+        self.list_on(OLD, n, live, halted);
+    }
+
+    fn list_on(&mut self, release: ReleaseId, n: u8, live: bool, halted: Option<&str>) {
         self.hear(&Report::Listing(Listing {
             room: room(n),
             kind: "duel".into(),
             name: String::new(),
-            release: OLD,
+            release,
             version: 1,
             players: 0,
             players_max: 4,
@@ -239,4 +243,25 @@ fn a_room_that_has_woken_is_not_tried_as_one_at_rest_and_bounds_hold() {
     assert_eq!(probed.len(), RESTING_GROUPS_MAX);
     assert!(!probed.contains(&room(1)));
     assert_eq!(stage.director.facts().sleepers, RESTING_GROUPS_MAX * SLEEPERS_PER_GROUP);
+}
+
+#[test]
+fn a_room_that_was_begun_for_a_deploy_before_it_stopped_comes_home() {
+    let mut stage = Stage::new();
+    stage.list(1, true, None);
+    let deploy = stage.ship(Course::Forward);
+    stage.director.handle_sleepers(stage.now, deploy, found(0, Vec::new()));
+    stage.answer(deploy, 1, Ok(()));
+    let (reason, blame) = ("PLY-0305 it does not fit".to_owned(), Blame::Release);
+    stage.hear(&Report::MoveFailed { deploy, room: room(1), reason, blame });
+    assert_eq!(stage.record().phase, DeployPhase::Stopped);
+    stage.orders();
+    let home = |n| Order::Move { deploy: DeployId::NONE, room: room(n), to: OLD, at_once: false };
+    // Of one that wakes on it the shard takes care; this one nobody else brings home.
+    stage.list_on(NEW, 2, false, None);
+    stage.list_on(NEW, 3, true, None);
+    // Not before its turn.
+    stage.now = stage.now + Span::secs(1);
+    stage.director.handle_timeout(stage.now);
+    assert_eq!(stage.orders(), [(Target::Shard(3), home(3))]);
 }

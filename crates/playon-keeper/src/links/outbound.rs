@@ -28,7 +28,7 @@ struct Queue {
 /// What waits for one worker: shards push, the link takes as far as the credits go.
 ///
 /// It has no bound of its own, as what waits here says nothing about the worker. It is bounded where it arises: a room has
-/// one batch under way, a shard `opens_bytes_max` of states being opened and `handoffs_max` of copies.
+/// one batch under way, a shard `opens_bytes_max` of states being opened and `handoffs_max` of copies and one of a room that nobody runs.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     queue: Mutex<Queue>,
