@@ -260,7 +260,8 @@ impl Control {
 
     /// Somebody asked for a room that nobody can open.
     pub(super) fn note_stranded(&mut self, room: RoomId, kind: &str, version: u32) {
-        if self.rests.stranded.len() < STRANDED_TOLD_MAX && !self.rests.stranded.insert(room) {
+        let full = self.rests.stranded.len() >= STRANDED_TOLD_MAX;
+        if !full && !self.rests.stranded.insert(room) {
             return;
         }
         let epoch = self.setup.hub.epoch().0;
@@ -271,7 +272,10 @@ impl Control {
             None,
             format!("{code} no release that is kept reads version {version} of {kind}"),
         );
-        self.count_rests();
+        // Looking through many takes this thread a while, and the next sweep counts them, too.
+        if !full {
+            self.count_rests();
+        }
     }
 
     /// What is kept has changed: whether rooms at rest can be read is looked at anew.
