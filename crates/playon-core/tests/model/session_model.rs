@@ -115,6 +115,8 @@ pub(crate) struct Model {
     pub(crate) seq: u64,
     pub(crate) safe: u64,
     pub(crate) live: bool,
+    /// It has failed in this keeper's life, so some may be shown nothing: it may have been their view.
+    dark: bool,
     pub(crate) history: History,
     /// Whether outputs wait for the store.
     pub(crate) durable: bool,
@@ -169,6 +171,7 @@ impl Model {
             seq,
             safe: seq,
             live: true,
+            dark: false,
             history: image.history,
             durable,
             marked: false,
@@ -442,7 +445,9 @@ impl Model {
             let next = self.queue.pop_front();
             assert_eq!(Some(item), next.as_ref(), "delivered out of turn");
         }
-        assert_eq!(deliver.render, self.audience(&deliver.items), "who sees the room");
+        let audience = self.audience(&deliver.items);
+        let seen = audience.into_iter().filter(|id| !self.dark || deliver.render.contains(id));
+        assert_eq!(deliver.render, seen.collect::<Vec<_>>(), "who sees the room");
         self.inflight = Some(deliver.clone());
     }
 
@@ -463,17 +468,19 @@ impl Model {
 
     /// The live object is gone; what was under way will be delivered again, before everything else.
     pub(crate) fn fell(&mut self) {
-        self.live = false;
+        (self.live, self.dark) = (false, true);
         let items = self.inflight.take().map(|deliver| deliver.items).unwrap_or_default();
         for item in items.into_iter().rev().filter(|item| *item != Item::Wake) {
             self.queue.push_front(item);
         }
     }
 
-    /// What waits first is something on which the game fails, or seemed to when its worker lied: it is set aside with the
-    /// commit of a batch that brought nothing. An input counts as dealt with, a join is refused, of all else the worker
-    /// takes note by itself.
+    /// What waits first, on which the game fails or seemed to when its worker lied, is set aside with a batch that brought
+    /// nothing: an input counts as dealt with, a join is refused, of all else the worker takes note by itself.
     pub(crate) fn set_aside(&mut self, session: SessionId, what: Aside, lied: bool) {
+        if what == Aside::View {
+            return assert!(self.dark, "the view of {session} is set aside for nothing");
+        }
         let batch = self.inflight.as_ref().map(|deliver| deliver.items.as_slice());
         assert!(matches!(batch, Some([Item::Wake])), "set aside with {batch:?}");
         let item = self.queue.pop_front().expect("it waits");
@@ -501,8 +508,7 @@ impl Model {
         noted.into_iter().for_each(|item| self.queue.push_front(item));
     }
 
-    /// Another keeper has read the room back; it must be the room of one commit, and not of an older one than
-    /// anybody was told of.
+    /// Another keeper has read the room back: as of one commit, none older than what anybody was told of.
     pub(crate) fn recovered(&mut self, image: &Image, epoch: u64) {
         let seq = image.seq.0;
         assert!(!self.durable || seq >= self.safe, "{seq} is read back, {} was safe", self.safe);
@@ -511,7 +517,7 @@ impl Model {
         self.marked = !self.durable && !image.clean;
         self.mark = u64::MAX;
         self.late.clear();
-        self.known = false;
+        (self.known, self.dark) = (false, false);
         let past = self.past.get(&seq).expect("a commit that was").clone();
         self.past.retain(|at, _| *at <= seq);
         assert_eq!(State::decode(&image.state), past.state);
