@@ -104,7 +104,7 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
         (vec![input(2)], Vec::new()),
         Damage::Process,
     );
-    assert_eq!(blame.berth(0), Berth::Trial(0));
+    assert_eq!(blame.place(), Place::Trial);
     assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
     assert_eq!(blame.berth(0), Berth::Quarantine);
 }
@@ -137,7 +137,7 @@ fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart()
             (vec![input(1)], Vec::new()),
             Damage::Process,
         );
-        assert_eq!(blame.berth(0), Berth::Trial(0));
+        assert_eq!(blame.place(), Place::Trial);
         assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
         assert_eq!(blame.berth(0), berth);
     }

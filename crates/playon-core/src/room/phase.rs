@@ -78,6 +78,11 @@ impl Inflight {
         self.render.iter().copied().chain(watchers).collect()
     }
 
+    /// Whether it brought anything beside the time.
+    pub(crate) fn brings(&self) -> bool {
+        self.items.iter().any(|item| !matches!(item, Item::Tick(_) | Item::Wake))
+    }
+
     /// What it brought beside the time.
     pub(crate) fn into_items(self) -> Vec<Item> {
         let mut items = self.items;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod checks;
+mod crowd;
 mod holds;
 mod probation;
 mod probes;
