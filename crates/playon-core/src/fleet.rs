@@ -149,12 +149,12 @@ impl Fleet {
         (!there).then(|| kinds.iter().map(|kind| kind.name.as_str()).collect())
     }
 
-    /// A worker is gone.
-    pub fn remove(&mut self, worker: WorkerId, end: &WorkerEnd) {
-        let Some(Member { info, .. }) = self.members.remove(&worker) else { return };
-        if info.berth == Berth::Common && end.was_at_work() {
-            *self.lost.entry(info.release).or_default() += 1;
-        }
+    /// A worker is gone. Gives its release if it was a common one and was at something of a room.
+    pub fn remove(&mut self, worker: WorkerId, end: &WorkerEnd) -> Option<ReleaseId> {
+        let info = self.members.remove(&worker)?.info;
+        let at_work = info.berth == Berth::Common && end.was_at_work();
+        at_work.then(|| *self.lost.entry(info.release).or_default() += 1)?;
+        Some(info.release)
     }
 
     /// How many common workers of the release were lost so far while they were at something of a room.

@@ -12,10 +12,10 @@
 //! suspected twice within [`Limits::quarantine`], lives in the quarantine worker for that long, so that whatever it does
 //! it costs the other rooms one reopening.
 //!
-//! Rooms that do so in the same moment would cost the others one reopening each. So a room that was with a common worker
-//! when another room took it down, and has committed nothing until the next one is lost in the same way, runs its next
-//! batch where nobody else is: it is accused of nothing, and goes back when that has passed. What only the time had been
-//! delivered to is that unlikely to be guilty that it goes after one loss more.
+//! Rooms that do so in the same moment would cost the others one reopening each. So a room that had something to run when
+//! another room took a common worker down, and has committed nothing until the next one is lost in the same way, runs its
+//! next batch where nobody else is: it is accused of nothing, and goes back when that has passed. Of what had nothing but
+//! the time to run that is less likely, so it goes after one loss more.
 
 use std::collections::VecDeque;
 
@@ -125,18 +125,18 @@ pub(crate) enum Place {
     Quarantine,
 }
 
-/// What the room had with a common worker that another room took down.
+/// What the room had to run when another room took a common worker down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stake {
-    /// It was being opened.
+    /// Nothing; it was being opened.
     Opening,
     /// A batch with nothing in it but the time.
     Time,
-    /// A batch that brought something.
+    /// Items that were with the worker or waited for it.
     Items,
 }
 
-/// The room was with a common worker that another room took down, and has committed nothing since.
+/// The room had something to run when another one took a common worker down, and has committed nothing since.
 #[derive(Clone, Copy, Debug)]
 struct Beside {
     /// How many common workers of its release had been lost then, that one included.

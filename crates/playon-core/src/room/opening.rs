@@ -11,9 +11,9 @@ use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
-use super::blame::Damage;
+use super::blame::{Damage, Stake};
 use super::durability::Whole;
-use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm};
+use super::phase::{Inflight, Live, MoveOrder, Opening, Phase, Switching, Warm};
 
 impl Room {
     /// Queues the room for opening.
@@ -253,6 +253,29 @@ impl Room {
             // It may be waiting for this worker to be opened apart from the others, or among them again.
             _ => self.pump(env, now),
         }
+    }
+
+    /// Some room has taken a common worker of that release down. It is noted what this one had there, or has waiting for
+    /// the next one; if that was its own doing, `handle_worker_down` finds out.
+    pub(crate) fn note_loss<C: StateCodec>(
+        &mut self,
+        env: &Env<C>,
+        worker: WorkerId,
+        release: ReleaseId,
+    ) {
+        let idle = matches!(self.phase, Phase::Idle { .. });
+        if self.release() != release || !(idle || self.phase.is_on(worker)) {
+            return;
+        }
+        let inflight = self.phase.inflight();
+        let waits = !self.backlog.is_empty() || self.blame.suspects() > 0;
+        let stake = match &self.phase {
+            _ if waits || inflight.is_some_and(Inflight::brings) => Stake::Items,
+            Phase::Opening(_) => Stake::Opening,
+            _ if inflight.is_some() => Stake::Time,
+            _ => return,
+        };
+        self.blame.was_beside(env.fleet.lost(release), stake);
     }
 
     /// A worker process is gone, and with it everything it had not committed.

@@ -11,7 +11,7 @@ use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
-use super::blame::{Damage, Place, Stake};
+use super::blame::{Damage, Place};
 use super::phase::{Inflight, Live, Phase, backoff};
 
 /// Told to spectators whose view makes the room fail.
@@ -88,11 +88,7 @@ impl Room {
                 self.batch_failed(env, now, Some(inflight), Damage::Process, &why);
             }
             inflight => {
-                if let Some(inflight) = inflight {
-                    let stake = if inflight.brings() { Stake::Items } else { Stake::Time };
-                    self.was_beside(env, post, end, stake);
-                    self.requeue(inflight);
-                }
+                inflight.into_iter().for_each(|inflight| self.requeue(inflight));
                 self.fall(env, now, AtFault::Circumstance, (0, GONE));
             }
         }
@@ -114,21 +110,7 @@ impl Room {
             let why = format!("PLY-0402 the worker {how} while it opened the room");
             return self.opening_failed(env, now, Damage::Process, &why);
         }
-        self.was_beside(env, post, end, Stake::Opening);
         self.fall(env, now, AtFault::Circumstance, (0, "PLY-0402 the worker went away"));
-    }
-
-    /// The worker is gone with something of this room that was not the cause.
-    fn was_beside<C: StateCodec>(
-        &mut self,
-        env: &Env<C>,
-        post: Post,
-        end: &WorkerEnd,
-        stake: Stake,
-    ) {
-        if post.berth == Berth::Common && post.release == self.release() && end.was_at_work() {
-            self.blame.was_beside(env.fleet.lost(post.release), stake);
-        }
     }
 
     fn batch_failed<C: StateCodec>(

@@ -186,12 +186,17 @@ impl<C: StateCodec> Shard<C> {
         if let Some(berth) = self.env.fleet.berth(worker) {
             self.env.trials.note(now, berth);
         }
-        self.env.fleet.remove(worker, end);
+        let lost = self.env.fleet.remove(worker, end);
         self.env.abandoned_down(worker);
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-                Some(Slot::Room(room)) => room.handle_worker_down(&mut self.env, now, worker, end),
+                Some(Slot::Room(room)) => {
+                    if let Some(release) = lost {
+                        room.note_loss(&self.env, worker, release);
+                    }
+                    room.handle_worker_down(&mut self.env, now, worker, end);
+                }
                 Some(Slot::Creating(creating)) => {
                     let outcome = creating.handle_worker_down(&mut self.env, now, worker, end);
                     self.conclude(now, id, outcome);

@@ -337,6 +337,22 @@ fn ten_rooms_that_abort_at_once_cost_the_others_a_few_openings_and_not_ten() {
     }
 }
 
+/// Nobody is as quick as a process that ends: the others' inputs find their rooms without a worker.
+#[test]
+fn inputs_that_arrive_while_the_rooms_have_no_worker_are_no_exception() {
+    for apart in [Span::millis(1), Span::millis(4), START] {
+        let mut world = World::new(Deed::Aborts, 16, 4);
+        for n in 1..=10 {
+            world.input(n, 1, b"bad");
+            world.run(if n < 5 { apart } else { Span::ZERO });
+        }
+        world.run(Span::secs(6));
+        let most = if apart == START { 6 } else { 3 };
+        assert!(world.lost <= most, "{apart:?} apart: {} common workers lost", world.lost);
+        assert_eq!(world.aside, (1..=10).map(room).collect());
+    }
+}
+
 #[test]
 fn ten_rooms_that_hang_at_once_hold_the_others_up_for_two_deadlines_and_not_ten() {
     let world = at_once(Deed::Hangs, 10, 3, 3);

@@ -117,7 +117,7 @@ pub struct Audit {
     suspected: BTreeSet<RoomId>,
     /// Common workers lost at something of a room.
     lost: u64,
-    /// Rooms that were on such a worker and had no part in it: how far they were, and how many had been lost.
+    /// Rooms that were on such a worker or on none, and had no part in it: how far they were, and how many had been lost.
     beside: BTreeMap<RoomId, (Seq, u64)>,
     /// Rooms that have taken a common worker down with all that was on it.
     costly: BTreeSet<RoomId>,
@@ -234,7 +234,9 @@ impl Audit {
         if self.berths.remove(&worker) == Some(Berth::Common) && end.was_at_work() {
             self.lost += 1;
             let (lost, beside) = (self.lost, &mut self.beside);
-            for (room, book) in self.rooms.iter().filter(|(_, book)| book.on.contains(&worker)) {
+            let concerned =
+                |book: &Book| book.on.contains(&worker) || book.place == Some(Place::Idle);
+            for (room, book) in self.rooms.iter().filter(|(_, book)| concerned(book)) {
                 let since = beside.entry(*room).or_insert((book.seq, lost));
                 if since.0 != book.seq {
                     *since = (book.seq, lost);
