@@ -290,11 +290,18 @@ impl Room {
         if !self.phase.is_on(worker) {
             return;
         }
+        let id = self.id();
         // It may have died of what it did for the move; the next try shows, and the number of tries is bounded.
         let blame = Blame::Circumstance;
         match &mut self.phase {
             Phase::Live(live) if live.post.worker != worker => {
-                self.abandon_warm(env, blame, NEW_GONE);
+                let once = |warm: &&Warm| warm.order.check && !warm.order.tried;
+                let guiltless = |warm: &&Warm| !warm.may_have_caused(id, worker, end);
+                let again = live.warm.as_ref().filter(once).filter(guiltless);
+                match again.map(|warm| MoveOrder { tried: true, ..warm.order }) {
+                    Some(order) => self.try_again(env, order),
+                    None => self.abandon_warm(env, blame, NEW_GONE),
+                }
                 self.pump(env, now);
             }
             Phase::Cutover(cutover) if cutover.new.worker == worker => {
@@ -437,11 +444,22 @@ impl Room {
         blame: Blame,
         reason: &str,
     ) {
+        if let Some(order) = self.drop_warm(env) {
+            self.move_failed(env, order, blame, reason);
+        }
+    }
+
+    /// The same, and it begins anew when there is a worker for it.
+    fn try_again<C: StateCodec>(&mut self, env: &mut Env<C>, order: MoveOrder) {
+        self.drop_warm(env);
+        env.moving.remove(&self.id());
+        self.put_back(env, order);
+    }
+
+    fn drop_warm<C: StateCodec>(&mut self, env: &mut Env<C>) -> Option<MoveOrder> {
         let id = self.id();
-        let Phase::Live(live) = &mut self.phase else {
-            return;
-        };
-        let Some(warm) = live.warm.take() else { return };
+        let Phase::Live(live) = &mut self.phase else { return None };
+        let warm = live.warm.take()?;
         let order = warm.order;
         env.leave(id, warm.step.post());
         if let Some(export) = warm.step.export() {
@@ -450,6 +468,6 @@ impl Room {
         if let Some((post, errand)) = warm.into_errand() {
             env.abandon(post, errand);
         }
-        self.move_failed(env, order, blame, reason);
+        Some(order)
     }
 }
