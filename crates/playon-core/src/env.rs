@@ -207,6 +207,14 @@ impl<C> Env<C> {
         self.occupy(release, berth, kind)
     }
 
+    /// The next room to be opened. Whose turn it is in a trial worker waits like any other.
+    pub(crate) fn next_opening(&mut self) -> Option<RoomId> {
+        while let Some(room) = self.trials.next() {
+            self.openings.want(room);
+        }
+        self.openings.next()
+    }
+
     /// Until when a room waits for a worker apart from the others: for a while if there is none, longer while others
     /// are tried before it.
     pub(crate) fn apart_until(&self, room: RoomId, place: Place, since: Time) -> Time {

@@ -72,13 +72,12 @@ impl Trials {
         }
     }
 
-    /// The room whose turn it is, if a lane is free.
+    /// The room whose turn it is, if a lane is free; that is the room's from now on.
     pub(crate) fn next(&mut self) -> Option<RoomId> {
-        if self.lanes.iter().all(Option::is_some) {
-            return None;
-        }
+        let lane = self.lanes.iter_mut().find(|lane| lane.is_none())?;
         let room = self.waiting.pop_front()?;
         self.queued.remove(&room);
+        *lane = Some(room);
         Some(room)
     }
 
@@ -124,6 +123,7 @@ mod tests {
         assert_eq!(trials.take(room(3)), Some(Berth::Trial(7)));
         trials.release(room(1));
         assert_eq!((trials.next(), trials.next()), (Some(room(5)), None));
+        assert_eq!(trials.offer(room(5)), Some(Berth::Trial(6)));
     }
 
     #[test]

@@ -361,8 +361,7 @@ impl<C: StateCodec> Shard<C> {
             }
             self.refresh(id);
         }
-        // Whose turn it is in a trial worker opens nothing beside it, so it waits for no other openings.
-        while let Some(id) = self.env.trials.next().or_else(|| self.env.openings.next()) {
+        while let Some(id) = self.env.next_opening() {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
                 Some(Slot::Room(room)) => room.open(&mut self.env, now),
                 Some(Slot::Creating(creating)) => creating.ask(&mut self.env, now),
