@@ -12,7 +12,7 @@ use crate::ids::{Attempt, History, RoomId, WorkerId};
 use crate::image::{Image, StateCodec};
 use crate::kind::Policies;
 use crate::limits::Limits;
-use crate::room::Room;
+use crate::room::{Room, TOGETHER_MAX};
 use crate::time::{RoomTime, Time};
 
 /// Tries before a room that cannot be made is given up.
@@ -30,6 +30,8 @@ pub(crate) struct Creating {
     tries: u32,
     /// The process died while it made the room: from then on it is made where no other room is.
     apart: bool,
+    /// Workers that other rooms have taken down with the making of this one.
+    beside: u64,
 }
 
 /// What became of it.
@@ -51,7 +53,7 @@ impl Creating {
         now: Time,
     ) -> Self {
         let deadline = now + limits.open_timeout;
-        Self { room, create, post: None, waiting, deadline, tries: 0, apart: false }
+        Self { room, create, post: None, waiting, deadline, tries: 0, apart: false, beside: 0 }
     }
 
     /// Asks a worker of the preferred release, unless one has been asked or none is there.
@@ -62,7 +64,6 @@ impl Creating {
         let Some(release) = env.prefer else { return };
         let kind = &self.create.kind;
         let post = if self.apart {
-            env.confine(self.room, release, Berth::Trial(env.shard));
             env.occupy_trial(self.room, release, kind)
         } else {
             env.occupy(release, Berth::Common, kind)
@@ -198,7 +199,9 @@ impl Creating {
         };
         let at_it = end.was_at(self.room, post.attempt).unwrap_or(true);
         if !(at_it && (end.by_itself || errand.is_reported())) {
-            // It merely waited behind another room.
+            // It merely waited behind another room. As `crate::room` does, it is made apart if that happens again.
+            self.beside += u64::from(end.was_at_work());
+            self.apart |= self.beside > TOGETHER_MAX;
             self.release(env);
             self.ask(env, now);
             return Outcome::Pending;

@@ -13,9 +13,11 @@ use crate::image::ApplyBounds;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::openings::Openings;
+use crate::room::Place;
 use crate::shard::ShardConfig;
 use crate::sockets::Sockets;
 use crate::time::{Span, Time};
+use crate::trials::Trials;
 
 /// The shortest time between two reports of kinds that are not there: any page can ask for one.
 const UNKNOWN_SAID_EVERY: Span = Span::secs(60);
@@ -36,11 +38,8 @@ pub(crate) struct Env<C> {
     pub(crate) move_queue: VecDeque<RoomId>,
     /// Rooms being opened and those that wait for that.
     pub(crate) openings: Openings,
-    /// The room that is on trial in the trial worker; others wait in `trial_queue`.
-    pub(crate) trial: Option<RoomId>,
-    pub(crate) trial_queue: VecDeque<RoomId>,
-    /// When a trial worker last came or went: so there are some to be had.
-    pub(crate) trial_seen: Time,
+    /// Rooms that are tried where nobody else is, and those that wait for that.
+    pub(crate) trials: Trials,
     /// What rooms that have left had still asked of a worker. A thread that hangs there holds up others, and nobody else
     /// would notice.
     abandoned: BTreeMap<(WorkerId, Attempt), Errand>,
@@ -55,7 +54,6 @@ pub(crate) struct Env<C> {
     /// Who speaks to the shard.
     pub(crate) sockets: Sockets,
     pub(crate) out: VecDeque<Effect>,
-    pub(crate) shard: u16,
     /// See [`crate::shard::ShardConfig::age`].
     age: Span,
     /// When it was last said that somebody asked for a kind that is not there, and how often that has been since.
@@ -74,6 +72,7 @@ impl<C> Env<C> {
             age,
             bounds: ApplyBounds::from(&limits),
             openings: Openings::new(&limits),
+            trials: Trials::new(shard, limits.trials_max),
             limits,
             codec,
             fleet: Fleet::default(),
@@ -81,9 +80,6 @@ impl<C> Env<C> {
             bring_home: true,
             moving: BTreeSet::new(),
             move_queue: VecDeque::new(),
-            trial: None,
-            trial_queue: VecDeque::new(),
-            trial_seen: Time(0),
             abandoned: BTreeMap::new(),
             confined: BTreeMap::new(),
             berths: BTreeSet::new(),
@@ -91,7 +87,6 @@ impl<C> Env<C> {
             stopping: false,
             sockets: Sockets::default(),
             out: VecDeque::new(),
-            shard,
             unknown_said: None,
             unknown_since: 0,
             // Attempts of different shards never meet in a worker.
@@ -185,38 +180,49 @@ impl<C> Env<C> {
         Some(Post { worker, attempt: self.mint(), release, berth })
     }
 
-    /// The same in the trial worker, where one room is at a time: the others are opened when it has left.
+    /// The same, and that is where the room has to run.
+    pub(crate) fn occupy_only(
+        &mut self,
+        room: RoomId,
+        release: ReleaseId,
+        berth: Berth,
+        kind: &str,
+    ) -> Option<Post> {
+        self.confine(room, release, berth);
+        self.occupy(release, berth, kind)
+    }
+
+    /// The same in a trial worker, which is asked for. While others have them all, the room waits for its turn.
     pub(crate) fn occupy_trial(
         &mut self,
         room: RoomId,
         release: ReleaseId,
         kind: &str,
     ) -> Option<Post> {
-        if self.trial.is_some_and(|other| other != room) {
-            if !self.trial_queue.contains(&room) {
-                self.trial_queue.push_back(room);
-            }
+        let Some(berth) = self.trials.take(room) else {
+            self.confined.remove(&room);
             return None;
-        }
-        let post = self.occupy(release, Berth::Trial(self.shard), kind)?;
-        self.trial = Some(room);
-        Some(post)
+        };
+        self.confine(room, release, berth);
+        self.occupy(release, berth, kind)
     }
 
-    /// A worker of that berth comes or goes.
-    pub(crate) fn note_berth(&mut self, now: Time, berth: Berth) {
-        if berth == Berth::Trial(self.shard) {
-            self.trial_seen = now;
+    /// The next room to be opened. Whose turn it is in a trial worker waits like any other.
+    pub(crate) fn next_opening(&mut self) -> Option<RoomId> {
+        while let Some(room) = self.trials.next() {
+            self.openings.want(room);
         }
+        self.openings.next()
     }
 
-    /// Until when a room waits for a worker of that berth: for a while if there is none, longer while others are tried.
-    pub(crate) fn apart_until(&self, berth: Berth, since: Time) -> Time {
+    /// Until when a room waits for a worker apart from the others: for a while if there is none, longer while others
+    /// are tried before it.
+    pub(crate) fn apart_until(&self, room: RoomId, place: Place, since: Time) -> Time {
         let last = since + self.limits.trial_queue_wait;
-        match berth {
-            Berth::Trial(_) if self.trial.is_some() => last,
-            Berth::Trial(_) => (self.trial_seen.max(since) + self.limits.trial_wait).min(last),
-            _ => since + self.limits.trial_wait,
+        match place {
+            Place::Trial if self.trials.waits(room) => last,
+            Place::Trial => (self.trials.seen().max(since) + self.limits.trial_wait).min(last),
+            Place::Common | Place::Quarantine => since + self.limits.trial_wait,
         }
     }
 
@@ -226,11 +232,8 @@ impl<C> Env<C> {
         if self.fleet.has(post.worker) && !broken(Mutant::NoRetire) {
             self.tell(post.worker, ToWorker::Retire { room, attempt: post.attempt });
         }
-        if matches!(post.berth, Berth::Trial(_)) && self.trial == Some(room) {
-            self.trial = None;
-            for next in std::mem::take(&mut self.trial_queue) {
-                self.openings.want(next);
-            }
+        if matches!(post.berth, Berth::Trial(_)) {
+            self.trials.release(room);
         }
     }
 
@@ -279,6 +282,9 @@ impl<C> Env<C> {
 
     /// Notes where a room has to run.
     pub(crate) fn confine(&mut self, room: RoomId, release: ReleaseId, berth: Berth) {
+        if !matches!(berth, Berth::Trial(_)) {
+            self.trials.release(room);
+        }
         if berth == Berth::Common {
             self.confined.remove(&room);
         } else {

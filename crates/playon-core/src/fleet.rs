@@ -13,7 +13,7 @@ pub enum Berth {
     /// Any room.
     #[default]
     Common,
-    /// One room of the shard at a time, to find out whether it is what takes processes down.
+    /// One room at a time, to find out whether it is what takes processes down. Each shard has a few numbers of its own.
     Trial(u16),
     /// Rooms that have taken a process down, for a while.
     Quarantine,
@@ -58,6 +58,11 @@ impl WorkerEnd {
         self.turns.as_ref().map(|turns| turns.contains(&turn))
     }
 
+    /// Whether it is known to have been at something of a room.
+    pub fn was_at_work(&self) -> bool {
+        self.turns.as_ref().is_some_and(|turns| !turns.is_empty())
+    }
+
     /// Whether the process died by itself while it was at nothing of any room.
     pub fn is_unexplained(&self) -> bool {
         self.by_itself && self.turns.as_ref().is_some_and(Vec::is_empty)
@@ -84,6 +89,8 @@ pub struct Fleet {
     declared: BTreeMap<ReleaseId, Vec<Declared>>,
     /// Releases of which workers can be started; nothing if that is not known, and then any may be.
     startable: Option<BTreeSet<ReleaseId>>,
+    /// How many common workers of each release were lost while they were at something of a room.
+    lost: BTreeMap<ReleaseId, u64>,
 }
 
 impl Fleet {
@@ -142,9 +149,17 @@ impl Fleet {
         (!there).then(|| kinds.iter().map(|kind| kind.name.as_str()).collect())
     }
 
-    /// A worker is gone.
-    pub fn remove(&mut self, worker: WorkerId) {
-        self.members.remove(&worker);
+    /// A worker is gone. Gives its release if it was a common one and was at something of a room.
+    pub fn remove(&mut self, worker: WorkerId, end: &WorkerEnd) -> Option<ReleaseId> {
+        let info = self.members.remove(&worker)?.info;
+        let at_work = info.berth == Berth::Common && end.was_at_work();
+        at_work.then(|| *self.lost.entry(info.release).or_default() += 1)?;
+        Some(info.release)
+    }
+
+    /// How many common workers of the release were lost so far while they were at something of a room.
+    pub(crate) fn lost(&self, release: ReleaseId) -> u64 {
+        self.lost.get(&release).copied().unwrap_or(0)
     }
 
     /// Whether the worker is attached.
@@ -262,7 +277,7 @@ mod tests {
         fleet.occupy(WorkerId(2));
         fleet.occupy(WorkerId(2));
         assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(1)));
-        fleet.remove(WorkerId(1));
+        fleet.remove(WorkerId(1), &WorkerEnd::DISMISSED);
         assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(2)));
         assert_eq!(fleet.least_loaded(release, Berth::Common, "chess"), None);
         assert_eq!(fleet.least_loaded(ReleaseId([9; 32]), Berth::Common, "duel"), None);

@@ -32,3 +32,4 @@ mod session;
 pub mod shard;
 mod sockets;
 pub mod time;
+mod trials;

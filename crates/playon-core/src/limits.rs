@@ -60,6 +60,8 @@ pub struct Limits {
     pub own_faults_max: u32,
     /// How long a room that has taken a process down runs apart from the others.
     pub quarantine: Span,
+    /// Rooms of one shard that are tried at the same time, each in a process of its own; the others wait for their turn.
+    pub trials_max: u16,
     /// How long a room waits for a worker of its own; then it is opened among the others, so that a keeper that cannot
     /// start workers goes on.
     pub trial_wait: Span,
@@ -113,6 +115,7 @@ impl Default for Limits {
             trial_groups_max: 16,
             own_faults_max: 6,
             quarantine: Span::secs(300),
+            trials_max: 4,
             trial_wait: Span::secs(5),
             trial_queue_wait: Span::secs(60),
             reopen_backoff_max: Span::secs(10),

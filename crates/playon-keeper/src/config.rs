@@ -90,6 +90,9 @@ pub struct Bounds {
     pub restart_backoff_min: Duration,
     /// The longest wait before a restart.
     pub restart_backoff_max: Duration,
+    /// Restarts in a row that wait for nothing, as a room had ended the worker, which is tried elsewhere; after them it is
+    /// waited as for any other worker that fails.
+    pub restarts_at_once_max: u32,
     /// A worker attached for that long is healthy: its earlier faults are forgotten and its next restart is immediate.
     /// Short, because rooms wait for a restart, and one start in two seconds harms nobody.
     pub healthy_after: Duration,
@@ -134,6 +137,7 @@ impl Default for Bounds {
             silent_max: Duration::from_secs(3),
             restart_backoff_min: Duration::from_millis(100),
             restart_backoff_max: Duration::from_secs(10),
+            restarts_at_once_max: 8,
             healthy_after: Duration::from_secs(2),
             starts_max: 3,
             worker_files_max: 4_096,

@@ -1,5 +1,6 @@
 //! Each part of a keeper panics, and the keeper ends in order and says which it was.
 
+use playon_core::fleet::WorkerEnd;
 use playon_core::ids::WorkerId;
 
 use super::*;
@@ -21,7 +22,8 @@ fn poke(keeper: &Keeper) {
     let (reply, _answer) = oneshot::channel();
     let _ = keeper.handle.news.send(News::Request(Request::Probe { reply }));
     // The supervisor hears of it from the control thread.
-    let news = LinkNews::Down { worker: WorkerId(7), why: "a test".to_owned() };
+    let end = WorkerEnd::DISMISSED;
+    let news = LinkNews::Down { worker: WorkerId(7), end, why: "a test".to_owned() };
     let _ = keeper.handle.news.send(News::Link(news));
     let (tell, _answers) = tokio::sync::mpsc::unbounded_channel();
     keeper.shards.push_each(|| ShardEvent::Probe(tell.clone()));

@@ -1,6 +1,8 @@
 //! Game code may do anything: what one room's code does costs the other rooms one reopening at most, and the room
 //! plays on without it.
 
+use std::time::{Duration, Instant};
+
 use playon_client::{End, JoinError, JoinOptions, Room, Update, join};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -86,13 +88,49 @@ async fn unharmed(rig: &Rig, others: &mut [Culprit], reopened_max: u64) {
         other.play().await;
         assert_eq!(other.room.counters().sockets_closed, 0, "{}", rig.log());
     }
-    for room in rooms(rig).iter().filter(|room| room["name"] != "culprit") {
+    let others = |room: &&Value| room["name"].as_str().is_some_and(|n| n.starts_with("other-"));
+    for room in rooms(rig).iter().filter(others) {
         assert!(room["faults"].as_u64().unwrap() <= reopened_max, "{room}\n{}", rig.log());
     }
 }
 
 fn rooms(rig: &Rig) -> Vec<Value> {
     rig.json(&["rooms"]).as_array().unwrap().clone()
+}
+
+/// Ten rooms do the same in the same moment: that costs the others no more openings than two would, and no time but that.
+async fn ten_at_once(deed: &str, back_within: Duration) {
+    let (rig, mut culprit, mut others) = scene().await;
+    culprit.play().await;
+    let mut culprits = vec![culprit];
+    for n in 1..10 {
+        culprits.push(enter(&rig, &format!("culprit-{n}"), None).await.unwrap());
+    }
+    let mut guilty = Vec::new();
+    for culprit in &mut culprits {
+        guilty.push(culprit.say(deed).await);
+    }
+    let began = Instant::now();
+    for other in &mut others {
+        other.play().await;
+    }
+    let took = began.elapsed();
+    assert!(took < back_within, "{deed}: the others stood still for {took:?}\n{}", rig.log());
+    for (culprit, guilty) in culprits.iter_mut().zip(guilty) {
+        culprit.play().await;
+        assert_eq!(culprit.set_aside, [guilty], "{deed}\n{}", rig.log());
+    }
+    unharmed(&rig, &mut others, 3).await;
+}
+
+#[tokio::test]
+async fn ten_rooms_that_abort_at_once_keep_the_others_waiting_for_two_restarts() {
+    ten_at_once("abort", Duration::from_secs(3)).await;
+}
+
+#[tokio::test]
+async fn ten_rooms_that_never_come_back_keep_the_others_waiting_for_few_deadlines() {
+    ten_at_once("loop", Duration::from_secs(6)).await;
 }
 
 /// Words that fail at once: the input is set aside, its player is told so, and the room plays on.

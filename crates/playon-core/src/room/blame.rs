@@ -11,11 +11,15 @@
 //! had a cause outside of the game, so it takes two to set an item aside. A room that has proved guilty there, or was
 //! suspected twice within [`Limits::quarantine`], lives in the quarantine worker for that long, so that whatever it does
 //! it costs the other rooms one reopening.
+//!
+//! Rooms that do so in the same moment would cost the others one reopening each. So a room that had something to run when
+//! another room took a common worker down, and has committed nothing until the next one is lost in the same way, runs its
+//! next batch where nobody else is: it is accused of nothing, and goes back when that has passed. Of what had nothing but
+//! the time to run that is less likely, so it goes after one loss more.
 
 use std::collections::VecDeque;
 
 use crate::attach::Item;
-use crate::fleet::Berth;
 use crate::ids::SessionId;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
@@ -96,11 +100,48 @@ impl Accused {
 /// process may have died, and a commit be wrong, for another reason.
 const STRIKES: u32 = 2;
 
+/// Losses beside which a room that has committed nothing since the first of them is not yet run apart.
+pub(crate) const TOGETHER_MAX: u64 = 1;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Confinement {
     Free,
     OnTrial,
-    Quarantined { until: Time },
+    /// For its next batch only.
+    Apart,
+    Quarantined {
+        until: Time,
+    },
+}
+
+/// Where a room may be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Among the others.
+    Common,
+    /// Where nobody else is.
+    Trial,
+    /// Among those that have taken a process down.
+    Quarantine,
+}
+
+/// What the room had to run when another room took a common worker down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stake {
+    /// Nothing; it was being opened.
+    Opening,
+    /// A batch with nothing in it but the time.
+    Time,
+    /// Items that were with the worker or waited for it.
+    Items,
+}
+
+/// The room had something to run when another one took a common worker down, and has committed nothing since.
+#[derive(Clone, Copy, Debug)]
+struct Beside {
+    /// How many common workers of its release had been lost then, that one included.
+    lost: u64,
+    stake: Stake,
 }
 
 /// What is known about the faults of one room.
@@ -113,6 +154,7 @@ pub(crate) struct Blame {
     trial: Option<Trial>,
     viewers: Viewers,
     confinement: Confinement,
+    beside: Option<Beside>,
     /// When it was last acquitted of having taken a process down.
     acquitted_at: Option<Time>,
     /// When its process last died at nothing, with work of this room on the way.
@@ -129,6 +171,7 @@ impl Blame {
             trial: None,
             viewers: Viewers::default(),
             confinement: Confinement::Free,
+            beside: None,
             acquitted_at: None,
             unexplained_at: None,
             halted: None,
@@ -142,6 +185,16 @@ impl Blame {
         let before = self.unexplained_at.replace(now);
         let again = before.is_some_and(|at| now.since(at) < limits.quarantine);
         again || self.confinement != Confinement::Free
+    }
+
+    /// Nothing waits to be run. Tells whether the room was run apart for its next batch, which it need not be for that.
+    pub(crate) fn nothing_to_run(&mut self) -> bool {
+        self.beside = None;
+        let apart = self.confinement == Confinement::Apart;
+        if apart {
+            self.confinement = Confinement::Free;
+        }
+        apart
     }
 
     /// What the next batch may bring.
@@ -194,11 +247,27 @@ impl Blame {
     }
 
     /// Where the room may be run.
-    pub(crate) const fn berth(&self, shard: u16) -> Berth {
+    pub(crate) const fn place(&self) -> Place {
         match self.confinement {
-            Confinement::Free => Berth::Common,
-            Confinement::OnTrial => Berth::Trial(shard),
-            Confinement::Quarantined { .. } => Berth::Quarantine,
+            Confinement::Free => Place::Common,
+            Confinement::OnTrial | Confinement::Apart => Place::Trial,
+            Confinement::Quarantined { .. } => Place::Quarantine,
+        }
+    }
+
+    /// Another room took the common worker down, the `lost`th of the release, with that of this room.
+    pub(crate) fn was_beside(&mut self, lost: u64, stake: Stake) {
+        let beside = self.beside.get_or_insert(Beside { lost, stake });
+        beside.stake = beside.stake.max(stake);
+    }
+
+    /// So many common workers of the room's release have been lost by now: perhaps its next batch runs apart.
+    pub(crate) fn weigh(&mut self, lost: u64) {
+        let Some(beside) = self.beside else { return };
+        let spared = if beside.stake == Stake::Items { TOGETHER_MAX } else { TOGETHER_MAX + 1 };
+        let again = lost.saturating_sub(beside.lost) >= spared;
+        if again && self.confinement == Confinement::Free {
+            self.confinement = Confinement::Apart;
         }
     }
 
@@ -237,6 +306,7 @@ impl Blame {
         self.own_faults = 0;
         self.halted = None;
         self.confinement = Confinement::Free;
+        self.beside = None;
         self.acquitted_at = None;
         self.viewers = Viewers::default();
         if let Some(trial) = &mut self.trial {
@@ -258,8 +328,9 @@ impl Blame {
     }
 
     /// The room is open.
-    pub(crate) const fn opened(&mut self) {
+    pub(crate) fn opened(&mut self) {
         self.slow_openings = 0;
+        self.beside.take_if(|beside| beside.stake == Stake::Opening);
     }
 
     /// The room could not be opened.
@@ -319,6 +390,7 @@ impl Blame {
         if damage != Damage::Process || broken(Mutant::TrialInCommon) {
             return;
         }
+        self.beside = None;
         // In the trial worker it was alone, and in quarantine it is because it had been guilty.
         let guilty = self.confinement != Confinement::Free;
         self.confinement = Confinement::OnTrial;
@@ -354,7 +426,11 @@ impl Blame {
         portion: Portion,
     ) -> Option<Item> {
         self.own_faults = 0;
-        let trial = self.trial.as_mut()?;
+        self.beside = None;
+        let Some(trial) = self.trial.as_mut() else {
+            self.release(now, limits, false);
+            return None;
+        };
         let mut aside = None;
         match portion {
             Portion::Control => {
@@ -373,10 +449,12 @@ impl Blame {
         aside.map(|accused| accused.item)
     }
 
-    /// The trial is over.
+    /// The trial is over, or there was none.
     fn release(&mut self, now: Time, limits: &Limits, guilty: bool) {
-        if self.confinement != Confinement::OnTrial {
-            return;
+        match self.confinement {
+            Confinement::OnTrial => {}
+            Confinement::Apart => return self.confinement = Confinement::Free,
+            Confinement::Free | Confinement::Quarantined { .. } => return,
         }
         let again = self.acquitted_at.is_some_and(|at| now.since(at) < limits.quarantine);
         if guilty || again {

@@ -96,7 +96,7 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
     pass(&mut blame);
     fail(&mut blame, Damage::Process);
     assert_eq!(pass(&mut blame), Some(input(1)));
-    assert_eq!(blame.berth(0), Berth::Quarantine);
+    assert_eq!(blame.place(), Place::Quarantine);
     // Whatever its worker in quarantine died of: it was this room that was there.
     blame.batch_failed(
         (NOW, &limits()),
@@ -104,9 +104,9 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
         (vec![input(2)], Vec::new()),
         Damage::Process,
     );
-    assert_eq!(blame.berth(0), Berth::Trial(0));
+    assert_eq!(blame.place(), Place::Trial);
     assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
-    assert_eq!(blame.berth(0), Berth::Quarantine);
+    assert_eq!(blame.place(), Place::Quarantine);
 }
 
 #[test]
@@ -130,19 +130,19 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
 #[test]
 fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart() {
     let mut blame = Blame::new();
-    for berth in [Berth::Common, Berth::Quarantine] {
+    for place in [Place::Common, Place::Quarantine] {
         blame.batch_failed(
             (NOW, &limits()),
             Portion::Free,
             (vec![input(1)], Vec::new()),
             Damage::Process,
         );
-        assert_eq!(blame.berth(0), Berth::Trial(0));
+        assert_eq!(blame.place(), Place::Trial);
         assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
-        assert_eq!(blame.berth(0), berth);
+        assert_eq!(blame.place(), place);
     }
     blame.handle_timeout(NOW + limits().quarantine);
-    assert_eq!(blame.berth(0), Berth::Common);
+    assert_eq!(blame.place(), Place::Common);
 }
 
 #[test]
@@ -213,4 +213,55 @@ fn a_room_that_fails_in_the_dark_is_at_fault_itself() {
     assert!(!blame.is_hopeless(&limits()));
     blame.batch_failed((NOW, &limits()), blame.portion(), (Vec::new(), Vec::new()), Damage::Panic);
     assert!(blame.is_hopeless(&limits()));
+}
+
+#[test]
+fn who_was_beside_two_that_took_workers_down_runs_its_next_batch_apart_and_goes_back() {
+    let mut blame = Blame::new();
+    blame.was_beside(1, Stake::Items);
+    blame.weigh(1);
+    assert_eq!(blame.place(), Place::Common, "once is chance");
+    blame.weigh(2);
+    assert_eq!((blame.place(), blame.portion()), (Place::Trial, Portion::Free));
+    assert_eq!(pass(&mut blame), None);
+    assert_eq!(blame.place(), Place::Common);
+    // It was accused of nothing: it is not held against it when it happens again.
+    blame.was_beside(3, Stake::Items);
+    blame.weigh(4);
+    assert_eq!(blame.place(), Place::Trial);
+    assert!(blame.nothing_to_run() && blame.place() == Place::Common, "its player has left");
+}
+
+#[test]
+fn who_has_committed_since_or_had_only_the_time_to_run_is_not_yet_run_apart() {
+    let mut blame = Blame::new();
+    blame.was_beside(1, Stake::Items);
+    pass(&mut blame);
+    blame.weigh(9);
+    assert_eq!(blame.place(), Place::Common);
+    blame.was_beside(9, Stake::Time);
+    blame.weigh(10);
+    assert_eq!(blame.place(), Place::Common);
+    blame.weigh(11);
+    assert_eq!(blame.place(), Place::Trial);
+    let mut opened = Blame::new();
+    opened.was_beside(1, Stake::Opening);
+    opened.opened();
+    opened.weigh(9);
+    assert_eq!(opened.place(), Place::Common);
+}
+
+#[test]
+fn who_takes_its_worker_down_where_nobody_else_is_is_tried_there() {
+    let mut blame = Blame::new();
+    blame.was_beside(1, Stake::Items);
+    blame.weigh(2);
+    let what = (vec![input(1)], Vec::new());
+    blame.batch_failed((NOW, &limits()), Portion::Free, what, Damage::Process);
+    for _ in 0..STRIKES {
+        assert_eq!((blame.place(), pass(&mut blame)), (Place::Trial, None));
+        fail(&mut blame, Damage::Process);
+    }
+    assert_eq!(pass(&mut blame), Some(input(1)));
+    assert_eq!(blame.place(), Place::Quarantine);
 }

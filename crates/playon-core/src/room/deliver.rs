@@ -42,8 +42,12 @@ impl Room {
         if self.change_berth(env, now) {
             return;
         }
-        if let Some(batch) = self.next_batch(env, now) {
-            self.deliver(env, now, batch);
+        match self.next_batch(env, now) {
+            Some(batch) => self.deliver(env, now, batch),
+            None if self.period().is_none() && self.blame.nothing_to_run() => {
+                self.change_berth(env, now);
+            }
+            None => {}
         }
     }
 

@@ -42,6 +42,7 @@ use crate::time::{Span, Time};
 
 use backlog::Backlog;
 use blame::Blame;
+pub(crate) use blame::{Place, TOGETHER_MAX};
 use clock::Clock;
 use durability::Durability;
 pub(crate) use handoff::too_slow;

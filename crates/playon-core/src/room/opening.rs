@@ -11,9 +11,9 @@ use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
-use super::blame::Damage;
+use super::blame::{Damage, Stake};
 use super::durability::Whole;
-use super::phase::{Live, MoveOrder, Opening, Phase, Switching, Warm};
+use super::phase::{Inflight, Live, MoveOrder, Opening, Phase, Switching, Warm};
 
 impl Room {
     /// Queues the room for opening.
@@ -255,6 +255,29 @@ impl Room {
         }
     }
 
+    /// Some room has taken a common worker of that release down. It is noted what this one had there, or has waiting for
+    /// the next one; if that was its own doing, `handle_worker_down` finds out.
+    pub(crate) fn note_loss<C: StateCodec>(
+        &mut self,
+        env: &Env<C>,
+        worker: WorkerId,
+        release: ReleaseId,
+    ) {
+        let idle = matches!(self.phase, Phase::Idle { .. });
+        if self.release() != release || !(idle || self.phase.is_on(worker)) {
+            return;
+        }
+        let inflight = self.phase.inflight();
+        let waits = !self.backlog.is_empty() || self.blame.suspects() > 0;
+        let stake = match &self.phase {
+            _ if waits || inflight.is_some_and(Inflight::brings) => Stake::Items,
+            Phase::Opening(_) => Stake::Opening,
+            _ if inflight.is_some() => Stake::Time,
+            _ => return,
+        };
+        self.blame.was_beside(env.fleet.lost(release), stake);
+    }
+
     /// A worker process is gone, and with it everything it had not committed.
     pub(crate) fn handle_worker_down<C: StateCodec>(
         &mut self,
@@ -267,11 +290,18 @@ impl Room {
         if !self.phase.is_on(worker) {
             return;
         }
+        let id = self.id();
         // It may have died of what it did for the move; the next try shows, and the number of tries is bounded.
         let blame = Blame::Circumstance;
         match &mut self.phase {
             Phase::Live(live) if live.post.worker != worker => {
-                self.abandon_warm(env, blame, NEW_GONE);
+                let once = |warm: &&Warm| warm.order.check && !warm.order.tried;
+                let guiltless = |warm: &&Warm| !warm.may_have_caused(id, worker, end);
+                let again = live.warm.as_ref().filter(once).filter(guiltless);
+                match again.map(|warm| MoveOrder { tried: true, ..warm.order }) {
+                    Some(order) => self.try_again(env, order),
+                    None => self.abandon_warm(env, blame, NEW_GONE),
+                }
                 self.pump(env, now);
             }
             Phase::Cutover(cutover) if cutover.new.worker == worker => {
@@ -414,11 +444,22 @@ impl Room {
         blame: Blame,
         reason: &str,
     ) {
+        if let Some(order) = self.drop_warm(env) {
+            self.move_failed(env, order, blame, reason);
+        }
+    }
+
+    /// The same, and it begins anew when there is a worker for it.
+    fn try_again<C: StateCodec>(&mut self, env: &mut Env<C>, order: MoveOrder) {
+        self.drop_warm(env);
+        env.moving.remove(&self.id());
+        self.put_back(env, order);
+    }
+
+    fn drop_warm<C: StateCodec>(&mut self, env: &mut Env<C>) -> Option<MoveOrder> {
         let id = self.id();
-        let Phase::Live(live) = &mut self.phase else {
-            return;
-        };
-        let Some(warm) = live.warm.take() else { return };
+        let Phase::Live(live) = &mut self.phase else { return None };
+        let warm = live.warm.take()?;
         let order = warm.order;
         env.leave(id, warm.step.post());
         if let Some(export) = warm.step.export() {
@@ -427,6 +468,6 @@ impl Room {
         if let Some((post, errand)) = warm.into_errand() {
             env.abandon(post, errand);
         }
-        self.move_failed(env, order, blame, reason);
+        Some(order)
     }
 }

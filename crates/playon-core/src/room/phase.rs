@@ -5,7 +5,8 @@ use bytes::Bytes;
 use crate::attach::{Item, LeftOut};
 use crate::env::Post;
 use crate::errand::Errand;
-use crate::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
+use crate::fleet::WorkerEnd;
+use crate::ids::{Attempt, DeployId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use crate::mutant::{Mutant, broken};
 use crate::time::{RoomTime, Span, Time};
 
@@ -78,6 +79,11 @@ impl Inflight {
         self.render.iter().copied().chain(watchers).collect()
     }
 
+    /// Whether it brought anything beside the time.
+    pub(crate) fn brings(&self) -> bool {
+        self.items.iter().any(|item| !matches!(item, Item::Tick(_) | Item::Wake))
+    }
+
     /// What it brought beside the time.
     pub(crate) fn into_items(self) -> Vec<Item> {
         let mut items = self.items;
@@ -107,6 +113,14 @@ pub(crate) enum WarmStep {
 }
 
 impl Warm {
+    /// Whether a worker that took part in it, and is gone, may have gone because of it.
+    pub(crate) fn may_have_caused(&self, room: RoomId, worker: WorkerId, end: &WorkerEnd) -> bool {
+        let export = self.step.export().map(|export| export.post);
+        let mut on = export.into_iter().chain([self.step.post()]).filter(|p| p.worker == worker);
+        let at_it = on.any(|post| end.was_at(room, post.attempt).unwrap_or(true));
+        at_it && (end.by_itself || self.errand.is_reported())
+    }
+
     /// What is asked of a worker for it.
     pub(crate) fn into_errand(self) -> Option<(Post, Errand)> {
         match self.step {
@@ -176,6 +190,8 @@ pub(crate) struct MoveOrder {
     pub(crate) to: ReleaseId,
     /// Only try whether a copy opens.
     pub(crate) check: bool,
+    /// A worker went away while it was tried, through nothing that is known of the copy: the next time counts.
+    pub(crate) tried: bool,
     /// From when on a safe point is not waited for.
     pub(crate) at_once_from: Time,
     /// That time has come: it waits for its turn or for a worker, and no timer is needed any more.
@@ -190,7 +206,16 @@ impl MoveOrder {
     /// A move to a release; the room's policy decides when.
     pub(crate) const fn to(deploy: DeployId, to: ReleaseId) -> Self {
         let at_once_from = Time(0);
-        Self { deploy, to, check: false, at_once_from, due: false, patient: false, allowed: true }
+        Self {
+            deploy,
+            to,
+            check: false,
+            tried: false,
+            at_once_from,
+            due: false,
+            patient: false,
+            allowed: true,
+        }
     }
 
     /// Whether a room without a worker may be opened where it is to go: what waits for a safe point goes on waiting.

@@ -11,7 +11,7 @@ use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 use super::Room;
-use super::blame::Damage;
+use super::blame::{Damage, Place};
 use super::phase::{Inflight, Live, Phase, backoff};
 
 /// Told to spectators whose view makes the room fail.
@@ -271,33 +271,44 @@ impl Room {
         now: Time,
         release: ReleaseId,
     ) -> Option<Post> {
+        self.blame.weigh(env.fleet.lost(self.release()));
         let elsewhere = release != self.release();
-        let berth = if elsewhere { Berth::Common } else { self.blame.berth(env.shard) };
-        env.confine(self.id(), release, berth);
-        let post = match berth {
-            Berth::Trial(_) => env.occupy_trial(self.id(), release, &self.image.kind),
-            berth => env.occupy(release, berth, &self.image.kind),
+        let (id, kind) = (self.id(), &self.image.kind);
+        let place = if elsewhere { Place::Common } else { self.blame.place() };
+        let post = match place {
+            Place::Trial => env.occupy_trial(id, release, kind),
+            Place::Quarantine => env.occupy_only(id, release, Berth::Quarantine, kind),
+            Place::Common => env.occupy_only(id, release, Berth::Common, kind),
         };
-        if post.is_some() || berth == Berth::Common {
+        if post.is_some() || place == Place::Common {
             self.apart_since = None;
             return post;
         }
         let since = *self.apart_since.get_or_insert(now);
-        let until = env.apart_until(berth, since);
+        let until = env.apart_until(id, place, since);
         if until > now {
             self.phase = Phase::Idle { retry_at: Some(until) };
             return None;
         }
-        env.occupy(release, Berth::Common, &self.image.kind)
+        env.trials.release(id);
+        env.occupy(release, Berth::Common, kind)
     }
 
     /// A room that is cleared, or found guilty, changes its worker at a quiet moment. Tells whether it does.
     pub(super) fn change_berth<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
-        let berth = self.blame.berth(env.shard);
         let Phase::Live(Live { post, inflight: None, warm: None }) = &self.phase else {
             return false;
         };
         let post = *post;
+        let berth = match self.blame.place() {
+            Place::Common => Berth::Common,
+            Place::Quarantine => Berth::Quarantine,
+            Place::Trial => match env.trials.offer(self.id()) {
+                Some(berth) => berth,
+                // Others have them all; it is among the others as nobody could be started in time.
+                None => return false,
+            },
+        };
         if post.berth == berth {
             return false;
         }

@@ -147,7 +147,7 @@ impl<C: StateCodec> Shard<C> {
 
     /// A worker has attached.
     pub fn handle_worker_up(&mut self, now: Time, worker: WorkerInfo) {
-        self.env.note_berth(now, worker.berth);
+        self.env.trials.note(now, worker.berth);
         self.env.fleet.add(worker);
         self.wake_all(now);
     }
@@ -184,14 +184,19 @@ impl<C: StateCodec> Shard<C> {
     /// A worker process is gone.
     pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
         if let Some(berth) = self.env.fleet.berth(worker) {
-            self.env.note_berth(now, berth);
+            self.env.trials.note(now, berth);
         }
-        self.env.fleet.remove(worker);
+        let lost = self.env.fleet.remove(worker, end);
         self.env.abandoned_down(worker);
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-                Some(Slot::Room(room)) => room.handle_worker_down(&mut self.env, now, worker, end),
+                Some(Slot::Room(room)) => {
+                    if let Some(release) = lost {
+                        room.note_loss(&self.env, worker, release);
+                    }
+                    room.handle_worker_down(&mut self.env, now, worker, end);
+                }
                 Some(Slot::Creating(creating)) => {
                     let outcome = creating.handle_worker_down(&mut self.env, now, worker, end);
                     self.conclude(now, id, outcome);
@@ -356,10 +361,9 @@ impl<C: StateCodec> Shard<C> {
             }
             self.refresh(id);
         }
-        while let Some(id) = self.env.openings.next() {
+        while let Some(id) = self.env.next_opening() {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
                 Some(Slot::Room(room)) => room.open(&mut self.env, now),
-                // Its turn in the trial worker.
                 Some(Slot::Creating(creating)) => creating.ask(&mut self.env, now),
                 _ => {}
             }

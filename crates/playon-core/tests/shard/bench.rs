@@ -9,7 +9,7 @@ use playon_core::ids::{
     Attempt, ConnId, DeployId, Epoch, ReleaseId, RoomId, SecretHash, SessionId, WorkerId,
 };
 use playon_core::image::{Image, StateCodec};
-use playon_core::kind::{KindInfo, Policies};
+use playon_core::kind::{KindInfo, OnDeploy, Policies};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
 use playon_core::time::{Span, Time, WallTime};
@@ -110,7 +110,19 @@ impl Bench {
     }
 
     pub(crate) fn worker_down(&mut self, id: WorkerId) {
-        self.shard.handle_worker_down(self.now, id, &WorkerEnd::DISMISSED);
+        self.worker_ends(id, &WorkerEnd::DISMISSED);
+    }
+
+    pub(crate) fn worker_ends(&mut self, id: WorkerId, end: &WorkerEnd) {
+        self.shard.handle_worker_down(self.now, id, end);
+        self.drain();
+    }
+
+    /// Another worker of the new release, under the same number.
+    pub(crate) fn worker_up(&mut self, id: WorkerId) {
+        let kinds = vec![kind(2, Policies { on_deploy: OnDeploy::Now, ..Policies::default() })];
+        let info = WorkerInfo { id, berth: Berth::Common, release: NEW, kinds };
+        self.shard.handle_worker_up(self.now, info);
         self.drain();
     }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod checks;
+mod crowd;
 mod holds;
 mod probation;
 mod probes;
@@ -14,10 +15,11 @@ mod views;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;
-use playon_core::attach::{Fault, FromWorker, Stage, ToWorker};
+use playon_core::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_core::effect::{Blame, Effect, Loaded, Order, Report};
+use playon_core::fleet::WorkerEnd;
 use playon_core::gate::{Close, Create, ToOwner};
-use playon_core::ids::{ConnId, SessionId};
+use playon_core::ids::{ConnId, Seq, SessionId};
 use playon_core::kind::{OnDeploy, Policies};
 use playon_core::time::Span;
 
@@ -74,7 +76,7 @@ fn the_switch_waits_until_its_record_is_safe() {
     // Neither death changes anything while the outcome is unknown.
     bench.worker_down(ONE);
     assert!(failed(&bench.reports()).is_none());
-    let seq = playon_core::ids::Seq(seq + 1);
+    let seq = Seq(seq + 1);
     bench.shard.handle_stored(bench.now, ROOM, playon_core::effect::Stored::Record(seq));
     bench.wait(Span::ZERO);
     assert!(moved(&bench.reports()));
@@ -92,6 +94,41 @@ fn a_new_release_that_dies_in_the_cutover_leaves_the_room_where_it_was() {
     assert_eq!(failed(&bench.reports()), Some(Blame::Circumstance));
     let sent = bench.sent_to(ONE);
     assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "thawed, it plays on: {sent:?}");
+}
+
+/// What the check says, if it has said anything.
+fn checked(reports: &[Report]) -> Option<bool> {
+    reports.iter().find_map(|report| match report {
+        Report::Checked { deploy: DEPLOY, result, .. } => Some(result.is_ok()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_check_whose_worker_goes_away_for_another_reason_is_tried_once_more() {
+    for (at_it, by_itself) in [(true, true), (false, true), (true, false)] {
+        let mut bench = Bench::with_player(&now(), false);
+        bench.order(Order::Check { deploy: DEPLOY, room: ROOM, to: NEW });
+        let (attempt, seq) = prewarm(&mut bench);
+        let turn = Turn { room: ROOM, attempt, seq: Seq(seq) };
+        let turns = Some(at_it.then_some(turn).into_iter().collect());
+        let end = WorkerEnd { by_itself, turns };
+        bench.worker_ends(TWO, &end);
+        if at_it && by_itself {
+            assert_eq!(checked(&bench.reports()), Some(false), "it died of the copy");
+            continue;
+        }
+        assert_eq!(checked(&bench.reports()), None);
+        bench.worker_up(TWO);
+        let (attempt, seq) = prewarm(&mut bench);
+        if by_itself {
+            bench.worker(TWO, prewarmed(ROOM, attempt, seq, 5));
+            assert_eq!(checked(&bench.reports()), Some(true));
+        } else {
+            bench.worker_ends(TWO, &end);
+            assert_eq!(checked(&bench.reports()), Some(false), "the second time counts");
+        }
+    }
 }
 
 #[test]

@@ -279,13 +279,13 @@ impl Control {
     fn handle_link(&mut self, news: LinkNews) {
         match news {
             LinkNews::Up(attached) => self.handle_up(*attached),
-            LinkNews::Down { worker, why } => {
+            LinkNews::Down { worker, end, why } => {
                 let gone = self.catalog_mut().workers.remove(&worker);
                 if let Some(gone) = gone {
                     let release = self.catalog().label(gone.release);
                     tracing::info!(%worker, release, why, "worker is gone");
                 }
-                self.setup.supervisor.detached(worker);
+                self.setup.supervisor.detached(worker, &end, why);
                 // Of the others the director knows nothing.
                 self.director.handle_worker_down(self.setup.clock.now(), worker);
                 self.drain();

@@ -58,6 +58,8 @@ pub(crate) enum LinkNews {
     Down {
         /// Which.
         worker: WorkerId,
+        /// How it ended.
+        end: WorkerEnd,
         /// Why.
         why: String,
     },
@@ -174,7 +176,7 @@ impl Hub {
         self.write().remove(&worker);
         self.metrics.workers.dec();
         self.shards.push_each(|| ShardEvent::WorkerDown(worker, end.clone()));
-        (self.news)(LinkNews::Down { worker, why });
+        (self.news)(LinkNews::Down { worker, end: end.clone(), why });
     }
 
     pub(super) fn refuse(&self, pass: Option<&Pass>, error: Coded) {

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use playon_core::fleet::Berth;
+use playon_core::fleet::{Berth, WorkerEnd};
 use playon_core::ids::{ReleaseId, WorkerId};
 use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 
@@ -74,7 +74,7 @@ pub(crate) struct SupervisorSetup {
 enum Command {
     Want(Want),
     Attached(SpawnId, WorkerId),
-    Detached(WorkerId),
+    Detached(WorkerId, Parting),
     Kill(WorkerId, String),
     Refused(SpawnId, Coded),
     Exited(SpawnId),
@@ -138,8 +138,9 @@ impl Supervisor {
     }
 
     /// The link of a worker is gone: its process has no more purpose.
-    pub(crate) fn detached(&self, worker: WorkerId) {
-        self.send(Command::Detached(worker));
+    pub(crate) fn detached(&self, worker: WorkerId, end: &WorkerEnd, why: String) {
+        let parting = Parting { by_itself: end.by_itself, at_work: end.was_at_work(), why };
+        self.send(Command::Detached(worker, parting));
     }
 
     /// A started process was not let in: it is ended, and that is the reason.
@@ -170,6 +171,16 @@ struct Crew {
     berth: Berth,
 }
 
+/// How the link of a worker ended.
+#[derive(Debug)]
+struct Parting {
+    /// The process ended it.
+    by_itself: bool,
+    /// It was at something of a room.
+    at_work: bool,
+    why: String,
+}
+
 struct Running {
     crew: Crew,
     process: Process,
@@ -182,6 +193,10 @@ struct Running {
     doomed: Option<Coded>,
     /// It is not wanted any more, so its end is no failure.
     dismissed: bool,
+    /// How its link ended, once it has.
+    parting: Option<Parting>,
+    /// The process has ended, and what its link says of that is waited for.
+    exited: bool,
 }
 
 /// What is known of a crew.
@@ -189,6 +204,8 @@ struct Roster {
     want: Want,
     label: Arc<str>,
     backoff: Backoff,
+    /// Restarts in a row that waited for nothing, as rooms had ended the workers.
+    excused: u32,
     /// Whether any process of it ever attached.
     proven: bool,
     not_before: Option<Instant>,
@@ -239,10 +256,7 @@ impl Thread {
         match command {
             Command::Want(want) => self.handle_want(want),
             Command::Attached(spawn, worker) => self.handle_attached(spawn, worker),
-            Command::Detached(worker) => {
-                let error = Coded::new("PLY-0406", "the worker closed its link", REMEDY_WORKER);
-                self.doom(worker, error);
-            }
+            Command::Detached(worker, parting) => self.handle_detached(worker, parting),
             Command::Kill(worker, why) => {
                 tracing::warn!(%worker, why, "worker is killed");
                 self.doom(worker, Coded::new("PLY-0409", why, REMEDY_WORKER));
@@ -265,6 +279,7 @@ impl Thread {
             want: want.clone(),
             label,
             backoff: Backoff::default(),
+            excused: 0,
             // Its rooms run on that release already.
             proven: crew.berth != Berth::Common,
             not_before: None,
@@ -309,13 +324,39 @@ impl Thread {
 
     fn doom(&mut self, worker: WorkerId, error: Coded) {
         let found = self.running.values_mut().find(|running| running.worker == Some(worker));
-        if let Some(running) = found.filter(|running| running.doomed.is_none()) {
+        if let Some(running) = found.filter(|r| r.doomed.is_none() && !r.exited) {
             running.doomed = Some(error);
             running.process.kill();
         }
     }
 
+    fn handle_detached(&mut self, worker: WorkerId, parting: Parting) {
+        let found = self.running.iter_mut().find(|(_, running)| running.worker == Some(worker));
+        let Some((spawn, running)) = found else { return };
+        let (spawn, exited) = (*spawn, running.exited);
+        let doom = (!parting.by_itself).then(|| parting.why.clone());
+        // A process that has ended its link is about to end, and how it does says more than that it was killed then.
+        running.deadline = Some(Instant::now() + ENDING_GRACE);
+        running.parting = Some(parting);
+        if exited {
+            self.conclude(spawn);
+        } else if let Some(why) = doom {
+            self.doom(worker, Coded::new("PLY-0406", why, REMEDY_WORKER));
+        }
+    }
+
+    /// The process is gone. What it was at the keeper learns from its link, which ends with it.
     fn handle_exited(&mut self, spawn: SpawnId) {
+        let Some(running) = self.running.get_mut(&spawn) else { return };
+        if running.worker.is_some() && running.parting.is_none() && !running.dismissed {
+            running.exited = true;
+            running.deadline = Some(Instant::now() + ENDING_GRACE);
+            return;
+        }
+        self.conclude(spawn);
+    }
+
+    fn conclude(&mut self, spawn: SpawnId) {
         let Some(running) = self.running.remove(&spawn) else { return };
         self.setup.passes.revoke(running.secret);
         let healthy =
@@ -331,16 +372,29 @@ impl Thread {
         let error = running.doomed.unwrap_or_else(|| ended(status, last_words, attached));
         // That a trial ends a worker is what it is for, and the room itself waits longer each time.
         let expected = attached && matches!(crew.berth, Berth::Trial(_));
-        self.note_failure(crew, healthy || expected, error);
+        let cause = match running.parting {
+            _ if healthy || expected => Cause::First,
+            Some(parting) if parting.at_work => Cause::Room,
+            _ => Cause::Release,
+        };
+        self.note_failure(crew, cause, error);
     }
 
-    fn note_failure(&mut self, crew: Crew, healthy: bool, error: Coded) {
+    fn note_failure(&mut self, crew: Crew, cause: Cause, error: Coded) {
         let bounds = &self.setup.bounds;
         let Some(known) = self.crews.get_mut(&crew) else { return };
-        if healthy {
+        if cause == Cause::First {
             known.backoff.reset();
+            known.excused = 0;
         }
-        let wait = known.backoff.fail(bounds.restart_backoff_min, bounds.restart_backoff_max);
+        // What a room has done it does not do again among the others: they need not wait for it.
+        let excused = cause == Cause::Room && known.excused < bounds.restarts_at_once_max;
+        let wait = if excused {
+            known.excused += 1;
+            Duration::ZERO
+        } else {
+            known.backoff.fail(bounds.restart_backoff_min, bounds.restart_backoff_max)
+        };
         known.not_before = Some(Instant::now() + wait);
         // A release that has worked before is needed by its rooms and tried for ever, and so is one that must have worked
         // for an earlier keeper.
@@ -374,7 +428,7 @@ impl Thread {
         let spawn = SpawnId(self.next);
         self.next += 1;
         if let Err(error) = self.launch(spawn, crew) {
-            self.note_failure(crew, false, error);
+            self.note_failure(crew, Cause::Release, error);
         }
     }
 
@@ -424,6 +478,8 @@ impl Thread {
             deadline,
             doomed: None,
             dismissed: false,
+            parting: None,
+            exited: false,
         };
         self.running.insert(spawn, running);
         Ok(())
@@ -437,19 +493,32 @@ impl Thread {
     }
 
     fn check_deadlines(&mut self, now: Instant) {
-        for running in self.running.values_mut().filter(|r| r.deadline.is_some_and(|at| at <= now))
-        {
+        let mut ended = Vec::new();
+        let due = |running: &Running| running.deadline.is_some_and(|at| at <= now);
+        for (spawn, running) in self.running.iter_mut().filter(|(_, running)| due(running)) {
             running.deadline = None;
-            let seconds = self.setup.bounds.attach_timeout.as_secs();
-            let message = format!("the process did not attach within {seconds} s");
-            running.doomed.get_or_insert_with(|| Coded::new("PLY-0413", message, REMEDY_WORKER));
+            if running.exited {
+                ended.push(*spawn);
+                continue;
+            }
+            let (code, message) = match &running.parting {
+                Some(parting) => ("PLY-0406", parting.why.clone()),
+                None => {
+                    let seconds = self.setup.bounds.attach_timeout.as_secs();
+                    ("PLY-0413", format!("the process did not attach within {seconds} s"))
+                }
+            };
+            running.doomed.get_or_insert_with(|| Coded::new(code, message, REMEDY_WORKER));
             running.process.kill();
         }
+        ended.into_iter().for_each(|spawn| self.conclude(spawn));
     }
 
     /// Workers end by themselves when their links are closed; the rest is killed.
     fn wind_down(&mut self, inbox: &Receiver<Command>) {
         self.stopping = true;
+        let exited = self.running.extract_if(|_, running| running.exited);
+        exited.for_each(|(_, running)| _ = running.process.reap());
         let until = Instant::now() + self.setup.bounds.worker_stop_timeout;
         self.collect(inbox, until);
         for running in self.running.values() {
@@ -476,6 +545,20 @@ impl Thread {
 
 /// Failures that another try does not mend: it cannot be executed, does not attach, or is not let in.
 const HOPELESS: [&str; 4] = ["PLY-0411", "PLY-0412", "PLY-0413", "PLY-0410"];
+
+/// How long a process may take to end after its link has, and its link after the process.
+const ENDING_GRACE: Duration = Duration::from_millis(500);
+
+/// What a worker ended of, as far as its next start is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// It had run well for long enough, or is there to end: it counts as the first.
+    First,
+    /// It was at something of a room, which is tried elsewhere.
+    Room,
+    /// It did not start, or ended while it was at nothing.
+    Release,
+}
 
 /// How long a refused process may take to say why in its log.
 const REFUSED_GRACE: Duration = Duration::from_millis(500);

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
+use playon_core::attach::Turn;
+use playon_core::ids::{Attempt, RoomId, Seq};
+
 use super::*;
 use crate::clock::Clock;
 
@@ -191,4 +194,75 @@ fn workers_run_without_new_privileges_and_within_limits() {
     rig.want(&rig.dir.path().join("script"), 0);
     rig.supervisor.stop(|| ());
     assert!(rig.news.try_recv().is_err(), "an end that was wished is no news");
+}
+
+/// Each run says its number and aborts when told to.
+const ABORTS: &str = "#!/bin/sh\nn=$(ls | grep -c '^run')\necho $$ > part\nmv part run$n\n\
+                      until [ -e go$n ]; do sleep 0.01; done\nkill -ABRT $$\n";
+
+impl Rig {
+    /// The next run attaches and aborts, at something of a room or at nothing. Its link ends before the process or after it.
+    fn abort(&self, run: u64, at_work: bool, link_first: bool) -> Coded {
+        let pid = self.wait_for_file(&format!("run{run}"));
+        let worker = WorkerId(run);
+        self.supervisor.attached(SpawnId(run + 1), worker);
+        let turn = Turn { room: RoomId([1; 16]), attempt: Attempt(1), seq: Seq(1) };
+        let turns = at_work.then_some(turn).into_iter().collect();
+        let end = WorkerEnd { by_itself: true, turns: Some(turns) };
+        let go = || fs::write(self.dir.path().join(format!("go{run}")), "").unwrap();
+        let detach = || self.supervisor.detached(worker, &end, "the link has ended".into());
+        if link_first {
+            detach();
+            go();
+        } else {
+            go();
+            let stat = format!("/proc/{}/stat", pid.trim());
+            while !fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z")) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            detach();
+        }
+        let (error, given_up) = self.end();
+        assert!(!given_up);
+        error
+    }
+}
+
+#[test]
+fn a_worker_that_a_room_took_down_is_started_again_at_once_a_bounded_number_of_times() {
+    let mut rig = rig(|bounds| {
+        bounds.restart_backoff_min = Duration::from_secs(1);
+        bounds.restart_backoff_max = Duration::from_secs(1);
+        bounds.healthy_after = Duration::from_secs(1_000);
+        bounds.restarts_at_once_max = 6;
+    });
+    rig.want(&rig.script(ABORTS), 1);
+    let began = Instant::now();
+    for run in 0..6 {
+        let error = rig.abort(run, true, run % 2 == 0);
+        assert!(error.message.contains("signal: 6"), "run {run}: {error}");
+    }
+    // The first that is not excused waits for nothing, like any first failure, the second for a second.
+    rig.abort(6, true, true);
+    rig.abort(7, true, true);
+    let before = Instant::now();
+    rig.wait_for_file("run8");
+    assert!(before.elapsed() >= Duration::from_millis(900), "{:?}", before.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    rig.supervisor.stop(|| ());
+}
+
+#[test]
+fn what_rooms_had_no_part_in_is_waited_for_all_the_same() {
+    let mut rig = rig(|bounds| {
+        bounds.restart_backoff_min = Duration::from_secs(1);
+        bounds.healthy_after = Duration::from_secs(1_000);
+    });
+    rig.want(&rig.script(ABORTS), 1);
+    rig.abort(0, false, true);
+    rig.abort(1, false, false);
+    let before = Instant::now();
+    rig.wait_for_file("run2");
+    assert!(before.elapsed() >= Duration::from_millis(900), "{:?}", before.elapsed());
+    rig.supervisor.stop(|| ());
 }

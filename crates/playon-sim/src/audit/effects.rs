@@ -140,7 +140,7 @@ impl Audit {
         match message {
             ToWorker::Open { room, .. } => {
                 let on_trial = matches!(self.berths.get(&worker), Some(Berth::Trial(_)));
-                if on_trial && !self.suspected.contains(room) {
+                if on_trial && !self.may_be_tried(*room) {
                     return Err(format!("I25: {room} is on trial for what it had no part in"));
                 }
             }

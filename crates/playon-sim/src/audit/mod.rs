@@ -115,6 +115,10 @@ pub struct Audit {
     pub berths: BTreeMap<WorkerId, Berth>,
     /// Rooms that were at something when their worker ended: the only ones that may be tried.
     suspected: BTreeSet<RoomId>,
+    /// Common workers lost at something of a room.
+    lost: u64,
+    /// Rooms that were on such a worker or on none, and had no part in it: how far they were, and how many had been lost.
+    beside: BTreeMap<RoomId, (Seq, u64)>,
     /// Rooms that have taken a common worker down with all that was on it.
     costly: BTreeSet<RoomId>,
     /// Workers that the game's code has taken down.
@@ -160,6 +164,8 @@ impl Audit {
             cursed: false,
             berths: BTreeMap::new(),
             suspected: BTreeSet::new(),
+            lost: 0,
+            beside: BTreeMap::new(),
             costly: BTreeSet::new(),
             brought_down: BTreeSet::new(),
             bad_luck: BTreeMap::new(),
@@ -225,7 +231,18 @@ impl Audit {
 
     /// A worker is gone: what it was at last may have been the cause.
     pub fn worker_gone(&mut self, worker: WorkerId, end: &WorkerEnd, facts: &ShardFacts) {
-        self.berths.remove(&worker);
+        if self.berths.remove(&worker) == Some(Berth::Common) && end.was_at_work() {
+            self.lost += 1;
+            let (lost, beside) = (self.lost, &mut self.beside);
+            let concerned =
+                |book: &Book| book.on.contains(&worker) || book.place == Some(Place::Idle);
+            for (room, book) in self.rooms.iter().filter(|(_, book)| concerned(book)) {
+                let since = beside.entry(*room).or_insert((book.seq, lost));
+                if since.0 != book.seq {
+                    *since = (book.seq, lost);
+                }
+            }
+        }
         let opening = |book: &Book| book.place == Some(Place::Opening) && book.on == [worker];
         if self.rooms.values().any(opening) {
             self.window_max = Some((facts.opening_window / 2).max(1));
@@ -241,6 +258,13 @@ impl Audit {
             }
         }
         self.suspected.extend(at);
+    }
+
+    /// Whether the room may run where nobody else is.
+    fn may_be_tried(&self, room: RoomId) -> bool {
+        let seq = self.rooms.get(&room).map(|book| book.seq);
+        let again = |(at, lost): &(Seq, u64)| Some(*at) == seq && *lost < self.lost;
+        self.suspected.contains(&room) || self.beside.get(&room).is_some_and(again)
     }
 
     /// A worker gives a wrong hash with its next commit.
