@@ -384,7 +384,7 @@ pub struct Listing {
     pub release: ReleaseId,
     /// Version of its state.
     pub version: u32,
-    /// Seats taken or about to be.
+    /// Seats taken or about to be; an empty one whose player may never have been told of it is free for whoever asks.
     pub players: u32,
     /// Seats there are.
     pub players_max: u32,
