@@ -3,6 +3,7 @@
 mod bench;
 mod checks;
 mod holds;
+mod joins;
 mod probation;
 mod probes;
 mod recovery;

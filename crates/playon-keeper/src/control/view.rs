@@ -394,4 +394,7 @@ pub struct DeployAnswer {
     pub deploy: Option<DeployView>,
     /// One line about it.
     pub note: String,
+    /// Whether the deploy was under way already, and is what was asked for.
+    #[serde(default)]
+    pub joined: bool,
 }
