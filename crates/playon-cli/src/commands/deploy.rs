@@ -174,5 +174,9 @@ async fn upload(
         admin.send(Method::POST, &format!("/v1/releases?hint={hint}{label}"), body).await?;
     bar.finish_and_clear();
     talk::line(&format!("release {} ({})", release.label, &release.id[..12]));
+    if let Some(former) = &release.label_was_of {
+        let label = &release.label;
+        talk::line(&format!("the label {label} passes on from {former}, which never ran a room"));
+    }
     Ok(release)
 }

@@ -38,6 +38,11 @@ impl Rig {
         rig
     }
 
+    /// As `start_with`, with a release of which no worker need attach.
+    pub(crate) fn start_broken(args: &[&str]) -> Self {
+        Self::launch(tempfile::tempdir().unwrap(), "127.0.0.1:0", "127.0.0.1:0", args)
+    }
+
     /// As `start`, with a keeper that may open no more than so many files.
     pub(crate) fn start_with_files(files: u32) -> Self {
         let mut command = Command::new("sh");

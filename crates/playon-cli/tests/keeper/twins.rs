@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::deeds::DEEDS;
-use super::rig::{PATIENCE, PLAYON, Rig, kill};
+use super::rig::{FIRST, PATIENCE, PLAYON, Rig, SECOND, kill};
 
 /// A keeper with a room in the middle of a round that does not end by itself, and its player.
 async fn in_a_round() -> (Rig, Room<String, u64, (u64, String)>) {
@@ -88,6 +88,55 @@ async fn two_who_deploy_what_cannot_work_fail_alike() {
         .collect();
     assert_eq!(told[0]["deploy"]["id"], told[1]["deploy"]["id"], "{told:?}");
     assert!(told.iter().all(|told| told["outcome"] == "reverted"), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_label_of_what_was_refused_passes_on_to_what_is_mended() {
+    let rig = Rig::start_with(&["--release", &format!("v1={FIRST}")]);
+    let broken = rig.script("broken", "#!/bin/sh\nexit 3\n");
+    let broken = broken.to_str().unwrap();
+    let deploy = |what: &str, label: &str| rig.playon(&["deploy", what, "--label", label, "--now"]);
+    assert_eq!(deploy(broken, "v2").status.code(), Some(1));
+    let mended = deploy(SECOND, "v2");
+    assert_eq!(mended.status.code(), Some(0), "{}", said(&mended));
+    let hash = said(&mended).lines().find_map(|line| {
+        let rest = line.strip_prefix("the label v2 passes on from ")?;
+        rest.strip_suffix(", which never ran a room").map(str::to_owned)
+    });
+    let hash = hash.unwrap_or_else(|| panic!("{}", said(&mended)));
+    let labels = |rig: &Rig| {
+        let releases = rig.json(&["releases"]);
+        let labels = releases.as_array().unwrap().iter();
+        let labels = labels.map(|one| one["label"].as_str().unwrap().to_owned());
+        labels.collect::<std::collections::BTreeSet<_>>()
+    };
+    let expected = ["v1", "v2", hash.as_str()].map(str::to_owned).into();
+    assert_eq!(labels(&rig), expected);
+    assert_eq!(rig.status()["current"], "v2");
+    // What has run rooms, or could still, keeps its label.
+    for label in ["v1", "v2"] {
+        let refused = deploy(&rig.another("other", FIRST), label);
+        assert_eq!(refused.status.code(), Some(4));
+        assert!(said(&refused).contains("PLY-0510"), "{}", said(&refused));
+    }
+    rig.signal(Signal::KILL);
+    let rig = rig.restart();
+    assert_eq!(labels(&rig), expected, "the next keeper calls them the same");
+}
+
+#[tokio::test]
+async fn a_keeper_whose_first_release_was_refused_takes_the_mended_one_under_its_label() {
+    let dir = tempfile::tempdir().unwrap();
+    let broken = dir.path().join("broken");
+    std::fs::write(&broken, "#!/bin/sh\nexit 3\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&broken, mode).unwrap();
+    let mut rig = Rig::start_broken(&["--release", &format!("v1={}", broken.display())]);
+    rig.until("it is refused", |status| status["deploy"]["phase"] == "reverted");
+    assert!(rig.terminate().success());
+    let rig = rig.restart_with(&["--release", &format!("v1={SECOND}")]);
+    rig.until_ready();
+    assert_eq!(rig.status()["current"], "v1");
 }
 
 #[tokio::test]

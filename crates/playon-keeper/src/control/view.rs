@@ -262,6 +262,9 @@ pub struct ReleaseView {
     pub rooms: usize,
     /// What it can run, once a worker of it has attached.
     pub kinds: Vec<KindView>,
+    /// In the answer to an upload: what the release is called now that had the label before and never ran a room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_was_of: Option<String>,
 }
 
 /// A kind of room as a release serves it.
