@@ -117,6 +117,13 @@ pub enum Order {
         /// In the middle of a round if need be.
         at_once: bool,
     },
+    /// A room that was told to move by that deploy, and may be waiting for the end of its round, need not wait. Not answered.
+    Hurry {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+    },
     /// Call off moves whose switch is not issued; each is answered by `Report::MoveFailed`.
     CancelMoves {
         /// The deploy.
@@ -384,7 +391,7 @@ pub struct Listing {
     pub release: ReleaseId,
     /// Version of its state.
     pub version: u32,
-    /// Seats taken or about to be.
+    /// Seats taken or about to be; an empty one whose player may never have been told of it is free for whoever asks.
     pub players: u32,
     /// Seats there are.
     pub players_max: u32,

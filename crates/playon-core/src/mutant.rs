@@ -126,6 +126,8 @@ mutants! {
     WayBackAny "way-back-any",
     /// An order to move that is dropped is waited for, for ever.
     DroppedUnanswered "dropped-unanswered",
+    /// A second wish for the deploy that is under way takes its place.
+    TwinSupersedes "twin-supersedes",
     /// Rooms that a stopped deploy had moved are moved back without being told to.
     StoppedGoHome "stopped-go-home",
     /// What a deploy had moved before its keeper died is not counted.

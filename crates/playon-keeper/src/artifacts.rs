@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use playon_core::ids::ReleaseId;
+use playon_store::open_regular;
 use playon_store::space::{self, Short};
 use sha2::{Digest, Sha256};
 
@@ -136,10 +137,7 @@ impl Artifacts {
                 "give the path of an executable that this user can read",
             )
         };
-        let mut source = File::open(path).map_err(unreadable)?;
-        if source.metadata().map_err(unreadable)?.is_dir() {
-            return Err(unreadable(io::Error::from(io::ErrorKind::IsADirectory)));
-        }
+        let mut source = open_regular(path).map_err(unreadable)?;
         self.leave_reserve(source.metadata().map_err(unreadable)?.len())?;
         let mut upload = self.begin()?;
         let mut chunk = vec![0; 1 << 20];

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use playon_store::open_regular;
+
 use crate::error::{Coded, data_dir, system};
 
 /// The data directory of one keeper.
@@ -125,7 +127,7 @@ pub fn secret_file(path: &Path) -> Result<String, Coded> {
     if path.exists() {
         refuse_readable(path)?;
     }
-    match fs::read_to_string(path) {
+    match open_regular(path).and_then(io::read_to_string) {
         Ok(text) if text.trim().len() >= 32 => return Ok(text.trim().to_owned()),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

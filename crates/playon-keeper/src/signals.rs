@@ -37,6 +37,11 @@ impl Signals {
 
     /// Waits for the next one.
     pub async fn caught(&mut self) {
+        let _ = self.next().await;
+    }
+
+    /// Waits for the next one, and gives its number.
+    pub async fn next(&mut self) -> u8 {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
@@ -44,9 +49,9 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = hangup => {}
+            _ = self.terminate.recv() => 15,
+            _ = self.interrupt.recv() => 2,
+            _ = hangup => 1,
         }
     }
 }

@@ -31,6 +31,7 @@ mod inspect;
 mod lock;
 mod log;
 mod private;
+mod regular;
 mod repair;
 pub mod space;
 mod sqlite;
@@ -45,6 +46,7 @@ pub use batch::{
 };
 pub use error::{OpenError, StoreError};
 pub use inspect::{DumpedEntry, DumpedSnapshot, Problem, Report, RoomDump, dump, verify};
+pub use regular::open_regular;
 pub use repair::{Loss, Repair, RepairError, repair};
 pub use sqlite::{DATABASE_FILE, SqliteOptions, SqliteStore};
 pub use store::{Done, Store};

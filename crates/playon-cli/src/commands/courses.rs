@@ -7,7 +7,8 @@ use playon_keeper::control::{DeployAnswer, DeployView};
 use serde::Serialize;
 
 use super::admin::Admin;
-use super::exit::Exit;
+use super::exit::{Exit, Trouble};
+use super::serve::catch;
 use super::talk;
 
 /// How often the keeper is asked.
@@ -17,7 +18,8 @@ const EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Serialize)]
 struct Told {
     /// How the deploy ended (`done`, `partial`, `stopped`, `reverted`, `superseded`), or `nothing` if there was nothing to do,
-    /// `refused`, `unreachable`, `failed`, or `misused` if the command made no sense.
+    /// `refused`, `unreachable`, `failed`, `misused` if the command made no sense, or `signalled` if a signal has ended the command:
+    /// `deploy` is as it stood when it was begun then, and goes on.
     outcome: String,
     /// One line about it.
     note: String,
@@ -36,21 +38,24 @@ struct Wrong {
     remedy: String,
 }
 
+impl Wrong {
+    fn new(trouble: &Trouble) -> Self {
+        let Trouble { code, message, remedy } = trouble.clone();
+        Self { code, message, remedy }
+    }
+}
+
 /// Prints what kept a deploy from being begun or watched, for whoever reads JSON. Passes the result on.
 pub(super) fn tell(json: bool, result: Result<(), Exit>) -> Result<(), Exit> {
     let (outcome, trouble) = match &result {
-        Ok(()) | Err(Exit::Told) => return result,
+        Ok(()) | Err(Exit::Told | Exit::Signalled(..)) => return result,
         Err(Exit::Failed(trouble)) => ("failed", trouble),
         Err(Exit::Usage(trouble)) => ("misused", trouble),
         Err(Exit::Unreachable(trouble)) => ("unreachable", trouble),
         Err(Exit::Refused(trouble)) => ("refused", trouble),
     };
     if json {
-        let error = Wrong {
-            code: trouble.code.clone(),
-            message: trouble.message.clone(),
-            remedy: trouble.remedy.clone(),
-        };
+        let error = Wrong::new(trouble);
         let outcome = outcome.to_owned();
         let note = trouble.to_string();
         let broken = Vec::new();
@@ -59,9 +64,52 @@ pub(super) fn tell(json: bool, result: Result<(), Exit>) -> Result<(), Exit> {
     result
 }
 
-/// Watches a deploy to its end and prints how it went.
-pub(super) async fn follow(admin: &Admin, answer: DeployAnswer, json: bool) -> Result<(), Exit> {
-    let DeployAnswer { deploy, note } = answer;
+/// Asks for a deploy, watches it to its end and prints how it went. A signal ends the watching, and nothing else.
+pub(super) async fn follow(
+    admin: &Admin,
+    path: &str,
+    wish: &impl Serialize,
+    json: bool,
+) -> Result<(), Exit> {
+    let mut signals = catch()?;
+    let answer: DeployAnswer = tokio::select! {
+        answer = admin.post(path, wish) => answer?,
+        signal = signals.next() => return left(None, signal, json),
+    };
+    let begun = answer.deploy.clone();
+    tokio::select! {
+        told = follow_on(admin, answer, json) => told,
+        signal = signals.next() => left(begun, signal, json),
+    }
+}
+
+/// The command ends before the deploy does.
+fn left(begun: Option<DeployView>, signal: u8, json: bool) -> Result<(), Exit> {
+    let trouble = match &begun {
+        Some(DeployView { id, kind, to, .. }) => {
+            let message =
+                format!("{kind} {id} to {to} goes on in the keeper; only this command ends");
+            let remedy = format!(
+                "`playon status` shows how far it is, `{} {to}` waits for its end again, `playon rollback` undoes it",
+                if kind == "deploy" { "playon deploy" } else { "playon rollback --to" }
+            );
+            Trouble::new("PLY-0610", message, &remedy)
+        }
+        None => {
+            let message = "the keeper had not answered yet: it may have begun what was asked for";
+            Trouble::new("PLY-0610", message, "`playon status` shows the last deploy")
+        }
+    };
+    if json {
+        let (outcome, note) = ("signalled".to_owned(), trouble.to_string());
+        let error = Some(Wrong::new(&trouble));
+        talk::json(&Told { outcome, note, deploy: begun, broken: Vec::new(), error })?;
+    }
+    Err(Exit::Signalled(signal, trouble))
+}
+
+async fn follow_on(admin: &Admin, answer: DeployAnswer, json: bool) -> Result<(), Exit> {
+    let DeployAnswer { deploy, note, joined } = answer;
     let Some(begun) = deploy else {
         if json {
             let (outcome, broken) = ("nothing".to_owned(), Vec::new());
@@ -69,7 +117,13 @@ pub(super) async fn follow(admin: &Admin, answer: DeployAnswer, json: bool) -> R
         }
         return talk::data(&note);
     };
-    let deploy = watch(admin, begun).await?;
+    if joined {
+        talk::line(&note);
+    }
+    let whose = format!("{} {}", begun.kind, begun.id);
+    let deploy = watch(admin, begun).await.inspect_err(|_| {
+        talk::line(&format!("{whose} is the keeper's: `playon status` shows what becomes of it"));
+    })?;
     let broken = broken(&deploy);
     if json {
         let (outcome, deploy) = (deploy.phase.clone(), Some(deploy.clone()));

@@ -1,13 +1,15 @@
 //! `playon deploy` and `playon rollback`.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hyper::Method;
 use indicatif::{ProgressBar, ProgressStyle};
 use playon_keeper::admin::{DeployRequest, RollbackRequest};
-use playon_keeper::control::{DeployAnswer, ReleaseView, WayBackView};
+use playon_keeper::control::{ReleaseView, WayBackView};
+use playon_store::open_regular;
 
 use super::admin::{Admin, block_on};
 use super::courses::{follow, tell};
@@ -25,7 +27,10 @@ use super::upload::FileBody;
   playon deploy v2.0                     a release that the keeper has already
 
 Exit codes: 0 all rooms are where the deploy says and the numbers hold, or there was nothing to do; 1 stopped, reverted or
-a promise was broken; 3 not reachable; 4 refused.")]
+a promise was broken; 3 not reachable; 4 refused; 130 ended by Ctrl-C, and the deploy goes on in the keeper.
+
+A deploy to the release that one under way leads to is that one: both commands wait for the same end. With --now it
+becomes one at once.")]
 pub(super) struct Deploy {
     /// The executable, or the label or hash of a release that the keeper has
     #[arg(value_name = "EXECUTABLE")]
@@ -60,7 +65,7 @@ Examples:
   playon rollback --plan                 only say what would be done
 
 Exit codes: 0 all rooms are back and the numbers hold, or there was nothing to do; 1 a room could not go or a promise was
-broken; 3 not reachable; 4 refused, or there is nothing to go back to."
+broken; 3 not reachable; 4 refused, or there is nothing to go back to; 130 ended by Ctrl-C, and the rollback goes on."
 )]
 pub(super) struct Rollback {
     /// The label or hash of the release to go to
@@ -87,19 +92,17 @@ impl Deploy {
     fn ship(&self) -> Result<(), Exit> {
         let admin = Admin::new(self.keeper.door()?);
         block_on(async {
-            let release = if self.what.exists() {
-                upload(&admin, &self.what, self.label.as_deref()).await?.id
-            } else {
-                self.known(&admin).await?
+            let release = match open_regular(&self.what) {
+                Ok(file) => upload(&admin, &self.what, file, self.label.as_deref()).await?.id,
+                Err(why) => self.known(&admin, &why).await?,
             };
             let wish = DeployRequest { release, now: self.now };
-            let answer: DeployAnswer = admin.post("/v1/deploys", &wish).await?;
-            follow(&admin, answer, self.json).await
+            follow(&admin, "/v1/deploys", &wish, self.json).await
         })
     }
 
     /// Not a file: perhaps a release that is there already.
-    async fn known(&self, admin: &Admin) -> Result<String, Exit> {
+    async fn known(&self, admin: &Admin, why: &io::Error) -> Result<String, Exit> {
         let text = self.what.to_string_lossy().into_owned();
         let releases: Vec<ReleaseView> = admin.get("/v1/releases").await?;
         let fits = |release: &ReleaseView| {
@@ -107,6 +110,9 @@ impl Deploy {
         };
         if releases.iter().any(fits) {
             return Ok(text);
+        }
+        if why.kind() != io::ErrorKind::NotFound {
+            return Err(unreadable(&self.what, why));
         }
         let message = format!("{text} is neither a file nor a release of this keeper");
         Err(Exit::Usage(Trouble::new(
@@ -138,26 +144,24 @@ impl Rollback {
                 }
             };
             let wish = RollbackRequest { to: Some(to), now: !self.wait };
-            let answer: DeployAnswer = admin.post("/v1/rollback", &wish).await?;
-            follow(&admin, answer, self.json).await
+            follow(&admin, "/v1/rollback", &wish, self.json).await
         })
     }
 }
 
-async fn upload(admin: &Admin, path: &Path, label: Option<&str>) -> Result<ReleaseView, Exit> {
-    let unreadable = |error: std::io::Error| {
-        let message = format!("cannot read {}: {error}", path.display());
-        Exit::Usage(Trouble::new(
-            "PLY-0504",
-            message,
-            "give the path of an executable that this user can read",
-        ))
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    let meta = file.metadata().map_err(unreadable)?;
-    if !meta.is_file() {
-        return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
-    }
+fn unreadable(path: &Path, why: &io::Error) -> Exit {
+    let message = format!("cannot read {}: {why}", path.display());
+    let remedy = "give the path of an executable that this user can read";
+    Exit::Usage(Trouble::new("PLY-0504", message, remedy))
+}
+
+async fn upload(
+    admin: &Admin,
+    path: &Path,
+    file: File,
+    label: Option<&str>,
+) -> Result<ReleaseView, Exit> {
+    let meta = file.metadata().map_err(|error| unreadable(path, &error))?;
     let hint = path.file_name().map(|name| encode(&name.to_string_lossy())).unwrap_or_default();
     let label = label.map(|label| format!("&label={}", encode(label))).unwrap_or_default();
     // Drawn on terminals only.
@@ -170,5 +174,9 @@ async fn upload(admin: &Admin, path: &Path, label: Option<&str>) -> Result<Relea
         admin.send(Method::POST, &format!("/v1/releases?hint={hint}{label}"), body).await?;
     bar.finish_and_clear();
     talk::line(&format!("release {} ({})", release.label, &release.id[..12]));
+    if let Some(former) = &release.label_was_of {
+        let label = &release.label;
+        talk::line(&format!("the label {label} passes on from {former}, which never ran a room"));
+    }
     Ok(release)
 }

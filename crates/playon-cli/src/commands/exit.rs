@@ -18,12 +18,14 @@ pub enum Exit {
     Unreachable(Trouble),
     /// The keeper refused: 4.
     Refused(Trouble),
+    /// A signal has ended it: 128 and the signal's number. What it had begun goes on.
+    Signalled(u8, Trouble),
     /// As `Failed`, and everything has been said already.
     Told,
 }
 
 /// An error as people see it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trouble {
     /// `PLY-nnnn`.
     pub code: String,
@@ -58,7 +60,8 @@ impl fmt::Display for Exit {
             Self::Failed(trouble)
             | Self::Usage(trouble)
             | Self::Unreachable(trouble)
-            | Self::Refused(trouble) => trouble.fmt(f),
+            | Self::Refused(trouble)
+            | Self::Signalled(_, trouble) => trouble.fmt(f),
             Self::Told => f.write_str("it did not work"),
         }
     }
@@ -84,6 +87,7 @@ impl Exit {
             Self::Usage(trouble) => (2, trouble),
             Self::Unreachable(trouble) => (3, trouble),
             Self::Refused(trouble) => (4, trouble),
+            Self::Signalled(signal, trouble) => (signal.saturating_add(128), trouble),
             Self::Told => return ExitCode::from(1),
         };
         talk::error(&trouble.to_string());

@@ -1,10 +1,11 @@
 //! Finding the keeper: its admin address and token.
 
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use playon_keeper::data_dir::DataDir;
+use playon_store::open_regular;
 
 use super::exit::{Exit, Trouble};
 
@@ -47,12 +48,12 @@ impl Keeper {
 }
 
 fn noted_address(path: &Path) -> Option<String> {
-    let facts: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let facts: serde_json::Value = serde_json::from_reader(open_regular(path).ok()?).ok()?;
     Some(facts.get("admin")?.as_str()?.to_owned())
 }
 
 fn read_token(path: &Path) -> Result<String, Exit> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let text = open_regular(path).and_then(io::read_to_string).map_err(|error| {
         let message = format!("no admin token: {}: {error}", path.display());
         let remedy =
             "say where the keeper's data is with --data, or give the token in PLAYON_TOKEN";

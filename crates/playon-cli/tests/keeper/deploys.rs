@@ -46,16 +46,7 @@ async fn executables_that_ran_long_ago_are_deleted_and_those_in_use_are_not() {
     let rig = Rig::start_with(&["--release", FIRST, "--set", "keeper.artifacts_max=2"]);
     let mut player = Player::join(&rig, "table").await;
     player.play(3).await;
-    // A byte more makes it another release.
-    let longer = |name: &str, of: &str| {
-        let path = rig.file(name);
-        let mut bytes = std::fs::read(of).unwrap();
-        bytes.push(0);
-        std::fs::write(&path, bytes).unwrap();
-        std::fs::set_permissions(&path, std::fs::metadata(of).unwrap().permissions()).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let (third, fourth) = (longer("third", FIRST), longer("fourth", SECOND));
+    let (third, fourth) = (rig.another("third", FIRST), rig.another("fourth", SECOND));
     let stored = || {
         let releases = rig.json(&["releases"]);
         let releases = releases.as_array().unwrap().iter().filter(|one| one["stored"] == true);
@@ -295,4 +286,45 @@ async fn json_about_a_deploy_has_one_shape_whatever_comes_of_it() {
     assert!(rig.terminate().success());
     let output = rig.playon(&["deploy", SECOND, "--json"]);
     assert_eq!((output.status.code(), &told(&output)["outcome"]), (Some(3), &"unreachable".into()));
+}
+
+/// Whatever waits for somebody, or never ends, is no executable.
+#[tokio::test]
+async fn what_is_no_file_is_refused_at_once_and_named() {
+    let rig = Rig::start();
+    let pipe = rig.file("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let _socket = std::os::unix::net::UnixListener::bind(rig.file("socket")).unwrap();
+    let (pipe, socket, folder) = (pipe, rig.file("socket"), rig.data());
+    for (path, what) in [
+        (pipe.to_str().unwrap(), "a pipe"),
+        (socket.to_str().unwrap(), "a socket"),
+        (folder.to_str().unwrap(), "a directory"),
+        ("/dev/null", "a device"),
+        ("/dev/zero", "a device"),
+    ] {
+        let refused = rig.playon(&["deploy", path]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        let told = format!("PLY-0504 cannot read {path}: it is {what}, not a file");
+        assert!(refused.status.code() == Some(2) && said.contains(&told), "{said}");
+    }
+    // So is a file of the configuration, and a release that the keeper is started with.
+    for (args, code) in [(["config", "check"], "PLY-0526"), (["serve", "--release"], "PLY-0504")] {
+        let mut command = std::process::Command::new(super::rig::PLAYON);
+        command.args(args).arg(&pipe);
+        if args[0] == "serve" {
+            command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]);
+            command.arg(rig.file("other"));
+        }
+        let refused = command.output().unwrap();
+        let said =
+            String::from_utf8_lossy(&refused.stderr) + String::from_utf8_lossy(&refused.stdout);
+        assert!(said.contains(code) && said.contains("it is a pipe, not a file"), "{said}");
+    }
+    // A folder beside the command that is called like a release is not in its way.
+    std::fs::create_dir(rig.file("playon-drill-r1")).unwrap();
+    let mut command = std::process::Command::new(super::rig::PLAYON);
+    command.current_dir(rig.file("")).args(["deploy", "playon-drill-r1", "--data"]).arg(rig.data());
+    assert!(command.output().unwrap().status.success());
 }

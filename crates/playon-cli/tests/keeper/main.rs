@@ -29,5 +29,6 @@ mod silence;
 mod socket;
 mod stops;
 mod strangers;
+mod twins;
 mod unread;
 mod views;

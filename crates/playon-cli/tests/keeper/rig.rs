@@ -38,6 +38,11 @@ impl Rig {
         rig
     }
 
+    /// As `start_with`, with a release of which no worker need attach.
+    pub(crate) fn start_broken(args: &[&str]) -> Self {
+        Self::launch(tempfile::tempdir().unwrap(), "127.0.0.1:0", "127.0.0.1:0", args)
+    }
+
     /// As `start`, with a keeper that may open no more than so many files.
     pub(crate) fn start_with_files(files: u32) -> Self {
         let mut command = Command::new("sh");
@@ -221,6 +226,16 @@ impl Rig {
 
     pub(crate) fn url(&self) -> String {
         format!("ws://{}/play", self.players)
+    }
+
+    /// The same game as another release: its executable has a byte more.
+    pub(crate) fn another(&self, name: &str, of: &str) -> String {
+        let path = self.file(name);
+        let mut bytes = fs::read(of).unwrap();
+        bytes.push(0);
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::metadata(of).unwrap().permissions()).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     /// An executable file beside the data directory.

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::deeds::DEEDS;
 use super::rig::{PATIENCE, Rig};
+use super::socket::{Socket, hello};
 
 type Booth = Room<String, u64, (u64, String)>;
 
@@ -77,4 +78,26 @@ async fn an_empty_seat_is_free_after_its_hold_although_keepers_are_killed() {
 #[tokio::test]
 async fn an_empty_seat_is_free_after_its_hold_although_keepers_are_stopped() {
     the_seat_is_free_after_the_hold(Signal::TERM).await;
+}
+
+/// One after the other is welcomed and goes before it has said a word: the seat that nobody can know of is given to the next one
+/// who asks for any room of the kind.
+#[tokio::test]
+async fn seats_that_nobody_can_know_of_fill_no_rooms() {
+    let rig = Rig::start_with(&["--release", DEEDS]);
+    for _ in 0..6 {
+        let anywhere = playon_wire::player::ClientHello { kind: "hall".into(), ..hello("") };
+        let (socket, welcome) = Socket::seated(&rig, anywhere).await;
+        assert!(welcome.token.is_some());
+        drop(socket);
+        rig.until("the seat is free", |status| {
+            status["sockets"] == 0 && status["players"] == 0 && status["rooms"] == 1
+        });
+    }
+    let options = || JoinOptions::new(rig.url(), "hall");
+    let first: Booth = timeout(PATIENCE, join(options())).await.unwrap().unwrap();
+    let second: Booth = timeout(PATIENCE, join(options())).await.unwrap().unwrap();
+    rig.until("both are here", |status| status["players"] == 2);
+    assert_eq!(rig.status()["rooms"], 1, "they meet");
+    drop((first, second));
 }

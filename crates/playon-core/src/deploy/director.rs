@@ -12,6 +12,7 @@ use crate::time::{Span, Time};
 
 use super::checks::Search;
 use super::demand::Demand;
+use super::joining::Taken;
 use super::mover::{Errand, Mover};
 use super::probation::{Failed, Probation};
 use super::rests::Rests;
@@ -296,18 +297,17 @@ impl Director {
         self.update_demand(now);
     }
 
-    /// Somebody wants another release. Gives the number of the deploy.
+    /// Somebody wants another release: a deploy begins, or the one under way is what is wanted.
     ///
     /// # Errors
     /// When there is nothing to do; nothing has changed then.
-    pub fn handle_deploy(
-        &mut self,
-        now: Time,
-        wish: DeployWish,
-    ) -> Result<DeployId, DeployRefusal> {
-        let begun = self.deploy_because(now, wish, None);
+    pub fn handle_deploy(&mut self, now: Time, wish: DeployWish) -> Result<Taken, DeployRefusal> {
+        let taken = match self.join(&wish) {
+            Some(going) => Ok(Taken::Joined(going)),
+            None => self.deploy_because(now, wish, None).map(Taken::Begun),
+        };
         self.hand_out(now);
-        begun
+        taken
     }
 
     pub(super) fn deploy_because(
@@ -383,6 +383,11 @@ impl Director {
     pub fn handle_report(&mut self, now: Time, shard: u16, report: &Report) {
         self.count_for_deploy(report);
         self.watch_report(now, report);
+        if let Report::Staying { deploy, room } = report
+            && self.insists(*deploy, *room)
+        {
+            return self.hand_out(now);
+        }
         match report {
             Report::Listing(listing) => self.note_room(shard, listing),
             Report::Gone { room, .. } => {

@@ -7,6 +7,7 @@
 mod checks;
 mod demand;
 mod director;
+mod joining;
 mod mover;
 mod probation;
 mod record;
@@ -16,6 +17,7 @@ mod way_back;
 
 pub use checks::{RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers};
 pub use director::{DeployWish, Director, DirectorConfig, DirectorEffect, DirectorFacts, Target};
+pub use joining::Taken;
 pub use record::{
     Course, DeployPhase, DeployRecord, DeployRefusal, LEFT_LISTED_MAX, Left, Numbers, Watch,
 };

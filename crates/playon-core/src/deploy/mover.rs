@@ -25,15 +25,40 @@ impl Errand {
     }
 }
 
+/// What waits for its turn.
+#[derive(Clone, Copy, Debug)]
+enum Waiting {
+    /// An order to move.
+    Order(Errand),
+    /// The room has the order already, and is to hurry.
+    Haste(DeployId),
+}
+
+impl Waiting {
+    const fn deploy(self) -> DeployId {
+        match self {
+            Self::Order(errand) => errand.deploy,
+            Self::Haste(deploy) => deploy,
+        }
+    }
+}
+
+/// An order that a room has been given.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    deploy: DeployId,
+    at_once: bool,
+}
+
 /// Orders that wait for their turn, and those that wait for an answer.
 #[derive(Debug)]
 pub(super) struct Mover {
     every: Span,
     next: Time,
     turn: VecDeque<RoomId>,
-    queued: BTreeMap<RoomId, Errand>,
+    queued: BTreeMap<RoomId, Waiting>,
     /// The last order that each room was given and has not answered.
-    unanswered: BTreeMap<RoomId, DeployId>,
+    unanswered: BTreeMap<RoomId, Told>,
     /// Rooms that stay where they are until the next deploy.
     declined: BTreeSet<RoomId>,
     /// Moves outside of a deploy that failed because a process went away, since a worker of the current release came.
@@ -57,9 +82,28 @@ impl Mover {
 
     /// Takes an order; one that the same room has not been given yet is dropped for it.
     pub(super) fn push(&mut self, room: RoomId, errand: Errand) {
-        if self.queued.insert(room, errand).is_none() {
+        self.queue(room, Waiting::Order(errand));
+    }
+
+    fn queue(&mut self, room: RoomId, what: Waiting) {
+        if self.queued.insert(room, what).is_none() {
             self.turn.push_back(room);
         }
+    }
+
+    /// The room has that order, or is about to get it, and is to carry it out at once. If it has it, that takes a turn too:
+    /// so many rooms move per second.
+    pub(super) fn hurry(&mut self, room: RoomId, errand: Errand) {
+        if self.queued.get(&room).is_some_and(|waiting| waiting.deploy() == errand.deploy) {
+            self.push(room, errand);
+        } else if self.unanswered.get(&room).is_some_and(|told| told.deploy == errand.deploy) {
+            self.queue(room, Waiting::Haste(errand.deploy));
+        }
+    }
+
+    /// Whether the order of that deploy which the room has not answered was to wait for the end of a round.
+    pub(super) fn was_patient(&self, room: RoomId, deploy: DeployId) -> bool {
+        self.unanswered.get(&room).is_some_and(|told| told.deploy == deploy && !told.at_once)
     }
 
     /// The next order, if its time has come. Time that passed without orders gives no credit.
@@ -70,11 +114,17 @@ impl Mover {
         loop {
             let room = self.turn.pop_front()?;
             // Without an errand it is gone, or the errand has lost its purpose.
-            if let Some(errand) = self.queued.remove(&room) {
-                self.next = now + self.every;
-                self.unanswered.insert(room, errand.deploy);
-                return Some((room, errand.order(room)));
-            }
+            let Some(waiting) = self.queued.remove(&room) else { continue };
+            self.next = now + self.every;
+            let order = match waiting {
+                Waiting::Order(errand) => {
+                    let Errand { deploy, at_once, .. } = errand;
+                    self.unanswered.insert(room, Told { deploy, at_once });
+                    errand.order(room)
+                }
+                Waiting::Haste(deploy) => Order::Hurry { deploy, room },
+            };
+            return Some((room, order));
         }
     }
 
@@ -87,27 +137,36 @@ impl Mover {
     pub(super) fn cancel(&mut self, ended: DeployId) {
         if broken(Mutant::DroppedUnanswered) {
             // As if they had been handed out.
-            let ended = self.queued.iter().filter(|(_, errand)| errand.deploy == ended);
-            self.unanswered.extend(ended.map(|(room, errand)| (*room, errand.deploy)));
+            let of_it = self.queued.iter().filter(|(_, waiting)| waiting.deploy() == ended);
+            let told = Told { deploy: ended, at_once: true };
+            self.unanswered.extend(of_it.map(|(room, _)| (*room, told)));
         }
-        self.queued.retain(|_, errand| errand.deploy != ended);
+        self.queued.retain(|_, waiting| waiting.deploy() != ended);
         self.turn.retain(|room| self.queued.contains_key(room));
     }
 
     /// A room has answered. Tells whether that was the last order it was given.
     pub(super) fn answered(&mut self, room: RoomId, deploy: DeployId) -> bool {
-        let last = self.unanswered.get(&room) == Some(&deploy);
+        let last = self.unanswered.get(&room).is_some_and(|told| told.deploy == deploy);
         if last {
             self.unanswered.remove(&room);
+            let haste = |waiting: &Waiting| matches!(waiting, Waiting::Haste(of) if *of == deploy);
+            if self.queued.get(&room).is_some_and(haste) {
+                self.drop_queued(room);
+            }
         }
         last
     }
 
-    /// The room is gone.
-    pub(super) fn forget(&mut self, room: RoomId) {
+    fn drop_queued(&mut self, room: RoomId) {
         if self.queued.remove(&room).is_some() {
             self.turn.retain(|waits| *waits != room);
         }
+    }
+
+    /// The room is gone.
+    pub(super) fn forget(&mut self, room: RoomId) {
+        self.drop_queued(room);
         self.unanswered.remove(&room);
         self.settled(room);
     }

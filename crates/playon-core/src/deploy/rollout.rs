@@ -157,8 +157,34 @@ impl Rollout {
         self.record.damaged_at_rest += 1;
     }
 
-    const fn errand(&self) -> Errand {
+    pub(super) const fn errand(&self) -> Errand {
         Errand { deploy: self.record.id, to: self.record.to, at_once: self.record.at_once }
+    }
+
+    /// From now on rooms move in the middle of a round if need be. Tells whether that is new.
+    pub(super) fn hurry(&mut self) -> bool {
+        self.in_round.clear();
+        (self.record.in_round, self.record.in_round_until) = (0, None);
+        !std::mem::replace(&mut self.record.at_once, true)
+    }
+
+    /// Rooms that were told to move, or are about to be.
+    pub(super) fn waits_for(&self) -> impl Iterator<Item = RoomId> {
+        self.ordered.keys().copied()
+    }
+
+    /// Whether that room was.
+    pub(super) fn awaits(&self, room: RoomId) -> bool {
+        self.ordered.contains_key(&room)
+    }
+
+    /// Rooms that have been counted as staying, as far as `meant`, are waited for again.
+    pub(super) fn tell_staying(&mut self, meant: impl Fn(&RoomId) -> bool) -> Vec<RoomId> {
+        let told: Vec<RoomId> = self.staying.extract_if(.., |room| meant(room)).collect();
+        self.ordered.extend(told.iter().map(|room| (*room, 0)));
+        self.record.staying = self.staying.len() as u64;
+        self.record.waiting = self.ordered.len() as u64;
+        told
     }
 
     /// A room is told to move.
@@ -349,7 +375,8 @@ impl Director {
             Report::MoveFailed { reason, blame, .. } => {
                 self.handle_move_failed(now, room, reason, *blame);
             }
-            Report::Waiting { until, .. } if rollout.ordered.contains_key(&room) => {
+            // One that is in a hurry meanwhile has been told not to wait.
+            Report::Waiting { until, .. } if rollout.awaits(room) && !rollout.record.at_once => {
                 rollout.note_round(room, Some(*until));
                 self.out.push_back(DirectorEffect::Progress(rollout.record.clone()));
             }

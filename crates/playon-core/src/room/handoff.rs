@@ -80,6 +80,24 @@ impl Room {
         }
     }
 
+    /// A deploy that had told the room to move at the end of its round is in more of a hurry now. Its order is answered as it
+    /// would have been.
+    pub(crate) fn hurry<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, deploy: DeployId) {
+        let order = match (&mut self.wish, &mut self.phase) {
+            (Some(wish), _) if wish.is_of(deploy) => wish,
+            (_, Phase::Live(Live { warm: Some(warm), .. })) if warm.order.is_of(deploy) => {
+                &mut warm.order
+            }
+            // It is frozen for the switch already, or has answered.
+            _ => return,
+        };
+        order.hurry();
+        self.pump(env, now);
+        if matches!(self.phase, Phase::Idle { .. }) {
+            self.want_open(env, now);
+        }
+    }
+
     /// The room runs on that release already.
     fn report_there<C: StateCodec>(&self, env: &mut Env<C>, order: MoveOrder) {
         env.report(if order.check {

@@ -218,6 +218,18 @@ impl MoveOrder {
         }
     }
 
+    /// Whether it is that deploy's order to move.
+    pub(crate) fn is_of(&self, deploy: DeployId) -> bool {
+        self.deploy == deploy && !self.check
+    }
+
+    /// No safe point is waited for, whatever the policy says.
+    pub(crate) const fn hurry(&mut self) {
+        self.at_once_from = Time(0);
+        self.patient = false;
+        self.allowed = true;
+    }
+
     /// Whether a room without a worker may be opened where it is to go: what waits for a safe point goes on waiting.
     pub(crate) fn may_go(&self, now: Time, between_rounds: bool) -> bool {
         let safe = between_rounds || self.at_once_from <= now || broken(Mutant::RoundsForgotten);

@@ -67,9 +67,11 @@ impl Presence {
         self.sessions.is_empty()
     }
 
-    /// Seats taken and seats asked for, without those that are being given up: whoever asks now comes after that.
+    /// Seats taken and seats asked for, without those that are free for whoever asks now: they are being given up, or would
+    /// be for whoever asks.
     pub(super) fn players(&self) -> u32 {
-        let staying = self.sessions.values().filter(|s| s.standing != Standing::Leaving).count();
+        let counts = |s: &&Session| s.standing != Standing::Leaving && !is_ghost(s);
+        let staying = self.sessions.values().filter(counts).count();
         u32::try_from(staying).unwrap_or(u32::MAX)
     }
 
@@ -112,6 +114,11 @@ impl Presence {
     }
 }
 
+/// Whether it is an empty seat whose player may never have been told of it.
+fn is_ghost(session: &Session) -> bool {
+    session.standing == Standing::Seated && session.conn.is_none() && !session.confirmed
+}
+
 /// Empty seats.
 impl Presence {
     /// Seats that are kept for players without a socket.
@@ -121,7 +128,7 @@ impl Presence {
 
     /// Empty seats whose players may never have been told of them.
     pub(super) fn unconfirmed(&self) -> Vec<SessionId> {
-        self.holding().filter(|(_, s)| !s.confirmed).map(|(id, _)| *id).collect()
+        self.holding().filter(|(_, s)| is_ghost(s)).map(|(id, _)| *id).collect()
     }
 
     /// Seats that were empty for as long as they are held, at that room time.
@@ -306,7 +313,9 @@ mod tests {
         assert_eq!(presence.expired(RoomTime(149), HOLD), []);
         assert_eq!(presence.expired(RoomTime(150), HOLD), [SessionId(1)]);
         assert_eq!(presence.away_for(SessionId(1), RoomTime(70)), Span(20));
-        assert_eq!(presence.unconfirmed(), [SessionId(1)]);
+        assert_eq!((presence.unconfirmed(), presence.players()), (vec![SessionId(1)], 1));
+        presence.get_mut(&SessionId(1)).unwrap().confirmed = true;
+        assert_eq!((presence.unconfirmed(), presence.players()), (vec![], 2));
     }
 
     #[test]
@@ -337,7 +346,8 @@ mod tests {
         assert!(presence.owes_the_rest(&seats, |_| true));
         assert!(!presence.owes_the_rest(&seats, |id| id == SessionId(0)));
         assert_eq!(presence.audience(&seats, &[], true), [SessionId(2), SessionId(1)]);
-        seat(&mut presence, 2).conn = None;
+        let away = seat(&mut presence, 2);
+        (away.conn, away.confirmed) = (None, true);
         assert_eq!(presence.audience(&seats, &[], true), [SessionId(1)]);
         assert_eq!(presence.players(), 3);
         seat(&mut presence, 0).standing = Standing::Leaving;

@@ -38,6 +38,12 @@ impl<C: StateCodec> Shard<C> {
             Order::Move { deploy, room, to, at_once } => {
                 self.order_move(now, room, MoveOrder::to(deploy, to), at_once);
             }
+            Order::Hurry { deploy, room } => {
+                if let Some(Slot::Room(found)) = self.rooms.get_mut(&room).map(|e| &mut e.slot) {
+                    found.hurry(&mut self.env, now, deploy);
+                    self.settle(now, room);
+                }
+            }
             Order::CancelMoves { deploy } => {
                 let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
                 for id in ids {

@@ -45,6 +45,10 @@ enum Op {
     Cancel {
         which: u8,
     },
+    /// A deploy is in more of a hurry.
+    Hurry {
+        which: u8,
+    },
     Work {
         whose: u8,
         manner: Manner,
@@ -102,6 +106,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => (0..3_u8, any::<bool>()).prop_map(|(to, at_once)| Op::Move { to, at_once }),
         1 => (0..3_u8).prop_map(|to| Op::Check { to }),
         1 => any::<u8>().prop_map(|which| Op::Cancel { which }),
+        1 => any::<u8>().prop_map(|which| Op::Hurry { which }),
         16 => (any::<u8>(), manner, prop::bool::weighted(0.1))
             .prop_map(|(whose, manner, slow)| Op::Work { whose, manner, slow }),
         3 => any::<u8>().prop_map(|whose| Op::Lose { whose }),
@@ -202,6 +207,7 @@ impl Run {
             Op::Move { to, at_once } => self.deploy(*to, Some(*at_once)),
             Op::Check { to } => self.deploy(*to, None),
             Op::Cancel { which } => self.cancel(*which),
+            Op::Hurry { which } => self.hurry(*which),
             Op::Work { whose, manner, slow } => {
                 if let Some(worker) = self.rig.nth_worker(usize::from(*whose)) {
                     self.work(worker, *manner, *slow);
@@ -260,6 +266,12 @@ impl Run {
         *cancelled = true;
         let deploy = DeployId(*deploy);
         self.rig.order(Order::CancelMoves { deploy });
+        self.look(None);
+    }
+
+    fn hurry(&mut self, which: u8) {
+        let deploy = DeployId(u64::from(which) % (self.deploys + 1));
+        self.rig.order(Order::Hurry { deploy, room: ROOM });
         self.look(None);
     }
 

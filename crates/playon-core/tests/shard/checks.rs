@@ -72,7 +72,7 @@ impl Stage {
     fn ship(&mut self, course: Course) -> DeployId {
         self.effects.clear();
         let wish = DeployWish { to: NEW, at_once: true, course };
-        self.director.handle_deploy(self.now, wish).expect("it is another one")
+        self.director.handle_deploy(self.now, wish).expect("it is another one").id()
     }
 
     fn drain(&mut self) {
@@ -219,8 +219,9 @@ fn a_room_without_a_worker_is_tried_when_none_of_its_group_is_live() {
     assert!(orders.contains(&(Target::Shard(3), check)), "{orders:?}");
     assert!(!orders.iter().any(|(_, order)| matches!(order, Order::Probe { .. })));
     // A room that is halted is not live, whatever it was.
+    let mut stage = Stage::new();
+    stage.list(2, true, None);
     stage.list(2, false, Some("PLY-0123 it keeps failing"));
-    stage.hear(&Report::Gone { room: room(1), asleep: true });
     let deploy = stage.ship(Course::Forward);
     assert_eq!(stage.probed(), [room(2)]);
     stage.director.handle_sleepers(stage.now, deploy, found(0, Vec::new()));

@@ -4,6 +4,7 @@ mod bench;
 mod checks;
 mod crowd;
 mod holds;
+mod joins;
 mod probation;
 mod probes;
 mod recovery;
@@ -34,6 +35,14 @@ fn moved(reports: &[Report]) -> bool {
 fn failed(reports: &[Report]) -> Option<Blame> {
     reports.iter().find_map(|report| match report {
         Report::MoveFailed { blame, .. } => Some(*blame),
+        _ => None,
+    })
+}
+
+/// The seats taken that the room has last told the lobby of, if it has.
+fn listed(bench: &mut Bench) -> Option<u32> {
+    bench.reports().iter().rev().find_map(|report| match report {
+        Report::Listing(listing) => Some(listing.players),
         _ => None,
     })
 }
@@ -238,14 +247,17 @@ fn a_seat_that_nobody_can_know_of_goes_to_whoever_asks() {
     let mut bench = Bench::with_player(&policies, false);
     // Its welcome may never have arrived.
     bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    assert_eq!(listed(&mut bench), Some(0), "who asks by kind is sent here, too");
     bench.obey(ONE, false);
     bench.hello(2);
     assert_eq!(bench.closed(2), None);
     bench.obey(ONE, false);
     assert!(bench.welcomed(2));
+    assert_eq!(listed(&mut bench), Some(1));
     // Who has spoken has a seat that is kept.
     bench.gate(ToOwner::Ack { conn: ConnId(2), recv: 0 });
     bench.gate(ToOwner::Gone { conn: ConnId(2) });
+    assert!(listed(&mut bench).is_none_or(|players| players == 1));
     bench.obey(ONE, false);
     bench.hello(3);
     assert_eq!(bench.closed(3), Some(Close::RoomFull));

@@ -71,8 +71,9 @@ impl Plan {
 
     fn lines(&self) -> anyhow::Result<Option<Vec<Bytes>>> {
         let Some(path) = &self.inputs else { return Ok(None) };
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let text = playon_store::open_regular(path)
+            .and_then(std::io::read_to_string)
+            .with_context(|| format!("reading {}", path.display()))?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines: Vec<_> = lines.map(|line| Bytes::copy_from_slice(line.as_bytes())).collect();
         anyhow::ensure!(!lines.is_empty(), "{} holds no inputs", path.display());

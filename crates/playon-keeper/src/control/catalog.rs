@@ -131,6 +131,7 @@ impl Catalog {
             workers: self.workers.values().filter(|worker| worker.release == id).count(),
             rooms: self.rooms.values().filter(|room| room.listing.release == id).count(),
             kinds: entry.kinds.iter().map(kind_view).collect(),
+            label_was_of: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Deploys and ways back, as somebody asks for them.
 
-use playon_core::deploy::{Course, DeployRefusal, DeployWish, WayBack};
+use playon_core::deploy::{Course, DeployRefusal, DeployWish, Taken, WayBack};
 use playon_core::ids::ReleaseId;
 
 use super::thread::Control;
@@ -75,13 +75,17 @@ impl Control {
             return Err(Coded::new("PLY-0513", message, "upload the release again"));
         }
         match self.begin_deploy(wish) {
-            Ok(id) => {
-                let deploy = self.catalog().deploy(id);
-                let note = match wish.course {
-                    Course::Forward => format!("deploying {label}"),
-                    Course::Back | Course::Rescue => format!("going back to {label}"),
+            Ok(taken) => {
+                let deploy = self.catalog().deploy(taken.id());
+                let joined = matches!(taken, Taken::Joined(_));
+                let note = match (&deploy, wish.course) {
+                    (Some(going), _) if joined => {
+                        format!("{} {} to {label} is under way already", going.kind, going.id)
+                    }
+                    (_, Course::Forward) => format!("deploying {label}"),
+                    (_, Course::Back | Course::Rescue) => format!("going back to {label}"),
                 };
-                Ok(DeployAnswer { deploy, note })
+                Ok(DeployAnswer { deploy, note, joined })
             }
             Err(DeployRefusal::NoWayBack) => Err(no_way_back(self.why_no_way())),
             Err(DeployRefusal::NoChange) => {
@@ -91,19 +95,18 @@ impl Control {
                 } else {
                     format!("PLY-0301 {label} is current already: nothing to do")
                 };
-                Ok(DeployAnswer { deploy: None, note })
+                Ok(DeployAnswer { deploy: None, note, joined: false })
             }
         }
     }
 
-    pub(super) fn begin_deploy(
-        &mut self,
-        wish: DeployWish,
-    ) -> Result<playon_core::ids::DeployId, DeployRefusal> {
-        let id = self.director.handle_deploy(self.setup.clock.now(), wish)?;
-        self.setup.metrics.deploys.inc();
+    pub(super) fn begin_deploy(&mut self, wish: DeployWish) -> Result<Taken, DeployRefusal> {
+        let taken = self.director.handle_deploy(self.setup.clock.now(), wish)?;
+        if matches!(taken, Taken::Begun(_)) {
+            self.setup.metrics.deploys.inc();
+        }
         self.drain();
         self.retry(wish.to);
-        Ok(id)
+        Ok(taken)
     }
 }

@@ -1,5 +1,6 @@
 //! Releases: how they get their labels and how they are kept.
 
+use playon_core::deploy::{DeployPhase, DeployRecord};
 use playon_core::ids::ReleaseId;
 use playon_store::{ReleaseRow, StoreError};
 
@@ -61,6 +62,7 @@ impl Control {
             return Err(Coded::new("PLY-0513", message, "upload the release again"));
         }
         let known = self.catalog().releases.get(&artifact.id).map(|entry| entry.row.label.clone());
+        let mut former = None;
         let label = match (label, known) {
             (Some(label), Some(known)) if label != known => {
                 let message = format!("this executable is the release {known} already");
@@ -69,7 +71,7 @@ impl Control {
             }
             (Some(label), _) => {
                 check_label(&label)?;
-                self.check_free(&label, artifact.id)?;
+                former = self.take_label(&label, artifact.id)?;
                 label
             }
             (None, Some(known)) => known,
@@ -77,7 +79,52 @@ impl Control {
         };
         let kept = self.keep_release(artifact.id, label, true)?;
         self.prune_artifacts(Some(artifact.id));
-        Ok(kept)
+        Ok(ReleaseView { label_was_of: former, ..kept })
+    }
+
+    /// Makes sure that no other release has the label. One that never ran a room gives it up: whoever mends what was refused
+    /// calls it what it was to be called. What that one is called from now on.
+    fn take_label(&self, label: &str, id: ReleaseId) -> Result<Option<String>, Coded> {
+        let Some(holder) = self.holder(label).filter(|holder| *holder != id) else {
+            return Ok(None);
+        };
+        if !self.never_ran(holder) {
+            let message = format!("the label {label} belongs to another release");
+            return Err(Coded::new("PLY-0510", message, "choose another label with --label"));
+        }
+        let renamed = self.keep_release(holder, self.make_label(holder, None), false)?.label;
+        tracing::info!(
+            release = label,
+            renamed,
+            "the label passes on from a release that never ran a room"
+        );
+        Ok(Some(renamed))
+    }
+
+    /// Whether a release was refused each time that it was deployed, and there is nothing of it but its executable.
+    fn never_ran(&self, id: ReleaseId) -> bool {
+        let catalog = self.catalog();
+        let Some(added_ms) = catalog.releases.get(&id).map(|entry| entry.row.added_ms) else {
+            return false;
+        };
+        let records = || catalog.deploys.values().map(|course| &course.record);
+        // Earlier deploys may be forgotten; none of it can be older than it is.
+        let all_known = catalog
+            .deploys
+            .first_key_value()
+            .is_some_and(|(first, course)| first.0 == 1 || course.started_ms <= added_ms);
+        let mut tries = records().filter(|record| record.to == id).peekable();
+        let tried = tries.peek().is_some();
+        let refused = tries.all(|record| record.phase.is_final() && !record.took_effect());
+        // What began to move rooms may have got new ones.
+        let reverted = |record: &DeployRecord| record.phase == DeployPhase::Reverted;
+        let rooms_known = catalog.recovered || records().filter(|r| r.to == id).all(reverted);
+        let left = records().any(|record| record.from == Some(id));
+        let live = catalog.rooms.values().any(|room| room.listing.release == id);
+        let idle = catalog.current != Some(id) && !left && !live;
+        drop(catalog);
+        let rests = || self.rest_groups().is_some_and(|all| all.iter().all(|g| g.release != id));
+        all_known && tried && refused && rooms_known && idle && rests()
     }
 
     /// Deletes the executables that were deployed longest ago, beyond the bound. What is in use stays, and so do one that
@@ -107,17 +154,11 @@ impl Control {
         self.tell_startable();
     }
 
-    fn check_free(&self, label: &str, id: ReleaseId) -> Result<(), Coded> {
-        let taken = self
-            .catalog()
-            .releases
-            .values()
-            .any(|entry| entry.row.label == label && entry.row.id != id);
-        if taken {
-            let message = format!("the label {label} belongs to another release");
-            return Err(Coded::new("PLY-0510", message, "choose another label with --label"));
-        }
-        Ok(())
+    /// The release that has the label.
+    fn holder(&self, label: &str) -> Option<ReleaseId> {
+        let catalog = self.catalog();
+        let holder = catalog.releases.values().find(|entry| entry.row.label == label);
+        holder.map(|entry| entry.row.id)
     }
 
     /// The hint, with a number if it is taken; without a hint the beginning of the hash.
@@ -129,7 +170,7 @@ impl Control {
             .take(LABEL_CHARS_MAX - 8)
             .collect();
         let base = if cleaned.is_empty() { id.to_string()[..12].to_owned() } else { cleaned };
-        let free = |label: &String| self.check_free(label, id).is_ok();
+        let free = |label: &String| self.holder(label).is_none_or(|holder| holder == id);
         let numbered = (2..10_000).map(|n| format!("{base}-{n}"));
         std::iter::once(base.clone()).chain(numbered).find(free).unwrap_or_else(|| id.to_string())
     }

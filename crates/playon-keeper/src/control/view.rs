@@ -262,6 +262,9 @@ pub struct ReleaseView {
     pub rooms: usize,
     /// What it can run, once a worker of it has attached.
     pub kinds: Vec<KindView>,
+    /// In the answer to an upload: what the release is called now that had the label before and never ran a room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_was_of: Option<String>,
 }
 
 /// A kind of room as a release serves it.
@@ -394,4 +397,7 @@ pub struct DeployAnswer {
     pub deploy: Option<DeployView>,
     /// One line about it.
     pub note: String,
+    /// Whether the deploy was under way already, and is what was asked for.
+    #[serde(default)]
+    pub joined: bool,
 }

@@ -33,8 +33,7 @@ pub(super) fn check_migrate(before: &Image, after: &Image, record: &Record) -> R
 
 impl Audit {
     pub(super) fn moved(&mut self, room: RoomId, deploy: DeployId) -> Result<(), String> {
-        let (lossy, target) =
-            (Kind::of(room).is_lossy(), self.targets.get(&deploy).map(|target| target.0));
+        let (lossy, target) = (Kind::of(room).is_lossy(), self.targets.get(&deploy).copied());
         let book = self.book(room);
         let switched = book.switch.take_if(|(_, of)| *of == deploy).is_some();
         let there = |image: &Image| target.is_none_or(|to| image.release == to);
@@ -63,11 +62,11 @@ impl Audit {
 
     /// A room changes its release: that is what its kind's policy allows.
     pub(super) fn check_policy(&self, before: &Image, of: DeployId) -> Result<(), String> {
-        let (room, at_once) = (before.room, self.targets.get(&of).is_some_and(|target| target.1));
-        if at_once {
+        let room = before.room;
+        let told = self.told.get(&(room, of)).copied();
+        if told.is_some_and(|(_, at_once)| at_once) {
             return Ok(());
         }
-        let told = self.told.get(&(room, of)).copied();
         match self.manners.of(&before.kind) {
             OnDeploy::Finish => {
                 Err(format!("I18: {room} is moved by {of}, and its kind ends where it began"))
@@ -75,7 +74,7 @@ impl Audit {
             OnDeploy::BetweenRounds { deadline } if !before.between_rounds => match told {
                 // One that wakes has nobody in it.
                 None if of == DeployId::NONE => Ok(()),
-                Some(since) if self.now >= since + deadline => Ok(()),
+                Some((since, _)) if self.now >= since + deadline => Ok(()),
                 _ => Err(format!("I18: {room} is moved by {of} in the middle of a round")),
             },
             _ => Ok(()),
@@ -90,7 +89,7 @@ impl Audit {
 
     /// A deploy was asked for: what was refused outside of one may be asked again.
     pub fn deploy(&mut self, record: &DeployRecord) {
-        self.targets.insert(record.id, (record.to, record.at_once));
+        self.targets.insert(record.id, record.to);
         self.rejected.retain(|(_, deploy)| *deploy != DeployId::NONE);
     }
 
@@ -104,8 +103,14 @@ impl Audit {
     /// # Errors
     /// When it tries again what the release was to blame for.
     pub fn ordered(&mut self, now: Time, order: &Order) -> Result<(), String> {
-        if let Order::Move { deploy, room, .. } = order {
-            self.told.entry((*room, *deploy)).or_insert(now);
+        match order {
+            Order::Move { deploy, room, at_once, .. } => {
+                self.told.entry((*room, *deploy)).or_insert((now, false)).1 |= at_once;
+            }
+            Order::Hurry { deploy, room } => {
+                self.told.entry((*room, *deploy)).and_modify(|told| told.1 = true);
+            }
+            _ => {}
         }
         self.check_homecoming(order)?;
         match order {

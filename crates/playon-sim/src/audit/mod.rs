@@ -81,8 +81,8 @@ pub struct Audit {
     speakers: BTreeMap<ConnId, (RoomId, SessionId)>,
     /// Which room a socket asked for.
     pub conns: BTreeMap<ConnId, RoomId>,
-    /// Where each deploy leads, and whether in the middle of a round.
-    pub targets: BTreeMap<DeployId, (ReleaseId, bool)>,
+    /// Where each deploy leads.
+    pub targets: BTreeMap<DeployId, ReleaseId>,
     /// All deploys as they stand.
     records: BTreeMap<DeployId, DeployRecord>,
     /// Groups of rooms at rest that each deploy is to be checked with.
@@ -93,8 +93,8 @@ pub struct Audit {
     failed: BTreeSet<(RoomId, ReleaseId)>,
     /// When the keeper began.
     age: Span,
-    /// When each room was first told to move by a deploy.
-    told: BTreeMap<(RoomId, DeployId), Time>,
+    /// When each room was first told to move by a deploy, and whether it was told since not to wait for the end of its round.
+    told: BTreeMap<(RoomId, DeployId), (Time, bool)>,
     /// When a deploy may move rooms of each kind.
     pub manners: Manners,
     /// Moves that failed through the release: not to be ordered again.

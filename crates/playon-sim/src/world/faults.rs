@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use playon_core::attach::ToWorker;
-use playon_core::deploy::{Course, DeployPhase, DeployRecord, DeployWish};
+use playon_core::deploy::{Course, DeployPhase, DeployRecord, DeployWish, Taken};
 use playon_core::effect::Order;
 use playon_core::fleet::WorkerEnd;
 use playon_core::ids::{ConnId, DeployId, ReleaseId, RoomId, WorkerId};
@@ -265,8 +265,10 @@ impl World {
         self.store_artifact(wish.to);
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
+            let going = keeper.director.deploy().filter(|deploy| !deploy.phase.is_final()).cloned();
             // A refusal means that there is nothing to do.
-            let _ = keeper.director.handle_deploy(clock, wish);
+            let taken = keeper.director.handle_deploy(clock, wish);
+            check_joined(&wish, going.as_ref(), taken.ok(), keeper.director.deploy())?;
         }
         self.drain()
     }
@@ -283,5 +285,35 @@ impl World {
             let startable = self.artifacts.iter().copied().collect();
             keeper.order(self.now, Order::Startable(startable));
         }
+    }
+}
+
+/// Whoever wants what is being done already waits for that, and it is done in as much of a hurry as any of them wants.
+fn check_joined(
+    wish: &DeployWish,
+    going: Option<&DeployRecord>,
+    taken: Option<Taken>,
+    after: Option<&DeployRecord>,
+) -> Result<(), String> {
+    // A way back leaves rooms behind that cannot go, and a deploy does not.
+    let serves = |going: &&DeployRecord| {
+        going.to == wish.to && (wish.course == Course::Forward || going.course != Course::Forward)
+    };
+    let expected = going.filter(serves).map(|going| going.id);
+    let joined = match taken {
+        Some(Taken::Joined(id)) => Some(id),
+        Some(Taken::Begun(_)) | None => None,
+    };
+    if joined != expected {
+        let during = going.map(|going| (going.id, going.to, going.course));
+        return Err(format!("I31: {wish:?} during {during:?} has come to {taken:?}"));
+    }
+    match (going, after) {
+        (Some(going), Some(after)) if joined.is_some() => {
+            let hurry = going.at_once || wish.at_once;
+            let same = (going.id, going.phase, hurry) == (after.id, after.phase, after.at_once);
+            if same { Ok(()) } else { Err(format!("I31: {wish:?} makes {going:?} into {after:?}")) }
+        }
+        _ => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BackupError, at};
 use crate::private;
+use crate::regular::open_regular;
 
 /// Name of the manifest within a backup.
 pub const MANIFEST_FILE: &str = "backup.json";
@@ -82,7 +83,7 @@ impl Manifest {
     pub(super) fn read(dir: &Path) -> Result<Self, BackupError> {
         let path = dir.join(MANIFEST_FILE);
         let not_whole = |why: String| BackupError::NotWhole { dir: dir.to_owned(), why };
-        let text = match std::fs::read_to_string(&path) {
+        let text = match open_regular(&path).and_then(std::io::read_to_string) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(not_whole(format!("there is no {MANIFEST_FILE}")));

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::OpenError;
 use crate::inspect::Problem;
+use crate::regular::open_regular;
 use crate::space::{self, Short};
 
 pub use make::backup;
@@ -122,7 +123,7 @@ fn copy(
     each: &mut dyn FnMut(u64),
 ) -> Result<String, BackupError> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut source = File::open(from).map_err(at(from))?;
+    let mut source = open_regular(from).map_err(at(from))?;
     let mut create = std::fs::OpenOptions::new();
     let mut target = create.write(true).create_new(true).mode(mode).open(to).map_err(at(to))?;
     let hash = read(&mut source, &mut |chunk| {
@@ -136,7 +137,7 @@ fn copy(
 
 /// The SHA-256 of a file.
 fn hash_of(path: &Path) -> Result<String, BackupError> {
-    let mut file = File::open(path).map_err(at(path))?;
+    let mut file = open_regular(path).map_err(at(path))?;
     read(&mut file, &mut |_| Ok(())).map_err(at(path))
 }
 

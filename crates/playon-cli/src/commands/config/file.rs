@@ -1,9 +1,11 @@
 //! Reading a configuration file, with the line of everything.
 
-use std::fs;
+use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+use playon_store::open_regular;
 use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, Kind, Value};
@@ -25,14 +27,17 @@ pub(super) struct Entry {
 /// All values of a file, and all that is wrong with it.
 pub(super) fn read(path: &Path) -> (Vec<Entry>, Vec<Problem>) {
     let name = path.display().to_string();
-    let large = || std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is larger than 1 MiB");
-    let text = fs::metadata(path)
-        .and_then(|meta| if meta.len() > FILE_BYTES_MAX { Err(large()) } else { Ok(()) })
-        .and_then(|()| fs::read_to_string(path));
-    match text {
+    match open_regular(path).and_then(text) {
         Ok(text) => parse(&name, &text),
         Err(error) => (Vec::new(), vec![Problem::unreadable(&name, &error)]),
     }
+}
+
+fn text(file: File) -> io::Result<String> {
+    if file.metadata()?.len() > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    io::read_to_string(file)
 }
 
 /// As `read`, of a text.
