@@ -220,7 +220,7 @@ impl Creating {
         }
         if let Some((post, errand)) = self.post.take() {
             env.leave(self.room, post);
-            env.abandon(post, errand);
+            env.abandon(post, errand, None);
         }
         let detail = "PLY-0122 no worker could create the room in time".to_owned();
         Outcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)

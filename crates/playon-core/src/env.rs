@@ -4,9 +4,10 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::attach::ToWorker;
+use crate::deadly::{Deadly, Deed};
 use crate::effect::{Effect, Report};
 use crate::errand::Errand;
-use crate::fleet::{Berth, Fleet};
+use crate::fleet::{Berth, Fleet, WorkerEnd};
 use crate::gate::{Close, ToGateway};
 use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::ApplyBounds;
@@ -42,7 +43,11 @@ pub(crate) struct Env<C> {
     pub(crate) trials: Trials,
     /// What rooms that have left had still asked of a worker. A thread that hangs there holds up others, and nobody else
     /// would notice.
-    abandoned: BTreeMap<(WorkerId, Attempt), Errand>,
+    abandoned: BTreeMap<(WorkerId, Attempt), Abandoned>,
+    /// Copies that are not opened among other rooms again.
+    pub(crate) deadly: Deadly,
+    /// Rooms of which a copy is to be opened, or an older version written, where nobody else is: with which releases' code.
+    copies: BTreeMap<RoomId, BTreeMap<ReleaseId, Berth>>,
     /// Rooms that need another worker than the common ones.
     confined: BTreeMap<RoomId, (ReleaseId, Berth)>,
     /// What was last reported of that.
@@ -81,6 +86,8 @@ impl<C> Env<C> {
             moving: BTreeSet::new(),
             move_queue: VecDeque::new(),
             abandoned: BTreeMap::new(),
+            deadly: Deadly::default(),
+            copies: BTreeMap::new(),
             confined: BTreeMap::new(),
             berths: BTreeSet::new(),
             draining: false,
@@ -233,19 +240,62 @@ impl<C> Env<C> {
             self.tell(post.worker, ToWorker::Retire { room, attempt: post.attempt });
         }
         if matches!(post.berth, Berth::Trial(_)) {
+            self.end_copy(room, Some(post.release));
+        }
+    }
+
+    /// A worker that opens a copy of the room or writes an older version of it: a common one, or if that has taken one down
+    /// one where nobody else is. While others have all of those, the room waits for its turn.
+    pub(crate) fn occupy_for(&mut self, deed: Deed, kind: &str) -> Option<Post> {
+        let Deed { room, release, .. } = deed;
+        if !self.deadly.has(deed) {
+            return self.occupy(release, Berth::Common, kind);
+        }
+        let berth = self.trials.take(room)?;
+        self.copies.entry(room).or_default().insert(release, berth);
+        self.occupy(release, berth, kind)
+    }
+
+    /// Whether the workers of its own that the room has asked for are there.
+    pub(crate) fn has_for_copy(&self, room: RoomId, kind: &str) -> bool {
+        let there = |(release, berth): (&ReleaseId, &Berth)| {
+            self.fleet.least_loaded(*release, *berth, kind).is_some()
+        };
+        self.copies.get(&room).is_some_and(|workers| workers.iter().all(there))
+    }
+
+    /// The room needs workers of its own for copies with the code of those releases only.
+    pub(crate) fn keep_copies(&mut self, room: RoomId, keep: impl Fn(ReleaseId) -> bool) {
+        let Some(releases) = self.copies.get_mut(&room) else { return };
+        releases.retain(|release, _| keep(*release));
+        if releases.is_empty() {
+            self.end_copy(room, None);
+        }
+    }
+
+    /// The room needs no worker of its own any more that runs the code of that release, or of any.
+    pub(crate) fn end_copy(&mut self, room: RoomId, release: Option<ReleaseId>) {
+        let Some(releases) = self.copies.get_mut(&room) else {
+            return self.trials.release(room);
+        };
+        releases.retain(|of, _| release.is_some_and(|release| *of != release));
+        if releases.is_empty() {
+            self.copies.remove(&room);
             self.trials.release(room);
         }
     }
 
     /// A room leaves a worker that has not answered it yet.
-    pub(crate) fn abandon(&mut self, post: Post, errand: Errand) {
-        self.abandoned.insert((post.worker, post.attempt), errand);
+    pub(crate) fn abandon(&mut self, post: Post, errand: Errand, deed: Option<Deed>) {
+        if self.fleet.has(post.worker) {
+            self.abandoned.insert((post.worker, post.attempt), Abandoned { errand, deed });
+        }
     }
 
     /// The worker is at something under that attempt.
     pub(crate) fn abandoned_turn(&mut self, now: Time, worker: WorkerId, attempt: Attempt) {
-        if let Some(errand) = self.abandoned.get_mut(&(worker, attempt)) {
-            errand.begin(now);
+        if let Some(abandoned) = self.abandoned.get_mut(&(worker, attempt)) {
+            abandoned.errand.begin(now);
         }
     }
 
@@ -254,21 +304,27 @@ impl<C> Env<C> {
         self.abandoned.remove(&(worker, attempt));
     }
 
-    /// A worker is gone.
-    pub(crate) fn abandoned_down(&mut self, worker: WorkerId) {
-        self.abandoned.retain(|(at, _), _| *at != worker);
+    /// A worker is gone, perhaps of what nobody waits for any more.
+    pub(crate) fn abandoned_down(&mut self, worker: WorkerId, end: &WorkerEnd) {
+        for ((_, attempt), abandoned) in self.abandoned.extract_if(.., |(at, _), _| *at == worker) {
+            let Abandoned { errand, deed: Some(deed) } = abandoned else { continue };
+            let at_it = end.was_at(deed.room, attempt) == Some(true);
+            if at_it && (end.by_itself || errand.is_reported()) {
+                self.deadly.note(deed);
+            }
+        }
     }
 
     /// When an abandoned errand is to be looked at.
     pub(crate) fn abandoned_until(&self) -> Option<Time> {
-        self.abandoned.values().map(Errand::until).min()
+        self.abandoned.values().map(|abandoned| abandoned.errand.until()).min()
     }
 
     /// Reports workers that take too long over what nobody waits for any more.
     pub(crate) fn abandoned_timeout(&mut self, now: Time) {
         let (fleet, turn_timeout) = (&self.fleet, self.limits.turn_timeout);
         let mut hung = Vec::new();
-        for ((worker, _), errand) in &mut self.abandoned {
+        for ((worker, _), Abandoned { errand, .. }) in &mut self.abandoned {
             if errand.is_overdue(fleet, *worker, now, turn_timeout) {
                 errand.report(now);
                 hung.push(*worker);
@@ -282,7 +338,7 @@ impl<C> Env<C> {
 
     /// Notes where a room has to run.
     pub(crate) fn confine(&mut self, room: RoomId, release: ReleaseId, berth: Berth) {
-        if !matches!(berth, Berth::Trial(_)) {
+        if !matches!(berth, Berth::Trial(_)) && !self.copies.contains_key(&room) {
             self.trials.release(room);
         }
         if berth == Berth::Common {
@@ -294,12 +350,21 @@ impl<C> Env<C> {
 
     /// Says which workers beside the common ones are needed, if that has changed.
     pub(crate) fn report_berths(&mut self) {
-        let needed: BTreeSet<_> = self.confined.values().copied().collect();
+        let copies = self.copies.values().flatten().map(|(release, berth)| (*release, *berth));
+        let needed: BTreeSet<_> = self.confined.values().copied().chain(copies).collect();
         if needed != self.berths {
             self.berths = needed.clone();
             self.report(Report::Berths(needed.into_iter().collect()));
         }
     }
+}
+
+/// What was asked of a worker for a room that does not wait for it any more.
+#[derive(Debug)]
+struct Abandoned {
+    errand: Errand,
+    /// What it was if not a batch or the opening of the room itself.
+    deed: Option<Deed>,
 }
 
 /// A place in a worker, fenced by its attempt.

@@ -6,7 +6,7 @@ use crate::time::{Span, Time};
 
 /// Time counts from the moment the worker begins. What waits in front of it, on the way or in the worker, is the bound
 /// of others, and no proof against anybody.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Errand {
     asked: Time,
     span: Span,

@@ -11,6 +11,7 @@
 pub mod attach;
 pub mod berths;
 mod creating;
+mod deadly;
 pub mod deploy;
 pub mod effect;
 mod ensure;

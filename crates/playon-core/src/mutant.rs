@@ -114,6 +114,8 @@ mutants! {
     OneStrike "one-strike",
     /// A fault that took the process down is tried among the other rooms.
     TrialInCommon "trial-in-common",
+    /// A copy that took a process down is opened among the other rooms again.
+    CopiesAmongOthers "copies-among-others",
     /// Every room that a lost worker had is held to have caused it.
     AllSuspects "all-suspects",
     /// An input that was set aside is told as applied.

@@ -2,10 +2,10 @@
 //! given committed bytes, so it need not be able to run the room.
 
 use crate::attach::{Exported, ToWorker};
+use crate::deadly::Task;
 use crate::effect::Blame;
 use crate::env::Env;
 use crate::errand::Errand;
-use crate::fleet::Berth;
 use crate::image::StateCodec;
 use crate::time::{Span, Time};
 
@@ -40,14 +40,15 @@ impl Room {
         ))
     }
 
-    /// Has any worker of the room's release write an older version from the committed bytes.
+    /// Has any worker of the room's release write an older version from the committed bytes; if one has died of it, one where
+    /// nobody else is.
     pub(super) fn export<C: StateCodec>(
         &self,
         env: &mut Env<C>,
         version: u32,
     ) -> Option<(Export, ToWorker)> {
         let (room, kind) = (self.id(), self.image.kind.clone());
-        let post = env.occupy(self.release(), Berth::Common, &kind)?;
+        let post = env.occupy_for(self.deed(self.release(), Task::Export), &kind)?;
         let (attempt, seq, state) = (post.attempt, self.image.seq, self.image.state.clone());
         let message = ToWorker::Export { room, attempt, kind, seq, version, state };
         Some((Export { post, version }, message))
@@ -72,7 +73,7 @@ impl Room {
                     return;
                 }
                 warm.cost = cost;
-                warm.errand = Errand::new(now, env.limits.prewarm_timeout);
+                warm.errand = Errand::new(now, Self::copy_timeout(env));
                 let tail = Tail::Export(export.version);
                 warm.step = WarmStep::Prewarming { post, tail };
                 env.leave(room, export.post);
@@ -84,6 +85,7 @@ impl Room {
             Phase::Cutover(cutover) if cutover.exporting.is_some_and(is) && exported.seq == seq => {
                 env.leave(room, cutover.exporting.take().map_or(cutover.new, |e| e.post));
                 cutover.given = Some(exported.state.clone());
+                cutover.errand = Errand::new(now, Self::copy_timeout(env));
                 let post = cutover.new;
                 self.tell_open(env, post, exported.version, exported.state);
             }

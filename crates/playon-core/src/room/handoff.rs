@@ -11,7 +11,6 @@ use crate::attach::{Body, Commit, Fault, Prewarmed, Ready, ToWorker};
 use crate::effect::{Blame, Cost, Effect, Report};
 use crate::env::{Env, Post};
 use crate::errand::Errand;
-use crate::fleet::Berth;
 use crate::ids::{DeployId, Seq};
 use crate::image::StateCodec;
 use crate::kind::OnDeploy;
@@ -63,6 +62,9 @@ impl Room {
                 self.report_failed(env, order, Blame::Circumstance, reason);
             }
             return;
+        }
+        if let Some(reason) = self.refuses(env, &order) {
+            return self.report_failed(env, order, Blame::Release, &reason);
         }
         order.patient = !forced && !order.check;
         let known = if order.patient { self.on_deploy(env) } else { Some(OnDeploy::Now) };
@@ -153,6 +155,9 @@ impl Room {
                 self.wish = Some(order);
             }
         }
+        if self.end_wait_apart(env, now) {
+            return;
+        }
         let room = self.image.room;
         let open = self.image.between_rounds;
         let Some(wish) = &mut self.wish else { return };
@@ -186,14 +191,7 @@ impl Room {
             Ok(version) => version,
             Err(reason) => return self.move_failed(env, order, Blame::Release, &reason),
         };
-        let Some(post) = env.occupy(order.to, Berth::Common, &self.image.kind) else {
-            return self.move_failed(
-                env,
-                order,
-                Blame::Circumstance,
-                "PLY-0302 no worker of the new release serves this kind",
-            );
-        };
+        let Some(post) = self.post_for_move(env, now, order, version.is_some()) else { return };
         env.moving.insert(self.id());
         let room = self.id();
         let (step, worker, message) = match version {
@@ -202,8 +200,7 @@ impl Room {
                     // The release that the room leaves has no worker just now.
                     env.leave(room, post);
                     env.moving.remove(&room);
-                    self.wish = Some(order);
-                    return;
+                    return self.wait_for_export(env, now, order);
                 };
                 (WarmStep::Exporting { post, export }, export.post.worker, message)
             }
@@ -215,7 +212,8 @@ impl Room {
             }
         };
         env.tell(worker, message);
-        let errand = Errand::new(now, env.limits.prewarm_timeout);
+        let errand = Errand::new(now, Self::copy_timeout(env));
+        let order = MoveOrder { apart: None, ..order };
         if let Phase::Live(live) = &mut self.phase {
             live.warm = Some(Warm { order, step, cost: Span::ZERO, errand });
         }
@@ -408,6 +406,7 @@ impl Room {
             exporting,
             frozen_at: now,
             deadline: now + most,
+            errand: Errand::new(now, Self::copy_timeout(env)),
         });
     }
 
@@ -442,6 +441,8 @@ impl Room {
         };
         let (order, old, new) = (cutover.order, cutover.old, cutover.new);
         let export = cutover.exporting;
+        let (asked, task) = cutover.asked();
+        env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
         let Some(post) = old.filter(|post| env.fleet.has(post.worker)) else {
             self.fall(env, now, blame, (1, reason));
             return;
@@ -484,17 +485,17 @@ impl Room {
 
     /// Preparing takes too long: the move has failed, the room has not noticed.
     pub(super) fn warm_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let Phase::Live(Live { post, warm: Some(warm), .. }) = &mut self.phase else {
+        let Phase::Live(Live { warm: Some(warm), .. }) = &mut self.phase else {
             return;
         };
-        let worker = match warm.step {
-            WarmStep::Exporting { .. } => post.worker,
-            WarmStep::Prewarming { post, .. } => post.worker,
-            WarmStep::Ready { .. } => return,
-        };
+        let Some((post, task)) = warm.step.asked() else { return };
+        let worker = post.worker;
         if env.is_overdue(&mut warm.errand, worker, now) {
             let hangs = warm.errand.is_begun();
             warm.errand.report(now);
+            if hangs {
+                env.deadly.decline(self.deed(post.release, task));
+            }
             let why = "PLY-0307 the new release did not open a copy of the room in time";
             self.abandon_warm(env, Blame::Release, why);
             if hangs {

@@ -11,6 +11,7 @@ mod backlog;
 mod blame;
 mod clock;
 mod commit;
+mod copies;
 mod deliver;
 mod durability;
 mod export;
@@ -216,7 +217,10 @@ impl Room {
             None => self.due(),
         };
         let waits = |w: &MoveOrder| w.allowed && !self.queued && !w.due && live.warm.is_none();
+        let waits_apart = !self.queued && live.warm.is_none();
+        let apart = self.wish.filter(|_| waits_apart).and_then(|wish| wish.apart);
         let wish = self.wish.filter(waits).map(|w| w.at_once_from);
+        let wish = wish.into_iter().chain(apart.map(|apart| apart.until)).min();
         let quarantine = self.blame.next_timeout();
         let warm = warm.map(|w| w.errand.until());
         [next, warm, self.seat_timeout(), self.idle_timeout(), wish, quarantine]
@@ -233,7 +237,7 @@ impl Room {
         match &mut self.phase {
             Phase::Idle { retry_at: Some(at) } if *at <= now => self.want_open(env, now),
             Phase::Opening(opening) if !broken(Mutant::OpenForever) => {
-                let worker = opening.post.worker;
+                let worker = opening.asked().0.worker;
                 if env.is_overdue(&mut opening.errand, worker, now) {
                     self.opening_timed_out(env, now, worker);
                 }

@@ -1,6 +1,7 @@
 //! From committed bytes to a live room: at start, after a crash, and when a sleeping room is woken.
 
 use crate::attach::{Ready, Turn};
+use crate::deadly::Task;
 use crate::effect::{Blame, Effect, Report};
 use crate::env::{Env, Post};
 use crate::errand::Errand;
@@ -12,6 +13,7 @@ use crate::time::{Span, Time};
 
 use super::Room;
 use super::blame::{Damage, Stake};
+use super::copies::{After, died};
 use super::durability::Whole;
 use super::phase::{Inflight, Live, MoveOrder, Opening, Phase, Switching, Warm};
 
@@ -80,6 +82,15 @@ impl Room {
         let goes = self.wish.filter(|w| w.may_go(now, open) && env.fleet.has_release(w.to));
         let Some(order) = goes else { return (self.image.release, None) };
         match self.version_for(env, &order) {
+            Ok(version) if self.goes_from_home(env, order.to, version.is_some()) => {
+                (self.image.release, None)
+            }
+            Ok(Some(_)) if env.deadly.has(self.deed(self.release(), Task::Export)) => {
+                // It cannot play on where it is while that is tried.
+                self.wish = None;
+                self.move_failed(env, order, Blame::Release, died(Task::Export));
+                (self.image.release, None)
+            }
             Ok(version) => (order.to, version),
             Err(reason) => {
                 self.wish = None;
@@ -167,6 +178,11 @@ impl Room {
                     opening.errand.begin(now);
                 }
             }
+            Phase::Cutover(cutover) => {
+                if cutover.asked().0.attempt == turn.attempt {
+                    cutover.errand.begin(now);
+                }
+            }
             Phase::Live(live) => {
                 let warm = live.warm.as_mut().filter(|warm| {
                     let export = warm.step.export().map(|export| export.post);
@@ -219,9 +235,8 @@ impl Room {
         if let Phase::Live(live) = &mut self.phase
             && !broken(Mutant::LeavingBlamed)
         {
-            if let Some(warm) = live.warm.take() {
-                env.moving.remove(&self.image.room);
-                self.put_back(env, warm.order);
+            if live.warm.is_some() {
+                self.put_warm_back(env);
             }
             return;
         }
@@ -286,32 +301,20 @@ impl Room {
         worker: WorkerId,
         end: &WorkerEnd,
     ) {
-        const NEW_GONE: &str = "PLY-0303 a worker that takes part in the handoff went away";
         if !self.phase.is_on(worker) {
             return;
         }
-        let id = self.id();
-        // It may have died of what it did for the move; the next try shows, and the number of tries is bounded.
-        let blame = Blame::Circumstance;
+        let after = self.after_death(env, worker, end);
         match &mut self.phase {
             Phase::Live(live) if live.post.worker != worker => {
-                let once = |warm: &&Warm| warm.order.check && !warm.order.tried;
-                let guiltless = |warm: &&Warm| !warm.may_have_caused(id, worker, end);
-                let again = live.warm.as_ref().filter(once).filter(guiltless);
-                match again.map(|warm| MoveOrder { tried: true, ..warm.order }) {
-                    Some(order) => self.try_again(env, order),
-                    None => self.abandon_warm(env, blame, NEW_GONE),
-                }
+                self.warm_worker_gone(env, after);
                 self.pump(env, now);
             }
-            Phase::Cutover(cutover) if cutover.new.worker == worker => {
-                self.thaw(env, now, blame, NEW_GONE);
-            }
             Phase::Cutover(cutover)
-                if cutover.exporting.is_some_and(|export| export.post.worker == worker) =>
+                if cutover.new.worker == worker
+                    || cutover.exporting.is_some_and(|export| export.post.worker == worker) =>
             {
-                let why = "PLY-0402 the worker that was to write an older version went away";
-                self.thaw(env, now, blame, why);
+                self.cutover_worker_gone(env, now, after);
             }
             Phase::Cutover(cutover) => {
                 // The last commit is here and the new worker has what it needs: go on.
@@ -332,9 +335,15 @@ impl Room {
                 if !broken(Mutant::RetryGreedy) {
                     env.openings.failed(now);
                 }
-                self.opening_worker_gone(env, now, post, end);
+                match after {
+                    After::Apart => self.open_at_home(env, now),
+                    After::Fails(Blame::Release, why) => {
+                        self.opening_failed(env, now, Damage::Process, why);
+                    }
+                    After::Fails(..) => self.opening_worker_gone(env, now, post, end),
+                }
             }
-            _ => self.fall(env, now, blame, (0, "PLY-0402 the worker went away")),
+            _ => self.fall(env, now, Blame::Circumstance, (0, "PLY-0402 the worker went away")),
         }
     }
 
@@ -449,14 +458,8 @@ impl Room {
         }
     }
 
-    /// The same, and it begins anew when there is a worker for it.
-    fn try_again<C: StateCodec>(&mut self, env: &mut Env<C>, order: MoveOrder) {
-        self.drop_warm(env);
-        env.moving.remove(&self.id());
-        self.put_back(env, order);
-    }
-
-    fn drop_warm<C: StateCodec>(&mut self, env: &mut Env<C>) -> Option<MoveOrder> {
+    /// The same, and the move has not failed; gives its order.
+    pub(super) fn drop_warm<C: StateCodec>(&mut self, env: &mut Env<C>) -> Option<MoveOrder> {
         let id = self.id();
         let Phase::Live(live) = &mut self.phase else { return None };
         let warm = live.warm.take()?;
@@ -465,8 +468,9 @@ impl Room {
         if let Some(export) = warm.step.export() {
             env.leave(id, export.post);
         }
-        if let Some((post, errand)) = warm.into_errand() {
-            env.abandon(post, errand);
+        if let Some((post, errand, task)) = warm.into_errand() {
+            let deed = task.map(|task| self.deed(post.release, task));
+            env.abandon(post, errand, deed);
         }
         Some(order)
     }

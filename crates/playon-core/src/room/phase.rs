@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::attach::{Item, LeftOut};
+use crate::deadly::Task;
 use crate::env::Post;
 use crate::errand::Errand;
-use crate::fleet::WorkerEnd;
-use crate::ids::{Attempt, DeployId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use crate::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
 use crate::mutant::{Mutant, broken};
 use crate::time::{RoomTime, Span, Time};
 
@@ -40,6 +40,13 @@ pub(crate) struct Opening {
     /// The bytes the worker was given, if they are not the image's own.
     pub(crate) given: Option<Bytes>,
     pub(crate) errand: Errand,
+}
+
+impl Opening {
+    /// Who is asked for something.
+    pub(crate) fn asked(&self) -> (Post, Task) {
+        self.export.map_or((self.post, Task::Copy), |export| (export.post, Task::Export))
+    }
 }
 
 /// A worker of the release that the room leaves writes an older version, from committed bytes.
@@ -113,21 +120,10 @@ pub(crate) enum WarmStep {
 }
 
 impl Warm {
-    /// Whether a worker that took part in it, and is gone, may have gone because of it.
-    pub(crate) fn may_have_caused(&self, room: RoomId, worker: WorkerId, end: &WorkerEnd) -> bool {
-        let export = self.step.export().map(|export| export.post);
-        let mut on = export.into_iter().chain([self.step.post()]).filter(|p| p.worker == worker);
-        let at_it = on.any(|post| end.was_at(room, post.attempt).unwrap_or(true));
-        at_it && (end.by_itself || self.errand.is_reported())
-    }
-
     /// What is asked of a worker for it.
-    pub(crate) fn into_errand(self) -> Option<(Post, Errand)> {
-        match self.step {
-            WarmStep::Exporting { export, .. } => Some((export.post, self.errand)),
-            WarmStep::Prewarming { post, .. } => Some((post, self.errand)),
-            WarmStep::Ready { .. } => None,
-        }
+    pub(crate) fn into_errand(self) -> Option<(Post, Errand, Option<Task>)> {
+        let (post, task) = self.step.asked()?;
+        Some((post, self.errand, Some(task)))
     }
 }
 
@@ -137,6 +133,15 @@ impl WarmStep {
             Self::Exporting { post, .. }
             | Self::Prewarming { post, .. }
             | Self::Ready { post, .. } => *post,
+        }
+    }
+
+    /// Who is asked for something.
+    pub(crate) const fn asked(&self) -> Option<(Post, Task)> {
+        match self {
+            Self::Exporting { export, .. } => Some((export.post, Task::Export)),
+            Self::Prewarming { post, .. } => Some((*post, Task::Copy)),
+            Self::Ready { .. } => None,
         }
     }
 
@@ -171,6 +176,15 @@ pub(crate) struct Cutover {
     pub(crate) exporting: Option<Export>,
     pub(crate) frozen_at: Time,
     pub(crate) deadline: Time,
+    /// What is asked for. It may take longer than the room stands still; then the room does not wait for it.
+    pub(crate) errand: Errand,
+}
+
+impl Cutover {
+    /// Who is asked for something.
+    pub(crate) fn asked(&self) -> (Post, Task) {
+        self.exporting.map_or((self.new, Task::Copy), |export| (export.post, Task::Export))
+    }
 }
 
 #[derive(Debug)]
@@ -200,6 +214,16 @@ pub(crate) struct MoveOrder {
     pub(crate) patient: bool,
     /// The kind's policy is known and allows it; before that the room stays where it is.
     pub(crate) allowed: bool,
+    /// Its copy takes processes down, and it waits for a worker where nobody else is.
+    pub(crate) apart: Option<Apart>,
+}
+
+/// A room waits for a worker of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Apart {
+    pub(crate) since: Time,
+    /// Then it stays where it is.
+    pub(crate) until: Time,
 }
 
 impl MoveOrder {
@@ -215,6 +239,7 @@ impl MoveOrder {
             due: false,
             patient: false,
             allowed: true,
+            apart: None,
         }
     }
 
@@ -256,20 +281,22 @@ impl Phase {
         posts.into_iter().flatten()
     }
 
-    /// What workers were asked and have not answered.
-    pub(crate) fn into_errands(self) -> impl Iterator<Item = (Post, Errand)> {
+    /// What workers were asked and have not answered; what it was if not a batch. The opening of a room is told as that of a copy.
+    pub(crate) fn into_errands(self) -> impl Iterator<Item = (Post, Errand, Option<Task>)> {
         let errands = match self {
             Self::Opening(opening) => {
-                let asked = opening.export.map_or(opening.post, |export| export.post);
-                [Some((asked, opening.errand)), None]
+                let (asked, task) = opening.asked();
+                [Some((asked, opening.errand, Some(task))), None]
             }
             Self::Live(Live { post, inflight, warm }) => {
-                let batch = inflight.map(|inflight| (post, inflight.errand));
+                let batch = inflight.map(|inflight| (post, inflight.errand, None));
                 [batch, warm.and_then(Warm::into_errand)]
             }
-            Self::Idle { .. } | Self::Cutover(_) | Self::Switching(_) | Self::Resting => {
-                [None, None]
+            Self::Cutover(cutover) => {
+                let (asked, task) = cutover.asked();
+                [Some((asked, cutover.errand, Some(task))), None]
             }
+            Self::Idle { .. } | Self::Switching(_) | Self::Resting => [None, None],
         };
         errands.into_iter().flatten()
     }

@@ -96,9 +96,7 @@ impl Room {
         for post in self.phase.posts() {
             env.leave(self.id(), post);
         }
-        for (post, errand) in std::mem::replace(&mut self.phase, Phase::Resting).into_errands() {
-            env.abandon(post, errand);
-        }
+        self.abandon_errands(env, Phase::Resting);
         self.durability.rest();
     }
 

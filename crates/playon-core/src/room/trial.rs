@@ -1,6 +1,7 @@
 //! What a fault does to the room: back to its committed bytes, and on trial.
 
 use crate::attach::{Fault, Item, LeftOut, Noted};
+use crate::deadly::Task;
 use crate::effect::{Aside, Blame as AtFault, Effect, Report};
 use crate::env::{Env, Post};
 use crate::fleet::{Berth, WorkerEnd};
@@ -12,6 +13,7 @@ use crate::time::{Span, Time};
 
 use super::Room;
 use super::blame::{Damage, Place};
+use super::copies::NOT_TRIED;
 use super::phase::{Inflight, Live, Phase, backoff};
 
 /// Told to spectators whose view makes the room fail.
@@ -152,7 +154,10 @@ impl Room {
         reason: &str,
     ) {
         let elsewhere = |post: Post| post.release != self.release();
-        if self.phase.posts().any(elsewhere) {
+        if let Some(post) = self.phase.posts().find(|post| elsewhere(*post)) {
+            if damage == Damage::Process {
+                env.deadly.decline(self.deed(post.release, Task::Copy));
+            }
             return self.fall(env, now, AtFault::Release, (0, reason));
         }
         self.blame.opening_failed(damage);
@@ -203,10 +208,10 @@ impl Room {
         if !broken(Mutant::ClockRunsDown) {
             self.clock.stop(now);
         }
+        self.settle_move(env, at_fault, reason);
         for post in self.phase.posts() {
             env.leave(self.id(), post);
         }
-        self.settle_move(env, at_fault, reason);
         env.openings.end(self.id());
         env.report(Report::Fault {
             room: self.id(),
@@ -275,7 +280,10 @@ impl Room {
         let elsewhere = release != self.release();
         let (id, kind) = (self.id(), &self.image.kind);
         let place = if elsewhere { Place::Common } else { self.blame.place() };
+        let deed = self.deed(release, Task::Copy);
+        let place = if elsewhere && env.deadly.has(deed) { Place::Trial } else { place };
         let post = match place {
+            Place::Trial if elsewhere => env.occupy_for(deed, kind),
             Place::Trial => env.occupy_trial(id, release, kind),
             Place::Quarantine => env.occupy_only(id, release, Berth::Quarantine, kind),
             Place::Common => env.occupy_only(id, release, Berth::Common, kind),
@@ -288,6 +296,16 @@ impl Room {
         let until = env.apart_until(id, place, since);
         if until > now {
             self.phase = Phase::Idle { retry_at: Some(until) };
+            return None;
+        }
+        if elsewhere {
+            // It is not tried among the others; it is opened where it was.
+            self.apart_since = None;
+            if let Some(order) = self.wish.take() {
+                self.move_failed(env, order, AtFault::Release, NOT_TRIED);
+            }
+            self.phase = Phase::Idle { retry_at: None };
+            self.want_open(env, now);
             return None;
         }
         env.trials.release(id);

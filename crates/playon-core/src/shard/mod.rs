@@ -187,7 +187,7 @@ impl<C: StateCodec> Shard<C> {
             self.env.trials.note(now, berth);
         }
         let lost = self.env.fleet.remove(worker, end);
-        self.env.abandoned_down(worker);
+        self.env.abandoned_down(worker, end);
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
@@ -334,6 +334,9 @@ impl<C: StateCodec> Shard<C> {
         let Some(entry) = self.rooms.get_mut(&id) else {
             return;
         };
+        if let Slot::Room(room) = &entry.slot {
+            room.end_copies(&mut self.env);
+        }
         let next = match &entry.slot {
             Slot::Room(room) => room.next_timeout(),
             Slot::Creating(creating) => Some(creating.next_timeout()),
@@ -351,6 +354,21 @@ impl<C: StateCodec> Shard<C> {
     }
 
     fn run_queues(&mut self, now: Time) {
+        self.run_moves(now);
+        while let Some(id) = self.env.next_opening() {
+            match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+                Some(Slot::Room(room)) => room.take_turn(&mut self.env, now),
+                Some(Slot::Creating(creating)) => creating.ask(&mut self.env, now),
+                _ => {}
+            }
+            self.refresh(id);
+            self.run_moves(now);
+        }
+        self.env.report_berths();
+    }
+
+    /// Rooms whose turn it is begin to be handed over.
+    fn run_moves(&mut self, now: Time) {
         let unbounded = broken(Mutant::HandoffsUnbounded);
         while self.env.moving.len() < self.env.limits.handoffs_max || unbounded {
             let Some(id) = self.env.move_queue.pop_front() else {
@@ -361,15 +379,6 @@ impl<C: StateCodec> Shard<C> {
             }
             self.refresh(id);
         }
-        while let Some(id) = self.env.next_opening() {
-            match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-                Some(Slot::Room(room)) => room.open(&mut self.env, now),
-                Some(Slot::Creating(creating)) => creating.ask(&mut self.env, now),
-                _ => {}
-            }
-            self.refresh(id);
-        }
-        self.env.report_berths();
     }
 
     /// Puts something in the place of a room; gives what was there.
@@ -383,6 +392,7 @@ impl<C: StateCodec> Shard<C> {
 
     fn remove(&mut self, id: RoomId) -> Option<Entry> {
         let entry = self.rooms.remove(&id)?;
+        self.env.end_copy(id, None);
         self.env.confine(id, ReleaseId::default(), Berth::Common);
         if let Some(at) = entry.timer {
             self.timers.remove(&(at, id));

@@ -24,6 +24,7 @@ impl<C: StateCodec> Shard<C> {
         match order {
             Order::Prefer(release) => {
                 self.env.prefer = Some(release);
+                self.env.deadly.begin_anew();
                 self.wake_all(now);
             }
             Order::BringHome(bring) => self.env.bring_home = bring,

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::attach::{FromWorker, Prewarmed, ToWorker};
+use crate::deadly::{Deed, Task};
 use crate::effect::{Cost, Effect, Report, Unprobed};
 use crate::env::Post;
 use crate::errand::Errand;
@@ -33,6 +34,12 @@ pub(super) struct Wanted {
     pub(super) room: RoomId,
     /// On which release.
     pub(super) to: ReleaseId,
+}
+
+impl Wanted {
+    const fn deed(self) -> Deed {
+        Deed { room: self.room, release: self.to, task: Task::Copy }
+    }
 }
 
 /// What a worker needs for a copy.
@@ -246,6 +253,9 @@ impl<C: StateCodec> Shard<C> {
             self.probes.waiting.push_front(wanted);
             return self.run_probes(now);
         }
+        if end.by_itself {
+            self.env.deadly.note(wanted.deed());
+        }
         let why = "PLY-0303 the worker went away while it opened a copy of the room";
         self.probed(now, wanted, Err(why.to_owned()));
     }
@@ -276,7 +286,7 @@ impl<C: StateCodec> Shard<C> {
     fn drop_probe(&mut self, wanted: Wanted, step: Step) {
         if let Step::Opening { post, errand } = step {
             self.env.leave(wanted.room, post);
-            self.env.abandon(post, errand);
+            self.env.abandon(post, errand, Some(wanted.deed()));
         }
     }
 

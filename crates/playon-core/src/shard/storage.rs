@@ -58,6 +58,7 @@ impl<C: StateCodec> Shard<C> {
 
     /// The room is not served, and not overwritten.
     pub(super) fn halt(&mut self, now: Time, room: RoomId, why: String) {
+        self.env.end_copy(room, None);
         self.env.confine(room, ReleaseId::default(), Berth::Common);
         let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
         let (waiting, close) = match self.put(room, slot) {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod checks;
+mod copies;
 mod crowd;
 mod holds;
 mod joins;

@@ -1,0 +1,278 @@
+//! Copies of a room that take processes down: they cost the others one, and are then tried where nobody else is.
+
+use playon_core::attach::{FromWorker, ToWorker, Turn};
+use playon_core::effect::{Blame, Effect, Order, Report};
+use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
+use playon_core::time::Span;
+
+use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, answer, kind, prewarmed};
+use super::{failed, moved, now};
+
+const THREE: WorkerId = WorkerId(3);
+const ALONE: WorkerId = WorkerId(4);
+
+fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId, berth: Berth) {
+    let writes = u32::from(release.0[0]);
+    let kinds = vec![kind(writes, now())];
+    bench.shard.handle_worker_up(bench.now, WorkerInfo { id, berth, release, kinds });
+    bench.wait(Span::ZERO);
+}
+
+/// The process ends by itself, at that.
+fn dies(bench: &mut Bench, id: WorkerId, turns: Vec<Turn>) {
+    let end = WorkerEnd { by_itself: true, turns: Some(turns) };
+    bench.shard.handle_worker_down(bench.now, id, &end);
+    bench.wait(Span::ZERO);
+}
+
+/// What a worker was asked for beside forgetting.
+fn asked(bench: &mut Bench, id: WorkerId) -> Vec<ToWorker> {
+    let mut sent = bench.sent_to(id);
+    sent.retain(|message| !matches!(message, ToWorker::Retire { .. }));
+    sent
+}
+
+fn turn_of(sent: &[ToWorker]) -> Turn {
+    let [message] = sent else { panic!("{sent:?}") };
+    message.turn()
+}
+
+/// The workers beside the common ones that were last asked for, if that was told.
+fn berths(reports: &[Report]) -> Option<Vec<(ReleaseId, Berth)>> {
+    reports.iter().rev().find_map(|report| match report {
+        Report::Berths(berths) => Some(berths.clone()),
+        _ => None,
+    })
+}
+
+/// A room on the old release of which a copy has taken the new release's worker down; another one is there.
+fn once(deploy: DeployId) -> Bench {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.order(Order::Move { deploy, room: ROOM, to: NEW, at_once: true });
+    let turn = turn_of(&asked(&mut bench, TWO));
+    dies(&mut bench, TWO, vec![turn]);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    bench
+}
+
+fn lives_on(bench: &mut Bench, seq: u64) {
+    bench.input(1, seq);
+    let sent = asked(bench, ONE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "it plays on: {sent:?}");
+    bench.worker(ONE, answer(ONE, &sent[0], false).unwrap());
+}
+
+#[test]
+fn a_copy_that_took_a_worker_down_is_tried_where_nobody_else_is() {
+    let mut bench = once(DEPLOY);
+    let reports = bench.reports();
+    assert_eq!((failed(&reports), moved(&reports)), (None, false), "it has not been given up");
+    assert_eq!(berths(&reports), Some(vec![(NEW, Berth::Trial(0))]));
+    assert_eq!(asked(&mut bench, THREE), [], "not among others");
+    lives_on(&mut bench, 1);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    let turn = turn_of(&asked(&mut bench, ALONE));
+    assert_eq!(asked(&mut bench, THREE), []);
+    bench.worker(ALONE, prewarmed(ROOM, turn.attempt, turn.seq.0, 5));
+    // It was not the copy: the room moves, and then runs among the others.
+    let sent = asked(&mut bench, ALONE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Tail { .. }]), "{sent:?}");
+    bench.worker(ALONE, answer(ALONE, &sent[0], false).unwrap());
+    let reports = bench.reports();
+    assert!(moved(&reports));
+    assert_eq!(berths(&reports), Some(Vec::new()));
+    let sent = asked(&mut bench, THREE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
+}
+
+#[test]
+fn what_takes_that_worker_down_as_well_is_given_up() {
+    let mut bench = once(DEPLOY);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    let turn = turn_of(&asked(&mut bench, ALONE));
+    dies(&mut bench, ALONE, vec![turn]);
+    let reports = bench.reports();
+    assert_eq!(failed(&reports), Some(Blame::Release));
+    let why = reports.iter().find_map(|report| match report {
+        Report::MoveFailed { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    });
+    assert!(why.is_some_and(|why| why.starts_with("PLY-0620")), "{why:?}");
+    assert_eq!(berths(&reports), Some(Vec::new()), "nobody needs such a worker any more");
+    lives_on(&mut bench, 1);
+    // Unasked it is not tried again, whoever comes.
+    up(&mut bench, WorkerId(5), NEW, Berth::Common);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    bench.order(Order::Move { deploy: DeployId::NONE, room: ROOM, to: NEW, at_once: true });
+    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!((asked(&mut bench, THREE), asked(&mut bench, ALONE)), (Vec::new(), Vec::new()));
+    // Who asks for it has it tried apart.
+    bench.move_to(NEW, true);
+    assert_eq!(asked(&mut bench, THREE), []);
+    assert!(matches!(asked(&mut bench, ALONE).as_slice(), [ToWorker::Prewarm { .. }]));
+}
+
+#[test]
+fn a_worker_that_dies_of_something_else_says_nothing_of_the_copy() {
+    let other = Turn { room: ROOM, attempt: Attempt(77), seq: Seq(1) };
+    for turns in [vec![other], Vec::new()] {
+        let mut bench = Bench::with_player(&now(), false);
+        bench.move_to(NEW, true);
+        asked(&mut bench, TWO);
+        dies(&mut bench, TWO, turns);
+        assert_eq!(failed(&bench.reports()), Some(Blame::Circumstance));
+        up(&mut bench, THREE, NEW, Berth::Common);
+        bench.move_to(NEW, true);
+        assert!(matches!(asked(&mut bench, THREE).as_slice(), [ToWorker::Prewarm { .. }]));
+    }
+}
+
+#[test]
+fn a_check_is_made_apart_too_before_it_fails() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.order(Order::Check { deploy: DEPLOY, room: ROOM, to: NEW });
+    let turn = turn_of(&asked(&mut bench, TWO));
+    dies(&mut bench, TWO, vec![turn]);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    let turn = turn_of(&asked(&mut bench, ALONE));
+    let checked = |reports: &[Report]| {
+        reports.iter().find_map(|report| match report {
+            Report::Checked { result, .. } => Some(result.clone()),
+            _ => None,
+        })
+    };
+    assert_eq!(checked(&bench.reports()), None);
+    dies(&mut bench, ALONE, vec![turn]);
+    let why = checked(&bench.reports()).unwrap().unwrap_err();
+    assert!(why.starts_with("PLY-0620"), "{why}");
+}
+
+#[test]
+fn a_frozen_room_whose_copy_takes_its_worker_down_goes_on_where_it_was() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, true);
+    let turn = turn_of(&asked(&mut bench, TWO));
+    bench.worker(TWO, prewarmed(ROOM, turn.attempt, turn.seq.0, 5));
+    let turn = turn_of(&asked(&mut bench, TWO));
+    dies(&mut bench, TWO, vec![turn]);
+    assert_eq!(failed(&bench.reports()), None);
+    lives_on(&mut bench, 1);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    assert_eq!(asked(&mut bench, THREE), []);
+    let turn = turn_of(&asked(&mut bench, ALONE));
+    dies(&mut bench, ALONE, vec![turn]);
+    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+}
+
+#[test]
+fn a_copy_that_hangs_is_given_up_and_the_next_try_is_apart() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, true);
+    let turn = turn_of(&asked(&mut bench, TWO));
+    bench.shard.handle_turn(bench.now, TWO, turn);
+    bench.wait(Span::secs(4));
+    let suspect = |effect: &Effect| matches!(effect, Effect::Suspect { worker: TWO, .. });
+    assert!(bench.effects.iter().any(suspect), "a room does not stand still for longer");
+    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    let end = WorkerEnd { by_itself: false, turns: Some(vec![turn]) };
+    bench.shard.handle_worker_down(bench.now, TWO, &end);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    bench.move_to(NEW, true);
+    assert_eq!(asked(&mut bench, THREE), []);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    assert!(matches!(asked(&mut bench, ALONE).as_slice(), [ToWorker::Prewarm { .. }]));
+}
+
+#[test]
+fn without_such_a_worker_the_room_stays_after_a_while() {
+    let mut bench = once(DEPLOY);
+    assert_eq!(failed(&bench.reports()), None);
+    bench.wait(Span::secs(4));
+    assert_eq!(failed(&bench.reports()), None);
+    bench.wait(Span::secs(1));
+    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!(asked(&mut bench, THREE), []);
+    lives_on(&mut bench, 1);
+}
+
+#[test]
+fn a_room_that_nobody_runs_is_opened_where_it_was_and_goes_from_there() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.worker_down(ONE);
+    bench.order(Order::Move { deploy: DeployId::NONE, room: ROOM, to: NEW, at_once: true });
+    let sent = asked(&mut bench, TWO);
+    let turn = turn_of(&sent);
+    assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]));
+    up(&mut bench, ONE, OLD, Berth::Common);
+    dies(&mut bench, TWO, vec![turn]);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    bench.obey(ONE, false);
+    assert_eq!(failed(&bench.reports()), None);
+    assert_eq!(asked(&mut bench, THREE), []);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    let turn = turn_of(&asked(&mut bench, ALONE));
+    dies(&mut bench, ALONE, vec![turn]);
+    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    lives_on(&mut bench, 1);
+}
+
+/// A room on the new release that is to go back: it has to be written in an older version there.
+fn leaves_new() -> (Bench, Turn) {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, true);
+    bench.obey(TWO, false);
+    bench.obey(ONE, false);
+    bench.obey(TWO, false);
+    bench.effects.clear();
+    bench.order(Order::Move { deploy: DeployId(8), room: ROOM, to: OLD, at_once: true });
+    let sent = asked(&mut bench, TWO);
+    assert!(matches!(sent.as_slice(), [ToWorker::Export { .. }]), "{sent:?}");
+    (bench, turn_of(&sent))
+}
+
+#[test]
+fn a_version_whose_writing_took_a_worker_down_is_written_where_nobody_else_is() {
+    let (mut bench, turn) = leaves_new();
+    dies(&mut bench, TWO, vec![turn]);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    let sent = asked(&mut bench, THREE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "where it was: {sent:?}");
+    bench.worker(THREE, answer(THREE, &sent[0], false).unwrap());
+    let reports = bench.reports();
+    assert_eq!(failed(&reports), None);
+    assert_eq!(berths(&reports), Some(vec![(NEW, Berth::Trial(0))]));
+    assert_eq!(asked(&mut bench, THREE), []);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    let sent = asked(&mut bench, ALONE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Export { .. }]), "{sent:?}");
+    dies(&mut bench, ALONE, vec![turn_of(&sent)]);
+    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    // Nothing else is asked of the worker that has the room.
+    assert_eq!(asked(&mut bench, THREE), []);
+}
+
+#[test]
+fn a_version_that_is_written_apart_takes_the_room_along() {
+    let (mut bench, turn) = leaves_new();
+    dies(&mut bench, TWO, vec![turn]);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    let sent = asked(&mut bench, THREE);
+    bench.worker(THREE, answer(THREE, &sent[0], false).unwrap());
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    let is = |message: &FromWorker| matches!(message, FromWorker::Exported(_));
+    for _ in 0..2 {
+        let sent = asked(&mut bench, ALONE);
+        let [ToWorker::Export { seq, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+        let mut exported = answer(ALONE, &sent[0], false).unwrap();
+        assert!(is(&exported));
+        if let FromWorker::Exported(exported) = &mut exported {
+            exported.seq = *seq;
+        }
+        bench.worker(ALONE, exported);
+        bench.obey(ONE, false);
+    }
+    assert!(bench.reports().iter().any(|report| matches!(report, Report::Moved { .. })));
+}
