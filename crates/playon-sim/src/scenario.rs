@@ -6,7 +6,8 @@
 //! play 500ms                 time passes
 //! deploy R2 [now]            `now`: in the middle of a round if need be
 //! rollback                   to where rooms were before the last deploy that moved any
-//! doom r0 on R2 panics      from now on R2 cannot run a batch of the room; `dies`: the process ends
+//! doom r0 on R2 panics      from now on R2 cannot run a batch of the room; `dies`: the process ends; `hangs`: it does not come back
+//! doom copies of r0 on R2 dies   the same, when it opens what another release wrote of the room, or writes an older version
 //! until r0 Switching         runs until the room is there, for at most 20 s; places as in `playon_core::facts`
 //! until r0 on R2             runs until the room's last commit is of that release
 //! until player 0 welcomed    until it has its seat on its socket
@@ -44,7 +45,7 @@ use playon_core::deploy::DeployPhase;
 use playon_core::facts::Place;
 use playon_core::time::Span;
 
-use crate::worker::Deed;
+use crate::worker::{Deed, Doom, Task};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub enum Step {
     /// Go back.
     Rollback,
     /// A release cannot run a room.
-    Doom(u8, u8, Deed),
+    Doom(u8, u8, Doom),
     /// Until a room is somewhere.
     UntilPlace(u8, Place),
     /// Until a room runs on a release.
@@ -175,7 +176,12 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["deploy", release, "now"] => Step::Deploy(number(release, 'R')?, true),
         ["rollback"] => Step::Rollback,
         ["doom", room, "on", release, what] => {
-            Step::Doom(number(release, 'R')?, number(room, 'r')?, find_deed(what)?)
+            let doom = Doom { at: Task::Run, deed: find_deed(what)? };
+            Step::Doom(number(release, 'R')?, number(room, 'r')?, doom)
+        }
+        ["doom", "copies", "of", room, "on", release, what] => {
+            let doom = Doom { at: Task::Copy, deed: find_deed(what)? };
+            Step::Doom(number(release, 'R')?, number(room, 'r')?, doom)
         }
         ["until", "deploy", phase] => Step::UntilDeploy(deploy_phase(phase)?),
         ["until", "player", player, "welcomed"] => Step::UntilWelcomed(count(player)?),
@@ -245,6 +251,7 @@ fn find_deed(word: &str) -> Result<Deed, String> {
     match word {
         "panics" => Ok(Deed::Panic),
         "dies" => Ok(Deed::Abort),
+        "hangs" => Ok(Deed::Hang),
         _ => Err(format!("a release that `{word}` is not known")),
     }
 }

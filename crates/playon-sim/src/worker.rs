@@ -61,6 +61,24 @@ impl Deed {
     }
 }
 
+/// What of a room a release cannot do, and how it fails at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doom {
+    /// What it cannot do.
+    pub at: Task,
+    /// How it fails.
+    pub deed: Deed,
+}
+
+/// What a release does of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// It runs batches.
+    Run,
+    /// It opens what another release wrote, or writes what another one reads.
+    Copy,
+}
+
 /// What a step came to.
 #[derive(Debug)]
 pub enum Stepped {
@@ -175,8 +193,8 @@ pub struct Worker {
     pub bad_copy: u64,
     /// Wrong hashes, per thousand batches.
     pub lie: u64,
-    /// Rooms of which no batch can be run: the game panics, or the process ends.
-    pub doomed: BTreeMap<RoomId, Deed>,
+    /// Rooms of which no batch can be run, or no copy made: the game panics, or the process ends.
+    pub doomed: BTreeMap<RoomId, Doom>,
     /// The room to which it last gave a wrong hash, until somebody takes note.
     pub lied: Option<RoomId>,
     /// What the owner did that no worker should see.
@@ -265,11 +283,30 @@ impl Worker {
 
     /// How the game fails on the message, if it does.
     fn deed(&self, message: &ToWorker) -> Option<Deed> {
-        let ToWorker::Deliver(deliver) = message else { return None };
-        if let Some(deed) = self.doomed.get(&deliver.room) {
-            return Some(*deed);
+        let at = if self.is_copy(message) { Task::Copy } else { Task::Run };
+        if let Some(deed) = self.doom(message.turn().room, at) {
+            return Some(deed);
         }
+        let ToWorker::Deliver(deliver) = message else { return None };
         deliver.items.iter().find_map(|item| self.deed_on(item))
+    }
+
+    fn doom(&self, room: RoomId, at: Task) -> Option<Deed> {
+        self.doomed.get(&room).filter(|doom| doom.at == at).map(|doom| doom.deed)
+    }
+
+    /// Whether the game's code brings a state from one version to another for it.
+    fn is_copy(&self, message: &ToWorker) -> bool {
+        match message {
+            ToWorker::Open { version, .. } => *version != self.version(),
+            ToWorker::Prewarm { .. } | ToWorker::Tail { .. } | ToWorker::Export { .. } => true,
+            ToWorker::Create { .. } | ToWorker::Deliver(_) | ToWorker::Retire { .. } => false,
+        }
+    }
+
+    /// Whether it is at such a thing.
+    pub fn copies(&self) -> bool {
+        self.inbox.front().is_some_and(|message| self.is_copy(message))
     }
 
     fn deed_on(&self, item: &Item) -> Option<Deed> {
@@ -290,6 +327,18 @@ impl Worker {
     fn obey(&mut self, rng: &mut Rng) -> Option<FromWorker> {
         match self.inbox.pop_front()? {
             ToWorker::Create { room, attempt, kind, .. } => Some(self.create(room, attempt, &kind)),
+            ToWorker::Prewarm { room, attempt, .. }
+            | ToWorker::Tail { room, attempt, .. }
+            | ToWorker::Export { room, attempt, .. }
+                if self.doom(room, Task::Copy).is_some() =>
+            {
+                Some(self.fault(room, attempt, Stage::Prewarm, "panicked at the copy"))
+            }
+            ToWorker::Open { room, attempt, version, .. }
+                if version != self.version() && self.doom(room, Task::Copy).is_some() =>
+            {
+                Some(self.fault(room, attempt, Stage::Open, "panicked at the copy"))
+            }
             ToWorker::Open { room, attempt, seq, state, .. } => {
                 Some(self.open(room, attempt, seq, &state, Stage::Open))
             }
@@ -466,7 +515,7 @@ impl Worker {
             self.wronged = Some(format!("I8: {} is delivered where it is not held", deliver.room));
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
         }
-        if self.doomed.contains_key(&deliver.room)
+        if self.doom(deliver.room, Task::Run).is_some()
             || rng.below(1_000) < self.panic
             || deliver.items.iter().any(|item| self.deed_on(item).is_some())
         {

@@ -495,6 +495,9 @@ impl Room {
             warm.errand.report(now);
             if hangs {
                 env.deadly.decline(self.deed(post.release, task));
+            } else {
+                // Perhaps it only waited behind another room; alone it does not.
+                env.deadly.note(self.deed(post.release, task));
             }
             let why = "PLY-0307 the new release did not open a copy of the room in time";
             self.abandon_warm(env, Blame::Release, why);

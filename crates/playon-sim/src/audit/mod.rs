@@ -121,6 +121,8 @@ pub struct Audit {
     beside: BTreeMap<RoomId, (Seq, u64)>,
     /// Rooms that have taken a common worker down with all that was on it.
     costly: BTreeSet<RoomId>,
+    /// Rooms a copy of which, or an older version, has taken down a common worker of a release.
+    costly_copies: BTreeSet<(RoomId, ReleaseId)>,
     /// Workers that the game's code has taken down.
     brought_down: BTreeSet<WorkerId>,
     /// How often a batch of the room failed through no fault of the game: its process was killed, or its worker lied.
@@ -167,6 +169,7 @@ impl Audit {
             lost: 0,
             beside: BTreeMap::new(),
             costly: BTreeSet::new(),
+            costly_copies: BTreeSet::new(),
             brought_down: BTreeSet::new(),
             bad_luck: BTreeMap::new(),
             window_max: None,
@@ -211,19 +214,31 @@ impl Audit {
     /// The game is another one from here on: who is acquitted now may be guilty of something else later.
     pub fn mended(&mut self) {
         self.costly.clear();
+        self.costly_copies.clear();
     }
 
-    /// The game's code in the room takes its worker down.
+    /// The game's code in the room takes its worker down; with the release if it was at a copy of it.
     ///
     /// # Errors
     /// When that costs other rooms their worker for the second time.
-    pub fn takes_down(&mut self, worker: WorkerId, turn: Turn) -> Result<(), String> {
+    pub fn takes_down(
+        &mut self,
+        worker: WorkerId,
+        turn: Turn,
+        copies: Option<ReleaseId>,
+    ) -> Result<(), String> {
         let Turn { room, attempt, .. } = turn;
         self.brought_down.insert(worker);
         // An object that was left behind says nothing of the room that came after it.
         let of_room = self.rooms.get(&room).is_some_and(|book| book.posts.contains(&attempt));
-        if of_room && self.berths.get(&worker) == Some(&Berth::Common) && !self.costly.insert(room)
-        {
+        if !of_room || self.berths.get(&worker) != Some(&Berth::Common) {
+            return Ok(());
+        }
+        let first = match copies {
+            Some(release) => self.costly_copies.insert((room, release)),
+            None => self.costly.insert(room),
+        };
+        if !first {
             return Err(format!("I25: {room} takes the others down for the second time"));
         }
         Ok(())

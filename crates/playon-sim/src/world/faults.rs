@@ -14,7 +14,7 @@ use super::players::create;
 use super::{Event, World, room_id};
 use crate::client::Client;
 use crate::keeper::wall;
-use crate::worker::{Deed, RELEASES, Worker};
+use crate::worker::{Deed, Doom, RELEASES, Task, Worker};
 
 impl World {
     pub(super) fn trouble(&mut self) -> Result<(), String> {
@@ -214,20 +214,25 @@ impl World {
         if self.options.doom > 0 && self.rng.percent(self.options.doom) {
             let index = self.rng.below(self.clients.len() as u64) as usize;
             let deed = if self.rng.percent(50) { Deed::Panic } else { Deed::Abort };
-            self.doom(to, self.clients[index].room, deed);
+            let doom = if self.rng.percent(60) {
+                Doom { at: Task::Run, deed }
+            } else {
+                Doom { at: Task::Copy, deed: Deed::of(self.rng.below(3)) }
+            };
+            self.doom(to, self.clients[index].room, doom);
         }
         let at_once = self.rng.percent(50);
         self.deploy_to(DeployWish { to, at_once, course: Course::Forward })
     }
 
-    /// From now on a release cannot run a batch of a room.
-    pub(super) fn doom(&mut self, release: ReleaseId, room: RoomId, deed: Deed) {
-        self.doomed.entry(release).or_default().insert(room, deed);
+    /// From now on a release cannot run a batch of a room, or make a copy of it.
+    pub(super) fn doom(&mut self, release: ReleaseId, room: RoomId, doom: Doom) {
+        self.doomed.entry(release).or_default().insert(room, doom);
         if let Some(keeper) = &mut self.keeper {
             keeper.audit.panics = true;
         }
         let of_release = self.workers.values_mut().filter(|worker| worker.release == release);
-        of_release.for_each(|worker| _ = worker.doomed.insert(room, deed));
+        of_release.for_each(|worker| _ = worker.doomed.insert(room, doom));
     }
 
     /// An operator goes back to where rooms were.

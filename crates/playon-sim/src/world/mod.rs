@@ -35,7 +35,7 @@ use crate::keeper::{Keeper, Wish};
 use crate::lives::Lives;
 use crate::options::Options;
 use crate::store::{Backup, Found, Store};
-use crate::worker::{Deed, RELEASES, Worker};
+use crate::worker::{Doom, RELEASES, Worker};
 
 /// Between the keeper's own threads messages take a while, too.
 const TO_SHARD: (u8, u64) = (5, 0);
@@ -244,8 +244,8 @@ pub struct World {
     stalled_until: Time,
     /// Releases that fail at each copy.
     spoilt: BTreeSet<ReleaseId>,
-    /// Batches that releases cannot run.
-    doomed: BTreeMap<ReleaseId, BTreeMap<RoomId, Deed>>,
+    /// Batches that releases cannot run, and copies that they cannot make.
+    doomed: BTreeMap<ReleaseId, BTreeMap<RoomId, Doom>>,
     /// Executables that are stored, the one that was shipped longest ago first.
     artifacts: Vec<ReleaseId>,
     /// Rooms that were said to have moved, by deploy.

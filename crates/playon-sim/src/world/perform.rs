@@ -39,8 +39,8 @@ impl World {
             Step::Play(time) => return self.play(*time),
             Step::Deploy(to, now) => return self.ship(release(*to)?, *now),
             Step::Rollback => return self.roll_back(true),
-            Step::Doom(of, room, deed) => {
-                self.doom(release(*of)?, room_id(u64::from(*room)), *deed);
+            Step::Doom(of, room, doom) => {
+                self.doom(release(*of)?, room_id(u64::from(*room)), *doom);
             }
             Step::UntilPlace(..)
             | Step::UntilOn(..)

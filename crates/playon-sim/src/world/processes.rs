@@ -163,15 +163,15 @@ impl World {
         let answer = match worker.step(&mut self.rng) {
             Stepped::Done(answer) => answer.map(|answer| *answer),
             Stepped::Died => {
-                let turn = worker.turn;
-                self.blame(id, turn)?;
+                let (turn, copies) = (worker.turn, worker.copies());
+                self.blame(id, turn, copies)?;
                 self.kill_worker(id, true);
                 return Ok(());
             }
             Stepped::Hangs => {
                 worker.hung_until = Time(u64::MAX);
-                let (turn, notes) = (worker.turn, worker.notes);
-                self.blame(id, turn)?;
+                let (turn, notes, copies) = (worker.turn, worker.notes, worker.copies());
+                self.blame(id, turn, copies)?;
                 // The keeper looks now and then at what lasts.
                 let after = Span::millis(50 + self.rng.below(50));
                 let seen = turn.filter(|_| notes).map(|turn| Event::Turn(id, turn));
@@ -204,10 +204,13 @@ impl World {
         Ok(())
     }
 
-    /// The game's code in a room takes its process down.
-    fn blame(&mut self, id: WorkerId, turn: Option<Turn>) -> Result<(), String> {
+    /// The game's code in a room takes its process down, perhaps at a copy of it.
+    fn blame(&mut self, id: WorkerId, turn: Option<Turn>, copies: bool) -> Result<(), String> {
+        let release = self.workers.get(&id).map(|worker| worker.release);
         match (&mut self.keeper, turn) {
-            (Some(keeper), Some(turn)) => keeper.audit.takes_down(id, turn),
+            (Some(keeper), Some(turn)) => {
+                keeper.audit.takes_down(id, turn, release.filter(|_| copies))
+            }
             _ => Ok(()),
         }
     }
