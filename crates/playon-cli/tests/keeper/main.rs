@@ -6,6 +6,7 @@ mod admin;
 mod alerts;
 mod closing;
 mod config;
+mod copies;
 mod crowds;
 mod damage;
 mod deeds;

@@ -14,19 +14,19 @@ use tokio::time::timeout;
 use super::rig::{PATIENCE, Rig};
 use super::socket::{Socket, hello};
 
-const SLEEPER: &str = env!("CARGO_BIN_EXE_playon-sleeper");
+pub(crate) const SLEEPER: &str = env!("CARGO_BIN_EXE_playon-sleeper");
 
 /// Who plays in a room that goes to rest as soon as it is left.
-struct Visitor(Room<(), u64, (u64, u64)>);
+pub(crate) struct Visitor(Room<(), u64, (u64, u64)>);
 
 impl Visitor {
-    async fn enter(rig: &Rig, name: &str) -> Self {
+    pub(crate) async fn enter(rig: &Rig, name: &str) -> Self {
         let options = JoinOptions::new(rig.url(), "nap").name(name);
         Self(timeout(PATIENCE, join(options)).await.unwrap().unwrap())
     }
 
     /// Says so many words; the words that were said in the room before, and how often it was upgraded.
-    async fn say(&mut self, words: u64) -> (u64, u64) {
+    pub(crate) async fn say(&mut self, words: u64) -> (u64, u64) {
         for _ in 0..words {
             self.0.send(&()).await.unwrap();
         }
@@ -47,7 +47,7 @@ impl Visitor {
     }
 
     /// Says so many words in a room and leaves it; what was said in it before.
-    async fn visit(rig: &Rig, name: &str, words: u64) -> (u64, u64) {
+    pub(crate) async fn visit(rig: &Rig, name: &str, words: u64) -> (u64, u64) {
         let mut visitor = Self::enter(rig, name).await;
         let found = visitor.say(words).await;
         visitor.0.leave().await;
@@ -55,11 +55,11 @@ impl Visitor {
     }
 }
 
-fn asleep(rig: &Rig, more: &[&str]) -> Value {
+pub(crate) fn asleep(rig: &Rig, more: &[&str]) -> Value {
     rig.json(&[&["rooms", "--asleep"], more].concat())
 }
 
-fn until_at_rest(rig: &Rig, rooms: u64) {
+pub(crate) fn until_at_rest(rig: &Rig, rooms: u64) {
     let until = Instant::now() + PATIENCE;
     while asleep(rig, &[])["at_rest"] != rooms {
         assert!(Instant::now() < until, "{}\n{}", asleep(rig, &[]), rig.log());
@@ -67,7 +67,7 @@ fn until_at_rest(rig: &Rig, rooms: u64) {
     }
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 
@@ -168,7 +168,7 @@ async fn rooms_at_rest_are_listed_shown_and_closed_by_id() {
 }
 
 /// A release of the game that reads from one version on and writes another, told apart from others like it by a text.
-fn release(rig: &Rig, versions: &str, salt: &str) -> String {
+pub(crate) fn release(rig: &Rig, versions: &str, salt: &str) -> String {
     let mut bytes = fs::read(SLEEPER).unwrap();
     bytes.extend_from_slice(salt.as_bytes());
     bytes.extend_from_slice(versions.as_bytes());
