@@ -31,7 +31,7 @@ pub struct Limits {
     pub open_timeout: Span,
     /// How long a worker may answer nothing at all while something waits there for its turn.
     pub turn_timeout: Span,
-    /// How long the copy of a room may take to be opened, migrated and encoded by the next release.
+    /// How long the copy of a room may take to be opened, migrated and encoded by the next release; of a live room at most `freeze_max`.
     pub prewarm_timeout: Span,
     /// How long a room whose pause is predicted to exceed its budget waits for a safe point; then it moves.
     pub over_budget_wait: Span,

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod client;
 pub mod coverage;
 pub mod decisions;
+pub mod deeds;
 pub mod disk;
 pub mod game;
 pub mod gate;

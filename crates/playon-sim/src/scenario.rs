@@ -45,7 +45,7 @@ use playon_core::deploy::DeployPhase;
 use playon_core::facts::Place;
 use playon_core::time::Span;
 
-use crate::worker::{Deed, Doom, Task};
+use crate::deeds::{Deed, Doom, Task};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]

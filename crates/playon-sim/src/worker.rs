@@ -16,6 +16,7 @@ use playon_core::time::{RoomTime, Span, Time};
 use playon_wire::attach::cost;
 use playon_wire::state::{ZstdXxh3, diff};
 
+use crate::deeds::{Deed, Doom, Task};
 use crate::game::Game;
 
 /// The releases of the model game. The third does not read what the first wrote, and cannot write it.
@@ -38,46 +39,6 @@ pub const fn exports_to(release: ReleaseId) -> u32 {
 
 /// What an input begins with on which the game fails; how is the [`Deed`] behind it.
 pub const POISON: u8 = 0xbd;
-
-/// How the game's code fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
-    /// It panics, and the worker lives.
-    Panic,
-    /// The process dies.
-    Abort,
-    /// It never comes back.
-    Hang,
-}
-
-impl Deed {
-    /// One of them, drawn by a number.
-    pub const fn of(number: u64) -> Self {
-        match number % 3 {
-            0 => Self::Panic,
-            1 => Self::Abort,
-            _ => Self::Hang,
-        }
-    }
-}
-
-/// What of a room a release cannot do, and how it fails at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doom {
-    /// What it cannot do.
-    pub at: Task,
-    /// How it fails.
-    pub deed: Deed,
-}
-
-/// What a release does of a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// It runs batches.
-    Run,
-    /// It opens what another release wrote, or writes what another one reads.
-    Copy,
-}
 
 /// What a step came to.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use playon_core::attach::{FromWorker, ToWorker};
 use playon_core::fleet::Berth;
 use playon_core::ids::{ReleaseId, WorkerId};
 use playon_core::rng::Rng;
-use playon_sim::worker::{Deed, POISON, Stepped, Worker};
+use playon_sim::deeds::Deed;
+use playon_sim::worker::{POISON, Stepped, Worker};
 use playon_worker_kit::{Game, POINTS, Subject, check};
 
 struct Model {

@@ -13,8 +13,9 @@ use playon_core::time::Span;
 use super::players::create;
 use super::{Event, World, room_id};
 use crate::client::Client;
+use crate::deeds::{Deed, Doom, Task};
 use crate::keeper::wall;
-use crate::worker::{Deed, Doom, RELEASES, Task, Worker};
+use crate::worker::{RELEASES, Worker};
 
 impl World {
     pub(super) fn trouble(&mut self) -> Result<(), String> {

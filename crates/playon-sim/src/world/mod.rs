@@ -30,12 +30,13 @@ use playon_core::time::{Span, Time};
 
 use crate::client::Client;
 use crate::coverage::Coverage;
+use crate::deeds::Doom;
 use crate::gate::Gate;
 use crate::keeper::{Keeper, Wish};
 use crate::lives::Lives;
 use crate::options::Options;
 use crate::store::{Backup, Found, Store};
-use crate::worker::{Doom, RELEASES, Worker};
+use crate::worker::{RELEASES, Worker};
 
 /// Between the keeper's own threads messages take a while, too.
 const TO_SHARD: (u8, u64) = (5, 0);

@@ -32,7 +32,7 @@ pub(super) const BOUNDS: &[Key] = &[
     number!("rooms.turn_timeout", Time, keeper.limits.turn_timeout, 1_000, 3_600_000_000,
         "How long a worker may answer nothing at all while something waits there for its turn."),
     number!("rooms.prewarm_timeout", Time, keeper.limits.prewarm_timeout, 1_000, 3_600_000_000,
-        "How long the copy of a room may take to be opened, migrated and encoded by the next release."),
+        "How long the copy of a room may take to be opened, migrated and encoded by the next release; of a live room at most `freeze_max`."),
     number!("rooms.over_budget_wait", Time, keeper.limits.over_budget_wait, 1_000, 3_600_000_000,
         "How long a room whose pause is predicted to exceed its budget waits for a safe point; then it moves."),
     number!("rooms.freeze_timeout", Time, keeper.limits.freeze_timeout, 1_000, 3_600_000_000,
