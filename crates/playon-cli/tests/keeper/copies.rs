@@ -99,7 +99,7 @@ async fn a_room_at_rest_whose_copy_ends_the_process_wakes_where_it_was_and_is_le
         all_play(&rig, &mut others, "before it wakes").await;
         let mut visitor = Visitor::enter(&rig, &bad).await;
         all_play(&rig, &mut others, "while it wakes").await;
-        rig.until_log(if deed == "#" { "PLY-0620" } else { "PLY-0403" });
+        rig.until_log(if deed == "#" { "PLY-0620" } else { "PLY-0307" });
         all_play(&rig, &mut others, "afterwards").await;
         assert_eq!(visitor.say(1).await, (3, 0), "{deed}: it is in use where it was");
         assert_eq!(release_of(&rig, &bad), "playon-sleeper");
