@@ -178,10 +178,8 @@ impl Room {
                     opening.errand.begin(now);
                 }
             }
-            Phase::Cutover(cutover) => {
-                if cutover.asked().0.attempt == turn.attempt {
-                    cutover.errand.begin(now);
-                }
+            Phase::Cutover(cutover) if cutover.asked().0.attempt == turn.attempt => {
+                cutover.errand.begin(now);
             }
             Phase::Live(live) => {
                 let warm = live.warm.as_mut().filter(|warm| {
