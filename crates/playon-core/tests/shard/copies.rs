@@ -60,7 +60,7 @@ fn lives_on(bench: &mut Bench, seq: u64) {
     bench.input(1, seq);
     let sent = asked(bench, ONE);
     assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "it plays on: {sent:?}");
-    bench.worker(ONE, answer(ONE, &sent[0], false).unwrap());
+    bench.worker(ONE, answer(ONE, &sent[0], false).expect("it is answered"));
 }
 
 #[test]
