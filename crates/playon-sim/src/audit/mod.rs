@@ -122,7 +122,7 @@ pub struct Audit {
     /// Rooms that have taken a common worker down with all that was on it.
     costly: BTreeSet<RoomId>,
     /// Rooms a copy of which, or an older version, has taken down a common worker of a release.
-    costly_copies: BTreeSet<(RoomId, ReleaseId)>,
+    costly_copies: BTreeMap<(RoomId, ReleaseId), Costly>,
     /// Workers that the game's code has taken down.
     brought_down: BTreeSet<WorkerId>,
     /// How often a batch of the room failed through no fault of the game: its process was killed, or its worker lied.
@@ -135,6 +135,14 @@ pub struct Audit {
     now: Time,
     /// What was seen.
     pub coverage: Coverage,
+}
+
+/// A copy of a room that took down a worker which others were on.
+#[derive(Clone, Copy, Debug)]
+struct Costly {
+    worker: WorkerId,
+    /// The last attempt that was made before the keeper heard of it.
+    known: Option<Attempt>,
 }
 
 impl Audit {
@@ -169,7 +177,7 @@ impl Audit {
             lost: 0,
             beside: BTreeMap::new(),
             costly: BTreeSet::new(),
-            costly_copies: BTreeSet::new(),
+            costly_copies: BTreeMap::new(),
             brought_down: BTreeSet::new(),
             bad_luck: BTreeMap::new(),
             window_max: None,
@@ -235,7 +243,12 @@ impl Audit {
             return Ok(());
         }
         let first = match copies {
-            Some(release) => self.costly_copies.insert((room, release)),
+            Some(release) => {
+                let unknown = Costly { worker, known: None };
+                let before = *self.costly_copies.entry((room, release)).or_insert(unknown);
+                // What was asked for before the keeper could know is no second try.
+                before.known.is_none_or(|last| attempt <= last)
+            }
             None => self.costly.insert(room),
         };
         if !first {
@@ -257,6 +270,10 @@ impl Audit {
                     *since = (book.seq, lost);
                 }
             }
+        }
+        let last = self.rooms.values().flat_map(|book| book.posts.iter().copied()).max();
+        for costly in self.costly_copies.values_mut().filter(|costly| costly.worker == worker) {
+            costly.known = costly.known.or(last);
         }
         let opening = |book: &Book| book.place == Some(Place::Opening) && book.on == [worker];
         if self.rooms.values().any(opening) {
