@@ -301,7 +301,18 @@ impl Blame {
         self.halted = Some(why);
     }
 
-    /// Another release, or an operator, gives the room another chance. What was under suspicion still is.
+    /// Somebody wants a room that was given up tried again, perhaps on another release. Where it may be run on the release that it
+    /// has is as it was: it may come back there.
+    pub(crate) fn reprieve(&mut self) {
+        self.own_faults = 0;
+        self.halted = None;
+        if let Some(trial) = &mut self.trial {
+            trial.control_passed = false;
+            trial.put_back();
+        }
+    }
+
+    /// Another release has the room: what was found out about it was found out with other code. What was under suspicion still is.
     pub(crate) fn pardon(&mut self) {
         self.own_faults = 0;
         self.halted = None;

@@ -45,7 +45,7 @@ impl Room {
     ) {
         if !order.check && self.blame.halted().is_some() {
             // Also on the release it has: whoever asks for that wants it tried again.
-            self.blame.pardon();
+            self.blame.reprieve();
             self.want_open(env, now);
         }
         if order.to == self.release() && !matches!(self.phase, Phase::Switching(_)) {

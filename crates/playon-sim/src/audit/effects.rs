@@ -140,7 +140,14 @@ impl Audit {
         match message {
             ToWorker::Open { room, .. } => {
                 let on_trial = matches!(self.berths.get(&worker), Some(Berth::Trial(_)));
-                if on_trial && !self.may_be_tried(*room) {
+                // A trial may take several batches, and openings.
+                let goes_on = if on_trial {
+                    !self.on_trial.insert(*room)
+                } else {
+                    self.on_trial.remove(room);
+                    false
+                };
+                if on_trial && !goes_on && !self.may_be_tried(*room) {
                     return Err(format!("I25: {room} is on trial for what it had no part in"));
                 }
             }
@@ -201,11 +208,11 @@ impl Audit {
             }
             Report::Moved { deploy, room, .. } => {
                 // What was known about it was known of other code.
-                self.costly.remove(room);
+                self.costly.retain(|(costly, _)| costly != room);
                 self.moved(*room, *deploy)
             }
             Report::Gone { room, .. } | Report::Halted { room, .. } => {
-                self.costly.remove(room);
+                self.costly.retain(|(costly, _)| costly != room);
                 Ok(())
             }
             Report::MoveFailed { deploy, room, blame, reason } => {

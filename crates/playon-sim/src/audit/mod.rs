@@ -120,9 +120,11 @@ pub struct Audit {
     /// Rooms that were on such a worker or on none, and had no part in it: how far they were, and how many had been lost.
     beside: BTreeMap<RoomId, (Seq, u64)>,
     /// Rooms that have taken a common worker down with all that was on it.
-    costly: BTreeSet<RoomId>,
+    costly: BTreeSet<(RoomId, ReleaseId)>,
     /// Rooms a copy of which, or an older version, has taken down a common worker of a release.
     costly_copies: BTreeMap<(RoomId, ReleaseId), Costly>,
+    /// Rooms that were last opened where one is tried.
+    on_trial: BTreeSet<RoomId>,
     /// Workers that the game's code has taken down.
     brought_down: BTreeSet<WorkerId>,
     /// How often a batch of the room failed through no fault of the game: its process was killed, or its worker lied.
@@ -178,6 +180,7 @@ impl Audit {
             beside: BTreeMap::new(),
             costly: BTreeSet::new(),
             costly_copies: BTreeMap::new(),
+            on_trial: BTreeSet::new(),
             brought_down: BTreeSet::new(),
             bad_luck: BTreeMap::new(),
             window_max: None,
@@ -225,15 +228,15 @@ impl Audit {
         self.costly_copies.clear();
     }
 
-    /// The game's code in the room takes its worker down; with the release if it was at a copy of it.
+    /// The game's code in the room takes its worker down; perhaps at a copy of it.
     ///
     /// # Errors
     /// When that costs other rooms their worker for the second time.
     pub fn takes_down(
         &mut self,
-        worker: WorkerId,
+        (worker, release): (WorkerId, ReleaseId),
         turn: Turn,
-        copies: Option<ReleaseId>,
+        copies: bool,
     ) -> Result<(), String> {
         let Turn { room, attempt, .. } = turn;
         self.brought_down.insert(worker);
@@ -243,13 +246,13 @@ impl Audit {
             return Ok(());
         }
         let first = match copies {
-            Some(release) => {
+            true => {
                 let unknown = Costly { worker, known: None };
                 let before = *self.costly_copies.entry((room, release)).or_insert(unknown);
                 // What was asked for before the keeper could know is no second try.
                 before.known.is_none_or(|last| attempt <= last)
             }
-            None => self.costly.insert(room),
+            false => self.costly.insert((room, release)),
         };
         if !first {
             return Err(format!("I25: {room} takes the others down for the second time"));

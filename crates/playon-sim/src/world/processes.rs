@@ -207,9 +207,9 @@ impl World {
     /// The game's code in a room takes its process down, perhaps at a copy of it.
     fn blame(&mut self, id: WorkerId, turn: Option<Turn>, copies: bool) -> Result<(), String> {
         let release = self.workers.get(&id).map(|worker| worker.release);
-        match (&mut self.keeper, turn) {
-            (Some(keeper), Some(turn)) => {
-                keeper.audit.takes_down(id, turn, release.filter(|_| copies))
+        match (&mut self.keeper, turn, release) {
+            (Some(keeper), Some(turn), Some(release)) => {
+                keeper.audit.takes_down((id, release), turn, copies)
             }
             _ => Ok(()),
         }
