@@ -236,7 +236,7 @@ impl Audit {
         &mut self,
         (worker, release): (WorkerId, ReleaseId),
         turn: Turn,
-        copies: bool,
+        (copies, hangs): (bool, bool),
     ) -> Result<(), String> {
         let Turn { room, attempt, .. } = turn;
         self.brought_down.insert(worker);
@@ -246,6 +246,8 @@ impl Audit {
             return Ok(());
         }
         let first = match copies {
+            // Nobody can tell it from a slow one; it is asked for again if another deploy wants it.
+            true if hangs => true,
             true => {
                 let unknown = Costly { worker, known: None };
                 let before = *self.costly_copies.entry((room, release)).or_insert(unknown);

@@ -164,14 +164,14 @@ impl World {
             Stepped::Done(answer) => answer.map(|answer| *answer),
             Stepped::Died => {
                 let (turn, copies) = (worker.turn, worker.copies());
-                self.blame(id, turn, copies)?;
+                self.blame(id, turn, (copies, false))?;
                 self.kill_worker(id, true);
                 return Ok(());
             }
             Stepped::Hangs => {
                 worker.hung_until = Time(u64::MAX);
                 let (turn, notes, copies) = (worker.turn, worker.notes, worker.copies());
-                self.blame(id, turn, copies)?;
+                self.blame(id, turn, (copies, true))?;
                 // The keeper looks now and then at what lasts.
                 let after = Span::millis(50 + self.rng.below(50));
                 let seen = turn.filter(|_| notes).map(|turn| Event::Turn(id, turn));
@@ -204,12 +204,12 @@ impl World {
         Ok(())
     }
 
-    /// The game's code in a room takes its process down, perhaps at a copy of it.
-    fn blame(&mut self, id: WorkerId, turn: Option<Turn>, copies: bool) -> Result<(), String> {
+    /// The game's code in a room takes its process down: `how` tells whether at a copy of it, and whether it hangs.
+    fn blame(&mut self, id: WorkerId, turn: Option<Turn>, how: (bool, bool)) -> Result<(), String> {
         let release = self.workers.get(&id).map(|worker| worker.release);
         match (&mut self.keeper, turn, release) {
             (Some(keeper), Some(turn), Some(release)) => {
-                keeper.audit.takes_down((id, release), turn, copies)
+                keeper.audit.takes_down((id, release), turn, how)
             }
             _ => Ok(()),
         }
