@@ -6,13 +6,14 @@ use playon_core::effect::{Effect, Loaded, Order, Report, Stored};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_core::gate::{Close, Create, Hello, ToGateway, ToOwner, Who};
 use playon_core::ids::{
-    Attempt, ConnId, DeployId, Epoch, ReleaseId, RoomId, SecretHash, SessionId, WorkerId,
+    Attempt, ConnId, DeployId, Epoch, Generation, History, ReleaseId, RoomId, SecretHash, Seq,
+    SessionId, WorkerId,
 };
 use playon_core::image::{Image, StateCodec};
 use playon_core::kind::{KindInfo, OnDeploy, Policies};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{Span, Time, WallTime};
+use playon_core::time::{RoomTime, Span, Time, WallTime};
 
 pub(crate) const ROOM: RoomId = RoomId([9; 16]);
 pub(crate) const OLD: ReleaseId = ReleaseId([1; 32]);
@@ -211,6 +212,32 @@ impl Bench {
         }
     }
 
+    /// The first player comes back on another socket.
+    pub(crate) fn hello_again(&mut self, conn: u64) {
+        let who = Who::Known {
+            session: SessionId(101),
+            secret: SecretHash([1; 16]),
+            history: History(1),
+            generation: Generation(conn),
+            recv: 0,
+            lo: 1,
+            whole: false,
+        };
+        self.gate(ToOwner::Hello(Hello { conn: ConnId(conn), room: ROOM, who, create: None }));
+    }
+
+    /// The room goes to rest, as nobody is connected.
+    pub(crate) fn goes_to_rest(&mut self, idle: Span) -> Image {
+        self.effects.clear();
+        self.wait(idle);
+        let asleep = self.effects.iter().find_map(|effect| match effect {
+            Effect::Sleep(image) => Some(image.clone()),
+            _ => None,
+        });
+        self.effects.clear();
+        asleep.expect("nobody is there")
+    }
+
     pub(crate) fn input(&mut self, conn: u64, seq: u64) {
         let payload = Bytes::from_static(b"move");
         self.gate(ToOwner::Input { conn: ConnId(conn), seq, recv: 0, payload });
@@ -248,6 +275,30 @@ impl Bench {
 
     pub(crate) fn move_to(&mut self, to: ReleaseId, at_once: bool) {
         self.order(Order::Move { deploy: DEPLOY, room: ROOM, to, at_once });
+    }
+}
+
+/// A room as the store has it, without players, after its fifth commit.
+pub(crate) fn committed(room: RoomId, kind: &str, state: Bytes) -> Image {
+    Image {
+        room,
+        kind: kind.into(),
+        name: String::new(),
+        history: History(1),
+        release: OLD,
+        epoch: Epoch(1),
+        seq: Seq(5),
+        version: 1,
+        hash: Plain.hash(&state),
+        state,
+        now: RoomTime(0),
+        clock: RoomTime(0),
+        tick: 0,
+        wake_at: None,
+        between_rounds: false,
+        ended: false,
+        clean: true,
+        seats: Default::default(),
     }
 }
 
@@ -295,7 +346,7 @@ pub(crate) fn answer(worker: WorkerId, message: &ToWorker, between: bool) -> Opt
             Some(FromWorker::Exported(playon_core::attach::Exported {
                 room: *room,
                 attempt: *attempt,
-                seq: playon_core::ids::Seq(0),
+                seq: Seq(0),
                 version: *version,
                 state: state(*version, 0),
                 cost_us: 5,
@@ -306,7 +357,7 @@ pub(crate) fn answer(worker: WorkerId, message: &ToWorker, between: bool) -> Opt
 }
 
 pub(crate) fn prewarmed(room: RoomId, attempt: Attempt, seq: u64, cost_us: u32) -> FromWorker {
-    let seq = playon_core::ids::Seq(seq);
+    let seq = Seq(seq);
     FromWorker::Prewarmed(Prewarmed { room, attempt, seq, size: 2, cost_us })
 }
 
@@ -325,7 +376,7 @@ pub(crate) fn commit(
     FromWorker::Commit(Commit {
         room,
         attempt,
-        seq: playon_core::ids::Seq(seq),
+        seq: Seq(seq),
         parent_hash,
         hash: Plain.hash(&bytes),
         version,

@@ -8,16 +8,14 @@ use playon_core::berths::Berths;
 use playon_core::effect::{Effect, Report, Stored};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_core::gate::{Create, Hello, ToGateway, ToOwner, Who};
-use playon_core::ids::{
-    ConnId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId, WorkerId,
-};
+use playon_core::ids::{ConnId, Epoch, ReleaseId, RoomId, SecretHash, Seq, SessionId, WorkerId};
 use playon_core::image::{Image, StateCodec};
 use playon_core::kind::Policies;
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{RoomTime, Span, Time};
+use playon_core::time::{Span, Time};
 
-use super::bench::{OLD, Plain, kind};
+use super::bench::{OLD, Plain, committed, kind};
 
 /// How long a process takes to start.
 const START: Span = Span::millis(30);
@@ -71,27 +69,7 @@ fn state(seq: Seq) -> Bytes {
 }
 
 fn image(id: RoomId, tick: bool) -> Image {
-    let (state, kind) = (state(Seq(5)), if tick { "clock" } else { "duel" });
-    Image {
-        room: id,
-        kind: kind.into(),
-        name: String::new(),
-        history: History(1),
-        release: OLD,
-        epoch: Epoch(1),
-        seq: Seq(5),
-        version: 1,
-        hash: Plain.hash(&state),
-        state,
-        now: RoomTime(0),
-        clock: RoomTime(0),
-        tick: 0,
-        wake_at: None,
-        between_rounds: false,
-        ended: false,
-        clean: true,
-        seats: Default::default(),
-    }
+    committed(id, if tick { "clock" } else { "duel" }, state(Seq(5)))
 }
 
 impl World {

@@ -147,16 +147,7 @@ fn who_comes_back_has_the_whole_hold_again() {
     let (mut bench, before) = left_behind(&policies);
     bench.wait(Span::secs(15));
     let back = |bench: &mut Bench, conn| {
-        let who = Who::Known {
-            session: SessionId(101),
-            secret: SecretHash([1; 16]),
-            history: playon_core::ids::History(1),
-            generation: playon_core::ids::Generation(conn),
-            recv: 0,
-            lo: 1,
-            whole: false,
-        };
-        bench.gate(ToOwner::Hello(Hello { conn: ConnId(conn), room: ROOM, who, create: None }));
+        bench.hello_again(conn);
         bench.obey(ONE, false);
         assert!(bench.welcomed(conn));
     };
@@ -178,16 +169,7 @@ fn who_was_back_for_a_moment_is_away_from_then_on() {
     let mut bench = Bench::under(2, Span::secs(15), &policies);
     bench.now = Time(0);
     bench.recovered(image.clone());
-    let who = Who::Known {
-        session: SessionId(101),
-        secret: SecretHash([1; 16]),
-        history: playon_core::ids::History(1),
-        generation: playon_core::ids::Generation(2),
-        recv: 0,
-        lo: 1,
-        whole: false,
-    };
-    bench.gate(ToOwner::Hello(Hello { conn: ConnId(2), room: ROOM, who, create: None }));
+    bench.hello_again(2);
     let input = Bytes::from_static(b"move");
     bench.gate(ToOwner::Input { conn: ConnId(2), seq: 1, recv: 0, payload: input });
     bench.gate(ToOwner::Gone { conn: ConnId(2) });

@@ -22,14 +22,8 @@ fn at_rest() -> (Bench, Image) {
     bench.obey(ONE, false);
     bench.gate(ToOwner::Bye { conn: ConnId(1) });
     bench.obey(ONE, false);
-    bench.effects.clear();
-    bench.wait(IDLE);
-    let asleep = bench.effects.iter().find_map(|effect| match effect {
-        Effect::Sleep(image) => Some(image.clone()),
-        _ => None,
-    });
-    bench.effects.clear();
-    (bench, asleep.expect("nobody is there"))
+    let asleep = bench.goes_to_rest(IDLE);
+    (bench, asleep)
 }
 
 fn probe(bench: &mut Bench) {

@@ -5,16 +5,14 @@ use playon_core::attach::{Body, Commit, FromWorker, Ready, ToWorker};
 use playon_core::effect::{Effect, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_core::gate::{Create, Hello, ToOwner, Who};
-use playon_core::ids::{
-    Attempt, ConnId, Epoch, History, RoomId, SecretHash, Seq, SessionId, WorkerId,
-};
+use playon_core::ids::{Attempt, ConnId, Epoch, RoomId, SecretHash, Seq, SessionId, WorkerId};
 use playon_core::image::{Image, StateCodec};
 use playon_core::kind::Policies;
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{RoomTime, Span};
+use playon_core::time::Span;
 
-use super::bench::{Bench, NEW, OLD, ONE, Plain, ROOM, TWO, answer, kind, prewarmed};
+use super::bench::{Bench, NEW, OLD, ONE, Plain, ROOM, TWO, answer, committed, kind, prewarmed};
 
 const KB: usize = 1 << 10;
 
@@ -28,27 +26,7 @@ fn room(n: u8) -> RoomId {
 }
 
 fn image(id: RoomId, bytes: usize) -> Image {
-    let state = Bytes::from(vec![1; bytes]);
-    Image {
-        room: id,
-        kind: "duel".into(),
-        name: String::new(),
-        history: History(1),
-        release: OLD,
-        epoch: Epoch(1),
-        seq: Seq(5),
-        version: 1,
-        hash: Plain.hash(&state),
-        state,
-        now: RoomTime(0),
-        clock: RoomTime(0),
-        tick: 0,
-        wake_at: None,
-        between_rounds: true,
-        ended: false,
-        clean: true,
-        seats: Default::default(),
-    }
+    Image { between_rounds: true, ..committed(id, "duel", Bytes::from(vec![1; bytes])) }
 }
 
 /// A keeper with these limits that has read rooms of that size back, and no worker yet.

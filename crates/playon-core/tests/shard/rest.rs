@@ -86,14 +86,8 @@ fn at_rest() -> (Bench, Image) {
     let mut bench = with_player(Span::secs(60), "table");
     bench.gate(ToOwner::Bye { conn: ConnId(1) });
     bench.obey(ONE, false);
-    bench.effects.clear();
-    bench.wait(IDLE);
-    let asleep = bench.effects.iter().find_map(|effect| match effect {
-        Effect::Sleep(image) => Some(image.clone()),
-        _ => None,
-    });
-    bench.effects.clear();
-    (bench, asleep.expect("nobody is there"))
+    let asleep = bench.goes_to_rest(IDLE);
+    (bench, asleep)
 }
 
 fn expire(slept_by: u64) -> Order {
