@@ -308,7 +308,7 @@ impl<C> Env<C> {
     pub(crate) fn abandoned_down(&mut self, worker: WorkerId, end: &WorkerEnd) {
         for ((_, attempt), abandoned) in self.abandoned.extract_if(.., |(at, _), _| *at == worker) {
             let Abandoned { errand, deed: Some(deed) } = abandoned else { continue };
-            let at_it = end.was_at(deed.room, attempt) == Some(true);
+            let at_it = end.was_at(deed.room, attempt).unwrap_or(true);
             if at_it && (end.by_itself || errand.is_reported()) {
                 self.deadly.note(deed);
             }

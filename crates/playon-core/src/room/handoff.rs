@@ -129,7 +129,7 @@ impl Room {
                     env.leave(self.id(), post);
                 }
                 env.openings.end(self.id());
-                self.phase = Phase::Idle { retry_at: None };
+                self.abandon_errands(env, Phase::Idle { retry_at: None });
                 self.want_open(env, now);
             }
             _ => {}

@@ -4,6 +4,7 @@ use playon_core::attach::{FromWorker, ToWorker, Turn};
 use playon_core::effect::{Blame, Effect, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_core::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
+use playon_core::limits::Limits;
 use playon_core::time::Span;
 
 use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, answer, kind, prewarmed};
@@ -184,6 +185,28 @@ fn a_copy_that_hangs_is_given_up_and_the_next_try_is_apart() {
     assert_eq!(asked(&mut bench, THREE), []);
     up(&mut bench, ALONE, NEW, Berth::Trial(0));
     assert!(matches!(asked(&mut bench, ALONE).as_slice(), [ToWorker::Prewarm { .. }]));
+}
+
+/// The opening of a room that nobody runs, on another release, is called off: whoever is at it has to come back from it.
+#[test]
+fn a_copy_that_hangs_is_noticed_although_nobody_waits_for_it_any_more() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.worker_down(ONE);
+    bench.move_to(NEW, true);
+    let turn = turn_of(&asked(&mut bench, TWO));
+    bench.shard.handle_turn(bench.now, TWO, turn);
+    bench.order(Order::CancelMoves { deploy: DEPLOY });
+    assert!(failed(&bench.reports()).is_some());
+    bench.wait(Limits::default().turn_timeout);
+    let suspect = |effect: &Effect| matches!(effect, Effect::Suspect { worker: TWO, .. });
+    assert!(bench.effects.iter().any(suspect), "it holds up others");
+    let end = WorkerEnd { by_itself: false, turns: None };
+    bench.shard.handle_worker_down(bench.now, TWO, &end);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    up(&mut bench, ONE, OLD, Berth::Common);
+    bench.obey(ONE, false);
+    bench.move_to(NEW, true);
+    assert_eq!(asked(&mut bench, THREE), [], "not among others again");
 }
 
 #[test]
