@@ -8,6 +8,7 @@ use crate::sockets::SocketPlace;
 use crate::time::Time;
 
 use super::rest::nobody;
+use super::storage::NO_SUCH_ROOM;
 use super::{Entry, Halted, Loading, Shard, Slot};
 
 impl<C: StateCodec> Shard<C> {
@@ -120,6 +121,10 @@ impl<C: StateCodec> Shard<C> {
                     room.handle_bye(&mut self.env, now, (conn, session));
                 }
                 return self.settle(now, id);
+            }
+            // Nobody has a seat in a room that is only being made.
+            Slot::Creating(_) if matches!(hello.who, Who::Known { .. }) => {
+                return self.env.close(hello.conn, Close::UnknownRoom, NO_SUCH_ROOM);
             }
             Slot::Room(_) | Slot::Leaving { .. } => &mut entry.late,
             Slot::Loading(Loading { waiting, .. }) | Slot::Creating(Creating { waiting, .. }) => {

@@ -14,6 +14,9 @@ use crate::time::{Time, WallTime};
 use super::loading::Fate;
 use super::{Entry, Halted, Loading, Shard, Slot};
 
+/// Told to whoever comes back to a room that there is not.
+pub(super) const NO_SUCH_ROOM: &str = "PLY-0121 there is no such room";
+
 impl<C: StateCodec> Shard<C> {
     /// A room was read from the store at start.
     pub fn handle_recovered(&mut self, now: Time, mut image: Image) {
@@ -180,7 +183,7 @@ impl<C: StateCodec> Shard<C> {
             .into_iter()
             .partition(|hello| create.is_some() && !matches!(hello.who, Who::Known { .. }));
         for hello in go {
-            self.env.close(hello.conn, Close::UnknownRoom, "PLY-0121 there is no such room");
+            self.env.close(hello.conn, Close::UnknownRoom, NO_SUCH_ROOM);
         }
         match create {
             Some(create) if !self.env.draining => self.begin_create(now, id, create, stay),

@@ -327,6 +327,21 @@ fn an_order_to_create_a_room_that_is_not_there_makes_it() {
     assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Create { .. }]));
 }
 
+/// Whoever comes back to the room that was there before.
+#[test]
+fn nobody_has_a_seat_in_a_room_that_is_only_being_made() {
+    let mut bench = Bench::new(&now());
+    bench.hello(1);
+    assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Create { .. }]));
+    bench.hello_again(2);
+    assert_eq!(
+        bench.closed(2),
+        Some(Close::UnknownRoom),
+        "at once, whatever becomes of the new one"
+    );
+    assert_eq!(bench.closed(1), None);
+}
+
 #[test]
 fn two_who_join_in_the_same_moment_are_shown_to_each_other() {
     let mut bench = Bench::new(&Policies { tick: None, ..now() });
