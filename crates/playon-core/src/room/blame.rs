@@ -17,7 +17,7 @@
 //! next batch where nobody else is: it is accused of nothing, and goes back when that has passed. Of what had nothing but
 //! the time to run that is less likely, so it goes after one loss more.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::attach::Item;
 use crate::ids::SessionId;
@@ -59,6 +59,8 @@ struct Trial {
     groups: VecDeque<Vec<Item>>,
     /// What failed alone.
     accused: Option<Accused>,
+    /// Who saw the moment that failed first, and has seen none that passed since.
+    unseen: BTreeSet<SessionId>,
     /// It has taken down a worker that it was confined to.
     guilty: bool,
 }
@@ -365,6 +367,7 @@ impl Blame {
             Portion::Free => {
                 trial.control_passed = items.is_empty() && broken(Mutant::PoisonKept);
                 trial.groups = groups(items, limits.trial_groups_max);
+                trial.unseen.extend(saw);
             }
             Portion::Control => {
                 if !self.viewers.suspect(saw, limits.trial_groups_max) {
@@ -373,7 +376,11 @@ impl Blame {
                 // It was not the accused.
                 trial.put_back();
             }
-            Portion::Views => return self.viewers.failed(now + limits.quarantine),
+            Portion::Views => {
+                let blind = self.viewers.failed(now + limits.quarantine);
+                blind.iter().for_each(|viewer| _ = trial.unseen.remove(viewer));
+                return blind;
+            }
             Portion::Group if items.len() > 1 => {
                 for group in groups(items, 2).into_iter().rev() {
                     trial.groups.push_front(group);
@@ -429,12 +436,13 @@ impl Blame {
         accused.filter(proven).map(|accused| &accused.item)
     }
 
-    /// A batch has passed: its commit is the room's. Gives what is set aside with it.
+    /// A batch has passed: its commit is the room's, and `saw` are those who are shown the room after it. Gives what is set aside
+    /// with it.
     pub(crate) fn batch_passed(
         &mut self,
-        now: Time,
-        limits: &Limits,
+        (now, limits): (Time, &Limits),
         portion: Portion,
+        saw: impl Iterator<Item = SessionId>,
     ) -> Option<Item> {
         self.own_faults = 0;
         self.beside = None;
@@ -442,6 +450,7 @@ impl Blame {
             self.release(now, limits, false);
             return None;
         };
+        saw.for_each(|viewer| _ = trial.unseen.remove(&viewer));
         let mut aside = None;
         match portion {
             Portion::Control => {
@@ -452,7 +461,8 @@ impl Blame {
             Portion::Free | Portion::Group => trial.accused = None,
         }
         if trial.is_cleared() && !self.viewers.on_trial() {
-            let guilty = trial.guilty;
+            // Who has gone meanwhile may come back, and what is not tried is not acquitted.
+            let guilty = trial.guilty || !trial.unseen.is_empty();
             self.trial = None;
             self.viewers.light();
             self.release(now, limits, guilty);

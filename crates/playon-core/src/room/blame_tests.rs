@@ -29,7 +29,7 @@ fn pass(blame: &mut Blame) -> Option<Item> {
     if portion == Portion::Group {
         blame.take_group();
     }
-    blame.batch_passed(NOW, &limits(), portion)
+    blame.batch_passed((NOW, &limits()), portion, [].into_iter())
 }
 
 #[test]
@@ -165,6 +165,24 @@ fn a_suspect_that_leaves_before_it_is_tried_is_not_acquitted() {
     }
 }
 
+#[test]
+fn a_viewer_that_leaves_before_it_is_tried_is_not_acquitted() {
+    for (stays, quarantined) in [(false, true), (true, false)] {
+        let mut blame = Blame::new();
+        let what = (vec![input(1)], vec![WHO]);
+        blame.batch_failed((NOW, &limits()), Portion::Free, what, Damage::Process);
+        let saw = if stays { &[WHO][..] } else { &[] };
+        while blame.on_trial() {
+            let portion = blame.portion();
+            if portion == Portion::Group {
+                blame.take_group();
+            }
+            assert_eq!(blame.batch_passed((NOW, &limits()), portion, saw.iter().copied()), None);
+        }
+        assert_eq!(matches!(blame.confinement, Confinement::Quarantined { .. }), quarantined);
+    }
+}
+
 /// A moment that only fails when that one sees it.
 fn seen_by(blame: &mut Blame, all: &[SessionId], guilty: SessionId) -> Option<SessionId> {
     let portion = blame.portion();
@@ -173,7 +191,8 @@ fn seen_by(blame: &mut Blame, all: &[SessionId], guilty: SessionId) -> Option<Se
     if saw.contains(&guilty) {
         return blame.batch_failed((NOW, &limits()), portion, (items, saw), Damage::Process);
     }
-    assert_eq!(blame.batch_passed(NOW, &limits(), portion), None, "no item is at fault");
+    let passed = blame.batch_passed((NOW, &limits()), portion, saw.into_iter());
+    assert_eq!(passed, None, "no item is at fault");
     None
 }
 

@@ -58,7 +58,8 @@ impl Room {
         if let Some(report) = tally {
             env.report(report);
         }
-        if let Some(item) = self.blame.batch_passed(now, &env.limits, inflight.portion) {
+        let (portion, saw) = (inflight.portion, inflight.viewers());
+        if let Some(item) = self.blame.batch_passed((now, &env.limits), portion, saw) {
             self.set_aside(env, item);
         }
         self.presence.note_rendered(&inflight, &commit);

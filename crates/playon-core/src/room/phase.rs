@@ -81,9 +81,9 @@ pub(crate) struct Inflight {
 
 impl Inflight {
     /// Who is to be shown the room after it; all spectators as one.
-    pub(crate) fn viewers(&self) -> Vec<SessionId> {
+    pub(crate) fn viewers(&self) -> impl Iterator<Item = SessionId> {
         let watchers = self.watch.then_some(LeftOut::WATCHERS);
-        self.render.iter().copied().chain(watchers).collect()
+        self.render.iter().copied().chain(watchers)
     }
 
     /// Whether it brought anything beside the time.

@@ -124,7 +124,7 @@ impl Room {
         reason: &str,
     ) {
         if let Some(inflight) = inflight {
-            let (portion, saw) = (inflight.portion, inflight.viewers());
+            let (portion, saw) = (inflight.portion, inflight.viewers().collect());
             let what = (inflight.into_items(), saw);
             let blind = self.blame.batch_failed((now, &env.limits), portion, what, damage);
             blind.into_iter().for_each(|viewer| self.blind(env, now, viewer));
