@@ -156,6 +156,8 @@ mutants! {
     SleepersUnchecked "sleepers-unchecked",
     /// A copy that a deploy wants of a room at rest wakes it.
     ProbeWakes "probe-wakes",
+    /// A room that fails whenever somebody sees it is held to fail by itself.
+    ViewsUnsuspected "views-unsuspected",
     /// What was held against the release that a room leaves is held against its move.
     LeavingBlamed "leaving-blamed",
 }

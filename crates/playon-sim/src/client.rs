@@ -320,11 +320,6 @@ impl Client {
                 Ok(())
             }
             Close::Refused if knows.panics && self.seat.is_none() => Ok(()),
-            // The room is gone, and the one that was to come in its place cannot be made.
-            Close::Refused if knows.panics && knows.damaged => {
-                self.begin_again();
-                Ok(())
-            }
             Close::UnknownSession | Close::UnknownRoom if self.lossy && self.gone < 100 => {
                 // A seat taken after the last checkpoint went with the keeper.
                 self.gone += 1;

@@ -31,6 +31,15 @@ pub struct Doom {
     pub deed: Deed,
 }
 
+/// What is done of a room with a release's code beside running it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Copying {
+    /// A copy is opened.
+    Open,
+    /// An older version is written.
+    Export,
+}
+
 /// What a release does of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -38,4 +47,6 @@ pub enum Task {
     Run,
     /// It opens what another release wrote, or writes what another one reads.
     Copy,
+    /// It shows the room to spectators.
+    Show,
 }

@@ -8,6 +8,8 @@
 //! rollback                   to where rooms were before the last deploy that moved any
 //! doom r0 on R2 panics      from now on R2 cannot run a batch of the room; `dies`: the process ends; `hangs`: it does not come back
 //! doom copies of r0 on R2 dies   the same, when it opens what another release wrote of the room, or writes an older version
+//! doom showing of r0 on R2 dies  the same, when it shows the room to spectators
+//! watch r0                   somebody looks at it, for a while
 //! until r0 Switching         runs until the room is there, for at most 20 s; places as in `playon_core::facts`
 //! until r0 on R2             runs until the room's last commit is of that release
 //! until player 0 welcomed    until it has its seat on its socket
@@ -60,6 +62,8 @@ pub enum Step {
     Rollback,
     /// A release cannot run a room.
     Doom(u8, u8, Doom),
+    /// Somebody looks at a room.
+    Watch(u8),
     /// Until a room is somewhere.
     UntilPlace(u8, Place),
     /// Until a room runs on a release.
@@ -183,6 +187,11 @@ fn parse(words: &[&str]) -> Result<Step, String> {
             let doom = Doom { at: Task::Copy, deed: find_deed(what)? };
             Step::Doom(number(release, 'R')?, number(room, 'r')?, doom)
         }
+        ["doom", "showing", "of", room, "on", release, what] => {
+            let doom = Doom { at: Task::Show, deed: find_deed(what)? };
+            Step::Doom(number(release, 'R')?, number(room, 'r')?, doom)
+        }
+        ["watch", room] => Step::Watch(number(room, 'r')?),
         ["until", "deploy", phase] => Step::UntilDeploy(deploy_phase(phase)?),
         ["until", "player", player, "welcomed"] => Step::UntilWelcomed(count(player)?),
         ["until", room, "on", release] => Step::UntilOn(number(room, 'r')?, number(release, 'R')?),

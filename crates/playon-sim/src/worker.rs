@@ -16,7 +16,7 @@ use playon_core::time::{RoomTime, Span, Time};
 use playon_wire::attach::cost;
 use playon_wire::state::{ZstdXxh3, diff};
 
-use crate::deeds::{Deed, Doom, Task};
+use crate::deeds::{Copying, Deed, Doom, Task};
 use crate::game::Game;
 
 /// The releases of the model game. The third does not read what the first wrote, and cannot write it.
@@ -249,6 +249,9 @@ impl Worker {
             return Some(deed);
         }
         let ToWorker::Deliver(deliver) = message else { return None };
+        if let Some(deed) = self.doom(deliver.room, Task::Show).filter(|_| deliver.render_watch) {
+            return Some(deed);
+        }
         deliver.items.iter().find_map(|item| self.deed_on(item))
     }
 
@@ -265,9 +268,13 @@ impl Worker {
         }
     }
 
-    /// Whether it is at such a thing.
-    pub fn copies(&self) -> bool {
-        self.inbox.front().is_some_and(|message| self.is_copy(message))
+    /// What it is at, if it is such a thing.
+    pub fn copies(&self) -> Option<Copying> {
+        let message = self.inbox.front().filter(|message| self.is_copy(message))?;
+        Some(match message {
+            ToWorker::Export { .. } => Copying::Export,
+            _ => Copying::Open,
+        })
     }
 
     fn deed_on(&self, item: &Item) -> Option<Deed> {

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::ids::SessionId;
+use crate::mutant::{Mutant, broken};
 use crate::time::Time;
 
 use super::blame::groups;
@@ -31,7 +32,7 @@ impl Viewers {
     /// A moment without items has failed. If it was seen by somebody, that may have been why, and it is tried in the dark. Tells
     /// whether it is.
     pub(super) fn suspect(&mut self, saw: Vec<SessionId>, groups_max: usize) -> bool {
-        if self.dark || saw.is_empty() {
+        if self.dark || saw.is_empty() || broken(Mutant::ViewsUnsuspected) {
             return false;
         }
         self.dark = true;

@@ -125,7 +125,7 @@ impl Audit {
         (book.live, book.frozen, book.switch) = (None, None, None);
         self.rejected.retain(|(refused, _)| *refused != room);
         // Another room may have its name, and its id, later.
-        self.costly_copies.retain(|(costly, _), _| *costly != room);
+        self.costly_copies.retain(|(costly, ..), _| *costly != room);
         Ok(())
     }
 
@@ -149,8 +149,10 @@ impl Audit {
                     self.on_trial.remove(room);
                     false
                 };
-                // What is opened for a cutover is a copy, and has a rule of its own.
-                let copy = self.book(*room).place.is_some_and(|place| place.is_frozen());
+                // What is opened for a cutover is a copy: of a room of which one has cost others their worker.
+                let cutover = self.book(*room).place.is_some_and(|place| place.is_frozen());
+                let known = self.costly_copies.keys().any(|(costly, ..)| costly == room);
+                let copy = cutover && (known || self.late_copies.contains(room));
                 if on_trial && !goes_on && !copy && !self.may_be_tried(*room) {
                     return Err(format!("I25: {room} is on trial for what it had no part in"));
                 }
@@ -215,11 +217,16 @@ impl Audit {
                 self.costly.retain(|(costly, _)| costly != room);
                 self.moved(*room, *deploy)
             }
+            Report::Checked { room, result: Err(why), .. } => {
+                self.note_late(*room, why);
+                Ok(())
+            }
             Report::Gone { room, .. } | Report::Halted { room, .. } => {
                 self.costly.retain(|(costly, _)| costly != room);
                 Ok(())
             }
             Report::MoveFailed { deploy, room, blame, reason } => {
+                self.note_late(*room, reason);
                 // What workers say, and the keeper of them, when a batch fails.
                 let of_batch = reason == "panicked" || reason.contains("while it ran the room");
                 if *blame == Blame::Release && of_batch {

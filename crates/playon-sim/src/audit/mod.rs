@@ -25,6 +25,7 @@ use playon_core::time::{RoomTime, Span, Time, WallTime};
 pub use deploys::{PROBATION, Watched};
 
 use crate::coverage::Coverage;
+use crate::deeds::Copying;
 use crate::worker::Manners;
 
 /// What is known of one room.
@@ -122,7 +123,9 @@ pub struct Audit {
     /// Rooms that have taken a common worker down with all that was on it.
     costly: BTreeSet<(RoomId, ReleaseId)>,
     /// Rooms a copy of which, or an older version, has taken down a common worker of a release.
-    costly_copies: BTreeMap<(RoomId, ReleaseId), Costly>,
+    costly_copies: BTreeMap<(RoomId, ReleaseId, Copying), Costly>,
+    /// Rooms a copy of which was not there in time: it may only have waited.
+    late_copies: BTreeSet<RoomId>,
     /// Rooms that were last opened where one is tried.
     on_trial: BTreeSet<RoomId>,
     /// Workers that the game's code has taken down.
@@ -180,6 +183,7 @@ impl Audit {
             beside: BTreeMap::new(),
             costly: BTreeSet::new(),
             costly_copies: BTreeMap::new(),
+            late_copies: BTreeSet::new(),
             on_trial: BTreeSet::new(),
             brought_down: BTreeSet::new(),
             bad_luck: BTreeMap::new(),
@@ -236,7 +240,7 @@ impl Audit {
         &mut self,
         (worker, release): (WorkerId, ReleaseId),
         turn: Turn,
-        (copies, hangs): (bool, bool),
+        copies: Option<Copying>,
     ) -> Result<(), String> {
         let Turn { room, attempt, .. } = turn;
         self.brought_down.insert(worker);
@@ -246,20 +250,25 @@ impl Audit {
             return Ok(());
         }
         let first = match copies {
-            // Nobody can tell it from a slow one; it is asked for again if another deploy wants it.
-            true if hangs => true,
-            true => {
+            Some(what) => {
                 let unknown = Costly { worker, known: None };
-                let before = *self.costly_copies.entry((room, release)).or_insert(unknown);
+                let before = *self.costly_copies.entry((room, release, what)).or_insert(unknown);
                 // What was asked for before the keeper could know is no second try.
                 before.known.is_none_or(|last| attempt <= last)
             }
-            false => self.costly.insert((room, release)),
+            None => self.costly.insert((room, release)),
         };
         if !first {
             return Err(format!("I25: {room} takes the others down for the second time"));
         }
         Ok(())
+    }
+
+    /// A move or a check has come to nothing.
+    fn note_late(&mut self, room: RoomId, why: &str) {
+        if why.contains("PLY-0307") {
+            self.late_copies.insert(room);
+        }
     }
 
     /// A worker is gone: what it was at last may have been the cause.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use playon_core::deploy::{DirectorFacts, RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP};
 use playon_core::facts::{Place, RoomFacts, Seating, ShardFacts};
+use playon_core::fleet::Berth;
 use playon_core::ids::{RoomId, Seq};
 use playon_core::image::StateCodec;
 use playon_core::limits::Limits;
@@ -121,6 +122,10 @@ impl Audit {
         let same = book.posts == posts;
         book.posts = posts;
         book.on = facts.posts.iter().map(|(worker, ..)| *worker).collect();
+        let tried = |worker| matches!(self.berths.get(worker), Some(Berth::Trial(_)));
+        if facts.place == Place::Live && !book.on.iter().any(tried) {
+            self.on_trial.remove(&room);
+        }
         let before = book.place.replace(facts.place).unwrap_or(Place::Absent);
         if facts.place != Place::Resting && std::mem::take(&mut book.ended) {
             (book.seq, book.clock) = (Seq::default(), facts.clock);

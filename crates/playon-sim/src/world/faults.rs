@@ -215,10 +215,10 @@ impl World {
         if self.options.doom > 0 && self.rng.percent(self.options.doom) {
             let index = self.rng.below(self.clients.len() as u64) as usize;
             let deed = if self.rng.percent(50) { Deed::Panic } else { Deed::Abort };
-            let doom = if self.rng.percent(60) {
-                Doom { at: Task::Run, deed }
-            } else {
-                Doom { at: Task::Copy, deed: Deed::of(self.rng.below(3)) }
+            let doom = match self.rng.below(10) {
+                0..5 => Doom { at: Task::Run, deed },
+                5..8 => Doom { at: Task::Copy, deed: Deed::of(self.rng.below(3)) },
+                _ => Doom { at: Task::Show, deed: Deed::of(self.rng.below(3)) },
             };
             self.doom(to, self.clients[index].room, doom);
         }
@@ -226,7 +226,7 @@ impl World {
         self.deploy_to(DeployWish { to, at_once, course: Course::Forward })
     }
 
-    /// From now on a release cannot run a batch of a room, or make a copy of it.
+    /// From now on a release cannot run a batch of a room, or make a copy of it, or show it to spectators.
     pub(super) fn doom(&mut self, release: ReleaseId, room: RoomId, doom: Doom) {
         self.doomed.entry(release).or_default().insert(room, doom);
         if let Some(keeper) = &mut self.keeper {

@@ -550,6 +550,9 @@ impl World {
             Wish::Deploy(record) => self.follow_deploy(&record)?,
             Wish::Order(order) => self.send(TO_SHARD, life, Event::Order(order)),
             Wish::Note(report) => {
+                if let Report::Halted { room, .. } = &report {
+                    self.check_halt(*room)?;
+                }
                 self.count(&report);
                 self.send(TO_DIRECTOR, life, Event::Report(report));
             }

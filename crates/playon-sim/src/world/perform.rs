@@ -46,6 +46,7 @@ impl World {
             | Step::UntilOn(..)
             | Step::UntilDeploy(_)
             | Step::UntilWelcomed(_) => return self.wait_for(step),
+            Step::Watch(room) => return self.watch_room(room_id(u64::from(*room))),
             Step::Stall(time) => self.stalled_until = self.now + *time,
             Step::KillWorker(of, room) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;

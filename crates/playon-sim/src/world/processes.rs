@@ -9,6 +9,7 @@ use playon_core::kind::Declared;
 use playon_core::time::{Span, Time};
 
 use super::{Event, World};
+use crate::deeds::Copying;
 use crate::keeper::{Keeper, limits};
 use crate::worker::{Stepped, Worker, kinds_of};
 
@@ -164,14 +165,14 @@ impl World {
             Stepped::Done(answer) => answer.map(|answer| *answer),
             Stepped::Died => {
                 let (turn, copies) = (worker.turn, worker.copies());
-                self.blame(id, turn, (copies, false))?;
+                self.blame(id, turn, copies)?;
                 self.kill_worker(id, true);
                 return Ok(());
             }
             Stepped::Hangs => {
                 worker.hung_until = Time(u64::MAX);
                 let (turn, notes, copies) = (worker.turn, worker.notes, worker.copies());
-                self.blame(id, turn, (copies, true))?;
+                self.blame(id, turn, copies)?;
                 // The keeper looks now and then at what lasts.
                 let after = Span::millis(50 + self.rng.below(50));
                 let seen = turn.filter(|_| notes).map(|turn| Event::Turn(id, turn));
@@ -204,12 +205,17 @@ impl World {
         Ok(())
     }
 
-    /// The game's code in a room takes its process down: `how` tells whether at a copy of it, and whether it hangs.
-    fn blame(&mut self, id: WorkerId, turn: Option<Turn>, how: (bool, bool)) -> Result<(), String> {
+    /// The game's code in a room takes its process down, perhaps at a copy of it.
+    fn blame(
+        &mut self,
+        id: WorkerId,
+        turn: Option<Turn>,
+        copies: Option<Copying>,
+    ) -> Result<(), String> {
         let release = self.workers.get(&id).map(|worker| worker.release);
         match (&mut self.keeper, turn, release) {
             (Some(keeper), Some(turn), Some(release)) => {
-                keeper.audit.takes_down((id, release), turn, how)
+                keeper.audit.takes_down((id, release), turn, copies)
             }
             _ => Ok(()),
         }

@@ -7,6 +7,7 @@ use playon_core::time::{Span, Time};
 
 use super::sockets::bygone;
 use super::{Event, Kind, World};
+use crate::deeds::Task;
 use crate::gate::Heard;
 
 /// Of those who have come so many go again while there is trouble. Percent.
@@ -36,6 +37,11 @@ impl World {
         if self.rng.percent(10) {
             room = bygone(room);
         }
+        self.watch_room(room)
+    }
+
+    /// Somebody looks at that room.
+    pub(super) fn watch_room(&mut self, room: RoomId) -> Result<(), String> {
         let conn = ConnId(self.fresh());
         self.goes_to(conn, room);
         self.gate.open(conn);
@@ -70,6 +76,10 @@ impl World {
                     Close::Busy | Close::Restarting | Close::RoomEnded | Close::UnknownRoom => true,
                     Close::RoomHalted => self.store.was_damaged(room),
                     Close::RoomFails => panics || !self.doomed.is_empty(),
+                    // It cannot be shown to spectators, or not be made.
+                    Close::Refused => {
+                        self.is_doomed(room, Task::Show) || self.is_doomed(room, Task::Run)
+                    }
                     _ => false,
                 };
                 match explained {
@@ -77,6 +87,23 @@ impl World {
                     false => Err(format!("a spectator of {room} was closed with {why:?}")),
                 }
             }
+        }
+    }
+
+    fn is_doomed(&self, room: RoomId, at: Task) -> bool {
+        self.doomed.values().any(|rooms| rooms.get(&room).is_some_and(|doom| doom.at == at))
+    }
+
+    /// A room is given up.
+    ///
+    /// # Errors
+    /// When all that it ever failed at was to be shown to spectators.
+    pub(super) fn check_halt(&self, room: RoomId) -> Result<(), String> {
+        let otherwise = [Task::Run, Task::Copy].iter().any(|at| self.is_doomed(room, *at));
+        let by_chance = self.options.panic + self.options.cursed > 0;
+        match self.is_doomed(room, Task::Show) && !otherwise && !by_chance {
+            true => Err(format!("I7: {room} is given up for what spectators are shown")),
+            false => Ok(()),
         }
     }
 
