@@ -12,7 +12,7 @@ use playon_core::gate::{Close, ToGateway, ToOwner};
 use playon_core::ids::{RoomId, SessionId};
 
 pub use points::{POINTS, Point};
-pub use script::Script;
+pub use script::{Script, welcome};
 
 /// A player of the script: one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

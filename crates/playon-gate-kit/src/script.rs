@@ -31,24 +31,12 @@ impl<'a> Script<'a> {
     }
 
     pub(crate) fn welcome(&mut self, hello: &Hello) {
-        let (mode, session) = match &hello.who {
-            Who::New { session, .. } => (Mode::New, *session),
-            Who::Known { session, .. } => (Mode::Resumed, *session),
-            Who::Watcher => (Mode::Watching, SessionId(0)),
+        let mode = match &hello.who {
+            Who::New { .. } => Mode::New,
+            Who::Known { .. } => Mode::Resumed,
+            Who::Watcher => Mode::Watching,
         };
-        let welcome = Welcome {
-            mode,
-            session,
-            room: hello.room,
-            release: ReleaseId([1; 32]),
-            history: History(3),
-            generation: Generation(1),
-            in_next: 1,
-            event_seq: 0,
-            lost: 0,
-            ttl: Span::secs(120),
-        };
-        self.subject.tell(ToGateway::Welcome { conn: hello.conn, welcome });
+        self.subject.tell(welcome(hello, mode));
     }
 
     /// A player has its seat.
@@ -106,4 +94,25 @@ pub(crate) fn events(seqs: impl IntoIterator<Item = u64>, bytes: usize) -> Push 
 
 pub(crate) fn view(as_of: u64) -> Push {
     Push { view: Some((as_of, Bytes::from_static(b"v"))), ..Push::default() }
+}
+
+/// An owner's answer to a HELLO that lets the socket in.
+pub fn welcome(hello: &Hello, mode: Mode) -> ToGateway {
+    let session = match &hello.who {
+        Who::New { session, .. } | Who::Known { session, .. } => *session,
+        Who::Watcher => SessionId(0),
+    };
+    let welcome = Welcome {
+        mode,
+        session,
+        room: hello.room,
+        release: ReleaseId([1; 32]),
+        history: History(3),
+        generation: Generation(1),
+        in_next: 1,
+        event_seq: 0,
+        lost: 0,
+        ttl: Span::secs(120),
+    };
+    ToGateway::Welcome { conn: hello.conn, welcome }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, Stream};
-use playon_core::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
-use playon_core::ids::{ConnId, Generation, History, ReleaseId, RoomId, SessionId};
+use playon_core::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner};
+use playon_core::ids::{ConnId, Generation, History, RoomId};
 use playon_core::lobby::Lobby;
-use playon_core::time::Span;
+pub(crate) use playon_gate_kit::welcome;
 use playon_keeper::alarm::Alarms;
 use playon_keeper::clock::Clock;
 use playon_keeper::gateway::{
@@ -206,27 +206,6 @@ pub(crate) fn client_hello(name: &str) -> ClientHello {
         recv: 0,
         lo: 1,
     }
-}
-
-/// The owner's answer to a HELLO.
-pub(crate) fn welcome(hello: &Hello, mode: Mode) -> ToGateway {
-    let session = match &hello.who {
-        Who::New { session, .. } | Who::Known { session, .. } => *session,
-        Who::Watcher => SessionId(0),
-    };
-    let welcome = Welcome {
-        mode,
-        session,
-        room: hello.room,
-        release: ReleaseId([1; 32]),
-        history: History(3),
-        generation: Generation(1),
-        in_next: 1,
-        event_seq: 0,
-        lost: 0,
-        ttl: Span::secs(120),
-    };
-    ToGateway::Welcome { conn: hello.conn, welcome }
 }
 
 pub(crate) fn events(seqs: impl IntoIterator<Item = u64>, bytes: usize) -> Push {
