@@ -10,6 +10,9 @@ import { until } from './until.mjs';
 /** How long one command of `playon` may take, in milliseconds. */
 const COMMAND_MS = 30_000;
 
+/** What `playon status` exits with while the keeper cannot take players in. */
+const NOT_READY = 1;
+
 /** `playon serve` or `playon demo` on free ports; it may be killed and started again on the same data. */
 export class Keeper {
   #binaries;
@@ -53,9 +56,9 @@ export class Keeper {
     return this;
   }
 
-  /** Its state, as `playon status --json` tells it. */
+  /** Its state, as `playon status --json` tells it: also that of a keeper that is not ready, which exits with 1. */
   async status() {
-    const status = await this.json('status');
+    const status = this.#parsed(['status'], await this.#playon('status'), [0, NOT_READY]);
     for (const { pid } of status.workers) this.#workers.add(pid);
     return status;
   }
@@ -68,9 +71,7 @@ export class Keeper {
 
   /** Runs `playon ...` with `--json` against this keeper; what it printed, which must be JSON. */
   async json(...args) {
-    const { code, stdout, stderr } = await this.#playon(...args);
-    assert.equal(code, 0, `playon ${args.join(' ')} failed with ${code}:\n${stdout}${stderr}`);
-    return JSON.parse(stdout);
+    return this.#parsed(args, await this.#playon(...args), [0]);
   }
 
   /** Ships release 2. */
@@ -111,6 +112,11 @@ export class Keeper {
   end() {
     this.#process?.killAll();
     for (const pid of this.#workers) killQuietly(pid);
+  }
+
+  #parsed(args, { code, stdout, stderr }, codes) {
+    assert.ok(codes.includes(code), `playon ${args.join(' ')} failed with ${code}:\n${stdout}${stderr}`);
+    return JSON.parse(stdout);
   }
 
   #playon(...args) {
