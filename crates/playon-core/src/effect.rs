@@ -220,6 +220,17 @@ pub enum Report {
         /// In the middle of a round, and for longer than its kind's budget.
         late: bool,
     },
+    /// The room was frozen on its way, which came to nothing, and goes on where it was.
+    Thawed {
+        /// The deploy.
+        deploy: DeployId,
+        /// The room.
+        room: RoomId,
+        /// How long the room was frozen.
+        pause: Span,
+        /// In the middle of a round, and for longer than its kind's budget.
+        late: bool,
+    },
     /// The room waits for the end of its round before it moves.
     Waiting {
         /// The deploy.

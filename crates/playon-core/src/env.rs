@@ -9,6 +9,7 @@ use crate::effect::{Effect, Report};
 use crate::errand::Errand;
 use crate::fleet::{Berth, Fleet, WorkerEnd};
 use crate::gate::{Close, ToGateway};
+use crate::handoffs::Handoffs;
 use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::ApplyBounds;
 use crate::limits::Limits;
@@ -34,9 +35,8 @@ pub(crate) struct Env<C> {
     pub(crate) prefer: Option<ReleaseId>,
     /// Whether waking rooms that are on another release go there, too.
     pub(crate) bring_home: bool,
-    /// Rooms being handed over, at most `handoffs_max`; the others wait in `move_queue`.
-    pub(crate) moving: BTreeSet<RoomId>,
-    pub(crate) move_queue: VecDeque<RoomId>,
+    /// Rooms being handed over and those that wait for that.
+    pub(crate) handoffs: Handoffs,
     /// Rooms being opened and those that wait for that.
     pub(crate) openings: Openings,
     /// Rooms that are tried where nobody else is, and those that wait for that.
@@ -77,14 +77,13 @@ impl<C> Env<C> {
             age,
             bounds: ApplyBounds::from(&limits),
             openings: Openings::new(&limits),
+            handoffs: Handoffs::new(&limits),
             trials: Trials::new(shard, limits.trials_max),
             limits,
             codec,
             fleet: Fleet::default(),
             prefer: None,
             bring_home: true,
-            moving: BTreeSet::new(),
-            move_queue: VecDeque::new(),
             abandoned: BTreeMap::new(),
             deadly: Deadly::default(),
             copies: BTreeMap::new(),

@@ -167,6 +167,8 @@ pub struct ShardFacts {
     pub rooms: usize,
     /// Rooms being handed over.
     pub moving: usize,
+    /// Whether others are handed over beside a room that takes long.
+    pub moving_beside: bool,
     /// Rooms that wait for their turn to be handed over.
     pub move_queue: usize,
     /// Rooms being opened.

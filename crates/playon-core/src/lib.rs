@@ -20,6 +20,7 @@ mod errand;
 pub mod facts;
 pub mod fleet;
 pub mod gate;
+mod handoffs;
 pub mod ids;
 pub mod image;
 pub mod kind;

@@ -42,6 +42,10 @@ pub struct Limits {
     pub freeze_max: Span,
     /// Rooms of one shard that are being handed over at the same time; the others wait for their turn.
     pub handoffs_max: usize,
+    /// A room whose state takes so long to bring over, or the kind of which took it before, is handed over while no other room of its shard is.
+    pub handoff_alone_from: Span,
+    /// The same of a room with so many bytes of state.
+    pub handoff_alone_bytes: usize,
     /// Rooms of one shard that are being opened at the same time; the others wait for their turn. Fewer after a worker died of it.
     pub opens_max: usize,
     /// Bytes of state of the rooms of one shard that are being opened; at the bound the others wait for their turn.
@@ -107,6 +111,8 @@ impl Default for Limits {
             freeze_timeout: Span::millis(500),
             freeze_max: Span::secs(4),
             handoffs_max: 4,
+            handoff_alone_from: Span::millis(5),
+            handoff_alone_bytes: 256 << 10,
             opens_max: 64,
             opens_bytes_max: 32 << 20,
             tail_deltas_max: 64,

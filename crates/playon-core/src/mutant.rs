@@ -102,6 +102,10 @@ mutants! {
     SocketsKept "sockets-kept",
     /// Any number of rooms is handed over at the same time.
     HandoffsUnbounded "handoffs-unbounded",
+    /// Rooms that take long are handed over beside others.
+    HandoffsBeside "handoffs-beside",
+    /// A room that was frozen for too long is not tried alone.
+    LateOnce "late-once",
     /// The deltas sent after a copy may be longer than the state.
     TailUnbounded "tail-unbounded",
     /// A worker that takes too long to open a room is waited for.

@@ -76,6 +76,7 @@ pub fn limits() -> Limits {
         inputs_pending_max: 64,
         unsafe_commits_max: 4,
         handoffs_max: 2,
+        handoff_alone_bytes: 128,
         opens_max: 2,
         opens_bytes_max: 256,
         snapshot_every_commits: 16,

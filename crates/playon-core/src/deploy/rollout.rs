@@ -239,7 +239,9 @@ impl Rollout {
                 numbers.inputs_applied_twice += twice;
                 numbers.inputs_lost = numbers.inputs_lost.saturating_add(*missing);
             }
-            Report::Moved { late: true, .. } => numbers.pauses_over_budget += 1,
+            Report::Moved { late: true, .. } | Report::Thawed { late: true, .. } => {
+                numbers.pauses_over_budget += 1;
+            }
             _ => {}
         }
     }

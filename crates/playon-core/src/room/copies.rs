@@ -217,7 +217,7 @@ impl Room {
     /// The preparation of a handoff begins anew when there is a worker for it.
     pub(super) fn put_warm_back<C: StateCodec>(&mut self, env: &mut Env<C>) {
         if let Some(order) = self.drop_warm(env) {
-            env.moving.remove(&self.id());
+            env.handoffs.end(self.id());
             self.put_back(env, order);
         }
     }
@@ -234,18 +234,16 @@ impl Room {
             After::Apart => {
                 let Phase::Cutover(cutover) = &self.phase else { return };
                 let (order, task) = (cutover.order, cutover.asked().1);
-                let old = cutover.old.filter(|post| env.fleet.has(post.worker));
-                let others = cutover.exporting.map(|export| export.post);
-                for post in others.into_iter().chain([cutover.new]) {
+                if let Some(post) = self.end_freeze(env, now) {
+                    return self.thaw_and_wait(env, now, order, post);
+                }
+                for post in self.phase.posts() {
                     env.leave(self.id(), post);
                 }
-                env.moving.remove(&self.id());
+                env.handoffs.end(self.id());
                 self.phase = Phase::Idle { retry_at: None };
                 self.put_back(env, order);
-                return match old {
-                    Some(post) => self.go_live(env, now, post, false),
-                    None => self.fall(env, now, Blame::Circumstance, (0, died(task))),
-                };
+                return self.fall(env, now, Blame::Circumstance, (0, died(task)));
             }
         };
         self.thaw(env, now, blame, why);

@@ -168,7 +168,8 @@ impl Room {
         }
         if !self.queued && (open || wish.due) {
             self.queued = true;
-            env.move_queue.push_back(room);
+            let (kind, bytes) = (&self.image.kind, self.image.state.len());
+            env.handoffs.want(room, kind, bytes, wish.late);
         }
     }
 
@@ -192,14 +193,14 @@ impl Room {
             Err(reason) => return self.move_failed(env, order, Blame::Release, &reason),
         };
         let Some(post) = self.post_for_move(env, now, order, version.is_some()) else { return };
-        env.moving.insert(self.id());
+        env.handoffs.begin(self.id());
         let room = self.id();
         let (step, worker, message) = match version {
             Some(version) => {
                 let Some((export, message)) = self.export(env, version) else {
                     // The release that the room leaves has no worker just now.
                     env.leave(room, post);
-                    env.moving.remove(&room);
+                    env.handoffs.end(room);
                     return self.wait_for_export(env, now, order);
                 };
                 (WarmStep::Exporting { post, export }, export.post.worker, message)
@@ -263,6 +264,7 @@ impl Room {
         }
         warm.cost.0 += u64::from(prewarmed.cost_us);
         let predicted = warm.cost;
+        env.handoffs.took(&self.image.kind, self.image.state.len(), predicted);
         if let Some(reason) = too_slow(predicted, env.limits.freeze_max) {
             self.abandon_warm(env, Blame::Release, &reason);
             return self.pump(env, now);
@@ -290,7 +292,7 @@ impl Room {
         let Phase::Live(live) = &mut self.phase else { return };
         let Some(warm) = live.warm.take() else { return };
         env.leave(id, warm.step.post());
-        env.moving.remove(&id);
+        env.handoffs.end(id);
         let at_once_from = (now + env.limits.over_budget_wait).max(warm.order.at_once_from);
         let (deploy, room) = (warm.order.deploy, id);
         env.report(Report::Waiting { deploy, room, until: at_once_from });
@@ -315,7 +317,7 @@ impl Room {
         };
         let Some(warm) = live.warm.take() else { return };
         env.leave(id, warm.step.post());
-        env.moving.remove(&id);
+        env.handoffs.end(id);
         env.report(Report::Checked { deploy: warm.order.deploy, room: id, result });
     }
 
@@ -362,7 +364,7 @@ impl Room {
         if !self.image.between_rounds && warm.order.at_once_from > now {
             // The next round has begun meanwhile: wait for its end.
             env.leave(self.id(), new);
-            env.moving.remove(&self.id());
+            env.handoffs.end(self.id());
             self.put_back(env, warm.order);
             return;
         }
@@ -439,20 +441,63 @@ impl Room {
         let Phase::Cutover(cutover) = &self.phase else {
             return;
         };
-        let (order, old, new) = (cutover.order, cutover.old, cutover.new);
-        let export = cutover.exporting;
+        let order = cutover.order;
         let (asked, task) = cutover.asked();
         env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
-        let Some(post) = old.filter(|post| env.fleet.has(post.worker)) else {
-            self.fall(env, now, blame, (1, reason));
-            return;
+        let Some(post) = self.end_freeze(env, now) else {
+            return self.fall(env, now, blame, (1, reason));
         };
-        env.leave(self.id(), new);
-        if let Some(export) = export {
-            env.leave(self.id(), export.post);
-        }
         self.move_failed(env, order, blame, reason);
         self.go_live(env, now, post, false);
+    }
+
+    /// The new worker is not ready in time. It may have been busy with others: the room is handed over once more, alone.
+    pub(super) fn frozen_too_long<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let why = "PLY-0308 the new release did not get ready in time";
+        let Phase::Cutover(cutover) = &self.phase else { return };
+        let order = MoveOrder { late: true, ..cutover.order };
+        if cutover.order.late || broken(Mutant::LateOnce) {
+            return self.thaw(env, now, Blame::Release, why);
+        }
+        let (asked, task) = cutover.asked();
+        env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
+        match self.end_freeze(env, now) {
+            Some(post) => self.thaw_and_wait(env, now, order, post),
+            None => self.fall(env, now, Blame::Circumstance, (1, why)),
+        }
+    }
+
+    /// The frozen room goes on where it was, and waits for another turn to be handed over.
+    pub(super) fn thaw_and_wait<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        order: MoveOrder,
+        post: Post,
+    ) {
+        env.handoffs.end(self.id());
+        self.phase = Phase::Idle { retry_at: None };
+        self.put_back(env, order);
+        self.go_live(env, now, post, false);
+    }
+
+    /// Leaves those who were to take the frozen room over. Gives where it goes on, if that is still there.
+    pub(super) fn end_freeze<C: StateCodec>(&self, env: &mut Env<C>, now: Time) -> Option<Post> {
+        let Phase::Cutover(cutover) = &self.phase else { return None };
+        let old = cutover.old.filter(|post| env.fleet.has(post.worker))?;
+        let export = cutover.exporting.map(|export| export.post);
+        for post in export.into_iter().chain([cutover.new]) {
+            env.leave(self.id(), post);
+        }
+        let pause = now.since(cutover.frozen_at);
+        let (deploy, late) = (cutover.order.deploy, self.is_late(pause));
+        env.report(Report::Thawed { deploy, room: self.id(), pause, late });
+        Some(old)
+    }
+
+    /// Whether the players of a room notice that it stood still for so long.
+    fn is_late(&self, pause: Span) -> bool {
+        pause > self.policies.pause_budget && !self.image.between_rounds
     }
 
     /// The `Migrate` record is safe: the new attempt is the live one.
@@ -465,8 +510,8 @@ impl Room {
         }
         let (order, old, new) = (switching.order, switching.old, switching.new);
         let pause = now.since(switching.frozen_at);
-        let late = pause > self.policies.pause_budget && !self.image.between_rounds;
-        env.moving.remove(&self.id());
+        let late = self.is_late(pause);
+        env.handoffs.end(self.id());
         if let Some(order) = order {
             env.report(Report::Moved { deploy: order.deploy, room: self.id(), pause, late });
         }
@@ -516,7 +561,7 @@ impl Room {
         blame: Blame,
         reason: &str,
     ) {
-        env.moving.remove(&self.id());
+        env.handoffs.end(self.id());
         self.report_failed(env, order, blame, reason);
     }
 

@@ -31,7 +31,7 @@ mod viewers;
 use std::collections::BTreeMap;
 
 use crate::attach::Item;
-use crate::effect::{Blame as AtFault, Listing, Report};
+use crate::effect::{Listing, Report};
 use crate::env::{Env, Post};
 use crate::ids::{Attempt, ReleaseId, RoomId, WorkerId};
 use crate::image::{ApplyBounds, Image, StateCodec};
@@ -246,12 +246,7 @@ impl Room {
             Phase::Cutover(cutover)
                 if cutover.deadline <= now && !broken(Mutant::FreezeForever) =>
             {
-                self.thaw(
-                    env,
-                    now,
-                    AtFault::Release,
-                    "PLY-0308 the new release did not get ready in time",
-                );
+                self.frozen_too_long(env, now);
             }
             _ => {}
         }

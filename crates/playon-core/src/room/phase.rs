@@ -206,6 +206,8 @@ pub(crate) struct MoveOrder {
     pub(crate) check: bool,
     /// A worker went away while it was tried, through nothing that is known of the copy: the next time counts.
     pub(crate) tried: bool,
+    /// The room was frozen for too long on the way: it is tried once more, with nobody beside it.
+    pub(crate) late: bool,
     /// From when on a safe point is not waited for.
     pub(crate) at_once_from: Time,
     /// That time has come: it waits for its turn or for a worker, and no timer is needed any more.
@@ -235,6 +237,7 @@ impl MoveOrder {
             to,
             check: false,
             tried: false,
+            late: false,
             at_once_from,
             due: false,
             patient: false,

@@ -87,7 +87,7 @@ impl Room {
             // A room that is gone is no longer in the way of a deploy.
             env.report(Report::Staying { deploy: order.deploy, room: self.id() });
         }
-        env.moving.remove(&self.id());
+        env.handoffs.end(self.id());
         env.openings.end(self.id());
         self.leave_worker(env);
     }

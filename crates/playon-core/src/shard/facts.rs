@@ -12,8 +12,9 @@ impl<C: StateCodec> Shard<C> {
     pub fn facts(&self) -> ShardFacts {
         ShardFacts {
             rooms: self.rooms.len(),
-            moving: self.env.moving.len(),
-            move_queue: self.env.move_queue.len(),
+            moving: self.env.handoffs.under_way(),
+            moving_beside: self.env.handoffs.is_crowded(),
+            move_queue: self.env.handoffs.waiting(),
             opening: self.env.openings.under_way(),
             opening_bytes: self.env.openings.bytes(),
             opening_window: self.env.openings.window(),

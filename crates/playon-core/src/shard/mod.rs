@@ -19,7 +19,6 @@ use crate::gate::Hello;
 use crate::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
-use crate::mutant::{Mutant, broken};
 use crate::room::Room;
 use crate::time::{Span, Time};
 
@@ -369,14 +368,11 @@ impl<C: StateCodec> Shard<C> {
 
     /// Rooms whose turn it is begin to be handed over.
     fn run_moves(&mut self, now: Time) {
-        let unbounded = broken(Mutant::HandoffsUnbounded);
-        while self.env.moving.len() < self.env.limits.handoffs_max || unbounded {
-            let Some(id) = self.env.move_queue.pop_front() else {
-                break;
-            };
+        while let Some(id) = self.env.handoffs.next() {
             if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
                 room.begin_warm(&mut self.env, now);
             }
+            self.env.handoffs.pass(id);
             self.refresh(id);
         }
     }

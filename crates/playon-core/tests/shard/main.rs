@@ -4,6 +4,7 @@ mod bench;
 mod checks;
 mod copies;
 mod crowd;
+mod handoffs;
 mod holds;
 mod joins;
 mod probation;

@@ -39,6 +39,7 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         }
         Report::NotProbed { .. }
         | Report::Moved { .. }
+        | Report::Thawed { .. }
         | Report::MoveFailed { .. }
         | Report::Staying { .. }
         | Report::Waiting { .. } => note_move(metrics, epoch, report, on),
@@ -88,6 +89,10 @@ fn note_move(metrics: &Metrics, epoch: u64, report: &Report, on: impl Fn(&RoomId
             outcome("moved");
             metrics.pause_seconds.observe(seconds(pause.0));
             tracing::info!(%room, epoch, release = on(room), %deploy, ?pause, late, "room moved");
+        }
+        Report::Thawed { deploy, room, pause, late } => {
+            metrics.pause_seconds.observe(seconds(pause.0));
+            tracing::info!(%room, epoch, release = on(room), %deploy, ?pause, late, "room goes on where it was");
         }
         Report::MoveFailed { deploy, room, reason, blame } => {
             outcome("failed");

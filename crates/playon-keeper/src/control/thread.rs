@@ -201,7 +201,7 @@ impl Control {
             Report::Stranded { room, kind, version } => {
                 self.note_stranded(*room, kind, *version);
             }
-            Report::Moved { deploy, pause, .. } => {
+            Report::Moved { deploy, pause, .. } | Report::Thawed { deploy, pause, .. } => {
                 if let Some(course) = self.catalog_mut().deploys.get_mut(deploy) {
                     course.note_pause(*pause);
                 }

@@ -60,6 +60,9 @@ impl Audit {
         let l = &self.limits;
         bound("rooms", facts.rooms, l.rooms_per_shard_max)?;
         bound("handoffs", facts.moving, l.handoffs_max)?;
+        if facts.moving_beside {
+            return Err("I16: a room that takes long is handed over beside others".into());
+        }
         bound("openings", facts.opening, l.opens_max)?;
         // The last one that begins may exceed the bound.
         bound("bytes of openings", facts.opening_bytes, l.opens_bytes_max + l.state_bytes_max)?;

@@ -1,0 +1,64 @@
+//! Whose turn it is to be handed over, and what a room costs its players that is frozen for too long.
+
+use playon_core::attach::ToWorker;
+use playon_core::effect::{Blame, Report};
+use playon_core::time::Span;
+
+use super::bench::{Bench, NEW, ONE, ROOM, TWO, answer, prewarmed};
+use super::{failed, moved, now};
+
+/// Until the room is frozen, and waits for the new worker.
+fn freezes(bench: &mut Bench) {
+    let sent = bench.sent_to(TWO);
+    let copy = sent.iter().find(|message| matches!(message, ToWorker::Prewarm { .. }));
+    let turn = copy.expect("a copy is asked for").turn();
+    bench.worker(TWO, prewarmed(ROOM, turn.attempt, turn.seq.0, 5));
+    let sent = bench.sent_to(TWO);
+    let asked = matches!(sent.as_slice(), [ToWorker::Tail { .. } | ToWorker::Open { .. }]);
+    assert!(asked, "it is brought up to the last commit: {sent:?}");
+}
+
+/// The pauses of stops that came to nothing.
+fn thawed(reports: &[Report]) -> Vec<(Span, bool)> {
+    let pauses = reports.iter().filter_map(|report| match report {
+        Report::Thawed { pause, late, .. } => Some((*pause, *late)),
+        _ => None,
+    });
+    pauses.collect()
+}
+
+#[test]
+fn a_room_that_is_frozen_for_too_long_is_tried_once_more_and_then_stays() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, true);
+    freezes(&mut bench);
+    bench.wait(Span::millis(500));
+    let reports = bench.reports();
+    assert_eq!(thawed(&reports), [(Span::millis(500), true)]);
+    assert_eq!((failed(&reports), moved(&reports)), (None, false), "it has not been given up");
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "it plays on: {sent:?}");
+    bench.worker(ONE, answer(ONE, &sent[0], false).unwrap());
+    freezes(&mut bench);
+    bench.wait(Span::millis(500));
+    let reports = bench.reports();
+    assert_eq!(thawed(&reports), [(Span::millis(500), true)]);
+    assert_eq!((failed(&reports), moved(&reports)), (Some(Blame::Release), false));
+}
+
+#[test]
+fn a_room_that_was_late_once_moves_when_the_worker_has_time_for_it() {
+    let mut bench = Bench::with_player(&now(), true);
+    bench.move_to(NEW, true);
+    freezes(&mut bench);
+    bench.wait(Span::millis(500));
+    assert_eq!(thawed(&bench.reports()), [(Span::millis(500), false)], "between two rounds");
+    let sent = bench.sent_to(TWO);
+    let copy = sent.iter().find(|message| matches!(message, ToWorker::Prewarm { .. }));
+    let turn = copy.expect("another copy").turn();
+    bench.worker(TWO, prewarmed(ROOM, turn.attempt, turn.seq.0, 5));
+    let tail = bench.sent_to(TWO).remove(0);
+    bench.worker(TWO, answer(TWO, &tail, true).unwrap());
+    assert!(moved(&bench.reports()));
+}
