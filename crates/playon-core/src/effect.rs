@@ -118,6 +118,9 @@ pub enum Order {
         at_once: bool,
     },
     /// A room that was told to move by that deploy, and may be waiting for the end of its round, need not wait. Not answered.
+        /// From when the time counts that the room's kind may wait for the end of a round, in the age of the directory's
+        /// keepers (see [`crate::shard::ShardConfig::age`]); nothing: from now on.
+        since: Option<Time>,
     Hurry {
         /// The deploy.
         deploy: DeployId,

@@ -123,6 +123,11 @@ impl<C> Env<C> {
     pub(crate) fn no_such_kind(&mut self, now: Time, kind: &str) -> Option<String> {
         let kinds = self.fleet.instead_of(self.prefer?, kind)?;
         let detail = format!("PLY-0137 there is no kind {kind}, but {}", kinds.join(", "));
+    /// When that is on this keeper's clock, which begins with it.
+    pub(crate) fn on_own_clock(&self, aged: Time) -> Time {
+        Time(aged.0.saturating_sub(self.age.0))
+    }
+
         self.unknown_since += 1;
         if self.unknown_said.is_none_or(|said| now >= said + UNKNOWN_SAID_EVERY) {
             self.unknown_said = Some(now);

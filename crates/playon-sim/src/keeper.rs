@@ -292,7 +292,7 @@ impl Keeper {
 
     /// Whether an operator who has a room tried again still means the release that it is on.
     pub fn is_on(&self, now: Time, order: &Order) -> bool {
-        let Order::Move { deploy: DeployId::NONE, room, to, at_once: true } = order else {
+        let Order::Move { deploy: DeployId::NONE, room, to, at_once: true, .. } = order else {
             return true;
         };
         let mut rooms = self.shard.rooms(self.clock(now));

@@ -484,7 +484,8 @@ impl Director {
         let (Some(to), Some(known)) = (self.current, self.rooms.get(&room)) else { return };
         let stays = self.mover.stays(room, self.config.tries_max);
         if calm && known.release != to && !self.mover.is_busy(room) && !stays {
-            self.mover.push(room, Errand { deploy: DeployId::NONE, to, at_once: false });
+            self.mover
+                .push(room, Errand { deploy: DeployId::NONE, to, at_once: false, since: None });
         }
     }
 

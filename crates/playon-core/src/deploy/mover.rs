@@ -17,11 +17,14 @@ pub(super) struct Errand {
     pub(super) deploy: DeployId,
     pub(super) to: ReleaseId,
     pub(super) at_once: bool,
+    /// When the deploy began to move rooms, in the age of the directory's keepers.
+    pub(super) since: Option<Time>,
 }
 
 impl Errand {
     const fn order(self, room: RoomId) -> Order {
-        Order::Move { deploy: self.deploy, room, to: self.to, at_once: self.at_once }
+        let Self { deploy, to, at_once, since } = self;
+        Order::Move { deploy, room, to, at_once, since }
     }
 }
 
@@ -230,7 +233,7 @@ mod tests {
     }
 
     const fn errand(deploy: u64) -> Errand {
-        Errand { deploy: DeployId(deploy), to: ReleaseId([1; 32]), at_once: true }
+        Errand { deploy: DeployId(deploy), to: ReleaseId([1; 32]), at_once: true, since: None }
     }
 
     #[test]

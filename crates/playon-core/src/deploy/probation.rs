@@ -97,7 +97,7 @@ impl Director {
         }
     }
 
-    fn aged(&self, now: Time) -> Time {
+    pub(super) fn aged(&self, now: Time) -> Time {
         Time(now.0.saturating_add(self.config.age.0))
     }
 

@@ -161,6 +161,9 @@ pub struct DeployRecord {
     pub rooms: u64,
     /// Rooms that have moved.
     pub moved: u64,
+    /// When rooms began to move, in the age of the directory's keepers (see [`crate::shard::ShardConfig::age`]). How long a
+    /// room may wait for the end of its round counts from then.
+    pub moving_since: Option<Time>,
     /// Rooms that still have to move.
     pub waiting: u64,
     /// Of these, rooms that wait for the end of their round.
@@ -211,6 +214,7 @@ impl DeployRecord {
             untried_at_rest: 0,
             rooms: 0,
             moved: 0,
+            moving_since: None,
             waiting: 0,
             in_round: 0,
             in_round_until: None,

@@ -158,7 +158,12 @@ impl Rollout {
     }
 
     pub(super) const fn errand(&self) -> Errand {
-        Errand { deploy: self.record.id, to: self.record.to, at_once: self.record.at_once }
+        Errand {
+            deploy: self.record.id,
+            to: self.record.to,
+            at_once: self.record.at_once,
+            since: self.record.moving_since,
+        }
     }
 
     /// From now on rooms move in the middle of a round if need be. Tells whether that is new.
@@ -282,9 +287,11 @@ impl Director {
 
     /// Every copy has been tried: the decision is stored, then rooms move.
     pub(super) fn begin_moving(&mut self, now: Time) {
+        let since = self.aged(now);
         let Some(rollout) = self.rollout.as_mut() else { return };
         let to = rollout.record.to;
         rollout.record.phase = DeployPhase::Moving;
+        rollout.record.moving_since = Some(since);
         rollout.deadline = None;
         self.current = Some(to);
         self.tell_rooms();

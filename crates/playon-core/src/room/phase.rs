@@ -208,6 +208,8 @@ pub(crate) struct MoveOrder {
     pub(crate) tried: bool,
     /// The room was frozen for too long on the way: it is tried once more, with nobody beside it.
     pub(crate) late: bool,
+    /// From when the time counts that its policy lets it wait, in the age of the directory's keepers; nothing: from now on.
+    pub(crate) since: Option<Time>,
     /// From when on a safe point is not waited for.
     pub(crate) at_once_from: Time,
     /// That time has come: it waits for its turn or for a worker, and no timer is needed any more.
@@ -238,6 +240,7 @@ impl MoveOrder {
             check: false,
             tried: false,
             late: false,
+            since: None,
             at_once_from,
             due: false,
             patient: false,

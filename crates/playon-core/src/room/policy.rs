@@ -32,7 +32,10 @@ impl Room {
         order.at_once_from = match policy {
             // The release the room is on says so when it has opened it.
             None | Some(OnDeploy::Now) => Time(0),
-            Some(OnDeploy::BetweenRounds { deadline }) => now + deadline,
+            Some(OnDeploy::BetweenRounds { deadline }) => {
+                let since = order.since.unwrap_or_else(|| env.aged(now));
+                env.on_own_clock(since + deadline)
+            }
             Some(OnDeploy::Finish) => {
                 env.report(Report::Staying { deploy, room });
                 return false;

@@ -36,8 +36,9 @@ impl<C: StateCodec> Shard<C> {
                 self.order_probe(now, Wanted { deploy, room, to });
             }
             Order::CancelProbes { deploy } => self.cancel_probes(now, deploy),
-            Order::Move { deploy, room, to, at_once } => {
-                self.order_move(now, room, MoveOrder::to(deploy, to), at_once);
+            Order::Move { deploy, room, to, at_once, since } => {
+                let order = MoveOrder { since, ..MoveOrder::to(deploy, to) };
+                self.order_move(now, room, order, at_once);
             }
             Order::Hurry { deploy, room } => {
                 if let Some(Slot::Room(found)) = self.rooms.get_mut(&room).map(|e| &mut e.slot) {

@@ -250,7 +250,7 @@ impl Run {
         let (deploy, to) = (DeployId(self.deploys), RELEASES[usize::from(to)].id);
         self.truth.orders.insert(self.deploys, false);
         self.rig.order(match at_once {
-            Some(at_once) => Order::Move { deploy, room: ROOM, to, at_once },
+            Some(at_once) => Order::Move { deploy, room: ROOM, to, at_once, since: None },
             None => Order::Check { deploy, room: ROOM, to },
         });
         self.look(None);

@@ -274,7 +274,7 @@ impl Bench {
     }
 
     pub(crate) fn move_to(&mut self, to: ReleaseId, at_once: bool) {
-        self.order(Order::Move { deploy: DEPLOY, room: ROOM, to, at_once });
+        self.order(Order::Move { deploy: DEPLOY, room: ROOM, to, at_once, since: None });
     }
 }
 

@@ -257,7 +257,13 @@ fn a_room_that_was_begun_for_a_deploy_before_it_stopped_comes_home() {
     stage.hear(&Report::MoveFailed { deploy, room: room(1), reason, blame });
     assert_eq!(stage.record().phase, DeployPhase::Stopped);
     stage.orders();
-    let home = |n| Order::Move { deploy: DeployId::NONE, room: room(n), to: OLD, at_once: false };
+    let home = |n| Order::Move {
+        deploy: DeployId::NONE,
+        room: room(n),
+        to: OLD,
+        at_once: false,
+        since: None,
+    };
     // Of one that wakes on it the shard takes care; this one nobody else brings home.
     stage.list_on(NEW, 2, false, None);
     stage.list_on(NEW, 3, true, None);

@@ -50,7 +50,7 @@ fn berths(reports: &[Report]) -> Option<Vec<(ReleaseId, Berth)>> {
 /// A room on the old release of which a copy has taken the new release's worker down; another one is there.
 fn once(deploy: DeployId) -> Bench {
     let mut bench = Bench::with_player(&now(), false);
-    bench.order(Order::Move { deploy, room: ROOM, to: NEW, at_once: true });
+    bench.order(Order::Move { deploy, room: ROOM, to: NEW, at_once: true, since: None });
     let turn = turn_of(&asked(&mut bench, TWO));
     dies(&mut bench, TWO, vec![turn]);
     up(&mut bench, THREE, NEW, Berth::Common);
@@ -105,7 +105,13 @@ fn what_takes_that_worker_down_as_well_is_given_up() {
     // Unasked it is not tried again, whoever comes.
     up(&mut bench, WorkerId(5), NEW, Berth::Common);
     up(&mut bench, ALONE, NEW, Berth::Trial(0));
-    bench.order(Order::Move { deploy: DeployId::NONE, room: ROOM, to: NEW, at_once: true });
+    bench.order(Order::Move {
+        deploy: DeployId::NONE,
+        room: ROOM,
+        to: NEW,
+        at_once: true,
+        since: None,
+    });
     assert_eq!(failed(&bench.reports()), Some(Blame::Release));
     assert_eq!((asked(&mut bench, THREE), asked(&mut bench, ALONE)), (Vec::new(), Vec::new()));
     // Who asks for it has it tried apart.
@@ -225,7 +231,13 @@ fn without_such_a_worker_the_room_stays_after_a_while() {
 fn a_room_that_nobody_runs_is_opened_where_it_was_and_goes_from_there() {
     let mut bench = Bench::with_player(&now(), false);
     bench.worker_down(ONE);
-    bench.order(Order::Move { deploy: DeployId::NONE, room: ROOM, to: NEW, at_once: true });
+    bench.order(Order::Move {
+        deploy: DeployId::NONE,
+        room: ROOM,
+        to: NEW,
+        at_once: true,
+        since: None,
+    });
     let sent = asked(&mut bench, TWO);
     let turn = turn_of(&sent);
     assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]));
@@ -250,7 +262,13 @@ fn leaves_new() -> (Bench, Turn) {
     bench.obey(ONE, false);
     bench.obey(TWO, false);
     bench.effects.clear();
-    bench.order(Order::Move { deploy: DeployId(8), room: ROOM, to: OLD, at_once: true });
+    bench.order(Order::Move {
+        deploy: DeployId(8),
+        room: ROOM,
+        to: OLD,
+        at_once: true,
+        since: None,
+    });
     let sent = asked(&mut bench, TWO);
     assert!(matches!(sent.as_slice(), [ToWorker::Export { .. }]), "{sent:?}");
     (bench, turn_of(&sent))

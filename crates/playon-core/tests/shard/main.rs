@@ -11,6 +11,7 @@ mod probation;
 mod probes;
 mod recovery;
 mod rest;
+mod rounds;
 mod stop;
 mod turns;
 mod unsound;

@@ -83,6 +83,8 @@ struct Stored {
     at_rest: Option<UnreadAtRest>,
     #[serde(default)]
     watch: Option<StoredWatch>,
+    #[serde(default)]
+    moving_since_us: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -251,6 +253,7 @@ impl Course {
             restarts: record.restarts,
             predicted_us: record.predicted.0,
             at_rest: self.at_rest,
+            moving_since_us: record.moving_since.map(|since| since.0),
             watch: record.watch.as_ref().map(|watch| StoredWatch {
                 since_us: watch.since.map(|since| since.0),
                 faults: watch.faults,
@@ -297,6 +300,7 @@ impl Course {
         };
         record.predicted = Span(stored.predicted_us);
         record.reason = stored.reason;
+        record.moving_since = stored.moving_since_us.map(Time);
         record.watch = stored.watch.map(|watch| Watch {
             since: watch.since_us.map(Time),
             faults: watch.faults,
@@ -325,6 +329,7 @@ mod tests {
         DeployRecord {
             phase,
             watch: Some(watch),
+            moving_since: Some(Time(6)),
             checked: 1,
             checked_at_rest: 2,
             damaged_at_rest: 3,

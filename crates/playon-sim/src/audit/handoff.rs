@@ -74,7 +74,7 @@ impl Audit {
             OnDeploy::BetweenRounds { deadline } if !before.between_rounds => match told {
                 // One that wakes has nobody in it.
                 None if of == DeployId::NONE => Ok(()),
-                Some((since, _)) if self.now >= since + deadline => Ok(()),
+                Some((since, _)) if self.now + self.age >= since + deadline => Ok(()),
                 _ => Err(format!("I18: {room} is moved by {of} in the middle of a round")),
             },
             _ => Ok(()),
@@ -104,8 +104,9 @@ impl Audit {
     /// When it tries again what the release was to blame for.
     pub fn ordered(&mut self, now: Time, order: &Order) -> Result<(), String> {
         match order {
-            Order::Move { deploy, room, at_once, .. } => {
-                self.told.entry((*room, *deploy)).or_insert((now, false)).1 |= at_once;
+            Order::Move { deploy, room, at_once, since, .. } => {
+                let since = since.unwrap_or(now + self.age);
+                self.told.entry((*room, *deploy)).or_insert((since, false)).1 |= at_once;
             }
             Order::Hurry { deploy, room } => {
                 self.told.entry((*room, *deploy)).and_modify(|told| told.1 = true);

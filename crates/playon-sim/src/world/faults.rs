@@ -160,7 +160,7 @@ impl World {
     pub(super) fn try_again(&mut self, room: RoomId, release: ReleaseId) {
         let after = Span(self.rng.below(2_000_000));
         let deploy = DeployId::NONE;
-        let order = Order::Move { deploy, room, to: release, at_once: true };
+        let order = Order::Move { deploy, room, to: release, at_once: true, since: None };
         self.schedule(after, self.life, Event::Order(order));
     }
 
