@@ -32,6 +32,9 @@ const RELEASES: [Release; 3] = [
 const PLAYER: SessionId = SessionId(7);
 const SECRET: SecretHash = SecretHash([7; 16]);
 
+/// How much time passes at once while nothing is done to anybody.
+const CALM: Span = Span::millis(25);
+
 #[derive(Clone, Debug)]
 enum Op {
     Input(Command),
@@ -446,7 +449,7 @@ impl Run {
             }
         }
         while self.store() {}
-        self.wait(Span::millis(25));
+        self.wait(CALM);
     }
 
     fn settle(&mut self) {
@@ -455,6 +458,14 @@ impl Run {
         }
         self.input(Command::Between(true));
         for _ in 0..200 {
+            self.calm();
+        }
+        // Whoever waits for a worker of its own does so for longer; here none comes.
+        let longest = [limits().trial_queue_wait, limits().trial_wait];
+        for _ in 0..longest.iter().map(|wait| wait.0 / CALM.0).sum::<u64>() {
+            if self.truth.orders.values().all(|cancelled| *cancelled) {
+                break;
+            }
             self.calm();
         }
         let truth = &self.truth;
