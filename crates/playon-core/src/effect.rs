@@ -82,6 +82,8 @@ pub enum Order {
     Prefer(ReleaseId),
     /// Whether sleeping rooms that wake go to the preferred release, as far as their kind's policy allows.
     BringHome(bool),
+    /// That release is on probation after that one, or none is any more. What is set aside there is tried on the release before.
+    Probation(Option<(ReleaseId, ReleaseId)>),
     /// Open a copy of the room on the release and report; the room does not notice.
     Check {
         /// The deploy.
@@ -116,11 +118,11 @@ pub enum Order {
         to: ReleaseId,
         /// In the middle of a round if need be.
         at_once: bool,
-    },
-    /// A room that was told to move by that deploy, and may be waiting for the end of its round, need not wait. Not answered.
         /// From when the time counts that the room's kind may wait for the end of a round, in the age of the directory's
         /// keepers (see [`crate::shard::ShardConfig::age`]); nothing: from now on.
         since: Option<Time>,
+    },
+    /// A room that was told to move by that deploy, and may be waiting for the end of its round, need not wait. Not answered.
     Hurry {
         /// The deploy.
         deploy: DeployId,
@@ -271,6 +273,8 @@ pub enum Report {
         message: String,
         /// Faults in a row that are held against the room; 0 if it merely lost its worker.
         count: u32,
+        /// It is being found out what the room fails on: [`Report::SetAside`], another fault or [`Report::Acquitted`] follows.
+        inquiry: bool,
     },
     /// Somebody asked for a kind of room that the current release does not have. Said once a minute.
     UnknownKind {
@@ -298,6 +302,24 @@ pub enum Report {
         session: SessionId,
         /// What.
         what: Aside,
+        /// It is tried on the release before as well: [`Report::Appealed`] follows.
+        appeal: bool,
+    },
+    /// Something was set aside on a release on probation, and has been tried on the release before.
+    Appealed {
+        /// The room.
+        room: RoomId,
+        /// The release that was set aside on.
+        release: ReleaseId,
+        /// It fails there, too. If it could not be tried it does not.
+        too: bool,
+    },
+    /// It is known what the room failed on, or it does not fail any more. Said of a release on probation.
+    Acquitted {
+        /// The room.
+        room: RoomId,
+        /// On which release.
+        release: ReleaseId,
     },
     /// The room keeps failing by itself; nobody runs it until another release comes.
     Halted {

@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::appeals::Appeals;
 use crate::attach::ToWorker;
 use crate::deadly::{Deadly, Deed};
 use crate::effect::{Effect, Report};
@@ -41,6 +42,8 @@ pub(crate) struct Env<C> {
     pub(crate) openings: Openings,
     /// Rooms that are tried where nobody else is, and those that wait for that.
     pub(crate) trials: Trials,
+    /// What is tried on the release before the one on probation.
+    pub(crate) appeals: Appeals,
     /// What rooms that have left had still asked of a worker. A thread that hangs there holds up others, and nobody else
     /// would notice.
     abandoned: BTreeMap<(WorkerId, Attempt), Abandoned>,
@@ -78,6 +81,7 @@ impl<C> Env<C> {
             bounds: ApplyBounds::from(&limits),
             openings: Openings::new(&limits),
             handoffs: Handoffs::new(&limits),
+            appeals: Appeals::new(Trials::beside(shard, limits.trials_max)),
             trials: Trials::new(shard, limits.trials_max),
             limits,
             codec,
@@ -119,15 +123,15 @@ impl<C> Env<C> {
         Time(now.0.saturating_add(self.age.0))
     }
 
-    /// What to tell whoever asks for a kind that new rooms cannot have; nothing if they can, or if nobody knows yet.
-    pub(crate) fn no_such_kind(&mut self, now: Time, kind: &str) -> Option<String> {
-        let kinds = self.fleet.instead_of(self.prefer?, kind)?;
-        let detail = format!("PLY-0137 there is no kind {kind}, but {}", kinds.join(", "));
     /// When that is on this keeper's clock, which begins with it.
     pub(crate) fn on_own_clock(&self, aged: Time) -> Time {
         Time(aged.0.saturating_sub(self.age.0))
     }
 
+    /// What to tell whoever asks for a kind that new rooms cannot have; nothing if they can, or if nobody knows yet.
+    pub(crate) fn no_such_kind(&mut self, now: Time, kind: &str) -> Option<String> {
+        let kinds = self.fleet.instead_of(self.prefer?, kind)?;
+        let detail = format!("PLY-0137 there is no kind {kind}, but {}", kinds.join(", "));
         self.unknown_since += 1;
         if self.unknown_said.is_none_or(|said| now >= said + UNKNOWN_SAID_EVERY) {
             self.unknown_said = Some(now);
@@ -238,11 +242,16 @@ impl<C> Env<C> {
     }
 
     /// Ends a post: the worker forgets the attempt.
-    pub(crate) fn leave(&mut self, room: RoomId, post: Post) {
+    pub(crate) fn retire(&mut self, room: RoomId, post: Post) {
         self.fleet.vacate(post.worker);
         if self.fleet.has(post.worker) && !broken(Mutant::NoRetire) {
             self.tell(post.worker, ToWorker::Retire { room, attempt: post.attempt });
         }
+    }
+
+    /// The same of a room's own, which may need that worker no more.
+    pub(crate) fn leave(&mut self, room: RoomId, post: Post) {
+        self.retire(room, post);
         if matches!(post.berth, Berth::Trial(_)) {
             self.end_copy(room, Some(post.release));
         }
@@ -355,7 +364,8 @@ impl<C> Env<C> {
     /// Says which workers beside the common ones are needed, if that has changed.
     pub(crate) fn report_berths(&mut self) {
         let copies = self.copies.values().flatten().map(|(release, berth)| (*release, *berth));
-        let needed: BTreeSet<_> = self.confined.values().copied().chain(copies).collect();
+        let needed = self.confined.values().copied().chain(copies);
+        let needed: BTreeSet<_> = needed.chain(self.appeals.berths()).collect();
         if needed != self.berths {
             self.berths = needed.clone();
             self.report(Report::Berths(needed.into_iter().collect()));

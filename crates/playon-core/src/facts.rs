@@ -181,6 +181,8 @@ pub struct ShardFacts {
     pub opening_window: usize,
     /// Sockets in the shard's table.
     pub sockets: usize,
+    /// Things that are to be tried on the release before the one on probation, with the one under way.
+    pub appeals: usize,
     /// Copies of rooms that nobody runs which a deploy wants, with the one under way.
     pub probes: usize,
 }

@@ -104,6 +104,10 @@ mutants! {
     HandoffsUnbounded "handoffs-unbounded",
     /// Rooms that take long are handed over beside others.
     HandoffsBeside "handoffs-beside",
+    /// What a room fails on is held against its release before it is known what it was.
+    Hasty "hasty",
+    /// What a release on probation fails on is held against it although the one before fails on it, too.
+    AppealsLost "appeals-lost",
     /// A room that was frozen for too long is not tried alone.
     LateOnce "late-once",
     /// The deltas sent after a copy may be longer than the state.

@@ -26,12 +26,18 @@ impl Trials {
     pub(crate) fn new(shard: u16, most: u16) -> Self {
         let most = most.max(1);
         Self {
-            first: shard.saturating_mul(most),
+            first: shard.saturating_mul(most + 1),
             lanes: vec![None; usize::from(most)],
             waiting: VecDeque::new(),
             queued: BTreeSet::new(),
             seen: Time(0),
         }
+    }
+
+    /// A worker of the shard beside those, for what is not a room's.
+    pub(crate) fn beside(shard: u16, most: u16) -> Berth {
+        let most = most.max(1);
+        Berth::Trial(shard.saturating_mul(most + 1).saturating_add(most))
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u16, Option<RoomId>)> + use<'_> {
@@ -110,9 +116,9 @@ mod tests {
     #[test]
     fn each_lane_has_one_room_and_the_others_wait_in_order() {
         let mut trials = Trials::new(3, 2);
-        assert_eq!(trials.take(room(1)), Some(Berth::Trial(6)));
-        assert_eq!(trials.take(room(2)), Some(Berth::Trial(7)));
-        assert_eq!(trials.take(room(1)), Some(Berth::Trial(6)), "it has one already");
+        assert_eq!(trials.take(room(1)), Some(Berth::Trial(9)));
+        assert_eq!(trials.take(room(2)), Some(Berth::Trial(10)));
+        assert_eq!(trials.take(room(1)), Some(Berth::Trial(9)), "it has one already");
         for n in [3, 4, 5, 3] {
             assert_eq!(trials.take(room(n)), None);
         }
@@ -120,20 +126,22 @@ mod tests {
         trials.release(room(4));
         trials.release(room(2));
         assert_eq!(trials.next(), Some(room(3)));
-        assert_eq!(trials.take(room(3)), Some(Berth::Trial(7)));
+        assert_eq!(trials.take(room(3)), Some(Berth::Trial(10)));
         trials.release(room(1));
         assert_eq!((trials.next(), trials.next()), (Some(room(5)), None));
-        assert_eq!(trials.offer(room(5)), Some(Berth::Trial(6)));
+        assert_eq!(trials.offer(room(5)), Some(Berth::Trial(9)));
     }
 
     #[test]
     fn workers_of_other_shards_say_nothing_of_these() {
         let mut trials = Trials::new(1, 4);
         trials.note(Time(1), Berth::Trial(3));
-        trials.note(Time(2), Berth::Trial(8));
+        trials.note(Time(2), Berth::Trial(10));
+        trials.note(Time(2), Trials::beside(1, 4));
+        trials.note(Time(2), Trials::beside(0, 4));
         trials.note(Time(3), Berth::Common);
         assert_eq!(trials.seen(), Time(0));
-        trials.note(Time(4), Berth::Trial(7));
+        trials.note(Time(4), Berth::Trial(8));
         assert_eq!(trials.seen(), Time(4));
     }
 }

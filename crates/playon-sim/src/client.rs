@@ -11,7 +11,7 @@ use playon_core::time::Time;
 
 use crate::game::link;
 use crate::keeper::limits;
-use crate::worker::{FAREWELL, POISON, SEAT_HOLD};
+use crate::worker::{FAREWELL, SEAT_HOLD};
 use crate::world::Kind;
 
 /// What a player knows.
@@ -54,7 +54,7 @@ pub struct Client {
     /// Its room gives up the seats of absent players soon.
     brief: bool,
     /// Inputs on which the game fails, and how.
-    poison: BTreeMap<u64, u8>,
+    poison: BTreeMap<u64, Bytes>,
     /// Inputs that it was told are set aside.
     set_aside: BTreeSet<u64>,
     /// The input that ends the room.
@@ -152,9 +152,9 @@ impl Client {
         self.sent
     }
 
-    /// On the last input made the game will fail.
-    pub fn poison(&mut self, deed: u8) {
-        self.poison.insert(self.sent, deed);
+    /// On the last input made the game will fail, which its payload says how.
+    pub fn poison(&mut self, payload: Bytes) {
+        self.poison.insert(self.sent, payload);
     }
 
     /// The last input made will end the room.
@@ -169,7 +169,7 @@ impl Client {
             return Bytes::from_static(&[FAREWELL]);
         }
         match self.poison.get(&number) {
-            Some(deed) => Bytes::copy_from_slice(&[POISON, *deed]),
+            Some(payload) => payload.clone(),
             None => Bytes::new(),
         }
     }
@@ -266,7 +266,8 @@ impl Client {
             check_stamp(self.index, &self.chains, self.tainted, payload)?;
         }
         if let Some((as_of, payload)) = &push.view {
-            self.shown = now;
+            // Its return may still wait to be tried.
+            self.shown = if payload.get(24) == Some(&1) { now } else { self.shown };
             if *as_of < seat.recv && !self.lossy {
                 return Err(format!(
                     "I6: client {} got a view of {as_of} after {}",

@@ -1,5 +1,8 @@
 //! What a release of the model game cannot do, and how it fails.
 
+use bytes::Bytes;
+use playon_core::ids::ReleaseId;
+
 /// How the game's code fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
@@ -11,7 +14,30 @@ pub enum Deed {
     Hang,
 }
 
+/// The first byte of an input that makes the game fail. Then how, and the release that fails on it if not every one does.
+const POISON: u8 = 0xbd;
+
 impl Deed {
+    /// An input on which the game does it, on that release or on all.
+    pub fn poison(self, on: Option<ReleaseId>) -> Bytes {
+        let only = on.map(|release| release.0[0]);
+        [POISON, self as u8].into_iter().chain(only).collect()
+    }
+
+    /// Whether some release fails on that input.
+    pub fn is_poison(payload: &[u8]) -> bool {
+        payload.first() == Some(&POISON)
+    }
+
+    /// What a release does on that input, if it fails on it.
+    pub fn on_input(payload: &[u8], release: ReleaseId) -> Option<Self> {
+        match payload {
+            [POISON, deed] => Some(Self::of(u64::from(*deed))),
+            [POISON, deed, on] if *on == release.0[0] => Some(Self::of(u64::from(*deed))),
+            _ => None,
+        }
+    }
+
     /// One of them, drawn by a number.
     pub const fn of(number: u64) -> Self {
         match number % 3 {

@@ -23,6 +23,7 @@
 //! back up                    a copy of what is safe
 //! restore                    the keeper dies, and the copy is put in the place of its store
 //! cut player 0 for 2s        players are numbered through all rooms
+//! poison of player 0 panics  sends an input on which every release fails; `on R2 panics`: that one alone; `dies`, `hangs`
 //! farewell of player 0       sends an input that ends its room
 //! close r0                   an operator closes the room
 //! expire r0 as player 0 asks its age has come while it sleeps, and in the same moment its player comes back
@@ -90,6 +91,8 @@ pub enum Step {
     Restore,
     /// A player has no socket for a while.
     Cut(u64, Span),
+    /// A player sends an input on which the game fails, on one release or on all.
+    Poison(u64, Option<u8>, Deed),
     /// A player ends its room.
     Farewell(u64),
     /// An operator closes a room.
@@ -210,6 +213,12 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["back", "up"] => Step::BackUp,
         ["restore"] => Step::Restore,
         ["cut", "player", player, "for", time] => Step::Cut(count(player)?, span(time)?),
+        ["poison", "of", "player", player, deed] => {
+            Step::Poison(count(player)?, None, find_deed(deed)?)
+        }
+        ["poison", "of", "player", player, "on", release, deed] => {
+            Step::Poison(count(player)?, Some(number(release, 'R')?), find_deed(deed)?)
+        }
         ["farewell", "of", "player", player] => Step::Farewell(count(player)?),
         ["close", room] => Step::Close(number(room, 'r')?),
         ["expire", room, "as", "player", player, "asks"] => {

@@ -37,9 +37,6 @@ pub const fn exports_to(release: ReleaseId) -> u32 {
     reads_from(release)
 }
 
-/// What an input begins with on which the game fails; how is the [`Deed`] behind it.
-pub const POISON: u8 = 0xbd;
-
 /// What a step came to.
 #[derive(Debug)]
 pub enum Stepped {
@@ -116,6 +113,11 @@ pub fn stamp(seq: Seq, number: u64, chain: u64) -> Bytes {
     out.put_u64(number);
     out.put_u64(chain);
     out.freeze()
+}
+
+/// What a player is shown: a stamp, and whether the game has it as here.
+pub fn view(stamp: Bytes, here: bool) -> Bytes {
+    stamp.into_iter().chain([u8::from(here)]).collect()
 }
 
 #[derive(Debug)]
@@ -279,9 +281,7 @@ impl Worker {
 
     fn deed_on(&self, item: &Item) -> Option<Deed> {
         let (session, hook) = match item {
-            Item::Input { payload, .. } if payload.first() == Some(&POISON) => {
-                return Some(Deed::of(payload.get(1).copied().unwrap_or(0).into()));
-            }
+            Item::Input { payload, .. } => return Deed::on_input(payload, self.release),
             Item::Join { session, .. } => (session, 1),
             Item::Away(session) => (session, 2),
             Item::Back { session, .. } => (session, 3),
@@ -517,7 +517,7 @@ fn commit(deliver: &Deliver, object: &mut Object) -> Commit {
     }
     let view = |id: &SessionId| {
         let tally = object.game.players.get(id)?;
-        Some((*id, stamp(deliver.seq, tally.count, tally.chain)))
+        Some((*id, view(stamp(deliver.seq, tally.count, tally.chain), tally.here)))
     };
     let views = deliver.render.iter().filter_map(view).collect();
     let state = object.game.encode();

@@ -6,7 +6,7 @@ use playon_core::fleet::Berth;
 use playon_core::ids::{ReleaseId, WorkerId};
 use playon_core::rng::Rng;
 use playon_sim::deeds::Deed;
-use playon_sim::worker::{POISON, Stepped, Worker};
+use playon_sim::worker::{Stepped, Worker};
 use playon_worker_kit::{Game, POINTS, Subject, check};
 
 struct Model {
@@ -32,7 +32,6 @@ impl Subject for Model {
 }
 
 fn model() -> (Model, Game) {
-    let panics = (0..3).find(|n| Deed::of(u64::from(*n)) == Deed::Panic).expect("one of them");
     let release = ReleaseId([1; 32]);
     let worker = Worker::new(WorkerId(1), release, Berth::Common);
     let game = Game {
@@ -40,7 +39,7 @@ fn model() -> (Model, Game) {
         version: 1,
         profile: Bytes::new(),
         input: Bytes::from_static(b"\x01"),
-        poison: Bytes::copy_from_slice(&[POISON, panics]),
+        poison: Deed::Panic.poison(None),
     };
     (Model { worker, rng: Rng::new(1) }, game)
 }

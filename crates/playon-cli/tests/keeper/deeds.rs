@@ -15,14 +15,18 @@ pub(crate) const DEEDS: &str = env!("CARGO_BIN_EXE_playon-deeds");
 const OTHERS: usize = 6;
 
 /// A player of the game that does what it is told.
-struct Culprit {
+pub(crate) struct Culprit {
     room: Room<String, u64, u64>,
     /// Inputs it was told are set aside.
-    set_aside: Vec<u64>,
+    pub(crate) set_aside: Vec<u64>,
     applied: u64,
 }
 
-async fn enter(rig: &Rig, name: &str, params: Option<&str>) -> Result<Culprit, JoinError> {
+pub(crate) async fn enter(
+    rig: &Rig,
+    name: &str,
+    params: Option<&str>,
+) -> Result<Culprit, JoinError> {
     let options = JoinOptions::new(rig.url(), "deeds").name(name).params(&params)?;
     let room = timeout(PATIENCE, join(options)).await.unwrap()?;
     Ok(Culprit { room, set_aside: Vec::new(), applied: 0 })
@@ -30,7 +34,7 @@ async fn enter(rig: &Rig, name: &str, params: Option<&str>) -> Result<Culprit, J
 
 impl Culprit {
     /// Sends a word and gives its number.
-    async fn say(&mut self, word: &str) -> u64 {
+    pub(crate) async fn say(&mut self, word: &str) -> u64 {
         self.room.send(&word.to_owned()).await.unwrap()
     }
 
@@ -64,7 +68,7 @@ impl Culprit {
     }
 
     /// Plays an ordinary input.
-    async fn play(&mut self) {
+    pub(crate) async fn play(&mut self) {
         let number = self.say("count").await;
         self.until_applied(number).await;
         assert!(!self.set_aside.contains(&number), "an ordinary input was set aside");

@@ -46,7 +46,7 @@ async fn executables_that_ran_long_ago_are_deleted_and_those_in_use_are_not() {
     let rig = Rig::start_with(&["--release", FIRST, "--set", "keeper.artifacts_max=2"]);
     let mut player = Player::join(&rig, "table").await;
     player.play(3).await;
-    let (third, fourth) = (rig.another("third", FIRST), rig.another("fourth", SECOND));
+    let (third, fourth) = (rig.another("third", FIRST, "#"), rig.another("fourth", SECOND, "#"));
     let stored = || {
         let releases = rig.json(&["releases"]);
         let releases = releases.as_array().unwrap().iter().filter(|one| one["stored"] == true);

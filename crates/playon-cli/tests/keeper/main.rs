@@ -4,6 +4,7 @@
 
 mod admin;
 mod alerts;
+mod appeals;
 mod closing;
 mod config;
 mod copies;

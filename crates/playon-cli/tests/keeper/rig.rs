@@ -228,22 +228,22 @@ impl Rig {
         format!("ws://{}/play", self.players)
     }
 
-    /// The same game as another release: its executable has a byte more.
-    pub(crate) fn another(&self, name: &str, of: &str) -> String {
-        let path = self.file(name);
-        let mut bytes = fs::read(of).unwrap();
-        bytes.push(0);
-        fs::write(&path, bytes).unwrap();
-        fs::set_permissions(&path, fs::metadata(of).unwrap().permissions()).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
     /// An executable file beside the data directory.
     pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
         path
+    }
+
+    /// The same game as another release: its executable with something behind its end, which the loader ignores.
+    pub(crate) fn another(&self, name: &str, executable: &str, tail: &str) -> String {
+        let mut bytes = fs::read(executable).unwrap();
+        bytes.extend_from_slice(tail.as_bytes());
+        let path = self.file(name);
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::metadata(executable).unwrap().permissions()).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     /// Runs a command against this keeper.

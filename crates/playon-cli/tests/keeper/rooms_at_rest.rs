@@ -169,13 +169,7 @@ async fn rooms_at_rest_are_listed_shown_and_closed_by_id() {
 
 /// A release of the game that reads from one version on and writes another, told apart from others like it by a text.
 pub(crate) fn release(rig: &Rig, versions: &str, salt: &str) -> String {
-    let mut bytes = fs::read(SLEEPER).unwrap();
-    bytes.extend_from_slice(salt.as_bytes());
-    bytes.extend_from_slice(versions.as_bytes());
-    let path = rig.file(&format!("sleeper-{versions}-{salt}"));
-    fs::write(&path, bytes).unwrap();
-    fs::set_permissions(&path, fs::metadata(SLEEPER).unwrap().permissions()).unwrap();
-    path.to_str().unwrap().to_owned()
+    rig.another(&format!("sleeper-{versions}-{salt}"), SLEEPER, &format!("{salt}{versions}"))
 }
 
 fn stored(rig: &Rig) -> Vec<String> {

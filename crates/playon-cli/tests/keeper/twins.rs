@@ -49,7 +49,7 @@ fn said(output: &Output) -> String {
 #[tokio::test]
 async fn two_who_deploy_the_same_wait_for_one_deploy_and_its_one_end() {
     let (rig, _player) = in_a_round().await;
-    let next = rig.another("next", DEEDS);
+    let next = rig.another("next", DEEDS, "#");
     let mut first = begin(&rig, &["deploy", &next, "--json"]);
     until_said(&mut first, "waits for the end of the round");
     let until = rig.status()["deploy"]["in_round_until_ms"].clone();
@@ -115,7 +115,7 @@ async fn the_label_of_what_was_refused_passes_on_to_what_is_mended() {
     assert_eq!(rig.status()["current"], "v2");
     // What has run rooms, or could still, keeps its label.
     for label in ["v1", "v2"] {
-        let refused = deploy(&rig.another("other", FIRST), label);
+        let refused = deploy(&rig.another("other", FIRST, "#"), label);
         assert_eq!(refused.status.code(), Some(4));
         assert!(said(&refused).contains("PLY-0510"), "{}", said(&refused));
     }
@@ -142,7 +142,7 @@ async fn a_keeper_whose_first_release_was_refused_takes_the_mended_one_under_its
 #[tokio::test]
 async fn a_command_that_is_ended_says_that_its_deploy_goes_on() {
     let (mut rig, _player) = in_a_round().await;
-    let next = rig.another("next", DEEDS);
+    let next = rig.another("next", DEEDS, "#");
     let patient = ["deploy", next.as_str()];
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let mut child = begin(&rig, &patient);

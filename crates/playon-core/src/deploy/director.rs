@@ -144,6 +144,8 @@ pub struct DirectorFacts {
     pub sleepers: usize,
     /// Finished deploys.
     pub past: usize,
+    /// Rooms of which it is not known yet what they fail on.
+    pub inquiries: usize,
 }
 
 /// One per keeper. Driven like a shard: `handle_*`, drain [`Self::poll`], [`Self::next_timeout`].
@@ -231,6 +233,7 @@ impl Director {
             waited_for: self.rollout.as_ref().map_or(0, Rollout::size),
             sleepers: self.rollout.as_ref().map_or(0, Rollout::sleepers),
             past: self.past.len(),
+            inquiries: self.inquiries(),
         }
     }
 
@@ -328,7 +331,7 @@ impl Director {
             self.end_rollout(now, DeployPhase::Superseded, Some(why));
         }
         self.mover.begin_anew();
-        self.probation = None;
+        self.end_probation();
         self.last_id = self.last_id.next();
         let mut record = DeployRecord::new(self.last_id, course, from, to, at_once);
         record.reason = reason;

@@ -190,8 +190,12 @@ impl Mover {
         self.failed.remove(&room);
     }
 
-    /// The room stays where it is until the next deploy.
+    /// The room stays where it is until the next deploy. It may have tried by itself what it has not been told yet.
     pub(super) fn decline(&mut self, room: RoomId) {
+        let unasked = |waiting: &Waiting| waiting.deploy() == DeployId::NONE;
+        if self.queued.get(&room).is_some_and(unasked) {
+            self.drop_queued(room);
+        }
         self.declined.insert(room);
     }
 
@@ -261,6 +265,17 @@ mod tests {
         assert_eq!(mover.take(Time(1)).map(|(room, _)| room), Some(room(3)));
         assert_eq!(mover.next_timeout(), None);
         assert_eq!(mover.sizes(), (0, 1));
+    }
+
+    #[test]
+    fn a_room_that_stays_is_not_told_what_it_has_refused_by_itself() {
+        let mut mover = Mover::new(100);
+        mover.push(room(1), errand(0));
+        mover.push(room(2), errand(1));
+        mover.decline(room(1));
+        mover.decline(room(2));
+        assert_eq!(mover.take(Time(1)).map(|(room, _)| room), Some(room(2)), "a deploy asks again");
+        assert_eq!(mover.next_timeout(), None);
     }
 
     #[test]

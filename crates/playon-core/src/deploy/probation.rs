@@ -5,13 +5,18 @@
 //! a process went away is held against the room that it ran, and against no other. A room that had failed on the release that it
 //! came from may go on failing for the same reason: it says nothing about the new one. Kinds may be watched for longer or shorter than
 //! the keeper says; what was seen, and since when, is part of the deploy's record, so the next keeper goes on with it.
+//!
+//! While it is found out what a room fails on, its faults are held against nobody yet. What is then set aside is tried on the
+//! release before: on what fails there as well, nobody is to blame.
 
-use crate::effect::Report;
+use std::collections::BTreeMap;
+
+use crate::effect::{Order, Report};
 use crate::ids::{DeployId, ReleaseId, RoomId};
 use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
-use super::director::{DeployWish, Director, DirectorEffect};
+use super::director::{DeployWish, Director, DirectorEffect, Target};
 use super::{Course, DeployPhase, DeployRecord, Watch};
 
 /// Hard faults that a release on probation may have.
@@ -40,6 +45,19 @@ pub(super) struct Probation {
     until: Option<Time>,
     /// What is stored of it.
     watch: Watch,
+    /// Rooms of which it is not known yet what they fail on, or whether that fails on the release before, too.
+    inquiries: BTreeMap<RoomId, Inquiry>,
+}
+
+/// Faults of a room that are held against nobody yet.
+#[derive(Debug, Default)]
+struct Inquiry {
+    /// Of which the room does not know the cause.
+    open: u32,
+    /// Of which the cause is being tried on the release before.
+    appealed: u32,
+    /// What the last one was.
+    last: String,
 }
 
 impl Probation {
@@ -57,13 +75,21 @@ impl Director {
     /// Rooms begin to move to a release that somebody ships.
     pub(super) fn begin_probation(&mut self) {
         self.probation = self.deploy().and_then(|record| self.probation_in(record));
+        self.tell_probation();
+    }
+
+    /// Shards try on the release before what the one on probation fails on.
+    fn tell_probation(&mut self) {
+        let probation = self.probation.as_ref().map(|p| (p.release, p.from));
+        self.out.push_back(DirectorEffect::Order(Target::All, Order::Probation(probation)));
     }
 
     fn probation_in(&self, record: &DeployRecord) -> Option<Probation> {
         let shipped = record.course == Course::Forward && self.longest_probation(record.to).0 > 0;
         let from = record.from.filter(|from| shipped && *from != record.to)?;
         let watch = record.watch.clone().unwrap_or_default();
-        Some(Probation { deploy: record.id, release: record.to, from, until: None, watch })
+        let (deploy, release, inquiries) = (record.id, record.to, BTreeMap::new());
+        Some(Probation { deploy, release, from, until: None, watch, inquiries })
     }
 
     /// An earlier keeper had moved all rooms: the rest of the time is this one's.
@@ -74,6 +100,7 @@ impl Director {
             return;
         }
         self.probation = self.probation_in(last);
+        self.tell_probation();
         self.set_probation_end();
         self.probation_timed_out(now);
     }
@@ -146,30 +173,51 @@ impl Director {
     }
 
     /// The deploy has ended otherwise.
-    pub(super) fn end_probation(&mut self, _now: Time, phase: DeployPhase) {
-        if phase.is_final() {
-            self.probation = None;
+    pub(super) fn end_probation(&mut self) {
+        if self.probation.take().is_some() {
+            self.tell_probation();
         }
     }
 
     pub(super) fn probation_timed_out(&mut self, now: Time) {
-        self.probation.take_if(|probation| probation.until.is_some_and(|until| until <= now));
+        let over = |probation: &mut Probation| probation.until.is_some_and(|until| until <= now);
+        if self.probation.take_if(over).is_some() {
+            self.tell_probation();
+        }
     }
 
     /// News of a shard that may be held against the release.
     pub(super) fn watch_report(&mut self, now: Time, report: &Report) {
         match report {
             // Held against the room; one that merely lost its worker is not counted.
-            Report::Fault { room, release, message, count } if *count > 0 => {
+            Report::Fault { room, release, message, count, inquiry } if *count > 0 => {
                 let what = format!("room {room}: {message}");
                 self.note_failed(now, (*room, *release), false);
-                self.hard_fault(now, (*room, *release), &what);
+                self.fault(now, (*room, *release), what, *inquiry && !broken(Mutant::Hasty));
             }
             Report::Halted { room, release, reason } => {
                 let what = format!("room {room} is halted: {reason}");
                 self.note_failed(now, (*room, *release), true);
-                self.hard_fault(now, (*room, *release), &what);
+                self.fault(now, (*room, *release), what, false);
             }
+            Report::SetAside { room, release, appeal, .. } => {
+                let Some(inquiry) = self.inquiry(*room, *release) else { return };
+                inquiry.appealed += std::mem::take(&mut inquiry.open);
+                if !appeal {
+                    self.settle_appeal(now, *room, true);
+                }
+            }
+            Report::Appealed { room, release, too } => {
+                if self.inquiry(*room, *release).is_some() {
+                    self.settle_appeal(now, *room, !too);
+                }
+            }
+            Report::Acquitted { room, release } => {
+                if self.inquiry(*room, *release).is_some() {
+                    self.settle_inquiry(now, *room);
+                }
+            }
+            Report::Gone { room, .. } => self.settle_inquiry(now, *room),
             _ => {}
         }
     }
@@ -189,8 +237,14 @@ impl Director {
             && failed.is_some_and(|failed| failed.release == from && recent(failed))
     }
 
-    /// Something that a good release does not do.
-    fn hard_fault(&mut self, now: Time, (room, release): (RoomId, ReleaseId), what: &str) {
+    /// Something that a good release does not do, if it was the release. With `inquiry` that is being found out.
+    fn fault(
+        &mut self,
+        now: Time,
+        (room, release): (RoomId, ReleaseId),
+        what: String,
+        inquiry: bool,
+    ) {
         if !self.is_watched(now, room) {
             return;
         }
@@ -201,8 +255,53 @@ impl Director {
         let Some(probation) = self.probation.as_mut().filter(|p| p.release == release) else {
             return;
         };
-        probation.watch.faults += 1;
-        what.clone_into(&mut probation.watch.last);
+        let found = probation.inquiries.entry(room).or_default();
+        (found.open, found.last) = (found.open + 1, what);
+        if !inquiry {
+            self.settle_inquiry(now, room);
+        }
+    }
+
+    /// What is not known yet of the room's faults on that release, if it is on probation.
+    fn inquiry(&mut self, room: RoomId, release: ReleaseId) -> Option<&mut Inquiry> {
+        let probation = self.probation.as_mut().filter(|p| p.release == release)?;
+        probation.inquiries.get_mut(&room)
+    }
+
+    /// It was the room itself, or nothing that can be set aside.
+    fn settle_inquiry(&mut self, now: Time, room: RoomId) {
+        let Some(probation) = &mut self.probation else { return };
+        let Some(inquiry) = probation.inquiries.get_mut(&room) else { return };
+        let (faults, last) = (std::mem::take(&mut inquiry.open), inquiry.last.clone());
+        if inquiry.appealed == 0 {
+            probation.inquiries.remove(&room);
+        }
+        self.hard_faults(now, faults, last);
+    }
+
+    /// What was set aside has been tried on the release before; `held` if it does not fail there.
+    fn settle_appeal(&mut self, now: Time, room: RoomId, held: bool) {
+        let Some(probation) = &mut self.probation else { return };
+        let Some(inquiry) = probation.inquiries.get_mut(&room) else { return };
+        let (faults, last) = (std::mem::take(&mut inquiry.appealed), inquiry.last.clone());
+        if inquiry.open == 0 {
+            probation.inquiries.remove(&room);
+        }
+        if held {
+            self.hard_faults(now, faults, last);
+        }
+    }
+
+    /// Rooms of which it is not known yet what they fail on.
+    pub(super) fn inquiries(&self) -> usize {
+        self.probation.as_ref().map_or(0, |probation| probation.inquiries.len())
+    }
+
+    /// So many are held against the release.
+    fn hard_faults(&mut self, now: Time, faults: u32, last: String) {
+        let Some(probation) = self.probation.as_mut().filter(|_| faults > 0) else { return };
+        probation.watch.faults += faults;
+        probation.watch.last = last;
         if probation.watch.faults > FAULTS_MAX && !broken(Mutant::ProbationBlind) {
             self.fail_probation(now);
         } else if let Some(record) = self.note_watch() {
@@ -217,6 +316,7 @@ impl Director {
             return;
         };
         let last = watch.last;
+        self.tell_probation();
         self.forget_watch(deploy);
         let can: Vec<RoomId> = self
             .rooms

@@ -513,7 +513,7 @@ impl Director {
             if let Some(current) = self.current {
                 self.out.push_back(DirectorEffect::Order(Target::All, Order::Prefer(current)));
             }
-            self.end_probation(now, phase);
+            self.end_probation();
         }
         if checked {
             let cancel = Order::CancelProbes { deploy: id };

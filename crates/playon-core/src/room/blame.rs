@@ -235,6 +235,11 @@ impl Blame {
         self.own_faults.max(noted.map_or(0, |accused| accused.strikes))
     }
 
+    /// Whether it is not known yet what the room fails on: it may be something that can be set aside.
+    pub(crate) fn inquires(&self) -> bool {
+        self.trial.is_some() && self.own_faults() == 0
+    }
+
     /// Items under suspicion.
     pub(crate) fn suspects(&self) -> usize {
         let trial = self.trial.as_ref();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::attach::{Commit, Item, LeftOut, Noted};
-use crate::effect::Effect;
+use crate::effect::{Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::gate::{Close, Push};
@@ -59,8 +59,12 @@ impl Room {
             env.report(report);
         }
         let (portion, saw) = (inflight.portion, inflight.viewers());
+        let tried = self.blame.on_trial();
         if let Some(item) = self.blame.batch_passed((now, &env.limits), portion, saw) {
-            self.set_aside(env, item);
+            self.set_aside(env, now, item);
+        }
+        if tried && !self.blame.on_trial() && env.appeals.hears(self.release()) {
+            env.report(Report::Acquitted { room: self.id(), release: self.release() });
         }
         self.presence.note_rendered(&inflight, &commit);
         self.send_away(&commit, &held);

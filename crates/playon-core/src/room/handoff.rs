@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use crate::attach::{Body, Commit, Fault, Prewarmed, Ready, ToWorker};
+use crate::attach::{Body, Commit, Fault, Prewarmed, ToWorker};
 use crate::effect::{Blame, Cost, Effect, Report};
 use crate::env::{Env, Post};
 use crate::errand::Errand;
@@ -21,7 +21,7 @@ use super::Room;
 use super::phase::{Cutover, Live, MoveOrder, Opening, Phase, Tail, Warm, WarmStep};
 
 /// A room may stay frozen for so many times what the same steps took while it played on.
-const FREEZE_MARGIN: u64 = 4;
+pub(super) const FREEZE_MARGIN: u64 = 4;
 
 /// Why a room would stand still for too long, if it would, when its state takes so long to be brought over.
 pub(crate) fn too_slow(predicted: Span, most: Span) -> Option<String> {
@@ -344,187 +344,6 @@ impl Room {
             }
             // The whole state is shorter, and fits into one message.
             Body::Delta(_) | Body::Full(_) => *tail = Tail::Whole,
-        }
-    }
-
-    /// A quiet moment: the room is frozen and the copy brought up to the last commit.
-    ///
-    /// The clock of a kind with ticks runs on: the switch usually fits between two ticks, and then players
-    /// see no shift at all. A tick that comes late is followed by one on time; only when a whole
-    /// step is missed does the clock wait for the room (see `next_batch`).
-    pub(super) fn begin_cutover<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let Phase::Live(live) = &mut self.phase else {
-            return;
-        };
-        let Some(warm) = live.warm.take() else { return };
-        let WarmStep::Ready { post: new, tail } = warm.step else {
-            return;
-        };
-        let (old, cost) = (live.post, warm.cost);
-        if !self.image.between_rounds && warm.order.at_once_from > now {
-            // The next round has begun meanwhile: wait for its end.
-            env.leave(self.id(), new);
-            env.handoffs.end(self.id());
-            self.put_back(env, warm.order);
-            return;
-        }
-        if self.period().is_none() {
-            self.clock.stop(now);
-        }
-        let room = self.id();
-        let exporting = match tail {
-            Tail::Deltas(deltas) => {
-                let (attempt, seq, hash) = (new.attempt, self.image.seq, self.image.hash);
-                env.tell(new.worker, ToWorker::Tail { room, attempt, seq, hash, deltas });
-                None
-            }
-            Tail::Whole => {
-                self.tell_open(env, new, self.image.version, self.image.state.clone());
-                None
-            }
-            Tail::Export(version) => {
-                let Some((export, message)) = self.export(env, version) else {
-                    // The worker it lives on is of that release: there is one.
-                    env.leave(room, new);
-                    return self.move_failed(
-                        env,
-                        warm.order,
-                        Blame::Circumstance,
-                        "PLY-0303 no worker of the present release is there",
-                    );
-                };
-                env.tell(export.post.worker, message);
-                Some(export)
-            }
-        };
-        // Measured while others were at work, too; it may take longer when it matters.
-        let most = Span(cost.0.saturating_mul(FREEZE_MARGIN)).min(env.limits.freeze_max);
-        let most = most.max(env.limits.freeze_timeout);
-        self.phase = Phase::Cutover(Cutover {
-            order: warm.order,
-            old: Some(old),
-            new,
-            given: None,
-            exporting,
-            frozen_at: now,
-            deadline: now + most,
-            errand: Errand::new(now, Self::copy_timeout(env)),
-        });
-    }
-
-    /// The new worker holds the last commit: the switch is issued.
-    pub(super) fn cutover_ready<C: StateCodec>(
-        &mut self,
-        env: &mut Env<C>,
-        now: Time,
-        ready: &Ready,
-    ) {
-        let Phase::Cutover(cutover) = &mut self.phase else {
-            return;
-        };
-        if ready.seq != self.image.seq || cutover.exporting.is_some() {
-            return;
-        }
-        let (order, old, new) = (cutover.order, cutover.old, cutover.new);
-        let frozen = (cutover.frozen_at, cutover.given.take());
-        self.migrate(env, now, Some(order), old, new, ready, Some(frozen));
-    }
-
-    /// The handoff failed before its switch was issued: the room goes on where it was.
-    pub(super) fn thaw<C: StateCodec>(
-        &mut self,
-        env: &mut Env<C>,
-        now: Time,
-        blame: Blame,
-        reason: &str,
-    ) {
-        let Phase::Cutover(cutover) = &self.phase else {
-            return;
-        };
-        let order = cutover.order;
-        let (asked, task) = cutover.asked();
-        env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
-        let Some(post) = self.end_freeze(env, now) else {
-            return self.fall(env, now, blame, (1, reason));
-        };
-        self.move_failed(env, order, blame, reason);
-        self.go_live(env, now, post, false);
-    }
-
-    /// The new worker is not ready in time. It may have been busy with others: the room is handed over once more, alone.
-    pub(super) fn frozen_too_long<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let why = "PLY-0308 the new release did not get ready in time";
-        let Phase::Cutover(cutover) = &self.phase else { return };
-        let order = MoveOrder { late: true, ..cutover.order };
-        if cutover.order.late || broken(Mutant::LateOnce) {
-            return self.thaw(env, now, Blame::Release, why);
-        }
-        let (asked, task) = cutover.asked();
-        env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
-        match self.end_freeze(env, now) {
-            Some(post) => self.thaw_and_wait(env, now, order, post),
-            None => self.fall(env, now, Blame::Circumstance, (1, why)),
-        }
-    }
-
-    /// The frozen room goes on where it was, and waits for another turn to be handed over.
-    pub(super) fn thaw_and_wait<C: StateCodec>(
-        &mut self,
-        env: &mut Env<C>,
-        now: Time,
-        order: MoveOrder,
-        post: Post,
-    ) {
-        env.handoffs.end(self.id());
-        self.phase = Phase::Idle { retry_at: None };
-        self.put_back(env, order);
-        self.go_live(env, now, post, false);
-    }
-
-    /// Leaves those who were to take the frozen room over. Gives where it goes on, if that is still there.
-    pub(super) fn end_freeze<C: StateCodec>(&self, env: &mut Env<C>, now: Time) -> Option<Post> {
-        let Phase::Cutover(cutover) = &self.phase else { return None };
-        let old = cutover.old.filter(|post| env.fleet.has(post.worker))?;
-        let export = cutover.exporting.map(|export| export.post);
-        for post in export.into_iter().chain([cutover.new]) {
-            env.leave(self.id(), post);
-        }
-        let pause = now.since(cutover.frozen_at);
-        let (deploy, late) = (cutover.order.deploy, self.is_late(pause));
-        env.report(Report::Thawed { deploy, room: self.id(), pause, late });
-        Some(old)
-    }
-
-    /// Whether the players of a room notice that it stood still for so long.
-    fn is_late(&self, pause: Span) -> bool {
-        pause > self.policies.pause_budget && !self.image.between_rounds
-    }
-
-    /// The `Migrate` record is safe: the new attempt is the live one.
-    pub(super) fn switch_if_safe<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let Phase::Switching(switching) = &self.phase else {
-            return;
-        };
-        if self.durability.safe() < switching.seq && !broken(Mutant::SwitchUnsafe) {
-            return;
-        }
-        let (order, old, new) = (switching.order, switching.old, switching.new);
-        let pause = now.since(switching.frozen_at);
-        let late = self.is_late(pause);
-        env.handoffs.end(self.id());
-        if let Some(order) = order {
-            env.report(Report::Moved { deploy: order.deploy, room: self.id(), pause, late });
-        }
-        if let Some(old) = old {
-            env.leave(self.id(), old);
-        }
-        match new {
-            Some(post) => self.go_live(env, now, post, false),
-            None => {
-                self.clock.stop(now);
-                self.phase = Phase::Idle { retry_at: None };
-                self.want_open(env, now);
-            }
         }
     }
 

@@ -12,6 +12,7 @@ mod blame;
 mod clock;
 mod commit;
 mod copies;
+mod cutover;
 mod deliver;
 mod durability;
 mod export;

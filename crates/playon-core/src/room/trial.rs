@@ -1,5 +1,8 @@
 //! What a fault does to the room: back to its committed bytes, and on trial.
 
+use std::slice;
+
+use crate::appeals::Appeal;
 use crate::attach::{Fault, Item, LeftOut, Noted};
 use crate::deadly::Task;
 use crate::effect::{Aside, Blame as AtFault, Effect, Report};
@@ -142,7 +145,47 @@ impl Room {
             self.note_presence(now);
         }
         let (room, release, what) = (self.id(), self.release(), Aside::View);
-        env.report(Report::SetAside { room, release, session: viewer, what });
+        let watch = viewer == LeftOut::WATCHERS;
+        let render = if watch { Vec::new() } else { vec![viewer] };
+        let appeal = self.appeal(env, now, None, (render, watch));
+        env.report(Report::SetAside { room, release, session: viewer, what, appeal });
+    }
+
+    /// What the room fails on is tried on the release before, if this one is on probation. Tells whether it is.
+    fn appeal<C: StateCodec>(
+        &self,
+        env: &mut Env<C>,
+        now: Time,
+        item: Option<Item>,
+        (render, watch): (Vec<SessionId>, bool),
+    ) -> bool {
+        if !env.appeals.hears(self.release()) {
+            return false;
+        }
+        let image = &self.image;
+        let mut items: Vec<_> = item.into_iter().collect();
+        let at = match self.period() {
+            Some(period) => {
+                items.push(Item::Tick(image.tick.saturating_add(1)));
+                image.now + period
+            }
+            None => self.clock.read(now).max(image.now),
+        };
+        if items.is_empty() {
+            items.push(Item::Wake);
+        }
+        env.appeals.want(Appeal {
+            room: self.id(),
+            release: self.release(),
+            kind: image.kind.clone(),
+            seq: image.seq,
+            version: image.version,
+            state: image.state.clone(),
+            now: at,
+            items,
+            render,
+            watch,
+        })
     }
 
     /// The release could not open the room. Another release than the room's own is merely not moved to.
@@ -218,6 +261,7 @@ impl Room {
             release: self.release(),
             message: reason.into(),
             count,
+            inquiry: count > 0 && self.blame.inquires(),
         });
         self.down_since = self.down_since.or(Some(now));
         let wait = backoff(count, env.limits.reopen_backoff_max);
@@ -232,7 +276,9 @@ impl Room {
     }
 
     /// What the game fails on does not run any more: its player is told, and nobody is told that it ran.
-    pub(super) fn set_aside<C: StateCodec>(&mut self, env: &mut Env<C>, item: Item) {
+    pub(super) fn set_aside<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, item: Item) {
+        let shown = self.presence.audience(&self.image.seats, slice::from_ref(&item), false);
+        let appealed = item.clone();
         let (session, what) = match item {
             // Its player is told with the record of this commit.
             Item::Input { session, seq, .. } => (session, Aside::Input(seq)),
@@ -254,7 +300,8 @@ impl Room {
             Item::Noted { .. } | Item::Tick(_) | Item::Wake => return,
         };
         let (room, release) = (self.id(), self.release());
-        env.report(Report::SetAside { room, release, session, what });
+        let appeal = self.appeal(env, now, Some(appealed), (shown, false));
+        env.report(Report::SetAside { room, release, session, what, appeal });
     }
 
     /// The worker's books are kept right without the hook.

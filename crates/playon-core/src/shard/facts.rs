@@ -20,6 +20,7 @@ impl<C: StateCodec> Shard<C> {
             opening_window: self.env.openings.window(),
             open_queue: self.env.openings.waiting(),
             sockets: self.env.sockets.len(),
+            appeals: self.env.appeals.len(),
             probes: self.probes.len(),
         }
     }

@@ -1,5 +1,6 @@
 //! One owner shard: the rooms it holds, who speaks to them, and their timers.
 
+mod appeal;
 mod facts;
 mod gate;
 mod loading;
@@ -25,6 +26,7 @@ use crate::time::{Span, Time};
 use loading::Loading;
 use probe::Probes;
 
+pub use crate::appeals::{APPEALS_BYTES_MAX, APPEALS_MAX};
 pub use probe::PROBES_MAX;
 
 /// Steps of one room that may follow from one another at one time. More would be a loop.
@@ -105,7 +107,9 @@ impl<C: StateCodec> Shard<C> {
     pub fn next_timeout(&self) -> Option<Time> {
         let room = self.timers.first().map(|(at, _)| *at);
         let probe = self.probes.next_timeout();
-        let next = room.into_iter().chain(self.env.abandoned_until()).chain(probe).min();
+        let appeal = self.env.appeals.next_timeout();
+        let next =
+            room.into_iter().chain(self.env.abandoned_until()).chain(probe).chain(appeal).min();
         next.filter(|_| !self.env.stopping)
     }
 
@@ -117,6 +121,7 @@ impl<C: StateCodec> Shard<C> {
         }
         self.env.abandoned_timeout(now);
         self.probe_timed_out(now);
+        self.appeal_timed_out(now);
         // What one room does may give another its turn, and one step of a room may make the next one due.
         let mut handled: BTreeMap<RoomId, u32> = BTreeMap::new();
         while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
@@ -172,6 +177,7 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         self.probes.handle_turn(now, turn.attempt);
+        self.env.appeals.handle_turn(now, turn.attempt);
         match self.rooms.get_mut(&turn.room).map(|entry| &mut entry.slot) {
             Some(Slot::Room(room)) => room.handle_turn(now, turn),
             Some(Slot::Creating(creating)) => creating.handle_turn(now),
@@ -206,6 +212,7 @@ impl<C: StateCodec> Shard<C> {
             self.try_quiet(now, id);
         }
         self.probe_worker_down(now, worker, end);
+        self.appeal_worker_down(now, worker, end);
         self.run_queues(now);
     }
 
@@ -234,6 +241,9 @@ impl<C: StateCodec> Shard<C> {
         }
         if self.probes.holder(attempt).is_some() {
             return self.handle_probed(now, &message);
+        }
+        if self.env.appeals.holder(attempt).is_some() {
+            return self.handle_appealed(now, &message);
         }
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
             Some(Slot::Room(room)) => match message {
@@ -268,7 +278,8 @@ impl<C: StateCodec> Shard<C> {
             Some(Slot::Creating(creating)) => creating.holder(attempt),
             _ => None,
         };
-        of_room.or_else(|| self.probes.holder(attempt))
+        let probed = || self.probes.holder(attempt);
+        of_room.or_else(probed).or_else(|| self.env.appeals.holder(attempt))
     }
 
     fn conclude(&mut self, now: Time, id: RoomId, outcome: Outcome) {
@@ -363,6 +374,7 @@ impl<C: StateCodec> Shard<C> {
             self.refresh(id);
             self.run_moves(now);
         }
+        self.run_appeals(now);
         self.env.report_berths();
     }
 

@@ -27,6 +27,7 @@ impl<C: StateCodec> Shard<C> {
                 self.env.deadly.begin_anew();
                 self.wake_all(now);
             }
+            Order::Probation(probation) => self.order_probation(now, probation),
             Order::BringHome(bring) => self.env.bring_home = bring,
             Order::Check { deploy, room, to } => {
                 let order = MoveOrder { check: true, ..MoveOrder::to(deploy, to) };

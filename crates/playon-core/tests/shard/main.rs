@@ -1,5 +1,6 @@
 //! A shard driven message by message: the rules of handoff, policies and seats, one scenario each.
 
+mod appeals;
 mod bench;
 mod checks;
 mod copies;

@@ -145,7 +145,7 @@ impl Stage {
 
     fn fault_on(&mut self, release: ReleaseId, room: RoomId) {
         let message = "it panicked".to_owned();
-        self.hear(Report::Fault { room, release, message, count: 1 });
+        self.hear(Report::Fault { room, release, message, count: 1, inquiry: false });
         self.pass(Span::millis(100));
     }
 

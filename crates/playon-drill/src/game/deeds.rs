@@ -1,5 +1,7 @@
 //! A room whose players say what its code does wrong: no keeper should ever have to trust a game.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use playon::{Cx, Player, PlayerId, Policies, Refusal, Room};
@@ -30,8 +32,21 @@ fn commit(deed: &str) {
         "loop" => loop {
             std::hint::black_box(0);
         },
+        "bug" if ends_with(b'!') => panic!("a bug of this release"),
         _ => {}
     }
+}
+
+/// Whether the executable ends with that byte: so one build makes releases that differ.
+fn ends_with(mark: u8) -> bool {
+    let last = || {
+        let mut file = File::open(std::env::current_exe()?)?;
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        io::Result::Ok(last[0])
+    };
+    last().is_ok_and(|last| last == mark)
 }
 
 #[expect(unconditional_recursion, reason = "it is meant to overflow the stack")]
@@ -72,7 +87,7 @@ impl Room for Deeds {
     }
 
     /// `abort` does it now, `view:abort` when a view is next made, `watch:abort` when one for spectators is, `spite:abort` when one
-    /// for this player is, from five ticks later on; `grow:5` takes 5 MiB.
+    /// for this player is, from five ticks later on; `grow:5` takes 5 MiB; `bug` panics in an executable that ends with `!`.
     fn input(&mut self, from: PlayerId, word: String, cx: &mut Cx<Self>) {
         self.words += 1;
         match word.split_once(':') {

@@ -50,7 +50,7 @@ impl Catalog {
             Report::Checked { room, result: Err(why), .. } => {
                 (*room, None, format!("copy does not open: {why}"))
             }
-            Report::SetAside { room, release, session, what } => {
+            Report::SetAside { room, release, session, what, .. } => {
                 let what = match what {
                     Aside::Input(number) => format!("input {number}"),
                     Aside::Join => "the join".to_owned(),

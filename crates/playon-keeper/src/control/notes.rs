@@ -48,10 +48,14 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
             let release = catalog.label(*release);
             tracing::warn!(%room, epoch, release, why = message, count, "room failed");
         }
-        Report::SetAside { room, release, session, what } => {
+        Report::SetAside { room, release, session, what, .. } => {
             metrics.set_aside.inc();
             let release = catalog.label(*release);
             tracing::error!(%room, epoch, release, %session, ?what, "the game fails on it: set aside");
+        }
+        Report::Appealed { room, release, too } => {
+            let release = catalog.label(*release);
+            tracing::info!(%room, epoch, release, too, "what was set aside is tried on the release before");
         }
         Report::Halted { room, release, reason } => {
             let release = catalog.label(*release);
@@ -77,7 +81,10 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
             tracing::warn!(epoch, times, "{detail}");
         }
         // What follows from them says so.
-        Report::NotClosed { .. } | Report::Stranded { .. } | Report::Stopped => {}
+        Report::NotClosed { .. }
+        | Report::Stranded { .. }
+        | Report::Stopped
+        | Report::Acquitted { .. } => {}
     }
 }
 

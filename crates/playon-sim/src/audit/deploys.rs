@@ -1,8 +1,10 @@
 //! What deploys are held to: rooms that stay where they are, and releases that fail.
 
+use std::collections::BTreeMap;
+
 use playon_core::deploy::{Course, DeployPhase, DeployRecord};
 use playon_core::effect::{Order, Report};
-use playon_core::ids::{DeployId, ReleaseId};
+use playon_core::ids::{DeployId, ReleaseId, RoomId};
 use playon_core::time::{Span, Time};
 
 use super::Audit;
@@ -17,7 +19,28 @@ pub struct Watched {
     /// Where its rooms came from.
     from: Option<ReleaseId>,
     faults: u32,
+    /// Faults of rooms of which it is not known yet what they fail on.
+    open: BTreeMap<RoomId, u32>,
+    /// Faults of rooms on something that is being tried on the release before.
+    appealed: BTreeMap<RoomId, u32>,
     until: Option<Time>,
+}
+
+impl Watched {
+    /// As the next keeper goes on with it, which has no room on trial.
+    #[must_use]
+    pub fn resumed(self) -> Self {
+        Self { open: BTreeMap::new(), appealed: BTreeMap::new(), ..self }
+    }
+
+    fn settle_open(&mut self, room: RoomId) {
+        self.faults += self.open.remove(&room).unwrap_or_default();
+    }
+
+    fn settle_appeal(&mut self, room: RoomId, held: bool) {
+        let faults = self.appealed.remove(&room).unwrap_or_default();
+        self.faults += if held { faults } else { 0 };
+    }
 }
 
 impl Audit {
@@ -29,7 +52,14 @@ impl Audit {
         match record.phase {
             DeployPhase::Moving if before != Some(DeployPhase::Moving) => {
                 let (release, from) = (record.to, record.from);
-                let watched = Watched { release, from, faults: 0, until: None };
+                let watched = Watched {
+                    release,
+                    from,
+                    faults: 0,
+                    open: BTreeMap::new(),
+                    appealed: BTreeMap::new(),
+                    until: None,
+                };
                 self.watched = shipped.then_some(watched);
             }
             DeployPhase::Done if before != Some(DeployPhase::Done) => {
@@ -76,10 +106,10 @@ impl Audit {
 
     /// The director hears of something.
     pub fn director_hears(&mut self, now: Time, report: &Report) {
-        let (room, of) = match report {
-            Report::Fault { room, release, count: 1.., .. } => (*room, *release),
-            Report::Halted { room, release, .. } => (*room, *release),
-            _ => return,
+        let (room, of, inquiry) = match report {
+            Report::Fault { room, release, count: 1.., inquiry, .. } => (*room, *release, *inquiry),
+            Report::Halted { room, release, .. } => (*room, *release, false),
+            _ => return self.hears_of_inquiry(now, report),
         };
         self.failed.insert((room, of));
         // What it did before says nothing about the new release.
@@ -91,7 +121,34 @@ impl Audit {
             watched.release == of && watched.until.is_none_or(|until| now + self.age < until)
         };
         if let Some(watched) = self.watched.as_mut().filter(within) {
-            watched.faults += 1;
+            *watched.open.entry(room).or_default() += 1;
+            if !inquiry {
+                watched.settle_open(room);
+            }
+        }
+    }
+
+    /// What a room fails on is being found out, or has been.
+    fn hears_of_inquiry(&mut self, now: Time, report: &Report) {
+        let at = now + self.age;
+        // What is found out after its time is held against nobody.
+        let within = |watched: &&mut Watched| watched.until.is_none_or(|until| at < until);
+        let Some(watched) = self.watched.as_mut().filter(within) else { return };
+        match report {
+            Report::SetAside { room, release, appeal, .. } if *release == watched.release => {
+                let faults = watched.open.remove(room).unwrap_or_default();
+                *watched.appealed.entry(*room).or_default() += faults;
+                if !appeal {
+                    watched.settle_appeal(*room, true);
+                }
+            }
+            Report::Appealed { room, release, too } if *release == watched.release => {
+                watched.settle_appeal(*room, !too);
+            }
+            Report::Acquitted { room, release } if *release == watched.release => {
+                watched.settle_open(*room);
+            }
+            _ => {}
         }
     }
 

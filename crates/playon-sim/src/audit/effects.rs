@@ -139,7 +139,20 @@ impl Audit {
         message: &ToWorker,
         store: &Store,
     ) -> Result<(), String> {
+        let alone = self.berths.get(&worker) == Some(&self.appeals_at);
         match message {
+            // A copy that is thrown away.
+            ToWorker::Open { attempt, .. } | ToWorker::Export { attempt, .. } if alone => {
+                self.appealed.insert(*attempt);
+            }
+            ToWorker::Deliver(deliver) if self.appealed.contains(&deliver.attempt) => {
+                if !alone {
+                    return Err(format!("I25: an appeal of {} is heard among rooms", deliver.room));
+                }
+            }
+            _ if alone && !matches!(message, ToWorker::Retire { .. }) => {
+                return Err(format!("I25: {message:?} where appeals are heard"));
+            }
             ToWorker::Open { room, .. } => {
                 let on_trial = matches!(self.berths.get(&worker), Some(Berth::Trial(_)));
                 // A trial may take several batches, and openings.

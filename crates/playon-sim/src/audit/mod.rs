@@ -94,6 +94,9 @@ pub struct Audit {
     failed: BTreeSet<(RoomId, ReleaseId)>,
     /// When the keeper began.
     age: Span,
+    /// Where appeals are heard, and the attempts under which they are.
+    appeals_at: Berth,
+    appealed: BTreeSet<Attempt>,
     /// When each room was first told to move by a deploy, and whether it was told since not to wait for the end of its round.
     told: BTreeMap<(RoomId, DeployId), (Time, bool)>,
     /// When a deploy may move rooms of each kind.
@@ -167,6 +170,8 @@ impl Audit {
             failed: BTreeSet::new(),
             resting: BTreeMap::new(),
             watched: None,
+            appeals_at: Berth::Trial(limits.trials_max),
+            appealed: BTreeSet::new(),
             told: BTreeMap::new(),
             manners: Manners::default(),
             now: Time(0),

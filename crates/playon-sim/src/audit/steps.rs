@@ -8,7 +8,7 @@ use playon_core::fleet::Berth;
 use playon_core::ids::{RoomId, Seq};
 use playon_core::image::StateCodec;
 use playon_core::limits::Limits;
-use playon_core::shard::{PROBES_MAX, Shard};
+use playon_core::shard::{APPEALS_MAX, PROBES_MAX, Shard};
 use playon_core::time::{Span, Time};
 
 use super::Audit;
@@ -68,6 +68,7 @@ impl Audit {
         bound("bytes of openings", facts.opening_bytes, l.opens_bytes_max + l.state_bytes_max)?;
         bound("rooms that wait to be handed over", facts.move_queue, facts.rooms)?;
         bound("rooms that wait to be opened", facts.open_queue, facts.rooms)?;
+        bound("appeals", facts.appeals, APPEALS_MAX)?;
         bound("copies of rooms that nobody runs", facts.probes, PROBES_MAX)
     }
 
@@ -84,6 +85,8 @@ impl Audit {
             facts.sleepers,
             RESTING_GROUPS_MAX * SLEEPERS_PER_GROUP,
         )?;
+        // One may have gone while it is tried what it failed on.
+        bound("rooms under inquiry", facts.inquiries, facts.rooms + APPEALS_MAX)?;
         bound("deploys that are remembered", facts.past, 100)
     }
 

@@ -9,6 +9,7 @@ use playon_core::time::{Span, Time};
 
 use super::{Event, Summary, World, room_id};
 use crate::client::Client;
+use crate::deeds::Deed;
 use crate::gate::Out;
 use crate::keeper::wall;
 use crate::options::Options;
@@ -69,7 +70,13 @@ impl World {
             Step::BackUp => self.back_up(),
             Step::Restore => return self.restore(),
             Step::Cut(player, time) => return self.cut_player(*player, *time),
-            Step::Farewell(player) => return self.farewell(*player),
+            Step::Farewell(player) => {
+                return self.send_last(*player, |client| client.say_farewell());
+            }
+            Step::Poison(player, on, deed) => {
+                let on = (*on).map(release).transpose()?;
+                return self.send_last(*player, |client| client.poison(deed.poison(on)));
+            }
             Step::Close(room) => return self.close_room(room_id(u64::from(*room))),
             Step::Expire(room, player) => {
                 let room = room_id(u64::from(*room));
@@ -179,14 +186,19 @@ impl World {
         cut
     }
 
-    fn farewell(&mut self, player: u64) -> Result<(), String> {
+    /// A player sends an input that something is to be done with.
+    fn send_last(&mut self, player: u64, mark: impl Fn(&mut Client)) -> Result<(), String> {
         let client = self.clients.get_mut(player as usize).ok_or("there is no such player")?;
         let conn = client.conn.ok_or("the player has no socket")?;
         let seq = client.make_input();
-        client.say_farewell();
+        mark(client);
         let recv = client.seat.map_or(0, |seat| seat.recv);
         let message = ToOwner::Input { conn, seq, recv, payload: client.payload(seq) };
         self.summary.inputs += 1;
+        if Deed::is_poison(&client.payload(seq)) {
+            self.poison.insert((client.room, seq));
+            self.keeper.iter_mut().for_each(|k| k.audit.poison.clone_from(&self.poison));
+        }
         self.speak(message)
     }
 

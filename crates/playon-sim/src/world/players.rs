@@ -7,6 +7,7 @@ use playon_core::time::Span;
 
 use super::{Event, Kind, World, room_id};
 use crate::client::Client;
+use crate::deeds::Deed;
 
 impl World {
     pub(super) fn connect(&mut self, index: u64) -> Result<(), String> {
@@ -36,7 +37,7 @@ impl World {
             self.summary.inputs += 1;
             let poison = self.options.poison;
             if self.now < self.calm_from && self.rng.below(1_000) < poison {
-                client.poison(self.rng.below(3) as u8);
+                client.poison(Deed::of(self.rng.below(3)).poison(None));
                 self.poison.insert((client.room, seq));
                 self.keeper.iter_mut().for_each(|k| k.audit.poison.clone_from(&self.poison));
             }

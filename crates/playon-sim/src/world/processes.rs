@@ -9,6 +9,7 @@ use playon_core::kind::Declared;
 use playon_core::time::{Span, Time};
 
 use super::{Event, World};
+use crate::audit::Watched;
 use crate::deeds::Copying;
 use crate::keeper::{Keeper, limits};
 use crate::worker::{Stepped, Worker, kinds_of};
@@ -24,7 +25,7 @@ impl World {
         std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
         let (epoch, rooms) = self.store.open(&ApplyBounds::recovering(&limits()))?;
         let mut keeper = Keeper::new(epoch, self.store.current(), self.now);
-        keeper.audit.watched = self.watched.take();
+        keeper.audit.watched = self.watched.take().map(Watched::resumed);
         keeper.audit.poison = self.poison.clone();
         keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
         keeper.audit.cursed = self.options.cursed > 0;

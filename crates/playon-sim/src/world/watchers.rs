@@ -76,9 +76,11 @@ impl World {
                     Close::Busy | Close::Restarting | Close::RoomEnded | Close::UnknownRoom => true,
                     Close::RoomHalted => self.store.was_damaged(room),
                     Close::RoomFails => panics || !self.doomed.is_empty(),
-                    // It cannot be shown to spectators, or not be made.
+                    // It cannot be shown to spectators, or not be made; or it failed by accident each time that it was shown.
                     Close::Refused => {
-                        self.is_doomed(room, Task::Show) || self.is_doomed(room, Task::Run)
+                        panics
+                            || self.is_doomed(room, Task::Show)
+                            || self.is_doomed(room, Task::Run)
                     }
                     _ => false,
                 };

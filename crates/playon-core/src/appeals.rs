@@ -1,0 +1,284 @@
+//! What a release on probation fails on, to be tried on the release before: what fails there, too, is not its fault.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::attach::{Deliver, Item};
+use crate::env::Post;
+use crate::errand::Errand;
+use crate::fleet::Berth;
+use crate::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use crate::time::{RoomTime, Time};
+
+/// Appeals of one shard that wait or are under way. One more is not heard: the release is to blame.
+pub const APPEALS_MAX: usize = 64;
+
+/// Bytes of state that they hold; at the bound the next one is not heard.
+pub const APPEALS_BYTES_MAX: usize = 64 << 20;
+
+/// Something on which a release has failed, and the room as it was.
+#[derive(Clone, Debug)]
+pub(crate) struct Appeal {
+    pub(crate) room: RoomId,
+    /// The release that has failed.
+    pub(crate) release: ReleaseId,
+    pub(crate) kind: String,
+    pub(crate) seq: Seq,
+    pub(crate) version: u32,
+    pub(crate) state: Bytes,
+    /// The batch that fails: when it happens, what it brings, and who is shown the room after it.
+    pub(crate) now: RoomTime,
+    pub(crate) items: Vec<Item>,
+    pub(crate) render: Vec<SessionId>,
+    pub(crate) watch: bool,
+}
+
+impl Appeal {
+    /// The batch, for a copy under that attempt.
+    pub(crate) fn batch(&self, attempt: Attempt) -> Deliver {
+        Deliver {
+            room: self.room,
+            attempt,
+            seq: self.seq.next(),
+            now: self.now,
+            items: self.items.clone(),
+            render: self.render.clone(),
+            render_watch: self.watch,
+        }
+    }
+}
+
+/// How far an appeal is. First the release that has failed writes the older version, if the one before needs that.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// For a worker where nobody else is, to write that version if one is to be written, else to open a copy.
+    Waiting { until: Time, export: Option<u32> },
+    /// The release that has failed writes an older version.
+    Exporting { post: Post, errand: Errand, version: u32 },
+    /// The release before opens a copy.
+    Opening { post: Post, errand: Errand },
+    /// It runs the batch.
+    Trying { post: Post, errand: Errand },
+}
+
+impl Step {
+    /// Who is asked for something.
+    pub(crate) const fn asked(&self) -> Option<(Post, &Errand)> {
+        match self {
+            Self::Waiting { .. } => None,
+            Self::Exporting { post, errand, .. }
+            | Self::Opening { post, errand }
+            | Self::Trying { post, errand } => Some((*post, errand)),
+        }
+    }
+
+    pub(crate) const fn errand_mut(&mut self) -> Option<(Post, &mut Errand)> {
+        match self {
+            Self::Waiting { .. } => None,
+            Self::Exporting { post, errand, .. }
+            | Self::Opening { post, errand }
+            | Self::Trying { post, errand } => Some((*post, errand)),
+        }
+    }
+}
+
+/// The appeals of a shard, one at a time.
+#[derive(Debug)]
+pub(crate) struct Appeals {
+    /// The release on probation, and the one before it.
+    probation: Option<(ReleaseId, ReleaseId)>,
+    /// Where they are heard: a worker that no room ever has.
+    lane: Berth,
+    waiting: VecDeque<Appeal>,
+    bytes: usize,
+    current: Option<(Appeal, Step)>,
+}
+
+impl Appeals {
+    pub(crate) const fn new(lane: Berth) -> Self {
+        Self { probation: None, lane, waiting: VecDeque::new(), bytes: 0, current: None }
+    }
+
+    /// From now on that release is on probation after that one, or none is. What was asked before has lost its purpose; gives
+    /// what is under way.
+    pub(crate) fn set_probation(
+        &mut self,
+        probation: Option<(ReleaseId, ReleaseId)>,
+    ) -> Option<(Appeal, Step)> {
+        if self.probation == probation {
+            return None;
+        }
+        self.probation = probation;
+        self.waiting.clear();
+        self.bytes = 0;
+        self.current.take()
+    }
+
+    /// Whether what is found to fail on that release is tried on the one before.
+    pub(crate) fn hears(&self, release: ReleaseId) -> bool {
+        self.probation.is_some_and(|(on, _)| on == release)
+    }
+
+    /// The release before the one on probation.
+    pub(crate) fn before(&self) -> Option<ReleaseId> {
+        self.probation.map(|(_, before)| before)
+    }
+
+    /// Where they are heard.
+    pub(crate) const fn lane(&self) -> Berth {
+        self.lane
+    }
+
+    /// Tells whether it will be heard.
+    pub(crate) fn want(&mut self, appeal: Appeal) -> bool {
+        let bytes = self.bytes.saturating_add(appeal.state.len());
+        let heard = self.hears(appeal.release)
+            && self.len() < APPEALS_MAX
+            && (bytes <= APPEALS_BYTES_MAX || self.waiting.is_empty());
+        if heard {
+            self.bytes = bytes;
+            self.waiting.push_back(appeal);
+        }
+        heard
+    }
+
+    /// The next one, while none is under way.
+    pub(crate) fn next(&mut self) -> Option<Appeal> {
+        if self.current.is_some() {
+            return None;
+        }
+        let appeal = self.waiting.pop_front()?;
+        self.bytes -= appeal.state.len();
+        Some(appeal)
+    }
+
+    /// How far the one is that is under way.
+    pub(crate) fn put(&mut self, appeal: Appeal, step: Step) {
+        self.current = Some((appeal, step));
+    }
+
+    /// The one that is under way, to go on with it or to end it.
+    pub(crate) fn take(&mut self) -> Option<(Appeal, Step)> {
+        self.current.take()
+    }
+
+    pub(crate) const fn current(&self) -> Option<&(Appeal, Step)> {
+        self.current.as_ref()
+    }
+
+    pub(crate) const fn current_mut(&mut self) -> Option<&mut (Appeal, Step)> {
+        self.current.as_mut()
+    }
+
+    fn post(&self) -> Option<Post> {
+        let (_, step) = self.current.as_ref()?;
+        step.asked().map(|(post, _)| post)
+    }
+
+    /// The worker that was given the attempt, if it is not void.
+    pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
+        self.post().filter(|post| post.attempt == attempt).map(|post| post.worker)
+    }
+
+    /// When to look at the one that is under way.
+    pub(crate) fn next_timeout(&self) -> Option<Time> {
+        match &self.current.as_ref()?.1 {
+            Step::Waiting { until, .. } => Some(*until),
+            step => step.asked().map(|(_, errand)| errand.until()),
+        }
+    }
+
+    /// The worker is at something under that attempt.
+    pub(crate) fn handle_turn(&mut self, now: Time, attempt: Attempt) {
+        let asked = self.current.as_mut().and_then(|(_, step)| step.errand_mut());
+        if let Some((post, errand)) = asked
+            && post.attempt == attempt
+        {
+            errand.begin(now);
+        }
+    }
+
+    /// The workers that are needed for the one that is under way.
+    pub(crate) fn berths(&self) -> impl Iterator<Item = (ReleaseId, Berth)> + use<'_> {
+        let exports = |step: &Step| {
+            matches!(step, Step::Waiting { export: Some(_), .. } | Step::Exporting { .. })
+        };
+        let before = self.before().filter(|_| self.current.is_some());
+        let writer = self.current.as_ref().filter(|(_, step)| exports(step));
+        let releases = before.into_iter().chain(writer.map(|(appeal, _)| appeal.release));
+        releases.map(|release| (release, self.lane))
+    }
+
+    /// Those that wait, and the one that is under way.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len() + usize::from(self.current.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const R1: ReleaseId = ReleaseId([1; 32]);
+    const R2: ReleaseId = ReleaseId([2; 32]);
+
+    fn appeal(release: ReleaseId, bytes: usize) -> Appeal {
+        Appeal {
+            room: RoomId([7; 16]),
+            release,
+            kind: "duel".into(),
+            seq: Seq(5),
+            version: 2,
+            state: Bytes::from(vec![0; bytes]),
+            now: RoomTime(9),
+            items: Vec::new(),
+            render: Vec::new(),
+            watch: false,
+        }
+    }
+
+    fn appeals() -> Appeals {
+        let mut appeals = Appeals::new(Berth::Trial(4));
+        assert!(appeals.set_probation(Some((R2, R1))).is_none());
+        appeals
+    }
+
+    #[test]
+    fn only_what_the_release_on_probation_fails_on_is_heard() {
+        let mut appeals = appeals();
+        assert!(!appeals.want(appeal(R1, 1)));
+        assert!(appeals.want(appeal(R2, 1)));
+        appeals.set_probation(None);
+        assert_eq!((appeals.len(), appeals.want(appeal(R2, 1))), (0, false));
+    }
+
+    #[test]
+    fn so_many_wait_and_so_many_bytes() {
+        let mut appeals = appeals();
+        assert!((0..APPEALS_MAX).all(|_| appeals.want(appeal(R2, 1))));
+        assert!(!appeals.want(appeal(R2, 1)));
+        let mut appeals = self::appeals();
+        assert!(appeals.want(appeal(R2, APPEALS_BYTES_MAX + 1)), "one of any size is heard");
+        assert!(!appeals.want(appeal(R2, 1)));
+        assert!(appeals.next().is_some());
+        assert!(appeals.want(appeal(R2, APPEALS_BYTES_MAX)), "its bytes are let go of");
+    }
+
+    #[test]
+    fn workers_are_needed_while_one_is_under_way() {
+        let mut appeals = appeals();
+        assert!(appeals.want(appeal(R2, 1)));
+        assert_eq!(appeals.berths().count(), 0);
+        let next = appeals.next().unwrap();
+        appeals.put(next.clone(), Step::Waiting { until: Time(3), export: Some(1) });
+        let needed: Vec<_> = appeals.berths().collect();
+        assert_eq!(needed, [(R1, Berth::Trial(4)), (R2, Berth::Trial(4))]);
+        assert_eq!(appeals.next_timeout(), Some(Time(3)));
+        appeals.put(next, Step::Waiting { until: Time(4), export: None });
+        assert_eq!(appeals.berths().collect::<Vec<_>>(), [(R1, Berth::Trial(4))]);
+        assert!(appeals.next().is_none(), "one at a time");
+        assert!(appeals.set_probation(None).is_some());
+        assert_eq!(appeals.berths().count(), 0);
+    }
+}

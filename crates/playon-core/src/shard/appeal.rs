@@ -1,0 +1,197 @@
+//! How an appeal is heard: a copy of the room is opened on the release before, where nobody else is, and given the batch on which
+//! the release on probation has failed. What comes of it is reported and thrown away.
+//!
+//! | what happens | the release on probation |
+//! |---|---|
+//! | the batch panics there, too, ends the process or does not come back | is not to blame |
+//! | it passes | is to blame |
+//! | it cannot be tried: no way to that version, no worker in time, no copy | is to blame |
+
+use crate::appeals::{Appeal, Step};
+use crate::attach::{FromWorker, Stage, ToWorker};
+use crate::effect::{Effect, Report};
+use crate::env::Post;
+use crate::errand::Errand;
+use crate::fleet::WorkerEnd;
+use crate::ids::{ReleaseId, WorkerId};
+use crate::image::StateCodec;
+use crate::mutant::{Mutant, broken};
+use crate::time::Time;
+
+use super::Shard;
+
+impl<C: StateCodec> Shard<C> {
+    /// A release is on probation after that one, or none is any more.
+    pub(super) fn order_probation(&mut self, now: Time, probation: Option<(ReleaseId, ReleaseId)>) {
+        if let Some((appeal, step)) = self.env.appeals.set_probation(probation) {
+            self.end_step(&appeal, step);
+        }
+        self.run_queues(now);
+    }
+
+    /// Goes on with the appeal that is under way, or with the next one, as far as nobody has to be waited for.
+    pub(super) fn run_appeals(&mut self, now: Time) {
+        while !self.env.stopping {
+            if let Some(appeal) = self.env.appeals.next() {
+                self.begin_appeal(now, appeal);
+            }
+            let waits = |(_, step): &&(Appeal, Step)| matches!(step, Step::Waiting { .. });
+            if self.env.appeals.current().filter(waits).is_none() || !self.ask(now) {
+                return;
+            }
+        }
+    }
+
+    fn begin_appeal(&mut self, now: Time, appeal: Appeal) {
+        let before = self.env.appeals.before();
+        let reads = before.and_then(|before| self.env.fleet.declared(before, &appeal.kind));
+        let writes = self.env.fleet.declared(appeal.release, &appeal.kind);
+        let export = match (reads, writes) {
+            (Some(reader), _) if reader.reads(appeal.version) => None,
+            (Some(reader), Some(writer)) if writer.exports(reader.writes) => Some(reader.writes),
+            _ => return self.judge(now, appeal, None, false),
+        };
+        self.env
+            .appeals
+            .put(appeal, Step::Waiting { until: now + self.env.limits.trial_wait, export });
+    }
+
+    /// Asks a worker for the next step, if there is one. Tells whether the appeal has ended instead.
+    fn ask(&mut self, now: Time) -> bool {
+        let (lane, before) = (self.env.appeals.lane(), self.env.appeals.before());
+        let Some((appeal, step)) = self.env.appeals.take() else { return false };
+        let (Step::Waiting { until, export }, Some(before)) = (&step, before) else {
+            return false;
+        };
+        let (until, export) = (*until, *export);
+        let release = if export.is_some() { appeal.release } else { before };
+        let Some(post) = self.env.occupy(release, lane, &appeal.kind) else {
+            if until <= now {
+                self.judge(now, appeal, None, false);
+                return true;
+            }
+            self.env.appeals.put(appeal, step);
+            return false;
+        };
+        let (room, attempt, seq) = (appeal.room, post.attempt, appeal.seq);
+        let (kind, state) = (appeal.kind.clone(), appeal.state.clone());
+        let errand = Errand::new(now, self.env.limits.open_timeout);
+        let (message, step) = match export {
+            Some(version) => (
+                ToWorker::Export { room, attempt, kind, seq, version, state },
+                Step::Exporting { post, errand, version },
+            ),
+            None => {
+                let version = appeal.version;
+                let open = ToWorker::Open { room, attempt, kind, seq, version, state };
+                (open, Step::Opening { post, errand })
+            }
+        };
+        self.env.tell(post.worker, message);
+        self.env.appeals.put(appeal, step);
+        false
+    }
+
+    /// What a worker answers.
+    pub(super) fn handle_appealed(&mut self, now: Time, message: &FromWorker) {
+        let Some((mut appeal, step)) = self.env.appeals.take() else { return };
+        match (message, step) {
+            (FromWorker::Exported(exported), Step::Exporting { post, version, .. })
+                if exported.version == version =>
+            {
+                self.env.retire(appeal.room, post);
+                (appeal.version, appeal.state) = (version, exported.state.clone());
+                let until = now + self.env.limits.trial_wait;
+                self.env.appeals.put(appeal, Step::Waiting { until, export: None });
+            }
+            (FromWorker::Ready(_), Step::Opening { post, .. }) => {
+                let kind = self.env.fleet.kind(post.release, &appeal.kind);
+                let most = kind.map_or(self.env.limits.open_timeout, |k| k.policies.batch_timeout);
+                let batch = appeal.batch(post.attempt);
+                self.env.tell(post.worker, ToWorker::Deliver(batch));
+                let errand = Errand::new(now, most);
+                self.env.appeals.put(appeal, Step::Trying { post, errand });
+            }
+            (FromWorker::Fault(fault), Step::Trying { post, .. }) => {
+                let too = fault.stage == Stage::Deliver && !fault.refusal;
+                self.judge(now, appeal, Some(post), too);
+            }
+            (_, step) => {
+                let post = step.asked().map(|(post, _)| post);
+                self.judge(now, appeal, post, false);
+            }
+        }
+        self.run_queues(now);
+    }
+
+    /// A worker is gone.
+    pub(super) fn appeal_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
+        let Some((appeal, step)) = self.env.appeals.take() else { return };
+        match &step {
+            Step::Trying { post, errand } if post.worker == worker => {
+                let at_it = end.was_at(appeal.room, post.attempt).unwrap_or(true);
+                let too = at_it && (end.by_itself || errand.is_reported());
+                self.judge(now, appeal, Some(*post), too);
+            }
+            _ if step.asked().is_some_and(|(post, _)| post.worker == worker) => {
+                let post = step.asked().map(|(post, _)| post);
+                self.judge(now, appeal, post, false);
+            }
+            _ => self.env.appeals.put(appeal, step),
+        }
+    }
+
+    /// Somebody takes too long. Whoever is at it hangs, and is ended.
+    pub(super) fn appeal_timed_out(&mut self, now: Time) {
+        if self.env.appeals.next_timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        let (fleet, turn) = (&self.env.fleet, self.env.limits.turn_timeout);
+        let asked = self.env.appeals.current_mut().and_then(|(_, step)| step.errand_mut());
+        if asked.is_some_and(|(post, errand)| !errand.is_overdue(fleet, post.worker, now, turn)) {
+            return;
+        }
+        // Who merely waits for a worker is judged when none is found.
+        if let Some((appeal, step)) = self.env.appeals.take() {
+            match step.asked() {
+                None => self.env.appeals.put(appeal, step),
+                Some((post, errand)) => {
+                    let hangs = errand.is_begun();
+                    if hangs {
+                        let why = "PLY-0404 it does not come back from a room of another release";
+                        let (worker, why) = (post.worker, why.to_owned());
+                        self.env.emit(Effect::Suspect { worker, why });
+                    } else {
+                        let mut left = errand.clone();
+                        left.report(now);
+                        self.env.abandon(post, left, None);
+                    }
+                    let too = hangs && matches!(step, Step::Trying { .. });
+                    self.judge(now, appeal, Some(post), too);
+                }
+            }
+        }
+        self.run_queues(now);
+    }
+
+    /// Ends what nobody wants to know any more.
+    fn end_step(&mut self, appeal: &Appeal, step: Step) {
+        if let Some((post, errand)) = step.asked() {
+            self.env.abandon(post, errand.clone(), None);
+            self.env.retire(appeal.room, post);
+        }
+    }
+
+    /// `too`: it fails on the release before, too.
+    fn judge(&mut self, now: Time, appeal: Appeal, post: Option<Post>, too: bool) {
+        let Appeal { room, release, .. } = appeal;
+        if let Some(post) = post {
+            self.env.retire(room, post);
+        }
+        let too = too && !broken(Mutant::AppealsLost);
+        self.env.report(Report::Appealed { room, release, too });
+        if let Some(appeal) = self.env.appeals.next() {
+            self.begin_appeal(now, appeal);
+        }
+    }
+}

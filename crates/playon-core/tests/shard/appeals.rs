@@ -1,0 +1,162 @@
+//! What a release on probation fails on is tried on the release before.
+
+use playon_core::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
+use playon_core::effect::{Effect, Order, Report};
+use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::ids::{ReleaseId, WorkerId};
+use playon_core::limits::Limits;
+use playon_core::time::Span;
+
+use super::bench::{Bench, NEW, OLD, ONE, ROOM, TWO, answer, kind};
+use super::now;
+
+/// Where appeals are heard: on the release before, and the writer of the older version.
+const JUDGE: WorkerId = WorkerId(11);
+const WRITER: WorkerId = WorkerId(12);
+
+fn berth() -> Berth {
+    Berth::Trial(Limits::default().trials_max)
+}
+
+fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId) {
+    let kinds = vec![kind(u32::from(release.0[0]), now())];
+    bench.shard.handle_worker_up(bench.now, WorkerInfo { id, berth: berth(), release, kinds });
+    bench.wait(Span::ZERO);
+}
+
+/// A room on the new release, which is on probation.
+fn on_probation() -> Bench {
+    let mut bench = Bench::new(&now());
+    bench.order(Order::Prefer(NEW));
+    bench.order(Order::Probation(Some((NEW, OLD))));
+    bench.hello(1);
+    bench.obey(TWO, false);
+    assert!(bench.welcomed(1));
+    bench.effects.clear();
+    bench
+}
+
+fn brings_input(deliver: &Deliver) -> bool {
+    deliver.items.iter().any(|item| matches!(item, Item::Input { .. }))
+}
+
+fn fails(message: &ToWorker) -> FromWorker {
+    let Turn { room, attempt, .. } = message.turn();
+    let message = "it panicked".into();
+    FromWorker::Fault(Fault { room, attempt, stage: Stage::Deliver, message, refusal: false })
+}
+
+/// The new release fails on every input, until the input is set aside. Gives what was reported.
+fn sets_aside(bench: &mut Bench) -> Vec<Report> {
+    bench.input(1, 1);
+    let mut reports = Vec::new();
+    for _ in 0..10 {
+        for message in bench.sent_to(TWO) {
+            let bad = matches!(&message, ToWorker::Deliver(deliver) if brings_input(deliver));
+            let reply = if bad { Some(fails(&message)) } else { answer(TWO, &message, false) };
+            reply.into_iter().for_each(|reply| bench.worker(TWO, reply));
+        }
+        reports.extend(bench.reports());
+        bench.wait(Span::millis(200));
+    }
+    reports
+}
+
+/// What the appeal came to, if it is over.
+fn verdict(bench: &mut Bench) -> Option<bool> {
+    bench.reports().into_iter().find_map(|report| match report {
+        Report::Appealed { room: ROOM, release: NEW, too } => Some(too),
+        _ => None,
+    })
+}
+
+/// Until the release before is given what the new one fails on.
+fn is_heard(bench: &mut Bench) -> ToWorker {
+    up(bench, WRITER, NEW);
+    bench.obey(WRITER, false);
+    up(bench, JUDGE, OLD);
+    let open = bench.sent_to(JUDGE).remove(0);
+    assert!(matches!(open, ToWorker::Open { version: 1, .. }), "the older version: {open:?}");
+    bench.worker(JUDGE, answer(ONE, &open, false).unwrap());
+    let sent = bench.sent_to(JUDGE);
+    let [batch @ ToWorker::Deliver(deliver)] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(brings_input(deliver) && deliver.items.len() == 1, "{deliver:?}");
+    batch.clone()
+}
+
+#[test]
+fn what_fails_on_the_release_before_too_is_said_to() {
+    let mut bench = on_probation();
+    let reports = sets_aside(&mut bench);
+    let inquiry = |report: &&Report| matches!(report, Report::Fault { inquiry: true, .. });
+    assert_eq!(reports.iter().filter(inquiry).count(), 2, "in its batch, and alone");
+    let asked = |report: &&Report| matches!(report, Report::SetAside { appeal: true, .. });
+    assert_eq!(reports.iter().filter(asked).count(), 1);
+    assert!(reports.contains(&Report::Acquitted { room: ROOM, release: NEW }));
+    let berths = Report::Berths(vec![(OLD, berth()), (NEW, berth())]);
+    assert!(reports.contains(&berths), "{reports:?}");
+    let batch = is_heard(&mut bench);
+    assert_eq!(verdict(&mut bench), None);
+    bench.worker(JUDGE, fails(&batch));
+    let reports = bench.reports();
+    assert!(reports.contains(&Report::Appealed { room: ROOM, release: NEW, too: true }));
+    assert!(reports.contains(&Report::Berths(Vec::new())), "nobody needs the workers any more");
+    assert!(matches!(bench.sent_to(JUDGE).as_slice(), [ToWorker::Retire { .. }]));
+}
+
+#[test]
+fn what_passes_on_the_release_before_is_held_against_the_new_one_and_stored_nowhere() {
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    let batch = is_heard(&mut bench);
+    bench.effects.clear();
+    bench.worker(JUDGE, answer(ONE, &batch, false).unwrap());
+    assert!(!bench.effects.iter().any(|effect| matches!(effect, Effect::Append { .. })));
+    assert_eq!(verdict(&mut bench), Some(false));
+}
+
+#[test]
+fn who_dies_or_does_not_come_back_fails_too() {
+    for hangs in [false, true] {
+        let mut bench = on_probation();
+        sets_aside(&mut bench);
+        let batch = is_heard(&mut bench);
+        let turn = batch.turn();
+        if hangs {
+            bench.shard.handle_turn(bench.now, JUDGE, turn);
+            bench.wait(Span::millis(1_100));
+            let suspected =
+                |effect: &Effect| matches!(effect, Effect::Suspect { worker: JUDGE, .. });
+            assert!(bench.effects.iter().any(suspected), "one of its threads never comes back");
+        } else {
+            let end = WorkerEnd { by_itself: true, turns: Some(vec![turn]) };
+            bench.worker_ends(JUDGE, &end);
+        }
+        assert_eq!(verdict(&mut bench), Some(true), "hangs: {hangs}");
+    }
+}
+
+#[test]
+fn what_cannot_be_tried_is_held_against_the_new_one() {
+    // Nobody can be started.
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    bench.wait(Limits::default().trial_wait);
+    assert_eq!(verdict(&mut bench), Some(false));
+    // The process was at nothing of the room's when it went.
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    is_heard(&mut bench);
+    bench.worker_ends(JUDGE, &WorkerEnd { by_itself: true, turns: Some(Vec::new()) });
+    assert_eq!(verdict(&mut bench), Some(false));
+}
+
+#[test]
+fn without_a_probation_nothing_is_tried_elsewhere() {
+    let mut bench = on_probation();
+    bench.order(Order::Probation(None));
+    let reports = sets_aside(&mut bench);
+    let asked = |report: &&Report| matches!(report, Report::SetAside { appeal: false, .. });
+    assert_eq!(reports.iter().filter(asked).count(), 1);
+    assert!(!reports.iter().any(|report| matches!(report, Report::Acquitted { .. })));
+}
