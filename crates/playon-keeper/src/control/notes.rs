@@ -43,24 +43,10 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         | Report::MoveFailed { .. }
         | Report::Staying { .. }
         | Report::Waiting { .. } => note_move(metrics, epoch, report, on),
-        Report::Fault { room, release, message, count, .. } => {
-            metrics.room_faults.inc();
-            let release = catalog.label(*release);
-            tracing::warn!(%room, epoch, release, why = message, count, "room failed");
-        }
-        Report::SetAside { room, release, session, what, .. } => {
-            metrics.set_aside.inc();
-            let release = catalog.label(*release);
-            tracing::error!(%room, epoch, release, %session, ?what, "the game fails on it: set aside");
-        }
-        Report::Appealed { room, release, too } => {
-            let release = catalog.label(*release);
-            tracing::info!(%room, epoch, release, too, "what was set aside is tried on the release before");
-        }
-        Report::Halted { room, release, reason } => {
-            let release = catalog.label(*release);
-            tracing::error!(%room, epoch, release, reason, "room is not run any more");
-        }
+        Report::Fault { .. }
+        | Report::SetAside { .. }
+        | Report::Appealed { .. }
+        | Report::Halted { .. } => note_fault(metrics, epoch, report, catalog),
         Report::Berths(needed) => tracing::info!(?needed, "workers for rooms apart"),
         Report::Refused { room, reason } => {
             metrics.commits_refused.inc();
@@ -85,6 +71,31 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         | Report::Stranded { .. }
         | Report::Stopped
         | Report::Acquitted { .. } => {}
+    }
+}
+
+/// What a room fails on, and what becomes of that.
+fn note_fault(metrics: &Metrics, epoch: u64, report: &Report, catalog: &Catalog) {
+    match report {
+        Report::Fault { room, release, message, count, .. } => {
+            metrics.room_faults.inc();
+            let release = catalog.label(*release);
+            tracing::warn!(%room, epoch, release, why = message, count, "room failed");
+        }
+        Report::SetAside { room, release, session, what, .. } => {
+            metrics.set_aside.inc();
+            let release = catalog.label(*release);
+            tracing::error!(%room, epoch, release, %session, ?what, "the game fails on it: set aside");
+        }
+        Report::Appealed { room, release, too } => {
+            let release = catalog.label(*release);
+            tracing::info!(%room, epoch, release, too, "what was set aside is tried on the release before");
+        }
+        Report::Halted { room, release, reason } => {
+            let release = catalog.label(*release);
+            tracing::error!(%room, epoch, release, reason, "room is not run any more");
+        }
+        _ => {}
     }
 }
 
