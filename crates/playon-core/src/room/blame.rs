@@ -23,7 +23,7 @@ use crate::attach::Item;
 use crate::ids::SessionId;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 use super::viewers::Viewers;
 
@@ -102,6 +102,9 @@ impl Accused {
 /// process may have died, and a commit be wrong, for another reason.
 const STRIKES: u32 = 2;
 
+/// How long after a batch the death of its process may be due to what the batch has left in a thread.
+const LEFT_BEHIND: Span = Span::secs(1);
+
 /// Losses beside which a room that has committed nothing since the first of them is not yet run apart.
 pub(crate) const TOGETHER_MAX: u64 = 1;
 
@@ -159,8 +162,10 @@ pub(crate) struct Blame {
     beside: Option<Beside>,
     /// When it was last acquitted of having taken a process down.
     acquitted_at: Option<Time>,
-    /// When its process last died at nothing, with work of this room on the way.
+    /// When its process last died at nothing, with work of this room on the way or just done.
     unexplained_at: Option<Time>,
+    /// When a batch that brought something was last committed.
+    acted_at: Option<Time>,
     /// Why nobody runs the room any more.
     halted: Option<String>,
 }
@@ -176,6 +181,7 @@ impl Blame {
             beside: None,
             acquitted_at: None,
             unexplained_at: None,
+            acted_at: None,
             halted: None,
         }
     }
@@ -187,6 +193,16 @@ impl Blame {
         let before = self.unexplained_at.replace(now);
         let again = before.is_some_and(|at| now.since(at) < limits.quarantine);
         again || self.confinement != Confinement::Free
+    }
+
+    /// The same, while nothing of this room was on the way. What it had done just before may have left a thread behind that
+    /// ends the process. It cannot be set aside any more, so when that happens again the room runs for a while among those that
+    /// are a danger to others.
+    pub(crate) fn left_behind(&mut self, now: Time, limits: &Limits) {
+        let acted = self.acted_at.is_some_and(|at| now.since(at) < LEFT_BEHIND);
+        if acted && self.unexplained(now, limits) {
+            self.confinement = Confinement::Quarantined { until: now + limits.quarantine };
+        }
     }
 
     /// Nothing waits to be run. Tells whether the room was run apart for its next batch, which it need not be for that.
@@ -439,6 +455,11 @@ impl Blame {
         let accused = self.trial.as_ref().and_then(|trial| trial.accused.as_ref());
         let proven = |accused: &&Accused| portion == Portion::Control && accused.is_proven();
         accused.filter(proven).map(|accused| &accused.item)
+    }
+
+    /// The batch that has passed had brought something.
+    pub(crate) const fn acted(&mut self, now: Time) {
+        self.acted_at = Some(now);
     }
 
     /// A batch has passed: its commit is the room's, and `saw` are those who are shown the room after it. Gives what is set aside

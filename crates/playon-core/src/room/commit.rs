@@ -59,6 +59,9 @@ impl Room {
             env.report(report);
         }
         let (portion, saw) = (inflight.portion, inflight.viewers());
+        if inflight.brings() {
+            self.blame.acted(now);
+        }
         let tried = self.blame.on_trial();
         if let Some(item) = self.blame.batch_passed((now, &env.limits), portion, saw) {
             self.set_aside(env, now, item);

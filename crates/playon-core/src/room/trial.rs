@@ -93,6 +93,9 @@ impl Room {
                 self.batch_failed(env, now, Some(inflight), Damage::Process, &why);
             }
             inflight => {
+                if end.is_unexplained() && inflight.is_none() {
+                    self.blame.left_behind(now, &env.limits);
+                }
                 inflight.into_iter().for_each(|inflight| self.requeue(inflight));
                 self.fall(env, now, AtFault::Circumstance, (0, GONE));
             }

@@ -14,6 +14,7 @@ mod recovery;
 mod rest;
 mod rounds;
 mod stop;
+mod threads;
 mod turns;
 mod unsound;
 mod views;

@@ -1,0 +1,77 @@
+//! Processes that die of what a room's game has left in a thread, when the room is at nothing any more.
+
+use playon_core::attach::ToWorker;
+use playon_core::effect::Report;
+use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::ids::WorkerId;
+use playon_core::kind::Policies;
+use playon_core::time::Span;
+
+use super::bench::{Bench, OLD, ONE, answer, kind};
+use super::now;
+
+fn turn_based() -> Policies {
+    Policies { tick: None, ..now() }
+}
+
+fn up(bench: &mut Bench, id: u64, berth: Berth) -> WorkerId {
+    let kinds = vec![kind(1, turn_based())];
+    let info = WorkerInfo { id: WorkerId(id), berth, release: OLD, kinds };
+    bench.shard.handle_worker_up(bench.now, info);
+    bench.wait(Span::ZERO);
+    WorkerId(id)
+}
+
+/// The worker does all that it is asked for, as one of the old release.
+fn obey(bench: &mut Bench, worker: WorkerId) {
+    loop {
+        let sent = bench.sent_to(worker);
+        if sent.is_empty() {
+            return;
+        }
+        let replies = sent.iter().filter_map(|message| answer(ONE, message, false));
+        replies.for_each(|reply| bench.worker(worker, reply));
+    }
+}
+
+/// An input is committed on that worker, which dies of itself so much later, at nothing. Where the room has to run then.
+fn dies_after(bench: &mut Bench, worker: WorkerId, input: u64, wait: Span) -> Option<Vec<Berth>> {
+    bench.input(1, input);
+    obey(bench, worker);
+    bench.reports();
+    bench.wait(wait);
+    bench.worker_ends(worker, &WorkerEnd { by_itself: true, turns: Some(Vec::new()) });
+    bench.wait(Span::millis(300));
+    bench.reports().into_iter().find_map(|report| match report {
+        Report::Berths(berths) => Some(berths.into_iter().map(|(_, berth)| berth).collect()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_room_after_whose_inputs_the_process_dies_twice_lives_apart_for_a_while() {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    let soon = Span::millis(40);
+    assert_eq!(dies_after(&mut bench, ONE, 1, soon), None, "once is no pattern");
+    let next = up(&mut bench, 21, Berth::Common);
+    obey(&mut bench, next);
+    assert_eq!(dies_after(&mut bench, next, 2, soon), Some(vec![Berth::Quarantine]));
+    let common = up(&mut bench, 22, Berth::Common);
+    let apart = up(&mut bench, 23, Berth::Quarantine);
+    obey(&mut bench, apart);
+    bench.input(1, 3);
+    assert!(matches!(bench.sent_to(apart).as_slice(), [ToWorker::Deliver(_)]), "it plays on");
+    assert_eq!(bench.sent_to(common), []);
+}
+
+#[test]
+fn a_room_that_had_done_nothing_for_a_while_is_no_suspect() {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    let late = Span::millis(1_200);
+    let mut worker = ONE;
+    for n in 1..=4 {
+        assert_eq!(dies_after(&mut bench, worker, n, late), None);
+        worker = up(&mut bench, 20 + n, Berth::Common);
+        obey(&mut bench, worker);
+    }
+}
