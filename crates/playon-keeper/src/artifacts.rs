@@ -123,6 +123,18 @@ impl Artifacts {
         })
     }
 
+    /// Stores an executable again that is at `path`, too, unless that is another one. Tells whether it was the right one.
+    ///
+    /// # Errors
+    /// As [`Artifacts::add_file`].
+    pub fn restore(&self, id: ReleaseId, path: &Path) -> Result<bool, Coded> {
+        let found = self.add_file(path)?;
+        if found.id != id && !found.known {
+            self.remove(found.id)?;
+        }
+        Ok(found.id == id)
+    }
+
     /// Stores an executable that lies on this machine.
     ///
     /// # Errors

@@ -5,6 +5,8 @@
 mod admin;
 mod alerts;
 mod appeals;
+mod away;
+mod clocks;
 mod closing;
 mod config;
 mod copies;
