@@ -4,12 +4,13 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 
 use super::player::Player;
-use super::rig::{PLAYON, Rig, files_in, kill};
+use super::rig::{PATIENCE, PLAYON, Rig, files_in, kill};
 use super::socket::{Socket, hello};
 
 /// What is done to the data directory, by name.
@@ -126,8 +127,10 @@ async fn what_others_find_the_keeper_by_is_made_again() {
     for name in ["keeper.json", "admin.token", "worker.secret", "watermark"] {
         let path = rig.data().join(name);
         fs::remove_file(&path).unwrap();
+        let until = Instant::now() + PATIENCE;
         while !path.exists() {
-            player.listen(std::time::Duration::from_millis(20)).await;
+            assert!(Instant::now() < until, "{name} is not made again: {}", rig.log());
+            player.listen(Duration::from_millis(20)).await;
         }
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
@@ -154,15 +157,15 @@ async fn rooms_go_on_when_a_worker_ends_after_a_deletion() {
         let (worker, data) = (rig.worker(), rig.data());
         let executables = files_in(&data.join("artifacts"));
         delete(&data);
-        let until = std::time::Instant::now() + super::rig::PATIENCE;
+        let until = Instant::now() + PATIENCE;
         let whole = || {
             data.join("attach.sock").exists()
                 && data.join("artifacts").exists()
                 && files_in(&data.join("artifacts")) == executables
         };
         while !whole() {
-            assert!(std::time::Instant::now() < until, "{name} is not made again: {}", rig.log());
-            player.listen(std::time::Duration::from_millis(20)).await;
+            assert!(Instant::now() < until, "{name} is not made again: {}", rig.log());
+            player.listen(Duration::from_millis(20)).await;
         }
         kill(worker, Signal::KILL);
         player.play(3).await;

@@ -36,7 +36,7 @@ fn now_ms() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-/// It is still there after many sweeps, and the keeper dates it by the clock that is right now.
+/// It is still there after many sweeps.
 fn stays(rig: &Rig) {
     let until = Instant::now() + Duration::from_secs(4);
     while Instant::now() < until {
@@ -44,6 +44,10 @@ fn stays(rig: &Rig) {
         assert_eq!(asleep(rig, &["--expired"])["rooms"].as_array().unwrap().len(), 0);
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// It is dated by the clock that is right now.
+fn is_of_today(rig: &Rig) {
     let since = asleep(rig, &[])["rooms"][0]["since_ms"].as_u64().unwrap();
     assert!(since.abs_diff(now_ms()) < 120_000, "at rest since {since}");
 }
@@ -58,6 +62,7 @@ async fn outlives_a_correction(wrong_by_s: i64) {
     until_at_rest(&rig, 1);
     set(&clock, 0);
     stays(&rig);
+    is_of_today(&rig);
     assert_eq!(Visitor::visit(&rig, "old", 1).await, (3, 0));
 }
 
@@ -100,12 +105,13 @@ async fn a_clock_that_is_set_between_two_keepers_makes_no_room_older() {
         let rig = rig.restart_as_with(command(&clock, 3_600_000), &ARGS[2..]);
         rig.until_ready();
         stays(&rig);
+        is_of_today(&rig);
     }
 }
 
 /// A clock that is wrong from the start of the keeper on, for however long it stays so.
 #[tokio::test]
-async fn a_keeper_that_is_started_with_a_wrong_clock_deletes_nothing() {
+async fn a_keeper_that_is_started_with_a_wrong_clock_deletes_nothing_by_it() {
     let files = tempfile::tempdir().unwrap();
     let clock = files.path().join("clock");
     set(&clock, 0);
@@ -116,6 +122,8 @@ async fn a_keeper_that_is_started_with_a_wrong_clock_deletes_nothing() {
     set(&clock, 70 * YEAR_S);
     let rig = rig.restart_as_with(command(&clock, 3_600_000), &ARGS[2..]);
     rig.until_ready();
+    stays(&rig);
     set(&clock, 0);
     stays(&rig);
+    is_of_today(&rig);
 }

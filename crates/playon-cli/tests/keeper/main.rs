@@ -23,6 +23,7 @@ mod look;
 mod metrics;
 mod player;
 mod ports;
+mod refusals;
 mod rig;
 mod rogue;
 mod rogues;
