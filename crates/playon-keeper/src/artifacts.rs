@@ -306,6 +306,26 @@ mod tests {
     }
 
     #[test]
+    fn only_the_executable_itself_is_stored_again() {
+        let (dir, artifacts) = artifacts(100);
+        let elsewhere = tempfile::tempdir().unwrap();
+        let at = |name: &str, text: &str| {
+            fs::write(elsewhere.path().join(name), text).unwrap();
+            elsewhere.path().join(name)
+        };
+        let (right, other) = (at("right", "abc"), at("other", "interpreter"));
+        let id = artifacts.add_file(&right).unwrap().id;
+        artifacts.remove(id).unwrap();
+        assert_eq!(artifacts.restore(id, &other), Ok(false));
+        assert_eq!((artifacts.path(id), files(&dir)), (None, 0));
+        assert_eq!(artifacts.restore(id, &right), Ok(true));
+        assert!(artifacts.path(id).is_some());
+        let kept = artifacts.add_file(&other).unwrap().id;
+        assert_eq!(artifacts.restore(id, &other), Ok(false));
+        assert!(artifacts.path(kept).is_some(), "it belongs to another release");
+    }
+
+    #[test]
     fn an_upload_leaves_the_store_its_part_of_the_disk() {
         let (dir, mut artifacts) = artifacts(100 << 20);
         // A disk of 40 MiB, of which what is in the folder is taken.

@@ -243,9 +243,7 @@ impl Keeper {
             gateway.drain();
         }
         // Whatever else has failed, what rooms hold can be stored if the store works.
-        let cannot_store =
-            self.failure.borrow().as_ref().is_some_and(|error| error.code.starts_with("PLY-02"));
-        if !cannot_store {
+        if !self.has_lost_store() {
             self.quiet_rooms();
         }
         if let Some(gateway) = self.gateway.take() {
@@ -273,6 +271,10 @@ impl Keeper {
         self.store.0.close().map_err(|error| store_failed(&error))
     }
 
+    fn has_lost_store(&self) -> bool {
+        self.failure.borrow().as_ref().is_some_and(|error| error.code.starts_with("PLY-02"))
+    }
+
     /// Waits until every shard has stored everything, but not for ever: what is not safe then was never acknowledged.
     fn quiet_rooms(&self) {
         let (reply, mut answer) = oneshot::channel();
@@ -281,6 +283,9 @@ impl Keeper {
         }
         let until = Instant::now() + self.stop_timeout / ROOMS_SHARE;
         while matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            if self.has_lost_store() {
+                return;
+            }
             if Instant::now() >= until {
                 tracing::warn!("not all rooms came to rest in time");
                 return;

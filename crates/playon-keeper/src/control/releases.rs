@@ -18,11 +18,13 @@ const REMEDY_DISPLACED: &str = "find out who moved, deleted or replaced it; star
 
 /// What is told when nothing can be made safe any more.
 pub(crate) fn store_failed(error: &StoreError) -> Coded {
-    if matches!(error, StoreError::Displaced(_)) {
-        return store_error(error);
-    }
+    let why = match error {
+        StoreError::Displaced(_) => return store_error(error),
+        StoreError::Stopped(why) => why.clone(),
+        _ => error.to_string(),
+    };
     let remedy = "look at the disk, then start the keeper again";
-    Coded::new("PLY-0201", format!("the store has stopped: {error}"), remedy)
+    Coded::new("PLY-0201", format!("the store has stopped: {why}"), remedy)
 }
 
 /// What the store said, with its code.

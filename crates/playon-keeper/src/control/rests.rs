@@ -243,6 +243,9 @@ impl Control {
     /// Writes down how old rooms at rest are by now. A keeper that is killed before it does has not lost that: the next one adds what
     /// has passed since the last time.
     pub(super) fn write_calendar(&self) {
+        if self.catalog().failed().is_some() {
+            return;
+        }
         if let Err(error) = self.setup.calendar.write(self.setup.store.as_ref()) {
             tracing::warn!(%error, "how old rooms at rest are cannot be written down");
         }

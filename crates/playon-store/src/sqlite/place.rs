@@ -61,6 +61,12 @@ impl Held {
         Ok(Self { path, identity })
     }
 
+    /// A file that is open, whatever its path leads to by now.
+    fn open(path: PathBuf, file: &File) -> io::Result<Self> {
+        let identity = Identity::of(&file.metadata()?);
+        Ok(Self { path, identity })
+    }
+
     /// What its path leads to, or how it does not.
     fn find(&self) -> Result<Metadata, Sight> {
         let path = self.path.display();
@@ -115,7 +121,8 @@ pub(crate) struct Place {
     /// Open from before the engine's connections until after them: closing it gives up the process's locks on the file.
     content: File,
     log_content: File,
-    /// The database as the last checkpoint left it; nothing while one is under way.
+    /// The database as the last checkpoint left it; nothing while one is under way, when what somebody else writes is not told from
+    /// what it writes.
     settled: Option<Content>,
 }
 
@@ -127,14 +134,13 @@ impl Place {
 
     /// What is open in `dir`, once the engine has made all its files. `content` is the database.
     pub(crate) fn note(dir: &Path, content: File) -> io::Result<Self> {
-        let held = |suffix: &str| Held::at(dir.join(format!("{DATABASE_FILE}{suffix}")));
-        let log = held("-wal")?;
-        let log_content = File::open(&log.path)?;
+        let path = |suffix: &str| dir.join(format!("{DATABASE_FILE}{suffix}"));
+        let log_content = File::open(path("-wal"))?;
         let mut this = Self {
             folder: Held::at(dir.to_owned())?,
-            database: held("")?,
-            log,
-            index: held("-shm")?,
+            database: Held::open(path(""), &content)?,
+            log: Held::open(path("-wal"), &log_content)?,
+            index: Held::at(path("-shm"))?,
             content,
             log_content,
             settled: None,
