@@ -63,6 +63,12 @@ pub fn watch(command: &mut Command, dir: &Path, log: &Path) {
     command.env("PLAYON_FAULT_DIR", dir).env("PLAYON_FAULT_LOG", log);
 }
 
+/// Sets the wall clock of a process that is being prepared: by as many seconds, with a sign, as the file says at the time. Its
+/// other clocks go on as they do.
+pub fn set_clock(command: &mut Command, by: &Path) {
+    command.env("LD_PRELOAD", env!("PLAYON_FAULTS_SHIM")).env("PLAYON_FAULT_CLOCK", by);
+}
+
 impl Fault {
     /// A fault of one call on all files.
     pub fn new(calls: Calls, at: u64, kind: Kind) -> Self {

@@ -4,11 +4,12 @@
 //! with it; `src/shim.c` is loaded in front of the system's calls, so the process itself is the one that
 //! is shipped. A log of all changes comes out of every such run. [`Disk`] replays it up to any point and
 //! gives the files as a power failure at that point may leave them: what was synced is there, of the rest any part.
+//! [`set_clock`] lets a process see another time of day.
 
 mod disk;
 mod fault;
 mod log;
 
 pub use disk::{Disk, Keep};
-pub use fault::{Calls, Fault, Kind, LIBRARY, watch};
+pub use fault::{Calls, Fault, Kind, LIBRARY, set_clock, watch};
 pub use log::{Event, What, read_log};

@@ -2,20 +2,16 @@
 //!
 //! Rooms sleep, keepers are replaced, and a seat that nobody comes back to is still to be free after its hold. The wall clock
 //! would count outages too, and may be set; so what is counted is the time in which some keeper ran. It is written down
-//! every second, in place and without a sync: a killed keeper takes at most that second back, and a power failure a few more.
+//! every second, by the watch over the directory, in place and without a sync: a killed keeper takes at most that second back, and a power failure a few more.
 
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use playon_core::time::Span;
 
 use crate::clock::Clock;
-
-/// How often it is written.
-const WRITTEN_EVERY: Duration = Duration::from_secs(1);
 
 /// The age of a directory's keepers, this one included.
 #[derive(Clone, Debug)]
@@ -53,22 +49,6 @@ impl Age {
             .open(&self.path)?;
         // Always as long, and in one piece: there is no moment at which it cannot be read.
         file.write_all_at(format!("{age:020}\n").as_bytes(), 0)
-    }
-
-    /// Writes it every second, for as long as this is polled. A disk that stands still holds up nothing but the next writing.
-    pub(crate) async fn keep(self) {
-        let mut ticks = tokio::time::interval(WRITTEN_EVERY);
-        let mut warned = false;
-        loop {
-            ticks.tick().await;
-            let age = self.clone();
-            let written = tokio::task::spawn_blocking(move || age.write()).await;
-            if let Ok(Err(error)) = written
-                && !std::mem::replace(&mut warned, true)
-            {
-                tracing::warn!(%error, "the age of keepers cannot be written down: after a restart empty seats are kept for longer");
-            }
-        }
     }
 }
 

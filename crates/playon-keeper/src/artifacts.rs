@@ -123,6 +123,18 @@ impl Artifacts {
         })
     }
 
+    /// Stores an executable again that is at `path`, too, unless that is another one. Tells whether it was the right one.
+    ///
+    /// # Errors
+    /// As [`Artifacts::add_file`].
+    pub fn restore(&self, id: ReleaseId, path: &Path) -> Result<bool, Coded> {
+        let found = self.add_file(path)?;
+        if found.id != id && !found.known {
+            self.remove(found.id)?;
+        }
+        Ok(found.id == id)
+    }
+
     /// Stores an executable that lies on this machine.
     ///
     /// # Errors
@@ -291,6 +303,26 @@ mod tests {
         assert_eq!(files(&dir), 0);
         assert_eq!(artifacts.begin().unwrap().finish().unwrap_err().code, "PLY-0507");
         assert_eq!(files(&dir), 0);
+    }
+
+    #[test]
+    fn only_the_executable_itself_is_stored_again() {
+        let (dir, artifacts) = artifacts(100);
+        let elsewhere = tempfile::tempdir().unwrap();
+        let at = |name: &str, text: &str| {
+            fs::write(elsewhere.path().join(name), text).unwrap();
+            elsewhere.path().join(name)
+        };
+        let (right, other) = (at("right", "abc"), at("other", "interpreter"));
+        let id = artifacts.add_file(&right).unwrap().id;
+        artifacts.remove(id).unwrap();
+        assert_eq!(artifacts.restore(id, &other), Ok(false));
+        assert_eq!((artifacts.path(id), files(&dir)), (None, 0));
+        assert_eq!(artifacts.restore(id, &right), Ok(true));
+        assert!(artifacts.path(id).is_some());
+        let kept = artifacts.add_file(&other).unwrap().id;
+        assert_eq!(artifacts.restore(id, &other), Ok(false));
+        assert!(artifacts.path(kept).is_some(), "it belongs to another release");
     }
 
     #[test]

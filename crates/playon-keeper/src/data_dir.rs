@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use playon_store::open_regular;
@@ -13,6 +13,8 @@ use crate::error::{Coded, data_dir, system};
 #[derive(Clone, Debug)]
 pub struct DataDir {
     root: PathBuf,
+    /// Device and number of the directory, if it was opened.
+    identity: Option<(u64, u64)>,
 }
 
 impl DataDir {
@@ -21,25 +23,24 @@ impl DataDir {
     /// # Errors
     /// When it cannot be made; `PLY-0501`.
     pub fn open(root: &Path) -> Result<Self, Coded> {
-        let make = |path: &Path| {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(path)
-                .map_err(|error| data_dir(format!("cannot make {}: {error}", path.display())))
-        };
-        make(root)?;
+        make_folder(root)?;
         let root = fs::canonicalize(root)
             .map_err(|error| data_dir(format!("cannot use {}: {error}", root.display())))?;
         refuse_readable(&root)?;
-        let this = Self { root };
-        make(&this.artifacts())?;
+        let identity = identity(&root);
+        let this = Self { root, identity };
+        make_folder(&this.artifacts())?;
         Ok(this)
     }
 
     /// The directory without making anything, for programs that only look.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), identity: None }
+    }
+
+    /// Whether its path still leads to the directory that was opened.
+    pub(crate) fn is_there(&self) -> bool {
+        self.identity.is_some() && identity(&self.root) == self.identity
     }
 
     /// The directory itself.
@@ -76,6 +77,22 @@ impl DataDir {
     pub fn addresses(&self) -> PathBuf {
         self.root.join("keeper.json")
     }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Makes a folder for this user only, and those above it, unless they are there.
+///
+/// # Errors
+/// When it cannot be made; `PLY-0501`.
+pub(crate) fn make_folder(path: &Path) -> Result<(), Coded> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| data_dir(format!("cannot make {}: {error}", path.display())))
 }
 
 /// Refuses what users beside this one can open: keys of players, tokens and executables lie there.

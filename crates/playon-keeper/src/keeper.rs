@@ -1,5 +1,7 @@
 //! A whole keeper, from its data directory to its last thread.
 
+mod configured;
+
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -7,7 +9,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use playon_core::deploy::DirectorConfig;
-use playon_core::ids::ReleaseId;
 use playon_core::image::ApplyBounds;
 use playon_core::shard::ShardConfig;
 use playon_core::time::Span;
@@ -19,10 +20,12 @@ use tokio::sync::{oneshot, watch};
 use crate::age::Age;
 use crate::alarm::{self, Alarms};
 use crate::artifacts::Artifacts;
+use crate::calendar::Calendar;
 use crate::clock::Clock;
-use crate::config::{KeeperConfig, ReleaseFile};
+use crate::config::KeeperConfig;
 use crate::control::{
     Catalog, Control, ControlSetup, Handle, News, Queues, Request, recover_rooms, store_error,
+    store_failed,
 };
 use crate::data_dir::{DataDir, secret_file, write_private};
 use crate::error::{Coded, data_dir, listen, system};
@@ -30,11 +33,12 @@ use crate::gateway::{
     Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Inboxes,
     Labels, Origins,
 };
-use crate::links::{self, Hub, HubSetup, stuck_after};
+use crate::links::{self, Doors, Hub, HubSetup, stuck_after};
 use crate::metrics::Metrics;
 use crate::owner::{self, Loader, Outside, ShardEvent, Shards, Storing};
 use crate::predecessor::open_after;
 use crate::runtime::RuntimeThread;
+use crate::watch::{Watch, WatchSetup};
 use crate::workers::{Passes, Supervisor, SupervisorSetup};
 
 /// Part of `stop_timeout` that rooms get to store what they hold.
@@ -53,6 +57,7 @@ pub struct Keeper {
     control: Option<JoinHandle<()>>,
     links: RuntimeThread,
     admin: RuntimeThread,
+    watch: Option<Watch>,
     store: StoreHandle,
     failure: watch::Receiver<Option<Coded>>,
     stop_timeout: Duration,
@@ -70,6 +75,7 @@ impl std::fmt::Debug for StoreHandle {
 /// What most parts share.
 struct Common {
     clock: Clock,
+    calendar: Calendar,
     age: Age,
     store: Arc<dyn Store>,
     shards: Shards,
@@ -116,7 +122,7 @@ impl Keeper {
         store: Arc<dyn Store>,
         extra: impl FnOnce(&Handle) -> Option<Extra>,
     ) -> Result<Self, Coded> {
-        let (common, news, failure) = common(config, &data, Arc::clone(&store));
+        let (common, news, failure) = common(config, &data, Arc::clone(&store))?;
         let artifacts =
             Arc::new(Artifacts::open(data.artifacts(), config.bounds.artifact_bytes_max)?);
         sweep(&artifacts, store.as_ref())?;
@@ -125,17 +131,16 @@ impl Keeper {
         let (gates, inboxes) = crate::gateway::inboxes(config.gateway_threads.into());
         let shard_threads = start_shards(config, &common, &hub, &gates)?;
         let supervisor = start_supervisor(config, &data, &common, passes)?;
-        let links = start_links(&data, &common, &hub)?;
+        let (links, doors) = start_links(&data, &common, &hub)?;
         let queues = Queues { shards: common.shards.clone(), hub: Arc::clone(&hub), gates };
         let handle = handle(config, &common, &data, artifacts, queues);
         let setup = control_setup(config, &common, &hub, supervisor, &handle);
         // Addresses first: what is taken by somebody else is found out before any worker is started.
         let gateway = start_gateway(config, &common, inboxes, extra(&handle))?;
         let _ = handle.players_at.set(gateway.local_addr());
-        let background = common.age.clone().keep();
-        let (admin, admin_at) = crate::admin::start(config, &data, &handle, background)?;
+        let (admin, admin_at) = crate::admin::start(config, &data, &handle)?;
         let control = Control::start(setup, news)?;
-        let keeper = Self {
+        let mut keeper = Self {
             handle,
             data,
             age: common.age.clone(),
@@ -146,13 +151,15 @@ impl Keeper {
             control: Some(control),
             links,
             admin,
+            watch: None,
             store: StoreHandle(store),
             failure,
             stop_timeout: config.bounds.stop_timeout,
         };
         let begun = start_recovery(config, &common)
             .and_then(|()| keeper.add_releases(config))
-            .and_then(|()| keeper.write_addresses(false));
+            .and_then(|()| keeper.write_addresses(false))
+            .and_then(|()| keeper.start_watch(doors));
         match begun {
             Ok(()) => Ok(keeper),
             Err(error) => {
@@ -193,6 +200,17 @@ impl Keeper {
         self.failure.clone()
     }
 
+    fn start_watch(&mut self, doors: Doors) -> Result<(), Coded> {
+        self.watch = Some(Watch::start(WatchSetup {
+            data: self.data.clone(),
+            store: Arc::clone(&self.store.0),
+            age: self.age.clone(),
+            handle: self.handle.clone(),
+            doors,
+        })?);
+        Ok(())
+    }
+
     /// So that the `playon` command finds the keeper of a data directory.
     fn write_addresses(&self, stopping: bool) -> Result<(), Coded> {
         let facts = serde_json::json!({
@@ -206,61 +224,6 @@ impl Keeper {
             .map_err(|error| data_dir(format!("cannot write {}: {error}", path.display())))
     }
 
-    /// Adds the releases of the configuration; the last becomes current if none is yet. A keeper that has releases already
-    /// goes on with those if a file is not what it was: whoever rebuilt it deploys it.
-    fn add_releases(&self, config: &KeeperConfig) -> Result<(), Coded> {
-        let mut last = None;
-        for file in &config.releases {
-            match self.add_configured(file) {
-                Ok(id) => last = Some(id),
-                Err(error) if self.handle.catalog().current().is_some() => {
-                    let (path, code) = (file.path.display(), "PLY-0536");
-                    tracing::warn!(%path, %error, code, "a release of the configuration is not what it was and is left out");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let undecided = self.handle.catalog().current().is_none();
-        match last.filter(|_| undecided) {
-            Some(id) => self
-                .ask(|reply| Request::Deploy { release: id.to_string(), now: true, reply })
-                .map(|_| ()),
-            None => Ok(()),
-        }
-    }
-
-    fn add_configured(&self, file: &ReleaseFile) -> Result<ReleaseId, Coded> {
-        let artifact = self.handle.artifacts.add_file(&file.path)?;
-        let id = artifact.id;
-        let hint = file.path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let label = file.label.clone();
-        self.ask(|reply| Request::AddRelease { artifact, label, hint, reply })?;
-        Ok(id)
-    }
-
-    /// Asks the control thread and waits, on whatever thread this is.
-    fn ask<T>(
-        &self,
-        request: impl FnOnce(oneshot::Sender<Result<T, Coded>>) -> Request,
-    ) -> Result<T, Coded> {
-        let stopping = || system("the control thread", "it has ended");
-        let (reply, mut answer) = oneshot::channel();
-        self.handle.news.send(News::Request(request(reply))).map_err(|_| stopping())?;
-        let until = Instant::now() + self.stop_timeout;
-        loop {
-            match answer.try_recv() {
-                Ok(answer) => return answer,
-                Err(oneshot::error::TryRecvError::Closed) => return Err(stopping()),
-                Err(oneshot::error::TryRecvError::Empty) if Instant::now() >= until => {
-                    return Err(system("the control thread", "it does not answer"));
-                }
-                Err(oneshot::error::TryRecvError::Empty) => {
-                    std::thread::sleep(Duration::from_millis(1))
-                }
-            }
-        }
-    }
-
     /// Ends the keeper in order, within about `stop_timeout`: takes no more connections, stores what rooms hold, tells
     /// players to come back, ends the workers, closes the store.
     ///
@@ -268,15 +231,19 @@ impl Keeper {
     /// When the last batches could not be made safe.
     pub fn stop(mut self) -> Result<(), Coded> {
         tracing::info!("the keeper stops");
-        // Only the next keeper reads that; it looks at the process as well.
-        let _ = self.write_addresses(true);
+        if let Some(watch) = &self.watch {
+            watch.quit();
+        }
+        // Nothing is written into a directory that has taken the place of this one.
+        if self.data.is_there() {
+            // Only the next keeper reads that; it looks at the process as well.
+            let _ = self.write_addresses(true);
+        }
         if let Some(gateway) = &self.gateway {
             gateway.drain();
         }
         // Whatever else has failed, what rooms hold can be stored if the store works.
-        let store_failed =
-            self.failure.borrow().as_ref().is_some_and(|error| error.code.starts_with("PLY-02"));
-        if !store_failed {
+        if !self.has_lost_store() {
             self.quiet_rooms();
         }
         if let Some(gateway) = self.gateway.take() {
@@ -292,17 +259,20 @@ impl Keeper {
         }
         self.links.stop();
         self.admin.stop();
-        // With the store the directory and the ports are the next keeper's. Without the age seats are kept for longer.
-        let _ = self.age.write();
-        let _ = std::fs::remove_file(self.data.attach_socket());
-        let _ = std::fs::remove_file(self.data.addresses());
-        self.store.0.close().map_err(|error| {
-            Coded::new(
-                error.code(),
-                error.to_string(),
-                "look at the disk; `playon store verify` checks the data",
-            )
-        })
+        if let Some(mut watch) = self.watch.take() {
+            watch.join();
+        }
+        if self.data.is_there() {
+            // With the store the directory and the ports are the next keeper's. Without the age seats are kept for longer.
+            let _ = self.age.write();
+            let _ = std::fs::remove_file(self.data.attach_socket());
+            let _ = std::fs::remove_file(self.data.addresses());
+        }
+        self.store.0.close().map_err(|error| store_failed(&error))
+    }
+
+    fn has_lost_store(&self) -> bool {
+        self.failure.borrow().as_ref().is_some_and(|error| error.code.starts_with("PLY-02"))
     }
 
     /// Waits until every shard has stored everything, but not for ever: what is not safe then was never acknowledged.
@@ -313,6 +283,9 @@ impl Keeper {
         }
         let until = Instant::now() + self.stop_timeout / ROOMS_SHARE;
         while matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            if self.has_lost_store() {
+                return;
+            }
             if Instant::now() >= until {
                 tracing::warn!("not all rooms came to rest in time");
                 return;
@@ -353,14 +326,16 @@ fn common(
     config: &KeeperConfig,
     data: &DataDir,
     store: Arc<dyn Store>,
-) -> (Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>) {
+) -> Result<(Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>), Coded> {
     let stats = Arc::<GatewayStats>::default();
     let (news, inbox) = mpsc::channel();
     let clock = Clock::new();
     let alarms = Alarms::new(clock);
     let failed = alarms.failed();
+    let calendar = Calendar::open(store.as_ref()).map_err(|error| store_error(&error))?;
     let common = Common {
         clock,
+        calendar,
         age: Age::read(data.age(), clock),
         store,
         shards: Shards::new(config.shards, config.bounds.inbox_gate_items_max),
@@ -372,7 +347,7 @@ fn common(
         news,
         alarms,
     };
-    (common, inbox, failed)
+    Ok((common, inbox, failed))
 }
 
 fn handle(
@@ -419,6 +394,7 @@ fn control_setup(
         metrics: Arc::clone(&common.metrics),
         stats: Arc::clone(&common.stats),
         clock: common.clock,
+        calendar: common.calendar,
         catalog: Arc::clone(&handle.catalog),
         alarms: common.alarms.clone(),
         director: DirectorConfig {
@@ -467,6 +443,7 @@ fn start_shards(
             .map_err(no_thread)?;
     let outside = Outside {
         clock: common.clock,
+        calendar: common.calendar,
         shards: common.shards.clone(),
         hub: Arc::clone(hub),
         gates: gates.clone(),
@@ -517,10 +494,16 @@ fn start_supervisor(
     })
 }
 
-fn start_links(data: &DataDir, common: &Common, hub: &Arc<Hub>) -> Result<RuntimeThread, Coded> {
+fn start_links(
+    data: &DataDir,
+    common: &Common,
+    hub: &Arc<Hub>,
+) -> Result<(RuntimeThread, Doors), Coded> {
+    let (doors, opened) = Doors::new();
     let (socket, hub) = (data.attach_socket(), Arc::clone(hub));
     let alarm = common.alarms.part("the links of workers");
-    RuntimeThread::start("links", alarm, move || Ok(links::serve(links::bind(&socket)?, hub)))
+    let begin = move || Ok(links::serve(links::bind(&socket)?, hub, opened));
+    Ok((RuntimeThread::start("links", alarm, begin)?, doors))
 }
 
 fn start_gateway(

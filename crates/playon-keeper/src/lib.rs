@@ -18,6 +18,7 @@ pub mod admin;
 mod age;
 pub mod alarm;
 pub mod artifacts;
+mod calendar;
 pub mod clock;
 pub mod config;
 pub mod control;
@@ -33,6 +34,7 @@ mod predecessor;
 mod runtime;
 mod signals;
 pub mod text;
+mod watch;
 pub mod workers;
 
 pub use config::{Bounds, KeeperConfig, LogLevels, ReleaseFile};

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// A keeper with a higher epoch has taken over the database; this one may write no more.
     #[error("PLY-0205 another keeper has taken over: {0}")]
     Fenced(String),
+    /// What is open is not what is in the data directory any more. What was not told to anyone is not told now.
+    #[error("PLY-0240 the data directory is gone: {0}")]
+    Displaced(String),
     /// The label belongs to another release. Nothing was changed, the store goes on.
     #[error("PLY-0206 the label {0:?} belongs to another release")]
     LabelTaken(String),
@@ -148,6 +151,7 @@ impl StoreError {
             Self::Damaged(_) => "PLY-0203",
             Self::Misused(_) => "PLY-0204",
             Self::Fenced(_) => "PLY-0205",
+            Self::Displaced(_) => "PLY-0240",
             Self::LabelTaken(_) => "PLY-0206",
         }
     }

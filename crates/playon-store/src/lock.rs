@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -49,6 +50,18 @@ impl DirLock {
         Ok(Self { file })
     }
 
+    /// Makes the lock file anew if it is gone or another one, before somebody else takes that lock.
+    ///
+    /// # Errors
+    /// When somebody else has it, or it cannot be made.
+    pub(crate) fn keep(&mut self, dir: &Path) -> Result<(), OpenError> {
+        if !has_path(&self.file, &dir.join(LOCK_FILE)).map_err(|e| from_io(dir, &e))? {
+            tracing::warn!(dir = %dir.display(), "the lock file is not the one that was made, another one is made");
+            *self = Self::take(dir)?;
+        }
+        Ok(())
+    }
+
     /// Makes sure that no keeper runs while the directory is only read. Nothing is written, and a
     /// directory without a lock file has never had a keeper that could still run.
     pub(crate) fn take_to_read(dir: &Path) -> Result<Option<Self>, OpenError> {
@@ -60,6 +73,16 @@ impl DirLock {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(from_io(dir, &e)),
         }
+    }
+}
+
+/// Whether a path leads to an open file. That it leads nowhere is no error.
+pub(crate) fn has_path(file: &File, path: &Path) -> std::io::Result<bool> {
+    let open = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

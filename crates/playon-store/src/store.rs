@@ -114,6 +114,16 @@ pub trait Store: Send + Sync {
     /// When it cannot be read.
     fn setting(&self, name: &str) -> Result<Option<Bytes>, StoreError>;
 
+    /// Looks whether what is written still reaches the data directory, as is done with every batch before it counts as safe. Small
+    /// files that are missing are made again. Returns why that cannot be seen, if it cannot. Engines without files have nothing to
+    /// look at.
+    ///
+    /// # Errors
+    /// When it does not, or the store had stopped before. Every later batch fails.
+    fn in_place(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     /// Waits until everything submitted is safe, checkpoints and closes. Further batches fail.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use std::path::Path;
 use playon_core::ids::Epoch;
 
 use crate::check::Check;
+use crate::lock::has_path;
 use crate::private;
 
 /// Name of the file beside the database.
@@ -110,6 +111,15 @@ impl WatermarkFile {
         }
         file.sync_all()?;
         Ok(Self { file })
+    }
+
+    /// Makes the file anew if it is gone or another one.
+    pub(crate) fn keep(&mut self, dir: &Path, mark: Watermark) -> io::Result<()> {
+        if !has_path(&self.file, &dir.join(WATERMARK_FILE))? {
+            tracing::warn!(dir = %dir.display(), "the watermark is not the one that was made, another one is made");
+            *self = Self::open(dir, mark)?;
+        }
+        Ok(())
     }
 
     /// Raises the mark. Only for batches that are already synced.

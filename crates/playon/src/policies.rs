@@ -117,8 +117,9 @@ impl Policies {
     /// How long a room that nobody asks for is kept at rest, with its seats; then it is deleted. `Duration::MAX` keeps it for ever.
     /// Default: 7 days.
     ///
-    /// The age counts by the wall clock, from when the room was put to rest; whoever asks for the room begins it anew. What the current
-    /// release says holds for all rooms of the kind, also for those that went to rest before it.
+    /// The age counts from when the room was put to rest, whatever the wall clock is set to, and of an outage at most a day; whoever asks
+    /// for the room begins it anew. What the current release says holds for all rooms of the kind, also for those that went to rest
+    /// before it.
     #[must_use]
     pub fn expire(mut self, after: Duration) -> Self {
         self.inner.expire = span(after);

@@ -5,6 +5,8 @@
 mod admin;
 mod alerts;
 mod appeals;
+mod away;
+mod clocks;
 mod closing;
 mod config;
 mod copies;
@@ -21,6 +23,7 @@ mod look;
 mod metrics;
 mod player;
 mod ports;
+mod refusals;
 mod rig;
 mod rogue;
 mod rogues;

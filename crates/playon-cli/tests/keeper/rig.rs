@@ -92,6 +92,14 @@ impl Rig {
         rig
     }
 
+    /// As `start_with`, with a command that ends in the `playon` program.
+    pub(crate) fn start_as_with(command: Command, args: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let rig = Self::launch_with(command, dir, "127.0.0.1:0", "127.0.0.1:0", args);
+        rig.until_ready();
+        rig
+    }
+
     fn launch(dir: tempfile::TempDir, players: &str, admin: &str, more: &[&str]) -> Self {
         Self::launch_with(Command::new(PLAYON), dir, players, admin, more)
     }
@@ -147,6 +155,14 @@ impl Rig {
         let (dir, mut keeper) = self.take_apart();
         keeper.wait().unwrap();
         Self::launch(dir, &players, &admin, args)
+    }
+
+    /// As `restart_with`, with a command that ends in the `playon` program.
+    pub(crate) fn restart_as_with(self, command: Command, args: &[&str]) -> Self {
+        let (players, admin) = (self.players.clone(), self.admin.clone());
+        let (dir, mut keeper) = self.take_apart();
+        keeper.wait().unwrap();
+        Self::launch_with(command, dir, &players, &admin, args)
     }
 
     /// As `restart`, with a command that ends in the `playon` program.

@@ -9,7 +9,7 @@ use crate::error::{Coded, listen, system};
 use crate::metrics::SAMPLE_EVERY;
 use crate::runtime::RuntimeThread;
 
-/// Starts the API, and `background` beside it; says where it listens.
+/// Starts the API; says where it listens.
 ///
 /// # Errors
 /// When the address or the token cannot be had.
@@ -17,7 +17,6 @@ pub(crate) fn start(
     config: &KeeperConfig,
     data: &DataDir,
     handle: &Handle,
-    background: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(RuntimeThread, SocketAddr), Coded> {
     let refuse = |error: std::io::Error| listen("admins", config.admin, &error);
     let listener = match &config.admin_socket {
@@ -36,7 +35,7 @@ pub(crate) fn start(
             .map_err(|error| system("the admin API", error))?;
         Ok(async move {
             let served = super::serve(listener, router, bounds, alarms);
-            tokio::join!(served, sample(&sampled), background);
+            tokio::join!(served, sample(&sampled));
         })
     })?;
     Ok((thread, address))

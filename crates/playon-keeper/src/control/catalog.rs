@@ -22,6 +22,8 @@ pub struct Catalog {
     pub(super) recovered: bool,
     pub(super) draining: bool,
     pub(super) failed: Option<String>,
+    /// What does not work, although the keeper goes on.
+    pub(super) ailing: Option<String>,
     pub(super) faults: Faults,
     /// Rooms at rest, and those of them that no kept release reads, when they were last counted.
     pub(super) at_rest: RestCounts,

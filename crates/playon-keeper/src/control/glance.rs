@@ -87,7 +87,11 @@ impl Handle {
         let (queues, machine) = (self.queue_items(), Machine::look(&self.data));
         let catalog = self.catalog();
         let (rooms, rooms_live, players) = catalog.totals();
-        let not_ready = catalog.not_ready().map(str::to_owned).or_else(|| catalog.unread());
+        let not_ready = catalog
+            .not_ready()
+            .map(str::to_owned)
+            .or_else(|| catalog.ailing.clone())
+            .or_else(|| catalog.unread());
         StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             epoch: self.epoch.0,

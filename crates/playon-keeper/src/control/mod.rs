@@ -18,12 +18,12 @@ mod request;
 mod rests;
 mod sites;
 mod sleepers;
-mod steady;
 mod thread;
 mod view;
 
 use playon_core::effect::Report;
 use playon_core::ids::WorkerId;
+use playon_store::StoreError;
 
 use crate::error::Coded;
 use crate::links::LinkNews;
@@ -32,7 +32,7 @@ use crate::workers::WorkerNews;
 pub use catalog::{Catalog, RoomFilter};
 pub(crate) use glance::Queues;
 pub(crate) use recovery::recover_rooms;
-pub(crate) use releases::store_error;
+pub(crate) use releases::{store_error, store_failed};
 pub use request::Handle;
 pub(crate) use request::Request;
 pub use rests::AsleepFilter;
@@ -54,8 +54,8 @@ pub(crate) enum News {
     Worker(WorkerNews),
     /// Somebody wants something.
     Request(Request),
-    /// The hot rooms cannot be read back.
-    RecoveryFailed(Coded),
+    /// The keeper cannot go on: its rooms cannot be read back, or its data directory is gone.
+    Failed(Coded),
     /// The thread ends.
     Quit,
 }
@@ -70,5 +70,5 @@ pub(crate) enum ShardNews {
     /// A worker that must be killed.
     Suspect(WorkerId, String),
     /// Nothing can be made safe any more.
-    StoreFailed(String),
+    StoreFailed(StoreError),
 }

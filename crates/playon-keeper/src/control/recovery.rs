@@ -39,7 +39,7 @@ pub(crate) fn recover_rooms(
         }
         Err(error) => {
             tracing::error!(%error, "the rooms cannot be read back");
-            let _ = news.send(News::RecoveryFailed(store_error(&error)));
+            let _ = news.send(News::Failed(store_error(&error)));
         }
     }
 }

@@ -14,15 +14,28 @@ use crate::error::Coded;
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 64;
 
+const REMEDY_DISPLACED: &str = "find out who moved, deleted or replaced it; start the keeper where the directory is now, or put a backup back";
+
+/// What is told when nothing can be made safe any more.
+pub(crate) fn store_failed(error: &StoreError) -> Coded {
+    let why = match error {
+        StoreError::Displaced(_) => return store_error(error),
+        StoreError::Stopped(why) => why.clone(),
+        _ => error.to_string(),
+    };
+    let remedy = "look at the disk, then start the keeper again";
+    Coded::new("PLY-0201", format!("the store has stopped: {why}"), remedy)
+}
+
 /// What the store said, with its code.
 pub(crate) fn store_error(error: &StoreError) -> Coded {
     let text = error.to_string();
     let message = text.strip_prefix(error.code()).unwrap_or(&text).trim_start().to_owned();
-    Coded::new(
-        error.code(),
-        message,
-        "look at the keeper's log; `playon store verify` checks the data directory",
-    )
+    let remedy = match error {
+        StoreError::Displaced(_) => REMEDY_DISPLACED,
+        _ => "look at the keeper's log; `playon store verify` checks the data directory",
+    };
+    Coded::new(error.code(), message, remedy)
 }
 
 fn check_label(label: &str) -> Result<(), Coded> {

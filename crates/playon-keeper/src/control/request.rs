@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
-use playon_core::ids::{Epoch, RoomId};
+use playon_core::ids::{Epoch, ReleaseId, RoomId};
 use tokio::sync::oneshot;
 
 use super::News;
@@ -127,6 +127,24 @@ pub struct Handle {
     pub(crate) recent: Arc<Recent>,
     pub(crate) log: Option<Arc<dyn LogLevels>>,
     pub(crate) alarms: Alarms,
+}
+
+impl Handle {
+    /// Says in the status what does not work, or that all does.
+    pub(crate) fn note_ailing(&self, error: Option<&Coded>) {
+        let mut catalog = self.catalog.write().unwrap_or_else(PoisonError::into_inner);
+        catalog.ailing = error.map(ToString::to_string);
+    }
+
+    /// Releases of workers that the keeper has started, with a process of each.
+    pub(crate) fn executables_in_use(&self) -> Vec<(ReleaseId, u32)> {
+        let catalog = self.catalog();
+        let spawned = catalog.workers.values().filter(|worker| worker.spawned);
+        let mut found: Vec<_> = spawned.map(|worker| (worker.release, worker.pid)).collect();
+        found.sort_unstable();
+        found.dedup_by_key(|(release, _)| *release);
+        found
+    }
 }
 
 fn gone() -> Coded {

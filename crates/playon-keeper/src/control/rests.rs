@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use super::catalog::RestCounts;
 use super::course::UnreadAtRest;
-use super::releases::{store_error, wall_ms};
-use super::steady::Steady;
+use super::releases::store_error;
 use super::thread::Control;
 use super::view::{AsleepPage, AsleepView, RoomView};
+use crate::calendar::WRITTEN_EVERY;
 use crate::error::Coded;
 use crate::owner::ShardEvent;
 
@@ -27,10 +27,6 @@ pub(super) const PAGE_ROOMS_MAX: usize = 1_000;
 
 /// Rooms of which it was said that no release reads them; of more than that it is said each time.
 const STRANDED_TOLD_MAX: usize = 1_024;
-
-/// For so many times `keeper.sweep_every` the wall clock must have been left alone before rooms are deleted by it: 20 minutes
-/// unless configured otherwise.
-const STEADY_SWEEPS: u64 = 20;
 
 /// While there are rooms to delete they are handed out this often.
 const HAND_OUT_EVERY: Span = Span::secs(1);
@@ -62,7 +58,8 @@ pub(super) struct Rests {
     /// When the next rooms are handed out, or looked for.
     next: Option<Time>,
     sweep: Sweep,
-    steady: Steady,
+    /// When it was last written down where the days are.
+    dated: Option<Time>,
     /// What the shards were last told.
     startable: Option<BTreeSet<ReleaseId>>,
     stranded: BTreeSet<RoomId>,
@@ -182,14 +179,12 @@ impl Control {
         if self.rests.next.is_none_or(|at| at > now) {
             return;
         }
-        if self.rests.steady.look(now, WallTime(wall_ms())) {
-            self.rests.sweep.groups.clear();
-            tracing::warn!(
-                "the wall clock was set: rooms at rest are not deleted for their age for now"
-            );
+        if self.rests.dated.is_none_or(|at| now >= at + WRITTEN_EVERY) {
+            self.rests.dated = Some(now);
+            self.write_calendar();
         }
         if self.rests.sweep.groups.is_empty() {
-            self.begin_pass(now);
+            self.begin_pass();
         }
         match self.hand_out_expired() {
             Ok(true) => self.rests.next = Some(now + HAND_OUT_EVERY),
@@ -202,18 +197,14 @@ impl Control {
         }
     }
 
-    fn begin_pass(&mut self, now: Time) {
+    fn begin_pass(&mut self) {
         // An executable may have been removed by hand, too.
         for entry in self.catalog_mut().releases.values_mut() {
             entry.stored = self.setup.artifacts.path(entry.row.id).is_some();
         }
         let groups = self.count_rests().unwrap_or_default();
         self.prune_artifacts(None);
-        let long = Span(self.setup.sweep_every.0.saturating_mul(STEADY_SWEEPS));
-        if !self.rests.steady.is_steady(now, long) {
-            return;
-        }
-        let now = WallTime(wall_ms());
+        let now = self.setup.calendar.now();
         let due = groups.into_iter().filter_map(|group| {
             let keep = self.director.keeps_at_rest(&group.kind, group.release)?;
             (keep != Policies::FOR_EVER).then(|| (group, now.before(keep)))
@@ -247,6 +238,17 @@ impl Control {
             }
         }
         Ok(false)
+    }
+
+    /// Writes down how old rooms at rest are by now. A keeper that is killed before it does has not lost that: the next one adds what
+    /// has passed since the last time.
+    pub(super) fn write_calendar(&self) {
+        if self.catalog().failed().is_some() {
+            return;
+        }
+        if let Err(error) = self.setup.calendar.write(self.setup.store.as_ref()) {
+            tracing::warn!(%error, "how old rooms at rest are cannot be written down");
+        }
     }
 
     fn end_pass(&mut self, now: Time) {
@@ -301,7 +303,7 @@ impl Control {
             halted: None,
             faults: 0,
             last_fault: None,
-            at_rest_since_ms: Some(rest.note.since_ms),
+            at_rest_since_ms: Some(self.setup.calendar.date_ms(rest.note.since_ms)),
         }))
     }
 
@@ -321,7 +323,8 @@ impl Control {
             Some(id) => Some(RoomId::parse(id).ok_or_else(|| no_room_id(id))?),
         };
         let release = filter.release.as_deref().map(|text| self.catalog().find_release(text));
-        let (limit, now) = (filter.limit.unwrap_or(PAGE_ROOMS_MAX).min(PAGE_ROOMS_MAX), wall_ms());
+        let limit = filter.limit.unwrap_or(PAGE_ROOMS_MAX).min(PAGE_ROOMS_MAX);
+        let now = self.setup.calendar.now();
         let mut looked_at = 0;
         while page.rooms.len() < limit && looked_at < PAGE_LOOKED_AT_MAX {
             let rests = self.setup.store.rests(after, PAGE_ROOMS_MAX).map_err(refuse)?;
@@ -354,14 +357,15 @@ impl Control {
     fn asleep_view(
         &self,
         rest: &Rest,
-        now_ms: u64,
+        now: WallTime,
         reads: impl Fn(&Resting) -> bool,
     ) -> AsleepView {
         let note = &rest.note;
         let since = Some(note.since_ms).filter(|since| *since > 0);
         let keep = self.director.keeps_at_rest(&note.kind, note.release);
         let keep = keep.filter(|keep| *keep != Policies::FOR_EVER);
-        let expires = since.zip(keep).map(|(since, keep)| WallTime(since).after(keep).0);
+        let expires = since.zip(keep).map(|(since, keep)| WallTime(since).after(keep));
+        let dated = |day: u64| self.setup.calendar.date_ms(day);
         let need =
             Resting { kind: note.kind.clone(), version: note.version, release: note.release };
         AsleepView {
@@ -372,9 +376,9 @@ impl Control {
             version: note.version,
             seats: note.seats,
             bytes: rest.bytes,
-            since_ms: since,
-            expires_ms: expires,
-            expired: expires.is_some_and(|expires| expires <= now_ms),
+            since_ms: since.map(dated),
+            expires_ms: expires.map(|expires| dated(expires.0)),
+            expired: expires.is_some_and(|expires| expires <= now),
             readable: note.kind.is_empty() || reads(&need),
         }
     }

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use super::catalog::{Catalog, RoomEntry, WorkerEntry};
 use super::closings::{Closings, unknown};
+use super::releases::store_failed;
 use super::request::Reply;
 use super::rests::Rests;
 use super::sites::Sites;
@@ -25,6 +26,7 @@ use super::view::RoomView;
 use super::{News, Request, ShardNews, notes};
 use crate::alarm::{self, Alarm, Alarms};
 use crate::artifacts::Artifacts;
+use crate::calendar::Calendar;
 use crate::clock::Clock;
 use crate::error::Coded;
 use crate::gateway::{Assets, GatewayStats, Labels};
@@ -49,6 +51,7 @@ pub(crate) struct ControlSetup {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stats: Arc<GatewayStats>,
     pub(crate) clock: Clock,
+    pub(crate) calendar: Calendar,
     pub(crate) catalog: Arc<RwLock<Catalog>>,
     pub(crate) alarms: Alarms,
     pub(crate) director: DirectorConfig,
@@ -147,6 +150,7 @@ impl Control {
             self.berths.handle_timeout(self.setup.clock.now());
             self.staff_berths();
         }
+        self.write_calendar();
         let hub = Arc::clone(&self.setup.hub);
         self.setup.supervisor.stop(|| hub.shut_down());
     }
@@ -166,14 +170,11 @@ impl Control {
                 self.setup.hub.cut(worker);
                 self.setup.supervisor.kill(worker, why);
             }
-            News::Shard(_, ShardNews::StoreFailed(why)) => {
-                let remedy = "look at the disk, then start the keeper again";
-                self.fail(Coded::new("PLY-0201", format!("the store has stopped: {why}"), remedy));
-            }
+            News::Shard(_, ShardNews::StoreFailed(error)) => self.fail(store_failed(&error)),
             News::Link(news) => self.handle_link(news),
             News::Worker(news) => self.handle_worker_news(&news),
             News::Request(request) => self.handle_request(request),
-            News::RecoveryFailed(error) => self.fail(error),
+            News::Failed(error) => self.fail(error),
             News::Quit => {}
         }
     }

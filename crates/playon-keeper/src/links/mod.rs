@@ -11,4 +11,4 @@ mod outbound;
 mod turns;
 
 pub(crate) use hub::{Attached, Hub, HubSetup, LinkNews, stuck_after};
-pub(crate) use listener::{bind, serve};
+pub(crate) use listener::{Doors, bind, serve};

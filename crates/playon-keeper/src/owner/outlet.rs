@@ -17,7 +17,8 @@ use super::inbox::{ShardEvent, Shards};
 use super::loader::Loader;
 use super::ticks::Ticks;
 use crate::alarm::Alarm;
-use crate::clock::{Clock, wall_ms};
+use crate::calendar::Calendar;
+use crate::clock::Clock;
 use crate::control::{News, ShardNews};
 use crate::gateway::GatewayLink;
 use crate::links::Hub;
@@ -27,6 +28,7 @@ use crate::metrics::Metrics;
 #[derive(Clone)]
 pub(crate) struct Outside {
     pub(crate) clock: Clock,
+    pub(crate) calendar: Calendar,
     pub(crate) shards: Shards,
     pub(crate) hub: Arc<Hub>,
     pub(crate) gates: GatewayLink,
@@ -120,7 +122,8 @@ impl Outlet {
             }
             Effect::Sleep(image) => {
                 self.stored.push((image.room, Stored::Asleep));
-                self.batch.sleeps.push(RestRow { row: row(&image), note: note(&image, wall_ms()) });
+                let since = self.outside.calendar.now().0;
+                self.batch.sleeps.push(RestRow { row: row(&image), note: note(&image, since) });
             }
             Effect::Delete(room) => {
                 self.stored.push((room, Stored::Deleted));
@@ -187,8 +190,7 @@ impl Outlet {
             }
             Err(error) => {
                 // Nothing of the batch is acknowledged to anyone, and nothing more will be.
-                let _ =
-                    control.send(News::Shard(number, ShardNews::StoreFailed(error.to_string())));
+                let _ = control.send(News::Shard(number, ShardNews::StoreFailed(error)));
             }
         };
         self.outside.store.submit(batch, Box::new(done));

@@ -87,6 +87,11 @@ impl Checkpointer {
         restarted
     }
 
+    /// Whether the database is being written to.
+    pub(crate) const fn is_at_it(&self) -> bool {
+        self.round > 0
+    }
+
     /// Whether what a round has left is small enough for the writer; if not, begins another round.
     pub(crate) fn is_small(&mut self, left: u64) -> bool {
         // What was written since the round ended counts as little: it is at most a few groups.

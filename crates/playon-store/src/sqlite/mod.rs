@@ -8,6 +8,7 @@ pub(crate) mod fault;
 pub(crate) mod judge;
 mod ledger;
 pub(crate) mod open;
+mod place;
 pub(crate) mod rests;
 pub(crate) mod rewind;
 pub(crate) mod rooms;
@@ -118,7 +119,9 @@ impl SqliteStore {
             wal_pages: opened.wal_pages,
             stopped: None,
             next_wish: 0,
-            _lock: opened.lock,
+            dir: dir.to_owned(),
+            place: opened.place,
+            lock: opened.lock,
         };
         let thread = std::thread::Builder::new()
             .name("playon-store".to_owned())
@@ -248,6 +251,13 @@ impl Store for SqliteStore {
 
     fn setting(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
         self.read(|conn| tables::setting(conn, name))
+    }
+
+    fn in_place(&self) -> Result<Option<String>, StoreError> {
+        let (tell, told) = mpsc::channel();
+        let tell = Box::new(move |seen| drop(tell.send(seen)));
+        send(&self.commands, Command::Look(tell));
+        told.recv().unwrap_or_else(|_| Err(StoreError::Stopped("its thread is gone".to_owned())))
     }
 
     fn close(&self) -> Result<(), StoreError> {

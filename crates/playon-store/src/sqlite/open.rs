@@ -19,6 +19,7 @@ use crate::sqlite::census::Census;
 use crate::sqlite::connect::{self, open_error};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::{Judged, judge};
+use crate::sqlite::place::Place;
 use crate::sqlite::rewind::rewound;
 use crate::sqlite::schema::{self, Identity, MIGRATIONS};
 use crate::sqlite::{DATABASE_FILE, SqliteOptions};
@@ -32,6 +33,7 @@ pub(crate) struct Opened {
     pub(crate) watermark: WatermarkFile,
     pub(crate) judged: Judged,
     pub(crate) wal_pages: Arc<AtomicU64>,
+    pub(crate) place: Place,
     /// The epoch before which the store was last restored or repaired; 0 if it never was.
     pub(crate) rewound: Epoch,
 }
@@ -72,6 +74,7 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
         // The engine makes its other files as this one is.
         private::make_file(dir, &dir.join(DATABASE_FILE)).map_err(|e| from_io(dir, &e))?;
     }
+    let content = Place::open_content(dir).map_err(|e| from_io(dir, &e))?;
     let mut conn = connect::writer(dir, !exists).map_err(sql)?;
     if conn.is_readonly("main").map_err(sql)? {
         return Err(OpenError::ReadOnly {
@@ -113,7 +116,8 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
     for named in [Some(dir), dir.parent()].into_iter().flatten().filter(|path| path.is_dir()) {
         File::open(named).and_then(|named| named.sync_all()).map_err(|e| from_io(named, &e))?;
     }
-    Ok(Opened { lock, conn, books, watermark, judged, wal_pages, rewound })
+    let place = Place::note(dir, content).map_err(|e| from_io(dir, &e))?;
+    Ok(Opened { lock, conn, books, watermark, judged, wal_pages, place, rewound })
 }
 
 /// What the watermark vouches for: the last batch, 0 if there is no watermark.

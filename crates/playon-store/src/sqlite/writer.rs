@@ -1,5 +1,6 @@
 //! The one thread that writes.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +9,13 @@ use playon_core::ids::RoomId;
 use rusqlite::Connection;
 
 use crate::batch::Batch;
-use crate::error::StoreError;
+use crate::error::{OpenError, StoreError};
 use crate::lock::DirLock;
 use crate::sqlite::SqliteOptions;
 use crate::sqlite::apply::{Books, Group};
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::connect;
+use crate::sqlite::place::{Place, Sight};
 use crate::sqlite::tables::Put;
 use crate::store::Done;
 use crate::watermark::{Watermark, WatermarkFile};
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     Put(Put, Answer),
     /// The checkpointer is done with a round; the pages it left, or what went wrong.
     Checkpointed(Result<u64, String>),
+    /// Look whether the data directory is still what is open.
+    Look(Box<dyn FnOnce(Result<Option<String>, StoreError>) + Send>),
     /// Write what waits, checkpoint, end.
     Close(Answer),
 }
@@ -72,12 +76,15 @@ pub(crate) struct Writer {
     pub(crate) checkpointer: Checkpointer,
     /// Pages in the write-ahead log as of the last commit; set by the engine's hook.
     pub(crate) wal_pages: Arc<AtomicU64>,
-    /// Why nothing more is written.
-    pub(crate) stopped: Option<String>,
+    /// Why nothing more is written, as everybody is told from then on.
+    pub(crate) stopped: Option<StoreError>,
     /// The batch at which rooms are next asked for snapshots.
     pub(crate) next_wish: u64,
-    /// Let go of last, when the connections are closed.
-    pub(crate) _lock: DirLock,
+    pub(crate) dir: PathBuf,
+    /// Closed after the connections.
+    pub(crate) place: Place,
+    /// Let go of last.
+    pub(crate) lock: DirLock,
 }
 
 impl Writer {
@@ -105,6 +112,7 @@ impl Writer {
     fn group(&mut self, group: Vec<Command>) -> Option<Answer> {
         let mut closing = None;
         let mut writes = Vec::with_capacity(group.len());
+        let mut looks = Vec::new();
         for command in group {
             match command {
                 Command::Checkpointed(Ok(rest)) => self.finish_checkpoint(rest),
@@ -112,28 +120,29 @@ impl Writer {
                     self.stop(&StoreError::Io(format!("checkpoint: {why}")))
                 }
                 Command::Close(answer) => closing = Some(answer),
+                Command::Look(tell) => looks.push(tell),
                 write => writes.push(write),
             }
         }
         if !writes.is_empty() {
             self.write(writes);
         }
+        for tell in looks {
+            tell(self.look());
+        }
         closing
     }
 
     fn write(&mut self, writes: Vec<Command>) {
-        if let Some(why) = &self.stopped {
-            let why = why.clone();
-            return writes
-                .into_iter()
-                .for_each(|write| write.answer(Err(StoreError::Stopped(why.clone()))));
+        if let Some(error) = self.stopped.clone() {
+            return writes.into_iter().for_each(|write| write.answer(Err(error.clone())));
         }
         let mut safe = Vec::with_capacity(writes.len());
         let mut refused = Vec::new();
         let outcome = self.transaction(writes, &mut safe, &mut refused);
         if let Err(error) = outcome {
             self.stop(&error);
-            let later = StoreError::Stopped(error.to_string());
+            let later = later(&error);
             let mut told = Some(error);
             for answer in safe.into_iter().chain(refused) {
                 answer.give(Err(told.take().unwrap_or_else(|| later.clone())));
@@ -142,7 +151,7 @@ impl Writer {
         }
         safe.into_iter().for_each(|answer| answer.give(Ok(())));
         refused.into_iter().for_each(|answer| {
-            answer.give(Err(StoreError::Stopped(self.stopped.clone().unwrap_or_default())));
+            answer.give(Err(self.stopped.clone().unwrap_or_else(closed)));
         });
         self.look_after();
     }
@@ -186,13 +195,14 @@ impl Writer {
                             return Err(error);
                         }
                     },
-                    Command::Checkpointed(_) | Command::Close(_) => {}
+                    Command::Checkpointed(_) | Command::Look(_) | Command::Close(_) => {}
                 }
             }
             refused.extend(writes.filter_map(Command::into_answer));
             group.commit()?
         };
         if let Some(batch) = written {
+            self.find_place()?;
             self.watermark
                 .raise(Watermark { epoch, batch })
                 .map_err(|e| StoreError::Io(format!("the watermark cannot be written: {e}")))?;
@@ -206,7 +216,11 @@ impl Writer {
     /// After a commit: asks for snapshots, begins a checkpoint.
     fn look_after(&mut self) {
         let last = self.books.last;
-        if self.checkpointer.saw(self.wal_pages.load(Ordering::Relaxed)) {
+        let restarted = self.checkpointer.saw(self.pages());
+        if self.checkpointer.is_at_it() {
+            self.place.unsettle();
+        }
+        if restarted {
             self.books.ledger.wal_restarted(last);
         }
         if self.books.ledger.bytes() > self.options.log_bytes_max && last >= self.next_wish {
@@ -226,7 +240,10 @@ impl Writer {
         }
         match connect::checkpoint(&self.conn) {
             Ok((pages, copied)) => {
-                tracing::debug!(pages, copied, "the write-ahead log is checkpointed")
+                tracing::debug!(pages, copied, "the write-ahead log is checkpointed");
+                if let Err(error) = self.place.settle() {
+                    self.stop(&StoreError::Io(format!("checkpoint: {error}")));
+                }
             }
             Err(error) => self.stop(&StoreError::Io(format!("checkpoint: {error}"))),
         }
@@ -235,21 +252,94 @@ impl Writer {
     fn stop(&mut self, error: &StoreError) {
         if self.stopped.is_none() {
             tracing::error!(epoch = self.books.epoch.0, %error, "the store stops for good");
-            self.stopped = Some(error.to_string());
+            self.stopped = Some(later(error));
         }
+    }
+
+    fn pages(&self) -> u64 {
+        self.wal_pages.load(Ordering::Relaxed)
+    }
+
+    /// Whether what was written reaches the data directory; why that cannot be seen, if it cannot.
+    fn find_place(&mut self) -> Result<Option<String>, StoreError> {
+        match self.place.look(self.pages()) {
+            Sight::There => Ok(None),
+            Sight::Unseen(why) => Ok(Some(why)),
+            Sight::Gone(why) => Err(StoreError::Displaced(why)),
+            Sight::LogGone(why) => {
+                let saved = self.save_log();
+                let then = if saved {
+                    "what was in it is in the database"
+                } else {
+                    "what was in it is lost"
+                };
+                Err(StoreError::Displaced(format!("{why}; {then}")))
+            }
+        }
+    }
+
+    /// Copies what the open log holds into the database, which has kept its name. Tells whether that is all of it.
+    fn save_log(&mut self) -> bool {
+        self.checkpointer.end();
+        let copied = connect::checkpoint(&self.conn);
+        matches!(copied, Ok((pages, copied)) if pages == copied)
+    }
+
+    /// As after a commit, and besides at what a commit does not need: the lock and the watermark.
+    fn look(&mut self) -> Result<Option<String>, StoreError> {
+        if let Some(error) = &self.stopped {
+            return Err(error.clone());
+        }
+        let looked = self.find_place().and_then(|unseen| match unseen {
+            Some(why) => Ok(Some(why)),
+            None => self.look_closer(),
+        });
+        if let Err(error) = &looked {
+            self.stop(error);
+        }
+        looked
+    }
+
+    fn look_closer(&mut self) -> Result<Option<String>, StoreError> {
+        let mark = Watermark { epoch: self.books.epoch, batch: self.books.last };
+        match self.lock.keep(&self.dir) {
+            Ok(()) => {}
+            Err(error @ OpenError::Locked { .. }) => {
+                return Err(StoreError::Displaced(format!("its lock was taken: {error}")));
+            }
+            Err(error) => return Ok(Some(error.to_string())),
+        }
+        Ok(self.watermark.keep(&self.dir, mark).err().map(|error| error.to_string()))
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
         self.checkpointer.end();
-        if let Some(why) = &self.stopped {
-            return Err(StoreError::Stopped(why.clone()));
+        if let Some(error) = &self.stopped {
+            return Err(error.clone());
         }
-        self.stopped = Some("it is closed".to_owned());
+        // Moved away without being written to since, it has not been looked for.
+        if let Err(error) = self.find_place() {
+            self.stop(&error);
+            return Err(error);
+        }
+        self.stopped = Some(closed());
         if !connect::checkpoint_whole(&self.conn)? {
             tracing::debug!("a reader keeps the write-ahead log from being emptied");
         }
         Ok(())
     }
+}
+
+/// What those are told who come after an error. That the directory is gone is told to everybody.
+fn later(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Displaced(_) => error.clone(),
+        _ => StoreError::Stopped(error.to_string()),
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Stopped("it is closed".to_owned())
 }
 
 impl Command {
@@ -261,14 +351,14 @@ impl Command {
                 let rows = batch.snapshots.iter().chain(rests).map(|row| row.body.len());
                 records.chain(rows).sum()
             }
-            Self::Put(..) | Self::Checkpointed(_) | Self::Close(_) => 0,
+            Self::Put(..) | Self::Checkpointed(_) | Self::Look(_) | Self::Close(_) => 0,
         }
     }
 
     fn into_answer(self) -> Option<Answer> {
         match self {
             Self::Batch(_, answer) | Self::Put(_, answer) | Self::Close(answer) => Some(answer),
-            Self::Checkpointed(_) => None,
+            Self::Checkpointed(_) | Self::Look(_) => None,
         }
     }
 
