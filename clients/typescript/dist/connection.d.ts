@@ -13,6 +13,8 @@ export interface Listener {
     hello(connection: Connection): Uint8Array;
     /** The server answered. Nothing of the session came before. */
     welcomed(connection: Connection, terms: Welcome): void;
+    /** A ping was answered after the welcome, with a frame of so many bytes. */
+    ponged(bytes: number): void;
     /** A later frame, in the order they came. */
     frame(connection: Connection, frame: ServerFrame): void;
     /** It is over, and nothing more will be told. */
@@ -28,6 +30,11 @@ export declare class Connection {
     readonly socket: Socket;
     /** Where it leads. */
     readonly url: string;
+    /** What was said over it until it was welcomed, in frames and bytes. */
+    readonly said: {
+        frames: number;
+        bytes: number;
+    };
     /** When it was opened, by the timers' clock. */
     readonly since: number;
     /** Opens a socket to `url`. Throws what its constructor throws. */

@@ -1,4 +1,5 @@
 import { CLOSE, DEFAULTS } from './constants.js';
+import { TermsError } from './frame-error.js';
 import { decodeFrames, encodePong } from './frames.js';
 /** A timer that fires this much late ran in a page that slept, and proves nothing about the server. */
 const LATE_MS = 1_000;
@@ -11,6 +12,8 @@ export class Connection {
     socket;
     /** Where it leads. */
     url;
+    /** What was said over it until it was welcomed, in frames and bytes. */
+    said = { frames: 0, bytes: 0 };
     /** When it was opened, by the timers' clock. */
     since;
     #listener;
@@ -56,6 +59,10 @@ export class Connection {
     send(message) {
         if (this.#over)
             return;
+        if (!this.#welcomed) {
+            this.said.frames += 1;
+            this.said.bytes += message.length;
+        }
         try {
             this.socket.send(message);
         }
@@ -79,7 +86,6 @@ export class Connection {
         if (this.#over)
             return;
         this.#opened = true;
-        this.#heard = this.#timers.now();
         this.send(this.#listener.hello(this));
     }
     #message(data) {
@@ -97,12 +103,16 @@ export class Connection {
             }
         }
         catch (error) {
-            this.#giveUp(error instanceof Error ? error.message : String(error));
+            const reason = error instanceof Error ? error.message : String(error);
+            this.#giveUp(reason, error instanceof TermsError ? CLOSE.unknownSession : CLOSE.broken);
         }
     }
     #frame(frame) {
         if (frame.type === 'ping') {
-            this.send(encodePong(frame.nonce));
+            const pong = encodePong(frame.nonce);
+            this.send(pong);
+            if (this.#welcomed)
+                this.#listener.ponged(pong.length);
         }
         else if (frame.type === 'welcome') {
             if (this.#welcomed)
@@ -132,11 +142,11 @@ export class Connection {
                 this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
         }, ms);
     }
-    #giveUp(reason) {
+    #giveUp(reason, code = CLOSE.broken) {
         if (this.#over)
             return;
         this.drop();
-        this.#listener.closed(this, { code: CLOSE.broken, reason });
+        this.#listener.closed(this, { code, reason });
     }
     #end(why) {
         if (this.#over)

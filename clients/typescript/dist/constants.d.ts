@@ -35,6 +35,8 @@ export declare const CLOSE: {
     readonly normal: 1000;
     /** The connection broke, or the client gave it up. */
     readonly broken: 1006;
+    /** The session is not known; also what a welcome that makes no sense counts as. */
+    readonly unknownSession: 4401;
     /** No common protocol version or payload codec. */
     readonly version: 4900;
     /** A newer socket of the same session took over. */
@@ -87,6 +89,8 @@ export declare const DEFAULTS: {
     readonly inputsBytesMax: number;
     /** Bytes of one input, until the server names its own limit. */
     readonly inputBytesMax: number;
+    /** How often the server may say "start afresh" without a welcome in between; once more is the end. */
+    readonly afreshMax: 3;
     /** Milliseconds a connection must have lived for the next retry to be a first one again. */
     readonly stableMs: 1000;
     /** Milliseconds between the ping that a silent server is to send and the moment its connection is given up, at least. */

@@ -18,6 +18,8 @@ export const CLOSE = {
     normal: 1000,
     /** The connection broke, or the client gave it up. */
     broken: 1006,
+    /** The session is not known; also what a welcome that makes no sense counts as. */
+    unknownSession: 4401,
     /** No common protocol version or payload codec. */
     version: 4900,
     /** A newer socket of the same session took over. */
@@ -64,6 +66,8 @@ export const DEFAULTS = {
     inputsBytesMax: 64 * 1024,
     /** Bytes of one input, until the server names its own limit. */
     inputBytesMax: 16 * 1024,
+    /** How often the server may say "start afresh" without a welcome in between; once more is the end. */
+    afreshMax: 3,
     /** Milliseconds a connection must have lived for the next retry to be a first one again. */
     stableMs: 1_000,
     /** Milliseconds between the ping that a silent server is to send and the moment its connection is given up, at least. */

@@ -2,3 +2,7 @@
 export class FrameError extends Error {
     name = 'FrameError';
 }
+/** An answer to a HELLO that can be read and makes no sense: its session is given up. */
+export class TermsError extends Error {
+    name = 'TermsError';
+}

@@ -1,4 +1,4 @@
-import { MODES, PROTOCOL, ROOM_BYTES, SERVER_FRAMES_MAX, SKIPPABLE, TO_CLIENT, TO_SERVER, TOKEN_BYTES, } from './constants.js';
+import { MODES, ROOM_BYTES, SERVER_FRAMES_MAX, SKIPPABLE, TO_CLIENT, TO_SERVER, TOKEN_BYTES, } from './constants.js';
 import { FrameError } from './frame-error.js';
 import { Reader } from './reader.js';
 import { Writer } from './writer.js';
@@ -83,8 +83,6 @@ function decodeWelcome(body) {
     const codec = body.int();
     const token = body.bytes();
     const room = body.bytes();
-    if (proto < PROTOCOL.min || proto > PROTOCOL.max)
-        throw new FrameError(`unknown protocol ${proto}`);
     if (mode === undefined)
         throw new FrameError('unknown mode');
     if (token.length !== 0 && token.length !== TOKEN_BYTES)

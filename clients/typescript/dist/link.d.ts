@@ -12,6 +12,7 @@ export interface LinkOptions {
     readonly random: () => number;
     readonly backoff: readonly number[];
     readonly deadMs: number;
+    readonly afreshMax: number;
     readonly wake: Wake;
 }
 /** Whom a link serves. */
@@ -20,8 +21,13 @@ export interface LinkUser {
     hello(): Uint8Array;
     /** What a close means for the session. */
     order(why: Closed): CloseClass;
-    /** The link is up, on a new socket; all others are closed. */
-    up(terms: Welcome): void;
+    /** The link is up, on a new socket, over which this was said so far; all others are closed. */
+    up(terms: Welcome, said: {
+        readonly frames: number;
+        readonly bytes: number;
+    }): void;
+    /** A ping was answered, with a frame of so many bytes. */
+    ponged(bytes: number): void;
     /** A frame of the socket that is up. */
     frame(frame: ServerFrame): void;
     /** The link is down and comes back by itself. */

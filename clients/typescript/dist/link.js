@@ -21,6 +21,8 @@ export class Link {
     #current = null;
     #trial = null;
     #upSince = 0;
+    /** Sessions given up since the last welcome. */
+    #afresh = 0;
     #retry = null;
     #probing = null;
     #over = false;
@@ -69,6 +71,7 @@ export class Link {
         const listener = {
             hello: () => this.#user.hello(),
             welcomed: (connection, terms) => this.#welcomed(connection, terms),
+            ponged: (bytes) => this.#user.ponged(bytes),
             frame: (connection, frame) => this.#frame(connection, frame),
             closed: (connection, why) => this.#closed(connection, why),
         };
@@ -93,7 +96,9 @@ export class Link {
         this.#clearProbe();
         connection.expectPing(terms.pingMs);
         old?.drop();
-        this.#user.up(terms);
+        // Throws at terms that make no sense.
+        this.#user.up(terms, connection.said);
+        this.#afresh = 0;
     }
     #frame(connection, frame) {
         if (frame.type === 'move')
@@ -133,11 +138,15 @@ export class Link {
         this.#trial?.drop();
         this.#trial = null;
         const order = this.#user.order(why);
-        if (order === 'stop') {
+        // No welcome in between: whoever asks is told, rather than the server asked for ever.
+        const refused = order === 'afresh' && this.#afresh >= this.#options.afreshMax;
+        if (order === 'stop' || refused) {
             this.stop();
             this.#user.ended(why);
             return;
         }
+        if (order === 'afresh')
+            this.#afresh += 1;
         const ms = this.#backoff.next();
         this.#later(ms);
         if (order === 'afresh')

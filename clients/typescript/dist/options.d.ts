@@ -41,6 +41,8 @@ export interface Options<Input = unknown> {
     ackMs?: number;
     /** Milliseconds of silence after which a connection is given up. Default: 12,000. */
     deadMs?: number;
+    /** How often the server may say "start afresh" (44xx) without a welcome in between; once more is the `end`. Default: 3. */
+    afreshMax?: number;
     /** Longest wait before each retry, in milliseconds, the last one repeating. Default: `BACKOFF_MS`. */
     backoff?: readonly number[];
     /** Makes sockets. Default: the global `WebSocket`; Node 20 has none, pass that of `ws`. */

@@ -26,6 +26,7 @@ export function settle(options) {
         ackEvery: DEFAULTS.ackEvery,
         ackMs: DEFAULTS.ackMs,
         deadMs: DEFAULTS.deadMs,
+        afreshMax: DEFAULTS.afreshMax,
         backoff: BACKOFF_MS,
         timers: systemTimers,
         random: Math.random,

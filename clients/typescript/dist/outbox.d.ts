@@ -52,11 +52,10 @@ export declare class Outbox<Input> {
     ack(applied: number): number | null;
     /** A session of which inputs below `lo` are acknowledged, taken up where the server wants `inNext` next. */
     anchor(inNext: number, lo: number): void;
-    /**
-     * A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again.
-     * False if the server wants one that was acknowledged, or never sent.
-     */
-    rewind(inNext: number): boolean;
+    /** Whether the server can want input `inNext` next: not one that was acknowledged, or never sent. */
+    possible(inNext: number): boolean;
+    /** A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again. */
+    rewind(inNext: number): void;
     /** Gives up everything held; how many that were. */
     clear(): number;
 }

@@ -112,14 +112,13 @@ export class Outbox {
         this.#acked = lo - 1;
         this.#renumber(inNext);
     }
-    /**
-     * A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again.
-     * False if the server wants one that was acknowledged, or never sent.
-     */
+    /** Whether the server can want input `inNext` next: not one that was acknowledged, or never sent. */
+    possible(inNext) {
+        return inNext > this.#acked && this.ours(inNext - 1) <= this.#everSent;
+    }
+    /** A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again. */
     rewind(inNext) {
         const sent = this.ours(inNext - 1);
-        if (inNext <= this.#acked || sent > this.#everSent)
-            return false;
         if (sent < this.#applied) {
             // Inputs that an earlier page sent were received and are gone with the server, as is whatever came after them.
             this.#renumber(inNext);
@@ -127,7 +126,6 @@ export class Outbox {
         else {
             this.#sent = sent;
         }
-        return true;
     }
     /** Gives up everything held; how many that were. */
     clear() {

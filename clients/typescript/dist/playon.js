@@ -67,6 +67,8 @@ var CLOSE = {
   normal: 1e3,
   /** The connection broke, or the client gave it up. */
   broken: 1006,
+  /** The session is not known; also what a welcome that makes no sense counts as. */
+  unknownSession: 4401,
   /** No common protocol version or payload codec. */
   version: 4900,
   /** A newer socket of the same session took over. */
@@ -104,6 +106,8 @@ var DEFAULTS = {
   inputsBytesMax: 64 * 1024,
   /** Bytes of one input, until the server names its own limit. */
   inputBytesMax: 16 * 1024,
+  /** How often the server may say "start afresh" without a welcome in between; once more is the end. */
+  afreshMax: 3,
   /** Milliseconds a connection must have lived for the next retry to be a first one again. */
   stableMs: 1e3,
   /** Milliseconds between the ping that a silent server is to send and the moment its connection is given up, at least. */
@@ -264,6 +268,7 @@ function settle(options) {
     ackEvery: DEFAULTS.ackEvery,
     ackMs: DEFAULTS.ackMs,
     deadMs: DEFAULTS.deadMs,
+    afreshMax: DEFAULTS.afreshMax,
     backoff: BACKOFF_MS,
     timers: systemTimers,
     random: Math.random,
@@ -393,19 +398,18 @@ var Outbox = class {
     this.#acked = lo - 1;
     this.#renumber(inNext);
   }
-  /**
-   * A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again.
-   * False if the server wants one that was acknowledged, or never sent.
-   */
+  /** Whether the server can want input `inNext` next: not one that was acknowledged, or never sent. */
+  possible(inNext) {
+    return inNext > this.#acked && this.ours(inNext - 1) <= this.#everSent;
+  }
+  /** A connection begins, and the server wants input `inNext` next; whatever is held from there on is sent again. */
   rewind(inNext) {
     const sent = this.ours(inNext - 1);
-    if (inNext <= this.#acked || sent > this.#everSent) return false;
     if (sent < this.#applied) {
       this.#renumber(inNext);
     } else {
       this.#sent = sent;
     }
-    return true;
   }
   /** Gives up everything held; how many that were. */
   clear() {
@@ -463,6 +467,9 @@ var Emitter = class {
 // src/frame-error.ts
 var FrameError = class extends Error {
   name = "FrameError";
+};
+var TermsError = class extends Error {
+  name = "TermsError";
 };
 
 // src/varint.ts
@@ -655,7 +662,6 @@ function decodeWelcome(body) {
   const codec = body.int();
   const token = body.bytes();
   const room = body.bytes();
-  if (proto < PROTOCOL.min || proto > PROTOCOL.max) throw new FrameError(`unknown protocol ${proto}`);
   if (mode === void 0) throw new FrameError("unknown mode");
   if (token.length !== 0 && token.length !== TOKEN_BYTES) throw new FrameError("a token of a wrong length");
   if (room.length !== ROOM_BYTES) throw new FrameError("a room id of a wrong length");
@@ -701,6 +707,8 @@ var Connection = class {
   socket;
   /** Where it leads. */
   url;
+  /** What was said over it until it was welcomed, in frames and bytes. */
+  said = { frames: 0, bytes: 0 };
   /** When it was opened, by the timers' clock. */
   since;
   #listener;
@@ -745,6 +753,10 @@ var Connection = class {
   /** Sends frames; into nothing once the socket is closing. */
   send(message) {
     if (this.#over) return;
+    if (!this.#welcomed) {
+      this.said.frames += 1;
+      this.said.bytes += message.length;
+    }
     try {
       this.socket.send(message);
     } catch {
@@ -762,7 +774,6 @@ var Connection = class {
   #open() {
     if (this.#over) return;
     this.#opened = true;
-    this.#heard = this.#timers.now();
     this.send(this.#listener.hello(this));
   }
   #message(data) {
@@ -776,12 +787,15 @@ var Connection = class {
         this.#frame(frame);
       }
     } catch (error) {
-      this.#giveUp(error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#giveUp(reason, error instanceof TermsError ? CLOSE.unknownSession : CLOSE.broken);
     }
   }
   #frame(frame) {
     if (frame.type === "ping") {
-      this.send(encodePong(frame.nonce));
+      const pong = encodePong(frame.nonce);
+      this.send(pong);
+      if (this.#welcomed) this.#listener.ponged(pong.length);
     } else if (frame.type === "welcome") {
       if (this.#welcomed) throw new TypeError("a second welcome");
       this.#welcomed = true;
@@ -803,10 +817,10 @@ var Connection = class {
       } else this.#giveUp(`nothing was heard for ${this.#deadMs} ms`);
     }, ms);
   }
-  #giveUp(reason) {
+  #giveUp(reason, code = CLOSE.broken) {
     if (this.#over) return;
     this.drop();
-    this.#listener.closed(this, { code: CLOSE.broken, reason });
+    this.#listener.closed(this, { code, reason });
   }
   #end(why) {
     if (this.#over) return;
@@ -835,6 +849,8 @@ var Link = class {
   #current = null;
   #trial = null;
   #upSince = 0;
+  /** Sessions given up since the last welcome. */
+  #afresh = 0;
   #retry = null;
   #probing = null;
   #over = false;
@@ -886,6 +902,7 @@ var Link = class {
     const listener = {
       hello: () => this.#user.hello(),
       welcomed: (connection, terms) => this.#welcomed(connection, terms),
+      ponged: (bytes) => this.#user.ponged(bytes),
       frame: (connection, frame) => this.#frame(connection, frame),
       closed: (connection, why) => this.#closed(connection, why)
     };
@@ -907,7 +924,8 @@ var Link = class {
     this.#clearProbe();
     connection.expectPing(terms.pingMs);
     old?.drop();
-    this.#user.up(terms);
+    this.#user.up(terms, connection.said);
+    this.#afresh = 0;
   }
   #frame(connection, frame) {
     if (frame.type === "move") this.#mover.begin(frame, connection.url);
@@ -937,11 +955,13 @@ var Link = class {
     this.#trial?.drop();
     this.#trial = null;
     const order = this.#user.order(why);
-    if (order === "stop") {
+    const refused = order === "afresh" && this.#afresh >= this.#options.afreshMax;
+    if (order === "stop" || refused) {
       this.stop();
       this.#user.ended(why);
       return;
     }
+    if (order === "afresh") this.#afresh += 1;
     const ms = this.#backoff.next();
     this.#later(ms);
     if (order === "afresh") this.#user.afresh(why);
@@ -1007,35 +1027,68 @@ var Link = class {
 
 // src/pace.ts
 var SHARE = 0.8;
+var HEAD_BYTES = 8;
 var Pace = class {
   #timers;
-  #frames = new Bucket();
-  #bytes = new Bucket();
+  #all = new Buckets();
+  #inputs = new Buckets();
   constructor(timers) {
     this.#timers = timers;
   }
   /**
-   * The server takes this much a second from now on, 0 for as much as comes; and `framesAtOnce` at once, all that may be
-   * on their way, so that a new connection can repeat them.
+   * A connection begins. The server takes this much a second, 0 for as much as comes, and what one second brings at once;
+   * of frames at least `framesAtOnce`, all that may be on their way, so that a new connection can repeat them.
    */
   allow(framesPerSecond, bytesPerSecond, framesAtOnce) {
     const now = this.#timers.now();
-    this.#frames.allow(framesPerSecond * SHARE, Math.max(framesPerSecond, framesAtOnce), now);
-    this.#bytes.allow(bytesPerSecond * SHARE, bytesPerSecond, now);
+    const atOnce = Math.max(framesPerSecond, framesAtOnce);
+    this.#all.allow(framesPerSecond, atOnce, bytesPerSecond, now);
+    const frames = Math.max(1, Math.floor(atOnce * SHARE));
+    this.#inputs.allow(framesPerSecond * SHARE, frames, bytesPerSecond * SHARE, now);
   }
-  /** Takes a frame of so many bytes along, and says 0; or the milliseconds to wait before asking again. */
-  take(bytes) {
+  /** Counts what was said without asking. */
+  said(frames, bytes) {
+    this.#all.spend(frames, bytes + frames * HEAD_BYTES);
+  }
+  /** Takes an input's frame of so many bytes along, and says 0; or the milliseconds to wait before asking again. */
+  input(bytes) {
     const now = this.#timers.now();
-    const wait = Math.max(this.#frames.wait(1, now), this.#bytes.wait(bytes, now));
+    const cost = bytes + HEAD_BYTES;
+    const wait = Math.max(this.#inputs.wait(cost, now), this.#all.wait(cost, now));
     if (wait > 0) return Math.ceil(wait);
-    this.#frames.spend(1);
-    this.#bytes.spend(bytes);
+    this.#inputs.spend(1, cost);
+    this.#all.spend(1, cost);
     return 0;
+  }
+  /** As `input`, of a frame that is none. */
+  other(bytes) {
+    const cost = bytes + HEAD_BYTES;
+    const wait = this.#all.wait(cost, this.#timers.now());
+    if (wait > 0) return Math.ceil(wait);
+    this.#all.spend(1, cost);
+    return 0;
+  }
+};
+var Buckets = class {
+  #frames = new Bucket();
+  #bytes = new Bucket();
+  allow(frames, framesAtOnce, bytes, now) {
+    this.#frames.allow(frames, framesAtOnce, now);
+    this.#bytes.allow(bytes, bytes, now);
+  }
+  /** Milliseconds until one frame of so many bytes may leave. */
+  wait(bytes, now) {
+    return Math.max(this.#frames.wait(1, now), this.#bytes.wait(bytes, now));
+  }
+  spend(frames, bytes) {
+    this.#frames.spend(frames);
+    this.#bytes.spend(bytes);
   }
 };
 var Bucket = class {
   #perSecond = 0;
   #most = 0;
+  /** Below zero when more was said than there was. */
   #level = 0;
   #at = 0;
   allow(perSecond, most, now) {
@@ -1079,7 +1132,8 @@ var Room = class {
     this.#link = new Link(settings, {
       hello: () => this.#hello(),
       order: (why) => this.#order(why),
-      up: (terms) => this.#up(terms),
+      up: (terms, said) => this.#up(terms, said),
+      ponged: (bytes) => this.#pace.said(1, bytes),
       frame: (frame) => this.#frame(frame),
       down: (why) => this.#enter(this.#session.seated ? "resuming" : "connecting", why),
       afresh: (why) => this.#afresh(why),
@@ -1180,31 +1234,34 @@ var Room = class {
     this.#save();
     return hello;
   }
-  #up(terms) {
-    if (terms.codec !== this.#settings.codec.id) {
+  #up(terms, said) {
+    const foreign = this.#foreign(terms);
+    if (foreign) {
       this.#link.stop();
-      this.#end({ code: CLOSE.version, reason: `payload codec ${terms.codec} is not spoken`, left: false });
+      this.#end({ code: CLOSE.version, reason: `${foreign} is not spoken`, left: false });
       return;
     }
-    const gap = this.#welcome(terms);
+    const gap = this.#session.welcome(terms);
     this.#save();
     this.#state = "open";
     this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
+    this.#pace.said(said.frames, said.bytes);
     const flushed = this.#flush();
-    if (terms.mode === "new" && !flushed) this.#link.send(encodeAck(this.#session.inbox.tell()));
+    if (terms.mode === "new" && !flushed) this.#confirm();
     this.#tell("state", "open", null);
     const { mode, release, ttlMs } = terms;
     this.#tell("welcome", { mode, session: this.session, roomId: this.roomId ?? "", release, ttlMs });
     if (gap) this.#tell("gap", gap);
   }
-  /** What was missed. Terms that make no sense end the session; the next connection begins another one. */
-  #welcome(terms) {
-    try {
-      return this.#session.welcome(terms);
-    } catch (error) {
-      this.#forget();
-      throw error;
-    }
+  /** What the server speaks that this side does not; null if there is nothing. */
+  #foreign({ proto, codec }) {
+    if (proto < PROTOCOL.min || proto > PROTOCOL.max) return `protocol ${proto}`;
+    return codec === this.#settings.codec.id ? null : `payload codec ${codec}`;
+  }
+  #confirm() {
+    const ack = encodeAck(this.#session.inbox.tell());
+    this.#pace.said(1, ack.length);
+    this.#link.send(ack);
   }
   /** Calls listeners, unless one of them has just ended the room. */
   #tell(name, ...args) {
@@ -1274,7 +1331,7 @@ var Room = class {
     };
     for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
       const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
-      const wait = this.#pace.take(frame.length);
+      const wait = this.#pace.input(frame.length);
       if (wait > 0) {
         this.#flushLater(wait);
         break;
@@ -1298,13 +1355,23 @@ var Room = class {
   #ackSoon() {
     if (this.#state !== "open") return;
     if (this.#session.inbox.untold >= this.#settings.ackEvery) this.#ack();
-    else this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), this.#settings.ackMs);
+    else this.#ackIn(this.#settings.ackMs);
+  }
+  #ackIn(ms) {
+    this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), ms);
   }
   #ack() {
     this.#clearAckTimer();
-    if (this.#state === "open" && this.#session.inbox.untold > 0) {
-      this.#link.send(encodeAck(this.#session.inbox.tell()));
+    const { inbox } = this.#session;
+    if (this.#state !== "open" || inbox.untold === 0) return;
+    const ack = encodeAck(inbox.recv);
+    const wait = this.#pace.other(ack.length);
+    if (wait > 0) {
+      this.#ackIn(wait);
+      return;
     }
+    inbox.tell();
+    this.#link.send(ack);
   }
   #clearAckTimer() {
     if (this.#ackTimer !== null) this.#settings.timers.clear(this.#ackTimer);
@@ -1326,6 +1393,8 @@ var Room = class {
   #end(end) {
     this.#clearTimers();
     if (end.code !== CLOSE.replaced) this.#unsave();
+    const gap = this.#session.givenUp();
+    if (gap && gap.dropped > 0) this.#tell("gap", gap);
     this.#enter("ended", end);
     this.#emitter.emit("end", end);
   }
@@ -1459,7 +1528,7 @@ var Session = class {
       lo: this.#known ? this.outbox.lo : this.#lo
     };
   }
-  /** The server's answer; what the page has to be told was missed, if anything. */
+  /** The server's answer; what the page has to be told was missed, if anything. Throws a `TermsError`. */
   welcome(terms) {
     this.#check(terms);
     const gap = this.#enter(terms);
@@ -1502,6 +1571,12 @@ var Session = class {
     this.#known = false;
     this.#left = null;
   }
+  /** What went with sessions that were given up, once; null if none was. */
+  givenUp() {
+    const dropped = this.#dropped;
+    this.#dropped = null;
+    return dropped === null ? null : { reason: "afresh", missed: null, lost: 0, dropped };
+  }
   /** What a reloaded page needs to come back to its seat; null without one. `detached` if this page goes on without it. */
   save(detached = false) {
     if (!this.seated) return null;
@@ -1534,14 +1609,17 @@ var Session = class {
     this.#left = left !== null && Number.isSafeInteger(left) && left >= 0 ? left : null;
     return true;
   }
-  /** Refuses an answer to something that was not asked. */
+  /** Refuses an answer that makes no sense. */
   #check(terms) {
     const { watch } = this.#request;
     const asked = watch ? "watching" : this.seated ? "resumed" : "new";
     const answered = terms.mode === "fresh" ? "resumed" : terms.mode;
-    if (answered !== asked) throw new FrameError(`welcomed as ${terms.mode} instead of ${asked}`);
-    if (asked === "new" && terms.token.length === 0) throw new FrameError("a new session without a token");
-    if (terms.inNext < 1 && !watch) throw new FrameError("inputs are numbered from 1");
+    if (answered !== asked) throw new TermsError(`welcomed as ${terms.mode} instead of ${asked}`);
+    if (watch) return;
+    if (asked === "new" && terms.token.length === 0) throw new TermsError("a new session without a token");
+    const { inNext } = terms;
+    const possible = asked === "new" ? inNext === 1 : this.#known ? this.outbox.possible(inNext) : inNext >= this.#lo;
+    if (!possible) throw new TermsError("an input is wanted that is not there");
   }
   #enter(terms) {
     const first = !this.#known;
@@ -1550,15 +1628,14 @@ var Session = class {
     const missed = terms.history === this.#history ? Math.max(0, terms.eventSeq - (last ?? terms.eventSeq)) : null;
     if (terms.mode !== "watching") {
       if (first) this.outbox.anchor(terms.inNext, this.seated ? this.#lo : 1);
-      else if (!this.outbox.rewind(terms.inNext))
-        throw new FrameError("an input is wanted that is not there");
+      else this.outbox.rewind(terms.inNext);
     }
     if (!resumed) this.inbox.restart(terms.eventSeq);
-    const dropped = this.#dropped;
-    this.#dropped = null;
-    if (dropped !== null) return { reason: "afresh", missed: null, lost: terms.lost, dropped };
+    const lost = terms.history === this.#history ? 0 : terms.lost;
+    const given = this.givenUp();
+    if (given) return { ...given, lost };
     const whole2 = resumed || first && this.#left === null ? 0 : missed;
-    return whole2 === 0 && terms.lost === 0 ? null : { reason: "fresh", missed: whole2, lost: terms.lost, dropped: 0 };
+    return whole2 === 0 && lost === 0 ? null : { reason: "fresh", missed: whole2, lost, dropped: 0 };
   }
 };
 function parse(saved) {

@@ -1,4 +1,4 @@
-import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, closeClass, } from './constants.js';
+import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, closeClass, PROTOCOL, } from './constants.js';
 import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
 import { encodeAck, encodeBye, encodeHello, encodeInput } from './frames.js';
@@ -32,7 +32,8 @@ export class Room {
         this.#link = new Link(settings, {
             hello: () => this.#hello(),
             order: (why) => this.#order(why),
-            up: (terms) => this.#up(terms),
+            up: (terms, said) => this.#up(terms, said),
+            ponged: (bytes) => this.#pace.said(1, bytes),
             frame: (frame) => this.#frame(frame),
             down: (why) => this.#enter(this.#session.seated ? 'resuming' : 'connecting', why),
             afresh: (why) => this.#afresh(why),
@@ -137,36 +138,40 @@ export class Room {
         this.#save();
         return hello;
     }
-    #up(terms) {
-        if (terms.codec !== this.#settings.codec.id) {
+    #up(terms, said) {
+        const foreign = this.#foreign(terms);
+        if (foreign) {
             this.#link.stop();
-            this.#end({ code: CLOSE.version, reason: `payload codec ${terms.codec} is not spoken`, left: false });
+            this.#end({ code: CLOSE.version, reason: `${foreign} is not spoken`, left: false });
             return;
         }
-        const gap = this.#welcome(terms);
+        const gap = this.#session.welcome(terms);
         this.#save();
         // First what is owed to the server: listeners may send more.
         this.#state = 'open';
         this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
+        // What it took to get here counts, too.
+        this.#pace.said(said.frames, said.bytes);
         const flushed = this.#flush();
         // Until it has heard from this page, the server may take the seat for one that nobody knows of.
         if (terms.mode === 'new' && !flushed)
-            this.#link.send(encodeAck(this.#session.inbox.tell()));
+            this.#confirm();
         this.#tell('state', 'open', null);
         const { mode, release, ttlMs } = terms;
         this.#tell('welcome', { mode, session: this.session, roomId: this.roomId ?? '', release, ttlMs });
         if (gap)
             this.#tell('gap', gap);
     }
-    /** What was missed. Terms that make no sense end the session; the next connection begins another one. */
-    #welcome(terms) {
-        try {
-            return this.#session.welcome(terms);
-        }
-        catch (error) {
-            this.#forget();
-            throw error;
-        }
+    /** What the server speaks that this side does not; null if there is nothing. */
+    #foreign({ proto, codec }) {
+        if (proto < PROTOCOL.min || proto > PROTOCOL.max)
+            return `protocol ${proto}`;
+        return codec === this.#settings.codec.id ? null : `payload codec ${codec}`;
+    }
+    #confirm() {
+        const ack = encodeAck(this.#session.inbox.tell());
+        this.#pace.said(1, ack.length);
+        this.#link.send(ack);
     }
     /** Calls listeners, unless one of them has just ended the room. */
     #tell(name, ...args) {
@@ -249,7 +254,7 @@ export class Room {
         };
         for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
             const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
-            const wait = this.#pace.take(frame.length);
+            const wait = this.#pace.input(frame.length);
             if (wait > 0) {
                 this.#flushLater(wait);
                 break;
@@ -277,13 +282,24 @@ export class Room {
         if (this.#session.inbox.untold >= this.#settings.ackEvery)
             this.#ack();
         else
-            this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), this.#settings.ackMs);
+            this.#ackIn(this.#settings.ackMs);
+    }
+    #ackIn(ms) {
+        this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), ms);
     }
     #ack() {
         this.#clearAckTimer();
-        if (this.#state === 'open' && this.#session.inbox.untold > 0) {
-            this.#link.send(encodeAck(this.#session.inbox.tell()));
+        const { inbox } = this.#session;
+        if (this.#state !== 'open' || inbox.untold === 0)
+            return;
+        const ack = encodeAck(inbox.recv);
+        const wait = this.#pace.other(ack.length);
+        if (wait > 0) {
+            this.#ackIn(wait);
+            return;
         }
+        inbox.tell();
+        this.#link.send(ack);
     }
     #clearAckTimer() {
         if (this.#ackTimer !== null)
@@ -309,6 +325,9 @@ export class Room {
         // Another page has the seat now: this one's key to it may be the same entry.
         if (end.code !== CLOSE.replaced)
             this.#unsave();
+        const gap = this.#session.givenUp();
+        if (gap && gap.dropped > 0)
+            this.#tell('gap', gap);
         this.#enter('ended', end);
         this.#emitter.emit('end', end);
     }

@@ -53,7 +53,7 @@ export declare class Session<Input> {
     get inputBytesMax(): number;
     /** The first frame of a new socket. Each is of a higher generation than all before it. */
     hello(): Hello;
-    /** The server's answer; what the page has to be told was missed, if anything. */
+    /** The server's answer; what the page has to be told was missed, if anything. Throws a `TermsError`. */
     welcome(terms: Welcome): Gap | null;
     /** Event `seq` came in. */
     event(seq: number): Arrival;
@@ -65,6 +65,8 @@ export declare class Session<Input> {
     setAside(inputs: readonly number[]): number[];
     /** Gives the session up, to begin another one with the next socket. */
     forget(): void;
+    /** What went with sessions that were given up, once; null if none was. */
+    givenUp(): Gap | null;
     /** What a reloaded page needs to come back to its seat; null without one. `detached` if this page goes on without it. */
     save(detached?: boolean): string | null;
     /** Takes up what `save` told, if it can be read; whether there is a seat now. */

@@ -1,6 +1,6 @@
 import { fromHex, toHex, toUuid } from './bytes.js';
 import { DEFAULTS, PROTOCOL, ROOM_BYTES, TOKEN_BYTES } from './constants.js';
-import { FrameError } from './frame-error.js';
+import { FrameError, TermsError } from './frame-error.js';
 import { Inbox } from './inbox.js';
 const NOTHING = new Uint8Array();
 /**
@@ -83,7 +83,7 @@ export class Session {
             lo: this.#known ? this.outbox.lo : this.#lo,
         };
     }
-    /** The server's answer; what the page has to be told was missed, if anything. */
+    /** The server's answer; what the page has to be told was missed, if anything. Throws a `TermsError`. */
     welcome(terms) {
         this.#check(terms);
         const gap = this.#enter(terms);
@@ -132,6 +132,12 @@ export class Session {
         this.#known = false;
         this.#left = null;
     }
+    /** What went with sessions that were given up, once; null if none was. */
+    givenUp() {
+        const dropped = this.#dropped;
+        this.#dropped = null;
+        return dropped === null ? null : { reason: 'afresh', missed: null, lost: 0, dropped };
+    }
     /** What a reloaded page needs to come back to its seat; null without one. `detached` if this page goes on without it. */
     save(detached = false) {
         if (!this.seated)
@@ -166,17 +172,21 @@ export class Session {
         this.#left = left !== null && Number.isSafeInteger(left) && left >= 0 ? left : null;
         return true;
     }
-    /** Refuses an answer to something that was not asked. */
+    /** Refuses an answer that makes no sense. */
     #check(terms) {
         const { watch } = this.#request;
         const asked = watch ? 'watching' : this.seated ? 'resumed' : 'new';
         const answered = terms.mode === 'fresh' ? 'resumed' : terms.mode;
         if (answered !== asked)
-            throw new FrameError(`welcomed as ${terms.mode} instead of ${asked}`);
+            throw new TermsError(`welcomed as ${terms.mode} instead of ${asked}`);
+        if (watch)
+            return;
         if (asked === 'new' && terms.token.length === 0)
-            throw new FrameError('a new session without a token');
-        if (terms.inNext < 1 && !watch)
-            throw new FrameError('inputs are numbered from 1');
+            throw new TermsError('a new session without a token');
+        const { inNext } = terms;
+        const possible = asked === 'new' ? inNext === 1 : this.#known ? this.outbox.possible(inNext) : inNext >= this.#lo;
+        if (!possible)
+            throw new TermsError('an input is wanted that is not there');
     }
     #enter(terms) {
         const first = !this.#known;
@@ -186,19 +196,18 @@ export class Session {
         if (terms.mode !== 'watching') {
             if (first)
                 this.outbox.anchor(terms.inNext, this.seated ? this.#lo : 1);
-            else if (!this.outbox.rewind(terms.inNext))
-                throw new FrameError('an input is wanted that is not there');
+            else
+                this.outbox.rewind(terms.inNext);
         }
         if (!resumed)
             this.inbox.restart(terms.eventSeq);
-        const dropped = this.#dropped;
-        this.#dropped = null;
-        if (dropped !== null)
-            return { reason: 'afresh', missed: null, lost: terms.lost, dropped };
+        // One loss is told until this side has shown the history that it led to.
+        const lost = terms.history === this.#history ? 0 : terms.lost;
+        const given = this.givenUp();
+        if (given)
+            return { ...given, lost };
         const whole = resumed || (first && this.#left === null) ? 0 : missed;
-        return whole === 0 && terms.lost === 0
-            ? null
-            : { reason: 'fresh', missed: whole, lost: terms.lost, dropped: 0 };
+        return whole === 0 && lost === 0 ? null : { reason: 'fresh', missed: whole, lost, dropped: 0 };
     }
 }
 function parse(saved) {

@@ -1,4 +1,5 @@
 import { CLOSE, DEFAULTS } from './constants.js';
+import { TermsError } from './frame-error.js';
 import { decodeFrames, encodePong, type ServerFrame, type Welcome } from './frames.js';
 import type { Socket, SocketConstructor } from './socket.js';
 import type { Timers } from './timers.js';
@@ -16,6 +17,8 @@ export interface Listener {
   hello(connection: Connection): Uint8Array;
   /** The server answered. Nothing of the session came before. */
   welcomed(connection: Connection, terms: Welcome): void;
+  /** A ping was answered after the welcome, with a frame of so many bytes. */
+  ponged(bytes: number): void;
   /** A later frame, in the order they came. */
   frame(connection: Connection, frame: ServerFrame): void;
   /** It is over, and nothing more will be told. */
@@ -34,6 +37,8 @@ export class Connection {
   readonly socket: Socket;
   /** Where it leads. */
   readonly url: string;
+  /** What was said over it until it was welcomed, in frames and bytes. */
+  readonly said = { frames: 0, bytes: 0 };
   /** When it was opened, by the timers' clock. */
   readonly since: number;
   readonly #listener: Listener;
@@ -84,6 +89,10 @@ export class Connection {
   /** Sends frames; into nothing once the socket is closing. */
   send(message: Uint8Array): void {
     if (this.#over) return;
+    if (!this.#welcomed) {
+      this.said.frames += 1;
+      this.said.bytes += message.length;
+    }
     try {
       this.socket.send(message as Uint8Array<ArrayBuffer>);
     } catch {
@@ -105,7 +114,6 @@ export class Connection {
   #open(): void {
     if (this.#over) return;
     this.#opened = true;
-    this.#heard = this.#timers.now();
     this.send(this.#listener.hello(this));
   }
 
@@ -120,13 +128,16 @@ export class Connection {
         this.#frame(frame);
       }
     } catch (error) {
-      this.#giveUp(error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#giveUp(reason, error instanceof TermsError ? CLOSE.unknownSession : CLOSE.broken);
     }
   }
 
   #frame(frame: ServerFrame): void {
     if (frame.type === 'ping') {
-      this.send(encodePong(frame.nonce));
+      const pong = encodePong(frame.nonce);
+      this.send(pong);
+      if (this.#welcomed) this.#listener.ponged(pong.length);
     } else if (frame.type === 'welcome') {
       if (this.#welcomed) throw new TypeError('a second welcome');
       this.#welcomed = true;
@@ -151,10 +162,10 @@ export class Connection {
     }, ms);
   }
 
-  #giveUp(reason: string): void {
+  #giveUp(reason: string, code: number = CLOSE.broken): void {
     if (this.#over) return;
     this.drop();
-    this.#listener.closed(this, { code: CLOSE.broken, reason });
+    this.#listener.closed(this, { code, reason });
   }
 
   #end(why: Closed): void {

@@ -2,3 +2,8 @@
 export class FrameError extends Error {
   override readonly name = 'FrameError';
 }
+
+/** An answer to a HELLO that can be read and makes no sense: its session is given up. */
+export class TermsError extends Error {
+  override readonly name = 'TermsError';
+}

@@ -1,7 +1,6 @@
 import {
   MODES,
   type Mode,
-  PROTOCOL,
   ROOM_BYTES,
   SERVER_FRAMES_MAX,
   SKIPPABLE,
@@ -182,7 +181,6 @@ function decodeWelcome(body: Reader): Welcome {
   const codec = body.int();
   const token = body.bytes();
   const room = body.bytes();
-  if (proto < PROTOCOL.min || proto > PROTOCOL.max) throw new FrameError(`unknown protocol ${proto}`);
   if (mode === undefined) throw new FrameError('unknown mode');
   if (token.length !== 0 && token.length !== TOKEN_BYTES) throw new FrameError('a token of a wrong length');
   if (room.length !== ROOM_BYTES) throw new FrameError('a room id of a wrong length');

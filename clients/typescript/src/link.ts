@@ -15,6 +15,7 @@ export interface LinkOptions {
   readonly random: () => number;
   readonly backoff: readonly number[];
   readonly deadMs: number;
+  readonly afreshMax: number;
   readonly wake: Wake;
 }
 
@@ -24,8 +25,10 @@ export interface LinkUser {
   hello(): Uint8Array;
   /** What a close means for the session. */
   order(why: Closed): CloseClass;
-  /** The link is up, on a new socket; all others are closed. */
-  up(terms: Welcome): void;
+  /** The link is up, on a new socket, over which this was said so far; all others are closed. */
+  up(terms: Welcome, said: { readonly frames: number; readonly bytes: number }): void;
+  /** A ping was answered, with a frame of so many bytes. */
+  ponged(bytes: number): void;
   /** A frame of the socket that is up. */
   frame(frame: ServerFrame): void;
   /** The link is down and comes back by itself. */
@@ -58,6 +61,8 @@ export class Link {
   #current: Connection | null = null;
   #trial: Connection | null = null;
   #upSince = 0;
+  /** Sessions given up since the last welcome. */
+  #afresh = 0;
   #retry: unknown = null;
   #probing: unknown = null;
   #over = false;
@@ -115,6 +120,7 @@ export class Link {
     const listener = {
       hello: () => this.#user.hello(),
       welcomed: (connection: Connection, terms: Welcome) => this.#welcomed(connection, terms),
+      ponged: (bytes: number) => this.#user.ponged(bytes),
       frame: (connection: Connection, frame: ServerFrame) => this.#frame(connection, frame),
       closed: (connection: Connection, why: Closed) => this.#closed(connection, why),
     };
@@ -138,7 +144,9 @@ export class Link {
     this.#clearProbe();
     connection.expectPing(terms.pingMs);
     old?.drop();
-    this.#user.up(terms);
+    // Throws at terms that make no sense.
+    this.#user.up(terms, connection.said);
+    this.#afresh = 0;
   }
 
   #frame(connection: Connection, frame: ServerFrame): void {
@@ -173,11 +181,14 @@ export class Link {
     this.#trial?.drop();
     this.#trial = null;
     const order = this.#user.order(why);
-    if (order === 'stop') {
+    // No welcome in between: whoever asks is told, rather than the server asked for ever.
+    const refused = order === 'afresh' && this.#afresh >= this.#options.afreshMax;
+    if (order === 'stop' || refused) {
       this.stop();
       this.#user.ended(why);
       return;
     }
+    if (order === 'afresh') this.#afresh += 1;
     const ms = this.#backoff.next();
     this.#later(ms);
     if (order === 'afresh') this.#user.afresh(why);

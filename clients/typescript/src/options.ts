@@ -45,6 +45,8 @@ export interface Options<Input = unknown> {
   ackMs?: number;
   /** Milliseconds of silence after which a connection is given up. Default: 12,000. */
   deadMs?: number;
+  /** How often the server may say "start afresh" (44xx) without a welcome in between; once more is the `end`. Default: 3. */
+  afreshMax?: number;
   /** Longest wait before each retry, in milliseconds, the last one repeating. Default: `BACKOFF_MS`. */
   backoff?: readonly number[];
   /** Makes sockets. Default: the global `WebSocket`; Node 20 has none, pass that of `ws`. */
@@ -82,6 +84,7 @@ export function settle<Input>(options: Options<Input>): Settings<Input> {
     ackEvery: DEFAULTS.ackEvery,
     ackMs: DEFAULTS.ackMs,
     deadMs: DEFAULTS.deadMs,
+    afreshMax: DEFAULTS.afreshMax,
     backoff: BACKOFF_MS,
     timers: systemTimers,
     random: Math.random,

@@ -3,34 +3,76 @@ import type { Timers } from './timers.js';
 /** The part of what the server takes that inputs may use; the rest is for acknowledgements and answers to pings. */
 const SHARE = 0.8;
 
-/** How fast inputs may leave: as many at once as may be on their way, or as one second brings, and then at the server's pace. */
+/** Bytes of the head of a WebSocket frame, at most: those of the client are masked and shorter than 64 KiB. */
+const HEAD_BYTES = 8;
+
+/** How fast this side may talk: what the server takes in all, and what inputs may use of that. All counts, from HELLO on. */
 export class Pace {
   readonly #timers: Timers;
-  readonly #frames = new Bucket();
-  readonly #bytes = new Bucket();
+  readonly #all = new Buckets();
+  readonly #inputs = new Buckets();
 
   constructor(timers: Timers) {
     this.#timers = timers;
   }
 
   /**
-   * The server takes this much a second from now on, 0 for as much as comes; and `framesAtOnce` at once, all that may be
-   * on their way, so that a new connection can repeat them.
+   * A connection begins. The server takes this much a second, 0 for as much as comes, and what one second brings at once;
+   * of frames at least `framesAtOnce`, all that may be on their way, so that a new connection can repeat them.
    */
   allow(framesPerSecond: number, bytesPerSecond: number, framesAtOnce: number): void {
     const now = this.#timers.now();
-    this.#frames.allow(framesPerSecond * SHARE, Math.max(framesPerSecond, framesAtOnce), now);
-    this.#bytes.allow(bytesPerSecond * SHARE, bytesPerSecond, now);
+    const atOnce = Math.max(framesPerSecond, framesAtOnce);
+    this.#all.allow(framesPerSecond, atOnce, bytesPerSecond, now);
+    // Of what is hardly anything, at least one is left.
+    const frames = Math.max(1, Math.floor(atOnce * SHARE));
+    this.#inputs.allow(framesPerSecond * SHARE, frames, bytesPerSecond * SHARE, now);
   }
 
-  /** Takes a frame of so many bytes along, and says 0; or the milliseconds to wait before asking again. */
-  take(bytes: number): number {
+  /** Counts what was said without asking. */
+  said(frames: number, bytes: number): void {
+    this.#all.spend(frames, bytes + frames * HEAD_BYTES);
+  }
+
+  /** Takes an input's frame of so many bytes along, and says 0; or the milliseconds to wait before asking again. */
+  input(bytes: number): number {
     const now = this.#timers.now();
-    const wait = Math.max(this.#frames.wait(1, now), this.#bytes.wait(bytes, now));
+    const cost = bytes + HEAD_BYTES;
+    const wait = Math.max(this.#inputs.wait(cost, now), this.#all.wait(cost, now));
     if (wait > 0) return Math.ceil(wait);
-    this.#frames.spend(1);
-    this.#bytes.spend(bytes);
+    this.#inputs.spend(1, cost);
+    this.#all.spend(1, cost);
     return 0;
+  }
+
+  /** As `input`, of a frame that is none. */
+  other(bytes: number): number {
+    const cost = bytes + HEAD_BYTES;
+    const wait = this.#all.wait(cost, this.#timers.now());
+    if (wait > 0) return Math.ceil(wait);
+    this.#all.spend(1, cost);
+    return 0;
+  }
+}
+
+/** Frames and bytes. */
+class Buckets {
+  readonly #frames = new Bucket();
+  readonly #bytes = new Bucket();
+
+  allow(frames: number, framesAtOnce: number, bytes: number, now: number): void {
+    this.#frames.allow(frames, framesAtOnce, now);
+    this.#bytes.allow(bytes, bytes, now);
+  }
+
+  /** Milliseconds until one frame of so many bytes may leave. */
+  wait(bytes: number, now: number): number {
+    return Math.max(this.#frames.wait(1, now), this.#bytes.wait(bytes, now));
+  }
+
+  spend(frames: number, bytes: number): void {
+    this.#frames.spend(frames);
+    this.#bytes.spend(bytes);
   }
 }
 
@@ -38,6 +80,7 @@ export class Pace {
 class Bucket {
   #perSecond = 0;
   #most = 0;
+  /** Below zero when more was said than there was. */
   #level = 0;
   #at = 0;
 

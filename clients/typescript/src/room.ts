@@ -6,6 +6,7 @@ import {
   type CloseClass,
   closeClass,
   type Mode,
+  PROTOCOL,
   type State,
 } from './constants.js';
 import { Emitter } from './emitter.js';
@@ -89,7 +90,8 @@ export class Room<Input, Event, View, Now = Event> {
     this.#link = new Link(settings, {
       hello: () => this.#hello(),
       order: (why) => this.#order(why),
-      up: (terms) => this.#up(terms),
+      up: (terms, said) => this.#up(terms, said),
+      ponged: (bytes) => this.#pace.said(1, bytes),
       frame: (frame) => this.#frame(frame),
       down: (why) => this.#enter(this.#session.seated ? 'resuming' : 'connecting', why),
       afresh: (why) => this.#afresh(why),
@@ -212,34 +214,39 @@ export class Room<Input, Event, View, Now = Event> {
     return hello;
   }
 
-  #up(terms: Welcome): void {
-    if (terms.codec !== this.#settings.codec.id) {
+  #up(terms: Welcome, said: { readonly frames: number; readonly bytes: number }): void {
+    const foreign = this.#foreign(terms);
+    if (foreign) {
       this.#link.stop();
-      this.#end({ code: CLOSE.version, reason: `payload codec ${terms.codec} is not spoken`, left: false });
+      this.#end({ code: CLOSE.version, reason: `${foreign} is not spoken`, left: false });
       return;
     }
-    const gap = this.#welcome(terms);
+    const gap = this.#session.welcome(terms);
     this.#save();
     // First what is owed to the server: listeners may send more.
     this.#state = 'open';
     this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
+    // What it took to get here counts, too.
+    this.#pace.said(said.frames, said.bytes);
     const flushed = this.#flush();
     // Until it has heard from this page, the server may take the seat for one that nobody knows of.
-    if (terms.mode === 'new' && !flushed) this.#link.send(encodeAck(this.#session.inbox.tell()));
+    if (terms.mode === 'new' && !flushed) this.#confirm();
     this.#tell('state', 'open', null);
     const { mode, release, ttlMs } = terms;
     this.#tell('welcome', { mode, session: this.session, roomId: this.roomId ?? '', release, ttlMs });
     if (gap) this.#tell('gap', gap);
   }
 
-  /** What was missed. Terms that make no sense end the session; the next connection begins another one. */
-  #welcome(terms: Welcome): Gap | null {
-    try {
-      return this.#session.welcome(terms);
-    } catch (error) {
-      this.#forget();
-      throw error;
-    }
+  /** What the server speaks that this side does not; null if there is nothing. */
+  #foreign({ proto, codec }: Welcome): string | null {
+    if (proto < PROTOCOL.min || proto > PROTOCOL.max) return `protocol ${proto}`;
+    return codec === this.#settings.codec.id ? null : `payload codec ${codec}`;
+  }
+
+  #confirm(): void {
+    const ack = encodeAck(this.#session.inbox.tell());
+    this.#pace.said(1, ack.length);
+    this.#link.send(ack);
   }
 
   /** Calls listeners, unless one of them has just ended the room. */
@@ -320,7 +327,7 @@ export class Room<Input, Event, View, Now = Event> {
     };
     for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
       const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
-      const wait = this.#pace.take(frame.length);
+      const wait = this.#pace.input(frame.length);
       if (wait > 0) {
         this.#flushLater(wait);
         break;
@@ -346,14 +353,25 @@ export class Room<Input, Event, View, Now = Event> {
   #ackSoon(): void {
     if (this.#state !== 'open') return;
     if (this.#session.inbox.untold >= this.#settings.ackEvery) this.#ack();
-    else this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), this.#settings.ackMs);
+    else this.#ackIn(this.#settings.ackMs);
+  }
+
+  #ackIn(ms: number): void {
+    this.#ackTimer ??= this.#settings.timers.set(() => this.#ack(), ms);
   }
 
   #ack(): void {
     this.#clearAckTimer();
-    if (this.#state === 'open' && this.#session.inbox.untold > 0) {
-      this.#link.send(encodeAck(this.#session.inbox.tell()));
+    const { inbox } = this.#session;
+    if (this.#state !== 'open' || inbox.untold === 0) return;
+    const ack = encodeAck(inbox.recv);
+    const wait = this.#pace.other(ack.length);
+    if (wait > 0) {
+      this.#ackIn(wait);
+      return;
     }
+    inbox.tell();
+    this.#link.send(ack);
   }
 
   #clearAckTimer(): void {
@@ -381,6 +399,8 @@ export class Room<Input, Event, View, Now = Event> {
     this.#clearTimers();
     // Another page has the seat now: this one's key to it may be the same entry.
     if (end.code !== CLOSE.replaced) this.#unsave();
+    const gap = this.#session.givenUp();
+    if (gap && gap.dropped > 0) this.#tell('gap', gap);
     this.#enter('ended', end);
     this.#emitter.emit('end', end);
   }

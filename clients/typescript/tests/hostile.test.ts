@@ -87,7 +87,6 @@ test('a WELCOME that answers another question is not taken', () => {
     welcome('fresh'),
     welcome('watching'),
     welcome('new', { token: new Uint8Array() }),
-    welcome('new', { proto: 2 }),
     welcome('new', { inNext: 0 }),
     welcome('new', { room: new Uint8Array(15) }),
   ]) {

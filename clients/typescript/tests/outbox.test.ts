@@ -44,7 +44,7 @@ test('a long outage is made good in messages that the server takes', () => {
   const world = new World();
   world.begin().end(1006);
   for (let seq = 1; seq <= 256; seq += 1) world.room.send('x'.repeat(200));
-  const socket = world.comeBack('resumed');
+  const socket = world.comeBack('resumed', { framesPerSecond: 0, bytesPerSecond: 0 });
   assert.deepEqual(
     socket.inputs(),
     Array.from({ length: 256 }, (_, at) => at + 1),
@@ -58,7 +58,7 @@ test('a long outage is made good in messages that the server takes', () => {
 test('large inputs go in messages of 32 KiB at most', () => {
   const world = new World();
   for (let sent = 0; sent < 4; sent += 1) world.room.send('x'.repeat(15_000));
-  const socket = world.begin();
+  const socket = world.begin({ bytesPerSecond: 0 });
   assert.deepEqual(socket.messages, [1, 2, 2]);
 });
 

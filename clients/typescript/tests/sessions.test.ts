@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import type { Mode } from '../src/constants.js';
 import type { ServerFrame, Welcome } from '../src/frames.js';
 import type { Gap } from '../src/session.js';
+import { concat } from '../src/writer.js';
 import type { FakeSocket } from './support/fake-socket.js';
-import type { ClientFrame } from './support/wire.js';
+import { type ClientFrame, writeServer } from './support/wire.js';
 import { event, view, World, welcome } from './support/world.js';
 
 type Fields = { readonly type: string; readonly [field: string]: unknown };
@@ -37,13 +38,19 @@ function spoken(fields: Fields): ServerFrame {
         ...given('history', 'history'),
         ...given('lost', 'lost'),
         ...given('ping_ms', 'pingMs'),
+        ...given('proto', 'proto'),
+        ...given('codec', 'codec'),
+        ...given('frames_per_second', 'framesPerSecond'),
+        ...given('bytes_per_second', 'bytesPerSecond'),
+        ...given('inputs_pending_max', 'inputsPendingMax'),
+        ...(fields.known === false ? { token: new Uint8Array() } : {}),
         ...given('generation', 'generation'),
       });
     }
     case 'EVT':
       return event(number('seq'));
     case 'VIEW':
-      return view(number('as_of'));
+      return { ...view(number('as_of')), base: number('base') };
     case 'ACK':
       return { type: 'ack', applied: number('applied') };
     case 'PING':
@@ -88,6 +95,22 @@ function listen(world: World, told: string[]): void {
   });
 }
 
+/** A message of the keeper. */
+function message(frames: Fields[]): Uint8Array {
+  const bytes = (fields: Fields) =>
+    fields.hex === undefined
+      ? writeServer(spoken(fields))
+      : Uint8Array.from(String(fields.hex).match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+  return concat(frames.map(bytes));
+}
+
+/** Whether a number is within the bounds that a step names. */
+function within(step: Step, what: string, is: number): boolean {
+  return (
+    is >= Number(step[`${what}_min`] ?? 0) && is <= Number(step[`${what}_max`] ?? Number.MAX_SAFE_INTEGER)
+  );
+}
+
 function run({ steps, watch = false }: Script): void {
   const told: string[] = [];
   const world = new World({ watch });
@@ -100,10 +123,12 @@ function run({ steps, watch = false }: Script): void {
   steps.forEach((step, at) => {
     const where = `step ${at}: ${JSON.stringify(step)}`;
     if (step.open !== undefined) socket(step.open).open();
-    if (step.say !== undefined) socket(step.say).push(...(step.frames ?? []).map(spoken));
+    if (step.say !== undefined) socket(step.say).pushRaw(message(step.frames ?? []));
     if (step.close !== undefined) socket(step.close).end(Number(step.code) || 1006);
     if (step.pass !== undefined) world.timers.pass(Number(step.pass));
-    for (let n = 0; n < Number(step.send ?? 0); n += 1) assert.notEqual(world.room.send(n), false, where);
+    // A digit, and with the quotes of JSON as many bytes as are asked for.
+    const input = step.bytes === undefined ? 1 : 'x'.repeat(Number(step.bytes) - 2);
+    for (let n = 0; n < Number(step.send ?? 0); n += 1) assert.notEqual(world.room.send(input), false, where);
     if (step.leave !== undefined) world.room.leave();
     if (step.reload !== undefined) {
       world.join({ watch });
@@ -118,6 +143,12 @@ function run({ steps, watch = false }: Script): void {
         frames,
         where,
       );
+    }
+    if (step.weighed !== undefined) {
+      const { messages, bytes } = socket(step.weighed);
+      const frames = messages.reduce((all, one) => all + one, 0);
+      const fits = within(step, 'frames', frames) && within(step, 'bytes', bytes);
+      assert.ok(fits, `${frames} frames of ${bytes} bytes: ${where}`);
     }
     if (step.sockets !== undefined) assert.equal(world.sockets.length, step.sockets, where);
     if (step.state !== undefined) {

@@ -78,6 +78,28 @@ test('over real sockets: join, play, lose the socket, resume, be refused', async
   assert.deepEqual(await ended, { code: 4903, reason: 'PLY-0103 the room has ended', left: false });
 });
 
+test('the largest message that a server can be configured to write is read', async () => {
+  const room = join({ url, kind: 'arena', WebSocket });
+  const [socket] = await accept();
+  const payload = Buffer.alloc((16 << 20) - 2, 'x');
+  const quote = Buffer.from('"');
+  const large = Buffer.concat([quote, payload, quote]);
+  const shown = next(room, 'view');
+  socket.send(
+    Buffer.concat(
+      [
+        welcome('new'),
+        { type: 'event', seq: 1, payload: large } as const,
+        { type: 'view', asOf: 1, base: 0, payload: large } as const,
+        { type: 'now', payload: large } as const,
+      ].map(writeServer),
+    ),
+  );
+  assert.equal(String(await shown).length, payload.length);
+  assert.equal(room.state, 'open');
+  room.leave();
+});
+
 test('a room can be left before its socket is open', async () => {
   const room = join({ url, kind: 'arena', WebSocket });
   room.leave();

@@ -94,7 +94,7 @@ pub struct ClientLimits {
     /// Bytes of the inputs kept; as `inputs_max`. Default: 64 KiB.
     pub inputs_bytes_max: usize,
     /// Bytes of a message from the keeper, which puts all that waits into one: views, events and the rest. A larger one costs the
-    /// socket. Default: 2 MiB, more than a keeper with its default bounds writes.
+    /// socket. Default: 64 MiB, more than any keeper can be configured to write; with its default bounds it is 2 MiB and 20 KiB.
     pub message_bytes_max: usize,
     /// Updates kept while [`Room::send`](crate::Room::send) waits; then it gives up with [`SendError::Full`](crate::SendError::Full). Default: 1,024.
     pub updates_max: usize,
@@ -102,17 +102,15 @@ pub struct ClientLimits {
     pub ack_events: u64,
     /// The longest such an event waits for that. Default: 500 ms.
     pub ack_delay: Span,
-    /// How long a socket may take from its opening to its welcome. Default: 10 s.
-    pub open_timeout: Span,
-    /// A socket that says nothing for so long is given up; but not before the keeper would have asked for a sign of life, which it
-    /// names in its welcome, and 2 s more. Default: 12 s.
+    /// A socket that says nothing for so long is given up, from when it is begun; once it is welcomed not before the keeper would
+    /// have asked for a sign of life, which it names there, and 2 s more. Default: 12 s.
     pub silence: Span,
     /// The first retry comes after a random part of this. Default: 500 ms.
     pub retry_first: Span,
     /// Later ones after a random part of twice as much each time, but at most of this. Default: 10 s.
     pub retry_max: Span,
-    /// Sessions begun anew without a welcome in between before the keeper's "start afresh" is taken as a no; 0 takes it as one
-    /// at once. Default: 3.
+    /// How often the keeper may say "start afresh" without a welcome in between; once more is the end, with that code. 0: the
+    /// first is. Default: 3.
     pub afresh_max: u32,
     /// How long it may take to be let in at first. Default: 15 s.
     pub join_timeout: Span,
@@ -127,11 +125,10 @@ impl Default for ClientLimits {
         Self {
             inputs_max: 256,
             inputs_bytes_max: 64 << 10,
-            message_bytes_max: 2 << 20,
+            message_bytes_max: 64 << 20,
             updates_max: 1_024,
             ack_events: 32,
             ack_delay: Span::millis(500),
-            open_timeout: Span::secs(10),
             silence: Span::secs(12),
             retry_first: Span::millis(500),
             retry_max: Span::secs(10),

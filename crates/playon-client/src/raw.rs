@@ -323,6 +323,10 @@ impl RawRoom {
                 Poll::Ready(Some(Ok(Message::Close(frame)))) => {
                     self.gone(at, id, socket::close_frame(frame));
                 }
+                Poll::Ready(Some(Ok(Message::Text(_)))) => {
+                    let reason = "a message is not binary".to_owned();
+                    self.gone(at, id, Closed { reason, ..Closed::default() });
+                }
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(why))) => self.gone(at, id, socket::closed(&why)),
                 Poll::Ready(None) => {

@@ -143,6 +143,44 @@ async fn a_cut_socket_is_replaced_and_inputs_are_said_again() -> Test {
 }
 
 #[tokio::test]
+async fn the_largest_message_that_a_keeper_can_be_configured_to_write_is_read() -> Test {
+    let keeper = Keeper::new().await;
+    let (mut room, mut conn) = within(joined(&keeper)).await;
+    assert_eq!(within(room.next()).await, Update::State(State::Live));
+    // Events, a view and unnumbered messages of 16 MiB each, and small change.
+    let payload = Bytes::from(vec![b'1'; 16 << 20]);
+    let mut message = BytesMut::with_capacity((48 << 20) + (4 << 10));
+    for frame in [
+        ServerFrame::Event { seq: 1, payload: payload.clone() },
+        ServerFrame::View { as_of: 1, base: 0, payload: payload.clone() },
+        ServerFrame::Now { payload },
+    ] {
+        frame.encode(&mut message);
+    }
+    let said = conn.0.send(Message::Binary(message.freeze()));
+    let heard = async {
+        // None of them is what was agreed on, which is another matter.
+        for _ in 0..3 {
+            assert!(matches!(room.next().await, Update::Unreadable { .. }));
+        }
+    };
+    let (said, ()) = within(async { tokio::join!(said, heard) }).await;
+    said?;
+    assert_eq!(room.counters().sockets_closed, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_text_costs_the_socket() -> Test {
+    let keeper = Keeper::new().await;
+    let (mut room, mut conn) = within(joined(&keeper)).await;
+    assert_eq!(within(room.next()).await, Update::State(State::Live));
+    conn.0.send(Message::Text("hello".into())).await?;
+    assert_eq!(within(room.next()).await, Update::State(State::Reconnecting));
+    Ok(())
+}
+
+#[tokio::test]
 async fn sending_waits_while_too_many_inputs_are_on_their_way() -> Test {
     let keeper = Keeper::new().await;
     let (mut room, mut conn) = within(joined(&keeper)).await;

@@ -14,6 +14,8 @@ export class FakeSocket implements Socket {
   dropped = false;
   /** Sizes in frames of the messages that came. */
   readonly messages: number[] = [];
+  /** Bytes of the messages that came. */
+  bytes = 0;
   readonly url: string;
   #said: ClientFrame[] = [];
 
@@ -25,6 +27,7 @@ export class FakeSocket implements Socket {
     if (this.dropped) throw new Error('the socket is closed');
     const frames = readClient(data);
     this.messages.push(frames.length);
+    this.bytes += data.length;
     this.#said.push(...frames);
   }
 

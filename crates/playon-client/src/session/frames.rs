@@ -4,18 +4,27 @@ use bytes::Bytes;
 use playon_core::time::{Span, Time};
 use playon_wire::player::{ClientFrame, ServerFrame, decode_server};
 
-use super::{Session, SocketId, Timer};
+use super::{HEAD_BYTES, Session, SocketId, Timer};
 use crate::update::Update;
 
 impl Session {
     /// A binary message arrived.
     pub fn handle_message(&mut self, now: Time, socket: SocketId, message: Bytes) {
+        // One that came in after the goodbye changes nothing any more.
+        if self.leaving {
+            return;
+        }
         let known = self.sockets.live() == Some(socket) || self.sockets.opening() == Some(socket);
         if !known {
             return;
         }
         self.counters.messages += 1;
         self.counters.bytes += message.len() as u64;
+        if self.sockets.live() == Some(socket) {
+            self.timers.set(Timer::Silence, now + self.silence);
+        } else {
+            self.timers.set(Timer::Open, now + self.options.limits.silence);
+        }
         match decode_server(message) {
             Ok(frames) => frames.into_iter().for_each(|frame| self.frame(now, socket, frame)),
             Err(why) => self.misunderstood(now, socket, &why.to_string()),
@@ -36,18 +45,14 @@ impl Session {
                 _ => self.misunderstood(now, socket, "the keeper spoke before it said welcome"),
             };
         }
-        self.timers.set(Timer::Silence, now + self.silence);
         match frame {
             ServerFrame::Welcome(_) => {
                 self.misunderstood(now, socket, "the keeper said welcome twice")
             }
-            ServerFrame::Event { seq, payload } => self.event(now, seq, payload),
-            ServerFrame::View { as_of, payload, .. } => {
-                if as_of > self.recv && !self.options.watch {
-                    self.missed(as_of - self.recv);
-                }
-                self.recv = self.recv.max(as_of);
-                self.updates.push_back(Update::View { as_of, view: payload });
+            ServerFrame::Event { seq, payload } => self.event(now, socket, seq, payload),
+            ServerFrame::View { as_of, base: 0, payload } => self.view(now, as_of, payload),
+            ServerFrame::View { .. } => {
+                self.misunderstood(now, socket, "the keeper sent a view that is not whole");
             }
             ServerFrame::Now { payload } => self.updates.push_back(Update::Now(payload)),
             ServerFrame::Ack { applied } => {
@@ -68,27 +73,42 @@ impl Session {
                     self.updates.push_back(Update::SetAside { inputs, code });
                 }
             }
-            ServerFrame::Ping { nonce } => self.outgoing.push(&ClientFrame::Pong { nonce }),
-            ServerFrame::Move(to) => self.move_to(now, to.url, Span::millis(to.window_ms)),
+            ServerFrame::Ping { nonce } => {
+                self.pace.said(1, HEAD_BYTES);
+                self.outgoing.push(&ClientFrame::Pong { nonce });
+            }
+            ServerFrame::Move(to) => {
+                let (window, deadline) = (Span::millis(to.window_ms), Span::millis(to.deadline_ms));
+                self.move_to(now, &to.url, window, deadline);
+            }
         }
     }
 
-    fn event(&mut self, now: Time, seq: u64, payload: Bytes) {
+    /// A view came, which stands for all events before it.
+    fn view(&mut self, now: Time, as_of: u64, payload: Bytes) {
+        let missed = as_of.saturating_sub(self.recv);
+        if missed > 0 {
+            self.missed(missed);
+            self.recv = as_of;
+            self.acknowledge_soon(now);
+        }
+        self.updates.push_back(Update::View { as_of, view: payload });
+    }
+
+    fn event(&mut self, now: Time, socket: SocketId, seq: u64, payload: Bytes) {
+        if seq > self.recv + 1 {
+            // The one between may still come over another socket.
+            let why = format!("event {seq} came after {}", self.recv);
+            return self.misunderstood(now, socket, &why);
+        }
         self.counters.events_twice += u64::from(seq <= self.heard);
         self.heard = self.heard.max(seq);
         if seq <= self.recv {
             self.counters.events_repeated += 1;
             return;
         }
-        if seq > self.recv + 1 {
-            self.missed(seq - self.recv - 1);
-        }
         self.recv = seq;
         self.updates.push_back(Update::Event { seq, event: payload });
-        if self.recv - self.recv_told >= self.options.limits.ack_events {
-            self.acknowledge();
-        } else {
-            self.timers.set_once(Timer::Ack, now + self.options.limits.ack_delay);
-        }
+        self.acknowledge_soon(now);
     }
 }

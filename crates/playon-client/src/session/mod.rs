@@ -6,6 +6,7 @@
 //!
 //! After each call drain `poll`, then `poll_update`.
 
+mod address;
 mod frames;
 mod inputs;
 mod outgoing;
@@ -35,8 +36,8 @@ use pace::Pace;
 use sockets::Sockets;
 use timers::{Timer, Timers};
 
-/// Bytes of an input's frame beside its payload, at most.
-const INPUT_HEAD_BYTES: u64 = 32;
+/// Bytes that a frame costs beside its payload, its share of a WebSocket frame included, at most.
+const HEAD_BYTES: u64 = 32;
 
 /// Names a socket of one session; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct SocketId(pub u64);
 /// Where the connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Not let in yet.
+    /// There is no seat yet, or not any more as the keeper no longer knows it; or this is a spectator without a socket.
     Joining,
     /// A socket is open and everything flows.
     Live,
@@ -193,11 +194,19 @@ impl Session {
             return;
         }
         self.leaving = true;
-        if self.sockets.live().is_some() {
-            self.outgoing.push(&ClientFrame::Bye);
-        } else if let Some(socket) = self.sockets.greeted() {
-            // The keeper may have the seat ready, or has kept it: it is to be given up all the same.
+        if self.options.watch {
+            // There is no seat to give up, and nobody would answer.
+            return self.end(End::Left);
+        }
+        if let Some(socket) = self.sockets.greeted() {
+            // The keeper may have the seat ready, or has kept it: it is to be given up all the same. Of two sockets it listens to
+            // the newer one, so the older one is of no use any more.
             self.write(socket, &ClientFrame::Bye);
+            if let Some(socket) = self.sockets.take_live() {
+                self.actions.push_back(Action::Drop { socket });
+            }
+        } else if self.sockets.live().is_some() {
+            self.outgoing.push(&ClientFrame::Bye);
         } else {
             return self.end(End::Left);
         }
@@ -209,8 +218,9 @@ impl Session {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Open => self.opening_failed(now, "no welcome in time"),
+                Timer::MoveOver => self.move_over(),
                 Timer::Silence => self.live_lost(now),
-                Timer::Ack => self.acknowledge(),
+                Timer::Ack => self.acknowledge(now),
                 Timer::Pace => self.flush(now),
                 Timer::Retry | Timer::Move => self.open(now),
                 Timer::Leave => self.end(End::Left),
@@ -285,7 +295,7 @@ impl Session {
             return;
         }
         while let Some((seq, payload, again)) = self.inputs.unsent(self.inputs_max) {
-            if let Err(wait) = self.pace.take(now, payload.len() as u64 + INPUT_HEAD_BYTES) {
+            if let Err(wait) = self.pace.take_input(now, payload.len() as u64 + HEAD_BYTES) {
                 return self.timers.set(Timer::Pace, now + wait);
             }
             let payload = payload.clone();
@@ -300,13 +310,28 @@ impl Session {
     fn write(&mut self, socket: SocketId, frame: &ClientFrame) {
         let mut message = BytesMut::new();
         frame.encode(&mut message);
+        self.sockets.count_said(message.len() as u64 + HEAD_BYTES);
         self.actions.push_back(Action::Write { socket, message: message.freeze() });
     }
 
-    fn acknowledge(&mut self) {
-        if self.sockets.live().is_some() && self.recv > self.recv_told {
-            self.outgoing.push(&ClientFrame::Ack { recv: self.recv });
-            self.told();
+    /// Tells how far events have been taken in, as soon as the pace allows.
+    fn acknowledge(&mut self, now: Time) {
+        if self.sockets.live().is_none() || self.recv <= self.recv_told {
+            return;
+        }
+        if let Err(wait) = self.pace.take_other(now, HEAD_BYTES) {
+            return self.timers.set(Timer::Ack, now + wait);
+        }
+        self.outgoing.push(&ClientFrame::Ack { recv: self.recv });
+        self.told();
+    }
+
+    /// Tells it soon: after so many events, or so much time.
+    fn acknowledge_soon(&mut self, now: Time) {
+        if self.recv - self.recv_told >= self.options.limits.ack_events {
+            self.acknowledge(now);
+        } else {
+            self.timers.set_once(Timer::Ack, now + self.options.limits.ack_delay);
         }
     }
 

@@ -1,34 +1,78 @@
-//! How fast inputs may leave.
+//! How fast this side may talk.
 
 use playon_core::time::{Span, Time};
 
 /// The part of what the keeper takes that inputs may use, in percent; the rest is for acknowledgements and answers to pings.
 const SHARE: u64 = 80;
 
-/// Two buckets that fill up with time, of frames and of bytes.
+/// What the keeper takes in all, and what inputs may use of that. Whatever is said counts, from HELLO on.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
+    all: Buckets,
+    inputs: Buckets,
+}
+
+impl Pace {
+    /// A socket begins. The keeper takes so much a second, 0 for as much as comes, and what one second brings at once; of frames
+    /// at least `at_once`, all that may be on their way, so that a new socket can repeat them.
+    pub(super) fn allow(&mut self, now: Time, frames: u64, bytes: u64, at_once: u64) {
+        let at_once = frames.max(at_once);
+        self.all = Buckets::new(now, (frames, at_once), (bytes, bytes));
+        let part = |units: u64| units.min(u64::from(u32::MAX)) * SHARE / 100;
+        // Of a rate that is no rate at all, nothing is left to share.
+        let of = |units: u64| if units == 0 { 0 } else { part(units).max(1) };
+        self.inputs = Buckets::new(now, (of(frames), of(at_once)), (of(bytes), of(bytes)));
+    }
+
+    /// Counts what was said without asking.
+    pub(super) fn said(&mut self, frames: u64, bytes: u64) {
+        self.all.spend(frames, bytes);
+    }
+
+    /// Takes an input of so many bytes along, or says how long to wait before asking again.
+    pub(super) fn take_input(&mut self, now: Time, bytes: u64) -> Result<(), Span> {
+        let wait = self.inputs.wait(now, bytes).max(self.all.wait(now, bytes));
+        if wait > Span::ZERO {
+            return Err(wait);
+        }
+        self.inputs.spend(1, bytes);
+        self.all.spend(1, bytes);
+        Ok(())
+    }
+
+    /// As [`Pace::take_input`], of a frame that is no input.
+    pub(super) fn take_other(&mut self, now: Time, bytes: u64) -> Result<(), Span> {
+        let wait = self.all.wait(now, bytes);
+        if wait > Span::ZERO {
+            return Err(wait);
+        }
+        self.all.spend(1, bytes);
+        Ok(())
+    }
+}
+
+/// Frames and bytes, which fill up with time.
+#[derive(Debug, Default)]
+struct Buckets {
     frames: Bucket,
     bytes: Bucket,
 }
 
-impl Pace {
-    /// The keeper takes so much a second, 0 for as much as comes; and `at_once` frames at once, all that may be on their way,
-    /// so that a new socket can repeat them.
-    pub(super) fn allow(&mut self, now: Time, frames: u64, bytes: u64, at_once: u64) {
-        self.frames = Bucket::new(now, frames, frames.max(at_once));
-        self.bytes = Bucket::new(now, bytes, bytes);
+impl Buckets {
+    fn new(at: Time, frames: (u64, u64), bytes: (u64, u64)) -> Self {
+        Self {
+            frames: Bucket::new(at, frames.0, frames.1),
+            bytes: Bucket::new(at, bytes.0, bytes.1),
+        }
     }
 
-    /// Takes a frame of so many bytes along, or says how long to wait before asking again.
-    pub(super) fn take(&mut self, now: Time, bytes: u64) -> Result<(), Span> {
-        let wait = self.frames.wait(now, 1).max(self.bytes.wait(now, bytes));
-        if wait > Span::ZERO {
-            return Err(wait);
-        }
-        self.frames.spend(1);
+    fn wait(&mut self, now: Time, bytes: u64) -> Span {
+        self.frames.wait(now, 1).max(self.bytes.wait(now, bytes))
+    }
+
+    fn spend(&mut self, frames: u64, bytes: u64) {
+        self.frames.spend(frames);
         self.bytes.spend(bytes);
-        Ok(())
     }
 }
 
@@ -36,18 +80,23 @@ impl Pace {
 #[derive(Debug, Default)]
 struct Bucket {
     per_second: u64,
-    most: u64,
-    level: u64,
+    most: i64,
+    /// Below zero when more was said than there was.
+    level: i64,
     at: Time,
 }
 
-const PARTS: u64 = 1_000_000;
+const PARTS: i64 = 1_000_000;
+
+/// So many units, at most what fits in 32 bits, in millionths.
+fn parts(units: u64) -> i64 {
+    i64::from(u32::try_from(units).unwrap_or(u32::MAX)) * PARTS
+}
 
 impl Bucket {
     fn new(at: Time, per_second: u64, most: u64) -> Self {
-        let per_second = per_second.min(u64::from(u32::MAX)) * SHARE / 100;
-        let most = most.min(u64::from(u32::MAX)) * PARTS;
-        Self { per_second, most, level: most, at }
+        let most = parts(most);
+        Self { per_second: per_second.min(u64::from(u32::MAX)), most, level: most, at }
     }
 
     fn wait(&mut self, now: Time, cost: u64) -> Span {
@@ -56,14 +105,15 @@ impl Bucket {
         }
         // Time is in microseconds, so what comes in one is as many millionths as units come in a second.
         let filled = now.since(self.at).0.saturating_mul(self.per_second);
+        let filled = i64::try_from(filled).unwrap_or(i64::MAX);
         self.level = self.level.saturating_add(filled).min(self.most);
         self.at = now;
         // What is larger than the bucket leaves when that is full.
-        let missing = cost.saturating_mul(PARTS).min(self.most).saturating_sub(self.level);
-        Span(missing.div_ceil(self.per_second))
+        let missing = parts(cost).min(self.most).saturating_sub(self.level);
+        Span(u64::try_from(missing).unwrap_or(0).div_ceil(self.per_second))
     }
 
     fn spend(&mut self, cost: u64) {
-        self.level = self.level.saturating_sub(cost.saturating_mul(PARTS));
+        self.level = self.level.saturating_sub(parts(cost));
     }
 }

@@ -1,9 +1,10 @@
 //! Opening, losing and replacing sockets.
 
+use playon_core::gate::Close;
 use playon_core::time::{Span, Time};
 use playon_wire::player::{ClientFrame, ClientHello, PLAYER_PROTOCOL};
 
-use super::{Action, Closed, Session, SocketId, State, Timer};
+use super::{Action, Closed, Session, SocketId, State, Timer, address};
 use crate::update::{End, Update};
 
 /// How long a socket must have been in use for the next retry to be a first one again.
@@ -16,6 +17,8 @@ pub(super) struct Sockets {
     opening: Option<SocketId>,
     /// HELLO was said over the one being opened.
     greeted: bool,
+    /// Frames and bytes that were said over the one being opened.
+    said: (u64, u64),
     /// Since when one is in use.
     live_since: Time,
     last: u64,
@@ -24,23 +27,37 @@ pub(super) struct Sockets {
     /// Sockets that could not be opened since one was: the addresses take turns.
     turns: u32,
     home: String,
-    /// Where a MOVE sent us.
-    away: Option<String>,
+    /// Where the socket that was welcomed last leads, and the one being opened.
+    here: String,
+    there: String,
+    moving: Option<Moving>,
     trouble: String,
 }
 
+/// A MOVE under way.
+#[derive(Debug)]
+struct Moving {
+    url: String,
+    /// When it is not wanted any more.
+    until: Time,
+    tries: u32,
+}
+
 impl Sockets {
-    pub(super) const fn new(home: String) -> Self {
+    pub(super) fn new(home: String) -> Self {
         Self {
             live: None,
             opening: None,
             greeted: false,
+            said: (0, 0),
             live_since: Time(0),
             last: 0,
             failures: 0,
             turns: 0,
+            here: home.clone(),
+            there: home.clone(),
             home,
-            away: None,
+            moving: None,
             trouble: String::new(),
         }
     }
@@ -62,6 +79,21 @@ impl Sockets {
         &self.trouble
     }
 
+    /// Counts what is said over a socket before it is welcomed.
+    pub(super) const fn count_said(&mut self, bytes: u64) {
+        self.said.0 += 1;
+        self.said.1 += bytes;
+    }
+
+    /// What was said over the socket welcomed last before it was.
+    pub(super) const fn said(&self) -> (u64, u64) {
+        self.said
+    }
+
+    pub(super) const fn take_live(&mut self) -> Option<SocketId> {
+        self.live.take()
+    }
+
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = SocketId> + use<> {
         [self.live.take(), self.opening.take()].into_iter().flatten()
     }
@@ -71,14 +103,22 @@ impl Sockets {
         self.opening = None;
         self.live_since = now;
         self.turns = 0;
+        self.moving = None;
+        self.here.clone_from(&self.there);
         self.live.replace(socket)
     }
 
-    /// A keeper that a MOVE named is asked first; when it does not answer, it and the first address take turns.
-    fn url(&self) -> &str {
-        match &self.away {
-            Some(away) if self.turns.is_multiple_of(2) => away,
-            _ => &self.home,
+    /// Where the next socket leads: to where a MOVE asks us, while the socket in use goes on. Once that is gone, there too at
+    /// first, else to where we were; and that and the first address take turns.
+    fn destination(&mut self) -> String {
+        let moving = match self.live {
+            Some(_) => self.moving.as_ref().map(|moving| moving.url.clone()),
+            None => self.moving.take().map(|moving| moving.url),
+        };
+        match moving {
+            Some(url) => url,
+            None if self.turns.is_multiple_of(2) => self.here.clone(),
+            None => self.home.clone(),
         }
     }
 }
@@ -94,8 +134,10 @@ impl Session {
         let socket = SocketId(self.sockets.last);
         self.sockets.opening = Some(socket);
         self.sockets.greeted = false;
-        self.timers.set(Timer::Open, now + self.options.limits.open_timeout);
-        let url = self.sockets.url().to_owned();
+        self.sockets.said = (0, 0);
+        self.timers.set(Timer::Open, now + self.options.limits.silence);
+        let url = self.sockets.destination();
+        self.sockets.there.clone_from(&url);
         self.actions.push_back(Action::Open { socket, url });
     }
 
@@ -111,9 +153,7 @@ impl Session {
 
     fn hello(&mut self) -> ClientHello {
         let known = self.token.is_some();
-        if known {
-            self.generation = self.generation.next();
-        }
+        self.generation = self.generation.next();
         ClientHello {
             protocol: PLAYER_PROTOCOL,
             watch: self.options.watch,
@@ -150,7 +190,15 @@ impl Session {
             Some(code) => format!("closed with {code} {}", closed.reason),
             None => closed.reason.clone(),
         };
+        if self.sockets.live.is_some() {
+            // Whatever the second one was told, the first plays on.
+            return self.second_failed(now);
+        }
         match closed.code {
+            // A newer socket took over, and it is our own: its welcome is on the way.
+            Some(code) if code == Close::Replaced.code() && self.sockets.greeted().is_some() => {
+                self.lost(now, live, None);
+            }
             Some(code @ 4900..5000) => self.end(End::Closed { code, reason: closed.reason }),
             Some(code @ 4400..4500) => {
                 self.count_loss(now, live);
@@ -164,6 +212,9 @@ impl Session {
     pub(super) fn live_lost(&mut self, now: Time) {
         let Some(socket) = self.sockets.live.take() else { return };
         self.actions.push_back(Action::Drop { socket });
+        if self.leaving {
+            return self.end(End::Left);
+        }
         self.sockets.trouble = "silence".to_owned();
         self.lost(now, true, None);
     }
@@ -173,8 +224,40 @@ impl Session {
         let Some(socket) = self.sockets.opening.take() else { return };
         self.timers.clear(Timer::Open);
         self.actions.push_back(Action::Drop { socket });
+        if self.leaving {
+            return self.end(End::Left);
+        }
         self.sockets.trouble = why.to_owned();
+        if self.sockets.live.is_some() {
+            return self.second_failed(now);
+        }
         self.lost(now, false, None);
+    }
+
+    /// A socket that was opened beside the one in use came to nothing: once more if there is time.
+    fn second_failed(&mut self, now: Time) {
+        self.count_loss(now, false);
+        let Some(moving) = &mut self.sockets.moving else { return };
+        let (tries, until) = (moving.tries, moving.until);
+        moving.tries = tries.saturating_add(1);
+        let again = now + self.wait_after(tries);
+        if again < until {
+            self.timers.set(Timer::Move, again);
+        } else {
+            self.sockets.moving = None;
+        }
+    }
+
+    /// The time for a MOVE is over: the socket in use is kept.
+    pub(super) fn move_over(&mut self) {
+        self.timers.clear(Timer::Move);
+        self.sockets.moving = None;
+        if self.sockets.live.is_some()
+            && let Some(socket) = self.sockets.opening.take()
+        {
+            self.timers.clear(Timer::Open);
+            self.actions.push_back(Action::Drop { socket });
+        }
     }
 
     /// What the socket says makes no sense to us.
@@ -199,39 +282,44 @@ impl Session {
         self.count_loss(now, live);
         if live {
             self.outgoing.clear();
-            self.timers.clear(Timer::Silence);
-            self.timers.clear(Timer::Ack);
-            self.timers.clear(Timer::Pace);
+            for timer in [Timer::Silence, Timer::Ack, Timer::Pace, Timer::Move, Timer::MoveOver] {
+                self.timers.clear(timer);
+            }
         }
-        if self.sockets.live.is_none() {
-            self.look_for_a_keeper(now);
-        }
-        if self.sockets.opening.is_none() && !self.timers.is_set(Timer::Move) {
-            let wait = self.backoff() + retry_after.unwrap_or_default().0;
-            self.timers.set(Timer::Retry, now + Span(wait));
+        self.look_for_a_keeper(now);
+        if self.sockets.opening.is_none() {
+            let wait = self.backoff();
+            self.timers.set(Timer::Retry, now + wait + retry_after.unwrap_or_default());
         }
     }
 
     fn look_for_a_keeper(&mut self, now: Time) {
-        if self.state != State::Joining {
-            self.set_state(State::Reconnecting);
-        }
+        // Only a seat can be come back to.
+        let seated = self.token.is_some();
+        self.set_state(if seated { State::Reconnecting } else { State::Joining });
         if let Some(patience) = self.options.limits.give_up {
             self.timers.set_once(Timer::GiveUp, now + patience);
         }
     }
 
-    /// Full jitter: a random part of a bound that doubles with every failure; microseconds.
-    fn backoff(&mut self) -> u64 {
+    /// How long to wait for the next socket, which counts as one more failure.
+    fn backoff(&mut self) -> Span {
+        let failures = self.sockets.failures;
+        self.sockets.failures = failures.saturating_add(1);
+        self.wait_after(failures)
+    }
+
+    /// Full jitter: a random part of a bound that doubles with every failure.
+    fn wait_after(&mut self, failures: u32) -> Span {
         let limits = &self.options.limits;
-        let bound = limits.retry_first.0.saturating_mul(1 << self.sockets.failures.min(20));
-        self.sockets.failures = self.sockets.failures.saturating_add(1);
-        self.rng.below(bound.min(limits.retry_max.0).saturating_add(1))
+        let bound = limits.retry_first.0.saturating_mul(1 << failures.min(20));
+        Span(self.rng.below(bound.min(limits.retry_max.0).saturating_add(1)))
     }
 
     /// The keeper does not know the session any more: the next socket begins a new one.
     fn start_afresh(&mut self, now: Time, code: u16, reason: String) {
         if self.afresh >= self.options.limits.afresh_max {
+            // No welcome in between: whoever asks is told, rather than the keeper asked for ever.
             return self.end(End::Closed { code, reason });
         }
         self.afresh += 1;
@@ -243,6 +331,7 @@ impl Session {
             // The new session counts from 1 again, also if nothing waits.
             self.inputs = Default::default();
         }
+        self.sockets.moving = None;
         self.room = self.options.room;
         self.history = Default::default();
         self.generation = Default::default();
@@ -254,13 +343,17 @@ impl Session {
         self.timers.clear_all();
         self.look_for_a_keeper(now);
         let wait = self.backoff();
-        self.timers.set(Timer::Retry, now + Span(wait));
+        self.timers.set(Timer::Retry, now + wait);
     }
 
-    /// The keeper asks us to connect elsewhere, somewhere within the window, while this socket goes on.
-    pub(super) fn move_to(&mut self, now: Time, url: String, window: Span) {
-        self.sockets.away = (!url.is_empty()).then_some(url);
-        let wait = self.rng.below(window.0.saturating_add(1));
+    /// The keeper asks us to connect elsewhere, somewhere within the window, while this socket goes on. A later order replaces
+    /// an earlier one; what is no address is no order.
+    pub(super) fn move_to(&mut self, now: Time, url: &str, window: Span, deadline: Span) {
+        let Some(url) = address::seen_from(&self.sockets.here, url) else { return };
+        let until = now + deadline;
+        self.sockets.moving = Some(Moving { url, until, tries: 0 });
+        let wait = self.rng.below(window.min(deadline).0.saturating_add(1));
         self.timers.set(Timer::Move, now + Span(wait));
+        self.timers.set(Timer::MoveOver, until);
     }
 }

@@ -5,7 +5,7 @@ use playon_core::time::Time;
 /// Everything a session can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
-    /// The socket being opened takes too long.
+    /// The socket being opened, or opened and not welcomed, has been silent for too long.
     Open,
     /// The socket in use has been silent for too long.
     Silence,
@@ -17,19 +17,22 @@ pub(super) enum Timer {
     Retry,
     /// Time to open the socket that a MOVE asked for.
     Move,
+    /// That socket is not wanted any more.
+    MoveOver,
     /// The keeper does not answer the goodbye.
     Leave,
     /// No keeper was found for too long.
     GiveUp,
 }
 
-const ALL: [Timer; 8] = [
+const ALL: [Timer; 9] = [
     Timer::Open,
     Timer::Silence,
     Timer::Ack,
     Timer::Pace,
     Timer::Retry,
     Timer::Move,
+    Timer::MoveOver,
     Timer::Leave,
     Timer::GiveUp,
 ];
@@ -54,10 +57,6 @@ impl Timers {
 
     pub(super) fn clear_all(&mut self) {
         self.0 = Default::default();
-    }
-
-    pub(super) const fn is_set(&self, timer: Timer) -> bool {
-        self.0[timer as usize].is_some()
     }
 
     pub(super) fn next(&self) -> Option<Time> {

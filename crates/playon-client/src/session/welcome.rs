@@ -4,7 +4,7 @@ use playon_core::gate::{Close, Mode};
 use playon_core::time::{Span, Time};
 use playon_wire::player::{CODEC_JSON, ClientFrame, PLAYER_PROTOCOL, ServerWelcome};
 
-use super::{Action, Closed, Session, SocketId, State, Timer};
+use super::{Action, Closed, HEAD_BYTES, Session, SocketId, State, Timer};
 use crate::update::{End, Update};
 
 /// Between the ping that a silent keeper is to send and the moment its socket is given up, at least.
@@ -25,32 +25,51 @@ impl Session {
         let asks = Span(Span::millis(welcome.ping_ms.min(HOUR_MS)).0 + PING_SLACK.0);
         self.silence = self.options.limits.silence.max(asks);
         self.timers.set(Timer::Silence, now + self.silence);
+        let again = self.counters.sockets_opened > 0 && self.sockets.live().is_none();
+        self.counters.reconnects += u64::from(again);
         if let Some(old) = self.sockets.promote(now, socket) {
             // Reading on would mix two streams; whatever it still holds comes again on the new one.
             self.actions.push_back(Action::Drop { socket: old });
             self.counters.sockets_moved += 1;
         }
         self.counters.sockets_opened += 1;
-        self.counters.reconnects += u64::from(self.state == State::Reconnecting);
-        self.afresh = 0;
-        if self.adopt(now, socket, welcome) {
-            self.set_state(State::Live);
+        if let Err(why) = self.check(&welcome) {
+            // The session is given up with the socket.
+            let reason = why.to_owned();
+            let code = Some(Close::UnknownSession.code());
+            self.actions.push_back(Action::Drop { socket });
+            return self.handle_closed(now, socket, Closed { code, reason, retry_after: None });
         }
+        self.afresh = 0;
+        self.adopt(now, welcome);
+        self.set_state(State::Live);
     }
 
-    /// Takes the keeper's terms over. Not if they make no sense; then the socket is given up, and the session with it.
-    fn adopt(&mut self, now: Time, socket: SocketId, welcome: ServerWelcome) -> bool {
-        if welcome.mode == Mode::New {
+    /// Whether the keeper answers what was asked, and wants inputs to go on where they can.
+    fn check(&mut self, welcome: &ServerWelcome) -> Result<(), &'static str> {
+        let asked = match self.token {
+            _ if self.options.watch => Mode::Watching,
+            Some(_) => Mode::Resumed,
+            None => Mode::New,
+        };
+        let answered = if welcome.mode == Mode::Fresh { Mode::Resumed } else { welcome.mode };
+        if answered != asked {
+            return Err("the keeper answers something that was not asked");
+        }
+        if asked == Mode::New {
             self.inputs.begin();
+            if welcome.token.is_none() {
+                return Err("the keeper gives a seat without its key");
+            }
         }
-        if welcome.mode != Mode::Watching && !self.inputs.rewind(welcome.in_next) {
-            let reason = "the keeper wants an input that is not there".to_owned();
-            let closed =
-                Closed { code: Some(Close::UnknownSession.code()), reason, retry_after: None };
-            self.actions.push_back(Action::Drop { socket });
-            self.handle_closed(now, socket, closed);
-            return false;
+        if asked != Mode::Watching && !self.inputs.rewind(welcome.in_next) {
+            return Err("the keeper wants an input that is not there");
         }
+        Ok(())
+    }
+
+    /// Takes the keeper's terms over.
+    fn adopt(&mut self, now: Time, welcome: ServerWelcome) {
         self.room = Some(welcome.room);
         self.release = welcome.release;
         self.generation = self.generation.max(welcome.generation);
@@ -70,21 +89,25 @@ impl Session {
                 self.recv = welcome.event_seq;
             }
         }
-        self.history = welcome.history;
-        if welcome.lost > 0 {
+        // One loss is told until this side has shown the history that it led to.
+        if welcome.lost > 0 && welcome.history != self.history {
             self.updates.push_back(Update::Lost { inputs: welcome.lost });
         }
+        self.history = welcome.history;
         self.recv_told = self.recv;
         self.heard = 0;
         self.outgoing.clear();
         let (frames, bytes) = (welcome.frames_per_second, welcome.bytes_per_second);
-        self.pace.allow(now, frames, bytes, self.inputs_max as u64);
+        self.pace.allow(now, frames, bytes, welcome.inputs_pending_max);
+        // What it took to get here counts, too.
+        let (frames, bytes) = self.sockets.said();
+        self.pace.said(frames, bytes);
         self.flush(now);
         if welcome.mode == Mode::New && self.inputs.len() == 0 {
             // Until it has heard from this side, the keeper may take the seat for one that nobody knows of.
+            self.pace.said(1, HEAD_BYTES);
             self.outgoing.push(&ClientFrame::Ack { recv: self.recv });
         }
-        true
     }
 
     fn keep_limits(&mut self, inputs: u64, bytes: u64) {
