@@ -75,7 +75,7 @@ export type ServerFrame = Welcome | {
     readonly applied: number;
 } | {
     readonly type: 'ping';
-    readonly nonce: bigint;
+    readonly nonce: number;
 } | {
     readonly type: 'setAside';
     readonly code: number;
@@ -101,7 +101,7 @@ export declare function encodeAck(recv: number): Uint8Array;
 /** The player gives the seat up. */
 export declare function encodeBye(): Uint8Array;
 /** The answer to a ping. */
-export declare function encodePong(nonce: bigint): Uint8Array;
+export declare function encodePong(nonce: number): Uint8Array;
 /**
  * The frames of one message, without those of later versions that may be skipped.
  * Throws a `FrameError` if it is not made of whole, known frames; then none of it counts.

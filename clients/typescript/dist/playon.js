@@ -647,7 +647,7 @@ function decodeFrame(type, body) {
     case TO_CLIENT.ack:
       return whole(body, { type: "ack", applied: body.int() });
     case TO_CLIENT.ping:
-      return whole(body, { type: "ping", nonce: body.big() });
+      return whole(body, { type: "ping", nonce: body.int() });
     case TO_CLIENT.move:
       return decodeMove(body);
     case TO_CLIENT.setAside:
@@ -676,7 +676,7 @@ function decodeWelcome(body) {
     generation: body.int(),
     inNext: body.int(),
     eventSeq: body.int(),
-    lost: body.limit(),
+    lost: body.int(),
     ttlMs: body.limit(),
     pingMs: body.limit(),
     inputBytesMax: body.limit(),

@@ -79,7 +79,7 @@ export type ServerFrame =
   | { readonly type: 'view'; readonly asOf: number; readonly base: number; readonly payload: Uint8Array }
   | { readonly type: 'now'; readonly payload: Uint8Array }
   | { readonly type: 'ack'; readonly applied: number }
-  | { readonly type: 'ping'; readonly nonce: bigint }
+  | { readonly type: 'ping'; readonly nonce: number }
   | { readonly type: 'setAside'; readonly code: number; readonly inputs: readonly number[] }
   | Move;
 
@@ -130,7 +130,7 @@ export function encodeBye(): Uint8Array {
 }
 
 /** The answer to a ping. */
-export function encodePong(nonce: bigint): Uint8Array {
+export function encodePong(nonce: number): Uint8Array {
   return new Writer().int(nonce).frame(TO_SERVER.pong);
 }
 
@@ -165,7 +165,7 @@ function decodeFrame(type: number, body: Reader): ServerFrame {
     case TO_CLIENT.ack:
       return whole(body, { type: 'ack', applied: body.int() });
     case TO_CLIENT.ping:
-      return whole(body, { type: 'ping', nonce: body.big() });
+      return whole(body, { type: 'ping', nonce: body.int() });
     case TO_CLIENT.move:
       return decodeMove(body);
     case TO_CLIENT.setAside:
@@ -195,7 +195,7 @@ function decodeWelcome(body: Reader): Welcome {
     generation: body.int(),
     inNext: body.int(),
     eventSeq: body.int(),
-    lost: body.limit(),
+    lost: body.int(),
     ttlMs: body.limit(),
     pingMs: body.limit(),
     inputBytesMax: body.limit(),

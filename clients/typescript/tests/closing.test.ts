@@ -149,7 +149,7 @@ test('a connection that lasted makes the next retry a first one, one that did no
   world.socket.end(1006);
   assert.deepEqual(retries(), [500]);
   world.comeBack('resumed');
-  world.socket.push({ type: 'ping', nonce: 1n });
+  world.socket.push({ type: 'ping', nonce: 1 });
   world.timers.pass(5_000);
   world.socket.end(1006);
   assert.deepEqual(retries(), [250]);

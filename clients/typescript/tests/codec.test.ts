@@ -34,7 +34,7 @@ test('frames of a client have the bytes they should', () => {
   assert.equal(toHex(encodeInput(1, 300, Uint8Array.of(0xaa))), '020401ac02aa');
   assert.equal(toHex(encodeAck(5)), '030105');
   assert.equal(toHex(encodeBye()), '0400');
-  assert.equal(toHex(encodePong(9n)), '050109');
+  assert.equal(toHex(encodePong(9)), '050109');
 });
 
 test('what a server writes is read back', () => {
@@ -45,7 +45,7 @@ test('what a server writes is read back', () => {
     view(9),
     { type: 'now', payload: new Uint8Array() } as const,
     { type: 'ack', applied: 300 } as const,
-    { type: 'ping', nonce: 2n ** 63n } as const,
+    { type: 'ping', nonce: 2 ** 52 } as const,
     { type: 'move', url: 'ws://x/', ticket: bytes(1), windowMs: 1, deadlineMs: 2 } as const,
     { type: 'setAside', code: 127, inputs: [1, 300] } as const,
   ];

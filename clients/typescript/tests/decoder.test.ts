@@ -38,7 +38,7 @@ function frame(random: Random): ServerFrame {
     case 4:
       return { type: 'ack', applied: random.int() };
     case 5:
-      return { type: 'ping', nonce: random.big(64) };
+      return { type: 'ping', nonce: random.int() };
     case 6:
       return { type: 'setAside', code: random.int(), inputs: random.list(5, () => random.int()) };
     default:

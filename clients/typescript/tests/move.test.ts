@@ -94,7 +94,7 @@ test('at the deadline the old connection is kept for good, whatever the new one 
     assert.ok(old);
     for (let at = 2_000; at < 12_000; at += 500) {
       if (code !== null && world.socket !== old && !world.socket.dropped) world.socket.end(code);
-      old.push({ type: 'ping', nonce: 0n });
+      old.push({ type: 'ping', nonce: 0 });
       world.timers.pass(500);
     }
     assert.ok(!old.dropped);

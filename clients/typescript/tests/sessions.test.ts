@@ -54,7 +54,7 @@ function spoken(fields: Fields): ServerFrame {
     case 'ACK':
       return { type: 'ack', applied: number('applied') };
     case 'PING':
-      return { type: 'ping', nonce: BigInt(number('nonce')) };
+      return { type: 'ping', nonce: number('nonce') };
     case 'SET_ASIDE':
       return { type: 'setAside', code: number('code'), inputs: fields.inputs as number[] };
     case 'MOVE':
@@ -76,7 +76,6 @@ function likened(said: ClientFrame, fields: Fields | undefined): Fields {
   for (const [name, value] of Object.entries(said)) spelled[snake(name)] = value;
   spelled.type = TYPES[said.type];
   if (said.type === 'hello') spelled.known = said.token.length > 0;
-  if (said.type === 'pong') spelled.nonce = Number(said.nonce);
   const names = Object.keys(fields ?? { type: '' });
   return Object.fromEntries(names.map((name) => [name, spelled[name]])) as Fields;
 }

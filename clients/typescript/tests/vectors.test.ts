@@ -94,7 +94,7 @@ function encode(frame: Fields): Uint8Array {
     case 'BYE':
       return encodeBye();
     case 'PONG':
-      return encodePong(BigInt(field('nonce')));
+      return encodePong(field('nonce'));
     default:
       throw new Error(`no frame of a client: ${frame.type}`);
   }

@@ -211,6 +211,12 @@ impl RawRoom {
         self.session.release()
     }
 
+    /// What the last attempt to open a socket ran into, or why the last socket ended; empty if nothing did. While the client is
+    /// looking for a keeper, it says what stands in the way.
+    pub fn trouble(&self) -> &str {
+        self.session.trouble()
+    }
+
     /// The last input known to be applied and safe.
     pub const fn applied(&self) -> u64 {
         self.session.applied()

@@ -9,7 +9,7 @@ export type ClientFrame =
   | { readonly type: 'input'; readonly seq: number; readonly recv: number; readonly payload: string }
   | { readonly type: 'ack'; readonly recv: number }
   | { readonly type: 'bye' }
-  | { readonly type: 'pong'; readonly nonce: bigint };
+  | { readonly type: 'pong'; readonly nonce: number };
 
 const text = new TextDecoder();
 
@@ -40,7 +40,7 @@ function readFrame(type: number, body: Reader): ClientFrame {
     case TO_SERVER.bye:
       return { type: 'bye' };
     case TO_SERVER.pong:
-      return { type: 'pong', nonce: body.big() };
+      return { type: 'pong', nonce: body.int() };
     default:
       throw new Error(`no client frame: ${type}`);
   }

@@ -198,6 +198,11 @@ impl Session {
             // There is no seat to give up, and nobody would answer.
             return self.end(End::Left);
         }
+        // Nothing is opened any more, and no HELLO said that would ask for the seat again.
+        self.timers.clear_all();
+        if let Some(socket) = self.sockets.take_mute() {
+            self.actions.push_back(Action::Drop { socket });
+        }
         if let Some(socket) = self.sockets.greeted() {
             // The keeper may have the seat ready, or has kept it: it is to be given up all the same. Of two sockets it listens to
             // the newer one, so the older one is of no use any more.

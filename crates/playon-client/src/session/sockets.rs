@@ -90,6 +90,11 @@ impl Sockets {
         self.said
     }
 
+    /// The one being opened, if HELLO was not said over it yet.
+    pub(super) fn take_mute(&mut self) -> Option<SocketId> {
+        self.opening.take_if(|_| !self.greeted)
+    }
+
     pub(super) const fn take_live(&mut self) -> Option<SocketId> {
         self.live.take()
     }
@@ -236,7 +241,8 @@ impl Session {
 
     /// A socket that was opened beside the one in use came to nothing: once more if there is time.
     fn second_failed(&mut self, now: Time) {
-        self.count_loss(now, false);
+        // Where to come back to once the first is gone is another matter: the addresses do not take turns for this.
+        self.counters.opens_failed += 1;
         let Some(moving) = &mut self.sockets.moving else { return };
         let (tries, until) = (moving.tries, moving.until);
         moving.tries = tries.saturating_add(1);
