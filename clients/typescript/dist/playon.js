@@ -1028,6 +1028,7 @@ var Link = class {
 // src/pace.ts
 var SHARE = 0.8;
 var HEAD_BYTES = 8;
+var PONG_BYTES = 2 + 8 + HEAD_BYTES;
 var Pace = class {
   #timers;
   #all = new Buckets();
@@ -1054,7 +1055,7 @@ var Pace = class {
   input(bytes) {
     const now = this.#timers.now();
     const cost = bytes + HEAD_BYTES;
-    const wait = Math.max(this.#inputs.wait(cost, now), this.#all.wait(cost, now));
+    const wait = Math.max(this.#inputs.wait(1, cost, now), this.#wait(cost, now));
     if (wait > 0) return Math.ceil(wait);
     this.#inputs.spend(1, cost);
     this.#all.spend(1, cost);
@@ -1063,10 +1064,14 @@ var Pace = class {
   /** As `input`, of a frame that is none. */
   other(bytes) {
     const cost = bytes + HEAD_BYTES;
-    const wait = this.#all.wait(cost, this.#timers.now());
+    const wait = this.#wait(cost, this.#timers.now());
     if (wait > 0) return Math.ceil(wait);
     this.#all.spend(1, cost);
     return 0;
+  }
+  /** How long a frame has to wait. One small one, the next answer to a ping, always has its place. */
+  #wait(cost, now) {
+    return this.#all.wait(2, cost + PONG_BYTES, now);
   }
 };
 var Buckets = class {
@@ -1076,9 +1081,9 @@ var Buckets = class {
     this.#frames.allow(frames, framesAtOnce, now);
     this.#bytes.allow(bytes, bytes, now);
   }
-  /** Milliseconds until one frame of so many bytes may leave. */
-  wait(bytes, now) {
-    return Math.max(this.#frames.wait(1, now), this.#bytes.wait(bytes, now));
+  /** Milliseconds until there is room for so much. */
+  wait(frames, bytes, now) {
+    return Math.max(this.#frames.wait(frames, now), this.#bytes.wait(bytes, now));
   }
   spend(frames, bytes) {
     this.#frames.spend(frames);
@@ -1362,6 +1367,7 @@ var Room = class {
   }
   #ack() {
     this.#clearAckTimer();
+    this.#flush();
     const { inbox } = this.#session;
     if (this.#state !== "open" || inbox.untold === 0) return;
     const ack = encodeAck(inbox.recv);

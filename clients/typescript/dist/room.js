@@ -289,6 +289,8 @@ export class Room {
     }
     #ack() {
         this.#clearAckTimer();
+        // An input that may leave tells it as well, and is not to wait behind this for ever.
+        this.#flush();
         const { inbox } = this.#session;
         if (this.#state !== 'open' || inbox.untold === 0)
             return;

@@ -6,6 +6,9 @@ const SHARE = 0.8;
 /** Bytes of the head of a WebSocket frame, at most: those of the client are masked and shorter than 64 KiB. */
 const HEAD_BYTES = 8;
 
+/** Bytes of an answer to a ping, at most: its own head, a number and the head of its WebSocket frame. */
+const PONG_BYTES = 2 + 8 + HEAD_BYTES;
+
 /** How fast this side may talk: what the server takes in all, and what inputs may use of that. All counts, from HELLO on. */
 export class Pace {
   readonly #timers: Timers;
@@ -38,7 +41,7 @@ export class Pace {
   input(bytes: number): number {
     const now = this.#timers.now();
     const cost = bytes + HEAD_BYTES;
-    const wait = Math.max(this.#inputs.wait(cost, now), this.#all.wait(cost, now));
+    const wait = Math.max(this.#inputs.wait(1, cost, now), this.#wait(cost, now));
     if (wait > 0) return Math.ceil(wait);
     this.#inputs.spend(1, cost);
     this.#all.spend(1, cost);
@@ -48,10 +51,15 @@ export class Pace {
   /** As `input`, of a frame that is none. */
   other(bytes: number): number {
     const cost = bytes + HEAD_BYTES;
-    const wait = this.#all.wait(cost, this.#timers.now());
+    const wait = this.#wait(cost, this.#timers.now());
     if (wait > 0) return Math.ceil(wait);
     this.#all.spend(1, cost);
     return 0;
+  }
+
+  /** How long a frame has to wait. One small one, the next answer to a ping, always has its place. */
+  #wait(cost: number, now: number): number {
+    return this.#all.wait(2, cost + PONG_BYTES, now);
   }
 }
 
@@ -65,9 +73,9 @@ class Buckets {
     this.#bytes.allow(bytes, bytes, now);
   }
 
-  /** Milliseconds until one frame of so many bytes may leave. */
-  wait(bytes: number, now: number): number {
-    return Math.max(this.#frames.wait(1, now), this.#bytes.wait(bytes, now));
+  /** Milliseconds until there is room for so much. */
+  wait(frames: number, bytes: number, now: number): number {
+    return Math.max(this.#frames.wait(frames, now), this.#bytes.wait(bytes, now));
   }
 
   spend(frames: number, bytes: number): void {

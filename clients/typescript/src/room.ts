@@ -362,6 +362,8 @@ export class Room<Input, Event, View, Now = Event> {
 
   #ack(): void {
     this.#clearAckTimer();
+    // An input that may leave tells it as well, and is not to wait behind this for ever.
+    this.#flush();
     const { inbox } = this.#session;
     if (this.#state !== 'open' || inbox.untold === 0) return;
     const ack = encodeAck(inbox.recv);

@@ -321,6 +321,8 @@ impl Session {
 
     /// Tells how far events have been taken in, as soon as the pace allows.
     fn acknowledge(&mut self, now: Time) {
+        // An input that may leave tells it as well, and is not to wait behind this for ever.
+        self.flush(now);
         if self.sockets.live().is_none() || self.recv <= self.recv_told {
             return;
         }

@@ -2,6 +2,8 @@
 
 use playon_core::time::{Span, Time};
 
+use super::HEAD_BYTES;
+
 /// The part of what the keeper takes that inputs may use, in percent; the rest is for acknowledgements and answers to pings.
 const SHARE: u64 = 80;
 
@@ -31,7 +33,7 @@ impl Pace {
 
     /// Takes an input of so many bytes along, or says how long to wait before asking again.
     pub(super) fn take_input(&mut self, now: Time, bytes: u64) -> Result<(), Span> {
-        let wait = self.inputs.wait(now, bytes).max(self.all.wait(now, bytes));
+        let wait = self.inputs.wait(now, 1, bytes).max(self.wait(now, bytes));
         if wait > Span::ZERO {
             return Err(wait);
         }
@@ -42,12 +44,17 @@ impl Pace {
 
     /// As [`Pace::take_input`], of a frame that is no input.
     pub(super) fn take_other(&mut self, now: Time, bytes: u64) -> Result<(), Span> {
-        let wait = self.all.wait(now, bytes);
+        let wait = self.wait(now, bytes);
         if wait > Span::ZERO {
             return Err(wait);
         }
         self.all.spend(1, bytes);
         Ok(())
+    }
+
+    /// How long a frame has to wait. One small one, the next answer to a ping, always has its place.
+    fn wait(&mut self, now: Time, bytes: u64) -> Span {
+        self.all.wait(now, 2, bytes + HEAD_BYTES)
     }
 }
 
@@ -66,8 +73,8 @@ impl Buckets {
         }
     }
 
-    fn wait(&mut self, now: Time, bytes: u64) -> Span {
-        self.frames.wait(now, 1).max(self.bytes.wait(now, bytes))
+    fn wait(&mut self, now: Time, frames: u64, bytes: u64) -> Span {
+        self.frames.wait(now, frames).max(self.bytes.wait(now, bytes))
     }
 
     fn spend(&mut self, frames: u64, bytes: u64) {
