@@ -75,7 +75,10 @@ function likened(said: ClientFrame, fields: Fields | undefined): Fields {
   const spelled: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(said)) spelled[snake(name)] = value;
   spelled.type = TYPES[said.type];
-  if (said.type === 'hello') spelled.known = said.token.length > 0;
+  if (said.type === 'hello') {
+    spelled.known = said.token.length > 0;
+    spelled.room = said.room.length > 0;
+  }
   const names = Object.keys(fields ?? { type: '' });
   return Object.fromEntries(names.map((name) => [name, spelled[name]])) as Fields;
 }

@@ -218,6 +218,7 @@ fn likened(frame: &ClientFrame, fields: Option<&Value>) -> Value {
             "type": "HELLO",
             "known": hello.token.is_some(),
             "watch": hello.watch,
+            "room": hello.room.is_some(),
             "whole": hello.whole,
             "history": hello.history.0,
             "generation": hello.generation.0,

@@ -197,7 +197,7 @@ impl Session {
         };
         if self.sockets.live.is_some() {
             // Whatever the second one was told, the first plays on.
-            return self.second_failed(now);
+            return self.second_failed(now, closed.retry_after);
         }
         match closed.code {
             // A newer socket took over, and it is our own: its welcome is on the way.
@@ -234,19 +234,19 @@ impl Session {
         }
         self.sockets.trouble = why.to_owned();
         if self.sockets.live.is_some() {
-            return self.second_failed(now);
+            return self.second_failed(now, None);
         }
         self.lost(now, false, None);
     }
 
     /// A socket that was opened beside the one in use came to nothing: once more if there is time.
-    fn second_failed(&mut self, now: Time) {
+    fn second_failed(&mut self, now: Time, retry_after: Option<Span>) {
         // Where to come back to once the first is gone is another matter: the addresses do not take turns for this.
         self.counters.opens_failed += 1;
         let Some(moving) = &mut self.sockets.moving else { return };
         let (tries, until) = (moving.tries, moving.until);
         moving.tries = tries.saturating_add(1);
-        let again = now + self.wait_after(tries);
+        let again = now + self.wait_after(tries) + retry_after.unwrap_or_default();
         if again < until {
             self.timers.set(Timer::Move, again);
         } else {
