@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::file::{self, Entry};
 use super::key::{Key, Kind, Value};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::{Settings, key, keys};
 
 /// Names the file when the flag does not.
@@ -133,16 +133,14 @@ impl Overrides {
 }
 
 /// Puts the layers together, or says all that is wrong.
-pub(in crate::commands) fn resolve(
-    overrides: &Overrides,
-) -> Result<Resolved, super::problem::Problems> {
+pub(in crate::commands) fn resolve(overrides: &Overrides) -> Result<Resolved, Problems> {
     resolve_in(overrides, |name| std::env::var(name).ok())
 }
 
 pub(super) fn resolve_in(
     overrides: &Overrides,
     env: impl Fn(&str) -> Option<String>,
-) -> Result<Resolved, super::problem::Problems> {
+) -> Result<Resolved, Problems> {
     let path = overrides.config.clone().or_else(|| env(FILE_ENV).map(PathBuf::from));
     let (entries, mut problems) = path.as_deref().map_or_else(Default::default, file::read);
     let mut resolved = Resolved::default();
@@ -164,7 +162,7 @@ pub(super) fn resolve_in(
         Err(wrong) => problems.extend(wrong),
     }
     resolved.contradictions(&mut problems);
-    if problems.is_empty() { Ok(resolved) } else { Err(super::problem::Problems(problems)) }
+    Problems::of(problems).map(|()| resolved)
 }
 
 /// All that is wrong with one file, as if it were the only layer.
