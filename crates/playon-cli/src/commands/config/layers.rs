@@ -9,6 +9,7 @@ use clap::Args;
 use super::file::{self, Entry};
 use super::key::{Key, Kind, Value};
 use super::problem::{Problem, Problems};
+use super::together::contradictions;
 use super::{Settings, key, keys};
 
 /// Names the file when the flag does not.
@@ -88,6 +89,12 @@ pub(in crate::commands) struct Resolved {
 }
 
 impl Overrides {
+    /// A file and nothing else.
+    #[cfg(test)]
+    pub(super) fn of_file(path: PathBuf) -> Self {
+        Self { config: Some(path), ..Self::default() }
+    }
+
     fn flags(&self) -> Result<Vec<(&'static Key, Value, String)>, Vec<Problem>> {
         let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
         let named = [
@@ -161,7 +168,7 @@ pub(super) fn resolve_in(
         }
         Err(wrong) => problems.extend(wrong),
     }
-    resolved.contradictions(&mut problems);
+    problems.extend(contradictions(&resolved));
     Problems::of(problems).map(|()| resolved)
 }
 
@@ -170,7 +177,7 @@ pub(super) fn check_file(path: &Path) -> (usize, Vec<Problem>) {
     let (entries, mut problems) = file::read(path);
     let mut resolved = Resolved::default();
     resolved.take_file(&entries, &mut problems);
-    resolved.contradictions(&mut problems);
+    problems.extend(contradictions(&resolved));
     (entries.len(), problems)
 }
 
@@ -195,35 +202,9 @@ impl Resolved {
         }
     }
 
-    fn source(&self, name: &str) -> String {
+    /// Where the value of a key comes from.
+    pub(super) fn source(&self, name: &str) -> String {
         self.sources.get(name).cloned().unwrap_or_default().to_string()
-    }
-
-    /// Values that are in order by themselves and not together.
-    fn contradictions(&self, problems: &mut Vec<Problem>) {
-        for (less, more) in [
-            ("gateway.ping_after", "gateway.idle_timeout"),
-            ("keeper.ping_every", "keeper.silent_max"),
-            ("keeper.restart_backoff_min", "keeper.restart_backoff_max"),
-            ("gateway.connections_max", "gateway.sockets_max"),
-            ("rooms.inputs_pending_max", "gateway.frames_burst"),
-        ] {
-            let Some((low, high)) = key(less).zip(key(more)) else { continue };
-            let (small, large) = ((low.get)(&self.settings), (high.get)(&self.settings));
-            if let (Value::Number(a), Value::Number(b)) = (&small, &large)
-                // Who is asked at the moment at which it is given up was never asked.
-                && (a > b || (a == b && less == "gateway.ping_after"))
-            {
-                let message = format!(
-                    "`{less}` = {} is {} `{more}` = {} ({})",
-                    low.shown(&small),
-                    if a > b { "more than" } else { "not less than" },
-                    high.shown(&large),
-                    self.source(more)
-                );
-                problems.push(Problem::contradiction(self.source(less), &message));
-            }
-        }
     }
 }
 
@@ -278,10 +259,10 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
-        let flags = with(None, None, &["keeper.silent_max=10 ms", "log.level=no=such=level"]);
+        let flags = with(None, None, &["keeper.silent_max=100 ms", "log.level=no=such=level"]);
         let text = resolve_in(&flags, |_| None).unwrap_err().to_string();
         assert!(
-            text.contains("`keeper.ping_every` = 1 s is more than `keeper.silent_max` = 10 ms")
+            text.contains("`keeper.ping_every` = 1 s is more than `keeper.silent_max` = 100 ms")
         );
         assert!(text.contains("PLY-0529 --set log.level=no=such=level: `log.level`"), "{text}");
         let set = &["gateway.ping_after=20 s", "gateway.idle_timeout=20 s"];
