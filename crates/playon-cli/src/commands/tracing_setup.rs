@@ -1,10 +1,9 @@
 //! Logs on stderr.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use playon_keeper::LogLevels;
 use playon_keeper::log_queue::{LogQueue, log_panics, may_hold_secrets};
+use playon_keeper::{LogLevels, log_levels};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -44,54 +43,13 @@ impl LogFormat {
     }
 }
 
-/// What is logged of everything, or of a part.
-const LEVELS: &str = "off, error, warn, info, debug, trace";
-
 /// Whether this says what is to be logged.
 pub(super) fn check_levels(levels: &str) -> Result<(), String> {
-    read_levels(levels).map(drop)
+    filter(levels).map(drop)
 }
 
-/// What is to be logged: the one reading of it, be it of the configuration, the environment or a request.
-///
-/// A word by itself is a level for everything. A part of the keeper stands there with its level: without one it would
-/// silence all other parts, which is what a level with a typo would do.
-fn read_levels(levels: &str) -> Result<EnvFilter, String> {
-    let items: Vec<_> = levels.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
-    if items.is_empty() {
-        return Err("it is empty".to_owned());
-    }
-    let mut parts = BTreeSet::new();
-    for item in &items {
-        if !parts.insert(part(item)?) {
-            return Err(format!("`{item}` is the second level for the same"));
-        }
-    }
-    let plain: Vec<_> = items.iter().map(|item| item.replace(' ', "")).collect();
-    EnvFilter::try_new(plain.join(",")).map_err(|error| error.to_string())
-}
-
-/// What an item gives a level for; nothing for everything.
-fn part(item: &str) -> Result<&str, String> {
-    // Those of spans have rules of their own.
-    if item.contains('[') {
-        return Ok(item);
-    }
-    let (part, level) = match item.split_once('=') {
-        Some((part, level)) => (part.trim(), level.trim()),
-        None => ("", item),
-    };
-    let known = LEVELS.split(", ").any(|known| known.eq_ignore_ascii_case(level));
-    match (known, item.contains('=')) {
-        (true, true) if part.is_empty() || part.contains(char::is_whitespace) => {
-            Err(format!("`{item}` names no part"))
-        }
-        (true, _) => Ok(part),
-        (false, true) => Err(format!("`{level}` is no level ({LEVELS})")),
-        (false, false) => Err(format!(
-            "`{level}` is no level ({LEVELS}); a part of the keeper stands with its level, as in `{level}=debug`"
-        )),
-    }
+fn filter(levels: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(log_levels::read(levels)?).map_err(|error| error.to_string())
 }
 
 /// The levels of the log of this process.
@@ -108,7 +66,7 @@ impl LogLevels for Switch {
     }
 
     fn set(&self, levels: &str) -> Result<(), String> {
-        let filter = read_levels(levels)?;
+        let filter = filter(levels)?;
         self.filter.reload(filter).map_err(|error| error.to_string())
     }
 
@@ -142,7 +100,7 @@ fn install<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = read_levels(levels).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(levels).unwrap_or_else(|_| EnvFilter::new("info"));
     let (filter, handle) = reload::Layer::new(filter);
     let lines = match format {
         LogFormat::Text => fmt::layer().with_writer(writer).with_ansi(talk::coloured()).boxed(),
@@ -160,49 +118,13 @@ pub(super) fn start_plain(levels: &str) {
 
 /// The levels that `RUST_LOG` asks for, or else these.
 pub(super) fn wished(levels: &str) -> String {
-    let wished = std::env::var("RUST_LOG").ok().filter(|wish| check_levels(wish).is_ok());
-    wished.unwrap_or_else(|| levels.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_that_is_no_level_is_refused_wherever_it_stands() {
-        for levels in [
-            "info",
-            "INFO",
-            "off",
-            " warn , playon_keeper::gateway=debug ",
-            "playon=Trace",
-            "info,",
-        ] {
-            assert_eq!(check_levels(levels), Ok(()), "{levels}");
+    let Ok(wish) = std::env::var("RUST_LOG") else { return levels.to_owned() };
+    match check_levels(&wish) {
+        Ok(()) => wish,
+        Err(_) if wish.is_empty() => levels.to_owned(),
+        Err(why) => {
+            talk::line(&format!("PLY-0531 RUST_LOG = {wish}: {why}; it is {levels} instead"));
+            levels.to_owned()
         }
-        for (levels, why) in [
-            ("", "it is empty"),
-            (" , ", "it is empty"),
-            ("loud", "`loud` is no level"),
-            ("info,loud", "`loud` is no level"),
-            ("inof", "`inof` is no level"),
-            ("playon_keeper::gateway", "as in `playon_keeper::gateway=debug`"),
-            ("info,playon_keeper=loud", "`loud` is no level"),
-            ("playon_keeper=", "`` is no level"),
-            ("=debug", "names no part"),
-            ("play on=debug", "names no part"),
-            ("no=such=level", "`such=level` is no level"),
-            ("info,debug", "`debug` is the second level"),
-            ("a=debug,a=info", "`a=info` is the second level"),
-        ] {
-            let told = check_levels(levels).unwrap_err();
-            assert!(told.contains(why), "{levels:?}: {told}");
-        }
-    }
-
-    #[test]
-    fn spaces_between_the_items_change_nothing() {
-        let read = |levels| read_levels(levels).unwrap().to_string();
-        assert_eq!(read("warn, playon_keeper = debug"), read("warn,playon_keeper=debug"));
     }
 }

@@ -99,7 +99,7 @@ pub(super) const BOUNDS: &[Key] = &[
         "Frames at once after a quiet time; a reconnect repeats up to `inputs_pending_max` inputs."),
     number!("gateway.bytes_per_second", Bytes, keeper.gateway.rate.bytes_per_second, 1, 1 << 30,
         "Bytes per second in the long run."),
-    number!("gateway.bytes_burst", Bytes, keeper.gateway.rate.bytes_burst, 1, 1 << 30,
+    number!("gateway.bytes_burst", Bytes, keeper.gateway.rate.bytes_burst, 8 << 10, 1 << 30,
         "Bytes at once after a quiet time."),
     number!("gateway.events_bytes_max", Bytes, keeper.gateway.outbox.events_bytes_max, 1 << 10, 16 << 20,
         "Bytes of events. What exceeds it is dropped here and asked for again when all is written."),

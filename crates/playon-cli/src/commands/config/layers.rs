@@ -89,6 +89,12 @@ pub(in crate::commands) struct Resolved {
 }
 
 impl Overrides {
+    /// One key and nothing else.
+    #[cfg(test)]
+    pub(super) fn of_set(text: &str) -> Self {
+        Self { set: vec![text.to_owned()], ..Self::default() }
+    }
+
     /// A file and nothing else.
     #[cfg(test)]
     pub(super) fn of_file(path: PathBuf) -> Self {
@@ -126,12 +132,18 @@ impl Overrides {
         }
         for text in &self.set {
             let place = format!("--set {text}");
-            let (name, value) = text.split_once('=').unwrap_or((text, ""));
+            let (name, value) = match text.split_once('=') {
+                Some((name, value)) => (name, Ok(value)),
+                None => (text.as_str(), Err(format!("it has no value: write {text}=.."))),
+            };
             match key(name) {
                 None => problems.push(Problem::unknown(place, name)),
-                Some(key) => match key.parse(value) {
+                Some(key) => match value.clone().and_then(|value| key.parse(value)) {
                     Ok(value) => found.push((key, value, place)),
-                    Err(why) => problems.push(Problem::value(place, key, value, &why)),
+                    Err(why) => {
+                        let shown = value.unwrap_or_default();
+                        problems.push(Problem::value(place, key, shown, &why));
+                    }
                 },
             }
         }

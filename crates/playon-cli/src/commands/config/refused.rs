@@ -38,7 +38,6 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("releases", r#"[""]"#, "the path is missing"),
     ("releases", r#"["./games/"]"#, "that of a folder"),
     ("releases", r#"[".."]"#, "that of a folder"),
-    ("releases", r#"["v1=a", "v1=b"]"#, "two releases have the label v1"),
     ("releases", r#"["v1=a", "v2=a"]"#, "a is there as two releases"),
     ("releases", r#"["a", "a"]"#, "`a` stands there twice"),
     ("origins", r#"["play.example"]"#, "begins with its scheme"),
@@ -111,6 +110,12 @@ fn a_number_beyond_its_bounds_is_refused() {
     }
 }
 
+#[test]
+fn a_key_without_a_value_is_refused() {
+    let told = resolve_in(&Overrides::of_set("origins"), |_| None).unwrap_err().to_string();
+    assert_eq!(told, "PLY-0529 --set origins: `origins` = : it has no value: write origins=..");
+}
+
 /// Lines that are in order one by one, and what is said of them together; nothing if they are in order.
 const TOGETHER: &[(&str, &str)] = &[
     ("gateway.ping_after = \"12 s\"", "is not less than `gateway.idle_timeout` = 12 s (default)"),
@@ -124,7 +129,7 @@ const TOGETHER: &[(&str, &str)] = &[
         "gateway.bytes_burst = 16447",
         "16 KiB is with 64 B around it more than `gateway.bytes_burst` = 16,447 B",
     ),
-    ("gateway.bytes_burst = 1", "is more than `gateway.bytes_burst` = 1 B (a.toml:1)"),
+    ("gateway.bytes_burst = 8192", "is more than `gateway.bytes_burst` = 8 KiB (a.toml:1)"),
     ("rooms.freeze_timeout = \"4 s\"", ""),
     (
         "rooms.freeze_timeout = \"5 s\"",
@@ -146,6 +151,7 @@ const TOGETHER: &[(&str, &str)] = &[
         "releases = [\"a\", \"b\", \"c\"]\nkeeper.artifacts_max = 2",
         "`releases` are 3, more than `keeper.artifacts_max` = 2 (a.toml:2)",
     ),
+    ("releases = [\"v1=a\", \"v1=b\"]", ""),
     ("origins = [\"*\"]", ""),
     ("origins = [\"HTTPS://Play.Example:8443\", \"http://[::1]:80a\"]", "is no port"),
     ("origins = [\"https://[::1]\", \"app://localhost\", \"http://10.0.0.1:8080\", \"null\"]", ""),

@@ -78,19 +78,15 @@ pub(in crate::commands) fn release_file(text: &str) -> Result<ReleaseFile, Strin
     Ok(ReleaseFile { path: path.into(), label })
 }
 
-/// Releases with labels and executables of their own.
+/// Releases with executables of their own. Two of one label are left to the keeper: it may have the first one already, and
+/// goes on without what is not what it was (PLY-0536).
 pub(super) fn release_files(texts: &[String]) -> Result<Vec<ReleaseFile>, String> {
     let files = list(texts, release_file)?;
-    let (mut labels, mut paths) = (BTreeSet::new(), BTreeSet::new());
-    for file in &files {
-        if let Some(label) = file.label.as_ref().filter(|label| !labels.insert(*label)) {
-            return Err(format!("two releases have the label {label}"));
-        }
-        if !paths.insert(&file.path) {
-            return Err(format!("{} is there as two releases", file.path.display()));
-        }
+    let mut paths = BTreeSet::new();
+    match files.iter().find(|file| !paths.insert(&file.path)) {
+        Some(twice) => Err(format!("{} is there as two releases", twice.path.display())),
+        None => Ok(files),
     }
-    Ok(files)
 }
 
 /// Origins, as browsers send them.
