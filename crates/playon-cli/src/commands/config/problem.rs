@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::key::Kind;
 use super::near::nearest;
 use super::{Key, keys};
 use crate::commands::exit::{Exit, Trouble};
@@ -57,7 +58,13 @@ impl Problem {
             code: "PLY-0529",
             place,
             message: format!("`{}` = {shown}: {why}", key.name),
-            remedy: format!("it takes: {}", key.range()),
+            // Of what a number takes its bounds say all.
+            remedy: match key.kind {
+                Kind::Text | Kind::Address | Kind::List => {
+                    format!("it takes: {}. {}", key.range(), key.doc)
+                }
+                _ => format!("it takes: {}", key.range()),
+            },
         }
     }
 
