@@ -143,7 +143,7 @@ fn arguments_that_are_not_understood_are_told_in_the_same_shape() {
 }
 
 /// Reads a request with a short body.
-fn read_request(stream: &TcpStream) {
+pub(crate) fn read_request(stream: &TcpStream) {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
     loop {
