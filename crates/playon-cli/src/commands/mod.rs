@@ -171,13 +171,19 @@ fn wants_json(matches: &ArgMatches) -> bool {
 fn not_understood(error: &clap::Error, args: &[OsString]) -> ExitCode {
     // When nobody listens there is nothing to be done about it.
     let _ = error.print();
-    let options = args.iter().skip(1).take_while(|arg| *arg != "--");
-    if error.use_stderr() && options.into_iter().any(|arg| arg == "--json") {
+    let mut options = args.iter().skip(1).take_while(|arg| *arg != "--");
+    if error.use_stderr() && options.any(|arg| arg == "--json") {
         let text = error.render().to_string();
         let first = text.split("\n\n").next().unwrap_or_default();
         let words: Vec<_> = first.trim_start_matches("error: ").split_whitespace().collect();
         let remedy = "`playon help COMMAND` shows what it takes";
-        Trouble::new("PLY-0548", words.join(" "), remedy).print();
+        let trouble = Trouble::new("PLY-0548", words.join(" "), remedy);
+        // These have one shape for all that comes of them, and for nothing, too.
+        if args.get(1).is_some_and(|name| name == "deploy" || name == "rollback") {
+            let _ = courses::tell(true, Err(Exit::Usage(trouble)));
+        } else {
+            trouble.print();
+        }
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

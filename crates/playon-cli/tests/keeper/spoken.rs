@@ -137,6 +137,17 @@ fn arguments_that_are_not_understood_are_told_in_the_same_shape() {
     let told = Command::new(PLAYON).args(["dance", "--json"]).output().unwrap();
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
     assert_eq!(told["error"]["code"], "PLY-0548");
+    for args in [["deploy", "--json"], ["rollback", "--jsn"]] {
+        let told = Command::new(PLAYON).args(args).arg("--json").output().unwrap();
+        assert_eq!(told.status.code(), Some(2));
+        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+        let fields: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, ["broken", "deploy", "error", "note", "outcome"]);
+        assert_eq!(
+            (&told["outcome"], &told["error"]["code"]),
+            (&"misused".into(), &"PLY-0548".into())
+        );
+    }
     // Help is what was asked for.
     let help = Command::new(PLAYON).args(["status", "--json", "--help"]).output().unwrap();
     assert!(help.status.success() && help.stdout.starts_with(b"Show the keeper"));

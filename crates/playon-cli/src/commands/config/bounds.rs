@@ -123,7 +123,7 @@ pub(super) const BOUNDS: &[Key] = &[
         "A link is pinged this often."),
     number!("keeper.silent_max", Time, keeper.bounds.silent_max, 100_000, 3_600_000_000,
         "A link silent for that long is dead; its worker is killed (`PLY-0409`)."),
-    number!("keeper.restart_backoff_min", Time, keeper.bounds.restart_backoff_min, 0, 60_000_000,
+    number!("keeper.restart_backoff_min", Time, keeper.bounds.restart_backoff_min, 1_000, 60_000_000,
         "The first wait before a worker that failed again is restarted; it doubles each time."),
     number!("keeper.restart_backoff_max", Time, keeper.bounds.restart_backoff_max, 1_000, 3_600_000_000,
         "The longest wait before a restart."),
