@@ -27,6 +27,7 @@ pub mod error;
 pub mod gateway;
 mod keeper;
 mod links;
+pub mod log_levels;
 pub mod log_queue;
 pub mod metrics;
 pub mod owner;

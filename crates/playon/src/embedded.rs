@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use playon_keeper::data_dir::{DataDir, make_files_private, secret_file};
 use playon_keeper::log_queue::{LogQueue, log_panics, may_hold_secrets};
-use playon_keeper::{Coded, Keeper, KeeperConfig, LogLevels, Signals};
+use playon_keeper::{Coded, Keeper, KeeperConfig, LogLevels, Signals, log_levels};
 use playon_wire::attach::LinkSecret;
 use tokio::sync::oneshot;
 use tracing_subscriber::filter::filter_fn;
@@ -41,12 +41,16 @@ const EXIT_FAILED: u8 = 1;
 /// How long a process that ends waits for those who read its log.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What is logged unless `RUST_LOG` asks for something else.
+const USUAL_LEVEL: &str = "info";
+
 /// Between two tries to attach.
 const ATTACH_AGAIN: Duration = Duration::from_millis(200);
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(app: App) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let (levels, unread) = wished_levels();
+    let filter = EnvFilter::try_new(&levels).unwrap_or_else(|_| EnvFilter::new(USUAL_LEVEL));
     make_files_private();
     let colours = std::io::stderr().is_terminal();
     let queue = match LogQueue::start("log", std::io::stderr(), colours) {
@@ -66,7 +70,10 @@ pub(crate) fn run(app: App) -> ExitCode {
     if ours {
         log_panics();
     }
-    let outcome = serve(app.label(LABEL), &queue);
+    if let Some(why) = unread {
+        tracing::warn!("PLY-0531 {}: {why}; it is {USUAL_LEVEL} instead", EnvFilter::DEFAULT_ENV);
+    }
+    let outcome = serve(app.label(LABEL), Log { queue: queue.clone(), levels });
     let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -80,11 +87,23 @@ pub(crate) fn run(app: App) -> ExitCode {
 
 /// The log of this process: what is logged stays as it was at the start.
 #[derive(Debug)]
-struct Log(LogQueue);
+struct Log {
+    queue: LogQueue,
+    levels: String,
+}
+
+/// What is logged as `RUST_LOG` asks for it, and what is wrong with that.
+fn wished_levels() -> (String, Option<String>) {
+    let wish = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|wish| !wish.is_empty());
+    match wish.as_deref().map_or_else(|| Ok(USUAL_LEVEL.to_owned()), log_levels::read) {
+        Ok(levels) => (levels, None),
+        Err(why) => (USUAL_LEVEL.to_owned(), Some(why)),
+    }
+}
 
 impl LogLevels for Log {
     fn get(&self) -> String {
-        std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned())
+        self.levels.clone()
     }
 
     fn set(&self, _: &str) -> Result<(), String> {
@@ -92,13 +111,13 @@ impl LogLevels for Log {
     }
 
     fn dropped(&self) -> u64 {
-        self.0.dropped()
+        self.queue.dropped()
     }
 }
 
-fn serve(app: App, log: &LogQueue) -> Result<(), Failure> {
+fn serve(app: App, log: Log) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let log: Arc<dyn LogLevels> = Arc::new(Log(log.clone()));
+    let log: Arc<dyn LogLevels> = Arc::new(log);
     let keeper = Keeper::start(&KeeperConfig { log: Some(log), ..config()? })?;
     let name = app.name().to_owned();
     let attached = start_worker(app, keeper.data())?;

@@ -151,3 +151,13 @@ fn a_server_that_cannot_be_set_up_says_why() {
     assert_eq!(code, Some(1));
     assert!(said.contains("PLY-0442 PLAYON_LISTEN is not an address"), "{said}");
 }
+
+#[test]
+fn a_level_with_a_typo_does_not_silence_the_log() {
+    let cannot_start = [("PLAYON_DATA", "/dev/null/data"), ("PLAYON_LISTEN", "127.0.0.1:0")];
+    let (_, said) = run(&[&cannot_start[..], &[("RUST_LOG", "loud")]].concat());
+    let told = "PLY-0531 RUST_LOG: `loud` is no level";
+    assert!(said.contains(told) && said.contains("it is info instead"), "{said}");
+    let (_, said) = run(&[&cannot_start[..], &[("RUST_LOG", "error")]].concat());
+    assert!(!said.contains("PLY-0531"), "{said}");
+}

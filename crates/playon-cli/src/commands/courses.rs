@@ -7,7 +7,7 @@ use playon_keeper::control::{DeployAnswer, DeployView};
 use serde::Serialize;
 
 use super::admin::Admin;
-use super::exit::{Exit, Trouble};
+use super::exit::{Exit, Trouble, Wrong};
 use super::serve::catch;
 use super::talk;
 
@@ -18,8 +18,8 @@ const EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Serialize)]
 struct Told {
     /// How the deploy ended (`done`, `partial`, `stopped`, `reverted`, `superseded`), or `nothing` if there was nothing to do,
-    /// `refused`, `unreachable`, `failed`, `misused` if the command made no sense, or `signalled` if a signal has ended the command:
-    /// `deploy` is as it stood when it was begun then, and goes on.
+    /// `refused`, `unreachable`, `failed`, `misused` if the command made no sense, or `signalled` if a signal has ended the command.
+    /// If `deploy` is there all the same, it was begun, is as it was last seen, and may go on.
     outcome: String,
     /// One line about it.
     note: String,
@@ -31,37 +31,29 @@ struct Told {
     error: Option<Wrong>,
 }
 
-#[derive(Debug, Serialize)]
-struct Wrong {
-    code: String,
-    message: String,
-    remedy: String,
-}
-
-impl Wrong {
-    fn new(trouble: &Trouble) -> Self {
-        let Trouble { code, message, remedy } = trouble.clone();
-        Self { code, message, remedy }
-    }
-}
-
-/// Prints what kept a deploy from being begun or watched, for whoever reads JSON. Passes the result on.
+/// Prints what kept a deploy from being begun, for whoever reads JSON. Passes the result on.
 pub(super) fn tell(json: bool, result: Result<(), Exit>) -> Result<(), Exit> {
-    let (outcome, trouble) = match &result {
-        Ok(()) | Err(Exit::Told | Exit::Signalled(..)) => return result,
-        Err(Exit::Failed(trouble)) => ("failed", trouble),
-        Err(Exit::Usage(trouble)) => ("misused", trouble),
-        Err(Exit::Unreachable(trouble)) => ("unreachable", trouble),
-        Err(Exit::Refused(trouble)) => ("refused", trouble),
-    };
-    if json {
-        let error = Wrong::new(trouble);
-        let outcome = outcome.to_owned();
-        let note = trouble.to_string();
-        let broken = Vec::new();
-        talk::json(&Told { outcome, note, deploy: None, broken, error: Some(error) })?;
+    match result {
+        Err(exit) if json && !talk::answered() => Err(told(exit, None)),
+        result => result,
     }
-    result
+}
+
+/// Prints why a deploy was not begun or is no longer watched, as it stood then. Gives back the end of the command.
+fn told(exit: Exit, deploy: Option<DeployView>) -> Exit {
+    let outcome = match &exit {
+        Exit::Failed(_) => "failed",
+        Exit::Usage(_) => "misused",
+        Exit::Unreachable(_) => "unreachable",
+        Exit::Refused(_) => "refused",
+        Exit::Signalled(..) => "signalled",
+        Exit::Told => return exit,
+    };
+    let (outcome, note) = (outcome.to_owned(), exit.to_string());
+    let error = exit.trouble().map(Wrong::from);
+    // A stdout that takes nothing does not change how the command ends.
+    let _ = talk::json(&Told { outcome, note, deploy, broken: Vec::new(), error });
+    exit
 }
 
 /// Asks for a deploy, watches it to its end and prints how it went. A signal ends the watching, and nothing else.
@@ -100,12 +92,8 @@ fn left(begun: Option<DeployView>, signal: u8, json: bool) -> Result<(), Exit> {
             Trouble::new("PLY-0610", message, "`playon status` shows the last deploy")
         }
     };
-    if json {
-        let (outcome, note) = ("signalled".to_owned(), trouble.to_string());
-        let error = Some(Wrong::new(&trouble));
-        talk::json(&Told { outcome, note, deploy: begun, broken: Vec::new(), error })?;
-    }
-    Err(Exit::Signalled(signal, trouble))
+    let exit = Exit::Signalled(signal, trouble);
+    Err(if json { told(exit, begun) } else { exit })
 }
 
 async fn follow_on(admin: &Admin, answer: DeployAnswer, json: bool) -> Result<(), Exit> {
@@ -120,10 +108,11 @@ async fn follow_on(admin: &Admin, answer: DeployAnswer, json: bool) -> Result<()
     if joined {
         talk::line(&note);
     }
-    let whose = format!("{} {}", begun.kind, begun.id);
-    let deploy = watch(admin, begun).await.inspect_err(|_| {
-        talk::line(&format!("{whose} is the keeper's: `playon status` shows what becomes of it"));
-    })?;
+    let mut deploy = begun;
+    if let Err(exit) = watch(admin, &mut deploy).await {
+        let exit = out_of_sight(exit, &deploy);
+        return Err(if json { told(exit, Some(deploy)) } else { exit });
+    }
     let broken = broken(&deploy);
     if json {
         let (outcome, deploy) = (deploy.phase.clone(), Some(deploy.clone()));
@@ -139,7 +128,18 @@ async fn follow_on(admin: &Admin, answer: DeployAnswer, json: bool) -> Result<()
     Err(Exit::Told)
 }
 
-async fn watch(admin: &Admin, mut deploy: DeployView) -> Result<DeployView, Exit> {
+/// The keeper says no more about a deploy that it has begun.
+fn out_of_sight(exit: Exit, DeployView { id, kind, to, .. }: &DeployView) -> Exit {
+    exit.told_as(|trouble| {
+        let more = format!("; {kind} {id} to {to} may still go on, as it is the keeper's");
+        trouble.message.push_str(&more);
+        trouble.remedy.push_str("; `playon status` shows what becomes of the ");
+        trouble.remedy.push_str(kind);
+    })
+}
+
+/// Waits for the end of a deploy; `deploy` is what was last heard of it.
+async fn watch(admin: &Admin, deploy: &mut DeployView) -> Result<(), Exit> {
     talk::line(&format!(
         "{} {}: {} -> {}",
         deploy.kind,
@@ -163,15 +163,15 @@ async fn watch(admin: &Admin, mut deploy: DeployView) -> Result<DeployView, Exit
                 talk::line(&format!("{phase} .."));
             }
         }
-        if let Some(line) = waits(&deploy).filter(|line| *line != waited) {
+        if let Some(line) = waits(deploy).filter(|line| *line != waited) {
             bar.suspend(|| talk::line(&line));
             waited = line;
         }
         tokio::time::sleep(EVERY).await;
-        deploy = admin.get(&path).await?;
+        *deploy = admin.get(&path).await?;
     }
     bar.finish_and_clear();
-    Ok(deploy)
+    Ok(())
 }
 
 /// What was promised and is not so; empty if all rooms are where the deploy says and nobody has noticed.

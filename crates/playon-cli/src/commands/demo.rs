@@ -11,10 +11,9 @@ use playon_core::ids::DeployId;
 use playon_keeper::{Keeper, KeeperConfig, ReleaseFile};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::admin::block_on;
 use super::demo_page;
 use super::exit::{Exit, Trouble, io};
-use super::serve::{catch, until_over};
+use super::serve::{block_on, catch, until_over};
 use super::talk;
 use super::tracing_setup::{self, LogFormat};
 

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hyper::Method;
 use indicatif::{ProgressBar, ProgressStyle};
 use playon_keeper::admin::{DeployRequest, RollbackRequest};
 use playon_keeper::control::{ReleaseView, WayBackView};
@@ -171,7 +170,7 @@ async fn upload(
     let counted = bar.clone();
     let body = FileBody::new(file, meta.len(), move |count| counted.inc(count));
     let release: ReleaseView =
-        admin.send(Method::POST, &format!("/v1/releases?hint={hint}{label}"), body).await?;
+        admin.upload(&format!("/v1/releases?hint={hint}{label}"), body).await?;
     bar.finish_and_clear();
     talk::line(&format!("release {} ({})", release.label, &release.id[..12]));
     if let Some(former) = &release.label_was_of {

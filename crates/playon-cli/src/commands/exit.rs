@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use playon_keeper::Coded;
+use serde::Serialize;
 
 use super::talk;
 
@@ -20,7 +21,7 @@ pub enum Exit {
     Refused(Trouble),
     /// A signal has ended it: 128 and the signal's number. What it had begun goes on.
     Signalled(u8, Trouble),
-    /// As `Failed`, and everything has been said already.
+    /// As `Failed`, and the answer on stdout says everything.
     Told,
 }
 
@@ -33,12 +34,55 @@ pub struct Trouble {
     pub message: String,
     /// What to do.
     pub remedy: String,
+    /// What else is wrong, where it was looked for all of it. These have no more of their own.
+    pub also: Vec<Self>,
+}
+
+/// The field `error` of what a command prints under `--json`: the same wherever it stands.
+#[derive(Debug, Serialize)]
+pub(super) struct Wrong {
+    #[serde(flatten)]
+    first: Fact,
+    /// What else is wrong; mostly empty.
+    also: Vec<Fact>,
+}
+
+#[derive(Debug, Serialize)]
+struct Fact {
+    code: String,
+    message: String,
+    remedy: String,
+    /// What to run to read more.
+    more: String,
+}
+
+/// All that is printed on stdout under `--json` when there is no answer.
+#[derive(Debug, Serialize)]
+struct Failure {
+    error: Wrong,
 }
 
 impl Trouble {
     /// An error with all its parts.
     pub fn new(code: &str, message: impl Into<String>, remedy: &str) -> Self {
-        Self { code: code.to_owned(), message: message.into(), remedy: remedy.to_owned() }
+        let (code, remedy) = (code.to_owned(), remedy.to_owned());
+        Self { code, message: message.into(), remedy, also: Vec::new() }
+    }
+
+    fn fact(&self) -> Fact {
+        let Self { code, message, remedy, also: _ } = self.clone();
+        let more = self.more();
+        Fact { code, message, remedy, more }
+    }
+
+    fn more(&self) -> String {
+        format!("playon explain {}", self.code)
+    }
+}
+
+impl From<&Trouble> for Wrong {
+    fn from(trouble: &Trouble) -> Self {
+        Self { first: trouble.fact(), also: trouble.also.iter().map(Trouble::fact).collect() }
     }
 }
 
@@ -56,13 +100,9 @@ impl From<Coded> for Exit {
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(trouble)
-            | Self::Usage(trouble)
-            | Self::Unreachable(trouble)
-            | Self::Refused(trouble)
-            | Self::Signalled(_, trouble) => trouble.fmt(f),
-            Self::Told => f.write_str("it did not work"),
+        match self.trouble() {
+            Some(trouble) => trouble.fmt(f),
+            None => f.write_str("it did not work"),
         }
     }
 }
@@ -80,19 +120,73 @@ pub(super) fn io(what: &str, error: impl fmt::Display) -> Exit {
 }
 
 impl Exit {
-    /// Says what is the matter and gives the exit code.
-    pub(super) fn report(&self) -> ExitCode {
-        let (code, trouble) = match self {
-            Self::Failed(trouble) => (1, trouble),
-            Self::Usage(trouble) => (2, trouble),
-            Self::Unreachable(trouble) => (3, trouble),
-            Self::Refused(trouble) => (4, trouble),
-            Self::Signalled(signal, trouble) => (signal.saturating_add(128), trouble),
-            Self::Told => return ExitCode::from(1),
-        };
-        talk::error(&trouble.to_string());
-        talk::line(&format!("  what to do: {}", trouble.remedy));
-        talk::line(&format!("  more: playon explain {}", trouble.code));
-        ExitCode::from(code)
+    /// What is the matter, if it has not been said.
+    pub(super) const fn trouble(&self) -> Option<&Trouble> {
+        match self {
+            Self::Failed(trouble)
+            | Self::Usage(trouble)
+            | Self::Unreachable(trouble)
+            | Self::Refused(trouble)
+            | Self::Signalled(_, trouble) => Some(trouble),
+            Self::Told => None,
+        }
+    }
+
+    /// The same end, told with more or other words.
+    pub(super) fn told_as(mut self, tell: impl FnOnce(&mut Trouble)) -> Self {
+        match &mut self {
+            Self::Failed(trouble)
+            | Self::Usage(trouble)
+            | Self::Unreachable(trouble)
+            | Self::Refused(trouble)
+            | Self::Signalled(_, trouble) => tell(trouble),
+            Self::Told => {}
+        }
+        self
+    }
+
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) | Self::Told => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) => 3,
+            Self::Refused(_) => 4,
+            Self::Signalled(signal, _) => signal.saturating_add(128),
+        }
+    }
+
+    /// Says what is the matter and gives the exit code. Every command ends here: people read it on stderr; who asked for
+    /// JSON finds it on stdout too, unless there is an answer already, for there is never more than one document.
+    pub(super) fn report(&self, json: bool) -> ExitCode {
+        if let Some(trouble) = self.trouble() {
+            trouble.say();
+            if json && !talk::answered() {
+                trouble.print();
+            }
+        }
+        ExitCode::from(self.code())
+    }
+}
+
+impl Trouble {
+    /// To people.
+    fn say(&self) {
+        let mut explained = Vec::new();
+        for trouble in std::iter::once(self).chain(&self.also) {
+            talk::error(&trouble.to_string());
+            talk::line(&format!("  what to do: {}", trouble.remedy));
+            if !explained.contains(&&trouble.code) {
+                talk::line(&format!("  more: {}", trouble.more()));
+                explained.push(&trouble.code);
+            }
+        }
+    }
+
+    /// To programs, on one line: some of them read line by line. False if nobody reads it: it is said on stderr as well,
+    /// and a stdout that takes nothing cannot be told so.
+    pub(super) fn print(&self) -> bool {
+        let failure = Failure { error: self.into() };
+        let text = serde_json::to_string(&failure);
+        text.is_ok_and(|text| talk::offer(&text).unwrap_or(false))
     }
 }

@@ -1,6 +1,7 @@
 //! `playon explain`.
 
 use clap::Args;
+use serde::Serialize;
 
 use super::exit::{Exit, Trouble};
 use super::pages::PAGES;
@@ -15,18 +16,40 @@ use super::talk;
 pub(super) struct Explain {
     /// The code; without one all codes are listed
     code: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A page for programs.
+#[derive(Debug, Serialize)]
+struct Page {
+    code: &'static str,
+    title: &'static str,
+    /// In Markdown.
+    page: &'static str,
 }
 
 impl Explain {
     pub(super) fn run(&self) -> Result<(), Exit> {
+        let pages = || {
+            PAGES.iter().map(|(code, page)| Page {
+                code,
+                title: title(page),
+                page: page.trim_end(),
+            })
+        };
         let Some(code) = &self.code else {
-            return PAGES
-                .iter()
-                .try_for_each(|(code, page)| talk::data(&format!("{code}  {}", title(page))));
+            if self.json {
+                return talk::json(&pages().collect::<Vec<_>>());
+            }
+            return pages()
+                .try_for_each(|page| talk::data(&format!("{}  {}", page.code, page.title)));
         };
         let wanted = normalize(code);
-        match PAGES.iter().find(|(code, _)| *code == wanted) {
-            Some((_, page)) => talk::data(page.trim_end()),
+        match pages().find(|page| page.code == wanted) {
+            Some(page) if self.json => talk::json(&page),
+            Some(page) => talk::data(page.page),
             None => {
                 let message = format!("{code} is not a code of this version");
                 Err(Exit::Usage(Trouble::new(
@@ -47,7 +70,7 @@ fn normalize(text: &str) -> String {
 }
 
 /// The heading without the code.
-fn title(page: &str) -> &str {
+fn title(page: &'static str) -> &'static str {
     let heading = page.lines().next().unwrap_or_default().trim_start_matches("# ");
     heading.split_once(": ").map_or(heading, |(_, title)| title)
 }

@@ -13,7 +13,7 @@ use super::{asleep, status, talk};
 
 /// Where to look and how to print.
 #[derive(Debug, Args)]
-struct Look {
+pub(super) struct Look {
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -22,17 +22,20 @@ struct Look {
 }
 
 impl Look {
+    pub(super) fn admin(&self) -> Result<Admin, Exit> {
+        Ok(Admin::new(self.keeper.door()?))
+    }
+
     fn get<T: DeserializeOwned + Serialize>(
         &self,
         path: &str,
         print: impl FnOnce(&T) -> Result<(), Exit>,
     ) -> Result<(), Exit> {
-        let admin = Admin::new(self.keeper.door()?);
-        let found: T = block_on(admin.get(path))?;
+        let found: T = block_on(self.admin()?.get(path))?;
         self.show(&found, print)
     }
 
-    fn show<T: Serialize>(
+    pub(super) fn show<T: Serialize>(
         &self,
         found: &T,
         print: impl FnOnce(&T) -> Result<(), Exit>,
@@ -183,8 +186,8 @@ pub(super) struct Close {
 
 impl Close {
     pub(super) fn run(&self) -> Result<(), Exit> {
-        let admin = Admin::new(self.look.keeper.door()?);
-        let room: RoomView = block_on(admin.delete(&format!("/v1/rooms/{}", encode(&self.id))))?;
+        let path = format!("/v1/rooms/{}", encode(&self.id));
+        let room: RoomView = block_on(self.look.admin()?.delete(&path))?;
         self.look.show(&room, |room| talk::data(&format!("room {} is closed", room.id)))
     }
 }
@@ -198,8 +201,8 @@ pub(super) struct Drain {
 
 impl Drain {
     pub(super) fn run(&self) -> Result<(), Exit> {
-        let admin = Admin::new(self.look.keeper.door()?);
-        let status: StatusView = block_on(admin.post("/v1/drain", &serde_json::json!({})))?;
+        let nothing = serde_json::json!({});
+        let status: StatusView = block_on(self.look.admin()?.post("/v1/drain", &nothing))?;
         self.look.show(&status, status::print)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use playon_keeper::data_dir::DataDir;
@@ -21,6 +22,23 @@ pub(super) struct Keeper {
     /// The admin token, instead of the one in the data directory
     #[arg(long, env = "PLAYON_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(super) token: Option<String>,
+    /// Give up when the keeper has given no sign of life for so long; an upload may take four times as long
+    #[arg(long, env = "PLAYON_TIMEOUT", default_value_t = PATIENCE_SECONDS, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) timeout: f64,
+}
+
+/// Seconds that a keeper may be quiet unless it is told otherwise: it answers within the 10 s of its `admin_timeout`,
+/// if only that it cannot in time.
+const PATIENCE_SECONDS: f64 = 15.0;
+
+/// A number of seconds.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if (0.1..=3_600.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("between 0.1 and 3600 seconds".to_owned())
+    }
 }
 
 /// Where a keeper listens for admins unless it is told otherwise.
@@ -31,6 +49,8 @@ const USUAL_ADDRESS: &str = "127.0.0.1:4001";
 pub(super) struct Door {
     pub(super) address: String,
     pub(super) token: String,
+    /// How long the keeper may be quiet.
+    pub(super) patience: Duration,
 }
 
 impl Keeper {
@@ -43,7 +63,7 @@ impl Keeper {
             Some(token) => token.clone(),
             None => read_token(&data.admin_token())?,
         };
-        Ok(Door { address, token })
+        Ok(Door { address, token, patience: Duration::from_secs_f64(self.timeout) })
     }
 }
 

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use playon_keeper::admin::LogRequest;
 
-use super::admin::{Admin, block_on};
+use super::admin::block_on;
 use super::exit::Exit;
-use super::locate::Keeper;
+use super::lists::Look;
 use super::talk;
 
 /// Show or change what a running keeper logs.
@@ -26,26 +26,26 @@ enum Wish {
     /// Print what is logged
     Show {
         #[command(flatten)]
-        keeper: Keeper,
+        look: Look,
     },
     /// Log from now on what this says
     Set {
         /// `error`, `warn`, `info`, `debug`, `trace`, or by part: `info,playon_keeper::gateway=debug`
         levels: String,
         #[command(flatten)]
-        keeper: Keeper,
+        look: Look,
     },
 }
 
 impl Log {
     pub(super) fn run(&self) -> Result<(), Exit> {
-        let answer: LogRequest = match &self.wish {
-            Wish::Show { keeper } => block_on(Admin::new(keeper.door()?).get("/v1/log"))?,
-            Wish::Set { levels, keeper } => {
+        let (answer, look): (LogRequest, _) = match &self.wish {
+            Wish::Show { look } => (block_on(look.admin()?.get("/v1/log"))?, look),
+            Wish::Set { levels, look } => {
                 let wish = LogRequest { levels: levels.clone() };
-                block_on(Admin::new(keeper.door()?).post("/v1/log", &wish))?
+                (block_on(look.admin()?.post("/v1/log", &wish))?, look)
             }
         };
-        talk::data(&answer.levels)
+        look.show(&answer, |answer| talk::data(&answer.levels))
     }
 }

@@ -1,6 +1,7 @@
 //! The commands of `playon`.
 //!
-//! Data goes to stdout, talk to stderr; `--json` makes the data JSON. Exit codes: 0 it worked, 1 it failed or a
+//! Data goes to stdout, talk to stderr; `--json` makes the data JSON, also what is the matter if a command does not work:
+//! one document, whatever comes of it. Exit codes: 0 it worked, 1 it failed or a
 //! promise was broken, 2 the command was not understood, 3 the keeper cannot be reached, 4 the keeper refused.
 
 mod admin;
@@ -13,6 +14,7 @@ mod deploy;
 mod exit;
 mod explain;
 mod lists;
+mod lively;
 mod locate;
 mod log;
 mod pages;
@@ -28,16 +30,17 @@ mod top;
 mod tracing_setup;
 mod upload;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use playon_keeper::data_dir::make_files_private;
 
 use playon_drill::DrillArgs;
 use playon_drill::bots::Plan;
 
-pub use exit::Exit;
+pub use exit::{Exit, Trouble};
 pub use pages::PAGES;
 
 /// Multiplayer game servers that stay up while you deploy them.
@@ -108,50 +111,94 @@ impl Command {
     }
 }
 
+/// All commands with all that they take, as `--help` shows them.
+pub fn cli() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command that the arguments ask for.
 pub fn run() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let parsed = cli().try_get_matches_from(&args);
+    let read = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match read {
+        Ok(read) => read,
+        Err(error) => return not_understood(&error, &args),
+    };
     // A reader that has seen enough (`playon rooms | head`) ends us quietly: writing then fails, and that is no panic here.
-    let command = Cli::parse().command;
-    if command.writes_rooms() {
+    if cli.command.writes_rooms() {
         make_files_private();
     }
-    let outcome = match command {
-        Command::Serve(command) => command.run(),
-        Command::Demo(command) => command.run(),
-        Command::Deploy(command) => command.run(),
-        Command::Rollback(command) => command.run(),
-        Command::Releases(command) => command.run(),
-        Command::Rooms(command) => command.run(),
-        Command::Room(command) => command.run(),
-        Command::Close(command) => command.run(),
-        Command::Status(command) => command.run(),
-        Command::Top(command) => command.run(),
-        Command::Log(command) => command.run(),
-        Command::Config(command) => command.run(),
-        Command::Drain(command) => command.run(),
-        Command::Drill(args) => return drill(&args),
-        Command::DrillBots(plan) => {
-            return drilled(playon_drill::bots::run(plan).map(|()| ExitCode::SUCCESS));
-        }
-        Command::Store(command) => command.run(),
-        Command::Explain(command) => command.run(),
-    };
-    let code = match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(exit) => exit.report(),
-    };
+    let code = cli.command.run().unwrap_or_else(|exit| exit.report(wants_json(&matches)));
     talk::flush();
     code
 }
 
-fn drill(args: &DrillArgs) -> ExitCode {
-    tracing_setup::start_plain("warn");
-    drilled(playon_drill::run(args))
+impl Command {
+    fn run(self) -> Result<ExitCode, Exit> {
+        match self {
+            Self::Serve(command) => command.run(),
+            Self::Demo(command) => command.run(),
+            Self::Deploy(command) => command.run(),
+            Self::Rollback(command) => command.run(),
+            Self::Releases(command) => command.run(),
+            Self::Rooms(command) => command.run(),
+            Self::Room(command) => command.run(),
+            Self::Close(command) => command.run(),
+            Self::Status(command) => command.run(),
+            Self::Top(command) => command.run(),
+            Self::Log(command) => command.run(),
+            Self::Config(command) => command.run(),
+            Self::Drain(command) => command.run(),
+            Self::Drill(args) => return drill(&args),
+            Self::DrillBots(plan) => playon_drill::bots::run(plan).map_err(not_drilled),
+            Self::Store(command) => command.run(),
+            Self::Explain(command) => command.run(),
+        }?;
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
-fn drilled(outcome: anyhow::Result<ExitCode>) -> ExitCode {
-    outcome.unwrap_or_else(|error| {
-        talk::error(&format!("{error:#}"));
-        ExitCode::FAILURE
-    })
+/// Whether the command that was called was told to print JSON.
+fn wants_json(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some((_, inner)) => wants_json(inner),
+        None => matches!(matches.try_get_one("json"), Ok(Some(true))),
+    }
+}
+
+/// Says what is wrong with the arguments, or the help that was asked for.
+fn not_understood(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    // When nobody listens there is nothing to be done about it.
+    let _ = error.print();
+    let mut options = args.iter().skip(1).take_while(|arg| *arg != "--");
+    if error.use_stderr() && options.any(|arg| arg == "--json") {
+        let text = error.render().to_string();
+        let first = text.split("\n\n").next().unwrap_or_default();
+        let words: Vec<_> = first.trim_start_matches("error: ").split_whitespace().collect();
+        let remedy = "`playon help COMMAND` shows what it takes";
+        let trouble = Trouble::new("PLY-0548", words.join(" "), remedy);
+        // These have one shape for all that comes of them, and for nothing, too.
+        if args.get(1).is_some_and(|name| name == "deploy" || name == "rollback") {
+            let _ = courses::tell(true, Err(Exit::Usage(trouble)));
+        } else {
+            trouble.print();
+        }
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn drill(args: &DrillArgs) -> Result<ExitCode, Exit> {
+    tracing_setup::start_plain("warn");
+    playon_drill::run(args).map_err(not_drilled)
+}
+
+/// What kept a drill from being carried through. Some of it has a code of its own.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn not_drilled(error: anyhow::Error) -> Exit {
+    let text = format!("{error:#}");
+    let coded = text.split_once(' ').filter(|(code, _)| PAGES.iter().any(|(of, _)| of == code));
+    let (code, message) = coded.unwrap_or(("PLY-0549", &text));
+    let remedy = "it says nothing about the promises: mend what is named and run it again";
+    Exit::Failed(Trouble::new(code, message, remedy))
 }

@@ -4,7 +4,6 @@ use clap::Args;
 use playon_keeper::{Coded, Keeper, KeeperConfig, Signals};
 use tokio::sync::watch;
 
-use super::admin::block_on;
 use super::config::{Overrides, resolve};
 use super::exit::{Exit, io};
 use super::service::{Notifier, Passed};
@@ -66,6 +65,13 @@ impl Serve {
         })
     }
 }
+
+/// Runs a keeper to its end, and what it has begun.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| io("no runtime", error))?.block_on(work)
+}
+
 fn announcement(keeper: &Keeper) -> String {
     serde_json::json!({
         "players": keeper.players_at().to_string(),

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use playon_keeper::log_queue::LogQueue;
@@ -86,6 +87,14 @@ pub(super) fn good(text: &str) {
     line(&paint(GREEN, text));
 }
 
+/// Whether anything has gone to stdout.
+static ANSWERED: AtomicBool = AtomicBool::new(false);
+
+/// Whether there is an answer on stdout, or the beginning of one.
+pub(super) fn answered() -> bool {
+    ANSWERED.load(Ordering::Relaxed)
+}
+
 /// Data, with a line end.
 pub(super) fn data(text: &str) -> Result<(), Exit> {
     offer(text).map(|_| ())
@@ -93,6 +102,7 @@ pub(super) fn data(text: &str) -> Result<(), Exit> {
 
 /// As `data`; false if nobody reads it any more.
 pub(super) fn offer(text: &str) -> Result<bool, Exit> {
+    ANSWERED.store(true, Ordering::Relaxed);
     if let Some(queues) = QUEUES.get() {
         queues.data.push(text);
         return Ok(true);

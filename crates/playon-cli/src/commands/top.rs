@@ -1,6 +1,7 @@
 //! `playon top`: the keeper's status, live.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -11,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::admin::{Admin, block_on};
-use super::exit::{Exit, io as failed};
-use super::locate::Keeper;
+use super::exit::{Exit, Trouble, io as failed};
+use super::locate::{Keeper, seconds};
 use super::screen::{self, Between, Line, Mood, Order};
 use super::serve::catch;
 use super::status::{now_ms, painted};
@@ -41,21 +42,12 @@ pub(super) struct Top {
     keeper: Keeper,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if (0.1..=3_600.0).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err("between 0.1 and 3600 seconds".to_owned())
-    }
-}
-
 impl Top {
     pub(super) fn run(&self) -> Result<(), Exit> {
         let admin = Admin::new(self.keeper.door()?);
         block_on(async {
             // The first look fails as any command does; later ones are shown, because a keeper may restart.
-            let first: StatusView = admin.get("/v1/status").await?;
+            let first = look(&admin).await?;
             let mut ticks = interval(Duration::from_secs_f64(self.every));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut view = View::new(first);
@@ -73,14 +65,15 @@ impl Top {
         loop {
             ticks.tick().await;
             if looks > 0 {
-                view.look(admin).await;
+                view.take(look(admin).await);
             }
             looks += 1;
             let read = match (&view.failed, self.json) {
                 (None, true) => talk::offer(&json(&view.last.status)?)?,
-                (Some(why), true) => {
-                    talk::error(why);
-                    true
+                // A line for each look, whatever it sees.
+                (Some(exit), true) => {
+                    talk::error(&exit.to_string());
+                    exit.trouble().is_none_or(Trouble::print)
                 }
                 (_, false) => talk::offer(&text(&view.lines()))?,
             };
@@ -95,30 +88,45 @@ impl Top {
         let terminal = Terminal::take()?;
         let mut keys = keys();
         let mut looks = 0;
+        ticks.tick().await;
         loop {
-            tokio::select! {
-                _ = ticks.tick() => {
-                    if looks > 0 {
-                        view.look(admin).await;
-                    }
-                    looks += 1;
-                }
-                key = keys.recv() => match key {
-                    Some(b's') => view.order = view.order.next(),
-                    Some(b'q') | None => return Ok(()),
-                    Some(_) => {}
-                },
-                () = signals.caught() => return Ok(()),
-            }
-            let mut lines = view.lines();
-            let keys = format!("q ends, s sorts (by {})", view.order.name());
-            lines.splice(0..0, [Line { mood: Mood::Plain, text: keys }]);
-            terminal.draw(&lines)?;
+            looks += 1;
+            terminal.draw(&shown(view))?;
             if self.count.is_some_and(|count| looks >= count) {
                 return Ok(());
             }
+            let mut next = pin!(async {
+                ticks.tick().await;
+                look(admin).await
+            });
+            // Keys and signals are minded while a keeper keeps us waiting, too.
+            let looked = loop {
+                tokio::select! {
+                    looked = &mut next => break looked,
+                    key = keys.recv() => match key {
+                        Some(b's') => view.order = view.order.next(),
+                        Some(b'q') | None => return Ok(()),
+                        Some(_) => {}
+                    },
+                    () = signals.caught() => return Ok(()),
+                }
+                terminal.draw(&shown(view))?;
+            };
+            view.take(looked);
         }
     }
+}
+
+/// The screen with the keys that it minds.
+fn shown(view: &mut View) -> Vec<Line> {
+    let mut lines = view.lines();
+    let keys = format!("q ends, s sorts (by {})", view.order.name());
+    lines.insert(0, Line { mood: Mood::Plain, text: keys });
+    lines
+}
+
+async fn look(admin: &Admin) -> Result<StatusView, Exit> {
+    admin.get("/v1/status").await
 }
 
 fn json(status: &StatusView) -> Result<String, Exit> {
@@ -144,7 +152,7 @@ struct View {
     before: Option<Look>,
     last: Look,
     /// Why the newest look failed.
-    failed: Option<String>,
+    failed: Option<Exit>,
 }
 
 impl View {
@@ -153,8 +161,8 @@ impl View {
         Self { order: Order::Rooms, before: None, last, failed: None }
     }
 
-    async fn look(&mut self, admin: &Admin) {
-        let looked: Result<StatusView, Exit> = admin.get("/v1/status").await;
+    /// Takes what a look has seen.
+    fn take(&mut self, looked: Result<StatusView, Exit>) {
         match looked {
             Ok(status) => {
                 self.failed = None;
@@ -162,13 +170,13 @@ impl View {
                 // Another keeper counts from the beginning.
                 self.before = (last.status.epoch == self.last.status.epoch).then_some(last);
             }
-            Err(exit) => self.failed = Some(exit.to_string()),
+            Err(exit) => self.failed = Some(exit),
         }
     }
 
     fn lines(&mut self) -> Vec<Line> {
         match &self.failed {
-            Some(why) => vec![Line { mood: Mood::Bad, text: why.clone() }],
+            Some(exit) => vec![Line { mood: Mood::Bad, text: exit.to_string() }],
             None => {
                 self.order.sort(&mut self.last.status);
                 let between = self.before.as_ref().map(|before| Between {

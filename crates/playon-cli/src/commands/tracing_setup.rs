@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use playon_keeper::LogLevels;
 use playon_keeper::log_queue::{LogQueue, log_panics, may_hold_secrets};
+use playon_keeper::{LogLevels, log_levels};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -45,10 +45,11 @@ impl LogFormat {
 
 /// Whether this says what is to be logged.
 pub(super) fn check_levels(levels: &str) -> Result<(), String> {
-    if levels.trim().is_empty() {
-        return Err("it is empty".to_owned());
-    }
-    EnvFilter::try_new(levels).map(drop).map_err(|error| error.to_string())
+    filter(levels).map(drop)
+}
+
+fn filter(levels: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(log_levels::read(levels)?).map_err(|error| error.to_string())
 }
 
 /// The levels of the log of this process.
@@ -65,8 +66,7 @@ impl LogLevels for Switch {
     }
 
     fn set(&self, levels: &str) -> Result<(), String> {
-        check_levels(levels)?;
-        let filter = EnvFilter::try_new(levels).map_err(|error| error.to_string())?;
+        let filter = filter(levels)?;
         self.filter.reload(filter).map_err(|error| error.to_string())
     }
 
@@ -100,7 +100,7 @@ fn install<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(levels).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(levels).unwrap_or_else(|_| EnvFilter::new("info"));
     let (filter, handle) = reload::Layer::new(filter);
     let lines = match format {
         LogFormat::Text => fmt::layer().with_writer(writer).with_ansi(talk::coloured()).boxed(),
@@ -118,6 +118,13 @@ pub(super) fn start_plain(levels: &str) {
 
 /// The levels that `RUST_LOG` asks for, or else these.
 pub(super) fn wished(levels: &str) -> String {
-    let wished = std::env::var("RUST_LOG").ok().filter(|wish| check_levels(wish).is_ok());
-    wished.unwrap_or_else(|| levels.to_owned())
+    let Ok(wish) = std::env::var("RUST_LOG") else { return levels.to_owned() };
+    match check_levels(&wish) {
+        Ok(()) => wish,
+        Err(_) if wish.is_empty() => levels.to_owned(),
+        Err(why) => {
+            talk::line(&format!("PLY-0531 RUST_LOG = {wish}: {why}; it is {levels} instead"));
+            levels.to_owned()
+        }
+    }
 }

@@ -129,9 +129,15 @@ impl Pseudo {
     }
 
     fn run(&self, rig: &Rig, colours: bool) -> Child {
+        self.run_at(rig, colours, &rig.admin)
+    }
+
+    /// As `run`, of whoever is at that address.
+    fn run_at(&self, rig: &Rig, colours: bool, admin: &str) -> Child {
         let side = || Stdio::from(self.inner.try_clone().unwrap());
         let mut command = Command::new(PLAYON);
         command.args(["top", "--every", "0.2", "--data"]).arg(rig.data()).env_remove("NO_COLOR");
+        command.env("PLAYON_ADMIN", admin);
         if !colours {
             command.env("NO_COLOR", "1");
         }
@@ -209,4 +215,25 @@ fn top_goes_on_over_a_restart_of_the_keeper() {
     terminal.until("epoch 2");
     terminal.keys.write_all(b"q").unwrap();
     assert_eq!(until_ended(&mut top), Some(0));
+}
+
+#[test]
+fn top_minds_its_keys_while_the_keeper_hangs() {
+    let rig = Rig::start();
+    let status = rig.status().to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut terminal = Pseudo::new();
+    let mut top = terminal.run_at(&rig, false, &listener.local_addr().unwrap().to_string());
+    let (mut first, _) = listener.accept().unwrap();
+    super::spoken::read_request(&first);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", status.len());
+    first.write_all((head + &status).as_bytes()).unwrap();
+    terminal.until("epoch 1");
+    // The next look is under way, and there it stays.
+    let _hangs = listener.accept().unwrap();
+    terminal.keys.write_all(b"s").unwrap();
+    terminal.until("sorts (by players)");
+    terminal.keys.write_all(b"q").unwrap();
+    assert_eq!(until_ended(&mut top), Some(0));
+    terminal.until("\x1b[?1049l");
 }

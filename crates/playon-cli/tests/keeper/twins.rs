@@ -11,7 +11,7 @@ use super::deeds::DEEDS;
 use super::rig::{FIRST, PATIENCE, PLAYON, Rig, SECOND, kill};
 
 /// A keeper with a room in the middle of a round that does not end by itself, and its player.
-async fn in_a_round() -> (Rig, Room<String, u64, (u64, String)>) {
+pub(crate) async fn in_a_round() -> (Rig, Room<String, u64, (u64, String)>) {
     let rig = Rig::start_with(&["--release", DEEDS]);
     let options = JoinOptions::new(rig.url(), "hall").name("round");
     let mut player = timeout(PATIENCE, join(options)).await.unwrap().unwrap();
@@ -19,14 +19,14 @@ async fn in_a_round() -> (Rig, Room<String, u64, (u64, String)>) {
     (rig, player)
 }
 
-fn begin(rig: &Rig, args: &[&str]) -> Child {
+pub(crate) fn begin(rig: &Rig, args: &[&str]) -> Child {
     let mut command = Command::new(PLAYON);
     command.args(args).arg("--data").arg(rig.data()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
 /// Waits until the command has said that, and gives what it said until then.
-fn until_said(child: &mut Child, text: &str) -> String {
+pub(crate) fn until_said(child: &mut Child, text: &str) -> String {
     use std::io::{BufRead, BufReader};
     let mut said = String::new();
     let mut reader = BufReader::new(child.stderr.take().unwrap());

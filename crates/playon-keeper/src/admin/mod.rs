@@ -6,6 +6,7 @@
 mod auth;
 mod begin;
 mod error;
+mod linger;
 mod patience;
 mod routes;
 mod serve;

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
+use super::linger::Lingering;
 use crate::accepting::AcceptTrouble;
 use crate::alarm::Alarms;
 use crate::config::Bounds;
@@ -61,5 +62,5 @@ async fn answer(
     mut router: Router,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    router.call(request).await
+    router.call(request.map(Lingering::new)).await
 }

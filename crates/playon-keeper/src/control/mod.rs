@@ -32,6 +32,7 @@ use crate::workers::WorkerNews;
 pub use catalog::{Catalog, RoomFilter};
 pub(crate) use glance::Queues;
 pub(crate) use recovery::recover_rooms;
+pub use releases::check_label;
 pub(crate) use releases::{store_error, store_failed};
 pub use request::Handle;
 pub(crate) use request::Request;

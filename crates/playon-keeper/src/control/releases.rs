@@ -38,7 +38,11 @@ pub(crate) fn store_error(error: &StoreError) -> Coded {
     Coded::new(error.code(), message, remedy)
 }
 
-fn check_label(label: &str) -> Result<(), Coded> {
+/// Whether a release may be called so.
+///
+/// # Errors
+/// When it may not (`PLY-0509`).
+pub fn check_label(label: &str) -> Result<(), Coded> {
     let fits = !label.is_empty() && label.chars().count() <= LABEL_CHARS_MAX;
     let plain = label.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
     if fits && plain {

@@ -3,24 +3,8 @@
 use playon_keeper::{KeeperConfig, ReleaseFile};
 
 use super::key::{Key, Kind, Value, number};
+use super::texts;
 use crate::commands::tracing_setup::{FORMATS, LogFormat, check_levels};
-
-fn listed<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| "not an IP address and port, such as 127.0.0.1:4000".to_owned())
-}
-
-/// `LABEL=PATH` or `PATH`.
-pub(in crate::commands) fn release_file(text: &str) -> Result<ReleaseFile, String> {
-    let (label, path) = match text.split_once('=') {
-        Some((label, path)) if !label.contains('/') => (Some(label.to_owned()), path),
-        _ => (None, text),
-    };
-    if path.is_empty() {
-        Err("the path is missing".into())
-    } else {
-        Ok(ReleaseFile { path: path.into(), label })
-    }
-}
 
 fn release_text(file: &ReleaseFile) -> String {
     let path = file.path.to_string_lossy();
@@ -50,7 +34,9 @@ pub(super) const BASICS: &[Key] = &[
     Key {
         get: |s| Value::Text(s.keeper.data.to_string_lossy().into_owned()),
         set: |s, value| {
-            s.keeper.data = value.text()?.into();
+            let path = value.text()?;
+            texts::folder(&path)?;
+            s.keeper.data = path.into();
             Ok(())
         },
         ..plain(
@@ -63,7 +49,7 @@ pub(super) const BASICS: &[Key] = &[
     Key {
         get: |s| Value::Text(s.keeper.listen.to_string()),
         set: |s, value| {
-            s.keeper.listen = listed(&value.text()?)?;
+            s.keeper.listen = texts::address(&value.text()?)?;
             Ok(())
         },
         ..plain(
@@ -76,7 +62,7 @@ pub(super) const BASICS: &[Key] = &[
     Key {
         get: |s| Value::Text(s.keeper.admin.to_string()),
         set: |s, value| {
-            s.keeper.admin = listed(&value.text()?)?;
+            s.keeper.admin = texts::address(&value.text()?)?;
             Ok(())
         },
         ..plain(
@@ -89,19 +75,18 @@ pub(super) const BASICS: &[Key] = &[
     Key {
         get: |s| Value::List(s.keeper.releases.iter().map(release_text).collect()),
         set: |s, value| {
-            s.keeper.releases =
-                value.list()?.iter().map(|text| release_file(text)).collect::<Result<_, _>>()?;
+            s.keeper.releases = texts::release_files(&value.list()?)?;
             Ok(())
         },
         ..plain(
             "releases",
             Kind::List,
-            "Executables to add as releases, also as `LABEL=PATH`; the last becomes current if none is yet.",
+            "Executables to add as releases, also as `LABEL=PATH`; the last becomes current if none is yet. A keeper keeps no more of them than `keeper.artifacts_max`.",
             Some("--release"),
         )
     },
     number!("workers", Count, keeper.workers_per_release, 1, 16,
-        "Worker processes per release.", flag: Some("--workers")),
+        "Worker processes per release. A deploy runs two releases, so `keeper.workers_max` is at least twice as many.", flag: Some("--workers")),
     number!("shards", Count, keeper.shards, 1, 64,
         "Owner threads.", flag: Some("--shards"), default: Some("half the cores, at most 8")),
     number!("gateways", Count, keeper.gateway_threads, 1, 64,
@@ -109,26 +94,26 @@ pub(super) const BASICS: &[Key] = &[
     Key {
         get: |s| Value::List(s.keeper.origins.clone()),
         set: |s, value| {
-            s.keeper.origins = value.list()?;
+            s.keeper.origins = texts::origins(value.list()?)?;
             Ok(())
         },
         ..plain(
             "origins",
             Kind::List,
-            "Pages of these origins may connect beside the page's own host, as `https://play.example`; `*` for all.",
+            "Pages of these origins may connect beside the page's own host: `scheme://host`, with the port if it is not the usual one, and nothing after it, as `https://play.example`; `*`, alone, for all.",
             Some("--origin"),
         )
     },
     Key {
         get: |s| Value::List(s.keeper.worker_env.clone()),
         set: |s, value| {
-            s.keeper.worker_env = value.list()?;
+            s.keeper.worker_env = texts::list(&value.list()?, texts::variable)?;
             Ok(())
         },
         ..plain(
             "worker_env",
             Kind::List,
-            "More environment variables that workers may see.",
+            "Names of more environment variables that workers may see, without values: these are the keeper's own.",
             Some("--worker-env"),
         )
     },
@@ -143,7 +128,7 @@ pub(super) const BASICS: &[Key] = &[
         ..plain(
             "log.level",
             Kind::Text,
-            "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or by part as in `info,playon_keeper::gateway=debug`. `playon log` changes it while the keeper runs.",
+            "What is logged: `error`, `warn`, `info`, `debug`, `trace`, `off`, or by part as in `info,playon_keeper::gateway=debug`; a part always with its level. `playon log` changes it while the keeper runs.",
             Some("--log-level"),
         )
     },
@@ -174,6 +159,7 @@ impl Default for super::Settings {
 
 #[cfg(test)]
 mod tests {
+    use super::texts::release_file;
     use super::*;
     use std::path::PathBuf;
 

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::layers::{Overrides, check_file, resolve};
+use super::problem::Problems;
 use super::{keys, page};
 use crate::commands::exit::Exit;
 use crate::commands::talk;
@@ -35,6 +37,17 @@ pub(in crate::commands) struct Check {
     /// The files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A file in which nothing is wrong.
+#[derive(Debug, Serialize)]
+struct Sound {
+    file: String,
+    /// Keys that it sets.
+    keys: usize,
 }
 
 /// Show what would be used.
@@ -63,16 +76,24 @@ impl ConfigCommand {
 
 impl Check {
     fn run(&self) -> Result<(), Exit> {
-        let mut wrong = false;
+        let (mut sound, mut wrong) = (Vec::new(), Vec::new());
         for file in &self.files {
-            let (count, problems) = check_file(file);
-            problems.iter().for_each(super::problem::Problem::say);
+            let (keys, problems) = check_file(file);
             if problems.is_empty() {
-                talk::data(&format!("{}: {count} keys are in order", file.display()))?;
+                sound.push(Sound { file: file.display().to_string(), keys });
             }
-            wrong |= !problems.is_empty();
+            wrong.extend(problems);
         }
-        if wrong { Err(Exit::Told) } else { Ok(()) }
+        match (Problems::of(wrong), self.json) {
+            (Ok(()), true) => talk::json(&sound),
+            (Err(problems), true) => Err(Exit::Failed(problems.into())),
+            (result, false) => {
+                for Sound { file, keys } in sound {
+                    talk::data(&format!("{file}: {keys} keys are in order"))?;
+                }
+                result.map_err(|problems| Exit::Failed(problems.into()))
+            }
+        }
     }
 }
 

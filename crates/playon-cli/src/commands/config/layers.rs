@@ -8,7 +8,8 @@ use clap::Args;
 
 use super::file::{self, Entry};
 use super::key::{Key, Kind, Value};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
+use super::together::contradictions;
 use super::{Settings, key, keys};
 
 /// Names the file when the flag does not.
@@ -88,6 +89,18 @@ pub(in crate::commands) struct Resolved {
 }
 
 impl Overrides {
+    /// One key and nothing else.
+    #[cfg(test)]
+    pub(super) fn of_set(text: &str) -> Self {
+        Self { set: vec![text.to_owned()], ..Self::default() }
+    }
+
+    /// A file and nothing else.
+    #[cfg(test)]
+    pub(super) fn of_file(path: PathBuf) -> Self {
+        Self { config: Some(path), ..Self::default() }
+    }
+
     fn flags(&self) -> Result<Vec<(&'static Key, Value, String)>, Vec<Problem>> {
         let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
         let named = [
@@ -119,12 +132,18 @@ impl Overrides {
         }
         for text in &self.set {
             let place = format!("--set {text}");
-            let (name, value) = text.split_once('=').unwrap_or((text, ""));
+            let (name, value) = match text.split_once('=') {
+                Some((name, value)) => (name, Ok(value)),
+                None => (text.as_str(), Err(format!("it has no value: write {text}=.."))),
+            };
             match key(name) {
                 None => problems.push(Problem::unknown(place, name)),
-                Some(key) => match key.parse(value) {
+                Some(key) => match value.clone().and_then(|value| key.parse(value)) {
                     Ok(value) => found.push((key, value, place)),
-                    Err(why) => problems.push(Problem::value(place, key, value, &why)),
+                    Err(why) => {
+                        let shown = value.unwrap_or_default();
+                        problems.push(Problem::value(place, key, shown, &why));
+                    }
                 },
             }
         }
@@ -133,16 +152,14 @@ impl Overrides {
 }
 
 /// Puts the layers together, or says all that is wrong.
-pub(in crate::commands) fn resolve(
-    overrides: &Overrides,
-) -> Result<Resolved, super::problem::Problems> {
+pub(in crate::commands) fn resolve(overrides: &Overrides) -> Result<Resolved, Problems> {
     resolve_in(overrides, |name| std::env::var(name).ok())
 }
 
 pub(super) fn resolve_in(
     overrides: &Overrides,
     env: impl Fn(&str) -> Option<String>,
-) -> Result<Resolved, super::problem::Problems> {
+) -> Result<Resolved, Problems> {
     let path = overrides.config.clone().or_else(|| env(FILE_ENV).map(PathBuf::from));
     let (entries, mut problems) = path.as_deref().map_or_else(Default::default, file::read);
     let mut resolved = Resolved::default();
@@ -163,8 +180,8 @@ pub(super) fn resolve_in(
         }
         Err(wrong) => problems.extend(wrong),
     }
-    resolved.contradictions(&mut problems);
-    if problems.is_empty() { Ok(resolved) } else { Err(super::problem::Problems(problems)) }
+    problems.extend(contradictions(&resolved));
+    Problems::of(problems).map(|()| resolved)
 }
 
 /// All that is wrong with one file, as if it were the only layer.
@@ -172,7 +189,7 @@ pub(super) fn check_file(path: &Path) -> (usize, Vec<Problem>) {
     let (entries, mut problems) = file::read(path);
     let mut resolved = Resolved::default();
     resolved.take_file(&entries, &mut problems);
-    resolved.contradictions(&mut problems);
+    problems.extend(contradictions(&resolved));
     (entries.len(), problems)
 }
 
@@ -197,35 +214,9 @@ impl Resolved {
         }
     }
 
-    fn source(&self, name: &str) -> String {
+    /// Where the value of a key comes from.
+    pub(super) fn source(&self, name: &str) -> String {
         self.sources.get(name).cloned().unwrap_or_default().to_string()
-    }
-
-    /// Values that are in order by themselves and not together.
-    fn contradictions(&self, problems: &mut Vec<Problem>) {
-        for (less, more) in [
-            ("gateway.ping_after", "gateway.idle_timeout"),
-            ("keeper.ping_every", "keeper.silent_max"),
-            ("keeper.restart_backoff_min", "keeper.restart_backoff_max"),
-            ("gateway.connections_max", "gateway.sockets_max"),
-            ("rooms.inputs_pending_max", "gateway.frames_burst"),
-        ] {
-            let Some((low, high)) = key(less).zip(key(more)) else { continue };
-            let (small, large) = ((low.get)(&self.settings), (high.get)(&self.settings));
-            if let (Value::Number(a), Value::Number(b)) = (&small, &large)
-                // Who is asked at the moment at which it is given up was never asked.
-                && (a > b || (a == b && less == "gateway.ping_after"))
-            {
-                let message = format!(
-                    "`{less}` = {} is {} `{more}` = {} ({})",
-                    low.shown(&small),
-                    if a > b { "more than" } else { "not less than" },
-                    high.shown(&large),
-                    self.source(more)
-                );
-                problems.push(Problem::contradiction(self.source(less), &message));
-            }
-        }
     }
 }
 
@@ -280,10 +271,10 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
-        let flags = with(None, None, &["keeper.silent_max=10 ms", "log.level=no=such=level"]);
+        let flags = with(None, None, &["keeper.silent_max=100 ms", "log.level=no=such=level"]);
         let text = resolve_in(&flags, |_| None).unwrap_err().to_string();
         assert!(
-            text.contains("`keeper.ping_every` = 1 s is more than `keeper.silent_max` = 10 ms")
+            text.contains("`keeper.ping_every` = 1 s is more than `keeper.silent_max` = 100 ms")
         );
         assert!(text.contains("PLY-0529 --set log.level=no=such=level: `log.level`"), "{text}");
         let set = &["gateway.ping_after=20 s", "gateway.idle_timeout=20 s"];

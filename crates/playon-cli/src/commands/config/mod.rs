@@ -9,6 +9,10 @@ mod layers;
 mod near;
 mod page;
 mod problem;
+#[cfg(test)]
+mod refused;
+mod texts;
+mod together;
 
 use playon_keeper::KeeperConfig;
 

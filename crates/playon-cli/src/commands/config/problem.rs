@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use super::key::Kind;
 use super::near::nearest;
 use super::{Key, keys};
 use crate::commands::exit::{Exit, Trouble};
-use crate::commands::talk;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,13 @@ impl Problem {
             code: "PLY-0529",
             place,
             message: format!("`{}` = {shown}: {why}", key.name),
-            remedy: format!("it takes: {}", key.range()),
+            // Of what a number takes its bounds say all.
+            remedy: match key.kind {
+                Kind::Text | Kind::Address | Kind::List => {
+                    format!("it takes: {}. {}", key.range(), key.doc)
+                }
+                _ => format!("it takes: {}", key.range()),
+            },
         }
     }
 
@@ -70,38 +76,45 @@ impl Problem {
             remedy: "change one of the two".to_owned(),
         }
     }
+}
 
-    /// Says it, with what to do.
-    pub(super) fn say(&self) {
-        talk::error(&self.to_string());
-        talk::line(&format!("  what to do: {}", self.remedy));
-    }
-
-    pub(super) fn into_exit(self) -> Exit {
-        let message = format!("{}: {}", self.place, self.message);
-        Exit::Usage(Trouble::new(self.code, message, &self.remedy))
+impl From<&Problem> for Trouble {
+    fn from(Problem { code, place, message, remedy }: &Problem) -> Self {
+        Self::new(code, format!("{place}: {message}"), remedy)
     }
 }
 
-/// All that is wrong with a configuration; never empty.
+/// All that is wrong with a configuration: one thing, and what else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::commands) struct Problems(pub(super) Vec<Problem>);
+pub(in crate::commands) struct Problems {
+    first: Problem,
+    more: Vec<Problem>,
+}
+
+impl Problems {
+    /// Nothing, or all of these.
+    pub(super) fn of(problems: Vec<Problem>) -> Result<(), Self> {
+        let mut problems = problems.into_iter();
+        let Some(first) = problems.next() else { return Ok(()) };
+        Err(Self { first, more: problems.collect() })
+    }
+}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<_> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&lines.join("\n"))
+        write!(f, "{}", self.first)?;
+        self.more.iter().try_for_each(|problem| write!(f, "\n{problem}"))
+    }
+}
+
+impl From<Problems> for Trouble {
+    fn from(Problems { first, more }: Problems) -> Self {
+        Self { also: more.iter().map(Self::from).collect(), ..Self::from(&first) }
     }
 }
 
 impl From<Problems> for Exit {
-    /// All but the last are said at once; the last ends the command.
     fn from(problems: Problems) -> Self {
-        let mut problems = problems.0;
-        let last = problems.pop();
-        for problem in problems {
-            problem.say();
-        }
-        last.map_or(Self::Told, Problem::into_exit)
+        Self::Usage(problems.into())
     }
 }
