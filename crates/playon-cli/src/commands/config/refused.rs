@@ -124,12 +124,20 @@ const TOGETHER: &[(&str, &str)] = &[
     ("keeper.restart_backoff_min = \"11 s\"", "is more than `keeper.restart_backoff_max`"),
     ("gateway.connections_max = 11001", "is more than `gateway.sockets_max`"),
     ("rooms.inputs_pending_max = 901", "is more than `gateway.frames_burst`"),
-    ("gateway.bytes_burst = 16448", ""),
+    ("rooms.inputs_pending_max = 900", "is not less than `gateway.frames_burst`"),
+    ("gateway.frames_per_second = 900", ""),
+    ("gateway.frames_per_second = 901", "is more than `gateway.frames_burst` = 900 (default)"),
+    ("gateway.bytes_burst = 65536", ""),
+    ("gateway.bytes_burst = 65535", "`gateway.bytes_per_second` = 64 KiB is more than"),
+    ("gateway.bytes_per_second = 16448\ngateway.bytes_burst = 16448", ""),
     (
-        "gateway.bytes_burst = 16447",
+        "gateway.bytes_per_second = 16447\ngateway.bytes_burst = 16447",
         "16 KiB is with 64 B around it more than `gateway.bytes_burst` = 16,447 B",
     ),
-    ("gateway.bytes_burst = 8192", "is more than `gateway.bytes_burst` = 8 KiB (a.toml:1)"),
+    (
+        "gateway.bytes_burst = 8192\ngateway.bytes_per_second = 8192",
+        "is more than `gateway.bytes_burst` = 8 KiB (a.toml:1)",
+    ),
     ("rooms.freeze_timeout = \"4 s\"", ""),
     (
         "rooms.freeze_timeout = \"5 s\"",

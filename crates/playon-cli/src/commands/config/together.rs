@@ -30,7 +30,10 @@ const FITS: &[(&str, Needs, &str)] = &[
     ("keeper.restart_backoff_min", Needs::AsMuch, "keeper.restart_backoff_max"),
     ("gateway.connections_max", Needs::AsMuch, "gateway.sockets_max"),
     // What a client repeats when it comes back, and the largest that it may send, must pass its pace.
-    ("rooms.inputs_pending_max", Needs::AsMuch, "gateway.frames_burst"),
+    ("rooms.inputs_pending_max", Needs::More, "gateway.frames_burst"),
+    // Clients are told how much a second, and may send that at once.
+    ("gateway.frames_per_second", Needs::AsMuch, "gateway.frames_burst"),
+    ("gateway.bytes_per_second", Needs::AsMuch, "gateway.bytes_burst"),
     ("rooms.input_bytes_max", Needs::And(INPUT_FRAME_BYTES), "gateway.bytes_burst"),
     // The one holds where nothing was measured, the other bounds what was.
     ("rooms.freeze_timeout", Needs::AsMuch, "rooms.freeze_max"),
