@@ -122,7 +122,8 @@ impl Keeper {
         store: Arc<dyn Store>,
         extra: impl FnOnce(&Handle) -> Option<Extra>,
     ) -> Result<Self, Coded> {
-        let (common, news, failure) = common(config, &data, Arc::clone(&store))?;
+        let calendar = Calendar::open(store.as_ref()).map_err(|error| store_error(&error))?;
+        let (common, news, failure) = common(config, &data, Arc::clone(&store), calendar);
         let artifacts =
             Arc::new(Artifacts::open(data.artifacts(), config.bounds.artifact_bytes_max)?);
         sweep(&artifacts, store.as_ref())?;
@@ -326,13 +327,13 @@ fn common(
     config: &KeeperConfig,
     data: &DataDir,
     store: Arc<dyn Store>,
-) -> Result<(Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>), Coded> {
+    calendar: Calendar,
+) -> (Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>) {
     let stats = Arc::<GatewayStats>::default();
     let (news, inbox) = mpsc::channel();
     let clock = Clock::new();
     let alarms = Alarms::new(clock);
     let failed = alarms.failed();
-    let calendar = Calendar::open(store.as_ref()).map_err(|error| store_error(&error))?;
     let common = Common {
         clock,
         calendar,
@@ -347,7 +348,7 @@ fn common(
         news,
         alarms,
     };
-    Ok((common, inbox, failed))
+    (common, inbox, failed)
 }
 
 fn handle(

@@ -48,7 +48,7 @@ impl Open {
     }
 
     /// Everything acknowledged is in that directory, and at most the batch that was not.
-    fn is_at(self, dir: &Path) {
+    fn check_at(self, dir: &Path) {
         let Self { dir: _dir, store, world } = self;
         drop(store);
         let store = open(dir).unwrap();
@@ -147,7 +147,7 @@ fn a_directory_that_was_moved_has_lost_nothing() {
     let there = open.dir.path().join("there");
     fs::rename(open.data(), &there).unwrap();
     is_displaced("moved", open.step());
-    open.is_at(&there);
+    open.check_at(&there);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_directory_that_is_found_by_a_link_is_where_it_was() {
     std::os::unix::fs::symlink(&there, open.data()).unwrap();
     open.step().unwrap();
     assert_eq!(open.store.in_place().unwrap(), None);
-    open.is_at(&there);
+    open.check_at(&there);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn what_was_in_a_log_that_is_deleted_is_saved() {
         let told = outcome.unwrap_err().to_string();
         assert!(told.contains("what was in it is in the database"), "{told}");
         let data = open.data();
-        open.is_at(&data);
+        open.check_at(&data);
     }
 }
 
@@ -211,7 +211,7 @@ fn a_lock_that_is_deleted_is_taken_anew() {
     assert_eq!(open.store.in_place().unwrap(), None);
     assert!(matches!(self::open(&open.data()), Err(OpenError::Locked { .. })));
     let data = open.data();
-    open.is_at(&data);
+    open.check_at(&data);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_watermark_that_is_deleted_is_made_anew() {
         "{mark:?}"
     );
     let data = open.data();
-    open.is_at(&data);
+    open.check_at(&data);
 }
 
 /// Modes say nothing to root while it may pass them over.
@@ -262,7 +262,7 @@ fn a_directory_that_cannot_be_looked_into_is_not_held_to_be_gone() {
     set(0o000);
     open.step().unwrap();
     set(0o700);
-    open.is_at(&there);
+    open.check_at(&there);
     // Deleted by somebody who may, and then closed to this one.
     let mut open = Open::new();
     let names = ["", "-wal", "-shm"].map(|suffix| open.file(suffix));
