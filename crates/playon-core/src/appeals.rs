@@ -17,6 +17,9 @@ pub const APPEALS_MAX: usize = 64;
 /// Bytes of state that they hold; at the bound the next one is not heard.
 pub const APPEALS_BYTES_MAX: usize = 64 << 20;
 
+/// How often an appeal begins anew because its worker went away while it was at something else.
+pub(crate) const INTERRUPTED_MAX: u32 = 3;
+
 /// Something on which a release has failed, and the room as it was.
 #[derive(Clone, Debug)]
 pub(crate) struct Appeal {
@@ -32,6 +35,8 @@ pub(crate) struct Appeal {
     pub(crate) items: Vec<Item>,
     pub(crate) render: Vec<SessionId>,
     pub(crate) watch: bool,
+    /// How often a worker went away meanwhile that was at something else.
+    pub(crate) interrupted: u32,
 }
 
 impl Appeal {
@@ -235,6 +240,7 @@ mod tests {
             items: Vec::new(),
             render: Vec::new(),
             watch: false,
+            interrupted: 0,
         }
     }
 

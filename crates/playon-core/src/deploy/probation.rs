@@ -207,15 +207,11 @@ impl Director {
                     self.settle_appeal(now, *room, true);
                 }
             }
-            Report::Appealed { room, release, too } => {
-                if self.inquiry(*room, *release).is_some() {
-                    self.settle_appeal(now, *room, !too);
-                }
+            Report::Appealed { room, release, too } if self.is_on_probation(*release) => {
+                self.settle_appeal(now, *room, !too);
             }
-            Report::Acquitted { room, release } => {
-                if self.inquiry(*room, *release).is_some() {
-                    self.settle_inquiry(now, *room);
-                }
+            Report::Acquitted { room, release } if self.is_on_probation(*release) => {
+                self.settle_inquiry(now, *room);
             }
             Report::Gone { room, .. } => self.settle_inquiry(now, *room),
             _ => {}
@@ -260,6 +256,10 @@ impl Director {
         if !inquiry {
             self.settle_inquiry(now, room);
         }
+    }
+
+    fn is_on_probation(&self, release: ReleaseId) -> bool {
+        self.probation.as_ref().is_some_and(|probation| probation.release == release)
     }
 
     /// What is not known yet of the room's faults on that release, if it is on probation.

@@ -188,6 +188,7 @@ impl Room {
             items,
             render,
             watch,
+            interrupted: 0,
         })
     }
 

@@ -7,7 +7,7 @@
 //! | it passes | is to blame |
 //! | it cannot be tried: no way to that version, no worker in time, no copy | is to blame |
 
-use crate::appeals::{Appeal, Step};
+use crate::appeals::{Appeal, INTERRUPTED_MAX, Step};
 use crate::attach::{FromWorker, Stage, ToWorker};
 use crate::effect::{Effect, Report};
 use crate::env::Post;
@@ -126,19 +126,24 @@ impl<C: StateCodec> Shard<C> {
 
     /// A worker is gone.
     pub(super) fn appeal_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
-        let Some((appeal, step)) = self.env.appeals.take() else { return };
-        match &step {
-            Step::Trying { post, errand } if post.worker == worker => {
-                let at_it = end.was_at(appeal.room, post.attempt).unwrap_or(true);
-                let too = at_it && (end.by_itself || errand.is_reported());
-                self.judge(now, appeal, Some(*post), too);
-            }
-            _ if step.asked().is_some_and(|(post, _)| post.worker == worker) => {
-                let post = step.asked().map(|(post, _)| post);
-                self.judge(now, appeal, post, false);
-            }
-            _ => self.env.appeals.put(appeal, step),
+        let Some((mut appeal, step)) = self.env.appeals.take() else { return };
+        let Some((post, _)) = step.asked().filter(|(post, _)| post.worker == worker) else {
+            return self.env.appeals.put(appeal, step);
+        };
+        let at_it = end.was_at(appeal.room, post.attempt).unwrap_or(true);
+        if !at_it && appeal.interrupted < INTERRUPTED_MAX {
+            // Perhaps it had not come back from the one before.
+            self.env.retire(appeal.room, post);
+            appeal.interrupted += 1;
+            let export = match step {
+                Step::Exporting { version, .. } => Some(version),
+                _ => None,
+            };
+            let until = now + self.env.limits.trial_wait;
+            return self.env.appeals.put(appeal, Step::Waiting { until, export });
         }
+        let tried = matches!(step, Step::Trying { .. });
+        self.judge(now, appeal, Some(post), tried && at_it && end.by_itself);
     }
 
     /// Somebody takes too long. Whoever is at it hangs, and is ended.

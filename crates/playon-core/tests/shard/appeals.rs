@@ -143,11 +143,22 @@ fn what_cannot_be_tried_is_held_against_the_new_one() {
     sets_aside(&mut bench);
     bench.wait(Limits::default().trial_wait);
     assert_eq!(verdict(&mut bench), Some(false));
-    // The process was at nothing of the room's when it went.
+}
+
+#[test]
+fn who_goes_away_while_it_is_at_something_else_is_followed_by_another_for_so_long() {
+    let at_nothing = WorkerEnd { by_itself: false, turns: Some(Vec::new()) };
     let mut bench = on_probation();
     sets_aside(&mut bench);
     is_heard(&mut bench);
-    bench.worker_ends(JUDGE, &WorkerEnd { by_itself: true, turns: Some(Vec::new()) });
+    for _ in 0..3 {
+        bench.worker_ends(JUDGE, &at_nothing);
+        assert_eq!(verdict(&mut bench), None);
+        up(&mut bench, JUDGE, OLD);
+        let sent = bench.sent_to(JUDGE);
+        assert!(matches!(sent.as_slice(), [ToWorker::Open { version: 1, .. }]), "{sent:?}");
+    }
+    bench.worker_ends(JUDGE, &at_nothing);
     assert_eq!(verdict(&mut bench), Some(false));
 }
 
