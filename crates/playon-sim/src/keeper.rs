@@ -42,7 +42,7 @@ pub enum Wish {
     /// Keep that many workers of a release.
     Workers(ReleaseId, Berth, u32),
     /// Note how a deploy stands.
-    Deploy(DeployRecord),
+    Deploy(Box<DeployRecord>),
     /// Pass an order of the director on to the shard.
     Order(Order),
     /// Pass news of the shard on to the director.
@@ -259,7 +259,7 @@ impl Keeper {
             }
             DirectorEffect::Store { record, current } => {
                 self.follow(now, &record)?;
-                wishes.push(Wish::Deploy(record.clone()));
+                wishes.push(Wish::Deploy(Box::new(record.clone())));
                 // As the real one: a value that does not change is not written.
                 let decided = current.filter(|_| current != self.current);
                 store.decide(record, self.current, decided)?;
@@ -267,13 +267,13 @@ impl Keeper {
             }
             DirectorEffect::Keep(record) => {
                 self.follow(now, &record)?;
-                wishes.push(Wish::Deploy(record.clone()));
+                wishes.push(Wish::Deploy(Box::new(record.clone())));
                 store.keep(record);
             }
             DirectorEffect::FindSleepers(search) => wishes.push(Wish::FindSleepers(search)),
             DirectorEffect::Progress(record) => {
                 self.follow(now, &record)?;
-                wishes.push(Wish::Deploy(record));
+                wishes.push(Wish::Deploy(Box::new(record)));
             }
             DirectorEffect::Alarm { .. } => self.audit.alarmed(),
         }

@@ -77,7 +77,7 @@ fn is_heard(bench: &mut Bench) -> ToWorker {
     up(bench, JUDGE, OLD);
     let open = bench.sent_to(JUDGE).remove(0);
     assert!(matches!(open, ToWorker::Open { version: 1, .. }), "the older version: {open:?}");
-    bench.worker(JUDGE, answer(ONE, &open, false).unwrap());
+    bench.worker(JUDGE, answer(ONE, &open, false).expect("it opens"));
     let sent = bench.sent_to(JUDGE);
     let [batch @ ToWorker::Deliver(deliver)] = sent.as_slice() else { panic!("{sent:?}") };
     assert!(brings_input(deliver) && deliver.items.len() == 1, "{deliver:?}");
@@ -110,7 +110,7 @@ fn what_passes_on_the_release_before_is_held_against_the_new_one_and_stored_nowh
     sets_aside(&mut bench);
     let batch = is_heard(&mut bench);
     bench.effects.clear();
-    bench.worker(JUDGE, answer(ONE, &batch, false).unwrap());
+    bench.worker(JUDGE, answer(ONE, &batch, false).expect("it passes"));
     assert!(!bench.effects.iter().any(|effect| matches!(effect, Effect::Append { .. })));
     assert_eq!(verdict(&mut bench), Some(false));
 }

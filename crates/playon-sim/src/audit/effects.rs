@@ -145,10 +145,9 @@ impl Audit {
             ToWorker::Open { attempt, .. } | ToWorker::Export { attempt, .. } if alone => {
                 self.appealed.insert(*attempt);
             }
+            ToWorker::Deliver(deliver) if alone && self.appealed.contains(&deliver.attempt) => {}
             ToWorker::Deliver(deliver) if self.appealed.contains(&deliver.attempt) => {
-                if !alone {
-                    return Err(format!("I25: an appeal of {} is heard among rooms", deliver.room));
-                }
+                return Err(format!("I25: an appeal of {} is heard among rooms", deliver.room));
             }
             _ if alone && !matches!(message, ToWorker::Retire { .. }) => {
                 return Err(format!("I25: {message:?} where appeals are heard"));
