@@ -139,10 +139,13 @@ async fn what_others_find_the_keeper_by_is_made_again() {
     assert_eq!(player.sockets_closed(), 0);
 }
 
+/// What is deleted of a data directory.
+type Deletion = fn(&Path);
+
 /// A worker can be started again, whatever was deleted of what that takes.
 #[tokio::test]
 async fn rooms_go_on_when_a_worker_ends_after_a_deletion() {
-    let deletions: [(&str, fn(&Path)); 3] = [
+    let deletions: [(&str, Deletion); 3] = [
         ("attach.sock", |data| fs::remove_file(data.join("attach.sock")).unwrap()),
         ("artifacts", |data| fs::remove_dir_all(data.join("artifacts")).unwrap()),
         ("artifacts/", |data| {

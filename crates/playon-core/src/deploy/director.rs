@@ -407,7 +407,11 @@ impl Director {
             }
             Report::Moved { deploy, room, .. } => {
                 self.mover.answered(*room, *deploy);
-                self.mover.settled(*room);
+                // It may only have been tried again where it is.
+                let known = self.rooms.get(room).map(|known| known.release);
+                if known.is_some() && known == self.current {
+                    self.mover.settled(*room);
+                }
             }
             Report::MoveFailed { deploy, room, blame, .. } => {
                 self.mover.answered(*room, *deploy);
