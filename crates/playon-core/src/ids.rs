@@ -115,6 +115,12 @@ impl RoomId {
         let word = |half: &[u8]| half.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
         crate::rng::mix(word(high) ^ crate::rng::mix(word(low) ^ salt))
     }
+
+    /// The shard that holds the room, of a keeper that has so many; below that number.
+    pub fn shard(self, shards: u16) -> u16 {
+        // The remainder is below a `u16`, so nothing is cut off.
+        (self.mix(0) % u64::from(shards.max(1))) as u16
+    }
 }
 
 impl fmt::Display for RoomId {

@@ -1,13 +1,14 @@
-//! One life of the keeper: the real shard and the real director, audited.
+//! One life of the keeper: the real shards and the real director, audited.
 
 use std::collections::BTreeMap;
 
 use playon_core::attach::ToWorker;
 use playon_core::berths::Berths;
 use playon_core::deploy::{
-    DeployPhase, DeployRecord, Director, DirectorConfig, DirectorEffect, Search,
+    DeployPhase, DeployRecord, Director, DirectorConfig, DirectorEffect, Search, Target,
 };
-use playon_core::effect::{Effect, Order, Report};
+use playon_core::effect::{Effect, Loaded, Order, Report};
+use playon_core::facts::RoomFacts;
 use playon_core::fleet::Berth;
 use playon_core::gate::ToGateway;
 use playon_core::ids::{DeployId, Epoch, History, ReleaseId, RoomId, WorkerId};
@@ -19,6 +20,7 @@ use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::encode_image;
 
 use crate::audit::{Audit, PROBATION};
+use crate::owner::{Owner, Told};
 use crate::store::{Found, Store, Write};
 
 /// What the keeper wants of the world.
@@ -28,8 +30,8 @@ pub enum Wish {
     Client(ToGateway),
     /// Send to a worker.
     Worker(WorkerId, ToWorker),
-    /// Something is to be handed over to the store.
-    Batch,
+    /// A shard has something to hand over to the store.
+    Batch(u16),
     /// A room is deleted: nobody sits in it any more.
     Ended(RoomId),
     /// Look for a sleeping room.
@@ -43,29 +45,31 @@ pub enum Wish {
     Workers(ReleaseId, Berth, u32),
     /// Note how a deploy stands.
     Deploy(Box<DeployRecord>),
-    /// Pass an order of the director on to the shard.
-    Order(Order),
-    /// Pass news of the shard on to the director.
-    Note(Report),
+    /// Pass an order of the director on to a shard.
+    Order(u16, Order),
+    /// Pass news of a shard on to the director.
+    Note(u16, Report),
 }
 
 /// A keeper process.
 pub struct Keeper {
-    /// The machine under test.
-    pub shard: Shard<ZstdXxh3>,
+    /// The machines under test.
+    pub owners: Vec<Owner>,
     /// The other one.
     pub director: Director,
     /// The workers beside the common ones.
     pub berths: Berths,
-    /// The books kept on both.
+    /// The books kept on all of them.
     pub audit: Audit,
     /// When it began; its clock counts from there.
     pub began: Time,
     epoch: Epoch,
     /// What it takes for the stored decision which release is current.
     current: Option<ReleaseId>,
-    /// What is written and not yet handed over to the store.
-    batch: Vec<Write>,
+    /// Shards of which the director has heard that they have listed their rooms.
+    listed: u16,
+    /// Shards that have stopped.
+    stopped: u16,
     phases: BTreeMap<DeployId, DeployPhase>,
 }
 
@@ -95,28 +99,34 @@ pub const fn wall(now: Time) -> WallTime {
 }
 
 impl Keeper {
-    /// A keeper that has just opened its store, in which that release is current.
-    pub fn new(epoch: Epoch, current: Option<ReleaseId>, began: Time) -> Self {
+    /// A keeper of so many shards that has just opened its store, in which that release is current.
+    pub fn new(shards: u16, epoch: Epoch, current: Option<ReleaseId>, began: Time) -> Self {
+        let shards = shards.max(1);
         let limits = limits();
         // Some keeper is always there, but for moments.
         let age = Span(began.0);
         let config = DirectorConfig {
             workers_per_release: 2,
             linger: Span::secs(2),
-            moves_per_second: 8,
+            moves_per_second: 8 * u32::from(shards),
             probation: PROBATION,
             age,
             ..Default::default()
         };
+        let owner = |shard| {
+            let config = ShardConfig { epoch, limits: limits.clone(), shard, age };
+            Owner::new(Shard::new(config, ZstdXxh3))
+        };
         Self {
-            audit: Audit::new(limits.clone(), age),
-            shard: Shard::new(ShardConfig { epoch, limits, shard: 0, age }, ZstdXxh3),
+            audit: Audit::new(limits.clone(), age, shards),
+            owners: (0..shards).map(owner).collect(),
             director: Director::new(config),
             berths: Berths::new(Span::secs(2)),
             began,
             epoch,
             current,
-            batch: Vec::new(),
+            listed: 0,
+            stopped: 0,
             phases: BTreeMap::new(),
         }
     }
@@ -135,39 +145,138 @@ impl Keeper {
             Some(at) => Err(format!("I29: the {what} is due at {at:?} once it is {clock:?}")),
             None => Ok(()),
         };
-        due("shard", self.shard.next_timeout())?;
+        self.owners.iter().try_for_each(|owner| due("shard", owner.shard.next_timeout()))?;
         due("director", self.director.next_timeout())?;
         due("worker beside the common ones", self.berths.next_timeout())
     }
 
-    /// A room read back from the store.
-    pub fn recovered(&mut self, now: Time, found: &Found) {
+    /// How many shards there are.
+    pub const fn count(&self) -> u16 {
+        self.owners.len() as u16
+    }
+
+    /// Each shard by its number.
+    pub fn numbers(&self) -> impl Iterator<Item = u16> + use<> {
+        0..self.count()
+    }
+
+    /// The shard of a room.
+    pub fn shard_of(&self, room: RoomId) -> u16 {
+        room.shard(self.count())
+    }
+
+    /// All rooms of all shards.
+    pub fn rooms(&self, now: Time) -> impl Iterator<Item = RoomFacts<'_>> {
         let clock = self.clock(now);
-        match found {
-            Found::Whole(image) => {
-                let mut known = Image::clone(image);
+        self.owners.iter().flat_map(move |owner| owner.shard.rooms(clock))
+    }
+
+    /// A room, if a shard has it.
+    pub fn room(&self, now: Time, room: RoomId) -> Option<RoomFacts<'_>> {
+        let owner = self.owners.get(usize::from(self.shard_of(room)))?;
+        owner.shard.rooms(self.clock(now)).find(|facts| facts.room == room)
+    }
+
+    /// When somebody has something to do next, by the keeper's own clock.
+    pub fn next_timeout(&self) -> Option<Time> {
+        let shards = self.owners.iter().map(|owner| owner.shard.next_timeout());
+        let others = [self.director.next_timeout(), self.berths.next_timeout()];
+        shards.chain(others).flatten().min()
+    }
+
+    /// Time has passed for everybody.
+    ///
+    /// # Errors
+    /// When something is still due.
+    pub fn handle_timeout(&mut self, now: Time) -> Result<(), String> {
+        let clock = self.clock(now);
+        self.owners.iter_mut().for_each(|owner| owner.shard.handle_timeout(clock));
+        self.director.handle_timeout(clock);
+        self.berths.handle_timeout(clock);
+        self.check_progress(clock)
+    }
+
+    /// A shard takes what it is told.
+    pub fn take(&mut self, now: Time, number: u16, told: Told) {
+        let clock = self.clock(now);
+        let current = !matches!(&told, Told::Order(order) if !self.is_on(now, order));
+        let Some(owner) = self.owners.get_mut(usize::from(number)).filter(|_| current) else {
+            return;
+        };
+        let (shard, audit) = (&mut owner.shard, &mut self.audit);
+        match told {
+            Told::Gate(message) => {
+                audit.hear(&message);
+                shard.handle_gate(clock, message);
+            }
+            Told::Worker(id, message) => shard.handle_worker(clock, id, message),
+            Told::Up(info) => {
+                audit.worker_up(number, &info);
+                shard.handle_worker_up(clock, info);
+            }
+            Told::Down(id, end, attempts) => {
+                audit.worker_gone(number, id, &end, &shard.facts());
+                audit.revoke(attempts);
+                shard.handle_worker_down(clock, id, &end);
+            }
+            Told::Turn(id, turn) => shard.handle_turn(clock, id, turn),
+            Told::Order(order) => {
+                audit.shard_ordered(&order);
+                shard.handle_order(clock, order);
+            }
+            Told::Stored(outcomes) => {
+                outcomes
+                    .into_iter()
+                    .for_each(|(room, stored)| shard.handle_stored(clock, room, stored));
+            }
+            Told::Wanted(rooms) => shard.handle_snapshots_wanted(clock, &rooms),
+            Told::Loaded(room, loaded) => {
+                if let Loaded::Asleep { image, .. } = &loaded {
+                    audit.woken(image);
+                }
+                shard.handle_loaded(clock, room, loaded);
+            }
+            Told::Found(Found::Whole(image)) => {
+                let mut known = Image::clone(&image);
                 if !known.clean {
                     // What players know of the former life counts no more.
                     known.history = History(self.epoch.0);
                 }
-                self.audit.recovered(&known);
-                self.shard.handle_recovered(clock, Image::clone(image));
+                audit.recovered(&known);
+                shard.handle_recovered(clock, *image);
             }
-            Found::Damaged(room) => {
-                self.shard.handle_damaged(clock, *room, "the disk has changed it".into());
+            Told::Found(Found::Damaged(room)) => {
+                shard.handle_damaged(clock, room, "the disk has changed it".into());
             }
+            Told::Listed => shard.handle_recovery_done(clock),
         }
     }
 
-    /// Drains both machines after a handle, checking everything that comes out, and how they stand then.
+    /// The director hears that a shard has listed its rooms.
+    pub fn heard_list(&mut self, now: Time) {
+        self.listed += 1;
+        if self.listed == self.count() {
+            self.director.handle_recovery_done(self.clock(now));
+        }
+    }
+
+    /// Whether all shards have stopped, once one more has.
+    pub const fn note_stopped(&mut self) -> bool {
+        self.stopped += 1;
+        self.stopped >= self.count()
+    }
+
+    /// Drains all machines after a handle, checking everything that comes out, and how they stand then.
     ///
     /// # Errors
     /// When an invariant is broken.
     pub fn drain(&mut self, now: Time, store: &mut Store) -> Result<Vec<Wish>, String> {
         let mut wishes = Vec::new();
         loop {
-            while let Some(effect) = self.shard.poll() {
-                self.effect(now, effect, store, &mut wishes)?;
+            for number in self.numbers() {
+                while let Some(effect) = self.owners[usize::from(number)].shard.poll() {
+                    self.effect(now, number, effect, store, &mut wishes)?;
+                }
             }
             let Some(effect) = self.director.poll() else { break };
             self.direct(self.clock(now), effect, store, &mut wishes)?;
@@ -177,19 +286,23 @@ impl Keeper {
         while let Some((release, berth, count)) = self.berths.poll() {
             wishes.push(Wish::Workers(release, berth, count));
         }
-        if !self.batch.is_empty() {
-            wishes.push(Wish::Batch);
+        for number in self.numbers() {
+            let owner = &self.owners[usize::from(number)];
+            if !owner.batch.is_empty() {
+                wishes.push(Wish::Batch(number));
+            }
+            self.audit.after_step(self.clock(now), number, &owner.shard)?;
         }
-        self.audit.after_step(self.clock(now), &self.shard)?;
         Ok(wishes)
     }
 
-    /// Hands over to the store what was written since the last time, as one batch. Whether that was anything.
+    /// Hands over to the store what a shard has written since the last time, as one batch. Whether that was anything.
     ///
     /// # Errors
     /// When more of it waits than may.
-    pub fn hand_over(&mut self, store: &mut Store) -> Result<bool, String> {
-        let writes = std::mem::take(&mut self.batch);
+    pub fn hand_over(&mut self, number: u16, store: &mut Store) -> Result<bool, String> {
+        let Some(owner) = self.owners.get_mut(usize::from(number)) else { return Ok(false) };
+        let writes = std::mem::take(&mut owner.batch);
         if writes.is_empty() {
             return Ok(false);
         }
@@ -197,9 +310,14 @@ impl Keeper {
         Ok(true)
     }
 
+    fn write(&mut self, number: u16, write: Write) {
+        self.owners[usize::from(number)].batch.push(write);
+    }
+
     fn effect(
         &mut self,
         now: Time,
+        number: u16,
         effect: Effect,
         store: &mut Store,
         wishes: &mut Vec<Wish>,
@@ -215,28 +333,29 @@ impl Keeper {
             }
             Effect::Append { room, seq, record } => {
                 store.note(room, seq, record.hash);
-                self.batch.push(self.audit.append(seq, room, &record)?);
+                let write = self.audit.append(seq, room, &record)?;
+                self.write(number, write);
             }
             Effect::Snapshot(image) => {
                 store.note(image.room, image.seq, image.hash);
-                self.batch.push(self.audit.snapshot(&image)?);
+                let write = self.audit.snapshot(&image)?;
+                self.write(number, write);
             }
             Effect::Sleep(image) => {
                 self.audit.departs(image.room);
-                self.batch.push(Write::sleep(&image, encode_image(&image), wall(now)));
+                self.write(number, Write::sleep(&image, encode_image(&image), wall(now)));
             }
             Effect::Delete(room) => {
-                let clock = self.clock(now);
-                let waits = self.shard.rooms(clock).find(|facts| facts.room == room);
-                self.audit.ends(room, store, waits.map_or(0, |facts| facts.waiting))?;
-                self.batch.push(Write::Delete(room));
+                let waits = self.room(now, room).map_or(0, |facts| facts.waiting);
+                self.audit.ends(room, store, waits)?;
+                self.write(number, Write::Delete(room));
                 wishes.push(Wish::Ended(room));
             }
             Effect::Load(room) => wishes.push(Wish::Load(room)),
             Effect::Suspect { worker, why } => wishes.push(Wish::Kill(worker, why)),
             Effect::Report(report) => {
                 self.audit.report(&report)?;
-                wishes.push(Wish::Note(report));
+                wishes.push(Wish::Note(number, report));
             }
         }
         Ok(())
@@ -253,9 +372,13 @@ impl Keeper {
             DirectorEffect::Wanted { release, count } => {
                 wishes.push(Wish::Workers(release, Berth::Common, count));
             }
-            DirectorEffect::Order(_, order) => {
+            DirectorEffect::Order(target, order) => {
                 self.audit.ordered(now, &order)?;
-                wishes.push(Wish::Order(order));
+                let all = self.numbers().filter(|number| match target {
+                    Target::Shard(shard) => shard == *number,
+                    Target::All => true,
+                });
+                wishes.extend(all.map(|number| Wish::Order(number, order.clone())));
             }
             DirectorEffect::Store { record, current } => {
                 self.follow(now, &record)?;
@@ -291,21 +414,11 @@ impl Keeper {
     }
 
     /// Whether an operator who has a room tried again still means the release that it is on.
-    pub fn is_on(&self, now: Time, order: &Order) -> bool {
+    fn is_on(&self, now: Time, order: &Order) -> bool {
         let Order::Move { deploy: DeployId::NONE, room, to, at_once: true, .. } = order else {
             return true;
         };
-        let mut rooms = self.shard.rooms(self.clock(now));
-        let image = rooms.find(|facts| facts.room == *room).and_then(|facts| facts.image);
+        let image = self.room(now, *room).and_then(|facts| facts.image);
         image.is_some_and(|image| image.release == *to)
-    }
-
-    /// An order from outside.
-    pub fn order(&mut self, now: Time, order: Order) {
-        self.audit.stopping |= order == Order::Stop;
-        if let Order::Expire { room, slept_by } = order {
-            self.audit.expiring.insert(room, slept_by);
-        }
-        self.shard.handle_order(self.clock(now), order);
     }
 }

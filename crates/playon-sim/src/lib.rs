@@ -17,6 +17,7 @@ pub mod lives;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod options;
+pub mod owner;
 pub mod scenario;
 pub mod store;
 pub mod worker;

@@ -37,6 +37,8 @@ impl Mode {
 pub struct Options {
     /// Where all randomness begins.
     pub seed: u64,
+    /// Shards of the keeper; at least one.
+    pub shards: u16,
     /// Rooms.
     pub rooms: u64,
     /// Players of each room.
@@ -156,6 +158,7 @@ impl Options {
     /// A world in which nothing goes wrong by itself.
     pub fn calm(rooms: u64, players: u64) -> Self {
         Self {
+            shards: 1,
             rooms,
             players,
             recovery: Span::secs(40),
@@ -260,9 +263,19 @@ impl Options {
             anywhere: some(60),
             gather: some(80),
             watch: some(20),
+            shards: shards_of(seed),
             digest: false,
             trace: false,
         }
+    }
+}
+
+/// Two of three seeds have one shard, the others two or three.
+const fn shards_of(seed: u64) -> u16 {
+    match playon_core::rng::mix(seed ^ 0x5a4d) % 6 {
+        0 => 2,
+        1 => 3,
+        _ => 1,
     }
 }
 

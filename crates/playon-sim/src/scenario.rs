@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! # A comment.
+//! shards 2                   of the keeper, before the first room; else it has one. Rooms r0, r2 .. may be of the same: see `RoomId::shard`
 //! room r0 players 2          r0, r3 .. tick; r1, r4 .. go by turns and sleep soon; r2, r5 .. may lose their tail
 //! play 500ms                 time passes
 //! deploy R2 [now]            `now`: in the middle of a round if need be
@@ -53,6 +54,8 @@ use crate::deeds::{Deed, Doom, Task};
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// The keeper has so many shards.
+    Shards(u16),
     /// A room with that many players.
     Room(u8, u64),
     /// Time passes.
@@ -177,6 +180,9 @@ impl FromStr for Scenario {
 
 fn parse(words: &[&str]) -> Result<Step, String> {
     Ok(match words {
+        ["shards", shards] => {
+            Step::Shards(u16::try_from(count(shards)?).map_err(|error| error.to_string())?)
+        }
         ["room", room, "players", players] => Step::Room(number(room, 'r')?, count(players)?),
         ["play", time] => Step::Play(span(time)?),
         ["deploy", release] => Step::Deploy(number(release, 'R')?, false),

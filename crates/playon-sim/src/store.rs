@@ -91,6 +91,16 @@ pub enum Found {
     Damaged(RoomId),
 }
 
+impl Found {
+    /// Which room.
+    pub fn room(&self) -> RoomId {
+        match self {
+            Self::Whole(image) => image.room,
+            Self::Damaged(room) => *room,
+        }
+    }
+}
+
 /// Where a room stands after some of the writes.
 #[derive(Clone, Debug)]
 struct Stand {

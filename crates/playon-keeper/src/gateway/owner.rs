@@ -29,8 +29,7 @@ pub struct NotTaken;
 
 /// The shard that holds the room.
 pub fn shard_of(room: RoomId, shards: u16) -> u16 {
-    // The remainder is below a `u16`, so nothing is cut off.
-    (room.mix(0) % u64::from(shards.max(1))) as u16
+    room.shard(shards)
 }
 
 /// Batches one gateway thread may have waiting. A shard that would exceed it waits, and the

@@ -2,7 +2,6 @@
 
 use playon_core::attach::ToWorker;
 use playon_core::effect::{Aside, Blame, Report};
-use playon_core::fleet::Berth;
 use playon_core::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
 use playon_core::image::{Image, Record, StateCodec};
 use playon_wire::state::ZstdXxh3;
@@ -139,7 +138,8 @@ impl Audit {
         message: &ToWorker,
         store: &Store,
     ) -> Result<(), String> {
-        let alone = self.berths.get(&worker) == Some(&self.appeals_at);
+        let room = message.turn().room;
+        let alone = self.hears_appeals(room, worker)?;
         match message {
             // A copy that is thrown away.
             ToWorker::Open { attempt, .. } | ToWorker::Export { attempt, .. } if alone => {
@@ -153,7 +153,7 @@ impl Audit {
                 return Err(format!("I25: {message:?} where appeals are heard"));
             }
             ToWorker::Open { room, .. } => {
-                let on_trial = matches!(self.berths.get(&worker), Some(Berth::Trial(_)));
+                let on_trial = self.side(*room).tries(&worker);
                 // A trial may take several batches, and openings.
                 let goes_on = if on_trial {
                     !self.on_trial.insert(*room)

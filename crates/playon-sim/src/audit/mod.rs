@@ -1,20 +1,22 @@
 //! What one life of the keeper is held to, effect by effect and step by step.
 //!
 //! The audit keeps books of its own: the room as its records say it must be, whom its messages went to, who has been
-//! shown what. It knows nothing of the machines' insides but [`playon_core::facts`].
+//! shown what. The shards of a keeper share them, but for what each is told by itself. It knows nothing of the machines' insides but [`playon_core::facts`].
 
 mod deploys;
 mod effects;
 mod handoff;
 mod players;
+mod sides;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use playon_core::attach::Turn;
 use playon_core::deploy::DeployRecord;
-use playon_core::facts::{Place, Seating, ShardFacts};
-use playon_core::fleet::{Berth, WorkerEnd};
+use playon_core::effect::Order;
+use playon_core::facts::{Place, Seating};
+use playon_core::fleet::Berth;
 use playon_core::ids::{
     Attempt, ConnId, DeployId, History, ReleaseId, RoomId, Seq, SessionId, WorkerId,
 };
@@ -23,6 +25,7 @@ use playon_core::limits::Limits;
 use playon_core::time::{RoomTime, Span, Time, WallTime};
 
 pub use deploys::{PROBATION, Watched};
+use sides::Side;
 
 use crate::coverage::Coverage;
 use crate::deeds::Copying;
@@ -94,8 +97,9 @@ pub struct Audit {
     failed: BTreeSet<(RoomId, ReleaseId)>,
     /// When the keeper began.
     age: Span,
-    /// Where appeals are heard, and the attempts under which they are.
-    appeals_at: Berth,
+    /// What each shard knows of workers.
+    sides: Vec<Side>,
+    /// Attempts under which appeals are heard.
     appealed: BTreeSet<Attempt>,
     /// When each room was first told to move by a deploy, and whether it was told since not to wait for the end of its round.
     told: BTreeMap<(RoomId, DeployId), (Time, bool)>,
@@ -104,23 +108,19 @@ pub struct Audit {
     /// Moves that failed through the release: not to be ordered again.
     rejected: BTreeSet<(RoomId, DeployId)>,
     /// Rooms that an operator closes.
-    pub closing: BTreeSet<RoomId>,
+    closing: BTreeSet<RoomId>,
     /// Rooms that are to be deleted if they have been at rest since then.
-    pub expiring: BTreeMap<RoomId, WallTime>,
+    expiring: BTreeMap<RoomId, WallTime>,
     /// The keeper has been told to stop.
-    pub stopping: bool,
+    stopping: bool,
     /// Inputs that make the game panic, by room.
     pub poison: BTreeSet<(RoomId, u64)>,
     /// Whether workers also panic for no reason.
     pub panics: bool,
     /// Whether hooks of players fail.
     pub cursed: bool,
-    /// What each worker is there for.
-    pub berths: BTreeMap<WorkerId, Berth>,
     /// Rooms that were at something when their worker ended: the only ones that may be tried.
     suspected: BTreeSet<RoomId>,
-    /// Common workers lost at something of a room.
-    lost: u64,
     /// Rooms that were on such a worker or on none, and had no part in it: how far they were, and how many had been lost.
     beside: BTreeMap<RoomId, (Seq, u64)>,
     /// Rooms that have taken a common worker down with all that was on it.
@@ -131,12 +131,8 @@ pub struct Audit {
     late_copies: BTreeSet<RoomId>,
     /// Rooms that were last opened where one is tried.
     on_trial: BTreeSet<RoomId>,
-    /// Workers that the game's code has taken down.
-    brought_down: BTreeSet<WorkerId>,
     /// How often a batch of the room failed through no fault of the game: its process was killed, or its worker lied.
     bad_luck: BTreeMap<RoomId, u32>,
-    /// How many rooms may be opened at a time after this step, as a worker has gone that was to open some.
-    window_max: Option<usize>,
     limits: Limits,
     bounds: ApplyBounds,
     /// As of the last step.
@@ -154,8 +150,8 @@ struct Costly {
 }
 
 impl Audit {
-    /// Empty books.
-    pub fn new(limits: Limits, age: Span) -> Self {
+    /// Empty books of so many shards.
+    pub fn new(limits: Limits, age: Span, shards: u16) -> Self {
         Self {
             rooms: BTreeMap::new(),
             age,
@@ -170,7 +166,7 @@ impl Audit {
             failed: BTreeSet::new(),
             resting: BTreeMap::new(),
             watched: None,
-            appeals_at: Berth::Trial(limits.trials_max),
+            sides: (0..shards).map(|shard| Side::new(shard, &limits)).collect(),
             appealed: BTreeSet::new(),
             told: BTreeMap::new(),
             manners: Manners::default(),
@@ -182,17 +178,13 @@ impl Audit {
             poison: BTreeSet::new(),
             panics: false,
             cursed: false,
-            berths: BTreeMap::new(),
             suspected: BTreeSet::new(),
-            lost: 0,
             beside: BTreeMap::new(),
             costly: BTreeSet::new(),
             costly_copies: BTreeMap::new(),
             late_copies: BTreeSet::new(),
             on_trial: BTreeSet::new(),
-            brought_down: BTreeSet::new(),
             bad_luck: BTreeMap::new(),
-            window_max: None,
             bounds: ApplyBounds::from(&limits),
             limits,
             coverage: Coverage::default(),
@@ -226,6 +218,16 @@ impl Audit {
             .extend(image.seats.iter().map(|(id, seat)| (*id, (seat.applied, seat.loss))));
     }
 
+    /// An order has reached a shard.
+    pub fn shard_ordered(&mut self, order: &Order) {
+        match order {
+            Order::Stop => self.stopping = true,
+            Order::Expire { room, slept_by } => _ = self.expiring.insert(*room, *slept_by),
+            Order::Close { room } => _ = self.closing.insert(*room),
+            _ => {}
+        }
+    }
+
     /// A worker is gone: none of its attempts may have an effect any more.
     pub fn revoke(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
         self.revoked.extend(attempts);
@@ -248,10 +250,10 @@ impl Audit {
         copies: Option<Copying>,
     ) -> Result<(), String> {
         let Turn { room, attempt, .. } = turn;
-        self.brought_down.insert(worker);
+        self.sides.iter_mut().for_each(|side| side.bring_down(worker));
         // An object that was left behind says nothing of the room that came after it.
         let of_room = self.rooms.get(&room).is_some_and(|book| book.posts.contains(&attempt));
-        if !of_room || self.berths.get(&worker) != Some(&Berth::Common) {
+        if !of_room || self.berth(room, worker) != Some(Berth::Common) {
             return Ok(());
         }
         let first = match copies {
@@ -276,45 +278,10 @@ impl Audit {
         }
     }
 
-    /// A worker is gone: what it was at last may have been the cause.
-    pub fn worker_gone(&mut self, worker: WorkerId, end: &WorkerEnd, facts: &ShardFacts) {
-        if self.berths.remove(&worker) == Some(Berth::Common) && end.was_at_work() {
-            self.lost += 1;
-            let (lost, beside) = (self.lost, &mut self.beside);
-            let concerned =
-                |book: &Book| book.on.contains(&worker) || book.place == Some(Place::Idle);
-            for (room, book) in self.rooms.iter().filter(|(_, book)| concerned(book)) {
-                let since = beside.entry(*room).or_insert((book.seq, lost));
-                if since.0 != book.seq {
-                    *since = (book.seq, lost);
-                }
-            }
-        }
-        let last = self.rooms.values().flat_map(|book| book.posts.iter().copied()).max();
-        for costly in self.costly_copies.values_mut().filter(|costly| costly.worker == worker) {
-            costly.known = costly.known.or(last);
-        }
-        let opening = |book: &Book| book.place == Some(Place::Opening) && book.on == [worker];
-        if self.rooms.values().any(opening) {
-            self.window_max = Some((facts.opening_window / 2).max(1));
-        }
-        let at: Vec<RoomId> = match &end.turns {
-            Some(turns) if !turns.is_empty() => turns.iter().map(|turn| turn.room).collect(),
-            // Nobody knows what it was at, or it was what some room had left behind: it may have been any.
-            _ => self.rooms.keys().copied().collect(),
-        };
-        if !self.brought_down.remove(&worker) {
-            for room in &at {
-                *self.bad_luck.entry(*room).or_default() += 1;
-            }
-        }
-        self.suspected.extend(at);
-    }
-
     /// Whether the room may run where nobody else is.
     fn may_be_tried(&self, room: RoomId) -> bool {
         let seq = self.rooms.get(&room).map(|book| book.seq);
-        let again = |(at, lost): &(Seq, u64)| Some(*at) == seq && *lost < self.lost;
+        let again = |(at, lost): &(Seq, u64)| Some(*at) == seq && *lost < self.side(room).lost();
         self.suspected.contains(&room) || self.beside.get(&room).is_some_and(again)
     }
 

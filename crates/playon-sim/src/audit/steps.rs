@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use playon_core::deploy::{DirectorFacts, RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP};
 use playon_core::facts::{Place, RoomFacts, Seating, ShardFacts};
-use playon_core::fleet::Berth;
 use playon_core::ids::{RoomId, Seq};
 use playon_core::image::StateCodec;
 use playon_core::limits::Limits;
@@ -18,11 +17,16 @@ impl Audit {
     ///
     /// # Errors
     /// When an invariant is broken.
-    pub fn after_step<C: StateCodec>(&mut self, now: Time, shard: &Shard<C>) -> Result<(), String> {
+    pub fn after_step<C: StateCodec>(
+        &mut self,
+        now: Time,
+        number: u16,
+        shard: &Shard<C>,
+    ) -> Result<(), String> {
         self.now = now;
         let facts = shard.facts();
         self.check_queues(&facts)?;
-        if let Some(most) = self.window_max.take()
+        if let Some(most) = self.sides[usize::from(number)].take_window_max()
             && facts.opening_window > most
         {
             let found = facts.opening_window;
@@ -33,6 +37,9 @@ impl Audit {
         for facts in shard.rooms(now) {
             sockets += facts.sockets + facts.waiting;
             seen.push(facts.room);
+            if self.shard_of(facts.room) != number {
+                return Err(format!("I4: shard {number} has {}, another one's", facts.room));
+            }
             self.check_room(&facts)?;
             self.check_frozen(now, &facts)?;
             self.follow(now, &facts)?;
@@ -43,7 +50,9 @@ impl Audit {
                 facts.sockets
             ));
         }
-        let gone = self.rooms.iter_mut().filter(|(room, _)| !seen.contains(room));
+        let shards = self.sides.len() as u16;
+        let here = |room: &RoomId| room.shard(shards) == number && !seen.contains(room);
+        let gone = self.rooms.iter_mut().filter(|(room, _)| here(room));
         for book in gone.map(|(_, book)| book) {
             if let Some(place) = book.place.take() {
                 self.coverage.room(place, Place::Absent)?;
@@ -86,7 +95,8 @@ impl Audit {
             RESTING_GROUPS_MAX * SLEEPERS_PER_GROUP,
         )?;
         // One may have gone while it is tried what it failed on.
-        bound("rooms under inquiry", facts.inquiries, facts.rooms + APPEALS_MAX)?;
+        let gone = APPEALS_MAX * self.sides.len();
+        bound("rooms under inquiry", facts.inquiries, facts.rooms + gone)?;
         bound("deploys that are remembered", facts.past, 100)
     }
 
@@ -123,12 +133,13 @@ impl Audit {
         let room = facts.room;
         // Nothing is given up by time any more while the keeper stops.
         let most = patience(&self.limits, facts.place).filter(|_| !self.stopping);
+        let side = &self.sides[usize::from(self.shard_of(room))];
         let book = self.rooms.entry(room).or_default();
         let posts = facts.posts.iter().map(|(_, attempt, _)| *attempt).collect();
         let same = book.posts == posts;
         book.posts = posts;
         book.on = facts.posts.iter().map(|(worker, ..)| *worker).collect();
-        let tried = |worker| matches!(self.berths.get(worker), Some(Berth::Trial(_)));
+        let tried = |worker| side.tries(worker);
         if facts.place == Place::Live && !book.on.iter().any(tried) {
             self.on_trial.remove(&room);
         }

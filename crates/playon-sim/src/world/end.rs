@@ -21,9 +21,8 @@ impl World {
         self.check_owners()?;
         self.check_sockets()?;
         self.check_watchers()?;
-        if let Some(keeper) = &mut self.keeper {
-            keeper.order(self.now, Order::Stop);
-        }
+        self.order_each(&Order::Stop)?;
+        self.take_all()?;
         self.drain()?;
         self.close_store()?;
         if self.store.deploy().is_some_and(|record| !record.phase.is_final()) {
@@ -69,13 +68,12 @@ impl World {
     /// Every room is held once, by the worker that the owner says.
     fn check_owners(&self) -> Result<(), String> {
         let Some(keeper) = &self.keeper else { return Err("I18: the keeper is not there".into()) };
-        let known: BTreeSet<RoomId> =
-            keeper.shard.rooms(keeper.clock(self.now)).map(|facts| facts.room).collect();
+        let known: BTreeSet<RoomId> = keeper.rooms(self.now).map(|facts| facts.room).collect();
         let mut held = self.workers.values().flat_map(Worker::held);
         if let Some((room, _)) = held.find(|(room, _)| !known.contains(room)) {
             return Err(format!("I8: a copy of {room} is kept, and nobody has the room"));
         }
-        for facts in keeper.shard.rooms(keeper.clock(self.now)) {
+        for facts in keeper.rooms(self.now) {
             let room = facts.room;
             if !facts.place.is_live() {
                 return Err(format!("I18: {room} is {} at the end", facts.place));

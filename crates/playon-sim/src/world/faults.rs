@@ -15,6 +15,7 @@ use super::{Event, World, room_id};
 use crate::client::Client;
 use crate::deeds::{Deed, Doom, Task};
 use crate::keeper::wall;
+use crate::owner::Told;
 use crate::worker::{RELEASES, Worker};
 
 impl World {
@@ -145,15 +146,20 @@ impl World {
         if known.is_some() || self.next_room < u64::from(u8::MAX) {
             let room = known.unwrap_or(room_id(self.next_room));
             self.next_room += u64::from(known.is_none());
-            let order = Order::Create { room, create: create(room) };
-            self.schedule(after, self.life, Event::Order(order));
+            self.order_later(after, room, Order::Create { room, create: create(room) });
         }
     }
 
     /// An operator sees that a room is halted, and after a while closes it.
     pub(super) fn give_up(&mut self, room: RoomId) {
         let after = Span(self.rng.below(2_000_000));
-        self.schedule(after, self.life, Event::Order(Order::Close { room }));
+        self.order_later(after, room, Order::Close { room });
+    }
+
+    /// An operator has an order for a room.
+    fn order_later(&mut self, after: Span, room: RoomId, order: Order) {
+        let number = self.keeper.as_ref().map_or(0, |keeper| keeper.shard_of(room));
+        self.schedule(after, self.life, Event::Order(number, order));
     }
 
     /// An operator sees that a room keeps failing, and after a while has it tried again on the release it has.
@@ -161,15 +167,12 @@ impl World {
         let after = Span(self.rng.below(2_000_000));
         let deploy = DeployId::NONE;
         let order = Order::Move { deploy, room, to: release, at_once: true, since: None };
-        self.schedule(after, self.life, Event::Order(order));
+        self.order_later(after, room, order);
     }
 
     /// An operator closes a room.
     pub(super) fn close_room(&mut self, room: RoomId) -> Result<(), String> {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.audit.closing.insert(room);
-            keeper.order(self.now, Order::Close { room });
-        }
+        self.tell_of(room, Told::Order(Order::Close { room }))?;
         self.drain()
     }
 
@@ -178,9 +181,7 @@ impl World {
         let index = self.rng.below(self.clients.len() as u64) as usize;
         let room = self.clients[index].room;
         let slept_by = wall(self.now).before(Span::millis(self.rng.below(2) * 700));
-        if let Some(keeper) = &mut self.keeper {
-            keeper.order(self.now, Order::Expire { room, slept_by });
-        }
+        self.tell_of(room, Told::Order(Order::Expire { room, slept_by }))?;
         self.drain()
     }
 
@@ -268,7 +269,7 @@ impl World {
     /// Somebody asks for a deploy.
     pub(super) fn deploy_to(&mut self, wish: DeployWish) -> Result<(), String> {
         self.summary.deploys += 1;
-        self.store_artifact(wish.to);
+        self.store_artifact(wish.to)?;
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
             let going = keeper.director.deploy().filter(|deploy| !deploy.phase.is_final()).cloned();
@@ -280,7 +281,7 @@ impl World {
     }
 
     /// A release is uploaded, if it is not stored. Executables beyond the bound are deleted, but none that is needed.
-    fn store_artifact(&mut self, release: ReleaseId) {
+    fn store_artifact(&mut self, release: ReleaseId) -> Result<(), String> {
         self.artifacts.retain(|stored| *stored != release);
         self.artifacts.push(release);
         if let Some(keeper) = &mut self.keeper {
@@ -288,9 +289,9 @@ impl World {
             let keep_max = self.options.artifacts;
             let surplus = keeper.director.surplus(&self.artifacts, keep_max, needed);
             self.artifacts.retain(|stored| !surplus.contains(stored));
-            let startable = self.artifacts.iter().copied().collect();
-            keeper.order(self.now, Order::Startable(startable));
         }
+        let startable = self.artifacts.iter().copied().collect();
+        self.order_each(&Order::Startable(startable))
     }
 }
 

@@ -7,16 +7,18 @@ mod perform;
 mod players;
 mod processes;
 mod rests;
+mod shards;
 mod sockets;
 mod stops;
 mod storing;
+mod summary;
 mod trace;
 mod watchers;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::fmt;
 
+pub use summary::Summary;
 pub use trace::KEY;
 
 use playon_core::attach::{FromWorker, Turn};
@@ -29,18 +31,18 @@ use playon_core::rng::Rng;
 use playon_core::time::{Span, Time};
 
 use crate::client::Client;
-use crate::coverage::Coverage;
 use crate::deeds::Doom;
 use crate::gate::Gate;
 use crate::keeper::{Keeper, Wish};
 use crate::lives::Lives;
 use crate::options::Options;
+use crate::owner::Told;
 use crate::store::{Backup, Found, Store};
 use crate::worker::{RELEASES, Worker};
 
 /// Between the keeper's own threads messages take a while, too.
-const TO_SHARD: (u8, u64) = (5, 0);
-const TO_DIRECTOR: (u8, u64) = (6, 0);
+const TO_SHARD: u8 = 5;
+const TO_DIRECTOR: u8 = 6;
 
 /// The kinds of rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +83,7 @@ impl Kind {
 /// What is going to happen.
 #[derive(Debug)]
 enum Event {
-    ToOwner(ToOwner),
+    ToOwner(u16, ToOwner),
     ToClient(ToGateway),
     WorkerStep(WorkerId),
     FromWorker(WorkerId, FromWorker),
@@ -89,17 +91,19 @@ enum Event {
     WorkerGone(WorkerId, WorkerEnd),
     /// The keeper has seen that a worker is at something.
     Turn(WorkerId, Turn),
-    /// The shard's thread hands over what it has gathered for the store.
-    Flush,
+    /// A shard's thread gets to the next thing in its queue.
+    Inbox(u16),
+    /// A shard's thread hands over what it has gathered for the store.
+    Flush(u16),
     Fsync,
     /// The store wants these snapshots soon.
     Wanted(Vec<RoomId>),
-    /// From the director to the shard.
-    Order(Order),
-    /// From the shard to the director.
-    Report(Report),
-    /// The director learns that every room in the hot log has been listed.
-    Listed,
+    /// From the director, or from an operator, to a shard.
+    Order(u16, Order),
+    /// From a shard to the director.
+    Report(u16, Report),
+    /// The director learns that a shard has listed every room that it has in the hot log.
+    Listed(u16),
     Loaded(RoomId),
     /// The store is looked through for rooms at rest.
     FindSleepers(Search),
@@ -126,83 +130,6 @@ enum Event {
     Trouble,
 }
 
-/// What a run did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Events of the world.
-    pub steps: u64,
-    /// Rooms handed over.
-    pub moved: u64,
-    /// Handoffs that came to nothing.
-    pub move_failed: u64,
-    /// Times a room went to sleep.
-    pub slept: u64,
-    /// Times a room ended, by itself or by an operator.
-    pub ended: u64,
-    /// Deploys asked for.
-    pub deploys: u64,
-    /// Keepers killed.
-    pub keeper_crashes: u64,
-    /// Keepers stopped in order.
-    pub keeper_stops: u64,
-    /// Times a copy was put in the place of the store.
-    pub restores: u64,
-    /// Workers killed, cut off or found hung.
-    pub worker_crashes: u64,
-    /// Sockets cut.
-    pub cuts: u64,
-    /// Inputs made.
-    pub inputs: u64,
-    /// Inputs that players were told are lost.
-    pub lost: u64,
-    /// A hash over everything that happened.
-    pub trace: u64,
-    /// States and transitions that were reached.
-    pub coverage: Coverage,
-}
-
-impl Summary {
-    /// Adds another run's.
-    pub fn add(&mut self, other: &Self) {
-        self.steps += other.steps;
-        self.moved += other.moved;
-        self.move_failed += other.move_failed;
-        self.slept += other.slept;
-        self.ended += other.ended;
-        self.deploys += other.deploys;
-        self.keeper_crashes += other.keeper_crashes;
-        self.keeper_stops += other.keeper_stops;
-        self.restores += other.restores;
-        self.worker_crashes += other.worker_crashes;
-        self.cuts += other.cuts;
-        self.inputs += other.inputs;
-        self.lost += other.lost;
-        self.coverage.merge(&other.coverage);
-    }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} steps, {} inputs, {} deploys, {} rooms moved, {} moves undone, {} put to sleep, {} ended, \
-             {} sockets cut, {} workers and {} keepers lost, {} stopped, {} restored",
-            self.steps,
-            self.inputs,
-            self.deploys,
-            self.moved,
-            self.move_failed,
-            self.slept,
-            self.ended,
-            self.cuts,
-            self.worker_crashes,
-            self.keeper_crashes,
-            self.keeper_stops,
-            self.restores
-        )
-    }
-}
-
 /// The world of one run.
 pub struct World {
     options: Options,
@@ -216,7 +143,7 @@ pub struct World {
     keeper: Option<Keeper>,
     store: Store,
     workers: BTreeMap<WorkerId, Worker>,
-    attempts: BTreeMap<WorkerId, BTreeSet<Attempt>>,
+    attempts: BTreeMap<WorkerId, BTreeSet<(RoomId, Attempt)>>,
     wanted: BTreeMap<(ReleaseId, Berth), u32>,
     spawning: BTreeMap<(ReleaseId, Berth), u32>,
     clients: Vec<Client>,
@@ -227,8 +154,6 @@ pub struct World {
     /// The latest arrival on each ordered link.
     links: BTreeMap<(u8, u64), Time>,
     timer_at: Option<Time>,
-    /// More is waited for, to hand it over to the store at once.
-    gathering: bool,
     next_id: u64,
     next_room: u64,
 
@@ -289,7 +214,6 @@ impl World {
             watchers: BTreeMap::new(),
             links: BTreeMap::new(),
             timer_at: None,
-            gathering: false,
             next_id: 0,
             next_room: options.rooms,
 
@@ -427,62 +351,39 @@ impl World {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let clock = keeper.clock(now);
         match event {
-            Event::ToOwner(message) => {
-                keeper.audit.hear(&message);
-                keeper.shard.handle_gate(clock, message);
+            Event::ToOwner(number, message) => self.tell(number, Told::Gate(message))?,
+            Event::FromWorker(id, message) => {
+                self.tell_of(message.about().0, Told::Worker(id, message))?;
             }
-            Event::FromWorker(id, message) => keeper.shard.handle_worker(clock, id, message),
-            Event::WorkerAttached(release, berth) => self.attach(release, berth),
+            Event::WorkerAttached(release, berth) => self.attach(release, berth)?,
             Event::Turn(id, turn)
                 if self.workers.get(&id).is_some_and(|w| w.turn == Some(turn)) =>
             {
-                keeper.shard.handle_turn(clock, id, turn);
+                self.tell_of(turn.room, Told::Turn(id, turn))?;
             }
-            Event::WorkerGone(id, end) => {
-                keeper.audit.worker_gone(id, &end, &keeper.shard.facts());
-                keeper.audit.revoke(self.attempts.remove(&id).unwrap_or_default());
-                keeper.director.handle_worker_down(clock, id);
-                keeper.shard.handle_worker_down(clock, id, &end);
-                self.keep_workers();
-            }
-            Event::Flush => return self.flush(),
+            Event::WorkerGone(id, end) => self.detach(id, &end)?,
+            Event::Inbox(number) => return self.take_next(number),
+            Event::Flush(number) => return self.flush(number),
             Event::Fsync => return self.make_safe(),
-            Event::Wanted(rooms) => keeper.shard.handle_snapshots_wanted(clock, &rooms),
-            Event::Order(Order::Close { room }) => return self.close_room(room),
-            Event::Order(order) if !keeper.is_on(now, &order) => {}
-            Event::Order(order) => keeper.shard.handle_order(clock, order),
-            Event::Report(Report::Berths(needed)) => keeper.berths.handle_report(clock, 0, &needed),
-            Event::Report(report) => {
-                keeper.audit.director_hears(clock, &report);
-                keeper.director.handle_report(clock, 0, &report);
+            Event::Wanted(rooms) => self.tell_wanted(&rooms)?,
+            Event::Order(number, order) => self.tell(number, Told::Order(order))?,
+            Event::Report(number, Report::Berths(needed)) => {
+                keeper.berths.handle_report(clock, number, &needed);
             }
-            Event::Listed => keeper.director.handle_recovery_done(clock),
+            Event::Report(number, report) => {
+                keeper.audit.director_hears(clock, &report);
+                keeper.director.handle_report(clock, number, &report);
+            }
+            Event::Listed(_) => keeper.heard_list(now),
             Event::Loaded(room) => return self.answer_load(room),
             Event::FindSleepers(search) => return self.find_sleepers(&search),
             // One that was set before an earlier one was needed has nothing left to do.
             Event::Timer if self.timer_at != Some(now) => return Ok(()),
             Event::Timer => {
                 self.timer_at = None;
-                keeper.shard.handle_timeout(clock);
-                keeper.director.handle_timeout(clock);
-                keeper.berths.handle_timeout(clock);
-                keeper.check_progress(clock)?;
+                keeper.handle_timeout(now)?;
             }
-            Event::RecoverNext(mut rooms) => match rooms.pop() {
-                Some(found) => {
-                    keeper.recovered(now, &found);
-                    if let Found::Damaged(room) = found {
-                        self.give_up(room);
-                    }
-                    let after = Span(self.rng.below(3_000));
-                    self.schedule(after, self.life, Event::RecoverNext(rooms));
-                }
-                None => {
-                    keeper.shard.handle_recovery_done(clock);
-                    self.drain()?;
-                    self.send(TO_DIRECTOR, self.life, Event::Listed);
-                }
-            },
+            Event::RecoverNext(rooms) => self.recover_next(rooms)?,
             _ => {}
         }
         self.drain()
@@ -492,10 +393,10 @@ impl World {
     fn drain(&mut self) -> Result<(), String> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let wishes = keeper.drain(self.now, &mut self.store)?;
-        let (shard, director) = (keeper.shard.next_timeout(), keeper.director.next_timeout());
-        let next = [shard, director, keeper.berths.next_timeout()];
+        let stops = wishes.iter().filter(|wish| matches!(wish, Wish::Note(_, Report::Stopped)));
+        let stopped = stops.fold(false, |_, _| keeper.note_stopped());
         let began = keeper.began;
-        if let Some(at) = next.into_iter().flatten().min() {
+        if let Some(at) = keeper.next_timeout() {
             let at = Time(began.0 + at.0).max(self.now);
             // One timer event is enough, unless an earlier one is needed now.
             if self.timer_at.is_none_or(|set| set <= self.now || set > at) {
@@ -503,7 +404,6 @@ impl World {
                 self.schedule(at.since(self.now), self.life, Event::Timer);
             }
         }
-        let stopped = wishes.iter().any(|wish| matches!(wish, Wish::Note(Report::Stopped)));
         wishes.into_iter().try_for_each(|wish| self.grant(wish))?;
         if stopped { self.end_stop(true) } else { Ok(()) }
     }
@@ -528,14 +428,14 @@ impl World {
                     self.send((2, id.0), life, Event::WorkerStep(id));
                 }
             }
-            Wish::Batch => self.gather()?,
+            Wish::Batch(number) => self.gather(number)?,
             Wish::Ended(room) => {
                 self.lives.end(room);
                 self.summary.ended += 1;
             }
             Wish::Load(room) => self.look_for(room),
             Wish::FindSleepers(search) => {
-                self.send(TO_DIRECTOR, life, Event::FindSleepers(search));
+                self.send((TO_DIRECTOR, 0), life, Event::FindSleepers(search));
             }
             Wish::Kill(id, why) => {
                 if self.options.trace {
@@ -548,13 +448,15 @@ impl World {
                 self.keep_workers();
             }
             Wish::Deploy(record) => self.follow_deploy(&record)?,
-            Wish::Order(order) => self.send(TO_SHARD, life, Event::Order(order)),
-            Wish::Note(report) => {
+            Wish::Order(number, order) => {
+                self.send((TO_SHARD, number.into()), life, Event::Order(number, order));
+            }
+            Wish::Note(number, report) => {
                 if let Report::Halted { room, .. } = &report {
                     self.check_halt(*room)?;
                 }
                 self.count(&report);
-                self.send(TO_DIRECTOR, life, Event::Report(report));
+                self.send((TO_DIRECTOR, number.into()), life, Event::Report(number, report));
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ use crate::deeds::Deed;
 use crate::gate::Out;
 use crate::keeper::wall;
 use crate::options::Options;
+use crate::owner::Told;
 use crate::scenario::{Count, Scenario, Step};
 use crate::worker::RELEASES;
 
@@ -36,6 +37,7 @@ impl World {
 
     fn carry_out(&mut self, step: &Step) -> Result<(), String> {
         match step {
+            Step::Shards(count) => self.options.shards = *count,
             Step::Room(room, players) => self.open_room(room_id(u64::from(*room)), *players),
             Step::Play(time) => return self.play(*time),
             Step::Deploy(to, now) => return self.ship(release(*to)?, *now),
@@ -159,20 +161,17 @@ impl World {
 
     fn place(&self, room: RoomId) -> Option<playon_core::facts::Place> {
         let keeper = self.keeper.as_ref()?;
-        let found = keeper.shard.rooms(keeper.clock(self.now)).find(|facts| facts.room == room);
-        found.map(|facts| facts.place)
+        keeper.room(self.now, room).map(|facts| facts.place)
     }
 
     fn release_of(&self, room: RoomId) -> Option<ReleaseId> {
         let keeper = self.keeper.as_ref()?;
-        let mut rooms = keeper.shard.rooms(keeper.clock(self.now));
-        rooms.find(|facts| facts.room == room)?.image.map(|image| image.release)
+        keeper.room(self.now, room)?.image.map(|image| image.release)
     }
 
     fn worker_of(&self, of: ReleaseId, room: RoomId) -> Result<WorkerId, String> {
         let keeper = self.keeper.as_ref().ok_or("there is no keeper")?;
-        let mut rooms = keeper.shard.rooms(keeper.clock(self.now));
-        let facts = rooms.find(|facts| facts.room == room).ok_or("there is no such room")?;
+        let facts = keeper.room(self.now, room).ok_or("there is no such room")?;
         let post = facts.posts.iter().find(|(_, _, release)| *release == of);
         post.map(|(id, _, _)| *id).ok_or_else(|| "no worker of that release has the room".into())
     }
@@ -208,15 +207,14 @@ impl World {
             return Err("there is no such player, or it has a socket".into());
         }
         let slept_by = wall(self.now);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.order(self.now, Order::Expire { room, slept_by });
-        }
+        self.tell_of(room, Told::Order(Order::Expire { room, slept_by }))?;
         self.drain()?;
         let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
         let hello = self.introduce(player, conn, fresh);
         for out in self.gate.introduce(hello, false) {
             if let Out::Owner(message) = out {
-                self.step_keeper(Event::ToOwner(message))?;
+                self.tell_of(room, Told::Gate(message))?;
+                self.drain()?;
             }
         }
         self.drain()

@@ -12,6 +12,8 @@ use super::{Event, World};
 use crate::audit::Watched;
 use crate::deeds::Copying;
 use crate::keeper::{Keeper, limits};
+use crate::owner::Told;
+use crate::store::Found;
 use crate::worker::{Stepped, Worker, kinds_of};
 
 impl World {
@@ -24,21 +26,22 @@ impl World {
         }
         std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
         let (epoch, rooms) = self.store.open(&ApplyBounds::recovering(&limits()))?;
-        let mut keeper = Keeper::new(epoch, self.store.current(), self.now);
+        let mut keeper = Keeper::new(self.options.shards, epoch, self.store.current(), self.now);
         keeper.audit.watched = self.watched.take().map(Watched::resumed);
         keeper.audit.poison = self.poison.clone();
         keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
         keeper.audit.cursed = self.options.cursed > 0;
         keeper.audit.manners = self.options.manners;
         for (release, kinds) in &self.store.declared {
-            keeper.shard.handle_release(*release, kinds.clone());
+            let owners = keeper.owners.iter_mut();
+            owners.for_each(|owner| owner.shard.handle_release(*release, kinds.clone()));
             keeper.director.handle_release(*release, kinds.clone());
         }
         self.store.deploys().rev().for_each(|record| keeper.audit.found(record));
         let newest_first = self.store.deploys().take(100).cloned().collect();
         keeper.director.handle_recovered(Time(0), self.store.current(), newest_first);
-        keeper.order(self.now, Order::Startable(self.artifacts.iter().copied().collect()));
         self.keeper = Some(keeper);
+        self.order_each(&Order::Startable(self.artifacts.iter().copied().collect()))?;
         self.check_left(&rooms)?;
         let after = Span(self.rng.below(5_000));
         self.schedule(after, self.life, Event::RecoverNext(rooms));
@@ -77,7 +80,6 @@ impl World {
             self.watched = keeper.audit.watched;
         }
         self.stopping = false;
-        self.gathering = false;
         self.links.remove(&(3, 0));
         self.workers.clear();
         self.attempts.clear();
@@ -110,7 +112,7 @@ impl World {
         }
     }
 
-    pub(super) fn attach(&mut self, release: ReleaseId, berth: Berth) {
+    pub(super) fn attach(&mut self, release: ReleaseId, berth: Berth) -> Result<(), String> {
         let id = WorkerId(self.fresh());
         if let Some(spawning) = self.spawning.get_mut(&(release, berth)) {
             *spawning = spawning.saturating_sub(1);
@@ -134,14 +136,41 @@ impl World {
         let info = WorkerInfo { id, berth, release, kinds };
         let declared = info.kinds.iter().map(Declared::from).collect();
         self.store.declared.insert(release, declared);
-        if let Some(keeper) = &mut self.keeper {
-            let clock = keeper.clock(self.now);
-            keeper.audit.berths.insert(id, berth);
-            keeper.shard.handle_worker_up(clock, info.clone());
-            if berth == Berth::Common {
-                keeper.director.handle_worker_up(clock, &info);
-            }
+        // As the real one: the shards are told first, and get to it when they do.
+        self.tell_each(|_| Told::Up(info.clone()))?;
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| berth == Berth::Common) {
+            keeper.director.handle_worker_up(keeper.clock(self.now), &info);
         }
+        Ok(())
+    }
+
+    /// A worker's link has ended: each shard is told, and then the director.
+    pub(super) fn detach(&mut self, id: WorkerId, end: &WorkerEnd) -> Result<(), String> {
+        let attempts = self.attempts.remove(&id).unwrap_or_default();
+        let count = self.keeper.as_ref().map_or(0, Keeper::count);
+        self.tell_each(|number| {
+            let here = attempts.iter().filter(|(room, _)| room.shard(count) == number);
+            Told::Down(id, end.clone(), here.map(|(_, attempt)| *attempt).collect())
+        })?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.director.handle_worker_down(keeper.clock(self.now), id);
+        }
+        self.keep_workers();
+        Ok(())
+    }
+
+    /// The next room that was found in the store comes to its shard.
+    pub(super) fn recover_next(&mut self, mut rooms: Vec<Found>) -> Result<(), String> {
+        let Some(found) = rooms.pop() else { return self.tell_each(|_| Told::Listed) };
+        let room = found.room();
+        let damaged = matches!(found, Found::Damaged(_));
+        self.tell_of(room, Told::Found(found))?;
+        if damaged {
+            self.give_up(room);
+        }
+        let after = Span(self.rng.below(3_000));
+        self.schedule(after, self.life, Event::RecoverNext(rooms));
+        Ok(())
     }
 
     pub(super) fn step_worker(&mut self, id: WorkerId) -> Result<(), String> {
@@ -188,7 +217,7 @@ impl World {
             keeper.audit.lie(room);
         }
         if let Some(message) = answer {
-            self.attempts.entry(id).or_default().insert(message.about().1);
+            self.attempts.entry(id).or_default().insert(message.about());
             if self.in_trouble() && self.rng.percent(self.options.repeat) {
                 self.send((4, id.0), self.life, Event::FromWorker(id, message.clone()));
             }

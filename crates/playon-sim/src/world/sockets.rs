@@ -55,8 +55,12 @@ impl World {
         for out in all {
             match out {
                 Out::Owner(message) => {
-                    let link = (0, message.conn().0);
-                    self.send(link, self.life, Event::ToOwner(message));
+                    let conn = message.conn();
+                    let Some(keeper) = &self.keeper else { continue };
+                    // The socket is in the room that it asked for last.
+                    let number = keeper.audit.conns.get(&conn).map(|room| keeper.shard_of(*room));
+                    let event = Event::ToOwner(number.unwrap_or_default(), message);
+                    self.send((0, conn.0), self.life, event);
                 }
                 Out::Player(conn, heard) => self.tell_player(conn, heard)?,
             }
@@ -222,13 +226,14 @@ impl World {
         }
     }
 
-    /// Some time after the last fault the gateway and the shard know of the same sockets.
+    /// Some time after the last fault the gateway and the shards know of the same sockets.
     pub(super) fn check_sockets(&self) -> Result<(), String> {
         let open = self.gate.conns().count();
-        let known = self.keeper.as_ref().map_or(0, |keeper| keeper.shard.facts().sockets);
+        let owners = self.keeper.iter().flat_map(|keeper| &keeper.owners);
+        let known = owners.map(|owner| owner.shard.facts().sockets).sum::<usize>();
         match open == known {
             true => Ok(()),
-            false => Err(format!("I16: {open} sockets are open, the shard knows {known}")),
+            false => Err(format!("I16: {open} sockets are open, the shards know {known}")),
         }
     }
 }

@@ -31,20 +31,19 @@ pub(super) struct Left {
 impl World {
     /// SIGTERM: the keeper finishes what is in flight and stores everything.
     pub(super) fn stop_keeper(&mut self) -> Result<(), String> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        if std::mem::replace(&mut self.stopping, true) {
+        if self.keeper.is_none() || std::mem::replace(&mut self.stopping, true) {
             return Ok(());
         }
-        keeper.order(self.now, Order::Stop);
+        self.order_each(&Order::Stop)?;
         self.schedule(STOP_WITHIN, self.life, Event::StopLate);
         self.drain()
     }
 
-    /// The shard says that it has stopped, or is not waited for any longer.
+    /// All shards say that they have stopped, or are not waited for any longer.
     pub(super) fn end_stop(&mut self, in_order: bool) -> Result<(), String> {
         let Some(keeper) = self.keeper.as_ref().filter(|_| self.stopping) else { return Ok(()) };
         let mut left = BTreeMap::new();
-        for facts in keeper.shard.rooms(keeper.clock(self.now)) {
+        for facts in keeper.rooms(self.now) {
             let Some(image) = facts.image.filter(|image| !image.ended) else { continue };
             // It is on its way to sleep or to its deletion, which may be safe or not.
             if facts.place != Place::Resting {

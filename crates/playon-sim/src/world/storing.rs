@@ -7,27 +7,32 @@ use playon_core::time::Span;
 
 use super::{Event, World};
 use crate::keeper::limits;
+use crate::owner::{Owner, Told};
 
 impl World {
-    /// The shard has written something. A thread that finds more to do hands over what came of all of it at once.
-    pub(super) fn gather(&mut self) -> Result<(), String> {
-        if self.gathering {
+    /// A shard has written something. A thread that finds more to do hands over what came of all of it at once.
+    pub(super) fn gather(&mut self, number: u16) -> Result<(), String> {
+        if self.owner(number).is_none_or(|owner| owner.gathering) {
             return Ok(());
         }
         if !self.in_trouble() || !self.rng.percent(self.options.gather) {
-            return self.flush();
+            return self.flush(number);
         }
-        self.gathering = true;
+        self.owner(number).into_iter().for_each(|owner| owner.gathering = true);
         let after = Span(self.rng.below(self.options.delay_max.0));
-        self.schedule(after, self.life, Event::Flush);
+        self.schedule(after, self.life, Event::Flush(number));
         Ok(())
     }
 
+    fn owner(&mut self, number: u16) -> Option<&mut Owner> {
+        self.keeper.as_mut()?.owners.get_mut(usize::from(number))
+    }
+
     /// What was gathered is handed over to the store.
-    pub(super) fn flush(&mut self) -> Result<(), String> {
-        self.gathering = false;
+    pub(super) fn flush(&mut self, number: u16) -> Result<(), String> {
+        self.owner(number).into_iter().for_each(|owner| owner.gathering = false);
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        if !keeper.hand_over(&mut self.store)? {
+        if !keeper.hand_over(number, &mut self.store)? {
             return Ok(());
         }
         let mut delay = Span(100 + self.rng.below(self.options.fsync_max.0));
@@ -41,16 +46,11 @@ impl World {
         Ok(())
     }
 
-    /// The oldest batch is safe, and the shard is told.
+    /// The oldest batch is safe, and the shards are told.
     pub(super) fn make_safe(&mut self) -> Result<(), String> {
         let outcomes = self.store.make_safe()?;
         self.store.promise(&outcomes);
-        if let Some(keeper) = &mut self.keeper {
-            let clock = keeper.clock(self.now);
-            for (room, stored) in outcomes {
-                keeper.shard.handle_stored(clock, room, stored);
-            }
-        }
+        self.tell_stored(&outcomes)?;
         let wanted = self.store.wanted();
         if !wanted.is_empty() {
             let after = Span(self.rng.below(self.options.delay_max.0));
@@ -62,7 +62,9 @@ impl World {
     /// The store is closed: all that it was given becomes safe.
     pub(super) fn close_store(&mut self) -> Result<(), String> {
         if let Some(keeper) = &mut self.keeper {
-            keeper.hand_over(&mut self.store)?;
+            for number in keeper.numbers() {
+                keeper.hand_over(number, &mut self.store)?;
+            }
         }
         while self.store.pending() > 0 {
             self.store.make_safe()?;
@@ -92,12 +94,7 @@ impl World {
             }
             found => found,
         };
-        if let Some(keeper) = &mut self.keeper {
-            if let Loaded::Asleep { image, .. } = &loaded {
-                keeper.audit.woken(image);
-            }
-            keeper.shard.handle_loaded(keeper.clock(self.now), room, loaded);
-        }
+        self.tell_of(room, Told::Loaded(room, loaded))?;
         self.drain()
     }
 }

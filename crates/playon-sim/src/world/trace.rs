@@ -9,6 +9,8 @@ use playon_core::gate::{ToGateway, ToOwner, Who};
 use playon_core::ids::{ReleaseId, RoomId, WorkerId};
 
 use super::{Event, World};
+use crate::owner::Told;
+use crate::store::Found;
 
 /// What the columns mean.
 pub const KEY: &str = "\
@@ -16,7 +18,7 @@ time in ms | L: life of the keeper | what happens
   >owner c: a socket speaks   <client c: it is told   >w: to a worker   <w: from it   disk: a batch is safe
   #: number of an input   !: close   !+: a Fault   a: attempt   s: commit   g: generation   recv: last event taken in
 then, for each room that the step changed:
-  r: room   place   s last/safe commit   v state version   R release   posts worker:attempt
+  r: room   @: its shard, if there are several   place   s last/safe commit   v state version   R release   posts worker:attempt
   * batch in flight   p pending items   h held commits   t room time in ms   sessions +here -away ~joining x leaving
 ";
 
@@ -56,11 +58,18 @@ impl World {
         eprintln!("{:>14} w{} is suspected: {why}", "", id.0);
     }
 
+    /// Prints what a shard takes out of its queue.
+    pub(super) fn print_told(&self, number: u16, told: &Told) {
+        eprintln!("{:>14} shard {number}: {told}", "");
+    }
+
     /// Prints the rooms that changed since the last step.
     pub(super) fn print_rooms(&mut self) {
         let Some(keeper) = &self.keeper else { return };
-        for facts in keeper.shard.rooms(keeper.clock(self.now)) {
-            let line = Line(&facts).to_string();
+        let several = keeper.count() > 1;
+        for facts in keeper.rooms(self.now) {
+            let shard = several.then(|| keeper.shard_of(facts.room));
+            let line = Line(&facts, shard).to_string();
             let known = self.printed.entry(facts.room).or_default();
             let (what, _) = line.split_once(" t").unwrap_or((&line, ""));
             if known != what {
@@ -79,12 +88,15 @@ impl Display for Sent<'_> {
     }
 }
 
-struct Line<'a>(&'a RoomFacts<'a>);
+/// A room, and its shard if there are several.
+struct Line<'a>(&'a RoomFacts<'a>, Option<u16>);
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts = self.0;
-        write!(f, "{} {:<16}", short(facts.room), facts.place.to_string())?;
+        write!(f, "{}", short(facts.room))?;
+        self.1.iter().try_for_each(|shard| write!(f, "@{shard}"))?;
+        write!(f, " {:<16}", facts.place.to_string())?;
         if let Some(image) = facts.image {
             let (seq, safe, version) = (image.seq, facts.safe, image.version);
             write!(f, " s{seq}/{safe} v{version} R{}", release(image.release))?;
@@ -112,7 +124,7 @@ impl Display for Line<'_> {
 impl Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ToOwner(message) => owner(f, message),
+            Self::ToOwner(_, message) => owner(f, message),
             Self::ToClient(message) => client(f, message),
             Self::WorkerStep(id) => write!(f, "w{} works", id.0),
             Self::FromWorker(id, message) => from_worker(f, *id, message),
@@ -121,15 +133,16 @@ impl Display for Event {
             }
             Self::WorkerGone(id, end) => write!(f, "w{} is gone: {end:?}", id.0),
             Self::Turn(id, turn) => write!(f, "w{} is at {turn:?}", id.0),
-            Self::Flush => f.write_str("handed over to the disk"),
+            Self::Inbox(number) => write!(f, "shard {number} takes"),
+            Self::Flush(number) => write!(f, "shard {number} hands over to the disk"),
             Self::Fsync => f.write_str("disk"),
             Self::Wanted(rooms) => {
                 f.write_str("the disk wants")?;
                 rooms.iter().try_for_each(|room| write!(f, " {}", short(*room)))
             }
-            Self::Order(order) => write!(f, "order {order:?}"),
-            Self::Report(report) => write!(f, "report {report:?}"),
-            Self::Listed => f.write_str("all rooms are listed"),
+            Self::Order(number, order) => write!(f, "order to shard {number} {order:?}"),
+            Self::Report(number, report) => write!(f, "report of shard {number} {report:?}"),
+            Self::Listed(number) => write!(f, "shard {number} has listed all its rooms"),
             Self::Loaded(room) => write!(f, "loaded {}", short(*room)),
             Self::FindSleepers(search) => write!(f, "sleepers of deploy {}", search.deploy.0),
             Self::Timer => f.write_str("timer"),
@@ -146,6 +159,33 @@ impl Display for Event {
             Self::Connect(index) => write!(f, "player {index} connects"),
             Self::Act(index) => write!(f, "player {index} acts"),
             Self::Trouble => f.write_str("trouble"),
+        }
+    }
+}
+
+impl Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gate(message) => owner(f, message),
+            Self::Worker(id, message) => from_worker(f, *id, message),
+            Self::Up(info) => {
+                let (id, berth) = (info.id, info.berth);
+                write!(f, "w{id} is there, {berth:?} of R{}", release(info.release))
+            }
+            Self::Down(id, end, _) => write!(f, "w{id} is gone: {end:?}"),
+            Self::Turn(id, turn) => write!(f, "w{id} is at {turn:?}"),
+            Self::Order(order) => write!(f, "{order:?}"),
+            Self::Stored(outcomes) => outcomes
+                .iter()
+                .try_for_each(|(room, stored)| write!(f, "{} {stored:?} is safe ", short(*room))),
+            Self::Wanted(rooms) => {
+                f.write_str("the disk wants")?;
+                rooms.iter().try_for_each(|room| write!(f, " {}", short(*room)))
+            }
+            Self::Loaded(room, _) => write!(f, "loaded {}", short(*room)),
+            Self::Found(Found::Whole(image)) => write!(f, "found {}", short(image.room)),
+            Self::Found(Found::Damaged(room)) => write!(f, "found {} damaged", short(*room)),
+            Self::Listed => f.write_str("that was all"),
         }
     }
 }

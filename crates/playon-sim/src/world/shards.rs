@@ -1,0 +1,110 @@
+//! What shards are told. One that is alone has nothing else to do and takes it at once; several have queues, and each gets to
+//! what is in its own when its thread does.
+
+use playon_core::effect::{Order, Stored};
+use playon_core::ids::RoomId;
+
+use super::{Event, TO_DIRECTOR, World};
+use crate::owner::Told;
+
+/// The link on which a shard's thread gets to what is in its queue.
+const INBOX: u8 = 7;
+
+impl World {
+    /// A shard is told something, and may have to be drained afterwards.
+    pub(super) fn tell(&mut self, number: u16, told: Told) -> Result<(), String> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        if keeper.count() == 1 {
+            return self.hand(number, told);
+        }
+        if let Some(owner) = keeper.owners.get_mut(usize::from(number)) {
+            owner.inbox.push_back(told);
+            self.send((INBOX, number.into()), self.life, Event::Inbox(number));
+        }
+        Ok(())
+    }
+
+    /// The shard of a room is told something.
+    pub(super) fn tell_of(&mut self, room: RoomId, told: Told) -> Result<(), String> {
+        match self.keeper.as_ref().map(|keeper| keeper.shard_of(room)) {
+            Some(number) => self.tell(number, told),
+            None => Ok(()),
+        }
+    }
+
+    /// Each shard is told something.
+    pub(super) fn tell_each(&mut self, told: impl Fn(u16) -> Told) -> Result<(), String> {
+        let numbers = self.keeper.iter().flat_map(|keeper| keeper.numbers()).collect::<Vec<_>>();
+        numbers.into_iter().try_for_each(|number| self.tell(number, told(number)))
+    }
+
+    /// Somebody who is no shard has an order for each of them.
+    pub(super) fn order_each(&mut self, order: &Order) -> Result<(), String> {
+        self.tell_each(|_| Told::Order(order.clone()))
+    }
+
+    /// A shard's thread gets to the next thing in its queue.
+    pub(super) fn take_next(&mut self, number: u16) -> Result<(), String> {
+        let owners = self.keeper.as_mut().map(|keeper| &mut keeper.owners);
+        let owner = owners.and_then(|owners| owners.get_mut(usize::from(number)));
+        let Some(told) = owner.and_then(|owner| owner.inbox.pop_front()) else { return Ok(()) };
+        if self.options.trace {
+            self.print_told(number, &told);
+        }
+        self.hand(number, told)?;
+        self.drain()
+    }
+
+    /// All shards get to the ends of their queues.
+    pub(super) fn take_all(&mut self) -> Result<(), String> {
+        let numbers = self.keeper.iter().flat_map(|keeper| keeper.numbers()).collect::<Vec<_>>();
+        for number in numbers {
+            while self.waits_for(number) {
+                self.take_next(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn waits_for(&self, number: u16) -> bool {
+        let owners = self.keeper.iter().flat_map(|keeper| keeper.owners.get(usize::from(number)));
+        owners.map(|owner| owner.inbox.len()).sum::<usize>() > 0
+    }
+
+    fn hand(&mut self, number: u16, told: Told) -> Result<(), String> {
+        let listed = matches!(told, Told::Listed);
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.take(self.now, number, told);
+        if listed {
+            self.drain()?;
+            self.send((TO_DIRECTOR, number.into()), self.life, Event::Listed(number));
+        }
+        Ok(())
+    }
+
+    /// Shards are told what has become safe of their rooms.
+    pub(super) fn tell_stored(&mut self, outcomes: &[(RoomId, Stored)]) -> Result<(), String> {
+        let Some(count) = self.keeper.as_ref().map(|keeper| keeper.count()) else { return Ok(()) };
+        for number in 0..count {
+            let here = outcomes.iter().filter(|(room, _)| room.shard(count) == number);
+            let here: Vec<_> = here.copied().collect();
+            if !here.is_empty() {
+                self.tell(number, Told::Stored(here))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shards are told which snapshots the store wants.
+    pub(super) fn tell_wanted(&mut self, rooms: &[RoomId]) -> Result<(), String> {
+        let Some(count) = self.keeper.as_ref().map(|keeper| keeper.count()) else { return Ok(()) };
+        for number in 0..count {
+            let here = rooms.iter().copied().filter(|room| room.shard(count) == number);
+            let here: Vec<_> = here.collect();
+            if !here.is_empty() {
+                self.tell(number, Told::Wanted(here))?;
+            }
+        }
+        Ok(())
+    }
+}
