@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::fleet::Berth;
 use crate::ids::ReleaseId;
+use crate::mutant::{Mutant, broken};
 use crate::time::{Span, Time};
 
 /// Gathers what the shards need. Driven like the other machines: `handle_*`, then [`Self::poll`], [`Self::next_timeout`].
@@ -25,6 +26,9 @@ impl Berths {
 
     /// All that a shard needs from now on.
     pub fn handle_report(&mut self, now: Time, shard: u16, needed: &[(ReleaseId, Berth)]) {
+        if broken(Mutant::BerthsOverwritten) {
+            self.needed.clear();
+        }
         self.needed.insert(shard, needed.iter().copied().collect());
         let all: BTreeSet<_> = self.needed.values().flatten().copied().collect();
         for (release, berth) in &all {

@@ -166,6 +166,12 @@ mutants! {
     ProbeWakes "probe-wakes",
     /// A room that fails whenever somebody sees it is held to fail by itself.
     ViewsUnsuspected "views-unsuspected",
+    /// A shard knows of a worker only what that does for the shard's own rooms.
+    NeighboursUnheard "neighbours-unheard",
+    /// The workers that one shard needs take the place of those that another one needs.
+    BerthsOverwritten "berths-overwritten",
+    /// Rooms of all shards are tried in the same workers.
+    LanesShared "lanes-shared",
     /// What was held against the release that a room leaves is held against its move.
     LeavingBlamed "leaving-blamed",
 }

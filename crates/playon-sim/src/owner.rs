@@ -27,7 +27,9 @@ pub enum Told {
     Up(WorkerInfo),
     /// A worker is gone, which has answered under these attempts.
     Down(WorkerId, WorkerEnd, Vec<Attempt>),
-    /// A worker has been seen at something.
+    /// A worker has lately answered something, perhaps to another shard.
+    Heard(WorkerId),
+    /// A worker has been seen at something, perhaps for another shard.
     Turn(WorkerId, Turn),
     /// By the director, or by an operator.
     Order(Order),

@@ -20,6 +20,7 @@ use crate::gate::Hello;
 use crate::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
 use crate::image::StateCodec;
 use crate::limits::Limits;
+use crate::mutant::{Mutant, broken};
 use crate::room::Room;
 use crate::time::{Span, Time};
 
@@ -170,7 +171,13 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// A worker has begun with something and is at it. What is said of an attempt that another worker has counts for nothing.
+    ///
+    /// Every shard is told, also of turns of other shards' rooms: whose rooms wait behind such a turn must know that it is not
+    /// theirs which lasts.
     pub fn handle_turn(&mut self, now: Time, worker: WorkerId, turn: Turn) {
+        if broken(Mutant::NeighboursUnheard) && self.holder(turn.room, turn.attempt).is_none() {
+            return;
+        }
         self.env.fleet.note_turn(worker);
         self.env.abandoned_turn(now, worker, turn.attempt);
         if self.holder(turn.room, turn.attempt) != Some(worker) {
@@ -214,6 +221,14 @@ impl<C: StateCodec> Shard<C> {
         self.probe_worker_down(now, worker, end);
         self.appeal_worker_down(now, worker, end);
         self.run_queues(now);
+    }
+
+    /// A worker, which the shards share, has lately answered something, perhaps to another one. So what this one asked of it
+    /// only waits its turn.
+    pub fn handle_heard(&mut self, now: Time, worker: WorkerId) {
+        if !broken(Mutant::NeighboursUnheard) {
+            self.env.fleet.hear(worker, now);
+        }
     }
 
     /// Something from a worker. Whatever carries a void attempt has no effect; a worker that shows the attempt of another

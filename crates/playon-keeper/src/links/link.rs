@@ -39,6 +39,10 @@ const STALL_MIN: Duration = Duration::from_millis(250);
 /// How often it is looked at what a worker has begun, while it has anything to do.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Looks from one time that shards are told of answers, perhaps to others, to the next: well below the least time that anything
+/// may take a worker.
+const LOOKS_PER_WORD: u32 = 5;
+
 /// How long a refused or ended worker may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -157,6 +161,10 @@ struct Link {
     heard: Instant,
     ping_at: Instant,
     look_at: Instant,
+    /// Looks since shards were last told of answers.
+    looks: u32,
+    /// It has answered something since then.
+    answered: bool,
     turns: Turns,
     nonce: u64,
     shutdown_sent: bool,
@@ -222,6 +230,8 @@ impl Link {
             heard: now,
             ping_at,
             look_at: now + LOOK_EVERY,
+            looks: 0,
+            answered: false,
             turns,
             nonce: 0,
             shutdown_sent: false,
@@ -365,6 +375,7 @@ impl Link {
             if !events.is_empty() {
                 self.hub.metrics.worker_messages_in.inc_by(events.len() as u64);
                 inbox.push_all(events.drain(..));
+                self.answered = true;
             }
         }
         outcome
@@ -414,13 +425,21 @@ impl Link {
         }
     }
 
-    /// Tells the shards whose turn has come and lasts.
+    /// Tells the shards whose turn has come and lasts, and that others were answered: all of them, as they share the worker,
+    /// and none may take it for hung while it works for another.
     fn look(&mut self) -> Result<(), End> {
         self.look_at = Instant::now() + LOOK_EVERY;
+        self.looks += 1;
+        if self.looks >= LOOKS_PER_WORD {
+            self.looks = 0;
+            if std::mem::take(&mut self.answered) && self.hub.shards.count() > 1 {
+                self.hub.shards.push_each(|| ShardEvent::Heard(self.worker));
+            }
+        }
         let looks_max = self.hub.stuck_after.as_micros() / LOOK_EVERY.as_micros();
         let look = self.turns.look(u32::try_from(looks_max).unwrap_or(u32::MAX));
         for turn in look.begun {
-            self.hub.shards.of(turn.room).push(ShardEvent::Turn(self.worker, turn));
+            self.hub.shards.push_each(|| ShardEvent::Turn(self.worker, turn));
         }
         look.stuck.map_or(Ok(()), |turn| Err(End::Stuck(turn)))
     }

@@ -98,6 +98,7 @@ impl Driver {
             ShardEvent::Release(release, kinds) => shard.handle_release(release, kinds),
             ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
             ShardEvent::WorkerDown(worker, end) => shard.handle_worker_down(now, worker, &end),
+            ShardEvent::Heard(worker) => shard.handle_heard(now, worker),
             ShardEvent::Turn(worker, turn) => shard.handle_turn(now, worker, turn),
             ShardEvent::Worker(worker, message) => {
                 if let FromWorker::Commit(commit) = &message {

@@ -89,6 +89,8 @@ enum Event {
     FromWorker(WorkerId, FromWorker),
     WorkerAttached(ReleaseId, Berth),
     WorkerGone(WorkerId, WorkerEnd),
+    /// The shards hear that a worker answers.
+    Heard(WorkerId),
     /// The keeper has seen that a worker is at something.
     Turn(WorkerId, Turn),
     /// A shard's thread gets to the next thing in its queue.
@@ -154,6 +156,8 @@ pub struct World {
     /// The latest arrival on each ordered link.
     links: BTreeMap<(u8, u64), Time>,
     timer_at: Option<Time>,
+    /// Workers that have answered since the shards were last told that they answer.
+    overheard: BTreeSet<WorkerId>,
     next_id: u64,
     next_room: u64,
 
@@ -214,6 +218,7 @@ impl World {
             watchers: BTreeMap::new(),
             links: BTreeMap::new(),
             timer_at: None,
+            overheard: BTreeSet::new(),
             next_id: 0,
             next_room: options.rooms,
 
@@ -353,14 +358,16 @@ impl World {
         match event {
             Event::ToOwner(number, message) => self.tell(number, Told::Gate(message))?,
             Event::FromWorker(id, message) => {
+                self.overhear(id);
                 self.tell_of(message.about().0, Told::Worker(id, message))?;
             }
             Event::WorkerAttached(release, berth) => self.attach(release, berth)?,
             Event::Turn(id, turn)
                 if self.workers.get(&id).is_some_and(|w| w.turn == Some(turn)) =>
             {
-                self.tell_of(turn.room, Told::Turn(id, turn))?;
+                self.tell_each(|_| Told::Turn(id, turn))?;
             }
+            Event::Heard(id) => self.word_of(id)?,
             Event::WorkerGone(id, end) => self.detach(id, &end)?,
             Event::Inbox(number) => return self.take_next(number),
             Event::Flush(number) => return self.flush(number),

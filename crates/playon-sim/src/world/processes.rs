@@ -83,6 +83,7 @@ impl World {
         self.links.remove(&(3, 0));
         self.workers.clear();
         self.attempts.clear();
+        self.overheard.clear();
         self.wanted.clear();
         self.spawning.clear();
         self.lose_sockets();

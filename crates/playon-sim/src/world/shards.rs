@@ -2,13 +2,17 @@
 //! what is in its own when its thread does.
 
 use playon_core::effect::{Order, Stored};
-use playon_core::ids::RoomId;
+use playon_core::ids::{RoomId, WorkerId};
+use playon_core::time::Span;
 
 use super::{Event, TO_DIRECTOR, World};
 use crate::owner::Told;
 
 /// The link on which a shard's thread gets to what is in its queue.
 const INBOX: u8 = 7;
+
+/// How often shards are told that a worker answers, perhaps others.
+const WORD_EVERY: Span = Span::millis(250);
 
 impl World {
     /// A shard is told something, and may have to be drained afterwards.
@@ -80,6 +84,20 @@ impl World {
             self.send((TO_DIRECTOR, number.into()), self.life, Event::Listed(number));
         }
         Ok(())
+    }
+
+    /// A worker has answered some shard: soon all of them know that it answers.
+    pub(super) fn overhear(&mut self, id: WorkerId) {
+        let several = self.keeper.as_ref().is_some_and(|keeper| keeper.count() > 1);
+        if several && self.overheard.insert(id) {
+            self.schedule(WORD_EVERY, self.life, Event::Heard(id));
+        }
+    }
+
+    /// Each shard is told that a worker has answered lately.
+    pub(super) fn word_of(&mut self, id: WorkerId) -> Result<(), String> {
+        self.overheard.remove(&id);
+        self.tell_each(|_| Told::Heard(id))
     }
 
     /// Shards are told what has become safe of their rooms.

@@ -31,7 +31,6 @@ impl World {
         if anywhere && self.rng.percent(50) {
             // What the gateway knows of rooms is old: this one is there no more.
             (hello.room, hello.create) = (bygone(hello.room), None);
-            self.goes_to(hello.conn, hello.room);
         }
         let out = self.gate.introduce(hello, anywhere);
         self.carry(out)
@@ -56,6 +55,9 @@ impl World {
             match out {
                 Out::Owner(message) => {
                     let conn = message.conn();
+                    if let ToOwner::Hello(hello) = &message {
+                        self.goes_to(conn, hello.room);
+                    }
                     let Some(keeper) = &self.keeper else { continue };
                     // The socket is in the room that it asked for last.
                     let number = keeper.audit.conns.get(&conn).map(|room| keeper.shard_of(*room));
@@ -91,7 +93,6 @@ impl World {
             if client.conn == Some(conn) {
                 client.go_elsewhere(hello.room);
             }
-            self.goes_to(conn, hello.room);
         }
         self.carry(out)
     }

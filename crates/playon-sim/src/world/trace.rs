@@ -132,6 +132,7 @@ impl Display for Event {
                 write!(f, "a {berth:?} worker of R{} attaches", release(*id))
             }
             Self::WorkerGone(id, end) => write!(f, "w{} is gone: {end:?}", id.0),
+            Self::Heard(id) => write!(f, "w{} answers", id.0),
             Self::Turn(id, turn) => write!(f, "w{} is at {turn:?}", id.0),
             Self::Inbox(number) => write!(f, "shard {number} takes"),
             Self::Flush(number) => write!(f, "shard {number} hands over to the disk"),
@@ -173,6 +174,7 @@ impl Display for Told {
                 write!(f, "w{id} is there, {berth:?} of R{}", release(info.release))
             }
             Self::Down(id, end, _) => write!(f, "w{id} is gone: {end:?}"),
+            Self::Heard(id) => write!(f, "w{id} answers"),
             Self::Turn(id, turn) => write!(f, "w{id} is at {turn:?}"),
             Self::Order(order) => write!(f, "{order:?}"),
             Self::Stored(outcomes) => outcomes
