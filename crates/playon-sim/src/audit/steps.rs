@@ -132,7 +132,7 @@ impl Audit {
     fn follow(&mut self, now: Time, facts: &RoomFacts<'_>) -> Result<(), String> {
         let room = facts.room;
         // Nothing is given up by time any more while the keeper stops.
-        let most = patience(&self.limits, facts.place).filter(|_| !self.stopping);
+        let most = patience(&self.limits, self.sides.len(), facts.place).filter(|_| !self.stopping);
         let side = &self.sides[usize::from(self.shard_of(room))];
         let book = self.rooms.entry(room).or_default();
         let posts = facts.posts.iter().map(|(_, attempt, _)| *attempt).collect();
@@ -185,10 +185,10 @@ impl Audit {
 }
 
 /// How long a room may be in that place without any change.
-fn patience(limits: &Limits, place: Place) -> Option<Span> {
-    // Until its turn comes it may wait behind others for as long as its worker answers them; the shell's timer is not
-    // exact.
-    let wait = limits.turn_timeout.0 + 5_000;
+fn patience(limits: &Limits, shards: usize, place: Place) -> Option<Span> {
+    // Until its turn comes it may wait behind others for as long as its worker answers them, which has work of every shard; the
+    // shell's timer is not exact.
+    let wait = limits.turn_timeout.0 * shards as u64 + 5_000;
     let most = match place {
         Place::Opening | Place::Creating => limits.open_timeout,
         Place::Exporting | Place::Prewarming => limits.prewarm_timeout,
