@@ -428,6 +428,11 @@ impl Director {
             _ => {}
         }
         self.handle_answer(now, report);
+        if let Report::MoveFailed { room, .. } = report {
+            // If that was of a deploy which has ended since, nobody else tells the room where it belongs: shards answer when
+            // they get to it, and a later deploy may be undone before that.
+            self.bring_home(*room);
+        }
         self.hand_out(now);
         self.update_demand(now);
     }

@@ -248,6 +248,28 @@ fn a_deploy_joins_a_way_back_and_a_way_back_takes_the_place_of_a_deploy() {
     assert_eq!(post.wish(elsewhere), Ok(Taken::Begun(DeployId(3))));
 }
 
+#[test]
+fn a_room_that_answers_a_deploy_only_after_the_next_one_was_undone_still_comes_to_where_it_belongs()
+{
+    let mut post = Post::new(None, OLD);
+    post.wish(SHIP_NOW).unwrap();
+    post.up(2, NEW);
+    assert_eq!(post.told(), ROOMS.map(|room| (room, Told::Now)));
+    post.arrives(ROOMS[0]);
+    let broken = ReleaseId([9; 32]);
+    post.wish(DeployWish { to: broken, ..SHIP_NOW }).unwrap();
+    post.director.handle_release_broken(post.now, broken, "it does not start");
+    post.drain();
+    assert_eq!(post.phase().1, DeployPhase::Reverted);
+    assert_eq!(post.told(), [], "both have an order, as far as anybody knows");
+    // Their shards get to the word that the first deploy has ended, each at its own time.
+    for room in [ROOMS[2], ROOMS[1]] {
+        let (deploy, blame) = (DeployId(1), Blame::Circumstance);
+        post.hear(Report::MoveFailed { deploy, room, reason: "superseded".into(), blame });
+        assert_eq!(post.told(), [(room, Told::Patiently)]);
+    }
+}
+
 fn patient() -> Policies {
     let on_deploy = OnDeploy::BetweenRounds { deadline: Span::secs(60) };
     Policies { on_deploy, ..Policies::default() }
