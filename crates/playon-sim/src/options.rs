@@ -39,6 +39,8 @@ pub struct Options {
     pub seed: u64,
     /// Shards of the keeper; at least one.
     pub shards: u16,
+    /// One of several shards gets to nothing for a while, per thousand things that it is told.
+    pub lag: u64,
     /// Rooms.
     pub rooms: u64,
     /// Players of each room.
@@ -264,6 +266,7 @@ impl Options {
             gather: some(80),
             watch: some(20),
             shards: shards_of(seed),
+            lag: some(5),
             digest: false,
             trace: false,
         }

@@ -11,6 +11,9 @@ use crate::owner::Told;
 /// The link on which a shard's thread gets to what is in its queue.
 const INBOX: u8 = 7;
 
+/// How long a shard's thread gets to nothing when others have the processor, milliseconds; this is the most.
+const LAG_MS: u64 = 200;
+
 /// How often shards are told that a worker answers, perhaps others.
 const WORD_EVERY: Span = Span::millis(250);
 
@@ -21,10 +24,14 @@ impl World {
         if keeper.count() == 1 {
             return self.hand(number, told);
         }
-        if let Some(owner) = keeper.owners.get_mut(usize::from(number)) {
-            owner.inbox.push_back(told);
-            self.send((INBOX, number.into()), self.life, Event::Inbox(number));
+        let Some(owner) = keeper.owners.get_mut(usize::from(number)) else { return Ok(()) };
+        owner.inbox.push_back(told);
+        let link = (INBOX, number.into());
+        if self.in_trouble() && self.rng.below(1_000) < self.options.lag {
+            let until = self.now + Span::millis(self.rng.below(LAG_MS));
+            self.links.entry(link).and_modify(|at| *at = until.max(*at)).or_insert(until);
         }
+        self.send(link, self.life, Event::Inbox(number));
         Ok(())
     }
 
