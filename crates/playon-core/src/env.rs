@@ -100,7 +100,7 @@ impl<C> Env<C> {
             unknown_said: None,
             unknown_since: 0,
             // Attempts of different shards never meet in a worker.
-            attempts: u64::from(shard) << 48,
+            attempts: if broken(Mutant::AttemptsShared) { 0 } else { u64::from(shard) << 48 },
             unsound: BTreeMap::new(),
         }
     }

@@ -170,6 +170,10 @@ mutants! {
     NeighboursUnheard "neighbours-unheard",
     /// The workers that one shard needs take the place of those that another one needs.
     BerthsOverwritten "berths-overwritten",
+    /// What the director tells all shards reaches only the first.
+    FirstShardOnly "first-shard-only",
+    /// Shards give out the same attempts.
+    AttemptsShared "attempts-shared",
     /// Rooms of all shards are tried in the same workers.
     LanesShared "lanes-shared",
     /// What was held against the release that a room leaves is held against its move.

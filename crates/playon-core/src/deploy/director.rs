@@ -196,7 +196,12 @@ impl Director {
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<DirectorEffect> {
-        self.out.pop_front()
+        match self.out.pop_front() {
+            Some(DirectorEffect::Order(Target::All, order)) if broken(Mutant::FirstShardOnly) => {
+                Some(DirectorEffect::Order(Target::Shard(0), order))
+            }
+            effect => effect,
+        }
     }
 
     /// When to call [`Self::handle_timeout`].

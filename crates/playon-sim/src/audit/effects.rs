@@ -1,6 +1,6 @@
 //! Records, snapshots and messages, as they leave the machines.
 
-use playon_core::attach::ToWorker;
+use playon_core::attach::{ToWorker, Turn};
 use playon_core::effect::{Aside, Blame, Report};
 use playon_core::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
 use playon_core::image::{Image, Record, StateCodec};
@@ -138,7 +138,11 @@ impl Audit {
         message: &ToWorker,
         store: &Store,
     ) -> Result<(), String> {
-        let room = message.turn().room;
+        let Turn { room, attempt, .. } = message.turn();
+        let other = *self.minted.entry(attempt).or_insert(room);
+        if other != room {
+            return Err(format!("I4: attempt {attempt} is of {room} and of {other}"));
+        }
         let alone = self.hears_appeals(room, worker)?;
         match message {
             // A copy that is thrown away.

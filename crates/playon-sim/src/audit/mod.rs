@@ -74,6 +74,8 @@ pub struct Intro {
 #[derive(Debug)]
 pub struct Audit {
     rooms: BTreeMap<RoomId, Book>,
+    /// The room of each attempt that a worker was told of.
+    minted: BTreeMap<Attempt, RoomId>,
     /// Attempts that must have no more effect.
     revoked: BTreeSet<Attempt>,
     /// How far the inputs of each seat were applied when it was read back.
@@ -155,6 +157,7 @@ impl Audit {
         Self {
             rooms: BTreeMap::new(),
             age,
+            minted: BTreeMap::new(),
             revoked: BTreeSet::new(),
             recovered: BTreeMap::new(),
             informed: BTreeSet::new(),
