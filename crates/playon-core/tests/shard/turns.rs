@@ -43,6 +43,33 @@ fn a_batch_that_waits_behind_others_is_no_sign_of_a_hung_worker() {
 }
 
 #[test]
+fn a_worker_that_answers_the_rooms_of_other_shards_is_not_hung() {
+    let (mut bench, _) = under_way();
+    bench.shard.handle_turn(bench.now, ONE, elsewhere());
+    let word = Span(Limits::default().turn_timeout.0 / 2);
+    for _ in 0..4 {
+        bench.wait(word);
+        bench.shard.handle_heard(bench.now, ONE);
+    }
+    assert!(!suspected(&bench), "it answers, and this shard's turn has not come");
+    bench.wait(word);
+    bench.wait(word);
+    assert!(suspected(&bench), "it answers nobody any more");
+}
+
+#[test]
+fn a_worker_that_notes_nothing_is_not_hung_while_it_answers_others() {
+    let (mut bench, _) = under_way();
+    let timeout = Policies::default().batch_timeout;
+    bench.wait(Span(timeout.0 - 1));
+    bench.shard.handle_heard(bench.now, ONE);
+    bench.wait(Span(1));
+    assert!(!suspected(&bench), "what it answered was in front");
+    bench.wait(timeout);
+    assert!(suspected(&bench));
+}
+
+#[test]
 fn a_worker_that_answers_nothing_for_long_is_hung_whatever_it_notes() {
     let (mut bench, _) = under_way();
     bench.shard.handle_turn(bench.now, ONE, elsewhere());
