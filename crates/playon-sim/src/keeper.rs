@@ -190,7 +190,10 @@ impl Keeper {
     /// When something is still due.
     pub fn handle_timeout(&mut self, now: Time) -> Result<(), String> {
         let clock = self.clock(now);
-        self.owners.iter_mut().for_each(|owner| owner.shard.handle_timeout(clock));
+        for owner in &mut self.owners {
+            owner.touched = true;
+            owner.shard.handle_timeout(clock);
+        }
         self.director.handle_timeout(clock);
         self.berths.handle_timeout(clock);
         self.check_progress(clock)
@@ -203,6 +206,7 @@ impl Keeper {
         let Some(owner) = self.owners.get_mut(usize::from(number)).filter(|_| current) else {
             return;
         };
+        owner.touched = true;
         let (shard, audit) = (&mut owner.shard, &mut self.audit);
         match told {
             Told::Gate(message) => {
@@ -287,12 +291,16 @@ impl Keeper {
         while let Some((release, berth, count)) = self.berths.poll() {
             wishes.push(Wish::Workers(release, berth, count));
         }
+        let clock = self.clock(now);
+        self.audit.note_time(clock);
         for number in self.numbers() {
-            let owner = &self.owners[usize::from(number)];
+            let owner = &mut self.owners[usize::from(number)];
             if !owner.batch.is_empty() {
                 wishes.push(Wish::Batch(number));
             }
-            self.audit.after_step(self.clock(now), number, &owner.shard)?;
+            if std::mem::take(&mut owner.touched) {
+                self.audit.after_step(clock, number, &owner.shard)?;
+            }
         }
         Ok(wishes)
     }

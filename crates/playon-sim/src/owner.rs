@@ -53,6 +53,8 @@ pub struct Owner {
     pub inbox: VecDeque<Told>,
     /// More is waited for, to hand it over to the store at once.
     pub gathering: bool,
+    /// Something has happened to it since it was last looked at.
+    pub touched: bool,
     /// What is written and not yet handed over to the store.
     pub batch: Vec<Write>,
 }
@@ -60,6 +62,6 @@ pub struct Owner {
 impl Owner {
     /// One that has been told nothing.
     pub const fn new(shard: Shard<ZstdXxh3>) -> Self {
-        Self { shard, inbox: VecDeque::new(), gathering: false, batch: Vec::new() }
+        Self { shard, inbox: VecDeque::new(), gathering: false, touched: true, batch: Vec::new() }
     }
 }

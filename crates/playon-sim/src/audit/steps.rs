@@ -13,7 +13,12 @@ use playon_core::time::{Span, Time};
 use super::Audit;
 
 impl Audit {
-    /// Everything that holds between two steps.
+    /// A step is over.
+    pub const fn note_time(&mut self, now: Time) {
+        self.now = now;
+    }
+
+    /// Everything that holds between two steps, of a shard to which something has happened.
     ///
     /// # Errors
     /// When an invariant is broken.
@@ -23,7 +28,6 @@ impl Audit {
         number: u16,
         shard: &Shard<C>,
     ) -> Result<(), String> {
-        self.now = now;
         let facts = shard.facts();
         self.check_queues(&facts)?;
         if let Some(most) = self.sides[usize::from(number)].take_window_max()
