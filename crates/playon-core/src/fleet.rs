@@ -200,7 +200,7 @@ impl Fleet {
     /// The worker has answered something.
     pub(crate) fn hear(&mut self, worker: WorkerId, now: Time) {
         if let Some(member) = self.members.get_mut(&worker) {
-            (member.heard, member.mute) = (Some(now), false);
+            (member.heard, member.mute) = (member.heard.max(Some(now)), false);
         }
     }
 

@@ -223,7 +223,7 @@ impl Keeper {
                 audit.revoke(attempts);
                 shard.handle_worker_down(clock, id, &end);
             }
-            Told::Heard(id) => shard.handle_heard(clock, id),
+            Told::Heard(id, at) => shard.handle_heard(at, id),
             Told::Turn(id, turn) => shard.handle_turn(clock, id, turn),
             Told::Order(order) => {
                 audit.shard_ordered(&order);

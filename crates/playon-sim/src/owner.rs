@@ -12,6 +12,7 @@ use playon_core::fleet::{WorkerEnd, WorkerInfo};
 use playon_core::gate::ToOwner;
 use playon_core::ids::{Attempt, RoomId, WorkerId};
 use playon_core::shard::Shard;
+use playon_core::time::Time;
 use playon_wire::state::ZstdXxh3;
 
 use crate::store::{Found, Write};
@@ -27,8 +28,8 @@ pub enum Told {
     Up(WorkerInfo),
     /// A worker is gone, which has answered under these attempts.
     Down(WorkerId, WorkerEnd, Vec<Attempt>),
-    /// A worker has lately answered something, perhaps to another shard.
-    Heard(WorkerId),
+    /// A worker has lately answered something, perhaps to another shard, and last then, by the keeper's clock.
+    Heard(WorkerId, Time),
     /// A worker has been seen at something, perhaps for another shard.
     Turn(WorkerId, Turn),
     /// By the director, or by an operator.

@@ -180,9 +180,7 @@ impl FromStr for Scenario {
 
 fn parse(words: &[&str]) -> Result<Step, String> {
     Ok(match words {
-        ["shards", shards] => {
-            Step::Shards(u16::try_from(count(shards)?).map_err(|error| error.to_string())?)
-        }
+        ["shards", shards] => Step::Shards(few(shards)?),
         ["room", room, "players", players] => Step::Room(number(room, 'r')?, count(players)?),
         ["play", time] => Step::Play(span(time)?),
         ["deploy", release] => Step::Deploy(number(release, 'R')?, false),
@@ -258,6 +256,10 @@ fn number(word: &str, mark: char) -> Result<u8, String> {
 
 fn count(word: &str) -> Result<u64, String> {
     word.parse().map_err(|_| format!("`{word}` should be a number"))
+}
+
+fn few(word: &str) -> Result<u16, String> {
+    word.parse().map_err(|_| format!("`{word}` should be a small number"))
 }
 
 fn span(word: &str) -> Result<Span, String> {

@@ -223,11 +223,11 @@ impl<C: StateCodec> Shard<C> {
         self.run_queues(now);
     }
 
-    /// A worker, which the shards share, has lately answered something, perhaps to another one. So what this one asked of it
-    /// only waits its turn.
-    pub fn handle_heard(&mut self, now: Time, worker: WorkerId) {
+    /// A worker, which the shards share, has lately answered something, perhaps to another one, and last at `at`. So what this
+    /// one asked of it only waited its turn until then.
+    pub fn handle_heard(&mut self, at: Time, worker: WorkerId) {
         if !broken(Mutant::NeighboursUnheard) {
-            self.env.fleet.hear(worker, now);
+            self.env.fleet.hear(worker, at);
         }
     }
 

@@ -163,8 +163,8 @@ struct Link {
     look_at: Instant,
     /// Looks since shards were last told of answers.
     looks: u32,
-    /// It has answered something since then.
-    answered: bool,
+    /// When it has last answered something since then.
+    answered: Option<std::time::Instant>,
     turns: Turns,
     nonce: u64,
     shutdown_sent: bool,
@@ -231,7 +231,7 @@ impl Link {
             ping_at,
             look_at: now + LOOK_EVERY,
             looks: 0,
-            answered: false,
+            answered: None,
             turns,
             nonce: 0,
             shutdown_sent: false,
@@ -375,7 +375,7 @@ impl Link {
             if !events.is_empty() {
                 self.hub.metrics.worker_messages_in.inc_by(events.len() as u64);
                 inbox.push_all(events.drain(..));
-                self.answered = true;
+                self.answered = Some(std::time::Instant::now());
             }
         }
         outcome
@@ -432,8 +432,8 @@ impl Link {
         self.looks += 1;
         if self.looks >= LOOKS_PER_WORD {
             self.looks = 0;
-            if std::mem::take(&mut self.answered) && self.hub.shards.count() > 1 {
-                self.hub.shards.push_each(|| ShardEvent::Heard(self.worker));
+            if let Some(at) = self.answered.take().filter(|_| self.hub.shards.count() > 1) {
+                self.hub.shards.push_each(|| ShardEvent::Heard(self.worker, at));
             }
         }
         let looks_max = self.hub.stuck_after.as_micros() / LOOK_EVERY.as_micros();

@@ -25,8 +25,8 @@ pub(crate) enum ShardEvent {
     WorkerUp(WorkerInfo),
     /// A worker is gone; nothing of it follows.
     WorkerDown(WorkerId, WorkerEnd),
-    /// A worker has lately answered something, perhaps to another shard.
-    Heard(WorkerId),
+    /// A worker has lately answered something, perhaps to another shard, and last then.
+    Heard(WorkerId, Instant),
     /// A worker has begun this and is at it; perhaps for another shard.
     Turn(WorkerId, Turn),
     /// From a worker.

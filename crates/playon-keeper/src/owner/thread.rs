@@ -98,7 +98,10 @@ impl Driver {
             ShardEvent::Release(release, kinds) => shard.handle_release(release, kinds),
             ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
             ShardEvent::WorkerDown(worker, end) => shard.handle_worker_down(now, worker, &end),
-            ShardEvent::Heard(worker) => shard.handle_heard(now, worker),
+            ShardEvent::Heard(worker, at) => {
+                let ago = u64::try_from(at.elapsed().as_micros()).unwrap_or(u64::MAX);
+                shard.handle_heard(Time(now.0.saturating_sub(ago)), worker);
+            }
             ShardEvent::Turn(worker, turn) => shard.handle_turn(now, worker, turn),
             ShardEvent::Worker(worker, message) => {
                 if let FromWorker::Commit(commit) = &message {

@@ -156,8 +156,8 @@ pub struct World {
     /// The latest arrival on each ordered link.
     links: BTreeMap<(u8, u64), Time>,
     timer_at: Option<Time>,
-    /// Workers that have answered since the shards were last told that they answer.
-    overheard: BTreeSet<WorkerId>,
+    /// When workers have answered, by the keeper's clock, since the shards were last told that they do.
+    overheard: BTreeMap<WorkerId, Time>,
     next_id: u64,
     next_room: u64,
 
@@ -218,7 +218,7 @@ impl World {
             watchers: BTreeMap::new(),
             links: BTreeMap::new(),
             timer_at: None,
-            overheard: BTreeSet::new(),
+            overheard: BTreeMap::new(),
             next_id: 0,
             next_room: options.rooms,
 

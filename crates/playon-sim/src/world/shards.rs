@@ -95,16 +95,17 @@ impl World {
 
     /// A worker has answered some shard: soon all of them know that it answers.
     pub(super) fn overhear(&mut self, id: WorkerId) {
-        let several = self.keeper.as_ref().is_some_and(|keeper| keeper.count() > 1);
-        if several && self.overheard.insert(id) {
+        let several = self.keeper.as_ref().filter(|keeper| keeper.count() > 1);
+        let Some(at) = several.map(|keeper| keeper.clock(self.now)) else { return };
+        if self.overheard.insert(id, at).is_none() {
             self.schedule(WORD_EVERY, self.life, Event::Heard(id));
         }
     }
 
     /// Each shard is told that a worker has answered lately.
     pub(super) fn word_of(&mut self, id: WorkerId) -> Result<(), String> {
-        self.overheard.remove(&id);
-        self.tell_each(|_| Told::Heard(id))
+        let Some(at) = self.overheard.remove(&id) else { return Ok(()) };
+        self.tell_each(|_| Told::Heard(id, at))
     }
 
     /// Shards are told what has become safe of their rooms.

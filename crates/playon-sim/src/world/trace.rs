@@ -174,7 +174,7 @@ impl Display for Told {
                 write!(f, "w{id} is there, {berth:?} of R{}", release(info.release))
             }
             Self::Down(id, end, _) => write!(f, "w{id} is gone: {end:?}"),
-            Self::Heard(id) => write!(f, "w{id} answers"),
+            Self::Heard(id, at) => write!(f, "w{id} has answered at {at:?}"),
             Self::Turn(id, turn) => write!(f, "w{id} is at {turn:?}"),
             Self::Order(order) => write!(f, "{order:?}"),
             Self::Stored(outcomes) => outcomes
