@@ -45,10 +45,11 @@ impl World {
                 .ok_or(format!("I22: {} is gone", client.room))?;
             let game = Game::decode(&image.state).ok_or("I10: unreadable state")?;
             self.check_game(client.room, &game)?;
-            if game.ticking && client.heard + Span::secs(1) < self.now {
+            let session = client.seat.map(|seat| seat.session).unwrap_or_default();
+            let blind = self.blind.get(&session).is_some_and(|until| *until > self.now);
+            if game.ticking && !blind && client.heard + Span::secs(1) < self.now {
                 return Err(format!("I17: client {i} heard nothing since {:?}", client.heard));
             }
-            let session = client.seat.map(|seat| seat.session).unwrap_or_default();
             let tally =
                 game.players.get(&session).ok_or(format!("I9: client {i} lost its seat"))?;
             if !tally.here {

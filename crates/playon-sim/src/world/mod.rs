@@ -26,14 +26,14 @@ use playon_core::deploy::Search;
 use playon_core::effect::{Aside, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd};
 use playon_core::gate::{ToGateway, ToOwner};
-use playon_core::ids::{Attempt, ConnId, DeployId, ReleaseId, RoomId, WorkerId};
+use playon_core::ids::{Attempt, ConnId, DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_core::rng::Rng;
 use playon_core::time::{Span, Time};
 
 use crate::client::Client;
 use crate::deeds::Doom;
 use crate::gate::Gate;
-use crate::keeper::{Keeper, Wish};
+use crate::keeper::{Keeper, Wish, limits};
 use crate::lives::Lives;
 use crate::options::Options;
 use crate::owner::Told;
@@ -167,6 +167,8 @@ pub struct World {
     watched: Option<crate::audit::Watched>,
     /// Inputs that make the game panic.
     poison: BTreeSet<(RoomId, u64)>,
+    /// Players whose views failed until when they may be shown nothing.
+    blind: BTreeMap<SessionId, Time>,
     /// Rooms in which inputs were lost (and told so) or set aside: what they hold cannot be foretold.
     tainted: BTreeSet<RoomId>,
     calm_from: Time,
@@ -225,6 +227,7 @@ impl World {
             lives: Lives::default(),
             watched: None,
             poison: BTreeSet::new(),
+            blind: BTreeMap::new(),
             tainted: BTreeSet::new(),
             calm_from,
             stalled_until: Time(0),
@@ -481,6 +484,9 @@ impl World {
             Report::SetAside { room, what: Aside::Input(_), .. } => {
                 self.tainted.insert(*room);
                 self.clients.iter_mut().filter(|c| c.room == *room).for_each(|c| c.tainted = true);
+            }
+            Report::SetAside { session, what: Aside::View, .. } => {
+                self.blind.insert(*session, self.now + limits().quarantine);
             }
             _ => {}
         }
