@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -111,7 +112,10 @@ fn a_refused_upload_is_told_as_refused_each_time() {
         refused(&["--token", "wrong"], "PLY-0515");
     }
     let artifacts = rig.data().join("artifacts");
-    std::fs::rename(&artifacts, rig.data().join("elsewhere")).unwrap();
+    // A folder that is gone, if only for a moment, would be made again.
+    let elsewhere = rig.data().join("elsewhere");
+    std::fs::write(&elsewhere, "in its way").unwrap();
+    renameat_with(CWD, &elsewhere, CWD, &artifacts, RenameFlags::EXCHANGE).unwrap();
     for _ in 0..20 {
         refused(&[], "PLY-0506");
     }
