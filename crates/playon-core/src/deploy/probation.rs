@@ -9,7 +9,7 @@
 //! While it is found out what a room fails on, its faults are held against nobody yet. What is then set aside is tried on the
 //! release before: on what fails there as well, nobody is to blame.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::effect::{Order, Report};
 use crate::ids::{DeployId, ReleaseId, RoomId};
@@ -54,8 +54,8 @@ pub(super) struct Probation {
 struct Inquiry {
     /// Of which the room does not know the cause.
     open: u32,
-    /// Of which the cause is being tried on the release before.
-    appealed: u32,
+    /// Of each cause that is being tried on the release before. A shard tries what a room sets aside in that order.
+    appealed: VecDeque<u32>,
     /// What the last one was.
     last: String,
 }
@@ -200,12 +200,11 @@ impl Director {
                 self.note_failed(now, (*room, *release), true);
                 self.fault(now, (*room, *release), what, false);
             }
-            Report::SetAside { room, release, appeal, .. } => {
-                let Some(inquiry) = self.inquiry(*room, *release) else { return };
-                inquiry.appealed += std::mem::take(&mut inquiry.open);
-                if !appeal {
-                    self.settle_appeal(now, *room, true);
-                }
+            Report::SetAside { room, release, appeal: true, .. } => {
+                self.await_appeal(*room, *release);
+            }
+            Report::SetAside { room, release, .. } if self.is_on_probation(*release) => {
+                self.settle_inquiry(now, *room);
             }
             Report::Appealed { room, release, too } if self.is_on_probation(*release) => {
                 self.settle_appeal(now, *room, !too);
@@ -262,10 +261,13 @@ impl Director {
         self.probation.as_ref().is_some_and(|probation| probation.release == release)
     }
 
-    /// What is not known yet of the room's faults on that release, if it is on probation.
-    fn inquiry(&mut self, room: RoomId, release: ReleaseId) -> Option<&mut Inquiry> {
-        let probation = self.probation.as_mut().filter(|p| p.release == release)?;
-        probation.inquiries.get_mut(&room)
+    /// It is known what the room fails on, and tried on the release before.
+    fn await_appeal(&mut self, room: RoomId, release: ReleaseId) {
+        let probation = self.probation.as_mut().filter(|probation| probation.release == release);
+        if let Some(probation) = probation {
+            let inquiry = probation.inquiries.entry(room).or_default();
+            inquiry.appealed.push_back(std::mem::take(&mut inquiry.open));
+        }
     }
 
     /// It was the room itself, or nothing that can be set aside.
@@ -273,18 +275,19 @@ impl Director {
         let Some(probation) = &mut self.probation else { return };
         let Some(inquiry) = probation.inquiries.get_mut(&room) else { return };
         let (faults, last) = (std::mem::take(&mut inquiry.open), inquiry.last.clone());
-        if inquiry.appealed == 0 {
+        if inquiry.appealed.is_empty() {
             probation.inquiries.remove(&room);
         }
         self.hard_faults(now, faults, last);
     }
 
-    /// What was set aside has been tried on the release before; `held` if it does not fail there.
+    /// The first of what was set aside has been tried on the release before; `held` if it does not fail there.
     fn settle_appeal(&mut self, now: Time, room: RoomId, held: bool) {
         let Some(probation) = &mut self.probation else { return };
         let Some(inquiry) = probation.inquiries.get_mut(&room) else { return };
-        let (faults, last) = (std::mem::take(&mut inquiry.appealed), inquiry.last.clone());
-        if inquiry.open == 0 {
+        let Some(faults) = inquiry.appealed.pop_front() else { return };
+        let last = inquiry.last.clone();
+        if inquiry.open == 0 && inquiry.appealed.is_empty() {
             probation.inquiries.remove(&room);
         }
         if held {

@@ -4,9 +4,9 @@ use playon_core::deploy::{
     Course, DeployPhase, DeployRecord, DeployWish, Director, DirectorConfig, DirectorEffect,
     Sleepers, Target,
 };
-use playon_core::effect::{Cost, Listing, Order, Report};
+use playon_core::effect::{Aside, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_core::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_core::kind::{Declared, KindInfo, Policies};
 use playon_core::time::{Span, Time};
 
@@ -171,6 +171,31 @@ fn two_faults_within_the_time_of_their_kind_take_the_rooms_back() {
     assert!(!stage.rescued());
     stage.fault(LOBBY);
     assert!(stage.rescued());
+}
+
+/// What the room fails on is set aside, and is to be tried on the release before.
+fn sets_aside(stage: &mut Stage, room: RoomId) {
+    for message in ["in its batch", "alone"] {
+        let message = message.to_owned();
+        stage.hear(Report::Fault { room, release: NEW, message, count: 1, inquiry: true });
+    }
+    let (session, what) = (SessionId(1), Aside::Input(1));
+    stage.hear(Report::SetAside { room, release: NEW, session, what, appeal: true });
+    assert!(!stage.rescued(), "it is not known yet");
+}
+
+#[test]
+fn an_old_bug_covers_no_new_one_of_the_same_room() {
+    for verdicts in [[true, true], [true, false], [false, true]] {
+        let mut stage = shipped(None);
+        sets_aside(&mut stage, DUEL);
+        sets_aside(&mut stage, DUEL);
+        for too in verdicts {
+            stage.hear(Report::Appealed { room: DUEL, release: NEW, too });
+        }
+        stage.pass(Span::millis(100));
+        assert_eq!(stage.rescued(), verdicts.contains(&false), "{verdicts:?}");
+    }
 }
 
 /// One broken room, or one player who knows what breaks it, stands in the way of no deploy.

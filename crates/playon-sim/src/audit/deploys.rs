@@ -1,6 +1,6 @@
 //! What deploys are held to: rooms that stay where they are, and releases that fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use playon_core::deploy::{Course, DeployPhase, DeployRecord};
 use playon_core::effect::{Order, Report};
@@ -22,7 +22,7 @@ pub struct Watched {
     /// Faults of rooms of which it is not known yet what they fail on.
     open: BTreeMap<RoomId, u32>,
     /// Faults of rooms on something that is being tried on the release before.
-    appealed: BTreeMap<RoomId, u32>,
+    appealed: BTreeMap<RoomId, VecDeque<u32>>,
     until: Option<Time>,
 }
 
@@ -38,7 +38,7 @@ impl Watched {
     }
 
     fn settle_appeal(&mut self, room: RoomId, held: bool) {
-        let faults = self.appealed.remove(&room).unwrap_or_default();
+        let faults = self.appealed.get_mut(&room).and_then(VecDeque::pop_front).unwrap_or_default();
         self.faults += if held { faults } else { 0 };
     }
 }
@@ -136,10 +136,11 @@ impl Audit {
         let Some(watched) = self.watched.as_mut().filter(within) else { return };
         match report {
             Report::SetAside { room, release, appeal, .. } if *release == watched.release => {
-                let faults = watched.open.remove(room).unwrap_or_default();
-                *watched.appealed.entry(*room).or_default() += faults;
-                if !appeal {
-                    watched.settle_appeal(*room, true);
+                if *appeal {
+                    let faults = watched.open.remove(room).unwrap_or_default();
+                    watched.appealed.entry(*room).or_default().push_back(faults);
+                } else {
+                    watched.settle_open(*room);
                 }
             }
             Report::Appealed { room, release, too } if *release == watched.release => {
