@@ -59,33 +59,19 @@ impl Appeal {
 pub(crate) enum Step {
     /// For a worker where nobody else is, to write that version if one is to be written, else to open a copy.
     Waiting { until: Time, export: Option<u32> },
-    /// The release that has failed writes an older version.
-    Exporting { post: Post, errand: Errand, version: u32 },
-    /// The release before opens a copy.
-    Opening { post: Post, errand: Errand },
-    /// It runs the batch.
-    Trying { post: Post, errand: Errand },
+    /// A worker is at it.
+    Asked { post: Post, errand: Errand, work: Work },
 }
 
-impl Step {
-    /// Who is asked for something.
-    pub(crate) const fn asked(&self) -> Option<(Post, &Errand)> {
-        match self {
-            Self::Waiting { .. } => None,
-            Self::Exporting { post, errand, .. }
-            | Self::Opening { post, errand }
-            | Self::Trying { post, errand } => Some((*post, errand)),
-        }
-    }
-
-    pub(crate) const fn errand_mut(&mut self) -> Option<(Post, &mut Errand)> {
-        match self {
-            Self::Waiting { .. } => None,
-            Self::Exporting { post, errand, .. }
-            | Self::Opening { post, errand }
-            | Self::Trying { post, errand } => Some((*post, errand)),
-        }
-    }
+/// What a worker is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// The release that has failed writes an older version.
+    Export(u32),
+    /// The release before opens a copy.
+    Open,
+    /// It runs the batch.
+    Try,
 }
 
 /// The appeals of a shard, one at a time.
@@ -176,28 +162,25 @@ impl Appeals {
         self.current.as_mut()
     }
 
-    fn post(&self) -> Option<Post> {
-        let (_, step) = self.current.as_ref()?;
-        step.asked().map(|(post, _)| post)
-    }
-
     /// The worker that was given the attempt, if it is not void.
     pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
-        self.post().filter(|post| post.attempt == attempt).map(|post| post.worker)
+        match &self.current {
+            Some((_, Step::Asked { post, .. })) if post.attempt == attempt => Some(post.worker),
+            _ => None,
+        }
     }
 
     /// When to look at the one that is under way.
     pub(crate) fn next_timeout(&self) -> Option<Time> {
         match &self.current.as_ref()?.1 {
             Step::Waiting { until, .. } => Some(*until),
-            step => step.asked().map(|(_, errand)| errand.until()),
+            Step::Asked { errand, .. } => Some(errand.until()),
         }
     }
 
     /// The worker is at something under that attempt.
     pub(crate) fn handle_turn(&mut self, now: Time, attempt: Attempt) {
-        let asked = self.current.as_mut().and_then(|(_, step)| step.errand_mut());
-        if let Some((post, errand)) = asked
+        if let Some((_, Step::Asked { post, errand, .. })) = &mut self.current
             && post.attempt == attempt
         {
             errand.begin(now);
@@ -207,7 +190,10 @@ impl Appeals {
     /// The workers that are needed for the one that is under way.
     pub(crate) fn berths(&self) -> impl Iterator<Item = (ReleaseId, Berth)> + use<'_> {
         let exports = |step: &Step| {
-            matches!(step, Step::Waiting { export: Some(_), .. } | Step::Exporting { .. })
+            matches!(
+                step,
+                Step::Waiting { export: Some(_), .. } | Step::Asked { work: Work::Export(_), .. }
+            )
         };
         let before = self.before().filter(|_| self.current.is_some());
         let writer = self.current.as_ref().filter(|(_, step)| exports(step));

@@ -7,7 +7,7 @@
 //! | it passes | is to blame |
 //! | it cannot be tried: no way to that version, no worker in time, no copy | is to blame |
 
-use crate::appeals::{Appeal, INTERRUPTED_MAX, Step};
+use crate::appeals::{Appeal, INTERRUPTED_MAX, Step, Work};
 use crate::attach::{FromWorker, Stage, ToWorker};
 use crate::effect::{Effect, Report};
 use crate::env::Post;
@@ -76,27 +76,28 @@ impl<C: StateCodec> Shard<C> {
         let (room, attempt, seq) = (appeal.room, post.attempt, appeal.seq);
         let (kind, state) = (appeal.kind.clone(), appeal.state.clone());
         let errand = Errand::new(now, self.env.limits.open_timeout);
-        let (message, step) = match export {
-            Some(version) => (
-                ToWorker::Export { room, attempt, kind, seq, version, state },
-                Step::Exporting { post, errand, version },
-            ),
+        let (message, work) = match export {
+            Some(version) => {
+                let export = ToWorker::Export { room, attempt, kind, seq, version, state };
+                (export, Work::Export(version))
+            }
             None => {
                 let version = appeal.version;
-                let open = ToWorker::Open { room, attempt, kind, seq, version, state };
-                (open, Step::Opening { post, errand })
+                (ToWorker::Open { room, attempt, kind, seq, version, state }, Work::Open)
             }
         };
         self.env.tell(post.worker, message);
-        self.env.appeals.put(appeal, step);
+        self.env.appeals.put(appeal, Step::Asked { post, errand, work });
         false
     }
 
     /// What a worker answers.
     pub(super) fn handle_appealed(&mut self, now: Time, message: &FromWorker) {
-        let Some((mut appeal, step)) = self.env.appeals.take() else { return };
-        match (message, step) {
-            (FromWorker::Exported(exported), Step::Exporting { post, version, .. })
+        let Some((mut appeal, Step::Asked { post, work, .. })) = self.env.appeals.take() else {
+            return;
+        };
+        match (message, work) {
+            (FromWorker::Exported(exported), Work::Export(version))
                 if exported.version == version =>
             {
                 self.env.retire(appeal.room, post);
@@ -104,22 +105,19 @@ impl<C: StateCodec> Shard<C> {
                 let until = now + self.env.limits.trial_wait;
                 self.env.appeals.put(appeal, Step::Waiting { until, export: None });
             }
-            (FromWorker::Ready(_), Step::Opening { post, .. }) => {
+            (FromWorker::Ready(_), Work::Open) => {
                 let kind = self.env.fleet.kind(post.release, &appeal.kind);
                 let most = kind.map_or(self.env.limits.open_timeout, |k| k.policies.batch_timeout);
                 let batch = appeal.batch(post.attempt);
                 self.env.tell(post.worker, ToWorker::Deliver(batch));
                 let errand = Errand::new(now, most);
-                self.env.appeals.put(appeal, Step::Trying { post, errand });
+                self.env.appeals.put(appeal, Step::Asked { post, errand, work: Work::Try });
             }
-            (FromWorker::Fault(fault), Step::Trying { post, .. }) => {
+            (FromWorker::Fault(fault), Work::Try) => {
                 let too = fault.stage == Stage::Deliver && !fault.refusal;
                 self.judge(now, appeal, Some(post), too);
             }
-            (_, step) => {
-                let post = step.asked().map(|(post, _)| post);
-                self.judge(now, appeal, post, false);
-            }
+            _ => self.judge(now, appeal, Some(post), false),
         }
         self.run_queues(now);
     }
@@ -127,23 +125,23 @@ impl<C: StateCodec> Shard<C> {
     /// A worker is gone.
     pub(super) fn appeal_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
         let Some((mut appeal, step)) = self.env.appeals.take() else { return };
-        let Some((post, _)) = step.asked().filter(|(post, _)| post.worker == worker) else {
-            return self.env.appeals.put(appeal, step);
+        let (post, work) = match step {
+            Step::Asked { post, work, .. } if post.worker == worker => (post, work),
+            step => return self.env.appeals.put(appeal, step),
         };
         let at_it = end.was_at(appeal.room, post.attempt).unwrap_or(true);
         if !at_it && appeal.interrupted < INTERRUPTED_MAX {
             // Perhaps it had not come back from the one before.
             self.env.retire(appeal.room, post);
             appeal.interrupted += 1;
-            let export = match step {
-                Step::Exporting { version, .. } => Some(version),
-                _ => None,
+            let export = match work {
+                Work::Export(version) => Some(version),
+                Work::Open | Work::Try => None,
             };
             let until = now + self.env.limits.trial_wait;
             return self.env.appeals.put(appeal, Step::Waiting { until, export });
         }
-        let tried = matches!(step, Step::Trying { .. });
-        self.judge(now, appeal, Some(post), tried && at_it && end.by_itself);
+        self.judge(now, appeal, Some(post), work == Work::Try && at_it && end.by_itself);
     }
 
     /// Somebody takes too long. Whoever is at it hangs, and is ended.
@@ -152,37 +150,35 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         let (fleet, turn) = (&self.env.fleet, self.env.limits.turn_timeout);
-        let asked = self.env.appeals.current_mut().and_then(|(_, step)| step.errand_mut());
-        if asked.is_some_and(|(post, errand)| !errand.is_overdue(fleet, post.worker, now, turn)) {
+        // Who merely waits for a worker is judged when none is found.
+        if let Some((_, Step::Asked { post, errand, .. })) = self.env.appeals.current_mut()
+            && !errand.is_overdue(fleet, post.worker, now, turn)
+        {
             return;
         }
-        // Who merely waits for a worker is judged when none is found.
-        if let Some((appeal, step)) = self.env.appeals.take() {
-            match step.asked() {
-                None => self.env.appeals.put(appeal, step),
-                Some((post, errand)) => {
-                    let hangs = errand.is_begun();
-                    if hangs {
-                        let why = "PLY-0404 it does not come back from a room of another release";
-                        let (worker, why) = (post.worker, why.to_owned());
-                        self.env.emit(Effect::Suspect { worker, why });
-                    } else {
-                        let mut left = errand.clone();
-                        left.report(now);
-                        self.env.abandon(post, left, None);
-                    }
-                    let too = hangs && matches!(step, Step::Trying { .. });
-                    self.judge(now, appeal, Some(post), too);
+        match self.env.appeals.take() {
+            Some((appeal, Step::Asked { post, mut errand, work })) => {
+                let hangs = errand.is_begun();
+                if hangs {
+                    let why = "PLY-0404 it does not come back from a room of another release";
+                    let (worker, why) = (post.worker, why.to_owned());
+                    self.env.emit(Effect::Suspect { worker, why });
+                } else {
+                    errand.report(now);
+                    self.env.abandon(post, errand, None);
                 }
+                self.judge(now, appeal, Some(post), hangs && work == Work::Try);
             }
+            Some((appeal, waiting)) => self.env.appeals.put(appeal, waiting),
+            None => {}
         }
         self.run_queues(now);
     }
 
     /// Ends what nobody wants to know any more.
     fn end_step(&mut self, appeal: &Appeal, step: Step) {
-        if let Some((post, errand)) = step.asked() {
-            self.env.abandon(post, errand.clone(), None);
+        if let Step::Asked { post, errand, .. } = step {
+            self.env.abandon(post, errand, None);
             self.env.retire(appeal.room, post);
         }
     }
