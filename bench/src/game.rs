@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use playon::{Cx, OnDeploy, Player, PlayerId, Policies, Refusal, Room, Survives};
-use playon_core::rng::mix;
+use playon_types::rng::mix;
 use serde::{Deserialize, Serialize};
 
 /// The kind whose outputs leave before they are stored.

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use playon_core::gate::{Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
-use playon_core::ids::{ConnId, Generation, History, ReleaseId, SessionId};
-use playon_core::time::Span;
 use playon_keeper::alarm::Alarms;
 use playon_keeper::clock::Clock;
 use playon_keeper::gateway::{
     Assets, Gateway, GatewayLink, GatewayParts, Labels, NotTaken, OwnerLink, inboxes,
 };
+use playon_types::gate::{Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
+use playon_types::ids::{ConnId, Generation, History, ReleaseId, SessionId};
+use playon_types::time::Span;
 
 use crate::serve::{announce, gateway_config, until_told};
 

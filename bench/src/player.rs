@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, bail};
 use bytes::{Bytes, BytesMut};
-use playon_core::ids::{Generation, History, RoomId};
+use playon_types::ids::{Generation, History, RoomId};
 use playon_wire::player::{
     ClientFrame, ClientHello, PLAYER_PROTOCOL, ServerFrame, ServerWelcome, Token, decode_server,
 };

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
-use playon_core::attach::{
+use playon_types::attach::{
     Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Output, Prewarmed, Ready, Stage,
     ToWorker,
 };
-use playon_core::ids::{Attempt, RoomId, Seq, SessionId, WorkerId};
-use playon_core::kind::{KindInfo, Policies};
-use playon_core::time::{RoomTime, Span};
+use playon_types::ids::{Attempt, RoomId, Seq, SessionId, WorkerId};
+use playon_types::kind::{KindInfo, Policies};
+use playon_types::time::{RoomTime, Span};
 use playon_wire::attach::{
     ATTACH_PROTOCOL, Asset, Down, KeeperRefuse, KeeperWelcome, LinkSecret, LogLevel, LogLine, Up,
     WorkerHello, encode_down, encode_up,

@@ -1,8 +1,8 @@
 //! The decoders.
 
 use bytes::{Bytes, BytesMut};
-use playon_core::ids::{ReleaseId, RoomId};
-use playon_core::image::StateCodec;
+use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::image::StateCodec;
 use playon_wire::attach::{
     AttachError, Down, FrameDecoder, LinkSecret, Up, decode_down, decode_up, encode_down,
     encode_up, read_frame,

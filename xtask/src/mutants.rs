@@ -37,8 +37,8 @@ struct Field {
 const FIELDS: [Field; 2] = [
     Field {
         name: "core",
-        mutate: &["--package", "playon-core"],
-        judges: &["--test-package", "playon-core,playon-sim"],
+        mutate: &["--package", "playon-core", "--package", "playon-types"],
+        judges: &["--test-package", "playon-core,playon-types,playon-sim"],
     },
     Field {
         name: "ledger",

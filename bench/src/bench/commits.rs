@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use playon_core::ids::{RoomId, Seq};
-use playon_core::rng::mix;
 use playon_store::{Batch, LogRecord, SnapshotRow, SqliteOptions, SqliteStore, Store};
+use playon_types::ids::{RoomId, Seq};
+use playon_types::rng::mix;
 
 use super::disk::appends_per_second;
 use super::rooms::{USUAL_BYTES, inhabited};

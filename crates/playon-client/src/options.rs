@@ -1,8 +1,8 @@
 //! Where to go, as whom, and how patiently.
 
 use bytes::Bytes;
-use playon_core::ids::RoomId;
-use playon_core::time::Span;
+use playon_types::ids::RoomId;
+use playon_types::time::Span;
 use serde::Serialize;
 
 use crate::error::JoinError;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
-use playon_core::ids::{RoomId, SessionId};
-use playon_core::time::Time;
+use playon_types::ids::{RoomId, SessionId};
+use playon_types::time::Time;
 use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::Message;
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use playon_core::time::Span;
+use playon_types::time::Span;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{Uri, header};

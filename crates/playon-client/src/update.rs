@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use playon_core::gate::Close;
+use playon_types::gate::Close;
 
 use crate::session::State;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 use playon_client::session::{Action, Closed, Session, SocketId};
 use playon_client::{JoinOptions, RawUpdate, State, Update};
-use playon_core::gate::Mode;
-use playon_core::ids::{Generation, History, RoomId, SessionId};
-use playon_core::time::{Span, Time};
+use playon_types::gate::Mode;
+use playon_types::ids::{Generation, History, RoomId, SessionId};
+use playon_types::time::{Span, Time};
 use playon_wire::player::{
     ClientFrame, MoveTo, PlayerLimits, ServerFrame, ServerWelcome, Token, decode_client,
 };

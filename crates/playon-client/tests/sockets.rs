@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use playon_client::{JoinError, JoinOptions, Room, SendError, State, Update, join};
-use playon_core::gate::Mode;
-use playon_core::ids::{Generation, History, RoomId, SessionId};
+use playon_types::gate::Mode;
+use playon_types::ids::{Generation, History, RoomId, SessionId};
 use playon_wire::player::{
     ClientFrame, ClientHello, PlayerLimits, ServerFrame, ServerWelcome, Token, decode_client,
 };

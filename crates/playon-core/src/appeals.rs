@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use playon_types::attach::{Deliver, Item};
+use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use playon_types::time::{RoomTime, Time};
 
-use crate::attach::{Deliver, Item};
 use crate::env::Post;
 use crate::errand::Errand;
 use crate::fleet::Berth;
-use crate::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
-use crate::time::{RoomTime, Time};
 
 /// Appeals of one shard that wait or are under way. One more is not heard: the release is to blame.
 pub const APPEALS_MAX: usize = 64;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use playon_types::ids::ReleaseId;
+use playon_types::time::{Span, Time};
+
 use crate::fleet::Berth;
-use crate::ids::ReleaseId;
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 /// Gathers what the shards need. Driven like the other machines: `handle_*`, then [`Self::poll`], [`Self::next_timeout`].
 #[derive(Debug)]

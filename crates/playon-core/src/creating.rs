@@ -1,19 +1,19 @@
 //! A room that does not exist yet: a worker is asked to make it, sockets wait for it.
 
 use bytes::Bytes;
+use playon_types::attach::{Body, Commit, Fault, Stage, ToWorker};
+use playon_types::gate::{Close, Create, Hello};
+use playon_types::ids::{Attempt, History, RoomId, WorkerId};
+use playon_types::image::{Image, StateCodec};
+use playon_types::kind::Policies;
+use playon_types::time::{RoomTime, Time};
 
-use crate::attach::{Body, Commit, Fault, Stage, ToWorker};
 use crate::effect::Effect;
 use crate::env::{Env, Post};
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
-use crate::gate::{Close, Create, Hello};
-use crate::ids::{Attempt, History, RoomId, WorkerId};
-use crate::image::{Image, StateCodec};
-use crate::kind::Policies;
 use crate::limits::Limits;
 use crate::room::{Room, TOGETHER_MAX};
-use crate::time::{RoomTime, Time};
 
 /// Tries before a room that cannot be made is given up.
 const TRIES_MAX: u32 = 3;

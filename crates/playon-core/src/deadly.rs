@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::ids::{ReleaseId, RoomId};
+use playon_types::ids::{ReleaseId, RoomId};
+
 use crate::mutant::{Mutant, broken};
 
 /// Copies of one shard of which it is remembered that they took a process down. Beyond it the oldest is forgotten, which costs

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::attach::ToWorker;
+use playon_types::attach::ToWorker;
+use playon_types::gate::{Create, ToGateway};
+use playon_types::ids::{DeployId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use playon_types::image::{Image, Record};
+use playon_types::time::{Span, Time, WallTime};
+
 use crate::fleet::Berth;
-use crate::gate::{Create, ToGateway};
-use crate::ids::{DeployId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
-use crate::image::{Image, Record};
-use crate::time::{Span, Time, WallTime};
 
 /// Something the shell must do, in order.
 #[derive(Clone, Debug, PartialEq)]

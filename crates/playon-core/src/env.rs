@@ -3,23 +3,24 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use playon_types::attach::ToWorker;
+use playon_types::gate::{Close, ToGateway};
+use playon_types::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
+use playon_types::image::ApplyBounds;
+use playon_types::time::{Span, Time};
+
 use crate::appeals::Appeals;
-use crate::attach::ToWorker;
 use crate::deadly::{Deadly, Deed};
 use crate::effect::{Effect, Report};
 use crate::errand::Errand;
 use crate::fleet::{Berth, Fleet, WorkerEnd};
-use crate::gate::{Close, ToGateway};
 use crate::handoffs::Handoffs;
-use crate::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
-use crate::image::ApplyBounds;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::openings::Openings;
 use crate::room::Place;
 use crate::shard::ShardConfig;
 use crate::sockets::Sockets;
-use crate::time::{Span, Time};
 use crate::trials::Trials;
 
 /// The shortest time between two reports of kinds that are not there: any page can ask for one.

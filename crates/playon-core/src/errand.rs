@@ -1,8 +1,9 @@
 //! Something asked of a worker, and until when it may take.
 
+use playon_types::ids::WorkerId;
+use playon_types::time::{Span, Time};
+
 use crate::fleet::Fleet;
-use crate::ids::WorkerId;
-use crate::time::{Span, Time};
 
 /// Time counts from the moment the worker begins. What waits in front of it, on the way or in the worker, is the bound
 /// of others, and no proof against anybody.
@@ -79,7 +80,7 @@ impl Errand {
 mod tests {
     use super::*;
     use crate::fleet::{Berth, WorkerInfo};
-    use crate::ids::ReleaseId;
+    use playon_types::ids::ReleaseId;
 
     const WORKER: WorkerId = WorkerId(1);
     const SPAN: Span = Span::secs(2);

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
-use crate::image::Image;
-use crate::time::RoomTime;
+use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use playon_types::image::Image;
+use playon_types::time::RoomTime;
 
 /// Where a room stands, coarsely. Ordered as a room's life goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

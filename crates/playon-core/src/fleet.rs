@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attach::Turn;
-use crate::ids::{Attempt, ReleaseId, RoomId, Seq, WorkerId};
-use crate::kind::{Declared, KindInfo};
-use crate::time::Time;
+use playon_types::attach::Turn;
+use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, WorkerId};
+use playon_types::kind::{Declared, KindInfo};
+use playon_types::time::Time;
 
 /// What a worker is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -246,7 +246,7 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kind::Policies;
+    use playon_types::kind::Policies;
 
     fn worker(id: u64, release: u8) -> WorkerInfo {
         let kind = KindInfo {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::ids::RoomId;
+use playon_types::ids::RoomId;
+use playon_types::time::Span;
+
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
-use crate::time::Span;
 
 /// Rooms that wait for their turn to be handed over, and those that are.
 ///

@@ -9,7 +9,6 @@
 //! The keeper process and the simulator drive the same machines, so what the simulator proves is what runs.
 
 mod appeals;
-pub mod attach;
 pub mod berths;
 mod creating;
 mod deadly;
@@ -20,19 +19,13 @@ mod env;
 mod errand;
 pub mod facts;
 pub mod fleet;
-pub mod gate;
 mod handoffs;
-pub mod ids;
-pub mod image;
-pub mod kind;
 pub mod limits;
 pub mod lobby;
 pub mod mutant;
 mod openings;
-pub mod rng;
 mod room;
 mod session;
 pub mod shard;
 mod sockets;
-pub mod time;
 mod trials;

@@ -1,6 +1,7 @@
 //! Every bound of the core, with its unit and what happens at it.
 
-use crate::time::Span;
+use playon_types::image::{ApplyBounds, STATE_BYTES_FORMAT_MAX};
+use playon_types::time::Span;
 
 /// Bounds that hold for every room of a keeper. Kinds may ask for less, never for more.
 #[derive(Clone, Debug)]
@@ -77,19 +78,6 @@ pub struct Limits {
     pub tick_grid: Span,
 }
 
-/// Bytes of state that every stored and every attached room may have, whatever `state_bytes_max` says: it can be lowered
-/// while rooms are stored that are larger.
-pub const STATE_BYTES_FORMAT_MAX: usize = 16 << 20;
-
-/// Bytes that a room may have whose state had `held` bytes when it was read back: the bound, and if it was above that
-/// already, a sixteenth more than it had, so that it plays on but grows no further.
-pub fn state_bound(state_bytes_max: usize, held: usize) -> usize {
-    if held <= state_bytes_max {
-        return state_bytes_max;
-    }
-    (held + held / 16).clamp(state_bytes_max, STATE_BYTES_FORMAT_MAX.max(held))
-}
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -126,6 +114,24 @@ impl Default for Limits {
             trial_queue_wait: Span::secs(60),
             reopen_backoff_max: Span::secs(10),
             tick_grid: Span::millis(5),
+        }
+    }
+}
+
+impl Limits {
+    /// For reading a room back: what was acknowledged once is not refused because a bound is lower now.
+    pub fn recovering(&self) -> ApplyBounds {
+        let state_bytes_max = self.state_bytes_max.max(STATE_BYTES_FORMAT_MAX);
+        ApplyBounds { state_bytes_max, ..ApplyBounds::from(self) }
+    }
+}
+
+impl From<&Limits> for ApplyBounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            state_bytes_max: limits.state_bytes_max,
+            outbox_events_max: limits.outbox_events_max,
+            outbox_bytes_max: limits.outbox_bytes_max,
         }
     }
 }

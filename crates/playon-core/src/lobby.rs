@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::ids::RoomId;
-use crate::time::{Span, Time};
+use playon_types::ids::RoomId;
+use playon_types::time::{Span, Time};
 
 /// How long a player that was sent to a room counts as on the way there.
 pub const PLACEMENT_TTL: Span = Span::secs(5);
@@ -335,7 +335,7 @@ mod tests {
         let mut lobby = Lobby::new();
         let mut now = NOW;
         for step in 0..20_000_u64 {
-            let random = crate::rng::mix(step);
+            let random = playon_types::rng::mix(step);
             let room = id((random >> 8) as u8 % 16);
             now = now + Span::millis(random % 97);
             match random % 7 {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::ids::RoomId;
+use playon_types::ids::RoomId;
+use playon_types::time::Time;
+
 use crate::limits::Limits;
-use crate::time::Time;
 
 /// Rooms that wait to be opened, and those that are being opened.
 ///

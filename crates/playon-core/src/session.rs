@@ -1,14 +1,14 @@
 //! The transport half of a session: which socket speaks for a seat, and what it has said and been told.
 //!
-//! The other half, the cursors that must survive, is [`crate::image::Seat`].
+//! The other half, the cursors that must survive, is [`playon_types::image::Seat`].
 
 use bytes::Bytes;
+use playon_types::gate::Push;
+use playon_types::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash, Seq};
+use playon_types::image::{Loss, Seat};
+use playon_types::time::{RoomTime, Span, Time};
 
-use crate::gate::Push;
-use crate::ids::{ConnId, Generation, History, NUMBER_MAX, SecretHash, Seq};
-use crate::image::{Loss, Seat};
 use crate::mutant::{Mutant, broken};
-use crate::time::{RoomTime, Span, Time};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{ConnId, RoomId, SessionId};
+use playon_types::ids::{ConnId, RoomId, SessionId};
 
 /// Where a socket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use playon_types::ids::RoomId;
+use playon_types::time::Time;
+
 use crate::fleet::Berth;
-use crate::ids::RoomId;
 use crate::mutant::{Mutant, broken};
-use crate::time::Time;
 
 /// The trial workers of one shard, called lanes, and the rooms that wait for one.
 ///

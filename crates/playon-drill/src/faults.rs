@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use playon_core::rng::{Rng, mix};
+use playon_types::rng::{Rng, mix};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::admin::Deploy;

@@ -1,6 +1,6 @@
 //! `drill flaky-network`: bad weather between players and keeper while deploys go on.
 
-use playon_core::rng::mix;
+use playon_types::rng::mix;
 
 use super::faults::Faults;
 

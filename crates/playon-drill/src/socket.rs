@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, Stream};
-use playon_core::ids::{Generation, History};
+use playon_types::ids::{Generation, History};
 use playon_wire::player::{ClientFrame, ClientHello, PLAYER_PROTOCOL};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use playon_core::rng::{Rng, mix};
+use playon_types::rng::{Rng, mix};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::sleep;
 

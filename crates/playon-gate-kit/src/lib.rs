@@ -8,8 +8,8 @@ mod points;
 mod script;
 
 use bytes::Bytes;
-use playon_core::gate::{Close, ToGateway, ToOwner};
-use playon_core::ids::{RoomId, SessionId};
+use playon_types::gate::{Close, ToGateway, ToOwner};
+use playon_types::ids::{RoomId, SessionId};
 
 pub use points::{POINTS, Point};
 pub use script::{Script, welcome};

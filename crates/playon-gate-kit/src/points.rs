@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use playon_core::gate::{Close, Push, ToOwner, Who};
-use playon_core::ids::{ConnId, SessionId};
+use playon_types::gate::{Close, Push, ToOwner, Who};
+use playon_types::ids::{ConnId, SessionId};
 
 use crate::script::{ROOM, Script, equal, events, view};
 use crate::{Guest, Heard, Said};

@@ -1,9 +1,9 @@
 //! The owner's side, and what players do that several points need.
 
 use bytes::Bytes;
-use playon_core::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
-use playon_core::ids::{ConnId, Generation, History, ReleaseId, RoomId, SessionId};
-use playon_core::time::Span;
+use playon_types::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
+use playon_types::ids::{ConnId, Generation, History, ReleaseId, RoomId, SessionId};
+use playon_types::time::Span;
 
 use crate::{Guest, Heard, Player, Said, Subject};
 

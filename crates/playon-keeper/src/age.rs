@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
-use playon_core::time::Span;
+use playon_types::time::Span;
 
 use crate::clock::Clock;
 

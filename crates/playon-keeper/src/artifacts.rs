@@ -10,9 +10,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use playon_core::ids::ReleaseId;
 use playon_store::open_regular;
 use playon_store::space::{self, Short};
+use playon_types::ids::ReleaseId;
 use sha2::{Digest, Sha256};
 
 use crate::error::Coded;

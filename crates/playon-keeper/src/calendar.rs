@@ -10,8 +10,8 @@
 
 use std::fs;
 
-use playon_core::time::{Span, WallTime};
 use playon_store::{Store, StoreError};
+use playon_types::time::{Span, WallTime};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -158,8 +158,8 @@ fn newest_rest(store: &dyn Store) -> Result<Option<u64>, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use playon_core::ids::RoomId;
     use playon_store::{Batch, RestNote, RestRow, SnapshotRow, SqliteOptions, SqliteStore};
+    use playon_types::ids::RoomId;
 
     use super::*;
 
@@ -209,7 +209,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path(), SqliteOptions::default()).unwrap();
         let room = RoomId([7; 16]);
-        let row = SnapshotRow { room, seq: playon_core::ids::Seq(1), body: vec![1].into() };
+        let row = SnapshotRow { room, seq: playon_types::ids::Seq(1), body: vec![1].into() };
         let note = RestNote { kind: "duel".into(), since_ms: 126 * YEAR_MS, ..RestNote::default() };
         let (tell, told) = std::sync::mpsc::channel();
         let batch = Batch { sleeps: vec![RestRow { row, note }], ..Batch::default() };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use playon_core::time::Time;
+use playon_types::time::Time;
 
 /// Microseconds since the keeper began; copies agree with each other.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub(crate) fn wall_ms() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use playon_core::time::Span;
+    use playon_types::time::Span;
 
     #[test]
     fn a_time_that_has_passed_is_not_waited_for() {

@@ -9,10 +9,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use playon_core::deploy::DirectorConfig;
-use playon_core::image::ApplyBounds;
 use playon_core::shard::ShardConfig;
-use playon_core::time::Span;
 use playon_store::{SqliteStore, Store};
+use playon_types::time::Span;
 use playon_wire::attach::LinkSecret;
 use playon_wire::player::PlayerLimits;
 use tokio::sync::{oneshot, watch};
@@ -436,7 +435,7 @@ fn start_shards(
     hub: &Arc<Hub>,
     gates: &GatewayLink,
 ) -> Result<Vec<JoinHandle<()>>, Coded> {
-    let bounds = ApplyBounds::recovering(&config.limits);
+    let bounds = config.limits.recovering();
     let no_thread = |error| system("no thread for a shard", error);
     let alarm = common.alarms.part("the loader of sleeping rooms");
     let (loader, _) =
@@ -545,7 +544,7 @@ fn start_gateway(
 }
 
 fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {
-    let bounds = ApplyBounds::recovering(&config.limits);
+    let bounds = config.limits.recovering();
     let (store, shards, news) =
         (Arc::clone(&common.store), common.shards.clone(), common.news.clone());
     let alarm = common.alarms.part("the recovery of rooms");

@@ -1,7 +1,7 @@
 //! Each part of a keeper panics, and the keeper ends in order and says which it was.
 
 use playon_core::fleet::WorkerEnd;
-use playon_core::ids::WorkerId;
+use playon_types::ids::WorkerId;
 
 use super::*;
 use crate::links::LinkNews;
@@ -65,11 +65,11 @@ fn the_loader_and_tasks_of_a_runtime_have_alarms_too() {
     let (clock, data) = (Clock::new(), DataDir::open(&dir.path().join("data")).unwrap());
     let store: Arc<dyn Store> = Arc::new(open_store(&data).unwrap());
     let alarms = Alarms::new(clock);
-    let bounds = ApplyBounds::from(&playon_core::limits::Limits::default());
+    let bounds = playon_types::image::ApplyBounds::from(&playon_core::limits::Limits::default());
     let (loader, thread) =
         Loader::start(alarms.part("the loader"), store, Shards::new(1, 8), bounds).unwrap();
     alarms.doom("the loader");
-    loader.ask(playon_core::ids::RoomId([1; 16]));
+    loader.ask(playon_types::ids::RoomId([1; 16]));
     assert!(thread.join().is_err());
     assert_eq!(alarms.failed().borrow().as_ref().unwrap().message, "the loader has panicked");
 

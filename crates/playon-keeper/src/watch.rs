@@ -13,8 +13,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use playon_core::ids::ReleaseId;
 use playon_store::Store;
+use playon_types::ids::ReleaseId;
 
 use crate::age::Age;
 use crate::alarm::{self, Alarm};

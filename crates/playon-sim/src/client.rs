@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Buf;
 use bytes::Bytes;
-use playon_core::gate::{Close, Mode, Push, Welcome, Who};
-use playon_core::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionId};
-use playon_core::time::Time;
+use playon_types::gate::{Close, Mode, Push, Welcome, Who};
+use playon_types::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionId};
+use playon_types::time::Time;
 
 use crate::game::link;
 use crate::keeper::limits;

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
-use playon_core::deploy::DeployPhase;
 use playon_core::facts::{Place, Seating};
+use playon_types::record::DeployPhase;
 
 /// Where a room may go in one step of the shard; several things may happen to it within one.
 pub const ROOMS: &[(Place, &[Place])] = &[

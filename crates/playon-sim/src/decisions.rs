@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use playon_core::ids::DeployId;
+use playon_types::ids::DeployId;
 
 /// Deploys, and one value that is decided with them.
 #[derive(Clone, Debug)]

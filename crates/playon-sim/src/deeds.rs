@@ -1,7 +1,7 @@
 //! What a release of the model game cannot do, and how it fails.
 
 use bytes::Bytes;
-use playon_core::ids::ReleaseId;
+use playon_types::ids::ReleaseId;
 
 /// How the game's code fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, RoomId, Seq};
 use playon_store::{
     Batch, LogRecord, Rest, RestGroup, RestNote, RestRow, RoomDamage, SnapshotRow, StoredRoom,
 };
+use playon_types::ids::{Epoch, RoomId, Seq};
 
 /// The last commit that a room can have.
 const SEQ_MAX: Seq = Seq(i64::MAX as u64);

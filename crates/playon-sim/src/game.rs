@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use playon_core::ids::SessionId;
-use playon_core::rng::mix;
-use playon_core::time::{RoomTime, Span};
+use playon_types::ids::SessionId;
+use playon_types::rng::mix;
+use playon_types::time::{RoomTime, Span};
 
 /// What the game knows of a player.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use playon_core::gate::{Close, Create, Hello, Push, ToGateway, ToOwner, Welcome};
-use playon_core::ids::{ConnId, RoomId};
-use playon_core::time::{Span, Time};
+use playon_types::gate::{Close, Create, Hello, Push, ToGateway, ToOwner, Welcome};
+use playon_types::ids::{ConnId, RoomId};
+use playon_types::time::{Span, Time};
 
 /// How long a view waits for the events before it to be sent again; then it stands for them.
 pub const VIEW_GRACE: Span = Span::millis(250);

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use playon_core::attach::ToWorker;
 use playon_core::berths::Berths;
-use playon_core::deploy::{
-    DeployPhase, DeployRecord, Director, DirectorConfig, DirectorEffect, Search, Target,
-};
+use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Search, Target};
 use playon_core::effect::{Effect, Loaded, Order, Report};
 use playon_core::facts::RoomFacts;
 use playon_core::fleet::Berth;
-use playon_core::gate::ToGateway;
-use playon_core::ids::{DeployId, Epoch, History, ReleaseId, RoomId, WorkerId};
-use playon_core::image::Image;
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{Span, Time, WallTime};
+use playon_types::attach::ToWorker;
+use playon_types::gate::ToGateway;
+use playon_types::ids::{DeployId, Epoch, History, ReleaseId, RoomId, WorkerId};
+use playon_types::image::Image;
+use playon_types::record::{DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time, WallTime};
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::encode_image;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use playon_core::ids::{RoomId, SessionId};
+use playon_types::ids::{RoomId, SessionId};
 
 /// Rooms may be made again after their end, under the same id: each time it is another life.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! What a run may contain. The whole run follows from these and the seed.
 
-use playon_core::kind::OnDeploy;
-use playon_core::rng::Rng;
-use playon_core::time::Span;
+use playon_types::kind::OnDeploy;
+use playon_types::rng::Rng;
+use playon_types::time::Span;
 
 use crate::worker::{Manners, ROUND};
 
@@ -275,7 +275,7 @@ impl Options {
 
 /// Two of three seeds have one shard, the others two or three.
 const fn shards_of(seed: u64) -> u16 {
-    match playon_core::rng::mix(seed ^ 0x5a4d) % 6 {
+    match playon_types::rng::mix(seed ^ 0x5a4d) % 6 {
         0 => 2,
         1 => 3,
         _ => 1,

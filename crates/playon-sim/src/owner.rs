@@ -6,13 +6,13 @@
 
 use std::collections::VecDeque;
 
-use playon_core::attach::{FromWorker, Turn};
 use playon_core::effect::{Loaded, Order, Stored};
 use playon_core::fleet::{WorkerEnd, WorkerInfo};
-use playon_core::gate::ToOwner;
-use playon_core::ids::{Attempt, RoomId, WorkerId};
 use playon_core::shard::Shard;
-use playon_core::time::Time;
+use playon_types::attach::{FromWorker, Turn};
+use playon_types::gate::ToOwner;
+use playon_types::ids::{Attempt, RoomId, WorkerId};
+use playon_types::time::Time;
 use playon_wire::state::ZstdXxh3;
 
 use crate::store::{Found, Write};

@@ -45,9 +45,9 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
-use playon_core::deploy::DeployPhase;
 use playon_core::facts::Place;
-use playon_core::time::Span;
+use playon_types::record::DeployPhase;
+use playon_types::time::Span;
 
 use crate::deeds::{Deed, Doom, Task};
 

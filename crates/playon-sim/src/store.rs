@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use playon_core::deploy::{DeployRecord, Resting};
+use playon_core::deploy::Resting;
 use playon_core::effect::{Loaded, Stored};
-use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
-use playon_core::image::{ApplyBounds, Image};
-use playon_core::kind::Declared;
-use playon_core::time::WallTime;
 use playon_store::{Batch, LogRecord, RestNote, RestRow, RoomDamage, SnapshotRow, StoredRoom};
+use playon_types::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
+use playon_types::image::{ApplyBounds, Image};
+use playon_types::kind::Declared;
+use playon_types::record::DeployRecord;
+use playon_types::time::WallTime;
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{decode_image, recover};
 

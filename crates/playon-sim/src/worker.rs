@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use playon_core::attach::{
+use playon_core::fleet::Berth;
+use playon_types::attach::{
     Body, Commit, Deliver, Exported, Fault, FromWorker, Item, Noted, Output, Prewarmed, Ready,
     Stage, ToWorker, Turn,
 };
-use playon_core::fleet::Berth;
-use playon_core::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
-use playon_core::image::StateCodec;
-use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
-use playon_core::rng::{Rng, mix};
-use playon_core::time::{RoomTime, Span, Time};
+use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
+use playon_types::image::StateCodec;
+use playon_types::kind::{KindInfo, OnDeploy, Policies, Survives};
+use playon_types::rng::{Rng, mix};
+use playon_types::time::{RoomTime, Span, Time};
 use playon_wire::attach::cost;
 use playon_wire::state::{ZstdXxh3, diff};
 

@@ -1,12 +1,12 @@
 //! The models of the simulator are held to the same contracts as what they stand for.
 
 use bytes::Bytes;
-use playon_core::attach::{FromWorker, ToWorker};
 use playon_core::fleet::Berth;
-use playon_core::ids::{ReleaseId, WorkerId};
-use playon_core::rng::Rng;
 use playon_sim::deeds::Deed;
 use playon_sim::worker::{Stepped, Worker};
+use playon_types::attach::{FromWorker, ToWorker};
+use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::rng::Rng;
 use playon_worker_kit::{Game, POINTS, Subject, check};
 
 struct Model {

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use playon_core::gate::{Create, Hello, ToGateway, ToOwner, Who};
-use playon_core::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionId};
-use playon_core::time::Time;
 use playon_gate_kit::{Guest, Heard, POINTS, Player, Said, Subject, check};
 use playon_sim::gate::{self, Gate, Out};
+use playon_types::gate::{Create, Hello, ToGateway, ToOwner, Who};
+use playon_types::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionId};
+use playon_types::time::Time;
 
 /// How a model could be kinder than the gateway, or otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

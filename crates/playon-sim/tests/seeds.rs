@@ -1,8 +1,8 @@
 //! The simulator as a test: every invariant holds for many seeds, and a seed always tells the same story.
 
-use playon_core::time::Span;
 use playon_sim::options::{Mode, Options};
 use playon_sim::world::{Summary, World};
+use playon_types::time::Span;
 
 #[test]
 fn every_invariant_holds_in_every_mode() {

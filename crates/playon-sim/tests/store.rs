@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use playon_core::ids::{DeployId, Epoch, RoomId};
 use playon_sim::decisions::Decisions;
 use playon_sim::disk::{Asleep, Disk, Fate};
 use playon_store::testing::{Engine, Part, conformance};
@@ -15,6 +14,7 @@ use playon_store::{
     Batch, Damage, Decision, DeployRow, Done, ReleaseRow, Rest, RestGroup, RoomDamage, Store,
     StoreError, StoredRoom,
 };
+use playon_types::ids::{DeployId, Epoch, RoomId};
 
 /// What the model stands for; threads, releases and other settings it has none.
 const PARTS: [Part; 4] = [Part::Rooms, Part::Rests, Part::Ends, Part::Decisions];

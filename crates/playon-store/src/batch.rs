@@ -1,7 +1,7 @@
 //! What is handed over and what is read back.
 
 use bytes::Bytes;
-use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
+use playon_types::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 
 /// One record of a room, opaque to the store.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ pub(crate) fn rest_row(row: &SnapshotRow, epoch: u64, note: &RestNote) -> u64 {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use playon_core::ids::{ReleaseId, RoomId, Seq};
+    use playon_types::ids::{ReleaseId, RoomId, Seq};
 
     #[test]
     fn every_part_of_a_note_counts_and_no_note_is_as_it_was() {

@@ -1,7 +1,7 @@
 //! What the fuzz targets need of the log's format.
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, RoomId, Seq};
+use playon_types::ids::{Epoch, RoomId, Seq};
 
 use crate::log::{Entry, Item, Kind, decode, encode};
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, RoomId, Seq};
+use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Serialize, Serializer};
 

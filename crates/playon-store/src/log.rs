@@ -13,7 +13,7 @@
 //! that one damaged entry can do is to halt its own room.
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, RoomId, Seq};
+use playon_types::ids::{Epoch, RoomId, Seq};
 
 use crate::check::Check;
 

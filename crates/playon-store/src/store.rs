@@ -1,7 +1,7 @@
 //! The contract of every engine.
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, RoomId};
+use playon_types::ids::{Epoch, RoomId};
 
 use crate::batch::{
     Batch, Decision, DeployRow, ReleaseRow, Rest, RestGroup, RoomDamage, StoredRoom,

@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
+use playon_types::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 
 use crate::batch::{Batch, DeployRow, LogRecord, ReleaseRow, SnapshotRow, StoredRoom};
 use crate::error::StoreError;

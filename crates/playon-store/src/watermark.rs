@@ -19,7 +19,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use playon_core::ids::Epoch;
+use playon_types::ids::Epoch;
 
 use crate::check::Check;
 use crate::lock::has_path;

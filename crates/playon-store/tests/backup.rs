@@ -10,12 +10,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::{COUNTER, World, see};
-use playon_core::ids::ReleaseId;
 use playon_store::backup::{BackupError, MANIFEST_FILE, Manifest, Progress, backup, restore};
 use playon_store::testing::submit;
 use playon_store::{
     Batch, DATABASE_FILE, OpenError, ReleaseRow, SqliteOptions, SqliteStore, Store, verify,
 };
+use playon_types::ids::ReleaseId;
 
 const SEED: u64 = 5;
 

@@ -8,10 +8,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use common::{World, see};
-use playon_core::ids::ReleaseId;
 use playon_store::backup::{BackupError, Progress, Restored, backup, restore};
 use playon_store::testing::submit;
 use playon_store::{DATABASE_FILE, ReleaseRow, SqliteOptions, SqliteStore, Store, repair, verify};
+use playon_types::ids::ReleaseId;
 
 /// Somebody who runs a keeper; the tests of owners need root.
 const KEEPER: u32 = 12_345;

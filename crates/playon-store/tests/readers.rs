@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use playon_core::ids::Seq;
 use playon_store::testing::{recovered, room, snapshot, submit};
 use playon_store::{Batch, DATABASE_FILE, LogRecord, SqliteOptions, SqliteStore, Store, verify};
+use playon_types::ids::Seq;
 
 /// A connection waits 10 s for another one, so this is far from what waiting takes.
 const AT_ONCE: Duration = Duration::from_secs(4);

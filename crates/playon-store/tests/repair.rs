@@ -9,13 +9,13 @@ use std::path::Path;
 
 use bytes::Bytes;
 use common::{Dice, Life, World, copy, scratch, see, whole};
-use playon_core::ids::{ReleaseId, RoomId};
 use playon_store::testing::submit;
 use playon_store::watermark::WATERMARK_FILE;
 use playon_store::{
     DATABASE_FILE, OpenError, ReleaseRow, Repair, RepairError, SqliteOptions, SqliteStore, Store,
     StoredRoom, repair, verify,
 };
+use playon_types::ids::{ReleaseId, RoomId};
 
 const SPOIL_ONE: &str =
     "UPDATE snapshot SET body = x'00' WHERE rowid = (SELECT min(rowid) FROM snapshot)";

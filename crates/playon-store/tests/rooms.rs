@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use common::{Seen, see};
-use playon_core::ids::RoomId;
 use playon_store::testing::{record, room, snapshot, submit};
 use playon_store::{
     Batch, DATABASE_FILE, SqliteOptions, SqliteStore, Store, StoreError, dump, verify,
 };
+use playon_types::ids::RoomId;
 
 const HURT: u8 = 3;
 
@@ -230,11 +230,11 @@ fn lost_and_stale_rows_of_small_tables_are_refused() {
         store.put_setting("a", vec![1].into()).unwrap();
         store
             .put_deploy(playon_store::DeployRow {
-                id: playon_core::ids::DeployId(1),
+                id: playon_types::ids::DeployId(1),
                 body: vec![2].into(),
             })
             .unwrap();
-        let id = playon_core::ids::ReleaseId([1; 32]);
+        let id = playon_types::ids::ReleaseId([1; 32]);
         store
             .put_release(playon_store::ReleaseRow { id, label: "one".to_owned(), added_ms: 7 })
             .unwrap();

@@ -10,10 +10,10 @@ use std::path::Path;
 
 use bytes::Bytes;
 use common::{Dice, see};
-use playon_core::ids::{RoomId, Seq};
-use playon_core::rng::mix;
 use playon_store::testing::{room, submit};
 use playon_store::{Batch, LogRecord, SnapshotRow, SqliteOptions, SqliteStore, Store, verify};
+use playon_types::ids::{RoomId, Seq};
+use playon_types::rng::mix;
 
 const ROOMS: u8 = 4;
 

@@ -23,9 +23,9 @@ mod turns;
 mod up;
 
 use bytes::Bytes;
-use playon_core::attach::{FromWorker, ToWorker};
-use playon_core::ids::{RoomId, WorkerId};
-use playon_core::kind::KindInfo;
+use playon_types::attach::{FromWorker, ToWorker};
+use playon_types::ids::{RoomId, WorkerId};
+use playon_types::kind::KindInfo;
 
 use crate::range::ProtocolRange;
 

@@ -12,8 +12,8 @@ mod limits;
 mod token;
 
 use bytes::Bytes;
-use playon_core::gate::Mode;
-use playon_core::ids::{Generation, History, RoomId};
+use playon_types::gate::Mode;
+use playon_types::ids::{Generation, History, RoomId};
 
 use crate::range::ProtocolRange;
 

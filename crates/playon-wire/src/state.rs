@@ -5,8 +5,8 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use playon_core::attach::Body;
-use playon_core::image::StateCodec;
+use playon_types::attach::Body;
+use playon_types::image::StateCodec;
 use xxhash_rust::xxh3::xxh3_64;
 use zstd_safe::{CCtx, CParameter, DCtx};
 

@@ -11,7 +11,7 @@ mod record;
 mod recover;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use playon_core::ids::{ReleaseId, SecretHash};
+use playon_types::ids::{ReleaseId, SecretHash};
 use prost::Message;
 use thiserror::Error;
 

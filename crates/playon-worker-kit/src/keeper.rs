@@ -1,10 +1,12 @@
 //! The keeper's side: committed bytes, attempts, and what may be said next.
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Commit, Deliver, Fault, FromWorker, Item, Ready, Stage, ToWorker};
-use playon_core::ids::{Attempt, RoomId, Seq, SessionId};
-use playon_core::image::{StateCodec, materialize};
-use playon_core::time::RoomTime;
+use playon_types::attach::{
+    Body, Commit, Deliver, Fault, FromWorker, Item, Ready, Stage, ToWorker,
+};
+use playon_types::ids::{Attempt, RoomId, Seq, SessionId};
+use playon_types::image::{StateCodec, materialize};
+use playon_types::time::RoomTime;
 use playon_wire::state::ZstdXxh3;
 
 use crate::{Game, Subject};

@@ -7,7 +7,7 @@ mod keeper;
 mod points;
 
 use bytes::Bytes;
-use playon_core::attach::{FromWorker, ToWorker};
+use playon_types::attach::{FromWorker, ToWorker};
 
 pub use keeper::{Keeper, Room};
 pub use points::{POINTS, Point};

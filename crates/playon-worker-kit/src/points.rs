@@ -1,7 +1,7 @@
 //! The points, one by one.
 
 use bytes::Bytes;
-use playon_core::attach::{Body, FromWorker, Item, Noted, Stage, ToWorker};
+use playon_types::attach::{Body, FromWorker, Item, Noted, Stage, ToWorker};
 
 use crate::keeper::{ANN, Keeper, STRANGER, equal};
 

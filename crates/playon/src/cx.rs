@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use bytes::Bytes;
-use playon_core::attach::Output;
-use playon_core::ids::SessionId;
-use playon_core::time::RoomTime;
+use playon_types::attach::Output;
+use playon_types::ids::SessionId;
+use playon_types::time::RoomTime;
 
 use crate::hidden::Hidden;
 use crate::policies::span;

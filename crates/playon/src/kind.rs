@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use playon_core::kind::KindInfo;
+use playon_types::kind::KindInfo;
 use serde::de::DeserializeOwned;
 
 use crate::check::{self, Tried};
@@ -59,7 +59,7 @@ impl<R: Room> Kind for TypedKind<R> {
             writes: self.versions.newest(),
             reads_from: self.versions.oldest(),
             exports_to: self.versions.goes_back_to(),
-            policies: R::policies().as_core().clone(),
+            policies: R::policies().declared().clone(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! One room in memory: the game's state, its hidden part, and what a batch does to them.
 
 use bytes::Bytes;
-use playon_core::attach::{Item, Noted, Output};
-use playon_core::ids::SessionId;
-use playon_core::time::RoomTime;
+use playon_types::attach::{Item, Noted, Output};
+use playon_types::ids::SessionId;
+use playon_types::time::RoomTime;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
@@ -180,7 +180,7 @@ impl<R: Room> LiveRoom<R> {
         if self.cx.player(who).is_some() {
             return Ok(());
         }
-        if self.cx.players().len() >= R::policies().as_core().players_max as usize {
+        if self.cx.players().len() >= R::policies().declared().players_max as usize {
             return Err("the room is full".into());
         }
         let player = Player::new(who, checked_profile(profile)?);

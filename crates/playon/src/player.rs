@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use playon_core::ids::SessionId;
+use playon_types::ids::SessionId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

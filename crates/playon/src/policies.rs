@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use playon_core::kind as core;
-use playon_core::time::Span;
+use playon_types::kind;
+use playon_types::time::Span;
 
 /// What losing a process may cost a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -48,7 +48,7 @@ pub enum OnDeploy {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Policies {
-    inner: core::Policies,
+    inner: kind::Policies,
 }
 
 impl Policies {
@@ -73,9 +73,9 @@ impl Policies {
     pub fn survives(mut self, survives: Survives) -> Self {
         self.inner.survives = match survives {
             Survives::WorkerCrash { checkpoint } => {
-                core::Survives::WorkerCrash { checkpoint: span(checkpoint) }
+                kind::Survives::WorkerCrash { checkpoint: span(checkpoint) }
             }
-            Survives::KeeperCrash => core::Survives::KeeperCrash,
+            Survives::KeeperCrash => kind::Survives::KeeperCrash,
         };
         self
     }
@@ -84,11 +84,11 @@ impl Policies {
     #[must_use]
     pub fn on_deploy(mut self, on_deploy: OnDeploy) -> Self {
         self.inner.on_deploy = match on_deploy {
-            OnDeploy::Finish => core::OnDeploy::Finish,
+            OnDeploy::Finish => kind::OnDeploy::Finish,
             OnDeploy::BetweenRounds { deadline } => {
-                core::OnDeploy::BetweenRounds { deadline: span(deadline) }
+                kind::OnDeploy::BetweenRounds { deadline: span(deadline) }
             }
-            OnDeploy::Now => core::OnDeploy::Now,
+            OnDeploy::Now => kind::OnDeploy::Now,
         };
         self
     }
@@ -137,7 +137,7 @@ impl Policies {
     /// its process is killed, and what made it hang is set aside. From 50 ms to 60 s; default: 1 s.
     #[must_use]
     pub fn batch_timeout(mut self, timeout: Duration) -> Self {
-        let (min, max) = (core::Policies::BATCH_TIMEOUT_MIN, core::Policies::BATCH_TIMEOUT_MAX);
+        let (min, max) = (kind::Policies::BATCH_TIMEOUT_MIN, kind::Policies::BATCH_TIMEOUT_MAX);
         self.inner.batch_timeout = span(timeout).clamp(min, max);
         self
     }
@@ -151,7 +151,7 @@ impl Policies {
         self
     }
 
-    pub(crate) const fn as_core(&self) -> &core::Policies {
+    pub(crate) const fn declared(&self) -> &kind::Policies {
         &self.inner
     }
 
@@ -178,14 +178,14 @@ mod tests {
         assert_eq!(Policies::default().tick(Duration::ZERO).step(), Some(Duration::from_millis(1)));
         for (asked, got) in [(0, 50_000), (2_000, 2_000_000), (1 << 40, 60_000_000)] {
             let policies = Policies::default().batch_timeout(Duration::from_millis(asked));
-            assert_eq!(policies.as_core().batch_timeout, Span(got));
+            assert_eq!(policies.declared().batch_timeout, Span(got));
         }
     }
 
     #[test]
     fn the_longest_time_is_for_ever() {
-        assert_eq!(Policies::default().as_core().expire, Span::secs(7 * 24 * 3_600));
+        assert_eq!(Policies::default().declared().expire, Span::secs(7 * 24 * 3_600));
         let for_ever = Policies::default().expire(Duration::MAX);
-        assert_eq!(for_ever.as_core().expire, core::Policies::FOR_EVER);
+        assert_eq!(for_ever.declared().expire, kind::Policies::FOR_EVER);
     }
 }

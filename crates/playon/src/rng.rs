@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use playon_core::rng::mix;
+use playon_types::rng::mix;
 use serde::{Deserialize, Serialize};
 
 /// A room's stream of random numbers: [`Cx::rng`](crate::Cx::rng).

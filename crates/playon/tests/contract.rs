@@ -4,7 +4,7 @@ mod common;
 
 use common::owner::Owner;
 use common::{Do, Log};
-use playon_core::attach::{FromWorker, ToWorker};
+use playon_types::attach::{FromWorker, ToWorker};
 use playon_worker_kit::{Game, POINTS, Subject, check};
 
 struct Real(Owner);

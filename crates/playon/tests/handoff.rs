@@ -8,9 +8,9 @@ mod common;
 use bytes::Bytes;
 use common::owner::{Held, Owner, input, join, told};
 use common::releases::{V1, V2, V3};
-use playon_core::attach::{Body, Commit, FromWorker, Item, Stage, ToWorker};
-use playon_core::ids::Attempt;
-use playon_core::time::RoomTime;
+use playon_types::attach::{Body, Commit, FromWorker, Item, Stage, ToWorker};
+use playon_types::ids::Attempt;
+use playon_types::time::RoomTime;
 
 fn worker<R: playon::Room>() -> Owner {
     Owner::attach(playon::app("match").room::<R>())

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::owner::{Held, Owner, input, join};
 use playon::testing::TestRoom;
 use playon::{Cx, Player, PlayerId, Refusal, Room, Versions};
-use playon_core::attach::{Body, FromWorker, Item, Stage, ToWorker};
-use playon_core::ids::Attempt;
+use playon_types::attach::{Body, FromWorker, Item, Stage, ToWorker};
+use playon_types::ids::Attempt;
 use playon_wire::attach::LogLevel;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -49,7 +49,7 @@ fn started<R: Room>() -> (Owner, Held) {
 }
 
 fn view(owner: &mut Owner, room: &mut Held) -> String {
-    owner.deliver_and_render(room, 9, vec![Item::Wake], vec![playon_core::ids::SessionId(5)]);
+    owner.deliver_and_render(room, 9, vec![Item::Wake], vec![playon_types::ids::SessionId(5)]);
     let commit = owner.commit(room);
     serde_json::from_slice(&commit.views[0].1).unwrap()
 }
@@ -474,7 +474,7 @@ fn what_json_does_not_hold_is_a_fault_of_its_batch() {
     owner.batch(&mut room, 1, vec![join(5, "ann"), input(5, 1, &"no number")]);
     assert!(owner.logs[0].text.starts_with("PLY-0437"), "{:?}", owner.logs);
     owner.batch(&mut room, 2, vec![input(5, 2, &0.5)]);
-    owner.deliver_and_render(&room, 3, vec![], vec![playon_core::ids::SessionId(5)]);
+    owner.deliver_and_render(&room, 3, vec![], vec![playon_types::ids::SessionId(5)]);
     let fault = owner.fault();
     assert!(fault.message.starts_with("PLY-0433"), "{}", fault.message);
     assert!(fault.message.contains("key must be a string"), "{}", fault.message);

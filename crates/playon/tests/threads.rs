@@ -11,8 +11,8 @@ use std::sync::{Condvar, Mutex};
 use common::Log;
 use common::owner::{Held, Owner, input, join, told};
 use playon::{Cx, Player, PlayerId, Refusal, Room};
-use playon_core::attach::FromWorker;
-use playon_core::ids::RoomId;
+use playon_types::attach::FromWorker;
+use playon_types::ids::RoomId;
 use playon_wire::attach::{Down, Up};
 use serde::{Deserialize, Serialize};
 

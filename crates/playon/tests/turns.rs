@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use common::owner::{Owner, input, join};
 use playon::{Cx, Player, PlayerId, Refusal, Room};
-use playon_core::attach::Turn;
+use playon_types::attach::Turn;
 use playon_wire::attach::{AT_REST, TURNS_PAGE_BYTES, decode_turns};
 use serde::{Deserialize, Serialize};
 

@@ -9,10 +9,10 @@ use common::owner::{Owner, input, join, told};
 use common::{Do, Log};
 use playon::worker::ServeError;
 use playon::{App, Asset, Cx, Player, PlayerId, Refusal, Room};
-use playon_core::attach::{Body, FromWorker, Item, Stage, ToWorker};
-use playon_core::ids::{Attempt, SessionId};
-use playon_core::kind::KindInfo;
-use playon_core::time::{RoomTime, Span};
+use playon_types::attach::{Body, FromWorker, Item, Stage, ToWorker};
+use playon_types::ids::{Attempt, SessionId};
+use playon_types::kind::KindInfo;
+use playon_types::time::{RoomTime, Span};
 use playon_wire::attach::{Down, KeeperRefuse, LogLevel, Up};
 use serde::{Deserialize, Serialize};
 

@@ -4,15 +4,16 @@ use super::Problem;
 use super::code::{Language, strip};
 use super::tree::Tree;
 
-const CORE: &str = "crates/playon-core/";
+/// The rules, and the words they are written in.
+const CORE: [&str; 2] = ["crates/playon-core/", "crates/playon-types/"];
 
 /// What would make the core depend on more than its inputs, and what to use in its place.
 const IN_CORE: [(&str, &str); 16] = [
     ("tokio", "the core has no runtime"),
     ("Instant", "time is an argument: `now: Time`"),
     ("SystemTime", "time is an argument: `now: Time`"),
-    ("rand", "use crate::rng::Rng, seeded by the caller"),
-    ("getrandom", "use crate::rng::Rng, seeded by the caller"),
+    ("rand", "use playon_types::rng::Rng, seeded by the caller"),
+    ("getrandom", "use playon_types::rng::Rng, seeded by the caller"),
     ("std::fs", "the core has no I/O: hand out an effect"),
     ("std::io", "the core has no I/O: hand out an effect"),
     ("std::net", "the core has no I/O: hand out an effect"),
@@ -35,7 +36,7 @@ const IN_SIM: [(&str, &str); 8] = [
     ("tokio", "a simulated world has one thread"),
     ("Instant", "time is simulated"),
     ("SystemTime", "time is simulated"),
-    ("rand", "all chance comes from the seed: use playon_core::rng"),
+    ("rand", "all chance comes from the seed: use playon_types::rng"),
     ("std::thread", "a simulated world has one thread"),
     ("HashMap", "its order is random: use BTreeMap"),
     ("HashSet", "its order is random: use BTreeSet"),
@@ -67,7 +68,8 @@ const REGISTRIES: [&str; 2] =
 
 /// The core is pure.
 pub(crate) fn core(tree: &Tree) -> Vec<Problem> {
-    let sources = tree.written(&[".rs", ".toml"]).filter(|(path, _)| path.starts_with(CORE));
+    let pure = |path: &str| CORE.iter().any(|place| path.starts_with(place));
+    let sources = tree.written(&[".rs", ".toml"]).filter(|(path, _)| pure(path));
     sources.flat_map(|(path, text)| search(path, text, &IN_CORE)).collect()
 }
 

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use playon_core::ids::DeployId;
 use playon_keeper::{Keeper, KeeperConfig, ReleaseFile};
+use playon_types::ids::DeployId;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::demo_page;

@@ -150,7 +150,7 @@ async fn watch(handle: &Handle, answer: DeployAnswer, say: impl Fn(String)) {
             return say(format!("{}\n", summary(&deploy)));
         }
         tokio::time::sleep(EVERY).await;
-        let id = playon_core::ids::DeployId(deploy.id);
+        let id = playon_types::ids::DeployId(deploy.id);
         let found = handle.catalog().deploy(id);
         match found {
             Some(found) => deploy = found,

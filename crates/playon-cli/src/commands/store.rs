@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use playon_core::ids::RoomId;
 use playon_store::OpenError;
+use playon_types::ids::RoomId;
 
 use super::exit::{Exit, Trouble};
 use super::{store_copies, talk};

@@ -207,7 +207,7 @@ async fn nobody_without_a_seat_and_no_rude_client_changes_a_figure_of_a_deploy()
         .await;
     assert_eq!(rude.ended().await.0, 4410);
     let nowhere = playon_wire::player::ClientHello {
-        room: Some(playon_core::ids::RoomId([9; 16])),
+        room: Some(playon_types::ids::RoomId([9; 16])),
         ..hello("")
     };
     let mut stale = Socket::open(&rig).await;

@@ -5,10 +5,10 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Commit, Deliver, FromWorker, Prewarmed, Ready, ToWorker};
-use playon_core::image::StateCodec;
-use playon_core::kind::{KindInfo, OnDeploy, Policies};
-use playon_core::time::Span;
+use playon_types::attach::{Body, Commit, Deliver, FromWorker, Prewarmed, Ready, ToWorker};
+use playon_types::image::StateCodec;
+use playon_types::kind::{KindInfo, OnDeploy, Policies};
+use playon_types::time::Span;
 use playon_wire::attach::{
     ATTACH_PROTOCOL, Down, LinkSecret, Up, WorkerHello, cost, encode_up, read_down,
 };

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Commit, Fault, FromWorker, Ready, Stage};
-use playon_core::ids::{Attempt, RoomId, Seq};
-use playon_core::kind::KindInfo;
-use playon_core::time::Span;
 use playon_keeper::gateway::named_room;
+use playon_types::attach::{Body, Commit, Fault, FromWorker, Ready, Stage};
+use playon_types::ids::{Attempt, RoomId, Seq};
+use playon_types::kind::KindInfo;
+use playon_types::time::Span;
 use playon_wire::attach::{LinkSecret, Up, encode_up};
 use playon_wire::range::ProtocolRange;
 
@@ -179,11 +179,11 @@ async fn a_worker_that_speaks_for_the_room_of_another_is_cut_off() {
 }
 
 fn stray_commit(room: RoomId) -> Commit {
-    let deliver = playon_core::attach::Deliver {
+    let deliver = playon_types::attach::Deliver {
         room,
         attempt: Attempt(0),
         seq: Seq(5),
-        now: playon_core::time::RoomTime(0),
+        now: playon_types::time::RoomTime(0),
         items: Vec::new(),
         render: Vec::new(),
         render_watch: false,
@@ -274,7 +274,7 @@ async fn forged(lie: fn(&mut Ready)) {
     rig.until("it is attached", |status| status["workers"].as_array().unwrap().len() == 2);
     let deploy = deploy(&rig, "forger");
     let rogue = std::thread::spawn(move || {
-        use playon_core::attach::{Prewarmed, ToWorker};
+        use playon_types::attach::{Prewarmed, ToWorker};
         while let Some(order) = rogue.order() {
             match order {
                 ToWorker::Prewarm { room, attempt, seq, .. } => {

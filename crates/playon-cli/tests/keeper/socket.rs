@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, Stream};
-use playon_core::ids::{Generation, History, RoomId};
 use playon_drill::game::Input;
+use playon_types::ids::{Generation, History, RoomId};
 use playon_wire::player::{
     ClientFrame, ClientHello, PLAYER_PROTOCOL, ServerFrame, ServerWelcome, decode_server,
 };

@@ -1,6 +1,6 @@
 //! Players who send what they should not, beside one who plays.
 
-use playon_core::ids::{NUMBER_MAX, RoomId};
+use playon_types::ids::{NUMBER_MAX, RoomId};
 use playon_wire::player::{ClientFrame, ClientHello, Token};
 use playon_wire::range::ProtocolRange;
 use tokio_tungstenite::tungstenite::protocol::Message;
@@ -52,7 +52,7 @@ async fn bad_hellos_are_turned_away() {
     let mut player = Player::join(&rig, "table").await;
     let future = ClientHello { protocol: ProtocolRange { min: 7, max: 9 }, ..hello("table") };
     let nowhere = ClientHello { room: Some(RoomId([9; 16])), ..hello("") };
-    let token = Token { session: playon_core::ids::SessionId(7), secret: [1; 16] };
+    let token = Token { session: playon_types::ids::SessionId(7), secret: [1; 16] };
     let roomless = ClientHello { token: Some(token), ..hello("") };
     let cases = [
         (ClientFrame::Hello(Box::new(future)), 4900, "PLY-0141"),
@@ -79,7 +79,7 @@ async fn a_token_opens_its_own_seat_and_only_while_there_is_one() {
     // Somebody else's secret, somebody who never was, and the right key at the wrong door.
     let guesses = [
         (Token { secret: [0; 16], ..token }, room, 4401),
-        (Token { session: playon_core::ids::SessionId(1), ..token }, room, 4401),
+        (Token { session: playon_types::ids::SessionId(1), ..token }, room, 4401),
         (token, RoomId([9; 16]), 4404),
     ];
     for (token, room, code) in guesses {

@@ -1,7 +1,7 @@
 //! What the keeper says.
 
 use bytes::Bytes;
-use playon_core::time::{Span, Time};
+use playon_types::time::{Span, Time};
 use playon_wire::player::{ClientFrame, ServerFrame, decode_server};
 
 use super::{HEAD_BYTES, Session, SocketId, Timer};

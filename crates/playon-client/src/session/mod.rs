@@ -20,9 +20,9 @@ mod welcome;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use playon_core::ids::{Generation, History, RoomId, SessionId};
-use playon_core::rng::Rng;
-use playon_core::time::{Span, Time};
+use playon_types::ids::{Generation, History, RoomId, SessionId};
+use playon_types::rng::Rng;
+use playon_types::time::{Span, Time};
 use playon_wire::player::{ClientFrame, PlayerLimits, Token};
 
 use crate::counters::Counters;

@@ -1,6 +1,6 @@
 //! How fast this side may talk.
 
-use playon_core::time::{Span, Time};
+use playon_types::time::{Span, Time};
 
 use super::HEAD_BYTES;
 

@@ -1,7 +1,7 @@
 //! Opening, losing and replacing sockets.
 
-use playon_core::gate::Close;
-use playon_core::time::{Span, Time};
+use playon_types::gate::Close;
+use playon_types::time::{Span, Time};
 use playon_wire::player::{ClientFrame, ClientHello, PLAYER_PROTOCOL};
 
 use super::{Action, Closed, Session, SocketId, State, Timer, address};

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use playon_core::gate::{Close, Mode};
-use playon_core::ids::{Generation, History, RoomId, SessionId};
-use playon_core::time::{Span, Time};
+use playon_types::gate::{Close, Mode};
+use playon_types::ids::{Generation, History, RoomId, SessionId};
+use playon_types::time::{Span, Time};
 use playon_wire::player::{
     ClientFrame, ClientHello, MoveTo, PlayerLimits, ServerFrame, ServerWelcome, Token,
     decode_client,

@@ -1,6 +1,6 @@
 //! The clocks of a session: one enum, one table.
 
-use playon_core::time::Time;
+use playon_types::time::Time;
 
 /// Everything a session can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! A socket is let in: where it stands, and what must be said again on it.
 
-use playon_core::gate::{Close, Mode};
-use playon_core::time::{Span, Time};
+use playon_types::gate::{Close, Mode};
+use playon_types::time::{Span, Time};
 use playon_wire::player::{CODEC_JSON, ClientFrame, PLAYER_PROTOCOL, ServerWelcome};
 
 use super::{Action, Closed, HEAD_BYTES, Session, SocketId, State, Timer};

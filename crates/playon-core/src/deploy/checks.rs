@@ -11,15 +11,16 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use playon_types::ids::{DeployId, ReleaseId, RoomId};
+use playon_types::kind::Declared;
+use playon_types::record::{DeployPhase, DeployRecord};
+use playon_types::time::Time;
+
 use crate::effect::{Cost, Order, Unprobed};
-use crate::ids::{DeployId, ReleaseId, RoomId};
-use crate::kind::Declared;
 use crate::mutant::{Mutant, broken};
-use crate::time::Time;
 
 use super::director::{Director, DirectorEffect, Known, Target};
 use super::rests::Resting;
-use super::{DeployPhase, DeployRecord};
 
 /// Groups of rooms at rest of which a deploy tries one each; the newest versions of each kind first. Of further ones it is counted
 /// that they were not tried.
@@ -339,8 +340,8 @@ impl Director {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kind::OnDeploy;
-    use crate::time::Span;
+    use playon_types::kind::OnDeploy;
+    use playon_types::time::Span;
 
     fn rest(kind: &str, version: u32, release: u8) -> Resting {
         Resting { kind: kind.into(), version, release: ReleaseId([release; 32]) }

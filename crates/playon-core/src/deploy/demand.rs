@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ids::ReleaseId;
+use playon_types::ids::ReleaseId;
+use playon_types::time::{Span, Time};
+
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 use super::rests::Resting;
 

@@ -3,13 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_types::kind::Declared;
+use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time};
+
 use crate::effect::{Blame, Listing, Order, Report};
 use crate::fleet::WorkerInfo;
-use crate::ids::{DeployId, ReleaseId, RoomId, WorkerId};
-use crate::kind::Declared;
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
+use super::DeployRefusal;
 use super::checks::Search;
 use super::demand::Demand;
 use super::joining::Taken;
@@ -18,7 +21,6 @@ use super::probation::{Failed, Probation};
 use super::rests::Rests;
 use super::rollout::Rollout;
 use super::way_back::{WayBack, way_back};
-use super::{Course, DeployPhase, DeployRecord, DeployRefusal};
 
 /// Finished deploys of which the director knows; a way back that lies further is not found.
 pub(super) const DEPLOYS_REMEMBERED: usize = 100;

@@ -9,10 +9,11 @@
 //! One thing is not the same: a deploy stops at the first room that cannot go, a way back leaves it behind. So a way back takes
 //! the place of a deploy that leads to the same release. A deploy joins a way back.
 
-use crate::ids::{DeployId, RoomId};
+use playon_types::ids::{DeployId, RoomId};
+use playon_types::record::DeployRecord;
+
 use crate::mutant::{Mutant, broken};
 
-use super::DeployRecord;
 use super::director::{DeployWish, Director, DirectorEffect};
 use super::rollout::Rollout;
 
@@ -83,4 +84,15 @@ impl Director {
         }
         again
     }
+}
+
+/// Why a deploy is not begun; nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeployRefusal {
+    /// The release is the current one already and no deploy away from it is under way.
+    #[error("PLY-0301 this release is already current: nothing to do")]
+    NoChange,
+    /// The keeper has done nothing that could be undone.
+    #[error("PLY-0512 there is no release to go back to")]
+    NoWayBack,
 }

@@ -10,16 +10,12 @@ mod director;
 mod joining;
 mod mover;
 mod probation;
-mod record;
 mod rests;
 mod rollout;
 mod way_back;
 
 pub use checks::{RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers};
 pub use director::{DeployWish, Director, DirectorConfig, DirectorEffect, DirectorFacts, Target};
-pub use joining::Taken;
-pub use record::{
-    Course, DeployPhase, DeployRecord, DeployRefusal, LEFT_LISTED_MAX, Left, Numbers, Watch,
-};
+pub use joining::{DeployRefusal, Taken};
 pub use rests::Resting;
 pub use way_back::WayBack;

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use playon_types::ids::{DeployId, ReleaseId, RoomId};
+use playon_types::time::{Span, Time};
+
 use crate::effect::Order;
-use crate::ids::{DeployId, ReleaseId, RoomId};
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 /// Where a room is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

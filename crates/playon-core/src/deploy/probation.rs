@@ -11,13 +11,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use playon_types::ids::{DeployId, ReleaseId, RoomId};
+use playon_types::record::{Course, DeployPhase, DeployRecord, Watch};
+use playon_types::time::{Span, Time};
+
 use crate::effect::{Order, Report};
-use crate::ids::{DeployId, ReleaseId, RoomId};
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 use super::director::{DeployWish, Director, DirectorEffect, Target};
-use super::{Course, DeployPhase, DeployRecord, Watch};
 
 /// Hard faults that a release on probation may have.
 const FAULTS_MAX: u32 = 1;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::ReleaseId;
-use crate::kind::Declared;
-use crate::time::{Span, Time};
+use playon_types::ids::ReleaseId;
+use playon_types::kind::Declared;
+use playon_types::time::{Span, Time};
 
 use super::demand::surplus;
 use super::director::Director;

@@ -11,15 +11,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::record::{DeployPhase, DeployRecord, Watch};
+use playon_types::time::{Span, Time};
+
 use crate::effect::{Aside, Blame, Cost, Order, Report};
-use crate::ids::{ReleaseId, RoomId};
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 use super::checks::Checks;
 use super::director::{Director, DirectorConfig, DirectorEffect, Target};
 use super::mover::Errand;
-use super::{DeployPhase, DeployRecord, Watch};
 
 /// How far a deploy is, is stored at most this often; what happens between two times is counted from the rooms.
 const KEPT_EVERY: Span = Span::millis(500);

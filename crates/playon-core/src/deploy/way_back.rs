@@ -6,10 +6,10 @@
 //! one goes forth again; who wants to go further back names the release. Where the keeper has gone back by itself there is
 //! nothing left to undo: whoever asks for a rollback just then must not be taken to the release that has failed.
 
-use crate::ids::{DeployId, ReleaseId};
-use crate::mutant::{Mutant, broken};
+use playon_types::ids::{DeployId, ReleaseId};
+use playon_types::record::{Course, DeployRecord};
 
-use super::{Course, DeployRecord};
+use crate::mutant::{Mutant, broken};
 
 /// What a rollback would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) fn way_back<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::DeployPhase;
+    use playon_types::record::DeployPhase;
 
     const fn release(n: u8) -> ReleaseId {
         ReleaseId([n; 32])

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::attach::Item;
-use crate::ids::SessionId;
+use playon_types::attach::Item;
+use playon_types::ids::SessionId;
+
 use crate::limits::Limits;
 
 /// Items of one room, oldest first.

@@ -19,11 +19,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::attach::Item;
-use crate::ids::SessionId;
+use playon_types::attach::Item;
+use playon_types::ids::SessionId;
+use playon_types::time::{Span, Time};
+
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 use super::viewers::Viewers;
 

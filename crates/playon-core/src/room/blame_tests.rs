@@ -1,9 +1,9 @@
 use bytes::Bytes;
+use playon_types::attach::Noted;
+use playon_types::ids::SessionId;
+use playon_types::time::Span;
 
 use super::*;
-use crate::attach::Noted;
-use crate::ids::SessionId;
-use crate::time::Span;
 
 const NOW: Time = Time(1_000_000);
 const WHO: SessionId = SessionId(7);

@@ -1,6 +1,6 @@
 //! A room's own clock: it runs while the room is live and stands still otherwise.
 
-use crate::time::{RoomTime, Span, Time};
+use playon_types::time::{RoomTime, Span, Time};
 
 /// Where room time stands, and since when it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

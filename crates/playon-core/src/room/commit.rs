@@ -3,17 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::attach::{Commit, Item, LeftOut, Noted};
+use playon_types::attach::{Commit, Item, LeftOut, Noted};
+use playon_types::gate::{Close, Push};
+use playon_types::ids::{Seq, SessionId};
+use playon_types::image::{Misfit, Record, Seat, SeatChange, StateCodec};
+use playon_types::kind::Survives;
+use playon_types::time::Time;
+
 use crate::effect::{Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
-use crate::gate::{Close, Push};
-use crate::ids::{Seq, SessionId};
-use crate::image::{Misfit, Record, Seat, SeatChange, StateCodec};
-use crate::kind::Survives;
 use crate::mutant::{Mutant, broken};
 use crate::session::Standing;
-use crate::time::Time;
 
 use super::Room;
 use super::durability::Whole;
@@ -46,10 +47,7 @@ impl Room {
             Some(writes) if writes != commit.version => {
                 Err(Misfit::Version { seq: commit.seq, told: commit.version, announced: writes })
             }
-            _ => {
-                let bounds = self.bounds(env);
-                self.image.apply(env.epoch, &record, &env.codec, &bounds)
-            }
+            _ => self.apply(env, &mut record),
         };
         if let Err(misfit) = fits {
             self.refuse_commit(env, now, inflight, &misfit);
@@ -87,7 +85,7 @@ impl Room {
         &self,
         inflight: &Inflight,
         commit: &Commit,
-        release: crate::ids::ReleaseId,
+        release: playon_types::ids::ReleaseId,
     ) -> (Record, Held) {
         let mut held = Held {
             seq: commit.seq,

@@ -1,13 +1,14 @@
 //! What a handoff does with a release's code beside running the room: a copy is opened, an older version written. Where that is
 //! done once a process has died of it, and when it is given up.
 
+use playon_types::ids::{DeployId, ReleaseId, WorkerId};
+use playon_types::image::StateCodec;
+use playon_types::time::{Span, Time};
+
 use crate::deadly::{Deed, Task};
 use crate::effect::Blame;
 use crate::env::{Env, Post};
 use crate::fleet::{Berth, WorkerEnd};
-use crate::ids::{DeployId, ReleaseId, WorkerId};
-use crate::image::StateCodec;
-use crate::time::{Span, Time};
 
 use super::Room;
 use super::blame::Place;

@@ -1,13 +1,14 @@
 //! The short stop of a handoff: from the moment when nothing more is delivered until the switch is safe, or the room goes on
 //! where it was.
 
-use crate::attach::{Ready, ToWorker};
+use playon_types::attach::{Ready, ToWorker};
+use playon_types::image::StateCodec;
+use playon_types::time::{Span, Time};
+
 use crate::effect::{Blame, Report};
 use crate::env::{Env, Post};
 use crate::errand::Errand;
-use crate::image::StateCodec;
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 use super::Room;
 use super::handoff::FREEZE_MARGIN;

@@ -1,13 +1,14 @@
 //! A batch leaves for the worker: at most one at a time, so a room that is not delivered to is quiet.
 
-use crate::attach::{Deliver, Item, LeftOut, ToWorker};
+use playon_types::attach::{Deliver, Item, LeftOut, ToWorker};
+use playon_types::image::StateCodec;
+use playon_types::time::{RoomTime, Time};
+
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
-use crate::image::StateCodec;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
-use crate::time::{RoomTime, Time};
 
 use super::Room;
 use super::blame::Portion;

@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::ids::{Seq, SessionId};
-use crate::image::{Image, Record, SeatChange};
+use playon_types::ids::{Seq, SessionId};
+use playon_types::image::{Image, Record, SeatChange};
+use playon_types::time::{RoomTime, Time};
+
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
-use crate::time::{RoomTime, Time};
 
 use super::outputs::Held;
 
@@ -261,8 +262,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::attach::Body;
-    use crate::ids::{DeployId, ReleaseId};
+    use playon_types::attach::Body;
+    use playon_types::ids::{DeployId, ReleaseId};
 
     fn image(seq: u64, bytes: usize) -> Image {
         Image { seq: Seq(seq), state: vec![7; bytes].into(), clean: true, ..Image::default() }

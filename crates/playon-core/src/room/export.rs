@@ -1,13 +1,14 @@
 //! The way to another version: a worker of the release that a room leaves writes one that the release to go to reads. It is
 //! given committed bytes, so it need not be able to run the room.
 
-use crate::attach::{Exported, ToWorker};
+use playon_types::attach::{Exported, ToWorker};
+use playon_types::image::StateCodec;
+use playon_types::time::{Span, Time};
+
 use crate::deadly::Task;
 use crate::effect::Blame;
 use crate::env::Env;
 use crate::errand::Errand;
-use crate::image::StateCodec;
-use crate::time::{Span, Time};
 
 use super::Room;
 use super::phase::{Export, Live, MoveOrder, Phase, Tail, WarmStep};

@@ -1,8 +1,9 @@
 //! What can be seen of a room from outside.
 
+use playon_types::time::Time;
+
 use crate::facts::{Place, RoomFacts, Seating};
 use crate::session::{Session, Standing};
-use crate::time::Time;
 
 use super::Room;
 use super::phase::{Cutover, Live, Phase, Switching, Tail, Warm, WarmStep};

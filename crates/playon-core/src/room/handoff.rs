@@ -6,16 +6,16 @@
 //! Whatever fails before that record is issued thaws the room where it was; nobody has noticed.
 
 use bytes::Bytes;
+use playon_types::attach::{Body, Commit, Fault, Prewarmed, ToWorker};
+use playon_types::ids::{DeployId, Seq};
+use playon_types::image::StateCodec;
+use playon_types::kind::OnDeploy;
+use playon_types::time::{Span, Time};
 
-use crate::attach::{Body, Commit, Fault, Prewarmed, ToWorker};
 use crate::effect::{Blame, Cost, Effect, Report};
 use crate::env::{Env, Post};
 use crate::errand::Errand;
-use crate::ids::{DeployId, Seq};
-use crate::image::StateCodec;
-use crate::kind::OnDeploy;
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 use super::Room;
 use super::phase::{Cutover, Live, MoveOrder, Opening, Phase, Tail, Warm, WarmStep};

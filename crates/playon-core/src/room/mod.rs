@@ -31,16 +31,18 @@ mod viewers;
 
 use std::collections::BTreeMap;
 
-use crate::attach::Item;
+use playon_types::attach::Item;
+use playon_types::ids::{Attempt, ReleaseId, RoomId, WorkerId};
+use playon_types::image::state_bound;
+use playon_types::image::{ApplyBounds, Image, Misfit, Record, StateCodec, materialize};
+use playon_types::kind::{Policies, Survives};
+use playon_types::time::{Span, Time};
+
 use crate::effect::{Listing, Report};
 use crate::env::{Env, Post};
-use crate::ids::{Attempt, ReleaseId, RoomId, WorkerId};
-use crate::image::{ApplyBounds, Image, StateCodec};
-use crate::kind::{Policies, Survives};
-use crate::limits::{Limits, state_bound};
+use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::session::Session;
-use crate::time::{Span, Time};
 
 use backlog::Backlog;
 use blame::Blame;
@@ -86,7 +88,7 @@ impl Room {
     pub(crate) fn recovered<C: StateCodec>(env: &mut Env<C>, now: Time, mut image: Image) -> Self {
         if !image.clean && !broken(Mutant::HistoryKept) {
             // Commits after this image may have been seen by players: their event numbers are void.
-            image.history = crate::ids::History(env.epoch.0);
+            image.history = playon_types::ids::History(env.epoch.0);
         }
         let (at, clean) = (image.clock.max(image.now), image.clean);
         let age = env.aged(now);
@@ -160,7 +162,35 @@ impl Room {
         let within = self.image.state.len() <= env.limits.state_bytes_max;
         let state_bytes_max =
             if within { env.limits.state_bytes_max } else { self.state_bytes_max };
+        if broken(Mutant::OutboxUnbounded) {
+            return ApplyBounds {
+                state_bytes_max,
+                outbox_events_max: usize::MAX,
+                outbox_bytes_max: usize::MAX,
+            };
+        }
         ApplyBounds { state_bytes_max, ..env.bounds }
+    }
+
+    /// Makes the next commit the room's.
+    ///
+    /// # Errors
+    /// When the record does not fit; the room is unchanged.
+    pub(super) fn apply<C: StateCodec>(
+        &mut self,
+        env: &Env<C>,
+        record: &mut Record,
+    ) -> Result<(), Misfit> {
+        let bounds = self.bounds(env);
+        if broken(Mutant::HashUnchecked) {
+            let max = bounds.state_bytes_max;
+            let body = &record.body;
+            let made = materialize(record.seq, &self.image.state, body, 0, &env.codec, max);
+            if let Err(Misfit::Hash { found, .. }) = made {
+                record.hash = found;
+            }
+        }
+        self.image.apply(env.epoch, record, &env.codec, &bounds)
     }
 
     /// Whether each commit is appended to the store before its outputs leave.

@@ -1,15 +1,16 @@
 //! From committed bytes to a live room: at start, after a crash, and when a sleeping room is woken.
 
-use crate::attach::{Ready, Turn};
+use playon_types::attach::{Body, Ready, Turn};
+use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::image::{Image, Misfit, Record, StateCodec, materialize};
+use playon_types::time::{Span, Time};
+
 use crate::deadly::Task;
 use crate::effect::{Blame, Effect, Report};
 use crate::env::{Env, Post};
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
-use crate::ids::{ReleaseId, WorkerId};
-use crate::image::{Image, Misfit, StateCodec, materialize};
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 use super::Room;
 use super::blame::{Damage, Stake};
@@ -360,10 +361,7 @@ impl Room {
         let (frozen_at, given) = frozen.unwrap_or((now, None));
         let before = self.release();
         let record = self.migrate_record(env, order, new, ready, given);
-        let applied = record.and_then(|record| {
-            let bounds = self.bounds(env);
-            self.image.apply(env.epoch, &record, &env.codec, &bounds).map(|()| record)
-        });
+        let applied = record.and_then(|mut record| self.apply(env, &mut record).map(|()| record));
         match applied {
             Ok(record) => {
                 let seq = record.seq;
@@ -412,7 +410,7 @@ impl Room {
         new: Post,
         ready: &Ready,
         given: Option<bytes::Bytes>,
-    ) -> Result<crate::image::Record, Misfit> {
+    ) -> Result<Record, Misfit> {
         let seq = self.image.seq.next();
         let max = self.bounds(env).state_bytes_max;
         let writes = env.fleet.kind(new.release, &self.image.kind).map(|kind| kind.writes);
@@ -424,10 +422,10 @@ impl Room {
             None => ready.body.clone(),
             Some(given) => {
                 let state = materialize(seq, &given, &ready.body, ready.hash, &env.codec, max)?;
-                crate::attach::Body::Full(state)
+                Body::Full(state)
             }
         };
-        Ok(crate::image::Record {
+        Ok(Record {
             seq,
             parent_hash: self.image.hash,
             hash: ready.hash,

@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use playon_types::gate::{Close, Mode, Push, ToGateway, Welcome};
+use playon_types::ids::{ConnId, Seq, SessionId};
+use playon_types::image::StateCodec;
+use playon_types::time::Time;
 
 use crate::effect::Effect;
 use crate::ensure::ensure;
 use crate::env::Env;
-use crate::gate::{Close, Mode, Push, ToGateway, Welcome};
-use crate::ids::{ConnId, Seq, SessionId};
-use crate::image::StateCodec;
 use crate::session::Standing;
-use crate::time::Time;
 
 use super::Room;
 

@@ -1,14 +1,14 @@
 //! The phases of a room's life in memory. They are closed: every transition is in this folder.
 
 use bytes::Bytes;
+use playon_types::attach::{Item, LeftOut};
+use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
+use playon_types::time::{RoomTime, Span, Time};
 
-use crate::attach::{Item, LeftOut};
 use crate::deadly::Task;
 use crate::env::Post;
 use crate::errand::Errand;
-use crate::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
 use crate::mutant::{Mutant, broken};
-use crate::time::{RoomTime, Span, Time};
 
 use super::blame::Portion;
 

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use playon_types::attach::{Item, LeftOut, Noted};
+use playon_types::gate::{Close, Mode, Push, ToGateway, Who};
+use playon_types::ids::{ConnId, Generation, History, SecretHash, SessionId};
+use playon_types::image::{SeatChange, StateCodec};
+use playon_types::time::{Span, Time};
 
-use crate::attach::{Item, LeftOut, Noted};
 use crate::effect::{Effect, Report};
 use crate::env::Env;
-use crate::gate::{Close, Mode, Push, ToGateway, Who};
-use crate::ids::{ConnId, Generation, History, SecretHash, SessionId};
-use crate::image::{SeatChange, StateCodec};
 use crate::mutant::{Mutant, broken};
 use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
-use crate::time::{Span, Time};
 
 use super::Room;
 use super::trial::WATCHERS_BLIND;

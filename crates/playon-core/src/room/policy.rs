@@ -1,11 +1,12 @@
 //! When a kind's policy lets a room move.
 
+use playon_types::image::StateCodec;
+use playon_types::kind::OnDeploy;
+use playon_types::time::Time;
+
 use crate::effect::Report;
 use crate::env::Env;
-use crate::image::StateCodec;
-use crate::kind::OnDeploy;
 use crate::mutant::{Mutant, broken};
-use crate::time::Time;
 
 use super::Room;
 use super::phase::MoveOrder;

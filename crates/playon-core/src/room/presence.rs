@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attach::{Commit, Item, LeftOut};
+use playon_types::attach::{Commit, Item, LeftOut};
+use playon_types::ids::{ConnId, SessionId};
+use playon_types::image::Seat;
+use playon_types::time::{RoomTime, Span, Time};
+
 use crate::facts::Seating;
-use crate::ids::{ConnId, SessionId};
-use crate::image::Seat;
 use crate::session::{Session, Standing};
-use crate::time::{RoomTime, Span, Time};
 
 use super::phase::Inflight;
 
@@ -259,7 +260,7 @@ impl Presence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::SecretHash;
+    use playon_types::ids::SecretHash;
 
     const HOLD: Span = Span(100);
 
@@ -339,8 +340,8 @@ mod tests {
         for n in 0..3 {
             seat(&mut presence, n);
         }
-        seat(&mut presence, 1).view_owed = Some(crate::ids::Seq(7));
-        seat(&mut presence, 2).view_owed = Some(crate::ids::Seq(5));
+        seat(&mut presence, 1).view_owed = Some(playon_types::ids::Seq(7));
+        seat(&mut presence, 2).view_owed = Some(playon_types::ids::Seq(5));
         let all = presence.audience(&seats, &[], false);
         assert_eq!(all, [SessionId(2), SessionId(1), SessionId(0)]);
         assert!(presence.owes_the_rest(&seats, |_| true));

@@ -1,11 +1,12 @@
 //! A room leaves memory: it goes to sleep, ends, or the keeper stops.
 
+use playon_types::gate::Close;
+use playon_types::image::{Image, StateCodec};
+use playon_types::time::Time;
+
 use crate::effect::{Effect, Report};
 use crate::env::Env;
-use crate::gate::Close;
-use crate::image::{Image, StateCodec};
 use crate::mutant::{Mutant, broken};
-use crate::time::Time;
 
 use super::Room;
 use super::durability::Whole;

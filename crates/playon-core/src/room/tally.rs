@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::attach::Item;
+use playon_types::attach::Item;
+use playon_types::ids::SessionId;
+
 use crate::effect::Report;
-use crate::ids::SessionId;
 
 use super::Room;
 use super::phase::Inflight;

@@ -2,17 +2,18 @@
 
 use std::slice;
 
+use playon_types::attach::{Fault, Item, LeftOut, Noted};
+use playon_types::gate::Close;
+use playon_types::ids::{ReleaseId, SessionId};
+use playon_types::image::{Misfit, StateCodec};
+use playon_types::time::{Span, Time};
+
 use crate::appeals::Appeal;
-use crate::attach::{Fault, Item, LeftOut, Noted};
 use crate::deadly::Task;
 use crate::effect::{Aside, Blame as AtFault, Effect, Report};
 use crate::env::{Env, Post};
 use crate::fleet::{Berth, WorkerEnd};
-use crate::gate::Close;
-use crate::ids::{ReleaseId, SessionId};
-use crate::image::{Misfit, StateCodec};
 use crate::mutant::{Mutant, broken};
-use crate::time::{Span, Time};
 
 use super::Room;
 use super::blame::{Damage, Place};
@@ -396,7 +397,12 @@ impl Room {
 
 /// Whether the batch may be what ended the worker: it was running when the process died, or it is what was waited for too
 /// long. Who merely waited behind it is not held to account.
-fn may_have_caused(id: crate::ids::RoomId, post: Post, batch: &Inflight, end: &WorkerEnd) -> bool {
+fn may_have_caused(
+    id: playon_types::ids::RoomId,
+    post: Post,
+    batch: &Inflight,
+    end: &WorkerEnd,
+) -> bool {
     if broken(Mutant::AllSuspects) {
         return true;
     }

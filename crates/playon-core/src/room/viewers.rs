@@ -3,13 +3,14 @@
 //! A moment that has failed with nothing in it but the time is tried in the dark: nobody is shown anything. If it passes then,
 //! those who saw it are suspects, and tried a group at a time once everything else is cleared. Who is alone in a batch that
 //! fails is *blind* for a while: the room goes on and shows that one nothing. All spectators together are one viewer,
-//! [`LeftOut::WATCHERS`](crate::attach::LeftOut::WATCHERS).
+//! [`LeftOut::WATCHERS`](playon_types::attach::LeftOut::WATCHERS).
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::ids::SessionId;
+use playon_types::ids::SessionId;
+use playon_types::time::Time;
+
 use crate::mutant::{Mutant, broken};
-use crate::time::Time;
 
 use super::blame::groups;
 

@@ -7,16 +7,17 @@
 //! | it passes | is to blame |
 //! | it cannot be tried: no way to that version, no worker in time, no copy | is to blame |
 
+use playon_types::attach::{FromWorker, Stage, ToWorker};
+use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::image::StateCodec;
+use playon_types::time::Time;
+
 use crate::appeals::{Appeal, INTERRUPTED_MAX, Step, Work};
-use crate::attach::{FromWorker, Stage, ToWorker};
 use crate::effect::{Effect, Report};
 use crate::env::Post;
 use crate::errand::Errand;
 use crate::fleet::WorkerEnd;
-use crate::ids::{ReleaseId, WorkerId};
-use crate::image::StateCodec;
 use crate::mutant::{Mutant, broken};
-use crate::time::Time;
 
 use super::Shard;
 

@@ -1,9 +1,10 @@
 //! What can be seen of a shard from outside.
 
+use playon_types::ids::{RoomId, Seq};
+use playon_types::image::StateCodec;
+use playon_types::time::{RoomTime, Time};
+
 use crate::facts::{Place, RoomFacts, ShardFacts};
-use crate::ids::{RoomId, Seq};
-use crate::image::StateCodec;
-use crate::time::{RoomTime, Time};
 
 use super::{Entry, Shard, Slot};
 

@@ -1,11 +1,12 @@
 //! What the gateway says: sockets introduce themselves, speak and go.
 
+use playon_types::gate::{Close, Hello, ToOwner, Who};
+use playon_types::ids::{ConnId, RoomId, SessionId};
+use playon_types::image::StateCodec;
+use playon_types::time::Time;
+
 use crate::creating::Creating;
-use crate::gate::{Close, Hello, ToOwner, Who};
-use crate::ids::{ConnId, RoomId, SessionId};
-use crate::image::StateCodec;
 use crate::sockets::SocketPlace;
-use crate::time::Time;
 
 use super::rest::nobody;
 use super::storage::NO_SUCH_ROOM;

@@ -1,8 +1,9 @@
 //! Rooms of which the store is asked, and what becomes of them.
 
-use crate::gate::{Create, Hello};
+use playon_types::gate::{Create, Hello};
+use playon_types::time::WallTime;
+
 use crate::mutant::{Mutant, broken};
-use crate::time::WallTime;
 
 /// A room that is looked for: who waits for it, and what else it is looked for.
 #[derive(Debug, Default)]
@@ -60,8 +61,8 @@ impl Loading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::Who;
-    use crate::ids::{ConnId, RoomId};
+    use playon_types::gate::Who;
+    use playon_types::ids::{ConnId, RoomId};
 
     #[test]
     fn a_room_at_rest_goes_only_past_its_age_and_when_nobody_asks() {

@@ -11,18 +11,19 @@ mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attach::{FromWorker, Turn};
+use playon_types::attach::{FromWorker, Turn};
+use playon_types::gate::Hello;
+use playon_types::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
+use playon_types::image::StateCodec;
+use playon_types::time::{Span, Time};
+
 use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
-use crate::gate::Hello;
-use crate::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
-use crate::image::StateCodec;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::room::Room;
-use crate::time::{Span, Time};
 
 use loading::Loading;
 use probe::Probes;

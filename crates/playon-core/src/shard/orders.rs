@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use playon_types::gate::Create;
+use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::image::StateCodec;
+use playon_types::kind::Declared;
+use playon_types::time::Time;
+
 use crate::effect::{Effect, Order, Report};
-use crate::gate::Create;
-use crate::ids::{ReleaseId, RoomId};
-use crate::image::StateCodec;
-use crate::kind::Declared;
 use crate::room::MoveOrder;
-use crate::time::Time;
 
 use super::probe::Wanted;
 use super::{Loading, Shard, Slot};

@@ -8,17 +8,17 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use playon_types::attach::{FromWorker, Prewarmed, ToWorker};
+use playon_types::ids::{Attempt, DeployId, ReleaseId, RoomId, Seq, WorkerId};
+use playon_types::image::{Image, StateCodec};
+use playon_types::time::{Span, Time};
 
-use crate::attach::{FromWorker, Prewarmed, ToWorker};
 use crate::deadly::{Deed, Task};
 use crate::effect::{Cost, Effect, Report, Unprobed};
 use crate::env::Post;
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
-use crate::ids::{Attempt, DeployId, ReleaseId, RoomId, Seq, WorkerId};
-use crate::image::{Image, StateCodec};
 use crate::room::{MoveOrder, too_slow};
-use crate::time::{Span, Time};
 
 use super::{Loading, Shard, Slot};
 

@@ -1,13 +1,14 @@
 //! Rooms at rest that nobody asks for: they are deleted for their age or by an operator, and one that no release can read
 //! says so to whoever asks.
 
+use playon_types::gate::Close;
+use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::image::{Image, StateCodec};
+use playon_types::time::{Time, WallTime};
+
 use crate::effect::{Effect, Loaded, Report};
 use crate::env::Env;
-use crate::gate::Close;
-use crate::ids::{ReleaseId, RoomId};
-use crate::image::{Image, StateCodec};
 use crate::mutant::{Mutant, broken};
-use crate::time::{Time, WallTime};
 
 use super::{Entry, Loading, Shard, Slot};
 

@@ -1,15 +1,16 @@
 //! Rooms come from the store and go back to it: recovery, waking, creation, sleep.
 
+use playon_types::gate::{Close, Create, Hello, Who};
+use playon_types::ids::{DeployId, ReleaseId, RoomId};
+use playon_types::image::{Image, StateCodec};
+use playon_types::kind::OnDeploy;
+use playon_types::time::{Time, WallTime};
+
 use crate::creating::Creating;
 use crate::effect::{Effect, Listing, Loaded, Report, Stored, Unprobed};
 use crate::fleet::Berth;
-use crate::gate::{Close, Create, Hello, Who};
-use crate::ids::{DeployId, ReleaseId, RoomId};
-use crate::image::{Image, StateCodec};
-use crate::kind::OnDeploy;
 use crate::mutant::{Mutant, broken};
 use crate::room::{MoveOrder, Room};
-use crate::time::{Time, WallTime};
 
 use super::loading::Fate;
 use super::{Entry, Halted, Loading, Shard, Slot};

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Item, Noted};
-use playon_core::ids::SessionId;
-use playon_core::image::StateCodec;
-use playon_core::time::RoomTime;
+use playon_types::attach::{Body, Item, Noted};
+use playon_types::ids::SessionId;
+use playon_types::image::StateCodec;
+use playon_types::time::RoomTime;
 
 /// Deltas are what is appended, hashes a fold over the bytes.
 #[derive(Clone, Copy)]

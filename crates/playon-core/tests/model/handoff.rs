@@ -1,15 +1,15 @@
 //! Handoffs against the model: random sequences of deploys, failures of every party and crashes in every step.
 
 use bytes::Bytes;
-use playon_core::attach::{FromWorker, ToWorker};
 use playon_core::effect::{Effect, Order};
-use playon_core::gate::{Hello, ToGateway, ToOwner, Who};
-use playon_core::ids::{
+use playon_core::limits::Limits;
+use playon_types::attach::{FromWorker, ToWorker};
+use playon_types::gate::{Hello, ToGateway, ToOwner, Who};
+use playon_types::ids::{
     ConnId, DeployId, Generation, History, ReleaseId, SecretHash, SessionId, WorkerId,
 };
-use playon_core::kind::{OnDeploy, Policies, Survives};
-use playon_core::limits::Limits;
-use playon_core::time::Span;
+use playon_types::kind::{OnDeploy, Policies, Survives};
+use playon_types::time::Span;
 use proptest::collection::vec;
 use proptest::prelude::*;
 #[cfg(feature = "mutants")]

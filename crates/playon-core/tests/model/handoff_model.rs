@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use playon_core::attach::{Deliver, FromWorker, Item, ToWorker};
 use playon_core::effect::{Aside, Effect, Report};
-use playon_core::gate::ToGateway;
-use playon_core::ids::{Attempt, DeployId, Seq, WorkerId};
-use playon_core::image::{Image, Record};
-use playon_core::time::Span;
+use playon_types::attach::{Deliver, FromWorker, Item, ToWorker};
+use playon_types::gate::ToGateway;
+use playon_types::ids::{Attempt, DeployId, Seq, WorkerId};
+use playon_types::image::{Image, Record};
+use playon_types::time::Span;
 
 use crate::game::{State, hash};
 use crate::rig::reports;

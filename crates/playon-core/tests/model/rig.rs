@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use playon_core::attach::FromWorker;
 use playon_core::effect::{Effect, Loaded, Order, Report, Stored};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::gate::{Create, ToOwner};
-use playon_core::ids::{Epoch, ReleaseId, RoomId, Seq, WorkerId};
-use playon_core::image::{ApplyBounds, Image, Record};
-use playon_core::kind::{KindInfo, Policies};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{Span, Time};
+use playon_types::attach::FromWorker;
+use playon_types::gate::{Create, ToOwner};
+use playon_types::ids::{Epoch, ReleaseId, RoomId, Seq, WorkerId};
+use playon_types::image::{ApplyBounds, Image, Record};
+use playon_types::kind::{KindInfo, Policies};
+use playon_types::time::{Span, Time};
 
 use crate::game::Suffix;
 use crate::worker::{Manner, Worker};

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use playon_core::attach::{FromWorker, ToWorker};
 use playon_core::effect::{Effect, Report};
-use playon_core::gate::{Hello, Mode, ToOwner, Who};
-use playon_core::ids::{
+use playon_types::attach::{FromWorker, ToWorker};
+use playon_types::gate::{Hello, Mode, ToOwner, Who};
+use playon_types::ids::{
     ConnId, Generation, History, NUMBER_MAX, ReleaseId, SecretHash, SessionId, WorkerId,
 };
-use playon_core::kind::{Policies, Survives};
-use playon_core::time::Span;
+use playon_types::kind::{Policies, Survives};
+use playon_types::time::Span;
 use proptest::collection::vec;
 use proptest::prelude::*;
 #[cfg(feature = "mutants")]

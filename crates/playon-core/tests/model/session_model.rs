@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use playon_core::attach::{Deliver, Item, Noted};
 use playon_core::effect::Aside;
-use playon_core::gate::{Close, Mode, Push, ToGateway, Welcome};
-use playon_core::ids::{Generation, History, NUMBER_MAX, SecretHash, SessionId};
-use playon_core::image::Image;
-use playon_core::kind::Policies;
 use playon_core::limits::Limits;
-use playon_core::time::{RoomTime, Span, Time};
+use playon_types::attach::{Deliver, Item, Noted};
+use playon_types::gate::{Close, Mode, Push, ToGateway, Welcome};
+use playon_types::ids::{Generation, History, NUMBER_MAX, SecretHash, SessionId};
+use playon_types::image::Image;
+use playon_types::kind::Policies;
+use playon_types::time::{RoomTime, Span, Time};
 
 use crate::game::State;
 use crate::rig::ROOM;

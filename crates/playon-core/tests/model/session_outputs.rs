@@ -1,10 +1,10 @@
 //! The half of the sessions' model that is about commits: what a batch says, and when it may be said.
 
 use bytes::Bytes;
-use playon_core::attach::{Item, Noted};
-use playon_core::gate::{Close, Mode, Push};
-use playon_core::ids::{Seq, SessionId};
-use playon_core::image::SET_ASIDE_KEPT_MAX;
+use playon_types::attach::{Item, Noted};
+use playon_types::gate::{Close, Mode, Push};
+use playon_types::ids::{Seq, SessionId};
+use playon_types::image::SET_ASIDE_KEPT_MAX;
 
 use crate::session_model::{Held, Kept, Model, Past, Standing, Told};
 use crate::worker::view;

@@ -1,8 +1,8 @@
 //! How players part from the room in the model: by a goodbye, or because their socket goes.
 
-use playon_core::attach::Item;
-use playon_core::gate::Close;
-use playon_core::ids::SessionId;
+use playon_types::attach::Item;
+use playon_types::gate::Close;
+use playon_types::ids::SessionId;
 
 use crate::session_model::{Model, Standing, Told};
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use playon_core::attach::{
+use playon_types::attach::{
     Commit, Deliver, Exported, Fault, FromWorker, Output, Prewarmed, Ready, Stage, ToWorker,
 };
-use playon_core::ids::{Attempt, ReleaseId, RoomId, Seq};
-use playon_core::time::RoomTime;
+use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq};
+use playon_types::time::RoomTime;
 
 use crate::game::{State, hash};
 
@@ -99,7 +99,7 @@ impl Worker {
             parent_hash: 0,
             hash: hash(&bytes),
             version: u32::from(self.writes),
-            body: playon_core::attach::Body::Full(bytes),
+            body: playon_types::attach::Body::Full(bytes),
             refused: Vec::new(),
             dismissed: Vec::new(),
             outputs: Vec::new(),

@@ -1,11 +1,11 @@
 //! What a release on probation fails on is tried on the release before.
 
-use playon_core::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
 use playon_core::effect::{Effect, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::ids::{ReleaseId, WorkerId};
 use playon_core::limits::Limits;
-use playon_core::time::Span;
+use playon_types::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
+use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::time::Span;
 
 use super::bench::{Bench, NEW, OLD, ONE, ROOM, TWO, answer, kind};
 use super::now;

@@ -1,19 +1,19 @@
 //! A shard on the bench: the test plays gateway, worker and store, one message at a time.
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Commit, FromWorker, Prewarmed, Ready, ToWorker};
 use playon_core::effect::{Effect, Loaded, Order, Report, Stored};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::gate::{Close, Create, Hello, ToGateway, ToOwner, Who};
-use playon_core::ids::{
+use playon_core::limits::Limits;
+use playon_core::shard::{Shard, ShardConfig};
+use playon_types::attach::{Body, Commit, FromWorker, Prewarmed, Ready, ToWorker};
+use playon_types::gate::{Close, Create, Hello, ToGateway, ToOwner, Who};
+use playon_types::ids::{
     Attempt, ConnId, DeployId, Epoch, Generation, History, ReleaseId, RoomId, SecretHash, Seq,
     SessionId, WorkerId,
 };
-use playon_core::image::{Image, StateCodec};
-use playon_core::kind::{KindInfo, OnDeploy, Policies};
-use playon_core::limits::Limits;
-use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{RoomTime, Span, Time, WallTime};
+use playon_types::image::{Image, StateCodec};
+use playon_types::kind::{KindInfo, OnDeploy, Policies};
+use playon_types::time::{RoomTime, Span, Time, WallTime};
 
 pub(crate) const ROOM: RoomId = RoomId([9; 16]);
 pub(crate) const OLD: ReleaseId = ReleaseId([1; 32]);
@@ -343,7 +343,7 @@ pub(crate) fn answer(worker: WorkerId, message: &ToWorker, between: bool) -> Opt
         }
         ToWorker::Prewarm { room, attempt, seq, .. } => Some(prewarmed(*room, *attempt, seq.0, 5)),
         ToWorker::Export { room, attempt, version, .. } => {
-            Some(FromWorker::Exported(playon_core::attach::Exported {
+            Some(FromWorker::Exported(playon_types::attach::Exported {
                 room: *room,
                 attempt: *attempt,
                 seq: Seq(0),

@@ -1,14 +1,15 @@
 //! What a deploy is checked with before anything moves, and what comes of it: a director whose shards and store are the test's.
 
 use playon_core::deploy::{
-    Course, DeployPhase, DeployRecord, DeployWish, Director, DirectorConfig, DirectorEffect,
-    RESTING_GROUPS_MAX, Resting, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers, Target,
+    DeployWish, Director, DirectorConfig, DirectorEffect, RESTING_GROUPS_MAX, Resting,
+    SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers, Target,
 };
 use playon_core::effect::{Blame, Cost, Listing, Order, Report, Unprobed};
 use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
-use playon_core::kind::Policies;
-use playon_core::time::{Span, Time};
+use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_types::kind::Policies;
+use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time};
 
 use super::bench::{NEW, OLD, kind};
 

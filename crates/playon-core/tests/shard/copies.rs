@@ -1,11 +1,11 @@
 //! Copies of a room that take processes down: they cost the others one, and are then tried where nobody else is.
 
-use playon_core::attach::{FromWorker, ToWorker, Turn};
 use playon_core::effect::{Blame, Effect, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
 use playon_core::limits::Limits;
-use playon_core::time::Span;
+use playon_types::attach::{FromWorker, ToWorker, Turn};
+use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
+use playon_types::time::Span;
 
 use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, answer, kind, prewarmed};
 use super::{failed, moved, now};

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Commit, FromWorker, Item, Ready, ToWorker, Turn};
 use playon_core::berths::Berths;
 use playon_core::effect::{Effect, Report, Stored};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::gate::{Create, Hello, ToGateway, ToOwner, Who};
-use playon_core::ids::{ConnId, Epoch, ReleaseId, RoomId, SecretHash, Seq, SessionId, WorkerId};
-use playon_core::image::{Image, StateCodec};
-use playon_core::kind::Policies;
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::{Span, Time};
+use playon_types::attach::{Body, Commit, FromWorker, Item, Ready, ToWorker, Turn};
+use playon_types::gate::{Create, Hello, ToGateway, ToOwner, Who};
+use playon_types::ids::{ConnId, Epoch, ReleaseId, RoomId, SecretHash, Seq, SessionId, WorkerId};
+use playon_types::image::{Image, StateCodec};
+use playon_types::kind::Policies;
+use playon_types::time::{Span, Time};
 
 use super::bench::{OLD, Plain, committed, kind};
 

@@ -1,8 +1,8 @@
 //! Whose turn it is to be handed over, and what a room costs its players that is frozen for too long.
 
-use playon_core::attach::ToWorker;
 use playon_core::effect::{Blame, Report};
-use playon_core::time::Span;
+use playon_types::attach::ToWorker;
+use playon_types::time::Span;
 
 use super::bench::{Bench, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use super::{failed, moved, now};

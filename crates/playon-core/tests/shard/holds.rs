@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use playon_core::effect::{Effect, Order};
-use playon_core::gate::{Hello, ToOwner, Who};
-use playon_core::ids::{ConnId, SecretHash, SessionId};
-use playon_core::image::{ApplyBounds, Image};
-use playon_core::kind::Policies;
 use playon_core::limits::Limits;
-use playon_core::time::{Span, Time};
+use playon_types::gate::{Hello, ToOwner, Who};
+use playon_types::ids::{ConnId, SecretHash, SessionId};
+use playon_types::image::{ApplyBounds, Image};
+use playon_types::kind::Policies;
+use playon_types::time::{Span, Time};
 
 use super::bench::{Bench, ONE, Plain, ROOM};
 use super::now;

@@ -1,15 +1,15 @@
 //! Wishes for a release that a deploy under way leads to, and rooms that are told to hurry.
 
-use playon_core::attach::ToWorker;
 use playon_core::deploy::{
-    Course, DeployPhase, DeployRecord, DeployRefusal, DeployWish, Director, DirectorConfig,
-    DirectorEffect, Sleepers, Taken,
+    DeployRefusal, DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Taken,
 };
 use playon_core::effect::{Blame, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
-use playon_core::kind::{Declared, OnDeploy, Policies};
-use playon_core::time::{Span, Time};
+use playon_types::attach::ToWorker;
+use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_types::kind::{Declared, OnDeploy, Policies};
+use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time};
 
 use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, kind, prewarmed};
 use super::{moved, prewarm};

@@ -21,13 +21,13 @@ mod views;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;
-use playon_core::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_core::effect::{Blame, Effect, Loaded, Order, Report};
 use playon_core::fleet::WorkerEnd;
-use playon_core::gate::{Close, Create, ToOwner};
-use playon_core::ids::{ConnId, Seq, SessionId};
-use playon_core::kind::{OnDeploy, Policies};
-use playon_core::time::Span;
+use playon_types::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
+use playon_types::gate::{Close, Create, ToOwner};
+use playon_types::ids::{ConnId, Seq, SessionId};
+use playon_types::kind::{OnDeploy, Policies};
+use playon_types::time::Span;
 
 fn now() -> Policies {
     Policies { on_deploy: OnDeploy::Now, ..Policies::default() }
@@ -53,7 +53,7 @@ fn listed(bench: &mut Bench) -> Option<u32> {
 }
 
 /// The prewarm order that the new worker got.
-fn prewarm(bench: &mut Bench) -> (playon_core::ids::Attempt, u64) {
+fn prewarm(bench: &mut Bench) -> (playon_types::ids::Attempt, u64) {
     let sent = bench.sent_to(TWO);
     let [ToWorker::Prewarm { attempt, seq, .. }] = sent.as_slice() else { panic!("{sent:?}") };
     (*attempt, seq.0)
@@ -237,7 +237,7 @@ fn an_empty_seat_is_kept_and_then_given_up() {
     bench.wait(Span::secs(2));
     let sent = bench.sent_to(ONE);
     assert!(
-        matches!(sent.as_slice(), [ToWorker::Deliver(d)] if matches!(d.items[0], playon_core::attach::Item::Leave(_))),
+        matches!(sent.as_slice(), [ToWorker::Deliver(d)] if matches!(d.items[0], playon_types::attach::Item::Leave(_))),
         "{sent:?}"
     );
 }

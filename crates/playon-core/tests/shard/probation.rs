@@ -1,14 +1,12 @@
 //! A release on probation, over kinds and over keepers: a director whose shards and store are the test's.
 
-use playon_core::deploy::{
-    Course, DeployPhase, DeployRecord, DeployWish, Director, DirectorConfig, DirectorEffect,
-    Sleepers, Target,
-};
+use playon_core::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Target};
 use playon_core::effect::{Aside, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
-use playon_core::kind::{Declared, KindInfo, Policies};
-use playon_core::time::{Span, Time};
+use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
+use playon_types::kind::{Declared, KindInfo, Policies};
+use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time};
 
 use super::bench::{NEW, OLD};
 

@@ -1,14 +1,14 @@
 //! Copies of rooms that nobody runs: nothing of the room changes by it, and whoever asks for it comes first.
 
-use playon_core::attach::{Fault, FromWorker, Stage, ToWorker};
 use playon_core::effect::{Effect, Loaded, Order, Report, Unprobed};
 use playon_core::fleet::WorkerEnd;
-use playon_core::gate::{Hello, ToOwner, Who};
-use playon_core::ids::{Attempt, ConnId, DeployId};
-use playon_core::image::Image;
-use playon_core::kind::Policies;
 use playon_core::shard::PROBES_MAX;
-use playon_core::time::Span;
+use playon_types::attach::{Fault, FromWorker, Stage, ToWorker};
+use playon_types::gate::{Hello, ToOwner, Who};
+use playon_types::ids::{Attempt, ConnId, DeployId};
+use playon_types::image::Image;
+use playon_types::kind::Policies;
+use playon_types::time::Span;
 
 use super::bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, prewarmed};
 
@@ -100,7 +100,7 @@ fn a_release_that_fails_on_it_is_told_of_with_its_reason() {
 #[test]
 fn a_copy_that_takes_too_long_fails_and_its_worker_is_suspect() {
     let (mut bench, asleep, attempt) = asked();
-    let turn = playon_core::attach::Turn { room: ROOM, attempt, seq: asleep.seq };
+    let turn = playon_types::attach::Turn { room: ROOM, attempt, seq: asleep.seq };
     bench.shard.handle_turn(bench.now, TWO, turn);
     bench.wait(Span::secs(9));
     assert_eq!(bench.reports(), []);
@@ -123,7 +123,7 @@ fn a_worker_that_dies_over_something_else_is_not_the_rooms_fault() {
     assert_eq!(bench.shard.facts().probes, 1, "it waits for the next worker");
     let kinds = vec![super::bench::kind(2, Policies::default())];
     let info = playon_core::fleet::WorkerInfo {
-        id: playon_core::ids::WorkerId(3),
+        id: playon_types::ids::WorkerId(3),
         berth: playon_core::fleet::Berth::Common,
         release: NEW,
         kinds,
@@ -132,7 +132,7 @@ fn a_worker_that_dies_over_something_else_is_not_the_rooms_fault() {
     bench.wait(Span::ZERO);
     assert!(bench.effects.contains(&Effect::Load(ROOM)));
     bench.found_asleep(asleep, 1);
-    let sent = bench.sent_to(playon_core::ids::WorkerId(3));
+    let sent = bench.sent_to(playon_types::ids::WorkerId(3));
     assert!(matches!(sent[..], [ToWorker::Prewarm { .. }]), "{sent:?}");
 }
 

@@ -1,16 +1,16 @@
 //! Rooms that are read back: how many at a time are opened, and how large they may be.
 
 use bytes::Bytes;
-use playon_core::attach::{Body, Commit, FromWorker, Ready, ToWorker};
 use playon_core::effect::{Effect, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::gate::{Create, Hello, ToOwner, Who};
-use playon_core::ids::{Attempt, ConnId, Epoch, RoomId, SecretHash, Seq, SessionId, WorkerId};
-use playon_core::image::{Image, StateCodec};
-use playon_core::kind::Policies;
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::Span;
+use playon_types::attach::{Body, Commit, FromWorker, Ready, ToWorker};
+use playon_types::gate::{Create, Hello, ToOwner, Who};
+use playon_types::ids::{Attempt, ConnId, Epoch, RoomId, SecretHash, Seq, SessionId, WorkerId};
+use playon_types::image::{Image, StateCodec};
+use playon_types::kind::Policies;
+use playon_types::time::Span;
 
 use super::bench::{Bench, NEW, OLD, ONE, Plain, ROOM, TWO, answer, committed, kind, prewarmed};
 
@@ -110,7 +110,7 @@ fn an_opening_that_hangs_is_reported_from_its_turn_on_and_not_before() {
     let mut bench = recovered(small(), 2, KB);
     let one = worker_up(&mut bench, 1);
     let [(first, attempt), _] = asked(&mut bench, one)[..] else { panic!() };
-    let turn = playon_core::attach::Turn { room: first, attempt, seq: Seq(5) };
+    let turn = playon_types::attach::Turn { room: first, attempt, seq: Seq(5) };
     bench.wait(Span::secs(3));
     bench.shard.handle_turn(bench.now, one, turn);
     bench.wait(Span::secs(4));

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use playon_core::attach::ToWorker;
 use playon_core::effect::{Effect, Listing, Loaded, Order, Report, Stored};
-use playon_core::gate::{Close, Hello, ToOwner, Who};
-use playon_core::ids::{ConnId, ReleaseId};
-use playon_core::image::Image;
-use playon_core::kind::{Declared, Policies};
-use playon_core::time::{Span, WallTime};
+use playon_types::attach::ToWorker;
+use playon_types::gate::{Close, Hello, ToOwner, Who};
+use playon_types::ids::{ConnId, ReleaseId};
+use playon_types::image::Image;
+use playon_types::kind::{Declared, Policies};
+use playon_types::time::{Span, WallTime};
 
 use super::bench::{Bench, NEW, ONE, ROOM, kind};
 

@@ -1,13 +1,12 @@
 //! How long a room may wait for the end of its round, over keepers that come and go.
 
-use playon_core::deploy::{
-    Course, DeployPhase, DeployRecord, Director, DirectorConfig, DirectorEffect, Target,
-};
+use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Target};
 use playon_core::effect::{Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::ids::DeployId;
-use playon_core::kind::{Declared, OnDeploy, Policies};
-use playon_core::time::{Span, Time};
+use playon_types::ids::DeployId;
+use playon_types::kind::{Declared, OnDeploy, Policies};
+use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time};
 
 use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, kind};
 use super::{moved, prewarm};

@@ -1,11 +1,11 @@
 //! An orderly stop: it waits for the store and for nobody else.
 
-use playon_core::attach::{FromWorker, ToWorker};
 use playon_core::effect::{Effect, Order, Report, Stored};
-use playon_core::ids::Seq;
-use playon_core::image::Image;
-use playon_core::kind::{OnDeploy, Policies, Survives};
-use playon_core::time::Span;
+use playon_types::attach::{FromWorker, ToWorker};
+use playon_types::ids::Seq;
+use playon_types::image::Image;
+use playon_types::kind::{OnDeploy, Policies, Survives};
+use playon_types::time::Span;
 
 use super::bench::{Bench, NEW, ONE, ROOM, TWO, answer};
 

@@ -1,11 +1,11 @@
 //! Processes that die of what a room's game has left in a thread, when the room is at nothing any more.
 
-use playon_core::attach::ToWorker;
 use playon_core::effect::Report;
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::ids::WorkerId;
-use playon_core::kind::Policies;
-use playon_core::time::Span;
+use playon_types::attach::ToWorker;
+use playon_types::ids::WorkerId;
+use playon_types::kind::Policies;
+use playon_types::time::Span;
 
 use super::bench::{Bench, OLD, ONE, answer, kind};
 use super::now;

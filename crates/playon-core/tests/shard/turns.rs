@@ -1,11 +1,11 @@
 //! Deadlines count from a message's turn at the worker.
 
-use playon_core::attach::{ToWorker, Turn};
 use playon_core::effect::Effect;
-use playon_core::ids::{Attempt, RoomId, Seq};
-use playon_core::kind::Policies;
 use playon_core::limits::Limits;
-use playon_core::time::Span;
+use playon_types::attach::{ToWorker, Turn};
+use playon_types::ids::{Attempt, RoomId, Seq};
+use playon_types::kind::Policies;
+use playon_types::time::Span;
 
 use super::bench::{Bench, ONE, ROOM};
 

@@ -1,9 +1,9 @@
 //! A rule of the keeper's own does not hold in a room: it is halted, and nothing more is stored of it.
 
-use playon_core::attach::ToWorker;
 use playon_core::effect::{Effect, Report, Stored};
-use playon_core::gate::Close;
-use playon_core::ids::Seq;
+use playon_types::attach::ToWorker;
+use playon_types::gate::Close;
+use playon_types::ids::Seq;
 
 use crate::bench::{Bench, ONE, ROOM};
 use crate::now;

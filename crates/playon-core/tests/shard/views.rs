@@ -1,12 +1,12 @@
 //! Views that a batch has no place for.
 
 use bytes::Bytes;
-use playon_core::attach::{Commit, FromWorker, LeftOut, ToWorker};
 use playon_core::effect::Effect;
-use playon_core::gate::{Close, Hello, ToGateway, ToOwner, Who};
-use playon_core::ids::{ConnId, SessionId};
-use playon_core::kind::Policies;
-use playon_core::time::Span;
+use playon_types::attach::{Commit, FromWorker, LeftOut, ToWorker};
+use playon_types::gate::{Close, Hello, ToGateway, ToOwner, Who};
+use playon_types::ids::{ConnId, SessionId};
+use playon_types::kind::Policies;
+use playon_types::time::Span;
 
 use super::bench::{Bench, ONE, ROOM, answer};
 use super::now;

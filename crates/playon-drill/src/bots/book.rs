@@ -1,6 +1,6 @@
 //! A player's own account of what it sent and was told. Nothing in here believes the server.
 
-use playon_core::rng::Rng;
+use playon_types::rng::Rng;
 
 use super::past::Past;
 use crate::game::{Account, Event, Input, View};

@@ -7,8 +7,8 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use playon_client::{ClientLimits, JoinError, JoinOptions, RawRoom, RawUpdate, Update};
-use playon_core::rng::mix;
-use playon_core::time::Span;
+use playon_types::rng::mix;
+use playon_types::time::Span;
 use tokio::time::{Instant, Sleep};
 
 use super::book::{Book, Faults};

@@ -1,6 +1,6 @@
 //! The account kept of one player's inputs, the same in every release.
 
-use playon_core::rng::mix;
+use playon_types::rng::mix;
 use serde::{Deserialize, Serialize};
 
 use super::Input;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use playon_core::rng::mix;
+use playon_types::rng::mix;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::fold;

@@ -9,7 +9,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use playon_core::ids::{DeployId, RoomId};
+use playon_types::ids::{DeployId, RoomId};
 use serde::{Deserialize, Serialize};
 
 use super::auth::{Token, require};

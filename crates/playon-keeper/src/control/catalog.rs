@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use playon_core::effect::Listing;
-use playon_core::ids::{DeployId, ReleaseId, RoomId, WorkerId};
-use playon_core::kind::KindInfo;
 use playon_store::ReleaseRow;
+use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_types::kind::KindInfo;
 
 use super::course::Course;
 use super::faults::Faults;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use playon_core::ids::RoomId;
+use playon_types::ids::RoomId;
 
 use super::request::Reply;
 use super::view::RoomView;

@@ -1,9 +1,9 @@
 //! One deploy as it is counted, shown and stored.
 
 use bytes::Bytes;
-use playon_core::deploy::{Course as Kind, DeployPhase, DeployRecord, Left, Numbers, Watch};
-use playon_core::ids::{DeployId, ReleaseId, RoomId};
-use playon_core::time::{Span, Time};
+use playon_types::ids::{DeployId, ReleaseId, RoomId};
+use playon_types::record::{Course as Kind, DeployPhase, DeployRecord, Left, Numbers, Watch};
+use playon_types::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 
 use super::view::{DeployView, LeftView, PauseView};

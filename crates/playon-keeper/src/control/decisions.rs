@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use playon_core::deploy::DeployRecord;
 use playon_core::fleet::WorkerInfo;
-use playon_core::ids::ReleaseId;
-use playon_core::kind::{Declared, OnDeploy, Policies};
-use playon_core::time::Span;
 use playon_store::{Decision, DeployRow};
+use playon_types::ids::ReleaseId;
+use playon_types::kind::{Declared, OnDeploy, Policies};
+use playon_types::record::DeployRecord;
+use playon_types::time::Span;
 use serde::{Deserialize, Serialize};
 
 use super::course::Course;

@@ -1,7 +1,7 @@
 //! Which workers should run, as the supervisor is told.
 
 use playon_core::fleet::Berth;
-use playon_core::ids::ReleaseId;
+use playon_types::ids::ReleaseId;
 
 use super::thread::Control;
 use crate::workers::Want;

@@ -1,7 +1,8 @@
 //! Deploys and ways back, as somebody asks for them.
 
-use playon_core::deploy::{Course, DeployRefusal, DeployWish, Taken, WayBack};
-use playon_core::ids::ReleaseId;
+use playon_core::deploy::{DeployRefusal, DeployWish, Taken, WayBack};
+use playon_types::ids::ReleaseId;
+use playon_types::record::Course;
 
 use super::thread::Control;
 use super::view::{DeployAnswer, WayBackView};

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use playon_core::attach::LeftOut;
 use playon_core::effect::{Aside, Report};
-use playon_core::ids::{ReleaseId, RoomId};
+use playon_types::attach::LeftOut;
+use playon_types::ids::{ReleaseId, RoomId};
 
 use super::catalog::Catalog;
 use super::releases::wall_ms;

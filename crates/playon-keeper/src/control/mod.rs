@@ -22,8 +22,8 @@ mod thread;
 mod view;
 
 use playon_core::effect::Report;
-use playon_core::ids::WorkerId;
 use playon_store::StoreError;
+use playon_types::ids::WorkerId;
 
 use crate::error::Coded;
 use crate::links::LinkNews;

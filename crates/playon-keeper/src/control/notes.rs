@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use playon_core::effect::{Cost, Report};
-use playon_core::ids::{DeployId, Epoch, RoomId};
+use playon_types::ids::{DeployId, Epoch, RoomId};
 use prometheus_client::metrics::counter::Counter;
 
 use super::catalog::Catalog;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use playon_core::image::ApplyBounds;
 use playon_store::{RoomDamage, Store, StoredRoom};
+use playon_types::image::ApplyBounds;
 
 use super::News;
 use super::releases::store_error;

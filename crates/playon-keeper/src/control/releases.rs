@@ -1,8 +1,8 @@
 //! Releases: how they get their labels and how they are kept.
 
-use playon_core::deploy::{DeployPhase, DeployRecord};
-use playon_core::ids::ReleaseId;
 use playon_store::{ReleaseRow, StoreError};
+use playon_types::ids::ReleaseId;
+use playon_types::record::{DeployPhase, DeployRecord};
 
 use super::catalog::ReleaseEntry;
 use super::thread::Control;

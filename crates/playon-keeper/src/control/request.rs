@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
-use playon_core::ids::{Epoch, ReleaseId, RoomId};
+use playon_types::ids::{Epoch, ReleaseId, RoomId};
 use tokio::sync::oneshot;
 
 use super::News;

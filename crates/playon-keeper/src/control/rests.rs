@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use playon_core::deploy::{DeployPhase, DeployRecord, Resting};
+use playon_core::deploy::Resting;
 use playon_core::effect::Order;
-use playon_core::ids::{ReleaseId, RoomId};
-use playon_core::kind::Policies;
-use playon_core::time::{Span, Time, WallTime};
 use playon_store::{Rest, RestGroup};
+use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::kind::Policies;
+use playon_types::record::{DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time, WallTime};
 use serde::Deserialize;
 
 use super::catalog::RestCounts;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use playon_core::ids::ReleaseId;
+use playon_types::ids::ReleaseId;
 use playon_wire::attach::Asset as Sent;
 
 use super::thread::Control;

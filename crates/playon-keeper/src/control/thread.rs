@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use std::thread::JoinHandle;
 
 use playon_core::berths::Berths;
-use playon_core::deploy::{Course, DeployWish, Director, DirectorConfig, DirectorEffect, Target};
+use playon_core::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, Target};
 use playon_core::effect::{Listing, Order, Report};
 use playon_core::fleet::Berth;
-use playon_core::ids::{ReleaseId, RoomId};
 use playon_core::lobby::{Lobby, Opening};
-use playon_core::time::{Span, Time};
 use playon_store::Store;
+use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::record::Course;
+use playon_types::time::{Span, Time};
 use tokio::sync::oneshot;
 
 use super::catalog::{Catalog, RoomEntry, WorkerEntry};

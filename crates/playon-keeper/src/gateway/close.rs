@@ -1,6 +1,6 @@
 //! What the last frame of a socket says.
 
-use playon_core::gate::Close;
+use playon_types::gate::Close;
 
 /// Bytes of the text in a close frame, a limit of the WebSocket protocol (RFC 6455, 5.5).
 const TEXT_BYTES_MAX: usize = 123;

@@ -3,10 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
-use playon_core::gate::{Close, Create, Hello, Mode, Welcome, Who};
-use playon_core::ids::{ConnId, NUMBER_MAX, RoomId, SecretHash, SessionId};
 use playon_core::lobby::{Lobby, Pick};
-use playon_core::time::Time;
+use playon_types::gate::{Close, Create, Hello, Mode, Welcome, Who};
+use playon_types::ids::{ConnId, NUMBER_MAX, RoomId, SecretHash, SessionId};
+use playon_types::time::Time;
 use playon_wire::player::{CODEC_JSON, ClientHello, PLAYER_PROTOCOL, ServerWelcome, Token, kind};
 use playon_wire::range::ProtocolRange;
 use playon_wire::varint;

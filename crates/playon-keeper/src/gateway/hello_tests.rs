@@ -1,6 +1,6 @@
 use bytes::BytesMut;
-use playon_core::ids::{Generation, History};
 use playon_core::lobby::Opening;
+use playon_types::ids::{Generation, History};
 use playon_wire::player::ClientFrame;
 
 use super::*;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use playon_core::ids::ReleaseId;
+use playon_types::ids::ReleaseId;
 
 /// Hexadecimal digits of a hash that stand in for a label.
 const DIGITS: usize = 12;

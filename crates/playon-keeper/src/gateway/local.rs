@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
-use playon_core::gate::ToOwner;
-use playon_core::ids::ConnId;
 use playon_core::lobby::Lobby;
-use playon_core::time::{Span, Time};
+use playon_types::gate::ToOwner;
+use playon_types::ids::ConnId;
+use playon_types::time::{Span, Time};
 use tokio::sync::Notify;
 
 use super::assets::Assets;

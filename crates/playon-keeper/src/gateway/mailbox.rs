@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::task::Waker;
 
-use playon_core::gate::ToGateway;
-use playon_core::ids::ConnId;
-use playon_core::time::Time;
+use playon_types::gate::ToGateway;
+use playon_types::ids::ConnId;
+use playon_types::time::Time;
 
 use super::close::Reason;
 use super::config::OutboxConfig;

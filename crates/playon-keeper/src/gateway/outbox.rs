@@ -10,8 +10,8 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use playon_core::gate::{Close, Push, SET_ASIDE_CODE, Welcome};
-use playon_core::time::{Span, Time};
+use playon_types::gate::{Close, Push, SET_ASIDE_CODE, Welcome};
+use playon_types::time::{Span, Time};
 use playon_wire::player::ServerFrame;
 
 use super::close::{Closing, Reason};

@@ -1,7 +1,7 @@
 //! The narrow door between gateway and owner, seen from both sides.
 
-use playon_core::gate::{ToGateway, ToOwner};
-use playon_core::ids::{ConnId, RoomId};
+use playon_types::gate::{ToGateway, ToOwner};
+use playon_types::ids::{ConnId, RoomId};
 use tokio::sync::mpsc;
 
 /// How the gateway reaches the owner's shards.

@@ -1,6 +1,6 @@
 //! Token buckets. They are handed the time, so they are tested without waiting.
 
-use playon_core::time::{Span, Time};
+use playon_types::time::{Span, Time};
 
 const MICROS: u64 = 1_000_000;
 

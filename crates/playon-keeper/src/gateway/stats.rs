@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use playon_core::gate::Close;
+use playon_types::gate::Close;
 
 /// Counters of all gateway threads. Every field only grows, but the two that say so.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use playon_core::ids::ReleaseId;
+use playon_types::ids::ReleaseId;
 use tokio::sync::oneshot;
 
 use super::Keeper;

@@ -1,9 +1,9 @@
 //! Who is let in.
 
 use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::ids::{ReleaseId, WorkerId};
-use playon_core::kind::Policies;
-use playon_core::time::Span;
+use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::kind::Policies;
+use playon_types::time::Span;
 use playon_wire::attach::{ATTACH_PROTOCOL, WorkerHello};
 use sha2::{Digest, Sha256};
 

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use playon_core::attach::ToWorker;
 use playon_core::fleet::{WorkerEnd, WorkerInfo};
-use playon_core::ids::{Epoch, WorkerId};
-use playon_core::kind::Policies;
 use playon_core::limits::Limits;
+use playon_types::attach::ToWorker;
+use playon_types::ids::{Epoch, WorkerId};
+use playon_types::kind::Policies;
 use playon_wire::attach::Asset;
 
 use super::outbound::{Ending, Outbound};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use playon_core::attach::{FromWorker, Turn};
 use playon_core::fleet::WorkerEnd;
-use playon_core::ids::WorkerId;
+use playon_types::attach::{FromWorker, Turn};
+use playon_types::ids::WorkerId;
 use playon_wire::attach::{
     AttachError, Credit, Down, FrameDecoder, KeeperRefuse, KeeperWelcome, LogLevel, LogLine, Up,
     WorkerHello, cost, decode_up, encode_down,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use playon_core::attach::{Fault, Stage, ToWorker, Turn};
+use playon_types::attach::{Fault, Stage, ToWorker, Turn};
 use playon_wire::attach::{AttachError, BATCH_ITEMS_MAX, Credit, Down, cost, encode_down};
 use tokio::sync::Notify;
 
@@ -127,7 +127,7 @@ fn misfit(message: &ToWorker, error: &AttachError) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use playon_core::ids::{Attempt, RoomId, Seq};
+    use playon_types::ids::{Attempt, RoomId, Seq};
     use playon_wire::attach::read_down;
 
     fn open(room: u8, bytes: usize) -> ToWorker {

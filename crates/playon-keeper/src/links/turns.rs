@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-use playon_core::attach::Turn;
+use playon_types::attach::Turn;
 use playon_wire::attach::{AT_REST, TURNS_MAX, TURNS_PAGE_BYTES, decode_turns};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
@@ -100,7 +100,7 @@ fn make() -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use playon_core::ids::{Attempt, RoomId, Seq};
+    use playon_types::ids::{Attempt, RoomId, Seq};
     use playon_wire::attach::{TURN_BYTES, encode_turn};
     use std::fs::OpenOptions;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use playon_core::gate::Close;
+use playon_types::gate::Close;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;

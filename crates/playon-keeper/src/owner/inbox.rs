@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use playon_core::attach::{FromWorker, Turn};
 use playon_core::effect::{Loaded, Order, Stored};
 use playon_core::fleet::{WorkerEnd, WorkerInfo};
-use playon_core::gate::ToOwner;
-use playon_core::ids::{ReleaseId, RoomId, WorkerId};
-use playon_core::image::Image;
-use playon_core::kind::Declared;
+use playon_types::attach::{FromWorker, Turn};
+use playon_types::gate::ToOwner;
+use playon_types::ids::{ReleaseId, RoomId, WorkerId};
+use playon_types::image::Image;
+use playon_types::kind::Declared;
 
 use crate::gateway::{NotTaken, OwnerLink, shard_of};
 
@@ -218,7 +218,7 @@ impl Shards {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use playon_core::ids::ConnId;
+    use playon_types::ids::ConnId;
 
     fn ack(conn: u64) -> ToOwner {
         ToOwner::Ack { conn: ConnId(conn), recv: 0 }

@@ -6,10 +6,10 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
 use playon_core::effect::Loaded;
-use playon_core::ids::RoomId;
-use playon_core::image::{ApplyBounds, Image};
-use playon_core::time::WallTime;
 use playon_store::{Store, StoreError, StoredRoom};
+use playon_types::ids::RoomId;
+use playon_types::image::{ApplyBounds, Image};
+use playon_types::time::WallTime;
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{RecoverError, recover};
 

@@ -5,12 +5,12 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use playon_core::attach::ToWorker;
 use playon_core::effect::{Effect, Report, Stored};
-use playon_core::gate::ToGateway;
-use playon_core::ids::{RoomId, WorkerId};
-use playon_core::image::Image;
 use playon_store::{Batch, LogRecord, RestNote, RestRow, SnapshotRow, Store};
+use playon_types::attach::ToWorker;
+use playon_types::gate::ToGateway;
+use playon_types::ids::{RoomId, WorkerId};
+use playon_types::image::Image;
 use playon_wire::stored::{encode_image, encode_record};
 
 use super::inbox::{ShardEvent, Shards};

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use playon_core::time::{Span, Time};
+use playon_types::time::{Span, Time};
 
 use crate::clock::Clock;
 

@@ -5,9 +5,9 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use playon_core::attach::FromWorker;
 use playon_core::shard::{Shard, ShardConfig};
-use playon_core::time::Time;
+use playon_types::attach::FromWorker;
+use playon_types::time::Time;
 use playon_wire::state::ZstdXxh3;
 
 use super::inbox::ShardEvent;

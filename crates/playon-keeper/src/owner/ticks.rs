@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use playon_core::ids::RoomId;
+use playon_types::ids::RoomId;
 
 use crate::metrics::Metrics;
 

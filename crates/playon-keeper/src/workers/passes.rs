@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use playon_core::fleet::Berth;
-use playon_core::ids::ReleaseId;
+use playon_types::ids::ReleaseId;
 use playon_wire::attach::LinkSecret;
 
 /// One started process; unique within a keeper process.

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use playon_core::fleet::{Berth, WorkerEnd};
-use playon_core::ids::{ReleaseId, WorkerId};
+use playon_types::ids::{ReleaseId, WorkerId};
 use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 
 use super::backoff::Backoff;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use playon_core::attach::Turn;
-use playon_core::ids::{Attempt, RoomId, Seq};
+use playon_types::attach::Turn;
+use playon_types::ids::{Attempt, RoomId, Seq};
 
 use super::*;
 use crate::clock::Clock;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use playon_core::gate::Close;
 use playon_keeper::gateway::{Origins, Refusal};
+use playon_types::gate::Close;
 use tokio::task::spawn_blocking;
 use tokio_tungstenite::tungstenite::Error as WsError;
 
@@ -49,7 +49,7 @@ async fn more_players_than_there_are_places_are_told_to_come_back() {
         let (_two, _) = world.seated().await;
         assert_eq!(refused(&world, None).await, (503, Some(5)));
         drop(one);
-        assert!(matches!(world.told().await, playon_core::gate::ToOwner::Gone { .. }));
+        assert!(matches!(world.told().await, playon_types::gate::ToOwner::Gone { .. }));
         until(|| world.stats.connections.get() < 2).await;
         world.seated().await;
         assert_eq!(world.stats.refused(Refusal::Connections), 1);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use playon_core::gate::{Close, Push, ToOwner};
+use playon_types::gate::{Close, Push, ToOwner};
 use playon_wire::player::{ClientFrame, ServerFrame};
 use playon_wire::range::ProtocolRange;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

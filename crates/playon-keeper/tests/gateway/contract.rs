@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use playon_core::gate::{Close, ToGateway, ToOwner};
 use playon_gate_kit::{Guest, Heard, POINTS, Player, Said, Subject, check};
+use playon_types::gate::{Close, ToGateway, ToOwner};
 use playon_wire::player::{ClientFrame, ClientHello, ServerFrame, Token, decode_server};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};

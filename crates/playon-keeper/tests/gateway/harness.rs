@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, Stream};
-use playon_core::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner};
-use playon_core::ids::{ConnId, Generation, History, RoomId};
 use playon_core::lobby::Lobby;
 pub(crate) use playon_gate_kit::welcome;
 use playon_keeper::alarm::Alarms;
@@ -17,6 +15,8 @@ use playon_keeper::gateway::{
     Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Labels,
     NotTaken, OwnerLink, inboxes,
 };
+use playon_types::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner};
+use playon_types::ids::{ConnId, Generation, History, RoomId};
 use playon_wire::player::{
     ClientFrame, ClientHello, PLAYER_PROTOCOL, ServerFrame, ServerWelcome, decode_server,
 };

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use playon_core::gate::{Mode, Push, ToGateway};
-use playon_core::ids::ConnId;
+use playon_types::gate::{Mode, Push, ToGateway};
+use playon_types::ids::ConnId;
 use playon_wire::player::ServerFrame;
 use tokio::time::{Instant, interval};
 

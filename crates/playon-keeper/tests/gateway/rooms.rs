@@ -1,9 +1,9 @@
 //! From HELLO to a seat.
 
-use playon_core::gate::{Close, Mode, Push, ToGateway, ToOwner, Who};
-use playon_core::ids::{Generation, ReleaseId, SessionId};
 use playon_core::lobby::Opening;
 use playon_keeper::gateway::{Site, named_room, shard_of};
+use playon_types::gate::{Close, Mode, Push, ToGateway, ToOwner, Who};
+use playon_types::ids::{Generation, ReleaseId, SessionId};
 use playon_wire::player::{ClientFrame, ClientHello, ServerFrame, Token};
 
 use crate::harness::{Client, ROOM, World, check, client_hello, events, hello, welcome};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use playon_core::gate::ToOwner;
+use playon_types::gate::ToOwner;
 use playon_wire::player::{ClientFrame, ServerFrame};
 use tokio::time::Instant;
 

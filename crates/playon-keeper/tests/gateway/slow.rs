@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use playon_core::gate::{Close, Mode, Push, ToOwner};
-use playon_core::ids::ConnId;
+use playon_types::gate::{Close, Mode, Push, ToOwner};
+use playon_types::ids::ConnId;
 use playon_wire::player::ServerFrame;
 use tokio::time::{Instant, timeout};
 

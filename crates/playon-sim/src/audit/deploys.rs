@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use playon_core::deploy::{Course, DeployPhase, DeployRecord};
 use playon_core::effect::{Order, Report};
-use playon_core::ids::{DeployId, ReleaseId, RoomId};
-use playon_core::time::{Span, Time};
+use playon_types::ids::{DeployId, ReleaseId, RoomId};
+use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time};
 
 use super::Audit;
 

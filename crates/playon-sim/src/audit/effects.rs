@@ -1,9 +1,9 @@
 //! Records, snapshots and messages, as they leave the machines.
 
-use playon_core::attach::{ToWorker, Turn};
 use playon_core::effect::{Aside, Blame, Report};
-use playon_core::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
-use playon_core::image::{Image, Record, StateCodec};
+use playon_types::attach::{ToWorker, Turn};
+use playon_types::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
+use playon_types::image::{Image, Record, StateCodec};
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{decode_image, decode_record, encode_image, encode_record};
 

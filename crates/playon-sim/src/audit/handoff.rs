@@ -1,12 +1,12 @@
 //! A handoff is one record, and one that fails leaves nothing behind.
 
-use playon_core::deploy::DeployRecord;
 use playon_core::effect::{Blame, Order};
 use playon_core::facts::{Place, RoomFacts};
-use playon_core::ids::{DeployId, RoomId};
-use playon_core::image::{Image, Record};
-use playon_core::kind::OnDeploy;
-use playon_core::time::{Span, Time};
+use playon_types::ids::{DeployId, RoomId};
+use playon_types::image::{Image, Record};
+use playon_types::kind::OnDeploy;
+use playon_types::record::DeployRecord;
+use playon_types::time::{Span, Time};
 
 use super::Audit;
 use crate::game::Game;
@@ -155,7 +155,7 @@ impl Audit {
 fn same_room(was: &Image, is: &Image) -> bool {
     let cursors = |image: &Image| {
         let seat =
-            |(id, seat): (&_, &playon_core::image::Seat)| (*id, seat.applied, seat.event_seq);
+            |(id, seat): (&_, &playon_types::image::Seat)| (*id, seat.applied, seat.event_seq);
         image.seats.iter().map(seat).collect::<Vec<_>>()
     };
     let room = |i: &Image| (i.seq, i.hash, i.release, i.now, i.tick, i.wake_at, i.between_rounds);

@@ -12,17 +12,17 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use playon_core::attach::Turn;
-use playon_core::deploy::DeployRecord;
 use playon_core::effect::Order;
 use playon_core::facts::{Place, Seating};
 use playon_core::fleet::Berth;
-use playon_core::ids::{
+use playon_core::limits::Limits;
+use playon_types::attach::Turn;
+use playon_types::ids::{
     Attempt, ConnId, DeployId, History, ReleaseId, RoomId, Seq, SessionId, WorkerId,
 };
-use playon_core::image::{ApplyBounds, Image, Loss};
-use playon_core::limits::Limits;
-use playon_core::time::{RoomTime, Span, Time, WallTime};
+use playon_types::image::{ApplyBounds, Image, Loss};
+use playon_types::record::DeployRecord;
+use playon_types::time::{RoomTime, Span, Time, WallTime};
 
 pub use deploys::{PROBATION, Watched};
 use sides::Side;

@@ -1,8 +1,8 @@
 //! What players are shown: never more than is safe, and never less than they are owed.
 
 use bytes::Buf;
-use playon_core::gate::{Mode, ToGateway, ToOwner, Who};
-use playon_core::ids::ConnId;
+use playon_types::gate::{Mode, ToGateway, ToOwner, Who};
+use playon_types::ids::ConnId;
 
 use super::{Audit, Intro};
 use crate::store::Store;
@@ -63,7 +63,7 @@ impl Audit {
     fn check_resume(
         &mut self,
         conn: ConnId,
-        welcome: &playon_core::gate::Welcome,
+        welcome: &playon_types::gate::Welcome,
     ) -> Result<(), String> {
         let Some(intro) = self.intros.get(&conn).copied() else { return Ok(()) };
         let (room, session) = (welcome.room, welcome.session);

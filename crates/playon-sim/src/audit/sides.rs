@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use playon_core::facts::{Place, ShardFacts};
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::ids::{RoomId, WorkerId};
 use playon_core::limits::Limits;
+use playon_types::ids::{RoomId, WorkerId};
 
 use super::{Audit, Book};
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use playon_core::deploy::{DirectorFacts, RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP};
 use playon_core::facts::{Place, RoomFacts, Seating, ShardFacts};
-use playon_core::ids::{RoomId, Seq};
-use playon_core::image::StateCodec;
 use playon_core::limits::Limits;
 use playon_core::shard::{APPEALS_MAX, PROBES_MAX, Shard};
-use playon_core::time::{Span, Time};
+use playon_types::ids::{RoomId, Seq};
+use playon_types::image::StateCodec;
+use playon_types::time::{Span, Time};
 
 use super::Audit;
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use playon_core::deploy::DeployPhase;
 use playon_core::effect::Order;
-use playon_core::ids::{RoomId, SessionId};
-use playon_core::image::{ApplyBounds, Image};
-use playon_core::kind::OnDeploy;
-use playon_core::time::Span;
+use playon_types::ids::{RoomId, SessionId};
+use playon_types::image::Image;
+use playon_types::kind::OnDeploy;
+use playon_types::record::DeployPhase;
+use playon_types::time::Span;
 
 use super::{Kind, World};
 use crate::game::Game;
@@ -17,7 +17,7 @@ use crate::worker::Worker;
 impl World {
     /// Some time after the last fault everything must be well.
     pub(super) fn check_end(&mut self) -> Result<(), String> {
-        let bounds = ApplyBounds::recovering(&limits());
+        let bounds = limits().recovering();
         self.check_owners()?;
         self.check_sockets()?;
         self.check_watchers()?;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use playon_core::attach::ToWorker;
-use playon_core::deploy::{Course, DeployPhase, DeployRecord, DeployWish, Taken};
+use playon_core::deploy::{DeployWish, Taken};
 use playon_core::effect::Order;
 use playon_core::fleet::WorkerEnd;
-use playon_core::ids::{ConnId, DeployId, ReleaseId, RoomId, WorkerId};
-use playon_core::rng::Rng;
-use playon_core::time::Span;
+use playon_types::attach::ToWorker;
+use playon_types::ids::{ConnId, DeployId, ReleaseId, RoomId, WorkerId};
+use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::rng::Rng;
+use playon_types::time::Span;
 
 use super::players::create;
 use super::{Event, World, room_id};

@@ -1,10 +1,10 @@
 //! Players and workers that do not keep to the protocol: each must hurt at most itself.
 
 use bytes::Bytes;
-use playon_core::attach::ToWorker;
-use playon_core::gate::{Hello, ToOwner, Who};
-use playon_core::ids::{ConnId, SessionId};
-use playon_core::time::Span;
+use playon_types::attach::ToWorker;
+use playon_types::gate::{Hello, ToOwner, Who};
+use playon_types::ids::{ConnId, SessionId};
+use playon_types::time::Span;
 
 use super::{Event, World};
 use crate::keeper::limits;

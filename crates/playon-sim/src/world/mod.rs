@@ -21,14 +21,14 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 pub use summary::Summary;
 pub use trace::KEY;
 
-use playon_core::attach::{FromWorker, Turn};
 use playon_core::deploy::Search;
 use playon_core::effect::{Aside, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd};
-use playon_core::gate::{ToGateway, ToOwner};
-use playon_core::ids::{Attempt, ConnId, DeployId, ReleaseId, RoomId, SessionId, WorkerId};
-use playon_core::rng::Rng;
-use playon_core::time::{Span, Time};
+use playon_types::attach::{FromWorker, Turn};
+use playon_types::gate::{ToGateway, ToOwner};
+use playon_types::ids::{Attempt, ConnId, DeployId, ReleaseId, RoomId, SessionId, WorkerId};
+use playon_types::rng::Rng;
+use playon_types::time::{Span, Time};
 
 use crate::client::Client;
 use crate::deeds::Doom;
@@ -302,7 +302,7 @@ impl World {
             return self.print(event);
         }
         for byte in format!("{:?} {event:?}", self.now).bytes() {
-            self.summary.trace = playon_core::rng::mix(self.summary.trace ^ u64::from(byte));
+            self.summary.trace = playon_types::rng::mix(self.summary.trace ^ u64::from(byte));
         }
     }
 

@@ -1,11 +1,12 @@
 //! Hand-written cases: what a line does to the world.
 
-use playon_core::deploy::{Course, DeployRecord, DeployWish};
+use playon_core::deploy::DeployWish;
 use playon_core::effect::Order;
-use playon_core::gate::ToOwner;
-use playon_core::ids::{ConnId, ReleaseId, RoomId, SessionId, WorkerId};
-use playon_core::kind::OnDeploy;
-use playon_core::time::{Span, Time};
+use playon_types::gate::ToOwner;
+use playon_types::ids::{ConnId, ReleaseId, RoomId, SessionId, WorkerId};
+use playon_types::kind::OnDeploy;
+use playon_types::record::{Course, DeployRecord};
+use playon_types::time::{Span, Time};
 
 use super::{Event, Summary, World, room_id};
 use crate::client::Client;

@@ -1,9 +1,9 @@
 //! The players: they connect, act, listen, and come again.
 
 use bytes::Bytes;
-use playon_core::gate::{Create, Hello, ToOwner, Who};
-use playon_core::ids::{ConnId, RoomId, SessionId};
-use playon_core::time::Span;
+use playon_types::gate::{Create, Hello, ToOwner, Who};
+use playon_types::ids::{ConnId, RoomId, SessionId};
+use playon_types::time::Span;
 
 use super::{Event, Kind, World, room_id};
 use crate::client::Client;

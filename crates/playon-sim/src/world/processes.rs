@@ -1,12 +1,11 @@
 //! The keeper and the workers: how they begin and end.
 
-use playon_core::attach::{FromWorker, Turn};
 use playon_core::effect::Order;
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::ids::{ReleaseId, WorkerId};
-use playon_core::image::ApplyBounds;
-use playon_core::kind::Declared;
-use playon_core::time::{Span, Time};
+use playon_types::attach::{FromWorker, Turn};
+use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::kind::Declared;
+use playon_types::time::{Span, Time};
 
 use super::{Event, World};
 use crate::audit::Watched;
@@ -25,7 +24,7 @@ impl World {
             self.decaying.insert(self.clients[index].room);
         }
         std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
-        let (epoch, rooms) = self.store.open(&ApplyBounds::recovering(&limits()))?;
+        let (epoch, rooms) = self.store.open(&limits().recovering())?;
         let mut keeper = Keeper::new(self.options.shards, epoch, self.store.current(), self.now);
         keeper.audit.watched = self.watched.take().map(Watched::resumed);
         keeper.audit.poison = self.poison.clone();

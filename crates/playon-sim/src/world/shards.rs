@@ -2,8 +2,8 @@
 //! what is in its own when its thread does.
 
 use playon_core::effect::{Order, Stored};
-use playon_core::ids::{RoomId, WorkerId};
-use playon_core::time::Span;
+use playon_types::ids::{RoomId, WorkerId};
+use playon_types::time::Span;
 
 use super::{Event, TO_DIRECTOR, World};
 use crate::owner::Told;

@@ -1,8 +1,8 @@
 //! What passes through the gateway: from players to the keeper and back.
 
-use playon_core::gate::{Hello, Push, ToGateway, ToOwner, Welcome};
-use playon_core::ids::{ConnId, RoomId, SessionId};
-use playon_core::time::Span;
+use playon_types::gate::{Hello, Push, ToGateway, ToOwner, Welcome};
+use playon_types::ids::{ConnId, RoomId, SessionId};
+use playon_types::time::Span;
 
 use super::players::{create, hello};
 use super::{Event, World, room_id};

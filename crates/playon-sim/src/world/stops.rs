@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use playon_core::effect::Order;
 use playon_core::facts::Place;
-use playon_core::ids::{Epoch, RoomId, Seq};
-use playon_core::time::{RoomTime, Span};
+use playon_types::ids::{Epoch, RoomId, Seq};
+use playon_types::time::{RoomTime, Span};
 
 use super::{Event, Kind, World};
 use crate::store::{Backup, Found};

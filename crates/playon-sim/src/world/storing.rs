@@ -1,9 +1,8 @@
 //! What goes to the store and what comes back: in batches, after a while, or not at all.
 
 use playon_core::effect::Loaded;
-use playon_core::ids::RoomId;
-use playon_core::image::ApplyBounds;
-use playon_core::time::Span;
+use playon_types::ids::RoomId;
+use playon_types::time::Span;
 
 use super::{Event, World};
 use crate::keeper::limits;
@@ -81,7 +80,7 @@ impl World {
     /// What the store knows of a room that is not in the hot log.
     pub(super) fn answer_load(&mut self, room: RoomId) -> Result<(), String> {
         let trouble = self.in_trouble();
-        let loaded = match self.store.load(room, &ApplyBounds::recovering(&limits()))? {
+        let loaded = match self.store.load(room, &limits().recovering())? {
             Loaded::Damaged(why) if !self.store.is_damaged(room) => {
                 return Err(format!("I22: {room} is looked for among those at rest: {why}"));
             }

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Display};
 
-use playon_core::attach::{Body, FromWorker, Item, ToWorker};
-use playon_core::deploy::DeployRecord;
 use playon_core::facts::RoomFacts;
-use playon_core::gate::{ToGateway, ToOwner, Who};
-use playon_core::ids::{ReleaseId, RoomId, WorkerId};
+use playon_types::attach::{Body, FromWorker, Item, ToWorker};
+use playon_types::gate::{ToGateway, ToOwner, Who};
+use playon_types::ids::{ReleaseId, RoomId, WorkerId};
+use playon_types::record::DeployRecord;
 
 use super::{Event, World};
 use crate::owner::Told;

@@ -1,9 +1,9 @@
 //! Spectators: they look at a room for a while, and go or stay.
 
 use bytes::Buf;
-use playon_core::gate::{Close, Hello, Mode, Push, Who};
-use playon_core::ids::{ConnId, RoomId};
-use playon_core::time::{Span, Time};
+use playon_types::gate::{Close, Hello, Mode, Push, Who};
+use playon_types::ids::{ConnId, RoomId};
+use playon_types::time::{Span, Time};
 
 use super::sockets::bygone;
 use super::{Event, Kind, World};

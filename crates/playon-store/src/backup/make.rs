@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use playon_core::ids::Epoch;
+use playon_types::ids::Epoch;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 

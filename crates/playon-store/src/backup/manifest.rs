@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use playon_core::ids::ReleaseId;
+use playon_types::ids::ReleaseId;
 use serde::{Deserialize, Serialize};
 
 use super::{BackupError, at};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bytes::Bytes;
-use playon_core::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
+use playon_types::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use rusqlite::Connection;
 
 use super::{Loss, Repair, RepairError};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, RoomId, Seq};
+use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::batch::{Batch, RestNote, RestRow, SnapshotRow};

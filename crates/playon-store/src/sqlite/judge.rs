@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use playon_core::ids::{Epoch, RoomId, Seq};
+use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::log::Kind;

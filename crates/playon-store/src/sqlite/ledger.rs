@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use playon_core::ids::{RoomId, Seq};
+use playon_types::ids::{RoomId, Seq};
 
 use crate::batch::{Batch, RestRow, SnapshotRow};
 use crate::log::{Entry, Kind};

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, RoomId};
+use playon_types::ids::{Epoch, RoomId};
 use rusqlite::Connection;
 
 use crate::batch::{

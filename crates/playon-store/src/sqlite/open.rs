@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use playon_core::ids::Epoch;
+use playon_types::ids::Epoch;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::OpenError;

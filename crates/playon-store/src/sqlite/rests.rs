@@ -1,6 +1,6 @@
 //! Rooms at rest, without reading them: what is needed of releases, lists, and who has been there for long.
 
-use playon_core::ids::{ReleaseId, RoomId};
+use playon_types::ids::{ReleaseId, RoomId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::batch::{Rest, RestGroup, RestNote};

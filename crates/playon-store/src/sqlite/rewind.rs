@@ -4,7 +4,7 @@
 //! rooms whose snapshot was written before it are marked: the keeper then tells each player what is lost. The mark
 //! stays until a snapshot of the new life is stored, however often the keeper dies before.
 
-use playon_core::ids::Epoch;
+use playon_types::ids::Epoch;
 use rusqlite::Connection;
 
 use crate::error::StoreError;

@@ -1,7 +1,7 @@
 //! Reading rooms, verified.
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, RoomId, Seq};
+use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::batch::{RoomDamage, SnapshotRow, StoredRoom};

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
     use crate::batch::RestNote;
     use crate::sqlite::{rests, rooms};
-    use playon_core::ids::{Epoch, RoomId, Seq};
+    use playon_types::ids::{Epoch, RoomId, Seq};
 
     const FIRST: Migration = Migration { name: "one", sql: "CREATE TABLE a (x)" };
     const SECOND: Migration =

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use playon_core::ids::{DeployId, ReleaseId, RoomId, Seq};
+use playon_types::ids::{DeployId, ReleaseId, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use crate::batch::{Decision, DeployRow, ReleaseRow};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use playon_core::ids::RoomId;
+use playon_types::ids::RoomId;
 use rusqlite::Connection;
 
 use crate::batch::Batch;

@@ -1,6 +1,6 @@
 //! Rooms at rest are counted and listed without being read.
 
-use playon_core::ids::{ReleaseId, RoomId};
+use playon_types::ids::{ReleaseId, RoomId};
 
 use super::{Engine, born, room, snapshot, write};
 use crate::batch::{Batch, Rest, RestGroup, RestNote, RestRow};

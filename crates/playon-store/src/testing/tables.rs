@@ -1,7 +1,7 @@
 //! What is stored beside the rooms: releases, deploys, settings, and decisions over them.
 
 use bytes::Bytes;
-use playon_core::ids::{DeployId, ReleaseId};
+use playon_types::ids::{DeployId, ReleaseId};
 
 use super::Engine;
 use crate::batch::{Decision, DeployRow, ReleaseRow};

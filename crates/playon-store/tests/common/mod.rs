@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bytes::Bytes;
-use playon_core::ids::{ReleaseId, RoomId, Seq};
-use playon_core::rng::mix;
 use playon_store::{
     Batch, LogRecord, RestNote, RestRow, SnapshotRow, Store, StoreError, StoredRoom,
 };
+use playon_types::ids::{ReleaseId, RoomId, Seq};
+use playon_types::rng::mix;
 
 /// Rooms that come and go, besides the one that counts.
 const ROOMS: u64 = 12;

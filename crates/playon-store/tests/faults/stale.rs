@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use playon_core::ids::RoomId;
 use playon_store::testing::{room, submit};
 use playon_store::{Batch, DATABASE_FILE, SqliteStore, Store, verify};
+use playon_types::ids::RoomId;
 
 use crate::child::{SEED, options};
 use crate::common::{World, copy, record, rest, scratch, see, snapshot, whole};

@@ -1,7 +1,7 @@
 //! Batches: the items of one frame.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use playon_core::ids::RoomId;
+use playon_types::ids::RoomId;
 use prost::Message;
 
 use super::frame::LENGTH_BYTES;

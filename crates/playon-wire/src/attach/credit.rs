@@ -4,7 +4,7 @@
 //! it, each [`super::Up::Credit`] of the worker gives some back. Without credit the keeper keeps its items; what
 //! is not about a room costs nothing and always passes, so a busy worker still answers pings.
 
-use playon_core::attach::{Deliver, Item, ToWorker};
+use playon_types::attach::{Deliver, Item, ToWorker};
 
 use super::AttachError;
 

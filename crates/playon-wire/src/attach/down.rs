@@ -1,8 +1,8 @@
 //! The keeper's items between their own types and those of the wire.
 
-use playon_core::attach::{Deliver, Item, Noted, ToWorker};
-use playon_core::ids::{Attempt, Seq, SessionId, WorkerId};
-use playon_core::time::RoomTime;
+use playon_types::attach::{Deliver, Item, Noted, ToWorker};
+use playon_types::ids::{Attempt, Seq, SessionId, WorkerId};
+use playon_types::time::RoomTime;
 
 use super::batch::{Pieces, room_bytes, room_id};
 use super::generated::{self as wire, down, item};

@@ -1,7 +1,7 @@
 //! The worker's hello between its own types and those of the wire.
 
-use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
-use playon_core::time::Span;
+use playon_types::kind::{KindInfo, OnDeploy, Policies, Survives};
+use playon_types::time::Span;
 
 use super::batch::Pieces;
 use super::generated::{self as wire, policies};

@@ -5,8 +5,8 @@
 //! this thread raises, the room, the attempt, the sequence, zeros, and the count once more. A note whose counts differ
 //! is being written. A thread that has nothing to do notes [`AT_REST`].
 
-use playon_core::attach::Turn;
-use playon_core::ids::{Attempt, RoomId, Seq};
+use playon_types::attach::Turn;
+use playon_types::ids::{Attempt, RoomId, Seq};
 
 /// Bytes of one note. That of thread `n` begins at `n` times as many.
 pub const TURN_BYTES: usize = 64;

@@ -1,11 +1,11 @@
 //! The worker's items between their own types and those of the wire.
 
 use bytes::Bytes;
-use playon_core::attach::{
+use playon_types::attach::{
     Body, Commit, Exported, Fault, FromWorker, LeftOut, Output, Prewarmed, Ready, Stage,
 };
-use playon_core::ids::{Attempt, Seq, SessionId};
-use playon_core::time::RoomTime;
+use playon_types::ids::{Attempt, Seq, SessionId};
+use playon_types::time::RoomTime;
 
 use super::batch::{Pieces, room_bytes, room_id};
 use super::generated::{self as wire, body, up};

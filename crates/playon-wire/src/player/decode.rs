@@ -1,8 +1,8 @@
 //! Reading frames. Nothing here trusts a length or panics on one, and payloads are slices of the message.
 
 use bytes::{Buf, Bytes};
-use playon_core::gate::Mode;
-use playon_core::ids::{Generation, History, NUMBER_MAX, RoomId};
+use playon_types::gate::Mode;
+use playon_types::ids::{Generation, History, NUMBER_MAX, RoomId};
 
 use super::{
     ClientFrame, ClientHello, DecodeError, FLAG_WATCH, FLAG_WHOLE, MoveTo, PlayerLimits,

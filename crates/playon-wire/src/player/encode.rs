@@ -1,7 +1,7 @@
 //! Writing frames.
 
 use bytes::{BufMut, BytesMut};
-use playon_core::gate::Mode;
+use playon_types::gate::Mode;
 
 use super::{
     ClientFrame, ClientHello, FLAG_WATCH, FLAG_WHOLE, MoveTo, ServerFrame, ServerWelcome, Token,

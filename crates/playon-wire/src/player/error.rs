@@ -1,6 +1,6 @@
 //! Why a message of the player protocol cannot be read.
 
-use playon_core::gate::Close;
+use playon_types::gate::Close;
 use thiserror::Error;
 
 /// Why a message cannot be read. None of its frames is to be acted upon.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use playon_core::ids::SessionId;
+use playon_types::ids::SessionId;
 
 /// Names a session and proves that it is one's own. Never logged, never part of an address.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Images: whole rooms.
 
 use bytes::Bytes;
-use playon_core::ids::{Epoch, History, RoomId, Seq, SessionId};
-use playon_core::image::{Image, Loss, Seat};
-use playon_core::time::{RoomTime, Time};
+use playon_types::ids::{Epoch, History, RoomId, Seq, SessionId};
+use playon_types::image::{Image, Loss, Seat};
+use playon_types::time::{RoomTime, Time};
 
 use super::{StoredError, decode, encode, generated as wire, release_id, secret_hash};
 

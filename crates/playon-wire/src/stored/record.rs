@@ -1,10 +1,10 @@
 //! Records: what one commit changed.
 
 use bytes::Bytes;
-use playon_core::attach::Body;
-use playon_core::ids::{DeployId, Seq, SessionId};
-use playon_core::image::{Record, SeatChange};
-use playon_core::time::{RoomTime, Time};
+use playon_types::attach::Body;
+use playon_types::ids::{DeployId, Seq, SessionId};
+use playon_types::image::{Record, SeatChange};
+use playon_types::time::{RoomTime, Time};
 
 use super::generated::{self as wire, record, seat_change};
 use super::{StoredError, decode, encode, release_id, secret_hash};

@@ -1,7 +1,7 @@
 //! From stored bytes back to the room that was held.
 
-use playon_core::ids::{Epoch, Seq};
-use playon_core::image::{ApplyBounds, Image, Misfit, StateCodec};
+use playon_types::ids::{Epoch, Seq};
+use playon_types::image::{ApplyBounds, Image, Misfit, StateCodec};
 use thiserror::Error;
 
 use super::{StoredError, decode_image, decode_record};

@@ -1,18 +1,18 @@
 //! Any value of the types that are encoded.
 
 use bytes::Bytes;
-use playon_core::attach::{
+use playon_types::attach::{
     Body, Commit, Deliver, Exported, Fault, FromWorker, Item, LeftOut, Noted, Output, Prewarmed,
     Ready, Stage, ToWorker,
 };
-use playon_core::gate::Mode;
-use playon_core::ids::{
+use playon_types::gate::Mode;
+use playon_types::ids::{
     Attempt, DeployId, Epoch, Generation, History, NUMBER_MAX, ReleaseId, RoomId, SecretHash, Seq,
     SessionId, WorkerId,
 };
-use playon_core::image::{Image, Loss, Record, Seat, SeatChange};
-use playon_core::kind::{KindInfo, OnDeploy, Policies, Survives};
-use playon_core::time::{RoomTime, Span, Time};
+use playon_types::image::{Image, Loss, Record, Seat, SeatChange};
+use playon_types::kind::{KindInfo, OnDeploy, Policies, Survives};
+use playon_types::time::{RoomTime, Span, Time};
 use playon_wire::attach::{
     Asset, Down, KeeperRefuse, KeeperWelcome, LinkSecret, LogLevel, LogLine, Up, WorkerHello,
 };

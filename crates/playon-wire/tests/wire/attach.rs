@@ -3,9 +3,9 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use playon_core::attach::{Deliver, FromWorker, Item, Output, ToWorker};
-use playon_core::ids::{Attempt, RoomId, Seq, SessionId};
-use playon_core::time::RoomTime;
+use playon_types::attach::{Deliver, FromWorker, Item, Output, ToWorker};
+use playon_types::ids::{Attempt, RoomId, Seq, SessionId};
+use playon_types::time::RoomTime;
 use playon_wire::attach::{
     ASSETS_BYTES_MAX, ATTACH_PROTOCOL, Asset, AttachError, BATCH_ITEMS_MAX, Down, FRAME_BYTES_MAX,
     FRAME_ENTRIES_MAX, FrameDecoder, ITEM_COST, LinkSecret, PINNED_TIMES_MAX, Up, WorkerHello,
@@ -217,14 +217,14 @@ fn small_pieces_do_not_pin_large_frames() {
         payload: vec![9; bytes].into(),
         reliable: true,
     };
-    let commit = playon_core::attach::Commit {
+    let commit = playon_types::attach::Commit {
         room: RoomId([1; 16]),
         attempt: Attempt(1),
         seq: Seq(2),
         parent_hash: 1,
         hash: 2,
         version: 1,
-        body: playon_core::attach::Body::Same,
+        body: playon_types::attach::Body::Same,
         refused: vec![],
         dismissed: vec![],
         outputs: vec![event(10), event(100_000)],

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
-use playon_core::attach::{Body, Deliver, Item, ToWorker};
-use playon_core::gate::Close;
-use playon_core::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId};
-use playon_core::image::{Record, SeatChange};
-use playon_core::time::RoomTime;
+use playon_types::attach::{Body, Deliver, Item, ToWorker};
+use playon_types::gate::Close;
+use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId};
+use playon_types::image::{Record, SeatChange};
+use playon_types::time::RoomTime;
 use playon_wire::attach::{Down, decode_down, encode_down};
 use playon_wire::player::{ClientFrame, PlayerLimits, ServerFrame, decode_client, decode_server};
 use playon_wire::stored::{decode_record, encode_record};

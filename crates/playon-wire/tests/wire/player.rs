@@ -1,7 +1,7 @@
 //! The player protocol.
 
 use bytes::{Bytes, BytesMut};
-use playon_core::gate::Close;
+use playon_types::gate::Close;
 use playon_wire::player::{
     CLIENT_FRAMES_MAX, ClientFrame, DecodeError, PlayerLimits, SERVER_FRAMES_MAX, ServerFrame,
     decode_client, decode_server,
@@ -146,6 +146,6 @@ fn clients_skip_what_they_are_told_they_may() {
 #[test]
 fn secrets_are_not_printed() {
     let token =
-        playon_wire::player::Token { session: playon_core::ids::SessionId(7), secret: [0xab; 16] };
+        playon_wire::player::Token { session: playon_types::ids::SessionId(7), secret: [0xab; 16] };
     assert_eq!(format!("{token:?}"), "Token(7, ..)");
 }

@@ -1,8 +1,8 @@
 //! Deltas and hashes.
 
-use playon_core::attach::Body;
-use playon_core::image::StateCodec;
-use playon_core::rng::mix;
+use playon_types::attach::Body;
+use playon_types::image::StateCodec;
+use playon_types::rng::mix;
 use playon_wire::state::{ZstdXxh3, diff};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,10 +1,9 @@
 //! What the store keeps.
 
-use playon_core::attach::Body;
-use playon_core::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
-use playon_core::image::{ApplyBounds, Image, Loss, Misfit, Record, Seat, SeatChange, StateCodec};
-use playon_core::limits::Limits;
-use playon_core::time::{RoomTime, Time};
+use playon_types::attach::Body;
+use playon_types::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
+use playon_types::image::{ApplyBounds, Image, Loss, Misfit, Record, Seat, SeatChange, StateCodec};
+use playon_types::time::{RoomTime, Time};
 use playon_wire::state::{ZstdXxh3, diff};
 use playon_wire::stored::{
     FORMAT, RecoverError, StoredError, decode_image, decode_record, encode_image, encode_record,
@@ -105,7 +104,7 @@ fn next_record(image: &Image, state: &[u8]) -> Record {
 }
 
 fn bounds() -> ApplyBounds {
-    ApplyBounds::from(&Limits::default())
+    ApplyBounds { state_bytes_max: 16 << 20, outbox_events_max: 1_024, outbox_bytes_max: 64 << 10 }
 }
 
 #[test]

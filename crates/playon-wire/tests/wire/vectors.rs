@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
-use playon_core::gate::Mode;
-use playon_core::ids::{Generation, History, RoomId, SessionId};
+use playon_types::gate::Mode;
+use playon_types::ids::{Generation, History, RoomId, SessionId};
 use playon_wire::player::{
     CODEC_JSON, ClientFrame, ClientHello, MoveTo, PLAYER_PROTOCOL, PlayerLimits, ServerFrame,
     ServerWelcome, Token, decode_client, decode_server,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use playon_core::attach::Item;
-use playon_core::ids::SessionId;
-use playon_core::time::{RoomTime, Span};
+use playon_types::attach::Item;
+use playon_types::ids::SessionId;
+use playon_types::time::{RoomTime, Span};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -138,7 +138,7 @@ impl<R: Room> TestRoom<R> {
     /// Lets room time pass: ticks run and timers fire, each at its time.
     pub fn advance(&mut self, by: Duration) {
         let end = self.now + span(by);
-        let step = R::policies().as_core().tick;
+        let step = R::policies().declared().tick;
         let mut woken = None;
         while !self.ended() {
             let tick = step.map(|step| RoomTime(step.0 * (self.live.cx.tick() + 1)).max(self.now));

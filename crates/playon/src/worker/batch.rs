@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use playon_core::attach::{Commit, Deliver, LeftOut, Output};
-use playon_core::ids::SessionId;
-use playon_core::image::StateCodec;
+use playon_types::attach::{Commit, Deliver, LeftOut, Output};
+use playon_types::ids::SessionId;
+use playon_types::image::StateCodec;
 use playon_wire::attach::LogLevel;
 use playon_wire::state::{ZstdXxh3, diff};
 

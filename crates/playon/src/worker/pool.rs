@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::thread;
 use std::time::{Duration, Instant};
 
-use playon_core::attach::ToWorker;
-use playon_core::ids::RoomId;
+use playon_types::attach::ToWorker;
+use playon_types::ids::RoomId;
 use playon_wire::attach::{Consumed, KeeperWelcome, Up, cost};
 
 use super::outlet::Outlet;

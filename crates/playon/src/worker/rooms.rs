@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use playon_core::attach::{
+use playon_types::attach::{
     Body, Commit, Deliver, Exported, Fault, FromWorker, Prewarmed, Ready, Stage, ToWorker,
 };
-use playon_core::ids::{Attempt, RoomId, Seq};
-use playon_core::image::StateCodec;
-use playon_core::limits::state_bound;
+use playon_types::ids::{Attempt, RoomId, Seq};
+use playon_types::image::StateCodec;
+use playon_types::image::state_bound;
 use playon_wire::attach::{AttachError, KeeperWelcome, LogLevel, LogLine, Up};
 use playon_wire::state::{ZstdXxh3, diff};
 

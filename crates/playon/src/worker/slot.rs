@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use playon_core::ids::Seq;
+use playon_types::ids::Seq;
 
 use super::proofs::Proof;
 use crate::codec::Encoded;

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use playon_core::attach::{ToWorker, Turn};
+use playon_types::attach::{ToWorker, Turn};
 use playon_wire::attach::{AT_REST, KeeperWelcome, TURN_BYTES, TURNS_MAX, encode_turn};
 
 /// The page that the keeper has named, if there is one and it can be written.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use playon::App;
 use playon::worker::{LinkSecret, ServeError};
-use playon_core::attach::{Body, Commit, Deliver, Fault, FromWorker, Item, Ready, ToWorker};
-use playon_core::ids::{Attempt, RoomId, Seq, SessionId, WorkerId};
-use playon_core::image::{StateCodec, materialize};
-use playon_core::time::RoomTime;
+use playon_types::attach::{Body, Commit, Deliver, Fault, FromWorker, Item, Ready, ToWorker};
+use playon_types::ids::{Attempt, RoomId, Seq, SessionId, WorkerId};
+use playon_types::image::{StateCodec, materialize};
+use playon_types::time::RoomTime;
 use playon_wire::attach::{
     Down, KeeperWelcome, LogLine, Up, WorkerHello, cost, read_up, write_down,
 };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use playon_core::time::Span;
+use playon_types::time::Span;
 
 use super::Settings;
 

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 
 use futures_util::Sink;
-use playon_core::gate::Close;
+use playon_types::gate::Close;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, sleep, timeout};

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use playon_core::gate::ToOwner;
-use playon_core::ids::ConnId;
+use playon_types::gate::ToOwner;
+use playon_types::ids::ConnId;
 
 use crate::gateway::local::Local;
 use crate::gateway::mailbox::Mailbox;

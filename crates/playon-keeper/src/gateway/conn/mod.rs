@@ -16,8 +16,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use playon_core::gate::{Close, ToOwner};
-use playon_core::time::Time;
+use playon_types::gate::{Close, ToOwner};
+use playon_types::time::Time;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;

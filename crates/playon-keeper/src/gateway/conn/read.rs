@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use playon_core::gate::{Close, ToOwner};
+use playon_types::gate::{Close, ToOwner};
 use playon_wire::player::{ClientFrame, ClientHello, decode_client};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::Sink;
-use playon_core::gate::{ToOwner, Welcome};
+use playon_types::gate::{ToOwner, Welcome};
 use playon_wire::player::ServerFrame;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;

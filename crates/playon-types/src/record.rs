@@ -125,7 +125,7 @@ pub struct Left {
 /// What a keeper that comes after this one has to know of a release on probation.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Watch {
-    /// When all rooms had moved, in the age of the directory's keepers (see [`crate::shard::ShardConfig::age`]): from then on its
+    /// When all rooms had moved, in the age of the directory's keepers (not of a clock on the wall): from then on its
     /// time runs.
     pub since: Option<Time>,
     /// Hard faults so far.
@@ -161,7 +161,7 @@ pub struct DeployRecord {
     pub rooms: u64,
     /// Rooms that have moved.
     pub moved: u64,
-    /// When rooms began to move, in the age of the directory's keepers (see [`crate::shard::ShardConfig::age`]). How long a
+    /// When rooms began to move, in the age of the directory's keepers (not of a clock on the wall). How long a
     /// room may wait for the end of its round counts from then.
     pub moving_since: Option<Time>,
     /// Rooms that still have to move.
@@ -245,22 +245,11 @@ impl DeployRecord {
         }
     }
 
-    /// Notes a room that cannot go.
-    pub(super) fn leave(&mut self, room: RoomId, reason: &str) {
+    /// Notes a room that cannot go; the first [`LEFT_LISTED_MAX`] are named.
+    pub fn leave(&mut self, room: RoomId, reason: &str) {
         self.left += 1;
         if self.left_rooms.len() < LEFT_LISTED_MAX {
             self.left_rooms.push(Left { room, reason: reason.to_owned() });
         }
     }
-}
-
-/// Why a deploy is not begun; nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeployRefusal {
-    /// The release is the current one already and no deploy away from it is under way.
-    #[error("PLY-0301 this release is already current: nothing to do")]
-    NoChange,
-    /// The keeper has done nothing that could be undone.
-    #[error("PLY-0512 there is no release to go back to")]
-    NoWayBack,
 }

@@ -10,9 +10,20 @@ use thiserror::Error;
 
 use crate::attach::Body;
 use crate::ids::{DeployId, Epoch, History, ReleaseId, RoomId, SecretHash, Seq, SessionId};
-use crate::limits::STATE_BYTES_FORMAT_MAX;
-use crate::mutant::{Mutant, broken};
 use crate::time::{RoomTime, Time};
+
+/// Bytes of state that every stored and every attached room may have, whatever `state_bytes_max` says: it can be lowered
+/// while rooms are stored that are larger.
+pub const STATE_BYTES_FORMAT_MAX: usize = 16 << 20;
+
+/// Bytes that a room may have whose state had `held` bytes when it was read back: the bound, and if it was above that
+/// already, a sixteenth more than it had, so that it plays on but grows no further.
+pub fn state_bound(state_bytes_max: usize, held: usize) -> usize {
+    if held <= state_bytes_max {
+        return state_bytes_max;
+    }
+    (held + held / 16).clamp(state_bytes_max, STATE_BYTES_FORMAT_MAX.max(held))
+}
 
 /// How deltas and hashes of state bytes are made; the rules do not depend on the answer.
 pub trait StateCodec {
@@ -82,8 +93,7 @@ pub struct Seat {
     /// The last inputs that were set aside, oldest first, at most [`SET_ASIDE_KEPT_MAX`]: their player may not have heard
     /// of it.
     pub set_aside: VecDeque<u64>,
-    /// Since when nobody is connected, as the game has been told, in the age of the directory's keepers (see
-    /// [`crate::shard::ShardConfig::age`]). So the hold of an empty seat runs on while its room sleeps and under the next keeper.
+    /// Since when nobody is connected, as the game has been told, in the age of the directory's keepers . So the hold of an empty seat runs on while its room sleeps and under the next keeper.
     pub away_since: Option<Time>,
 }
 
@@ -353,7 +363,7 @@ impl Image {
                 // Past its bound the whole outbox goes: half of a gap-free stream is of no use.
                 let over = seat.outbox.len() > bounds.outbox_events_max
                     || seat.outbox_bytes() > bounds.outbox_bytes_max;
-                if over && !broken(Mutant::OutboxUnbounded) {
+                if over {
                     seat.outbox.clear();
                 }
             }
@@ -361,7 +371,7 @@ impl Image {
     }
 }
 
-/// The bounds that [`Image::apply`] keeps. See [`crate::limits::Limits`].
+/// The bounds that [`Image::apply`] keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct ApplyBounds {
     /// Bytes of state.
@@ -370,24 +380,6 @@ pub struct ApplyBounds {
     pub outbox_events_max: usize,
     /// Bytes per outbox.
     pub outbox_bytes_max: usize,
-}
-
-impl ApplyBounds {
-    /// For reading a room back: what was acknowledged once is not refused because a bound is lower now.
-    pub fn recovering(limits: &crate::limits::Limits) -> Self {
-        let state_bytes_max = limits.state_bytes_max.max(STATE_BYTES_FORMAT_MAX);
-        Self { state_bytes_max, ..Self::from(limits) }
-    }
-}
-
-impl From<&crate::limits::Limits> for ApplyBounds {
-    fn from(limits: &crate::limits::Limits) -> Self {
-        Self {
-            state_bytes_max: limits.state_bytes_max,
-            outbox_events_max: limits.outbox_events_max,
-            outbox_bytes_max: limits.outbox_bytes_max,
-        }
-    }
 }
 
 /// The bytes that a body makes of `base`, checked against the hash that the writer gave.
@@ -410,9 +402,5 @@ pub fn materialize(
         Body::Full(_) => return Err(Misfit::Delta { seq }),
     };
     let found = codec.hash(&state);
-    if found == told || broken(Mutant::HashUnchecked) {
-        Ok(state)
-    } else {
-        Err(Misfit::Hash { seq, told, found })
-    }
+    if found == told { Ok(state) } else { Err(Misfit::Hash { seq, told, found }) }
 }
