@@ -1,12 +1,18 @@
 //! The second command of the README: everything that can be tested, in stages.
 //!
 //! No stage is ever left out by itself. One that cannot run has failed; the later ones still run, so that one look at
-//! the end tells all that is wrong.
+//! the end tells all that is wrong. Those in which real processes mostly wait for real time run one after the other; those that
+//! need a processor and no clock run [beside](beside) them, with what processor time is left.
 
-use std::time::{Duration, Instant};
+mod beside;
+mod outcome;
+
+use std::time::Instant;
 
 use anyhow::bail;
 
+use self::beside::Beside;
+use self::outcome::{Outcome, clock};
 use crate::sh::Sh;
 use crate::tally::Tally;
 use crate::{bench, mutants, needs, report, tidy};
@@ -20,47 +26,44 @@ struct Stage {
     name: &'static str,
     about: &'static str,
     run: fn(&Sh) -> anyhow::Result<Tally>,
+    /// It asks for no clock, only for a processor: when all stages run, it is given what the others leave.
+    beside: bool,
 }
+
+impl Stage {
+    const fn new(
+        name: &'static str,
+        about: &'static str,
+        run: fn(&Sh) -> anyhow::Result<Tally>,
+    ) -> Self {
+        Self { name, about, run, beside: false }
+    }
+
+    const fn beside(self) -> Self {
+        Self { beside: true, ..self }
+    }
+}
+
+/// After it the stages beside begin: before, their programs are not there.
+const BUILD: &str = "build";
 
 /// In the order they run in: what fails quickly first.
 const STAGES: [Stage; 13] = [
-    Stage {
-        name: "tidy",
-        about: "sizes, banned names, links, codes, the README's two commands",
-        run: tidy_stage,
-    },
-    Stage { name: "fmt", about: "Rust is formatted", run: fmt },
-    Stage {
-        name: "client",
-        about: "the TypeScript client: types, lint, tests, committed build",
-        run: client,
-    },
-    Stage { name: "clippy", about: "lints of all Rust", run: clippy },
-    Stage { name: "build", about: "all programs and tests", run: build },
-    Stage { name: "tests", about: "unit, property and integration tests", run: tests },
-    Stage { name: "doctests", about: "examples in the documentation", run: doctests },
-    Stage {
-        name: "sim",
-        about: "the core against seeded faults, 3,000 seeds; then each of its rules broken",
-        run: sim,
-    },
-    Stage {
-        name: "drill",
-        about: "real processes under deploys and kills, counted by the players",
-        run: drill,
-    },
-    Stage { name: "bench", about: "the ratios can be taken, whatever they are", run: ratios },
-    Stage {
-        name: "peers",
-        about: "a deploy here and elsewhere, counted by the same players",
-        run: peers,
-    },
-    Stage { name: "browser", about: "the example game in a headless Chromium", run: browser },
-    Stage {
-        name: "mutants",
-        about: "a few lines of the core broken mechanically, others with each commit",
-        run: mutated,
-    },
+    Stage::new("tidy", "sizes, banned names, links, codes, the README's two commands", tidy_stage),
+    Stage::new("fmt", "Rust is formatted", fmt),
+    Stage::new("client", "the TypeScript client: types, lint, tests, committed build", client),
+    Stage::new("clippy", "lints of all Rust", clippy),
+    Stage::new(BUILD, "all programs and tests", build),
+    Stage::new("tests", "unit, property and integration tests", tests),
+    Stage::new("doctests", "examples in the documentation", doctests),
+    Stage::new("sim", "the core against seeded faults; then each of its rules broken", sim)
+        .beside(),
+    Stage::new("drill", "real processes under deploys and kills, counted by the players", drill),
+    Stage::new("bench", "the ratios can be taken, whatever they are", ratios),
+    Stage::new("peers", "a deploy here and elsewhere, counted by the same players", peers),
+    Stage::new("browser", "the example game in a headless Chromium", browser),
+    Stage::new("mutants", "a few lines broken mechanically, others with each commit", mutated)
+        .beside(),
 ];
 
 /// Seeds of the simulator.
@@ -68,26 +71,22 @@ const SEEDS: &str = "3000";
 
 /// Runs the stages asked for, or all.
 pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
-    let Some(stages) = chosen(args)? else {
-        for stage in &STAGES {
-            report::line(&format!("{:<10}{}", stage.name, stage.about));
-        }
-        return Ok(());
-    };
     let begun = Instant::now();
-    let results: Vec<_> = stages.into_iter().map(|stage| (stage, run_one(sh, stage))).collect();
+    let outcomes = match chosen(args)? {
+        Choice::List => {
+            STAGES.iter().for_each(|Stage { name, about, .. }| {
+                report::line(&format!("{name:<10}{about}"));
+            });
+            return Ok(());
+        }
+        Choice::Named(stages) => stages.into_iter().map(|stage| run_one(sh, stage)).collect(),
+        Choice::All => run_all(sh)?,
+    };
     report::header(&format!("all stages, {}", clock(begun.elapsed())));
     let mut sum = Tally::default();
-    for (stage, (tally, took)) in &results {
-        let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
-        let Tally { passed, failed } = tally;
-        report::line(&format!(
-            "{:<10}{:<8}{:>7}  {passed} passed, {failed} failed",
-            stage.name,
-            verdict,
-            clock(*took)
-        ));
-        sum += *tally;
+    for outcome in &outcomes {
+        report::line(&outcome.to_string());
+        sum += outcome.tally;
     }
     report::line(&format!("{} passed, {} failed", sum.passed, sum.failed));
     if sum.failed > 0 {
@@ -96,7 +95,22 @@ pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_one(sh: &Sh, stage: &Stage) -> (Tally, Duration) {
+fn run_all(sh: &Sh) -> anyhow::Result<Vec<Outcome>> {
+    let (apart, own): (Vec<_>, Vec<_>) = STAGES.iter().partition(|stage| stage.beside);
+    let apart: Vec<_> = apart.into_iter().map(|stage| stage.name).collect();
+    let mut beside = None;
+    let mut outcomes = Vec::new();
+    for stage in own {
+        outcomes.push(run_one(sh, stage));
+        if stage.name == BUILD {
+            beside = Some(Beside::begin(sh, &apart)?);
+        }
+    }
+    outcomes.extend(beside.map(Beside::end).transpose()?.into_iter().flatten());
+    Ok(outcomes)
+}
+
+fn run_one(sh: &Sh, stage: &Stage) -> Outcome {
     report::header(&format!("{}: {}", stage.name, stage.about));
     let begun = Instant::now();
     let tally = (stage.run)(sh).unwrap_or_else(|error| {
@@ -105,16 +119,23 @@ fn run_one(sh: &Sh, stage: &Stage) -> (Tally, Duration) {
     });
     let took = begun.elapsed();
     report::line(&format!("{} took {}", stage.name, clock(took)));
-    (tally, took)
+    Outcome { name: stage.name.to_owned(), tally, took }
 }
 
-/// The stages that the arguments name; `None` to list them.
-fn chosen(args: &[String]) -> anyhow::Result<Option<Vec<&'static Stage>>> {
+/// Which stages run.
+enum Choice {
+    List,
+    Named(Vec<&'static Stage>),
+    All,
+}
+
+/// The stages that the arguments name.
+fn chosen(args: &[String]) -> anyhow::Result<Choice> {
     let mut named = Vec::new();
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--list" => return Ok(None),
+            "--list" => return Ok(Choice::List),
             "--only" => {
                 let name = args.next().map_or("", String::as_str);
                 let Some(stage) = STAGES.iter().find(|stage| stage.name == name) else {
@@ -125,12 +146,7 @@ fn chosen(args: &[String]) -> anyhow::Result<Option<Vec<&'static Stage>>> {
             _ => bail!("`cargo xtask test` takes --only NAME and --list, not {arg}"),
         }
     }
-    Ok(Some(if named.is_empty() { STAGES.iter().collect() } else { named }))
-}
-
-fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    format!("{}:{:02}", seconds / 60, seconds % 60)
+    Ok(if named.is_empty() { Choice::All } else { Choice::Named(named) })
 }
 
 fn tidy_stage(sh: &Sh) -> anyhow::Result<Tally> {
@@ -284,28 +300,31 @@ fn browser(sh: &Sh) -> anyhow::Result<Tally> {
 mod tests {
     use super::*;
 
-    fn names(args: &[&str]) -> Option<Vec<&'static str>> {
-        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
-        chosen(&args).unwrap().map(|stages| stages.iter().map(|stage| stage.name).collect())
+    fn choice(args: &[&str]) -> anyhow::Result<Choice> {
+        chosen(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
     fn all_stages_run_unless_some_are_named() {
-        assert_eq!(names(&[]).unwrap().len(), STAGES.len());
-        assert_eq!(names(&["--only", "sim", "--only", "fmt"]).unwrap(), ["sim", "fmt"]);
-        assert_eq!(names(&["--list"]), None);
+        assert!(matches!(choice(&[]), Ok(Choice::All)));
+        assert!(matches!(choice(&["--list"]), Ok(Choice::List)));
+        let Ok(Choice::Named(named)) = choice(&["--only", "sim", "--only", "fmt"]) else {
+            panic!("two were named");
+        };
+        assert_eq!(named.iter().map(|stage| stage.name).collect::<Vec<_>>(), ["sim", "fmt"]);
     }
 
     #[test]
     fn a_stage_that_does_not_exist_is_an_error() {
-        assert!(chosen(&["--only".to_owned(), "tset".to_owned()]).is_err());
-        assert!(chosen(&["--only".to_owned()]).is_err());
-        assert!(chosen(&["sim".to_owned()]).is_err());
+        assert!(choice(&["--only", "tset"]).is_err());
+        assert!(choice(&["--only"]).is_err());
+        assert!(choice(&["sim"]).is_err());
     }
 
+    /// What runs beside needs what is built, and what comes before the build needs nothing of it.
     #[test]
-    fn times_read_like_a_clock() {
-        assert_eq!(clock(Duration::from_secs(754)), "12:34");
-        assert_eq!(clock(Duration::from_millis(9_900)), "0:09");
+    fn nothing_runs_beside_that_comes_before_the_build() {
+        let built = STAGES.iter().position(|stage| stage.name == BUILD).unwrap();
+        assert!(STAGES[..=built].iter().all(|stage| !stage.beside));
     }
 }
