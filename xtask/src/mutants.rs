@@ -27,7 +27,8 @@ const MEMORY_MAX_KIB: &str = "8388608";
 /// broken, so what that takes says nothing of the judges: their seeds take a minute, on a busy machine three.
 const TESTS_TIMEOUT_S: &str = "300";
 
-/// What is broken, and by whom it has to be noticed.
+/// What is broken, and by whom it has to be noticed: by the first, or by all the others, who take longer. Whoever is noticed
+/// by the first is not shown to the others.
 struct Field {
     name: &'static str,
     mutate: &'static [&'static str],
@@ -38,7 +39,7 @@ const FIELDS: [Field; 2] = [
     Field {
         name: "core",
         mutate: &["--package", "playon-core", "--package", "playon-types"],
-        judges: &["--test-package", "playon-core,playon-types,playon-sim"],
+        judges: &["playon-core,playon-types", "playon-sim"],
     },
     Field {
         name: "ledger",
@@ -48,7 +49,7 @@ const FIELDS: [Field; 2] = [
             "--file",
             "crates/playon-store/src/sqlite/ledger.rs",
         ],
-        judges: &["--test-package", "playon-store"],
+        judges: &["playon-store"],
     },
 ];
 
@@ -174,6 +175,7 @@ fn part(sh: &Sh, tool: &str, tree: &Path, field: &Field, count: usize) -> anyhow
     Ok(format!("{}/{parts}", turn % parts))
 }
 
+/// Shows the mutants of a part to one judge after the other.
 fn one(
     sh: &Sh,
     tool: &str,
@@ -181,25 +183,65 @@ fn one(
     field: &Field,
     part: Option<&str>,
 ) -> anyhow::Result<Found> {
-    let (dir, out) = (tree.display().to_string(), sh.target().join("mutants/out").join(field.name));
+    let out = sh.target().join("mutants/out").join(field.name);
+    if out.exists() {
+        fs::remove_dir_all(&out)?;
+    }
     fs::create_dir_all(&out)?;
-    let out_dir = out.display().to_string();
-    let built = sh.target().join("mutants/build").display().to_string();
+    let mut sum = Found::default();
+    let mut which = part.map_or_else(Vec::new, |part| {
+        ["--sharding", "round-robin", "--shard", part].map(str::to_owned).to_vec()
+    });
+    for judge in field.judges {
+        let found = judged(sh, tool, tree, field, judge, &which)?;
+        sum.noticed += found.noticed;
+        sum.hung += found.hung;
+        sum.unviable += found.unviable;
+        sum.survivors = found.survivors;
+        if sum.survivors.is_empty() {
+            break;
+        }
+        which = sum.survivors.iter().flat_map(|name| ["--re".to_owned(), exactly(name)]).collect();
+    }
+    Ok(sum)
+}
+
+/// The regular expression that this name alone matches.
+fn exactly(name: &str) -> String {
+    let mut pattern = String::from("^");
+    for c in name.chars() {
+        if r"\.+*?()|[]{}^$#&-~".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('$');
+    pattern
+}
+
+/// Shows mutants of a field to one judge.
+fn judged(
+    sh: &Sh,
+    tool: &str,
+    tree: &Path,
+    field: &Field,
+    judge: &str,
+    which: &[String],
+) -> anyhow::Result<Found> {
+    let (dir, out) = (tree.display().to_string(), sh.target().join("mutants/out").join(field.name));
+    let (out_dir, built) = (out.display().to_string(), sh.target().join("mutants/build"));
     let limited = format!(
         "ulimit -v {MEMORY_MAX_KIB}; export CARGO_TARGET_DIR={built:?}; exec \"$0\" \"$@\""
     );
     let mut args = vec!["-c", &limited, tool, "mutants", "--in-place", "--dir", &dir];
-    args.extend(["--output", &out_dir, "--profile", "release", "--cargo-arg=--locked"]);
+    args.extend(["--output", &out_dir, "--cargo-arg=--locked", "--test-package", judge]);
     args.extend(["--minimum-test-timeout", TESTS_TIMEOUT_S, "--no-shuffle", "--colors", "never"]);
     args.extend(field.mutate);
-    args.extend(field.judges);
-    if let Some(part) = part {
-        args.extend(["--sharding", "round-robin", "--shard", part]);
-    }
+    args.extend(which.iter().map(String::as_str));
     // It ends with an error if one survives, which is for us to judge.
     let ended = sh.run("sh", &args);
-    let outcomes = out.join("mutants.out/outcomes.json");
-    let text = fs::read_to_string(&outcomes).context("what became of the mutants")?;
+    let text = fs::read_to_string(out.join("mutants.out/outcomes.json"))
+        .context("what became of the mutants")?;
     let found = read(&text)?;
     if found.viable() + found.unviable == 0 {
         ended?;
@@ -245,6 +287,11 @@ mod tests {
         assert_eq!((found.noticed, found.hung, found.unviable, found.viable()), (2, 1, 1, 3));
         assert_eq!(found.survivors, ["d"]);
         assert!(read(r#"{"outcomes": [{"scenario": "Baseline", "summary": "Failure"}]}"#).is_err());
+    }
+
+    #[test]
+    fn a_name_is_taken_as_it_is() {
+        assert_eq!(exactly("a.rs:1: x -> y"), r"^a\.rs:1: x \-> y$");
     }
 
     #[test]
