@@ -22,12 +22,12 @@ use crate::update::{End, RawUpdate, Update};
 type Opening = Pin<Box<dyn Future<Output = Result<Box<Socket>, Closed>> + Send>>;
 
 /// One socket of the session: at most two exist, and two only while one replaces the other.
-enum Link {
+enum RawSocket {
     Opening(SocketId, Opening),
     Open { id: SocketId, socket: Box<Socket>, dirty: bool },
 }
 
-impl Link {
+impl RawSocket {
     const fn id(&self) -> SocketId {
         match self {
             Self::Opening(id, _) | Self::Open { id, .. } => *id,
@@ -40,7 +40,7 @@ impl Link {
 /// Dropping it closes the socket; the seat is then kept for a while. [`RawRoom::leave`] gives it up.
 pub struct RawRoom {
     session: Session,
-    links: Vec<Link>,
+    links: Vec<RawSocket>,
     origin: Instant,
     message_bytes_max: usize,
     updates_max: usize,
@@ -273,12 +273,12 @@ impl RawRoom {
         match action {
             Action::Open { socket, url } => {
                 let opening = Box::pin(socket::open(url, self.message_bytes_max));
-                self.links.push(Link::Opening(socket, opening));
+                self.links.push(RawSocket::Opening(socket, opening));
             }
             Action::Drop { socket } => self.links.retain(|link| link.id() != socket),
             Action::Write { socket: id, message } => {
                 let found = self.links.iter_mut().find(|link| link.id() == id);
-                let Some(Link::Open { socket, dirty, .. }) = found else { return };
+                let Some(RawSocket::Open { socket, dirty, .. }) = found else { return };
                 *dirty = true;
                 // The buffer takes a whole window of inputs, so "not ready" is no reason to wait.
                 let _ = Pin::new(&mut **socket).poll_ready(cx);
@@ -295,7 +295,7 @@ impl RawRoom {
     /// Writes out what waits; names a socket that failed at it.
     fn flush(&mut self, cx: &mut Context<'_>) -> Option<(SocketId, Closed)> {
         for link in &mut self.links {
-            let Link::Open { id, socket, dirty } = link else { continue };
+            let RawSocket::Open { id, socket, dirty } = link else { continue };
             if !*dirty {
                 continue;
             }
@@ -311,16 +311,16 @@ impl RawRoom {
     fn poll_link(&mut self, cx: &mut Context<'_>, at: usize, id: SocketId) -> Poll<()> {
         let Some(link) = self.links.get_mut(at) else { return Poll::Pending };
         match link {
-            Link::Opening(_, opening) => match opening.as_mut().poll(cx) {
+            RawSocket::Opening(_, opening) => match opening.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(socket)) => {
-                    *link = Link::Open { id, socket, dirty: false };
+                    *link = RawSocket::Open { id, socket, dirty: false };
                     let now = self.now();
                     self.session.handle_opened(now, id);
                 }
                 Poll::Ready(Err(why)) => self.gone(at, id, why),
             },
-            Link::Open { socket, .. } => match Pin::new(&mut **socket).poll_next(cx) {
+            RawSocket::Open { socket, .. } => match Pin::new(&mut **socket).poll_next(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(Message::Binary(message)))) => {
                     let now = self.now();

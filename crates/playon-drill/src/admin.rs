@@ -22,7 +22,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// A deploy, as far as the drill looks.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Deploy {
+pub(super) struct DeploySeen {
     pub(super) id: u64,
     pub(super) phase: String,
     pub(super) finished: bool,
@@ -34,13 +34,13 @@ pub(super) struct Deploy {
 
 #[derive(Debug, Deserialize)]
 struct Begun {
-    deploy: Option<Deploy>,
+    deploy: Option<DeploySeen>,
     note: String,
 }
 
 /// A worker process.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Worker {
+pub(super) struct WorkerSeen {
     pub(super) pid: u32,
     pub(super) spawned: bool,
 }
@@ -57,25 +57,25 @@ pub(super) struct RoomLine {
 
 /// The keeper at a glance.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Status {
+pub(super) struct KeeperSeen {
     pub(super) current: Option<String>,
-    pub(super) workers: Vec<Worker>,
-    pub(super) deploy: Option<Deploy>,
+    pub(super) workers: Vec<WorkerSeen>,
+    pub(super) deploy: Option<DeploySeen>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Release {
+struct ReleaseSeen {
     id: String,
 }
 
 /// One keeper's API.
 #[derive(Clone, Debug)]
-pub(super) struct Admin {
+pub(super) struct AdminApi {
     address: SocketAddr,
     token: String,
 }
 
-impl Admin {
+impl AdminApi {
     pub(super) fn new(address: SocketAddr, token: &str) -> Self {
         Self { address, token: token.trim().to_owned() }
     }
@@ -85,20 +85,20 @@ impl Admin {
         matches!(self.ask(Method::GET, "/readyz", Bytes::new()).await, Ok((200, _)))
     }
 
-    pub(super) async fn status(&self) -> anyhow::Result<Status> {
+    pub(super) async fn status(&self) -> anyhow::Result<KeeperSeen> {
         self.json(Method::GET, "/v1/status", Bytes::new()).await
     }
 
     /// Ships an executable and returns its id.
     pub(super) async fn add_release(&self, path: &Path, label: &str) -> anyhow::Result<String> {
         let file = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        let release: Release =
+        let release: ReleaseSeen =
             self.json(Method::POST, &format!("/v1/releases?label={label}"), file.into()).await?;
         Ok(release.id)
     }
 
     /// Begins a deploy; nothing if the release is the current one.
-    pub(super) async fn deploy(&self, release: &str) -> anyhow::Result<Option<Deploy>> {
+    pub(super) async fn deploy(&self, release: &str) -> anyhow::Result<Option<DeploySeen>> {
         let wish = serde_json::json!({ "release": release, "now": true }).to_string();
         let begun: Begun = self.json(Method::POST, "/v1/deploys", wish.into()).await?;
         if begun.deploy.is_none() {
@@ -107,7 +107,7 @@ impl Admin {
         Ok(begun.deploy)
     }
 
-    pub(super) async fn look_at(&self, deploy: u64) -> anyhow::Result<Deploy> {
+    pub(super) async fn look_at(&self, deploy: u64) -> anyhow::Result<DeploySeen> {
         self.json(Method::GET, &format!("/v1/deploys/{deploy}"), Bytes::new()).await
     }
 

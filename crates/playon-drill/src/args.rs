@@ -7,12 +7,12 @@ use clap::{Args, ValueEnum};
 
 use super::game;
 use super::sabotage::Sabotage;
-use super::survives::Survives;
+use super::survives::SurvivesArg;
 
 /// What is done to the rooms while players play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Scenario {
+pub enum DrillScenario {
     /// Deploys back and forth between two releases.
     Deploy,
     /// Nothing. What players feel of this machine by itself, to compare the others with.
@@ -41,7 +41,7 @@ pub enum Scenario {
     All,
 }
 
-impl Scenario {
+impl DrillScenario {
     /// Whether no socket may be closed in it: nothing but workers and releases is touched.
     pub(super) const fn judges_sockets(self) -> bool {
         matches!(
@@ -148,7 +148,7 @@ once) or 16 MiB for a worker, 64 files, 8 threads.";
 pub struct DrillArgs {
     /// What is done to the rooms.
     #[arg(value_enum, default_value = "deploy")]
-    pub scenario: Scenario,
+    pub scenario: DrillScenario,
     /// Rooms.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rooms: u32,
@@ -196,7 +196,7 @@ pub struct DrillArgs {
     pub data: Option<PathBuf>,
     /// What the drill game's rooms survive without a loss.
     #[arg(long, value_enum, default_value_t, conflicts_with = "release_a")]
-    pub survives: Survives,
+    pub survives: SurvivesArg,
     /// Dead weight of each of the drill game's states, in bytes: a number, or two with `..` between them for any in that range.
     #[arg(long, value_parser = weight, conflicts_with = "release_a")]
     pub state_bytes: Option<String>,
@@ -237,8 +237,8 @@ impl DrillArgs {
     }
 
     /// Whether rooms go back: to a checkpoint when the keeper is killed, or to a backup.
-    pub(super) fn goes_back(&self, scenario: Scenario) -> bool {
-        self.survives == Survives::WorkerCrash || scenario == Scenario::Restore
+    pub(super) fn goes_back(&self, scenario: DrillScenario) -> bool {
+        self.survives == SurvivesArg::WorkerCrash || scenario == DrillScenario::Restore
     }
 
     /// The undisturbed time at the beginning.

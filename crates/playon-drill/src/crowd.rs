@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::socket::{End, Socket};
+use super::socket::{BotSocket, SocketEnd};
 
 /// The receive buffer of those who read slowly, in bytes; the kernel may double it.
 const SLOW_RECEIVE_BYTES: u32 = 4 << 10;
@@ -131,7 +131,7 @@ impl Crowd {
     }
 }
 
-fn enter(ends: &Mutex<Ends>, what: &'static str, end: Result<End, anyhow::Error>) {
+fn enter(ends: &Mutex<Ends>, what: &'static str, end: Result<SocketEnd, anyhow::Error>) {
     let how = match end {
         Ok(end) => end.to_string(),
         // Refused with 503, most likely.
@@ -140,8 +140,13 @@ fn enter(ends: &Mutex<Ends>, what: &'static str, end: Result<End, anyhow::Error>
     *ends.lock().unwrap_or_else(PoisonError::into_inner).entry((what, how)).or_default() += 1;
 }
 
-async fn slow_reader(at: SocketAddr, kind: &str, room: &str, reads: bool) -> anyhow::Result<End> {
-    let mut socket = Socket::open(at, Some(SLOW_RECEIVE_BYTES)).await?;
+async fn slow_reader(
+    at: SocketAddr,
+    kind: &str,
+    room: &str,
+    reads: bool,
+) -> anyhow::Result<SocketEnd> {
+    let mut socket = BotSocket::open(at, Some(SLOW_RECEIVE_BYTES)).await?;
     if let Err(end) = socket.hello(kind, room).await {
         return Ok(end);
     }
@@ -158,8 +163,8 @@ async fn slow_reader(at: SocketAddr, kind: &str, room: &str, reads: bool) -> any
     }
 }
 
-async fn flood(at: SocketAddr, kind: &str, room: &str) -> anyhow::Result<End> {
-    let mut socket = Socket::open(at, None).await?;
+async fn flood(at: SocketAddr, kind: &str, room: &str) -> anyhow::Result<SocketEnd> {
+    let mut socket = BotSocket::open(at, None).await?;
     if let Err(end) = socket.hello(kind, room).await {
         return Ok(end);
     }
@@ -189,25 +194,25 @@ async fn flood(at: SocketAddr, kind: &str, room: &str) -> anyhow::Result<End> {
     }
 }
 
-async fn silent(at: SocketAddr, upgraded: bool) -> (&'static str, anyhow::Result<End>) {
+async fn silent(at: SocketAddr, upgraded: bool) -> (&'static str, anyhow::Result<SocketEnd>) {
     if upgraded {
         return ("no HELLO", no_hello(at).await);
     }
     ("no request", no_request(at).await)
 }
 
-async fn no_hello(at: SocketAddr) -> anyhow::Result<End> {
-    let mut socket = Socket::open(at, None).await?;
-    Ok(timeout(SILENT_MAX, socket.end()).await.unwrap_or(End::Open))
+async fn no_hello(at: SocketAddr) -> anyhow::Result<SocketEnd> {
+    let mut socket = BotSocket::open(at, None).await?;
+    Ok(timeout(SILENT_MAX, socket.end()).await.unwrap_or(SocketEnd::Open))
 }
 
-async fn no_request(at: SocketAddr) -> anyhow::Result<End> {
+async fn no_request(at: SocketAddr) -> anyhow::Result<SocketEnd> {
     let mut stream = TcpStream::connect(at).await?;
     // An answer may come before the end, to be polite.
     let mut read = [0; 512];
     let end = async {
         while matches!(stream.read(&mut read).await, Ok(1..)) {}
-        End::Cut
+        SocketEnd::Cut
     };
-    Ok(timeout(SILENT_MAX, end).await.unwrap_or(End::Open))
+    Ok(timeout(SILENT_MAX, end).await.unwrap_or(SocketEnd::Open))
 }

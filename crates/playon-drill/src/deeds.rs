@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use playon_client::{JoinOptions, Room, Update, join};
 use tokio::time::timeout;
 
-use super::faults::Faults;
+use super::faults::FaultInjector;
 use super::game::monotonic_ns;
 
 /// How long a room may take to get over what its code has done; several tries, and for each that hangs the time of a batch.
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What a deed does to its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Harm {
+enum DeedHarm {
     /// Nothing: the panic is caught.
     None,
     /// The process is gone.
@@ -27,7 +27,7 @@ enum Harm {
 
 /// Where the code does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum DeedPlace {
     /// On an input, or in what is called in the same step: the input is set aside and the room plays on.
     Input,
     /// In a step of the room's own: there is nothing to set aside, and the room is halted in the end.
@@ -38,52 +38,52 @@ enum Place {
     Leave,
 }
 
-struct Deed {
+struct ScriptedDeed {
     word: &'static str,
-    place: Place,
-    harm: Harm,
+    place: DeedPlace,
+    harm: DeedHarm,
 }
 
-const fn deed(word: &'static str, place: Place, harm: Harm) -> Deed {
-    Deed { word, place, harm }
+const fn deed(word: &'static str, place: DeedPlace, harm: DeedHarm) -> ScriptedDeed {
+    ScriptedDeed { word, place, harm }
 }
 
-const DEEDS: [Deed; 12] = [
-    deed("abort", Place::Input, Harm::Death),
-    deed("loop", Place::Input, Harm::Hang),
-    deed("overflow", Place::Input, Harm::Death),
-    deed("view:loop", Place::Input, Harm::Hang),
-    deed("exit", Place::Input, Harm::Death),
-    deed("timer:abort", Place::Room, Harm::Death),
-    deed("panic", Place::Input, Harm::None),
-    deed("timer:loop", Place::Room, Harm::Hang),
-    deed("away:abort", Place::Away, Harm::Death),
-    deed("away:panic", Place::Away, Harm::None),
-    deed("leave:panic", Place::Leave, Harm::None),
-    deed("leave:loop", Place::Leave, Harm::Hang),
+const DEEDS: [ScriptedDeed; 12] = [
+    deed("abort", DeedPlace::Input, DeedHarm::Death),
+    deed("loop", DeedPlace::Input, DeedHarm::Hang),
+    deed("overflow", DeedPlace::Input, DeedHarm::Death),
+    deed("view:loop", DeedPlace::Input, DeedHarm::Hang),
+    deed("exit", DeedPlace::Input, DeedHarm::Death),
+    deed("timer:abort", DeedPlace::Room, DeedHarm::Death),
+    deed("panic", DeedPlace::Input, DeedHarm::None),
+    deed("timer:loop", DeedPlace::Room, DeedHarm::Hang),
+    deed("away:abort", DeedPlace::Away, DeedHarm::Death),
+    deed("away:panic", DeedPlace::Away, DeedHarm::None),
+    deed("leave:panic", DeedPlace::Leave, DeedHarm::None),
+    deed("leave:loop", DeedPlace::Leave, DeedHarm::Hang),
 ];
 
 /// The player in whose room it happens.
 type Culprit = Room<String, u64, u64>;
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// The next deed, in a room of its own.
     pub(super) async fn do_deed(&mut self, turn: u64) -> anyhow::Result<()> {
-        let Deed { word, place, harm } = &DEEDS[turn as usize % DEEDS.len()];
+        let ScriptedDeed { word, place, harm } = &DEEDS[turn as usize % DEEDS.len()];
         let name = format!("deed-{turn}");
         let before = self.faults_of_others().await?;
         let mut culprit = enter(&self.keeper.url(), &name).await?;
         let at = monotonic_ns();
         let number = culprit.send(&(*word).to_owned()).await?;
         let outcome = match place {
-            Place::Input => set_aside(&mut culprit, number).await,
-            Place::Room => self.until_halted(&name).await,
-            Place::Away => {
+            DeedPlace::Input => set_aside(&mut culprit, number).await,
+            DeedPlace::Room => self.until_halted(&name).await,
+            DeedPlace::Away => {
                 applied(&mut culprit, number).await?;
                 drop(culprit);
                 self.until_quiet(&name).await
             }
-            Place::Leave => {
+            DeedPlace::Leave => {
                 applied(&mut culprit, number).await?;
                 culprit.leave().await;
                 self.until_quiet(&name).await
@@ -94,11 +94,11 @@ impl Faults<'_> {
         }
         self.done.deeds += 1;
         match harm {
-            Harm::Death => self.done.deaths.push(at),
-            Harm::Hang => self.done.lockups.push(at),
-            Harm::None => {}
+            DeedHarm::Death => self.done.deaths.push(at),
+            DeedHarm::Hang => self.done.lockups.push(at),
+            DeedHarm::None => {}
         }
-        let most = u64::from(*harm != Harm::None);
+        let most = u64::from(*harm != DeedHarm::None);
         for (room, faults) in self.faults_of_others().await? {
             let times = faults.saturating_sub(before.get(&room).copied().unwrap_or(faults));
             self.done.reopened_max = self.done.reopened_max.max(times);

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::faults::Faults;
-use super::socket::{End, Socket};
+use super::faults::FaultInjector;
+use super::socket::{BotSocket, SocketEnd};
 
 /// A keeper that cannot store anything must have ended within that time.
 const END_TIMEOUT: Duration = Duration::from_secs(20);
 /// What players are told by a keeper that ends: come back (`Close::Restarting`).
-const COME_BACK: End = End::Closed(4000);
+const COME_BACK: SocketEnd = SocketEnd::Closed(4000);
 /// A keeper that was started on a disk that is read-only, in the account of ends.
 const REFUSED: &str = "keeper started on a read-only disk";
 /// How the codes of the store begin.
@@ -20,13 +20,13 @@ const STORE_CODES: &str = "PLY-02";
 
 /// What goes wrong with the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wrong {
+enum DiskTrouble {
     Full,
     SyncFails,
     ReadOnly,
 }
 
-impl Wrong {
+impl DiskTrouble {
     /// In this order, again and again; every second time in the middle of a deploy.
     const fn of(turn: u64) -> Self {
         match turn % 3 {
@@ -55,10 +55,10 @@ impl Wrong {
     }
 }
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// Breaks the disk, sees to it that the keeper ends as it should, mends the disk and starts the keeper again.
     pub(super) async fn break_disk(&mut self, turn: u64) -> anyhow::Result<()> {
-        let wrong = Wrong::of(turn);
+        let wrong = DiskTrouble::of(turn);
         let log_begin = self.log().await?.len();
         let onlooker = self.onlooker().await?;
         let onlooker = tokio::spawn(onlooker);
@@ -83,7 +83,7 @@ impl Faults<'_> {
         self.judge_end(wrong, status.code(), &said, told);
         self.refuse_read_only(wrong).await?;
         self.set_right(wrong)?;
-        self.keeper.launch.through = self.through(Wrong::of(turn + 1))?;
+        self.keeper.launch.through = self.through(DiskTrouble::of(turn + 1))?;
         self.keeper.restart().await.context("the keeper on a mended disk")?;
         self.until_ready().await?;
         match deploy {
@@ -93,8 +93,8 @@ impl Faults<'_> {
     }
 
     /// A player in a room of its own, who hears with what its socket is closed.
-    async fn onlooker(&self) -> anyhow::Result<impl Future<Output = End> + Send + 'static> {
-        let mut socket = Socket::open(self.keeper.players_at(), None).await?;
+    async fn onlooker(&self) -> anyhow::Result<impl Future<Output = SocketEnd> + Send + 'static> {
+        let mut socket = BotSocket::open(self.keeper.players_at(), None).await?;
         let room = format!("{}-onlooker", self.room_name(0));
         let end = match socket.hello(self.args.kind(), &room).await {
             // The welcome.
@@ -110,7 +110,7 @@ impl Faults<'_> {
     }
 
     /// The end must be an error with a code of the store, and players must have been told.
-    fn judge_end(&mut self, wrong: Wrong, status: Option<i32>, said: &str, told: End) {
+    fn judge_end(&mut self, wrong: DiskTrouble, status: Option<i32>, said: &str, told: SocketEnd) {
         let name = wrong.name();
         let code = said.find(STORE_CODES).and_then(|at| said.get(at..at + 8));
         let end = (wrong.keeper(), code.unwrap_or("no code").to_owned());
@@ -128,12 +128,12 @@ impl Faults<'_> {
     }
 
     /// A keeper must not begin on a disk that it cannot write to.
-    async fn refuse_read_only(&mut self, wrong: Wrong) -> anyhow::Result<()> {
+    async fn refuse_read_only(&mut self, wrong: DiskTrouble) -> anyhow::Result<()> {
         let Some(medium) = self
             .gear
             .medium
             .as_ref()
-            .filter(|medium| wrong == Wrong::ReadOnly && medium.can_be_read_only())
+            .filter(|medium| wrong == DiskTrouble::ReadOnly && medium.can_be_read_only())
         else {
             return Ok(());
         };
@@ -151,16 +151,16 @@ impl Faults<'_> {
         Ok(())
     }
 
-    fn set_wrong(&self, wrong: Wrong) -> anyhow::Result<()> {
+    fn set_wrong(&self, wrong: DiskTrouble) -> anyhow::Result<()> {
         match (wrong, &self.gear.medium) {
-            (Wrong::Full, Some(medium)) => medium.fill(self.keeper.pid()),
+            (DiskTrouble::Full, Some(medium)) => medium.fill(self.keeper.pid()),
             _ => std::fs::write(self.switch(), b"").context("breaking the disk"),
         }
     }
 
-    fn set_right(&self, wrong: Wrong) -> anyhow::Result<()> {
+    fn set_right(&self, wrong: DiskTrouble) -> anyhow::Result<()> {
         match (wrong, &self.gear.medium) {
-            (Wrong::Full, Some(medium)) => medium.make_room(),
+            (DiskTrouble::Full, Some(medium)) => medium.make_room(),
             _ => std::fs::remove_file(self.switch()).context("mending the disk"),
         }
     }
@@ -171,8 +171,8 @@ impl Faults<'_> {
     }
 
     /// What stands in front of the keeper's command line, so that this can go wrong with its disk.
-    fn through(&self, wrong: Wrong) -> anyhow::Result<Vec<OsString>> {
-        if let (Wrong::Full, Some(medium)) = (wrong, &self.gear.medium) {
+    fn through(&self, wrong: DiskTrouble) -> anyhow::Result<Vec<OsString>> {
+        if let (DiskTrouble::Full, Some(medium)) = (wrong, &self.gear.medium) {
             return Ok(medium.through());
         }
         let shim = super::beside("playon-drill-shim")?;

@@ -6,13 +6,13 @@ use anyhow::Context;
 use playon_types::rng::{Rng, mix};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::admin::Deploy;
-use super::args::{DrillArgs, Scenario};
+use super::admin::DeploySeen;
+use super::args::{DrillArgs, DrillScenario};
 use super::bots;
 use super::crowd::Ends;
 use super::gear::Gear;
 use super::growth::Growth;
-use super::keeper::Keeper;
+use super::keeper::KeeperProcess;
 use super::sabotage::Sabotage;
 
 /// How long a deploy may take.
@@ -81,9 +81,9 @@ pub(super) struct Done {
 }
 
 /// One drill's way through its disturbed window.
-pub(super) struct Faults<'a> {
+pub(super) struct FaultInjector<'a> {
     pub(super) args: &'a DrillArgs,
-    pub(super) keeper: &'a mut Keeper,
+    pub(super) keeper: &'a mut KeeperProcess,
     pub(super) releases: &'a Releases,
     pub(super) rng: Rng,
     pub(super) done: Done,
@@ -93,11 +93,11 @@ pub(super) struct Faults<'a> {
     deploy_ms: u64,
 }
 
-impl<'a> Faults<'a> {
+impl<'a> FaultInjector<'a> {
     /// Nothing done yet.
     pub(super) fn new(
         args: &'a DrillArgs,
-        keeper: &'a mut Keeper,
+        keeper: &'a mut KeeperProcess,
         releases: &'a Releases,
         gear: &'a mut Gear,
         seed: u64,
@@ -108,14 +108,14 @@ impl<'a> Faults<'a> {
     }
 
     /// Does what the scenario says until the window is over.
-    pub(super) async fn run(&mut self, scenario: Scenario) -> anyhow::Result<()> {
+    pub(super) async fn run(&mut self, scenario: DrillScenario) -> anyhow::Result<()> {
         let begin = Instant::now();
         let end = begin + self.args.disturbed();
         match scenario {
-            Scenario::Slow => return self.slow(end).await,
-            Scenario::Soak => return self.soak(end).await,
-            Scenario::FlakyNetwork => self.begin_weather(),
-            Scenario::Calm => {
+            DrillScenario::Slow => return self.slow(end).await,
+            DrillScenario::Soak => return self.soak(end).await,
+            DrillScenario::FlakyNetwork => self.begin_weather(),
+            DrillScenario::Calm => {
                 sleep_until(end).await;
                 return Ok(());
             }
@@ -130,18 +130,18 @@ impl<'a> Faults<'a> {
                 self.cut_all();
             }
             match scenario {
-                Scenario::CrashWorker => self.crash_worker(turn).await?,
-                Scenario::CrashKeeper => self.crash_keeper(turn).await?,
-                Scenario::Restarts => self.restart_keeper(turn).await?,
-                Scenario::Restore => self.restore(turn).await?,
-                Scenario::Disk => self.break_disk(turn).await?,
-                Scenario::HangWorker => self.hang_worker(turn).await?,
-                Scenario::Deeds => self.do_deed(turn).await?,
+                DrillScenario::CrashWorker => self.crash_worker(turn).await?,
+                DrillScenario::CrashKeeper => self.crash_keeper(turn).await?,
+                DrillScenario::Restarts => self.restart_keeper(turn).await?,
+                DrillScenario::Restore => self.restore(turn).await?,
+                DrillScenario::Disk => self.break_disk(turn).await?,
+                DrillScenario::HangWorker => self.hang_worker(turn).await?,
+                DrillScenario::Deeds => self.do_deed(turn).await?,
                 _ => self.deploy().await?,
             }
             turn += 1;
             let jitter = match scenario {
-                Scenario::Deploy | Scenario::All => 1.0,
+                DrillScenario::Deploy | DrillScenario::All => 1.0,
                 _ => 0.75 + self.rng.below(500) as f64 / 1_000.0,
             };
             next = (next + every.mul_f64(jitter)).max(Instant::now());
@@ -151,19 +151,20 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
-    fn every(&self, scenario: Scenario) -> Duration {
+    fn every(&self, scenario: DrillScenario) -> Duration {
         let every = Duration::from_secs_f64(self.args.deploy_every);
         match scenario {
-            Scenario::CrashWorker | Scenario::Restarts => every.max(WORKER_REST),
-            Scenario::CrashKeeper | Scenario::Restore | Scenario::Disk | Scenario::HangWorker => {
-                every.max(KEEPER_REST)
-            }
+            DrillScenario::CrashWorker | DrillScenario::Restarts => every.max(WORKER_REST),
+            DrillScenario::CrashKeeper
+            | DrillScenario::Restore
+            | DrillScenario::Disk
+            | DrillScenario::HangWorker => every.max(KEEPER_REST),
             _ => every,
         }
     }
 
     /// Orders the release that is not current.
-    pub(super) async fn order(&mut self) -> anyhow::Result<Option<Deploy>> {
+    pub(super) async fn order(&mut self) -> anyhow::Result<Option<DeploySeen>> {
         let status = self.keeper.admin.status().await?;
         let on_second = status.current.as_deref() == Some(super::LABELS[1]);
         let [first, second] = self.releases;
@@ -195,7 +196,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    fn enter(&mut self, deploy: &Deploy) {
+    fn enter(&mut self, deploy: &DeploySeen) {
         self.done.rooms_moved += deploy.rooms_moved;
         if let Some(finished) = deploy.finished_ms {
             self.deploy_ms =

@@ -2,9 +2,9 @@
 
 use playon_types::rng::mix;
 
-use super::faults::Faults;
+use super::faults::FaultInjector;
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// From now on the relay splits, stalls and cuts.
     pub(super) fn begin_weather(&self) {
         if let Some(relay) = &self.gear.relay {

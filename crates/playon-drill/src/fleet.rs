@@ -8,28 +8,28 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::args::{DrillArgs, Scenario};
-use super::bots::{Order, Phase, Report, Word};
+use super::args::{DrillArgs, DrillScenario};
+use super::bots::{BotOrder, BotReport, DrillPhase, Word};
 
 /// How long everyone may take to get in.
 const READY_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a process may take for its last words; it waits for its players at most half of that.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(60);
 
-struct Process {
+struct BotProcess {
     _child: Child,
     orders: ChildStdin,
     words: Lines<BufReader<ChildStdout>>,
 }
 
 /// All players of a drill.
-pub(super) struct Fleet(Vec<Process>);
+pub(super) struct BotFleet(Vec<BotProcess>);
 
-impl Fleet {
+impl BotFleet {
     /// Starts the processes and waits until everyone is in.
     pub(super) async fn gather(
         args: &DrillArgs,
-        scenario: Scenario,
+        scenario: DrillScenario,
         url: &str,
         seed: u64,
         strangers: bool,
@@ -53,8 +53,8 @@ impl Fleet {
     }
 
     /// Tells everyone.
-    pub(super) async fn enter(&mut self, phase: Phase) -> anyhow::Result<()> {
-        let mut line = serde_json::to_string(&Order::Phase(phase))?;
+    pub(super) async fn enter(&mut self, phase: DrillPhase) -> anyhow::Result<()> {
+        let mut line = serde_json::to_string(&BotOrder::Phase(phase))?;
         line.push('\n');
         for process in &mut self.0 {
             process.orders.write_all(line.as_bytes()).await.context("a player process is gone")?;
@@ -63,9 +63,9 @@ impl Fleet {
     }
 
     /// Lets everyone settle, and adds up what they say.
-    pub(super) async fn report(mut self) -> anyhow::Result<Report> {
-        self.enter(Phase::Settling).await?;
-        let mut sum = Report::default();
+    pub(super) async fn report(mut self) -> anyhow::Result<BotReport> {
+        self.enter(DrillPhase::Settling).await?;
+        let mut sum = BotReport::default();
         for process in &mut self.0 {
             match process.listen(REPORT_TIMEOUT).await? {
                 Word::Report(report) => sum.merge(*report),
@@ -77,7 +77,7 @@ impl Fleet {
     }
 }
 
-impl Process {
+impl BotProcess {
     async fn listen(&mut self, patience: Duration) -> anyhow::Result<Word> {
         let line = timeout(patience, self.words.next_line()).await;
         let line = line
@@ -99,7 +99,7 @@ fn spawn(
     first: u32,
     rooms: u32,
     flags: [(&str, bool); 2],
-) -> anyhow::Result<Process> {
+) -> anyhow::Result<BotProcess> {
     let executable = std::env::current_exe().context("finding this executable")?;
     let mut command = Command::new(executable);
     let numbers = [
@@ -130,5 +130,5 @@ fn spawn(
     let mut child = command.spawn().context("starting players")?;
     let orders = child.stdin.take().context("a player process without stdin")?;
     let words = child.stdout.take().context("a player process without stdout")?;
-    Ok(Process { _child: child, orders, words: BufReader::new(words).lines() })
+    Ok(BotProcess { _child: child, orders, words: BufReader::new(words).lines() })
 }

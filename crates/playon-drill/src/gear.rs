@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::args::{DrillArgs, Scenario};
+use super::args::{DrillArgs, DrillScenario};
 use super::crowd::Crowd;
-use super::keeper::{Keeper, Launch};
+use super::keeper::{KeeperLaunch, KeeperProcess};
 use super::medium::Medium;
 use super::relay::Relay;
 use super::sabotage::{SABOTAGE, Sabotage};
@@ -38,11 +38,11 @@ impl Gear {
     /// What is needed before there is a keeper, and how to start that.
     pub(super) fn prepare(
         args: &DrillArgs,
-        scenario: Scenario,
+        scenario: DrillScenario,
         scratch: &Path,
-    ) -> anyhow::Result<(Self, Launch)> {
+    ) -> anyhow::Result<(Self, KeeperLaunch)> {
         let mut gear = Self { scratch: scratch.to_owned(), ..Self::default() };
-        let mut launch = Launch::plain(scratch);
+        let mut launch = KeeperLaunch::plain(scratch);
         if args.leak {
             launch.worker_env.push((LEAK, "1".to_owned()));
         }
@@ -53,11 +53,11 @@ impl Gear {
         if let Some(sabotage) = args.sabotage {
             launch.worker_env.push((SABOTAGE, sabotage.name().to_owned()));
         }
-        if scenario == Scenario::Restore {
+        if scenario == DrillScenario::Restore {
             // Set aside and made anew by each restore; the log stays.
             launch.data = scratch.join("game");
         }
-        if scenario == Scenario::Disk {
+        if scenario == DrillScenario::Disk {
             let disk = scratch.join("disk");
             std::fs::create_dir_all(&disk).context("making the data directory")?;
             // The fault library compares names of files, so there must be no other name for the directory.
@@ -73,12 +73,12 @@ impl Gear {
     pub(super) async fn connect(
         &mut self,
         args: &DrillArgs,
-        scenario: Scenario,
-        keeper: &Keeper,
+        scenario: DrillScenario,
+        keeper: &KeeperProcess,
     ) -> anyhow::Result<String> {
-        let crowded = matches!(scenario, Scenario::Slow | Scenario::Soak);
+        let crowded = matches!(scenario, DrillScenario::Slow | DrillScenario::Soak);
         let relayed = crowded
-            || scenario == Scenario::FlakyNetwork
+            || scenario == DrillScenario::FlakyNetwork
             || args.sabotage == Some(Sabotage::CloseSocket);
         if !relayed {
             return Ok(keeper.url());

@@ -10,7 +10,7 @@ use playon_keeper::log_queue::LOG_WAITING_BYTES_MAX;
 use playon_store::SqliteOptions;
 use serde::Serialize;
 
-use super::vitals::{Life, Role, Sample};
+use super::vitals::{ProcessVitals, Role, VitalsSample};
 
 /// What memory is called.
 pub(super) const RSS: &str = "rss_bytes";
@@ -71,7 +71,7 @@ impl fmt::Display for Growth {
 }
 
 /// The measures: name, value, what is allowed of each role besides the percentage.
-type Measure = (&'static str, fn(&Sample) -> u64, fn(Role) -> u64);
+type Measure = (&'static str, fn(&VitalsSample) -> u64, fn(Role) -> u64);
 
 const MEASURES: [Measure; 3] = [
     (
@@ -87,7 +87,7 @@ const MEASURES: [Measure; 3] = [
 ];
 
 /// Judges every measure of every role that has a process to be judged by.
-pub(super) fn judge<'a>(lives: impl Iterator<Item = &'a Life>) -> Vec<Growth> {
+pub(super) fn judge<'a>(lives: impl Iterator<Item = &'a ProcessVitals>) -> Vec<Growth> {
     let mut worst = Vec::<Growth>::new();
     for life in lives {
         for measure in &MEASURES {
@@ -112,7 +112,7 @@ const fn excess(growth: &Growth) -> i64 {
     growth.after.cast_signed() - growth.allowed.cast_signed()
 }
 
-fn of(life: &Life, (what, value, besides): &Measure) -> Option<Growth> {
+fn of(life: &ProcessVitals, (what, value, besides): &Measure) -> Option<Growth> {
     let (first, last) = (life.samples.first()?.at_ms, life.samples.last()?.at_ms);
     let lived = last - first;
     if lived < LIFE_MIN_MS || life.samples.len() < SAMPLES_MIN {
@@ -140,19 +140,19 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn life(role: Role, seconds: u64, sample: impl Fn(u64) -> Sample) -> Life {
-        let mut life = Life::new(role);
+    fn life(role: Role, seconds: u64, sample: impl Fn(u64) -> VitalsSample) -> ProcessVitals {
+        let mut life = ProcessVitals::new(role);
         for half in 0..seconds * 2 {
-            life.add(Sample { at_ms: half * 500, ..sample(half / 2) });
+            life.add(VitalsSample { at_ms: half * 500, ..sample(half / 2) });
         }
         life
     }
 
-    fn rss(bytes: u64) -> Sample {
-        Sample { rss_bytes: bytes, files: 50, threads: 9, ..Sample::default() }
+    fn rss(bytes: u64) -> VitalsSample {
+        VitalsSample { rss_bytes: bytes, files: 50, threads: 9, ..VitalsSample::default() }
     }
 
-    fn broken(lives: &[Life]) -> Vec<(Role, &'static str)> {
+    fn broken(lives: &[ProcessVitals]) -> Vec<(Role, &'static str)> {
         let judged = judge(lives.iter());
         judged.iter().filter(|g| g.broken()).map(|g| (g.role, g.what)).collect()
     }
@@ -174,9 +174,9 @@ mod tests {
         assert_eq!(broken(&[some]), [(Role::Keeper, "rss_bytes")]);
         let keeper = life(Role::Keeper, 600, |s| rss(30 * MIB + s * MIB));
         assert_eq!(broken(&[keeper]), [(Role::Keeper, "rss_bytes")]);
-        let files = life(Role::Keeper, 600, |s| Sample { files: 50 + s, ..rss(MIB) });
+        let files = life(Role::Keeper, 600, |s| VitalsSample { files: 50 + s, ..rss(MIB) });
         assert_eq!(broken(&[files]), [(Role::Keeper, "files")]);
-        let threads = life(Role::Keeper, 60, |s| Sample { threads: 9 + s, ..rss(MIB) });
+        let threads = life(Role::Keeper, 60, |s| VitalsSample { threads: 9 + s, ..rss(MIB) });
         assert_eq!(broken(&[threads]), [(Role::Keeper, "threads")]);
     }
 

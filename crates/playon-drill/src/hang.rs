@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::time::sleep;
 
-use super::faults::Faults;
+use super::faults::FaultInjector;
 
 /// Longer than the keeper waits for a batch (2 s) and for a link (3 s), in milliseconds.
 const LONG_MS: u64 = 3_500;
@@ -15,7 +15,7 @@ const SHORT_MS: u64 = 100;
 /// What chance adds to either, in milliseconds.
 const MORE_MS: u64 = 1_500;
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// In turn: for long, for a moment within a deploy, for long within a deploy, for a moment.
     pub(super) async fn hang_worker(&mut self, turn: u64) -> anyhow::Result<()> {
         let (within_deploy, long) = match turn % 4 {

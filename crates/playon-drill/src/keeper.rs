@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use super::admin::{Admin, Worker};
+use super::admin::{AdminApi, WorkerSeen};
 use super::game::monotonic_ns;
 
 /// How long a keeper may take until it can be asked.
@@ -30,7 +30,7 @@ struct Addresses {
 
 /// How a keeper is started.
 #[derive(Clone, Debug)]
-pub(super) struct Launch {
+pub(super) struct KeeperLaunch {
     /// Its data directory.
     pub(super) data: PathBuf,
     /// Where what it says is appended.
@@ -41,7 +41,7 @@ pub(super) struct Launch {
     pub(super) worker_env: Vec<(&'static str, String)>,
 }
 
-impl Launch {
+impl KeeperLaunch {
     /// A keeper with that data directory, and its log in there.
     pub(super) fn plain(data: &Path) -> Self {
         let (through, worker_env) = (Vec::new(), Vec::new());
@@ -80,22 +80,22 @@ impl Launch {
 }
 
 /// A running keeper.
-pub(super) struct Keeper {
-    pub(super) launch: Launch,
+pub(super) struct KeeperProcess {
+    pub(super) launch: KeeperLaunch,
     child: Child,
     addresses: Addresses,
-    pub(super) admin: Admin,
+    pub(super) admin: AdminApi,
 }
 
-impl Keeper {
+impl KeeperProcess {
     /// Starts one on free ports.
-    pub(super) async fn start(launch: Launch) -> anyhow::Result<Self> {
+    pub(super) async fn start(launch: KeeperLaunch) -> anyhow::Result<Self> {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Self::launch(launch, any, any).await
     }
 
     async fn launch(
-        launch: Launch,
+        launch: KeeperLaunch,
         players: SocketAddr,
         admin: SocketAddr,
     ) -> anyhow::Result<Self> {
@@ -179,14 +179,14 @@ impl Keeper {
     }
 
     /// Kills one of its workers. Returns when, or nothing if that process is not one of its children any more.
-    pub(super) fn kill_worker(&self, worker: &Worker) -> anyhow::Result<Option<u64>> {
+    pub(super) fn kill_worker(&self, worker: &WorkerSeen) -> anyhow::Result<Option<u64>> {
         self.signal_worker(worker, Signal::KILL)
     }
 
     /// Sends one of its workers a signal. Returns when, or nothing if that process is not one of its children any more.
     pub(super) fn signal_worker(
         &self,
-        worker: &Worker,
+        worker: &WorkerSeen,
         signal: Signal,
     ) -> anyhow::Result<Option<u64>> {
         let parent =
@@ -213,7 +213,10 @@ impl Keeper {
 }
 
 /// Waits until the process has said where it listens.
-async fn wait(mut child: Child, launch: &Launch) -> anyhow::Result<(Child, Addresses, Admin)> {
+async fn wait(
+    mut child: Child,
+    launch: &KeeperLaunch,
+) -> anyhow::Result<(Child, Addresses, AdminApi)> {
     let until = Instant::now() + START_TIMEOUT;
     let data = &launch.data;
     let file = data.join("keeper.json");
@@ -227,7 +230,7 @@ async fn wait(mut child: Child, launch: &Launch) -> anyhow::Result<(Child, Addre
         if let Some(addresses) = addresses.filter(|found| Some(found.pid) == child.id()) {
             let token =
                 std::fs::read_to_string(data.join("admin.token")).context("the admin token")?;
-            let admin = Admin::new(addresses.admin, &token);
+            let admin = AdminApi::new(addresses.admin, &token);
             return Ok((child, addresses, admin));
         }
         if Instant::now() > until {

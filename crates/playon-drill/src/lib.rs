@@ -45,22 +45,24 @@ use playon_types::rng::mix;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
-pub use args::{DrillArgs, Scenario};
+pub use args::{DrillArgs, DrillScenario};
 pub use growth::Growth;
 pub use neighbours::Neighbours;
-pub use noise::Machine;
-pub use outcome::{Baseline, HANG_BACK_P99_MS, KEEPER_BACK_P99_MS, Outcome, WORKER_BACK_P99_MS};
+pub use noise::MachineNoise;
+pub use outcome::{
+    Baseline, DrillOutcome, HANG_BACK_P99_MS, KEEPER_BACK_P99_MS, WORKER_BACK_P99_MS,
+};
 pub use sabotage::Sabotage;
 pub use spread::{Figures, Spread};
 pub use vitals::Role;
 
-use bots::Phase;
-use faults::{Faults, Releases};
-use fleet::Fleet;
+use bots::DrillPhase;
+use faults::{FaultInjector, Releases};
+use fleet::BotFleet;
 use gear::{Gear, LEAK, STATE_BYTES};
-use keeper::Keeper;
+use keeper::KeeperProcess;
 use medium::Medium;
-use noise::Meter;
+use noise::NoiseMeter;
 
 /// What the two releases are called.
 const LABELS: [&str; 2] = ["drill-1", "drill-2"];
@@ -71,7 +73,7 @@ const LABELS: [&str; 2] = ["drill-1", "drill-2"];
 /// When the drill could not be carried through; then it says nothing about the promises.
 pub fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
     args.check()?;
-    if args.scenario.each().contains(&Scenario::Disk) {
+    if args.scenario.each().contains(&DrillScenario::Disk) {
         medium::enter_namespace();
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -79,7 +81,7 @@ pub fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
     for scenario in args.scenario.each() {
         let outcome = match scenario {
             // It minds signals itself, and has something to say for what it has done.
-            Scenario::Soak => runtime.block_on(drill(args, *scenario))?,
+            DrillScenario::Soak => runtime.block_on(drill(args, *scenario))?,
             _ => runtime.block_on(interruptible(drill(args, *scenario)))?,
         };
         if !args.json {
@@ -115,7 +117,7 @@ async fn interruptible<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
     }
 }
 
-async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> {
+async fn drill(args: &DrillArgs, scenario: DrillScenario) -> anyhow::Result<DrillOutcome> {
     let seed = args.seed.unwrap_or_else(|| mix(game::monotonic_ns()) >> 24);
     let progress = progress(scenario);
     let data = Data::new(args, scenario)?;
@@ -126,22 +128,22 @@ async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> 
         tracing::warn!("{note}");
     }
     let (mut keeper, releases, mut fleet) = interruptible(async {
-        let keeper = Keeper::start(launch).await?;
+        let keeper = KeeperProcess::start(launch).await?;
         let releases = ship(args, &keeper).await?;
         progress.set_message("players come in");
         let url = gear.connect(args, scenario, &keeper).await?;
-        let fleet = Fleet::gather(args, scenario, &url, seed, gear.crowd.is_some()).await?;
+        let fleet = BotFleet::gather(args, scenario, &url, seed, gear.crowd.is_some()).await?;
         anyhow::Ok((keeper, releases, fleet))
     })
     .await?;
     progress.set_message("undisturbed");
-    let mut meter = Meter::start(data.path())?;
-    fleet.enter(Phase::Baseline).await?;
+    let mut meter = NoiseMeter::start(data.path())?;
+    fleet.enter(DrillPhase::Baseline).await?;
     sleep(args.baseline()).await;
     progress.set_message(scenario.name());
-    fleet.enter(Phase::Disturbed).await?;
+    fleet.enter(DrillPhase::Disturbed).await?;
     meter.disturb();
-    let mut faults = Faults::new(args, &mut keeper, &releases, &mut gear, seed);
+    let mut faults = FaultInjector::new(args, &mut keeper, &releases, &mut gear, seed);
     let ran = faults.run(scenario).await;
     let noise = meter.stop();
     let mut done = faults.done;
@@ -154,11 +156,11 @@ async fn drill(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Outcome> 
     progress.set_message("stopping the keeper");
     keeper.stop().await?;
     progress.finish_and_clear();
-    Ok(Outcome::new(args, scenario, seed, report, done, &noise))
+    Ok(DrillOutcome::new(args, scenario, seed, report, done, &noise))
 }
 
 /// A line on stderr that says what is going on, if a person is looking.
-fn progress(scenario: Scenario) -> ProgressBar {
+fn progress(scenario: DrillScenario) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {msg}") {
         bar.set_style(style);
@@ -169,7 +171,7 @@ fn progress(scenario: Scenario) -> ProgressBar {
 }
 
 /// Ships both releases and puts the first in place.
-async fn ship(args: &DrillArgs, keeper: &Keeper) -> anyhow::Result<Releases> {
+async fn ship(args: &DrillArgs, keeper: &KeeperProcess) -> anyhow::Result<Releases> {
     let [first, second] = executables(args)?;
     let first = keeper.admin.add_release(&first, LABELS[0]).await?;
     let second = keeper.admin.add_release(&second, LABELS[1]).await?;
@@ -220,7 +222,7 @@ enum Data {
 }
 
 impl Data {
-    fn new(args: &DrillArgs, scenario: Scenario) -> anyhow::Result<Self> {
+    fn new(args: &DrillArgs, scenario: DrillScenario) -> anyhow::Result<Self> {
         let Some(path) = &args.data else {
             return Ok(Self::Own(tempfile::Builder::new().prefix("playon-drill-").tempdir()?));
         };

@@ -29,7 +29,7 @@ const OVER: u8 = 2;
 
 /// What was felt in one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Machine {
+pub struct MachineNoise {
     /// How late a thread woke that had slept for 5 ms, in milliseconds.
     pub late_ms: Option<Figures>,
     /// How long the sync of one page took, in milliseconds; nothing if the disk let nobody write.
@@ -38,7 +38,7 @@ pub struct Machine {
     pub stolen_ms: Option<u64>,
 }
 
-impl Machine {
+impl MachineNoise {
     /// How long it held everybody up at most, in milliseconds, by a sync or by waking late.
     pub(super) fn held_up_ms(&self) -> f64 {
         [self.late_ms, self.sync_ms]
@@ -52,12 +52,12 @@ impl Machine {
 /// What was felt in both windows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Noise {
-    pub(super) baseline: Machine,
-    pub(super) disturbed: Machine,
+    pub(super) baseline: MachineNoise,
+    pub(super) disturbed: MachineNoise,
 }
 
 /// Feels until it is stopped.
-pub(super) struct Meter {
+pub(super) struct NoiseMeter {
     window: Arc<AtomicU8>,
     sleeper: JoinHandle<[Spread; 2]>,
     syncer: JoinHandle<[Spread; 2]>,
@@ -65,7 +65,7 @@ pub(super) struct Meter {
     stolen: [Option<u64>; 2],
 }
 
-impl Meter {
+impl NoiseMeter {
     /// Begins with the undisturbed window. The page it writes lies in `dir`.
     pub(super) fn start(dir: &Path) -> anyhow::Result<Self> {
         let window = Arc::new(AtomicU8::new(BASELINE));
@@ -103,7 +103,7 @@ impl Meter {
         let [late, late_too] = self.sleeper.join().unwrap_or_default();
         let [sync, sync_too] = self.syncer.join().unwrap_or_default();
         let since = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
-        let machine = |late: &Spread, sync: &Spread, stolen_ms| Machine {
+        let machine = |late: &Spread, sync: &Spread, stolen_ms| MachineNoise {
             late_ms: late.figures(),
             sync_ms: sync.figures(),
             stolen_ms,
@@ -153,12 +153,12 @@ mod tests {
     #[test]
     fn both_windows_have_samples_of_their_own() {
         let dir = tempfile::tempdir().unwrap();
-        let mut meter = Meter::start(dir.path()).unwrap();
+        let mut meter = NoiseMeter::start(dir.path()).unwrap();
         std::thread::sleep(4 * SYNC_EVERY);
         meter.disturb();
         std::thread::sleep(8 * SYNC_EVERY);
         let Noise { baseline, disturbed } = meter.stop();
-        for Machine { late_ms, sync_ms, .. } in [baseline, disturbed] {
+        for MachineNoise { late_ms, sync_ms, .. } in [baseline, disturbed] {
             let (late, sync) = (late_ms.unwrap(), sync_ms.unwrap());
             assert!(late.count > sync.count && sync.count > 0, "{late:?} {sync:?}");
         }

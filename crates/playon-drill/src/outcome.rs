@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::args::{DrillArgs, Scenario};
-use super::bots::{Measured, Report, Stall};
+use super::args::{DrillArgs, DrillScenario};
+use super::bots::{BotReport, Measured, Stall};
 use super::faults::Done;
 use super::growth::Growth;
 use super::neighbours::Neighbours;
-use super::noise::{Machine, Noise};
+use super::noise::{MachineNoise, Noise};
 use super::spread::{Figures, Spread};
 
 /// 99 of 100 rooms are live again so soon after a worker was killed, in milliseconds.
@@ -24,9 +24,9 @@ pub const HANG_BACK_P99_MS: f64 = 5_000.0;
 
 /// What came of a drill. The names are those of the JSON output.
 #[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
+pub struct DrillOutcome {
     /// Which one.
-    pub scenario: Scenario,
+    pub scenario: DrillScenario,
     /// Whether every promise was kept.
     pub ok: bool,
     /// The promises that were not, with limit and value.
@@ -110,7 +110,7 @@ pub struct Outcome {
     /// Time between the last view of one release and the first of the next, per player and handoff.
     pub handoff_gap_ms: Option<Figures>,
     /// What the machine did by itself while faults went on.
-    pub machine: Machine,
+    pub machine: MachineNoise,
     /// The undisturbed window of the same run.
     pub baseline: Baseline,
     /// From the kill to the first view after it, per player that waited longer than one and a half ticks.
@@ -136,7 +136,7 @@ pub struct Baseline {
     /// The longest such time of each player.
     pub longest_gap_ms: Option<Figures>,
     /// What the machine did by itself.
-    pub machine: Machine,
+    pub machine: MachineNoise,
 }
 
 impl Baseline {
@@ -157,12 +157,12 @@ fn seconds(args: &DrillArgs, soaked: Option<Duration>) -> u32 {
     soaked.map_or(args.seconds, |seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
-impl Outcome {
+impl DrillOutcome {
     pub(super) fn new(
         args: &DrillArgs,
-        scenario: Scenario,
+        scenario: DrillScenario,
         seed: u64,
-        report: Report,
+        report: BotReport,
         done: Done,
         noise: &Noise,
     ) -> Self {
@@ -279,26 +279,26 @@ impl Outcome {
         let max = |figures: Option<Figures>| figures.map(|figures| figures.max);
         let back = |limit| vec![("recovery_ms.p99", p99(self.recovery_ms), limit)];
         match self.scenario {
-            Scenario::CrashWorker => back(WORKER_BACK_P99_MS),
-            Scenario::CrashKeeper => back(KEEPER_BACK_P99_MS),
-            Scenario::HangWorker => back(HANG_BACK_P99_MS),
-            Scenario::Deeds => self.neighbours.promises().to_vec(),
-            Scenario::Slow => {
+            DrillScenario::CrashWorker => back(WORKER_BACK_P99_MS),
+            DrillScenario::CrashKeeper => back(KEEPER_BACK_P99_MS),
+            DrillScenario::HangWorker => back(HANG_BACK_P99_MS),
+            DrillScenario::Deeds => self.neighbours.promises().to_vec(),
+            DrillScenario::Slow => {
                 // Others who misbehave must not be felt. The storms are, but by fewer than one view in a hundred.
                 let limit = p99(self.baseline.gap_ms).unwrap_or_default() + args.pause_max_ms;
                 vec![("gap_ms.p99", p99(self.gap_ms), limit)]
             }
-            Scenario::Deploy | Scenario::All => vec![
+            DrillScenario::Deploy | DrillScenario::All => vec![
                 ("pause_ms.p99", p99(self.pause_ms), args.pause_p99_ms),
                 ("pause_ms.max", max(self.pause_ms), args.pause_max_ms),
                 ("tick_pause_ms.max", max(self.tick_pause_ms), args.pause_max_ms),
             ],
-            Scenario::Calm
-            | Scenario::Restarts
-            | Scenario::Restore
-            | Scenario::Disk
-            | Scenario::FlakyNetwork
-            | Scenario::Soak => Vec::new(),
+            DrillScenario::Calm
+            | DrillScenario::Restarts
+            | DrillScenario::Restore
+            | DrillScenario::Disk
+            | DrillScenario::FlakyNetwork
+            | DrillScenario::Soak => Vec::new(),
         }
     }
 
@@ -312,8 +312,8 @@ impl Outcome {
         };
         some("inputs_sent", self.inputs_sent);
         match self.scenario {
-            Scenario::Calm => {}
-            Scenario::Deploy | Scenario::All => {
+            DrillScenario::Calm => {}
+            DrillScenario::Deploy | DrillScenario::All => {
                 some("deploys", self.deploys);
                 some("rooms_moved", self.rooms_moved);
                 if self.deploys_stopped > 0 {
@@ -323,34 +323,34 @@ impl Outcome {
                     ));
                 }
             }
-            Scenario::CrashWorker | Scenario::CrashKeeper => some("kills", self.kills),
-            Scenario::Restarts => {
+            DrillScenario::CrashWorker | DrillScenario::CrashKeeper => some("kills", self.kills),
+            DrillScenario::Restarts => {
                 some("stops", self.stops);
                 some("kills", self.kills);
             }
-            Scenario::Restore => some("restores", self.restores),
-            Scenario::Disk => some("ends", self.ends.values().sum()),
-            Scenario::HangWorker => some("hangs", self.hangs),
-            Scenario::Deeds => some("deeds", self.neighbours.deeds),
-            Scenario::FlakyNetwork => {
+            DrillScenario::Restore => some("restores", self.restores),
+            DrillScenario::Disk => some("ends", self.ends.values().sum()),
+            DrillScenario::HangWorker => some("hangs", self.hangs),
+            DrillScenario::Deeds => some("deeds", self.neighbours.deeds),
+            DrillScenario::FlakyNetwork => {
                 some("sockets_cut_by_network", self.sockets_cut_by_network);
                 some("deploys", self.deploys);
             }
-            Scenario::Slow => some("storms", self.storms),
-            Scenario::Soak if self.interrupted => {}
-            Scenario::Soak => some("deploys", self.deploys),
+            DrillScenario::Slow => some("storms", self.storms),
+            DrillScenario::Soak if self.interrupted => {}
+            DrillScenario::Soak => some("deploys", self.deploys),
         }
         idle
     }
 }
 
 /// What a drill counts or measures, or might, and does not hold against a promise.
-fn not_checked(scenario: Scenario, own: bool) -> Vec<&'static str> {
+fn not_checked(scenario: DrillScenario, own: bool) -> Vec<&'static str> {
     let mut names = Vec::new();
     if !own {
         names.extend(["inputs_duplicated", "inputs_reordered", "state_mismatches"]);
     }
-    if !own || !matches!(scenario, Scenario::Deploy | Scenario::All) {
+    if !own || !matches!(scenario, DrillScenario::Deploy | DrillScenario::All) {
         names.extend(["pause_ms", "tick_pause_ms"]);
     }
     if !scenario.judges_sockets() {
@@ -361,7 +361,7 @@ fn not_checked(scenario: Scenario, own: bool) -> Vec<&'static str> {
     }
     names.extend(["gap_ms", "longest_gap_ms", "handoff_gap_ms"].into_iter().filter(|name| {
         // That others misbehave must not be felt.
-        scenario != Scenario::Slow || *name != "gap_ms"
+        scenario != DrillScenario::Slow || *name != "gap_ms"
     }));
     names
 }

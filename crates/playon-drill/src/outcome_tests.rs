@@ -1,7 +1,7 @@
 use clap::Parser;
 
 use super::*;
-use crate::bots::Faults;
+use crate::bots::BookFaults;
 use crate::crowd::Ends;
 
 #[derive(Parser)]
@@ -15,8 +15,8 @@ fn args(line: &str) -> DrillArgs {
 }
 
 /// A drill in which everything went as promised.
-fn good() -> (Report, Done) {
-    let mut report = Report { players: 8, inputs_sent: 100, events: 40, ..Report::default() };
+fn good() -> (BotReport, Done) {
+    let mut report = BotReport { players: 8, inputs_sent: 100, events: 40, ..BotReport::default() };
     report.disturbed.moves.add(5_000);
     report.disturbed.pauses.add(5_000);
     let done = Done { deploys: 1, rooms_moved: 1, kills: vec![1_000_000], ..Done::default() };
@@ -25,23 +25,23 @@ fn good() -> (Report, Done) {
     (report, done)
 }
 
-fn broken(scenario: Scenario, change: impl FnOnce(&mut Report, &mut Done)) -> Vec<String> {
+fn broken(scenario: DrillScenario, change: impl FnOnce(&mut BotReport, &mut Done)) -> Vec<String> {
     let (mut report, mut done) = good();
     change(&mut report, &mut done);
-    Outcome::new(&args(scenario.name()), scenario, 7, report, done, &Noise::default()).broken
+    DrillOutcome::new(&args(scenario.name()), scenario, 7, report, done, &Noise::default()).broken
 }
 
-type Break = fn(&mut Faults);
+type Break = fn(&mut BookFaults);
 
-const EACH: [Scenario; 8] = [
-    Scenario::Calm,
-    Scenario::Deploy,
-    Scenario::CrashWorker,
-    Scenario::CrashKeeper,
-    Scenario::Disk,
-    Scenario::Slow,
-    Scenario::Soak,
-    Scenario::Deeds,
+const EACH: [DrillScenario; 8] = [
+    DrillScenario::Calm,
+    DrillScenario::Deploy,
+    DrillScenario::CrashWorker,
+    DrillScenario::CrashKeeper,
+    DrillScenario::Disk,
+    DrillScenario::Slow,
+    DrillScenario::Soak,
+    DrillScenario::Deeds,
 ];
 
 #[test]
@@ -85,9 +85,9 @@ fn only_a_killed_keeper_may_cost_inputs_and_only_those_that_were_told() {
 
 #[test]
 fn long_pauses_break_the_promise_of_a_deploy() {
-    let long = broken(Scenario::Deploy, |report, _| report.disturbed.moves.add(30_000));
+    let long = broken(DrillScenario::Deploy, |report, _| report.disturbed.moves.add(30_000));
     assert!(long[0].starts_with("pause_ms.p99"), "{long:?}");
-    let longest = broken(Scenario::Deploy, |report, _| report.disturbed.pauses.add(101_000));
+    let longest = broken(DrillScenario::Deploy, |report, _| report.disturbed.pauses.add(101_000));
     assert!(longest[0].starts_with("tick_pause_ms.max"), "{longest:?}");
 }
 
@@ -100,23 +100,26 @@ fn slow_recoveries_break_the_promise_of_a_crash() {
         arrived_after: 1_000_000 + ms * 1_000_000,
     };
     let after = |scenario, ms| broken(scenario, |report, _| report.stalls.push(stall(ms))).len();
-    assert_eq!([900, 1_100].map(|ms| after(Scenario::CrashWorker, ms)), [0, 1]);
-    assert_eq!([2_900, 3_100].map(|ms| after(Scenario::CrashKeeper, ms)), [0, 1]);
+    assert_eq!([900, 1_100].map(|ms| after(DrillScenario::CrashWorker, ms)), [0, 1]);
+    assert_eq!([2_900, 3_100].map(|ms| after(DrillScenario::CrashKeeper, ms)), [0, 1]);
 }
 
 #[test]
 fn a_drill_in_which_nothing_happened_proves_nothing() {
-    assert_eq!(broken(Scenario::Deploy, |_, done| done.deploys = 0).len(), 1);
-    assert_eq!(broken(Scenario::CrashWorker, |_, done| done.kills.clear()).len(), 1);
-    assert_eq!(broken(Scenario::CrashKeeper, |report, _| report.inputs_sent = 0).len(), 1);
-    assert_eq!(broken(Scenario::Deploy, |_, done| done.stopped.push("why".to_owned())).len(), 1);
-    assert_eq!(broken(Scenario::Disk, |_, done| done.ends.clear()).len(), 1);
-    assert_eq!(broken(Scenario::Slow, |_, done| done.cuts.clear()).len(), 1);
-    assert_eq!(broken(Scenario::Soak, |_, done| done.deploys = 0).len(), 1);
-    let by_hand = |_: &mut Report, done: &mut Done| {
+    assert_eq!(broken(DrillScenario::Deploy, |_, done| done.deploys = 0).len(), 1);
+    assert_eq!(broken(DrillScenario::CrashWorker, |_, done| done.kills.clear()).len(), 1);
+    assert_eq!(broken(DrillScenario::CrashKeeper, |report, _| report.inputs_sent = 0).len(), 1);
+    assert_eq!(
+        broken(DrillScenario::Deploy, |_, done| done.stopped.push("why".to_owned())).len(),
+        1
+    );
+    assert_eq!(broken(DrillScenario::Disk, |_, done| done.ends.clear()).len(), 1);
+    assert_eq!(broken(DrillScenario::Slow, |_, done| done.cuts.clear()).len(), 1);
+    assert_eq!(broken(DrillScenario::Soak, |_, done| done.deploys = 0).len(), 1);
+    let by_hand = |_: &mut BotReport, done: &mut Done| {
         (done.deploys, done.interrupted) = (0, true);
     };
-    assert_eq!(broken(Scenario::Soak, by_hand), [""; 0]);
+    assert_eq!(broken(DrillScenario::Soak, by_hand), [""; 0]);
 }
 
 #[test]
@@ -130,11 +133,11 @@ fn what_the_scenario_itself_finds_wrong_is_broken() {
 #[test]
 fn players_who_feel_others_misbehave_break_the_promise() {
     let felt = |ms: u64| {
-        let gaps = |report: &mut Report, _: &mut Done| {
+        let gaps = |report: &mut BotReport, _: &mut Done| {
             report.baseline.gaps.add(50_000);
             report.disturbed.gaps.add(ms * 1_000);
         };
-        broken(Scenario::Slow, gaps).len()
+        broken(DrillScenario::Slow, gaps).len()
     };
     assert_eq!([140, 160].map(felt), [0, 1]);
 }
@@ -142,9 +145,9 @@ fn players_who_feel_others_misbehave_break_the_promise() {
 #[test]
 fn the_output_has_the_names_that_were_agreed() {
     let (report, done) = good();
-    let outcome = Outcome::new(
+    let outcome = DrillOutcome::new(
         &args("deploy --rooms 3"),
-        Scenario::Deploy,
+        DrillScenario::Deploy,
         7,
         report,
         done,
@@ -187,18 +190,18 @@ fn a_game_of_ones_own_needs_all_of_its_parts() {
 
 #[test]
 fn a_drill_says_what_it_does_not_check() {
-    let said = |scenario: Scenario, line: &str| {
+    let said = |scenario: DrillScenario, line: &str| {
         let (report, done) = good();
-        Outcome::new(&args(line), scenario, 7, report, done, &Noise::default()).not_checked
+        DrillOutcome::new(&args(line), scenario, 7, report, done, &Noise::default()).not_checked
     };
-    let own = said(Scenario::Deploy, "deploy");
+    let own = said(DrillScenario::Deploy, "deploy");
     assert!(!own.contains(&"pause_ms") && !own.contains(&"sockets_closed"), "{own:?}");
-    let crash = said(Scenario::CrashKeeper, "crash-keeper");
+    let crash = said(DrillScenario::CrashKeeper, "crash-keeper");
     for name in ["pause_ms", "tick_pause_ms", "sockets_closed", "inputs_told_lost"] {
         assert!(crash.contains(&name), "{name} is not judged, and that is not said");
     }
     // Whatever is named is really not judged, and what is not named is.
-    let slow = said(Scenario::Slow, "slow");
+    let slow = said(DrillScenario::Slow, "slow");
     assert!(!slow.contains(&"gap_ms") && slow.contains(&"longest_gap_ms"), "{slow:?}");
     for scenario in EACH {
         let closed = broken(scenario, |report, _| report.sockets_closed = 1);
@@ -217,7 +220,7 @@ fn what_game_code_costs_other_rooms_is_judged_from_the_deed_on() {
         arrived_after: after * MS,
     };
     let judged = |deaths: &[u64], lockups: &[u64], stalls: &[Stall]| {
-        broken(Scenario::Deeds, |report, done| {
+        broken(DrillScenario::Deeds, |report, done| {
             done.deaths = deaths.iter().map(|ms| ms * MS).collect();
             done.lockups = lockups.iter().map(|ms| ms * MS).collect();
             report.stalls = stalls.to_vec();
@@ -241,8 +244,8 @@ fn a_time_that_the_machine_may_have_taken_is_missed_and_not_broken() {
         syncs.add(sync_ms * 1_000);
         let mut noise = Noise::default();
         noise.disturbed.sync_ms = syncs.figures();
-        let (args, scenario) = (args("deploy --pause-p99-ms 1000"), Scenario::Deploy);
-        let outcome = Outcome::new(&args, scenario, 7, report, done, &noise);
+        let (args, scenario) = (args("deploy --pause-p99-ms 1000"), DrillScenario::Deploy);
+        let outcome = DrillOutcome::new(&args, scenario, 7, report, done, &noise);
         assert_eq!(outcome.ok, outcome.broken.is_empty());
         (outcome.broken.len(), outcome.missed.len())
     };

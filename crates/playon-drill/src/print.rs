@@ -2,22 +2,22 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use super::outcome::Outcome;
+use super::outcome::DrillOutcome;
 use super::spread::Figures;
 
 /// Processor time taken by others, in milliseconds, that is worth a note: a twentieth of a core for ten seconds.
 const STOLEN_MS_NOTED: u64 = 500;
 
 /// A table of an outcome.
-pub(super) fn table(outcome: &Outcome) -> String {
+pub(super) fn table(outcome: &DrillOutcome) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = write(outcome, &mut out);
     out
 }
 
-fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
-    let Outcome { rooms, players, hz, seconds, seed, .. } = outcome;
+fn write(outcome: &DrillOutcome, out: &mut String) -> fmt::Result {
+    let DrillOutcome { rooms, players, hz, seconds, seed, .. } = outcome;
     writeln!(
         out,
         "drill {}: {rooms} rooms x {players} players, {hz} Hz, {seconds} s, seed {seed}\n",
@@ -61,7 +61,7 @@ fn write(outcome: &Outcome, out: &mut String) -> fmt::Result {
     }
 }
 
-fn growth(outcome: &Outcome, out: &mut String) -> fmt::Result {
+fn growth(outcome: &DrillOutcome, out: &mut String) -> fmt::Result {
     if outcome.growth.is_empty() {
         return Ok(());
     }
@@ -79,7 +79,7 @@ fn growth(outcome: &Outcome, out: &mut String) -> fmt::Result {
     })
 }
 
-fn counts(outcome: &Outcome, out: &mut String) -> fmt::Result {
+fn counts(outcome: &DrillOutcome, out: &mut String) -> fmt::Result {
     let mut row = |name: &str, value: &dyn Display| writeln!(out, "  {name:<20}{value:>11}");
     row("deploys", &outcome.deploys)?;
     if outcome.deploys_stopped > 0 {
@@ -118,7 +118,7 @@ fn counts(outcome: &Outcome, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn figures(outcome: &Outcome, out: &mut String) -> fmt::Result {
+fn figures(outcome: &DrillOutcome, out: &mut String) -> fmt::Result {
     writeln!(
         out,
         "\n  {:<32}{:>9}{:>9}{:>9}{:>10}",

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::weather::{Side, Weather, Whims};
+use super::weather::{LinkSide, Weather, Whims};
 
 /// Bytes passed on at a time.
 const CHUNK_BYTES: usize = 8 << 10;
@@ -91,8 +91,8 @@ async fn connection(
     let (from_player, to_player) = player.into_split();
     let (from_keeper, to_keeper) = keeper.into_split();
     tokio::select! {
-        () = pump(from_player, to_keeper, hold.clone(), weather.whims(Side::Player)) => {}
-        () = pump(from_keeper, to_player, hold, weather.whims(Side::Keeper)) => {}
+        () = pump(from_player, to_keeper, hold.clone(), weather.whims(LinkSide::Player)) => {}
+        () = pump(from_keeper, to_player, hold, weather.whims(LinkSide::Keeper)) => {}
         _ = cut.changed() => {}
     }
 }

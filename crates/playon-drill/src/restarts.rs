@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use super::faults::Faults;
+use super::faults::FaultInjector;
 
 /// How long a keeper may take to stop in order, also while somebody copies its store.
 pub(super) const STOP_MAX: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const BACKUP_HEAD_START_MS: u64 = 300;
 /// A backup of a keeper that was ended either comes to its end or fails, within this.
 const BACKUP_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// In turn: stopped, killed, stopped while a backup runs, killed while a backup runs.
     pub(super) async fn restart_keeper(&mut self, turn: u64) -> anyhow::Result<()> {
         let (kill, copied) = (turn % 2 == 1, turn % 4 >= 2);

@@ -9,14 +9,14 @@ use anyhow::{Context, ensure};
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use super::faults::Faults;
+use super::faults::FaultInjector;
 
 /// How long is played between a backup and its being put back, at most, in milliseconds.
 const PLAY_MS: u64 = 2_000;
 /// When the keeper crashes after it was started on a backup, at most, in milliseconds.
 const CRASH_MS: u64 = 2_500;
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// Backup, play, restore, crash at some moment; every second time the same backup is put back once more.
     pub(super) async fn restore(&mut self, turn: u64) -> anyhow::Result<()> {
         let backup = self.gear.scratch.join(format!("backup-{turn}"));

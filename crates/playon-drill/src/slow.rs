@@ -6,7 +6,7 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep_until};
 
 use super::crowd::{Ends, STAYED};
-use super::faults::Faults;
+use super::faults::FaultInjector;
 use super::game::monotonic_ns;
 use super::growth::{Growth, RSS};
 use super::vitals::Role;
@@ -20,7 +20,7 @@ const FLOODED_ROOMS: u32 = 4;
 /// What the keeper's memory may grow by under all of it: 2,000 connections, 40 outboxes and what the kernel has not taken yet.
 const RSS_ALLOWED: u64 = 128 << 20;
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// Lets everybody loose who misbehaves, and cuts everybody's sockets twice.
     pub(super) async fn slow(&mut self, end: Instant) -> anyhow::Result<()> {
         let window = end.saturating_duration_since(Instant::now());

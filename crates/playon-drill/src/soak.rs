@@ -8,8 +8,8 @@ use rustix::process::Signal as ProcessSignal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::faults::{Faults, WORKER_REST};
-use super::vitals::{Role, Sample};
+use super::faults::{FaultInjector, WORKER_REST};
+use super::vitals::{Role, VitalsSample};
 
 /// The keeper is left alone for so long at least, so that each one lives long enough to be judged.
 const KEEPER_REST_MIN: Duration = Duration::from_secs(15);
@@ -62,7 +62,7 @@ fn choose(mut number: u64) -> Act {
 }
 
 /// When something that needs rest may be done again.
-struct Rests {
+struct Cooldown {
     begin: Instant,
     keeper_rest: Duration,
     worker_at: Instant,
@@ -70,12 +70,12 @@ struct Rests {
 }
 
 /// SIGTERM and Ctrl-C.
-struct Signals {
+struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Signals {
+impl StopSignals {
     fn catch() -> anyhow::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
@@ -93,7 +93,7 @@ impl Signals {
 /// Tells whether somebody has asked.
 async fn whole(
     act: impl Future<Output = anyhow::Result<()>>,
-    signals: &mut Signals,
+    signals: &mut StopSignals,
 ) -> anyhow::Result<bool> {
     tokio::pin!(act);
     let mut asked = false;
@@ -108,15 +108,15 @@ async fn whole(
     }
 }
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// Does one thing after another until the end, or until somebody has seen enough.
     pub(super) async fn soak(&mut self, end: Instant) -> anyhow::Result<()> {
-        let mut signals = Signals::catch()?;
+        let mut signals = StopSignals::catch()?;
         let begin = Instant::now();
         let window = end.saturating_duration_since(begin);
         let keeper_rest = KEEPER_REST_MIN.max(window / 5);
         let (worker_at, keeper_at) = (begin, begin + keeper_rest);
-        let mut rests = Rests { begin, keeper_rest, worker_at, keeper_at };
+        let mut rests = Cooldown { begin, keeper_rest, worker_at, keeper_at };
         let line_every = Duration::from_secs(10).max(window / LINES);
         let mut line_at = begin + line_every;
         loop {
@@ -156,7 +156,7 @@ impl Faults<'_> {
         Ok(())
     }
 
-    async fn act(&mut self, rests: &mut Rests) -> anyhow::Result<()> {
+    async fn act(&mut self, rests: &mut Cooldown) -> anyhow::Result<()> {
         let now = Instant::now();
         let mut act = choose(self.rng.next_u64());
         let workers = matches!(act, Act::KillWorker | Act::HangWorker);
@@ -231,7 +231,7 @@ impl Faults<'_> {
             let sampler = self.gear.sampler.as_ref();
             sampler.and_then(|sampler| sampler.vitals().last(role)).unwrap_or_default()
         };
-        let show = |Sample { rss_bytes, files, threads, .. }: Sample| {
+        let show = |VitalsSample { rss_bytes, files, threads, .. }: VitalsSample| {
             format!("{} MiB, {files} files, {threads} threads", rss_bytes >> 20)
         };
         let done = &self.done;

@@ -15,7 +15,7 @@ const READ_BYTES: usize = 4 << 10;
 
 /// How a socket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum End {
+pub(super) enum SocketEnd {
     /// With a close code.
     Closed(u16),
     /// Without a word.
@@ -24,7 +24,7 @@ pub(super) enum End {
     Open,
 }
 
-impl std::fmt::Display for End {
+impl std::fmt::Display for SocketEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Closed(code) => write!(f, "{code}"),
@@ -35,9 +35,9 @@ impl std::fmt::Display for End {
 }
 
 /// A WebSocket to the keeper.
-pub(super) struct Socket(WebSocketStream<TcpStream>);
+pub(super) struct BotSocket(WebSocketStream<TcpStream>);
 
-impl Socket {
+impl BotSocket {
     /// Opens one; with a receive buffer of that many bytes, if any are given.
     pub(super) async fn open(at: SocketAddr, receive_bytes: Option<u32>) -> anyhow::Result<Self> {
         let socket = TcpSocket::new_v4()?;
@@ -51,7 +51,7 @@ impl Socket {
     }
 
     /// Says who it is and where it wants to go.
-    pub(super) async fn hello(&mut self, kind: &str, name: &str) -> Result<(), End> {
+    pub(super) async fn hello(&mut self, kind: &str, name: &str) -> Result<(), SocketEnd> {
         let hello = ClientHello {
             protocol: PLAYER_PROTOCOL,
             watch: false,
@@ -71,7 +71,7 @@ impl Socket {
     }
 
     /// Sends frames as one message.
-    pub(super) async fn send(&mut self, frames: &[ClientFrame]) -> Result<(), End> {
+    pub(super) async fn send(&mut self, frames: &[ClientFrame]) -> Result<(), SocketEnd> {
         let mut bytes = BytesMut::new();
         frames.iter().for_each(|frame| frame.encode(&mut bytes));
         match self.0.send(Message::Binary(bytes.freeze())).await {
@@ -82,23 +82,23 @@ impl Socket {
     }
 
     /// The next message of frames.
-    pub(super) async fn next(&mut self) -> Result<Bytes, End> {
+    pub(super) async fn next(&mut self) -> Result<Bytes, SocketEnd> {
         loop {
             let next =
                 std::future::poll_fn(|cx| std::pin::Pin::new(&mut self.0).poll_next(cx)).await;
             match next {
                 Some(Ok(Message::Binary(bytes))) => return Ok(bytes),
                 Some(Ok(Message::Close(Some(frame)))) => {
-                    return Err(End::Closed(frame.code.into()));
+                    return Err(SocketEnd::Closed(frame.code.into()));
                 }
-                Some(Ok(Message::Close(None)) | Err(_)) | None => return Err(End::Cut),
+                Some(Ok(Message::Close(None)) | Err(_)) | None => return Err(SocketEnd::Cut),
                 Some(Ok(_)) => {}
             }
         }
     }
 
     /// Reads until the end.
-    pub(super) async fn end(&mut self) -> End {
+    pub(super) async fn end(&mut self) -> SocketEnd {
         loop {
             if let Err(end) = self.next().await {
                 return end;

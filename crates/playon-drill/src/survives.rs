@@ -12,7 +12,7 @@ const CHECKPOINT: Duration = Duration::from_secs(1);
 
 /// What the drill game's rooms survive without a loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Survives {
+pub enum SurvivesArg {
     /// Everything: what players are told is on disk.
     #[default]
     KeeperCrash,
@@ -20,7 +20,7 @@ pub enum Survives {
     WorkerCrash,
 }
 
-impl Survives {
+impl SurvivesArg {
     /// As it is written on the command line.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_command_line() {
-        for survives in Survives::value_variants() {
+        for survives in SurvivesArg::value_variants() {
             let name = survives.to_possible_value().map(|value| value.get_name().to_owned());
             assert_eq!(name.as_deref(), Some(survives.name()));
         }

@@ -40,7 +40,7 @@ impl Role {
 
 /// A process at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sample {
+pub(super) struct VitalsSample {
     /// Since the first sample of all, in milliseconds.
     pub(super) at_ms: u64,
     /// Resident memory.
@@ -53,20 +53,20 @@ pub(super) struct Sample {
 
 /// One process from its first sample to its last.
 #[derive(Clone, Debug)]
-pub(super) struct Life {
+pub(super) struct ProcessVitals {
     pub(super) role: Role,
-    pub(super) samples: Vec<Sample>,
+    pub(super) samples: Vec<VitalsSample>,
     /// One of so many samples is kept.
     stride: u64,
     taken: u64,
 }
 
-impl Life {
+impl ProcessVitals {
     pub(super) const fn new(role: Role) -> Self {
         Self { role, samples: Vec::new(), stride: 1, taken: 0 }
     }
 
-    pub(super) fn add(&mut self, sample: Sample) {
+    pub(super) fn add(&mut self, sample: VitalsSample) {
         self.taken += 1;
         if !self.taken.is_multiple_of(self.stride) {
             return;
@@ -88,9 +88,9 @@ impl Life {
 pub(super) struct Vitals {
     begin: Instant,
     /// By process id.
-    lives: BTreeMap<u32, Life>,
+    lives: BTreeMap<u32, ProcessVitals>,
     /// The newest one of each role.
-    last: BTreeMap<Role, Sample>,
+    last: BTreeMap<Role, VitalsSample>,
 }
 
 impl Vitals {
@@ -100,11 +100,11 @@ impl Vitals {
     }
 
     /// Takes a sample of a process; one that is gone gives none.
-    pub(super) fn take(&mut self, role: Role, pid: u32) -> Option<Sample> {
+    pub(super) fn take(&mut self, role: Role, pid: u32) -> Option<VitalsSample> {
         let at_ms = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         let sample = sample(pid, at_ms)?;
         self.last.insert(role, sample);
-        self.lives.entry(pid).or_insert_with(|| Life::new(role)).add(sample);
+        self.lives.entry(pid).or_insert_with(|| ProcessVitals::new(role)).add(sample);
         if self.lives.len() > LIVES_MAX {
             let shortest = self.lives.iter().filter(|(other, _)| **other != pid);
             let shortest = shortest.min_by_key(|(_, life)| life.taken).map(|(pid, _)| *pid);
@@ -120,7 +120,7 @@ impl Vitals {
     }
 
     /// The newest sample of a process of this role.
-    pub(super) fn last(&self, role: Role) -> Option<Sample> {
+    pub(super) fn last(&self, role: Role) -> Option<VitalsSample> {
         self.last.get(&role).copied()
     }
 
@@ -186,7 +186,7 @@ fn children_of(parent: u32) -> Vec<u32> {
     .collect()
 }
 
-fn sample(pid: u32, at_ms: u64) -> Option<Sample> {
+fn sample(pid: u32, at_ms: u64) -> Option<VitalsSample> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| -> Option<u64> {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -195,7 +195,7 @@ fn sample(pid: u32, at_ms: u64) -> Option<Sample> {
     // A process that has ended and was not waited for yet has no memory.
     let rss_bytes = field("VmRSS:")? * 1024;
     let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64;
-    Some(Sample { at_ms, rss_bytes, files, threads: field("Threads:")? })
+    Some(VitalsSample { at_ms, rss_bytes, files, threads: field("Threads:")? })
 }
 
 #[cfg(test)]
@@ -213,9 +213,9 @@ mod tests {
 
     #[test]
     fn a_long_life_keeps_a_bounded_number_of_samples_from_all_of_it() {
-        let mut life = Life::new(Role::Keeper);
+        let mut life = ProcessVitals::new(Role::Keeper);
         for at_ms in 0..100_000 {
-            life.add(Sample { at_ms, ..Sample::default() });
+            life.add(VitalsSample { at_ms, ..VitalsSample::default() });
         }
         assert!((SAMPLES_MAX / 2 - 1..SAMPLES_MAX).contains(&life.samples.len()));
         assert!(life.samples.is_sorted_by_key(|sample| sample.at_ms));

@@ -20,7 +20,7 @@ const BYTES_TO_CUT_MAX: u64 = 30_000;
 
 /// Which side speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum LinkSide {
     /// The player.
     Player,
     /// The keeper.
@@ -53,7 +53,7 @@ impl Weather {
     }
 
     /// What will happen to one direction of one connection.
-    pub(super) fn whims(self: &Arc<Self>, side: Side) -> Whims {
+    pub(super) fn whims(self: &Arc<Self>, side: LinkSide) -> Whims {
         let number = self.directions.fetch_add(1, Ordering::Relaxed);
         Whims { weather: Arc::clone(self), side, number, storm: None }
     }
@@ -62,7 +62,7 @@ impl Weather {
 /// What happens to one direction of one connection.
 pub(super) struct Whims {
     weather: Arc<Weather>,
-    side: Side,
+    side: LinkSide,
     number: u64,
     storm: Option<Storm>,
 }
@@ -113,7 +113,7 @@ impl Whims {
 
     /// The side that speaks has closed its socket.
     pub(super) fn closed(&self) {
-        if self.side == Side::Keeper && self.weather.bad.load(Ordering::Acquire) {
+        if self.side == LinkSide::Keeper && self.weather.bad.load(Ordering::Acquire) {
             self.weather.closed_by_keeper.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -128,7 +128,7 @@ mod tests {
         let weather = Arc::new(Weather::default());
         weather.begin(seed);
         let mut to = Vec::new();
-        let cut = weather.whims(Side::Player).pass(bytes, &mut to).await.is_err();
+        let cut = weather.whims(LinkSide::Player).pass(bytes, &mut to).await.is_err();
         assert_eq!(weather.end().0, u64::from(cut));
         (to, cut)
     }
@@ -147,7 +147,7 @@ mod tests {
         let weather = Arc::new(Weather::default());
         let mut to = Vec::new();
         let bytes = vec![7; 1_000_000];
-        weather.whims(Side::Keeper).pass(&bytes, &mut to).await.unwrap();
+        weather.whims(LinkSide::Keeper).pass(&bytes, &mut to).await.unwrap();
         assert_eq!((to, weather.end()), (bytes, (0, 0, 0)));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use crate::log::{Event, What};
+use crate::log::{IoEvent, What};
 
 /// Writes are cut at multiples of this: a sector is written whole or not at all.
 const SECTOR_BYTES: usize = 512;
@@ -24,7 +24,7 @@ pub enum Keep {
 
 /// Files as they are on the medium, with the changes that are not.
 #[derive(Clone, Debug, Default)]
-pub struct Disk {
+pub struct Medium {
     files: BTreeMap<String, File>,
 }
 
@@ -36,7 +36,7 @@ struct File {
     named: bool,
 }
 
-impl Disk {
+impl Medium {
     /// The files of a directory, all of them synced.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Disk {
 
     /// Applies one event. `honest` says whether a sync does what it says; after a failed sync nobody knows,
     /// and here nothing of what waited will ever reach the medium by itself.
-    pub fn apply(&mut self, event: &Event, honest: bool) {
+    pub fn apply(&mut self, event: &IoEvent, honest: bool) {
         match &event.what {
             What::Created => {
                 self.files.insert(event.file.clone(), File::default());
@@ -192,21 +192,21 @@ fn mix(mut x: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn event(file: &str, what: What) -> Event {
-        Event { what, file: file.to_owned() }
+    fn event(file: &str, what: What) -> IoEvent {
+        IoEvent { what, file: file.to_owned() }
     }
 
-    fn write(offset: u64, data: &[u8]) -> Event {
+    fn write(offset: u64, data: &[u8]) -> IoEvent {
         event("a", What::Written { offset, data: data.to_vec() })
     }
 
-    fn left(disk: &Disk, keep: Keep) -> Option<Vec<u8>> {
+    fn left(disk: &Medium, keep: Keep) -> Option<Vec<u8>> {
         disk.files.get("a").and_then(|file| file.after(keep, 0))
     }
 
     #[test]
     fn what_is_synced_stays_and_the_rest_may_not() {
-        let mut disk = Disk::default();
+        let mut disk = Medium::default();
         for event in [event("a", What::Created), write(0, b"one"), event("a", What::Synced)] {
             disk.apply(&event, true);
         }
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_torn_write_is_cut_at_a_sector() {
-        let mut disk = Disk::default();
+        let mut disk = Medium::default();
         disk.apply(&write(0, &[1; 2000]), true);
         let lengths: Vec<usize> =
             (0..8).map(|seed| left(&disk, Keep::Torn(seed)).unwrap().len()).collect();

@@ -23,7 +23,7 @@ pub enum Calls {
 
 /// What happens to the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FaultKind {
     /// `EIO`: the device fails.
     Eio,
     /// `ENOSPC`: the device is full.
@@ -41,7 +41,7 @@ pub enum Kind {
 
 /// One fault of a process.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct IoFault {
     /// The calls that count.
     pub calls: Calls,
     /// How the names of the files end whose calls count; empty for all files of the directory. The directory itself is `.`.
@@ -49,7 +49,7 @@ pub struct Fault {
     /// The call that is broken, from 1 on.
     pub at: u64,
     /// How it is broken.
-    pub kind: Kind,
+    pub kind: FaultKind,
     /// Whether all later ones are broken too.
     pub forever: bool,
     /// Calls count from when this file exists; without one, from the start.
@@ -69,9 +69,9 @@ pub fn set_clock(command: &mut Command, by: &Path) {
     command.env("LD_PRELOAD", env!("PLAYON_FAULTS_SHIM")).env("PLAYON_FAULT_CLOCK", by);
 }
 
-impl Fault {
+impl IoFault {
     /// A fault of one call on all files.
-    pub fn new(calls: Calls, at: u64, kind: Kind) -> Self {
+    pub fn new(calls: Calls, at: u64, kind: FaultKind) -> Self {
         Self { calls, file: String::new(), at, kind, forever: false, armed_by: None }
     }
 
@@ -81,7 +81,7 @@ impl Fault {
         self.describe(command);
     }
 
-    /// As [`Fault::put_into`], with a copy of [`LIBRARY`] at a place of the caller's, and without a log.
+    /// As [`IoFault::put_into`], with a copy of [`LIBRARY`] at a place of the caller's, and without a log.
     pub fn put_into_with(&self, command: &mut Command, dir: &Path, library: &Path) {
         command.env("LD_PRELOAD", library).env("PLAYON_FAULT_DIR", dir);
         self.describe(command);
@@ -96,12 +96,12 @@ impl Fault {
             Calls::Truncate => "t",
         };
         let kind = match self.kind {
-            Kind::Eio => "eio",
-            Kind::Enospc => "enospc",
-            Kind::Erofs => "erofs",
-            Kind::Short => "short",
-            Kind::Torn => "torn",
-            Kind::Kill => "kill",
+            FaultKind::Eio => "eio",
+            FaultKind::Enospc => "enospc",
+            FaultKind::Erofs => "erofs",
+            FaultKind::Short => "short",
+            FaultKind::Torn => "torn",
+            FaultKind::Kill => "kill",
         };
         command.env("PLAYON_FAULT_CALLS", calls).env("PLAYON_FAULT_FILE", &self.file);
         command.env("PLAYON_FAULT_AT", self.at.to_string()).env("PLAYON_FAULT_KIND", kind);

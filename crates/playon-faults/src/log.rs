@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// One thing that happened, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct IoEvent {
     /// What.
     pub what: What,
     /// The file, relative to the watched directory, which itself is `.`.
@@ -45,7 +45,7 @@ pub enum What {
 ///
 /// # Errors
 /// When the log cannot be read, or is not one.
-pub fn read_log(path: &Path) -> io::Result<Vec<Event>> {
+pub fn read_log(path: &Path) -> io::Result<Vec<IoEvent>> {
     const HEAD_BYTES: usize = 24;
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -78,7 +78,7 @@ pub fn read_log(path: &Path) -> io::Result<Vec<Event>> {
             Ok(b'!') => What::Broken,
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "not a log of changes")),
         };
-        events.push(Event { what, file: String::from_utf8_lossy(name).into_owned() });
+        events.push(IoEvent { what, file: String::from_utf8_lossy(name).into_owned() });
     }
     Ok(events)
 }

@@ -16,7 +16,7 @@ pub use script::{Script, welcome};
 
 /// A player of the script: one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Player(pub usize);
+pub struct ScriptedPlayer(pub usize);
 
 /// As whom a player comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,19 +71,19 @@ pub enum Heard {
 /// A gateway, real or modelled, that has just begun, with one shard behind it.
 pub trait Subject {
     /// A socket is opened.
-    fn connect(&mut self) -> Player;
+    fn connect(&mut self) -> ScriptedPlayer;
 
     /// A player says something, whether anybody still listens or not.
-    fn say(&mut self, player: Player, said: Said);
+    fn say(&mut self, player: ScriptedPlayer, said: Said);
 
     /// A player hangs up.
-    fn hang_up(&mut self, player: Player);
+    fn hang_up(&mut self, player: ScriptedPlayer);
 
     /// A player takes nothing more, so that what is sent to it waits; or goes on.
-    fn take(&mut self, player: Player, takes: bool);
+    fn take(&mut self, player: ScriptedPlayer, takes: bool);
 
     /// The next thing that a player hears. Called only where something is owed to it.
-    fn hear(&mut self, player: Player) -> Heard;
+    fn hear(&mut self, player: ScriptedPlayer) -> Heard;
 
     /// The owner says something.
     fn tell(&mut self, message: ToGateway);

@@ -5,7 +5,7 @@ use playon_types::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner, Welcome, 
 use playon_types::ids::{ConnId, Generation, History, ReleaseId, RoomId, SessionId};
 use playon_types::time::Span;
 
-use crate::{Guest, Heard, Player, Said, Subject};
+use crate::{Guest, Heard, Said, ScriptedPlayer, Subject};
 
 /// The room of all scripts.
 pub(crate) const ROOM: RoomId = RoomId([7; 16]);
@@ -21,7 +21,7 @@ impl<'a> Script<'a> {
     }
 
     /// A player introduces itself, and the owner is asked.
-    pub(crate) fn asks(&mut self, guest: Guest) -> Result<(Player, Hello), String> {
+    pub(crate) fn asks(&mut self, guest: Guest) -> Result<(ScriptedPlayer, Hello), String> {
         let player = self.subject.connect();
         self.subject.say(player, Said::Hello(guest));
         match self.subject.told() {
@@ -40,7 +40,7 @@ impl<'a> Script<'a> {
     }
 
     /// A player has its seat.
-    pub(crate) fn seated(&mut self, guest: Guest) -> Result<(Player, Hello), String> {
+    pub(crate) fn seated(&mut self, guest: Guest) -> Result<(ScriptedPlayer, Hello), String> {
         let (player, hello) = self.asks(guest)?;
         self.welcome(&hello);
         self.hears(player, Heard::Welcome)?;
@@ -59,7 +59,7 @@ impl<'a> Script<'a> {
         Said::Input { seq, recv: 0, payload: Bytes::from_static(b"i") }
     }
 
-    pub(crate) fn hears(&mut self, player: Player, due: Heard) -> Result<(), String> {
+    pub(crate) fn hears(&mut self, player: ScriptedPlayer, due: Heard) -> Result<(), String> {
         let heard = self.subject.hear(player);
         equal("what the player hears", heard, due)
     }

@@ -7,7 +7,7 @@ use playon_sim::worker::{Stepped, Worker};
 use playon_types::attach::{FromWorker, ToWorker};
 use playon_types::ids::{ReleaseId, WorkerId};
 use playon_types::rng::Rng;
-use playon_worker_kit::{Game, POINTS, Subject, check};
+use playon_worker_kit::{GameUnderTest, POINTS, Subject, check};
 
 struct Model {
     worker: Worker,
@@ -31,10 +31,10 @@ impl Subject for Model {
     }
 }
 
-fn model() -> (Model, Game) {
+fn model() -> (Model, GameUnderTest) {
     let release = ReleaseId([1; 32]);
     let worker = Worker::new(WorkerId(1), release, Berth::Common);
-    let game = Game {
+    let game = GameUnderTest {
         kind: "ticking".into(),
         version: 1,
         profile: Bytes::new(),

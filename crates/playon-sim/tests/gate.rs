@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use playon_gate_kit::{Guest, Heard, POINTS, Player, Said, Subject, check};
+use playon_gate_kit::{Guest, Heard, POINTS, Said, ScriptedPlayer, Subject, check};
 use playon_sim::gate::{self, Gate, Out};
 use playon_types::gate::{Create, Hello, ToGateway, ToOwner, Who};
 use playon_types::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionId};
@@ -119,14 +119,14 @@ fn parts(what: gate::Heard) -> Vec<Heard> {
 }
 
 impl Subject for Model {
-    fn connect(&mut self) -> Player {
+    fn connect(&mut self) -> ScriptedPlayer {
         let conn = ConnId(self.draw());
         self.gate.open(conn);
         self.players.push(conn);
-        Player(self.players.len() - 1)
+        ScriptedPlayer(self.players.len() - 1)
     }
 
-    fn say(&mut self, player: Player, said: Said) {
+    fn say(&mut self, player: ScriptedPlayer, said: Said) {
         let conn = self.players[player.0];
         let out = match said {
             Said::Hello(guest) => {
@@ -149,17 +149,17 @@ impl Subject for Model {
         self.carry(out);
     }
 
-    fn hang_up(&mut self, player: Player) {
+    fn hang_up(&mut self, player: ScriptedPlayer) {
         let out = self.gate.hang_up(self.players[player.0]);
         self.carry(out);
     }
 
-    fn take(&mut self, player: Player, takes: bool) {
+    fn take(&mut self, player: ScriptedPlayer, takes: bool) {
         let out = self.gate.take(NOW, self.players[player.0], takes);
         self.carry(out);
     }
 
-    fn hear(&mut self, player: Player) -> Heard {
+    fn hear(&mut self, player: ScriptedPlayer) -> Heard {
         let heard = self.heard.get_mut(&self.players[player.0]);
         heard.and_then(VecDeque::pop_front).expect("it is owed something")
     }

@@ -9,7 +9,7 @@ use playon_types::image::{StateCodec, materialize};
 use playon_types::time::RoomTime;
 use playon_wire::state::ZstdXxh3;
 
-use crate::{Game, Subject};
+use crate::{GameUnderTest, Subject};
 
 /// Bytes of a state in these scripts.
 const STATE_BYTES_MAX: usize = 16 << 20;
@@ -21,7 +21,7 @@ pub(crate) const STRANGER: SessionId = SessionId(99);
 
 /// A room as its keeper holds it.
 #[derive(Clone, Debug)]
-pub struct Room {
+pub struct HeldRoom {
     pub(crate) room: RoomId,
     pub(crate) attempt: Attempt,
     pub(crate) seq: Seq,
@@ -32,14 +32,14 @@ pub struct Room {
 }
 
 /// A keeper that follows a script.
-pub struct Keeper<'a> {
+pub struct ScriptedKeeper<'a> {
     subject: &'a mut dyn Subject,
-    pub(crate) game: &'a Game,
+    pub(crate) game: &'a GameUnderTest,
     minted: u64,
 }
 
-impl<'a> Keeper<'a> {
-    pub(crate) fn new(subject: &'a mut dyn Subject, game: &'a Game) -> Self {
+impl<'a> ScriptedKeeper<'a> {
+    pub(crate) fn new(subject: &'a mut dyn Subject, game: &'a GameUnderTest) -> Self {
         Self { subject, game, minted: 0 }
     }
 
@@ -60,7 +60,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// A new room with a player in it.
-    pub(crate) fn create(&mut self) -> Result<Room, String> {
+    pub(crate) fn create(&mut self) -> Result<HeldRoom, String> {
         let attempt = self.mint();
         let room = RoomId([attempt.0 as u8; 16]);
         let (kind, params) = (self.game.kind.clone(), Bytes::new());
@@ -73,7 +73,7 @@ impl<'a> Keeper<'a> {
         equal("the room", (commit.room, commit.attempt, commit.seq), (room, attempt, Seq(1)))?;
         equal("the hash of its bytes", ZstdXxh3.hash(&state), hash)?;
         equal("the version", version, self.game.version)?;
-        let mut room = Room { room, attempt, seq: Seq(1), version, state, hash, tick: 0 };
+        let mut room = HeldRoom { room, attempt, seq: Seq(1), version, state, hash, tick: 0 };
         let profile = self.game.profile.clone();
         let commit = self.batch(&mut room, vec![Item::Join { session: ANN, profile }])?;
         equal("refused joins", commit.refused.len(), 0)?;
@@ -81,7 +81,12 @@ impl<'a> Keeper<'a> {
     }
 
     /// The next batch of a room, with a tick at its end, for a player who wants to see.
-    pub(crate) fn deliver(&self, room: &mut Room, mut items: Vec<Item>, whole: bool) -> Deliver {
+    pub(crate) fn deliver(
+        &self,
+        room: &mut HeldRoom,
+        mut items: Vec<Item>,
+        whole: bool,
+    ) -> Deliver {
         if whole {
             room.tick += 1;
             items.push(Item::Tick(room.tick));
@@ -98,12 +103,20 @@ impl<'a> Keeper<'a> {
     }
 
     /// The items and a tick; gives the commit, which has been looked at and taken in.
-    pub(crate) fn batch(&mut self, room: &mut Room, items: Vec<Item>) -> Result<Commit, String> {
+    pub(crate) fn batch(
+        &mut self,
+        room: &mut HeldRoom,
+        items: Vec<Item>,
+    ) -> Result<Commit, String> {
         let deliver = self.deliver(room, items, true);
         self.commit(room, deliver)
     }
 
-    pub(crate) fn commit(&mut self, room: &mut Room, deliver: Deliver) -> Result<Commit, String> {
+    pub(crate) fn commit(
+        &mut self,
+        room: &mut HeldRoom,
+        deliver: Deliver,
+    ) -> Result<Commit, String> {
         let answer = self.ask(ToWorker::Deliver(deliver));
         let FromWorker::Commit(commit) = answer else { return Err(format!("{answer:?}")) };
         let is = (commit.room, commit.attempt, commit.seq);
@@ -115,18 +128,18 @@ impl<'a> Keeper<'a> {
     }
 
     /// Opens the committed bytes under a new attempt.
-    pub(crate) fn open(&mut self, room: &Room) -> Result<(Room, Ready), String> {
+    pub(crate) fn open(&mut self, room: &HeldRoom) -> Result<(HeldRoom, Ready), String> {
         let attempt = self.mint();
-        let Room { room: id, seq, version, state, .. } = room.clone();
+        let HeldRoom { room: id, seq, version, state, .. } = room.clone();
         let kind = self.game.kind.clone();
         let answer = self.ask(ToWorker::Open { room: id, attempt, kind, seq, version, state });
         let FromWorker::Ready(ready) = answer else { return Err(format!("{answer:?}")) };
-        let opened = Room { attempt, ..room.clone() };
+        let opened = HeldRoom { attempt, ..room.clone() };
         Ok((self.opened(opened, &ready)?, ready))
     }
 
     /// What has been opened is what was committed: the release reads the version that it writes.
-    pub(crate) fn opened(&self, room: Room, ready: &Ready) -> Result<Room, String> {
+    pub(crate) fn opened(&self, room: HeldRoom, ready: &Ready) -> Result<HeldRoom, String> {
         let is = (ready.room, ready.attempt, ready.seq);
         equal("what was opened", is, (room.room, room.attempt, room.seq))?;
         equal("the version", ready.version, room.version)?;

@@ -1,7 +1,7 @@
 //! What every worker must do, asked by a scripted keeper: the contract of the seam *attach*.
 //!
 //! The same points are put to the real worker over a real socket and to the simulator's model of one, so that the model
-//! cannot be kinder. Nothing is known of the game but the few things that [`Game`] says.
+//! cannot be kinder. Nothing is known of the game but the few things that [`GameUnderTest`] says.
 
 mod keeper;
 mod points;
@@ -9,7 +9,7 @@ mod points;
 use bytes::Bytes;
 use playon_types::attach::{FromWorker, ToWorker};
 
-pub use keeper::{Keeper, Room};
+pub use keeper::{HeldRoom, ScriptedKeeper};
 pub use points::{POINTS, Point};
 
 /// A worker, real or modelled, that has attached.
@@ -23,7 +23,7 @@ pub trait Subject {
 
 /// What the script has to know of the game that the worker runs.
 #[derive(Clone, Debug)]
-pub struct Game {
+pub struct GameUnderTest {
     /// A kind of room with ticks, at least two seats, and views.
     pub kind: String,
     /// The version of its state that is written.
@@ -37,8 +37,8 @@ pub struct Game {
 }
 
 /// Puts every point to the worker, each in rooms of its own. Gives the name of each that does not hold, with the reason.
-pub fn check(subject: &mut dyn Subject, game: &Game) -> Vec<(&'static str, String)> {
-    let mut keeper = Keeper::new(subject, game);
+pub fn check(subject: &mut dyn Subject, game: &GameUnderTest) -> Vec<(&'static str, String)> {
+    let mut keeper = ScriptedKeeper::new(subject, game);
     let failed = POINTS.iter().filter_map(|point| {
         let outcome = (point.check)(&mut keeper);
         outcome.err().map(|why| (point.name, why))

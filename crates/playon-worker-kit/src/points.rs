@@ -3,16 +3,19 @@
 use bytes::Bytes;
 use playon_types::attach::{Body, FromWorker, Item, Noted, Stage, ToWorker};
 
-use crate::keeper::{ANN, Keeper, STRANGER, equal};
+use crate::keeper::{ANN, STRANGER, ScriptedKeeper, equal};
 
 /// One thing that a worker must do.
 pub struct Point {
     /// The fact, as a sentence.
     pub name: &'static str,
-    pub(crate) check: fn(&mut Keeper<'_>) -> Result<(), String>,
+    pub(crate) check: fn(&mut ScriptedKeeper<'_>) -> Result<(), String>,
 }
 
-const fn point(name: &'static str, check: fn(&mut Keeper<'_>) -> Result<(), String>) -> Point {
+const fn point(
+    name: &'static str,
+    check: fn(&mut ScriptedKeeper<'_>) -> Result<(), String>,
+) -> Point {
     Point { name, check }
 }
 
@@ -34,7 +37,7 @@ pub const POINTS: [Point; 14] = [
     point("what is merely noted changes the books and calls nothing", noted),
 ];
 
-fn batches(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn batches(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let before = room.hash;
     let first = keeper.input(1);
@@ -46,7 +49,7 @@ fn batches(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.batch(&mut room, vec![second]).map(drop)
 }
 
-fn time_alone(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn time_alone(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let deliver = keeper.deliver(&mut room, vec![Item::Wake], false);
     let commit = keeper.commit(&mut room, deliver)?;
@@ -54,14 +57,14 @@ fn time_alone(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.batch(&mut room, Vec::new()).map(drop)
 }
 
-fn counted(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn counted(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let items = vec![keeper.input(1), Item::Away(ANN), keeper.input(2)];
     let commit = keeper.batch(&mut room, items)?;
     equal("inputs", commit.inputs, 2)
 }
 
-fn shown(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn shown(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let mut deliver = keeper.deliver(&mut room, Vec::new(), true);
     deliver.render = vec![ANN, STRANGER];
@@ -72,7 +75,7 @@ fn shown(keeper: &mut Keeper<'_>) -> Result<(), String> {
     equal("views nobody asked for", commit.views.len(), 0)
 }
 
-fn twice(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn twice(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let input = keeper.input(1);
     let deliver = keeper.deliver(&mut room, vec![input], true);
@@ -82,7 +85,7 @@ fn twice(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.batch(&mut room, Vec::new()).map(drop)
 }
 
-fn opened(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn opened(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let input = keeper.input(1);
     keeper.batch(&mut room, vec![input])?;
@@ -93,7 +96,7 @@ fn opened(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.batch(&mut room, Vec::new()).map(drop)
 }
 
-fn other_attempts(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn other_attempts(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let mut other = room.clone();
     other.attempt = keeper.mint();
@@ -104,14 +107,14 @@ fn other_attempts(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.batch(&mut room, Vec::new()).map(drop)
 }
 
-fn retired(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn retired(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     keeper.tell(ToWorker::Retire { room: room.room, attempt: room.attempt });
     let deliver = keeper.deliver(&mut room, Vec::new(), true);
     keeper.fault(ToWorker::Deliver(deliver), Stage::Deliver).map(drop)
 }
 
-fn tails(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn tails(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let mut copy = room.clone();
     copy.attempt = keeper.mint();
@@ -135,12 +138,12 @@ fn tails(keeper: &mut Keeper<'_>) -> Result<(), String> {
     let (seq, hash) = (room.seq, room.hash);
     let answer = keeper.ask(ToWorker::Tail { room: id, attempt, seq, hash, deltas });
     let FromWorker::Ready(ready) = answer else { return Err(format!("{answer:?}")) };
-    copy = crate::Room { attempt, ..room };
+    copy = crate::HeldRoom { attempt, ..room };
     let mut copy = keeper.opened(copy, &ready)?;
     keeper.batch(&mut copy, Vec::new()).map(drop)
 }
 
-fn wrong_tails(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn wrong_tails(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let room = keeper.create()?;
     let attempt = keeper.mint();
     let (kind, state) = (keeper.game.kind.clone(), room.state.clone());
@@ -151,7 +154,7 @@ fn wrong_tails(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.fault(tail, Stage::Open).map(drop)
 }
 
-fn garbage(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn garbage(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let (attempt, kind) = (keeper.mint(), keeper.game.kind.clone());
     let (id, seq, version) = (room.room, room.seq, room.version);
@@ -160,7 +163,7 @@ fn garbage(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.batch(&mut room, Vec::new()).map(drop)
 }
 
-fn panics(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn panics(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let (mut room, mut other) = (keeper.create()?, keeper.create()?);
     let poison = keeper.poison(1);
     let deliver = keeper.deliver(&mut room, vec![poison], true);
@@ -173,7 +176,7 @@ fn panics(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.batch(&mut again, Vec::new()).map(drop)
 }
 
-fn exports(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn exports(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let input = keeper.input(1);
     keeper.batch(&mut room, vec![input])?;
@@ -191,7 +194,7 @@ fn exports(keeper: &mut Keeper<'_>) -> Result<(), String> {
     keeper.batch(&mut room, Vec::new()).map(drop)
 }
 
-fn noted(keeper: &mut Keeper<'_>) -> Result<(), String> {
+fn noted(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     for change in [Noted::Away, Noted::Back, Noted::Leave] {
         let commit = keeper.batch(&mut room, vec![Item::Noted { session: ANN, change }])?;

@@ -5,7 +5,7 @@ mod common;
 use common::owner::Owner;
 use common::{Do, Log};
 use playon_types::attach::{FromWorker, ToWorker};
-use playon_worker_kit::{Game, POINTS, Subject, check};
+use playon_worker_kit::{GameUnderTest, POINTS, Subject, check};
 
 struct Real(Owner);
 
@@ -25,7 +25,7 @@ fn said(input: &Do) -> bytes::Bytes {
 
 #[test]
 fn the_worker_does_what_every_worker_must() {
-    let game = Game {
+    let game = GameUnderTest {
         kind: "log".into(),
         version: 1,
         profile: br#"{"name":"ann"}"#[..].into(),

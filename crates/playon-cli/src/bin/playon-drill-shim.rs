@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
-use playon_faults::{Calls, Fault, Kind, LIBRARY};
+use playon_faults::{Calls, FaultKind, IoFault, LIBRARY};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args_os().skip(1);
@@ -21,15 +21,15 @@ fn main() -> anyhow::Result<()> {
     let mut command = Command::new(next("the program")?);
     command.args(args);
     std::fs::write(&library, LIBRARY).with_context(|| format!("writing {}", library.display()))?;
-    let fault = Fault { forever: true, armed_by: Some(switch), ..Fault::new(calls, 1, kind) };
+    let fault = IoFault { forever: true, armed_by: Some(switch), ..IoFault::new(calls, 1, kind) };
     fault.put_into_with(&mut command, &dir, &library);
     Err(command.exec()).context("starting the program")
 }
 
-fn fault(name: &OsString) -> anyhow::Result<(Calls, Kind)> {
+fn fault(name: &OsString) -> anyhow::Result<(Calls, FaultKind)> {
     Ok(match name.to_str() {
-        Some("sync-fails") => (Calls::Sync, Kind::Eio),
-        Some("read-only") => (Calls::Write, Kind::Erofs),
+        Some("sync-fails") => (Calls::Sync, FaultKind::Eio),
+        Some("read-only") => (Calls::Write, FaultKind::Erofs),
         _ => bail!("there is no fault {}", name.display()),
     })
 }

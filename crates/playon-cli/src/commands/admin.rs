@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::exit::{Exit, Trouble, io};
+use super::exit::{CliError, Exit, io};
 use super::lively::Lively;
 use super::locate::Door;
 
@@ -41,11 +41,11 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Exit>>) -> Result
 
 /// A client of one keeper. Every request has its own connection: a keeper may restart between two of them.
 #[derive(Clone, Debug)]
-pub(super) struct Admin {
+pub(super) struct AdminClient {
     door: Door,
 }
 
-impl Admin {
+impl AdminClient {
     pub(super) const fn new(door: Door) -> Self {
         Self { door }
     }
@@ -128,7 +128,7 @@ impl Admin {
     fn unreachable(&self, why: &str) -> Exit {
         let message = format!("the keeper at {} cannot be reached: {why}", self.door.address);
         let remedy = "start it with `playon serve`, or say where it is with --data or --admin";
-        Exit::Unreachable(Trouble::new("PLY-0521", message, remedy))
+        Exit::Unreachable(CliError::new("PLY-0521", message, remedy))
     }
 
     /// There is no answer.
@@ -153,7 +153,7 @@ impl Admin {
             message.push_str(": what was asked may still happen");
         }
         let remedy = "look at its process: it may be stopped, or its disk or machine hang; --timeout waits longer";
-        Exit::Unreachable(Trouble::new("PLY-0547", message, remedy))
+        Exit::Unreachable(CliError::new("PLY-0547", message, remedy))
     }
 }
 
@@ -177,7 +177,7 @@ fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T
         |name: &str| told.as_ref().and_then(|told| told.get(name)?.as_str().map(str::to_owned));
     match (field("code"), field("message")) {
         (Some(code), Some(message)) => {
-            let trouble = Trouble::new(&code, message, &field("remedy").unwrap_or_default());
+            let trouble = CliError::new(&code, message, &field("remedy").unwrap_or_default());
             // Not refused: it may still happen.
             let unanswered = code == "PLY-0542";
             Err(if unanswered { Exit::Failed(trouble) } else { Exit::Refused(trouble) })
@@ -188,7 +188,7 @@ fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T
 
 fn not_understood(status: StatusCode, what: &str) -> Exit {
     let message = format!("the answer was not understood: {status} {}", what.trim());
-    Exit::Failed(Trouble::new(
+    Exit::Failed(CliError::new(
         "PLY-0522",
         message,
         "use a `playon` command of the keeper's version",

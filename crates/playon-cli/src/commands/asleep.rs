@@ -2,20 +2,20 @@
 
 use playon_keeper::control::{AsleepPage, AsleepView};
 
-use super::admin::{Admin, block_on};
+use super::admin::{AdminClient, block_on};
 use super::exit::Exit;
-use super::locate::Keeper;
+use super::locate::KeeperAddress;
 use super::status::now_ms;
 use super::talk;
 
 /// Asks page by page until there are as many as wanted, or no more.
 pub(super) fn fetch(
-    keeper: &Keeper,
+    keeper: &KeeperAddress,
     filter: &str,
     expired: bool,
     limit: usize,
 ) -> Result<AsleepPage, Exit> {
-    let admin = Admin::new(keeper.door()?);
+    let admin = AdminClient::new(keeper.door()?);
     block_on(async {
         let mut all = AsleepPage::default();
         loop {

@@ -6,8 +6,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use playon_keeper::control::{DeployAnswer, DeployView};
 use serde::Serialize;
 
-use super::admin::Admin;
-use super::exit::{Exit, Trouble, Wrong};
+use super::admin::AdminClient;
+use super::exit::{CliError, ErrorJson, Exit};
 use super::serve::catch;
 use super::talk;
 
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// What `--json` prints of a deploy or rollback, whatever came of it: these fields, and no others.
 #[derive(Debug, Serialize)]
-struct Told {
+struct CourseJson {
     /// How the deploy ended (`done`, `partial`, `stopped`, `reverted`, `superseded`), or `nothing` if there was nothing to do,
     /// `refused`, `unreachable`, `failed`, `misused` if the command made no sense, or `signalled` if a signal has ended the command.
     /// If `deploy` is there all the same, it was begun, is as it was last seen, and may go on.
@@ -28,7 +28,7 @@ struct Told {
     /// What was promised and is not so.
     broken: Vec<String>,
     /// What went wrong instead.
-    error: Option<Wrong>,
+    error: Option<ErrorJson>,
 }
 
 /// Prints what kept a deploy from being begun, for whoever reads JSON. Passes the result on.
@@ -50,15 +50,15 @@ fn told(exit: Exit, deploy: Option<DeployView>) -> Exit {
         Exit::Told => return exit,
     };
     let (outcome, note) = (outcome.to_owned(), exit.to_string());
-    let error = exit.trouble().map(Wrong::from);
+    let error = exit.trouble().map(ErrorJson::from);
     // A stdout that takes nothing does not change how the command ends.
-    let _ = talk::json(&Told { outcome, note, deploy, broken: Vec::new(), error });
+    let _ = talk::json(&CourseJson { outcome, note, deploy, broken: Vec::new(), error });
     exit
 }
 
 /// Asks for a deploy, watches it to its end and prints how it went. A signal ends the watching, and nothing else.
 pub(super) async fn follow(
-    admin: &Admin,
+    admin: &AdminClient,
     path: &str,
     wish: &impl Serialize,
     json: bool,
@@ -85,23 +85,23 @@ fn left(begun: Option<DeployView>, signal: u8, json: bool) -> Result<(), Exit> {
                 "`playon status` shows how far it is, `{} {to}` waits for its end again, `playon rollback` undoes it",
                 if kind == "deploy" { "playon deploy" } else { "playon rollback --to" }
             );
-            Trouble::new("PLY-0610", message, &remedy)
+            CliError::new("PLY-0610", message, &remedy)
         }
         None => {
             let message = "the keeper had not answered yet: it may have begun what was asked for";
-            Trouble::new("PLY-0610", message, "`playon status` shows the last deploy")
+            CliError::new("PLY-0610", message, "`playon status` shows the last deploy")
         }
     };
     let exit = Exit::Signalled(signal, trouble);
     Err(if json { told(exit, begun) } else { exit })
 }
 
-async fn follow_on(admin: &Admin, answer: DeployAnswer, json: bool) -> Result<(), Exit> {
+async fn follow_on(admin: &AdminClient, answer: DeployAnswer, json: bool) -> Result<(), Exit> {
     let DeployAnswer { deploy, note, joined } = answer;
     let Some(begun) = deploy else {
         if json {
             let (outcome, broken) = ("nothing".to_owned(), Vec::new());
-            return talk::json(&Told { outcome, note, deploy: None, broken, error: None });
+            return talk::json(&CourseJson { outcome, note, deploy: None, broken, error: None });
         }
         return talk::data(&note);
     };
@@ -116,7 +116,7 @@ async fn follow_on(admin: &Admin, answer: DeployAnswer, json: bool) -> Result<()
     let broken = broken(&deploy);
     if json {
         let (outcome, deploy) = (deploy.phase.clone(), Some(deploy.clone()));
-        talk::json(&Told { outcome, note, deploy, broken: broken.clone(), error: None })?;
+        talk::json(&CourseJson { outcome, note, deploy, broken: broken.clone(), error: None })?;
     } else {
         talk::data(&summary(&deploy))?;
     }
@@ -139,7 +139,7 @@ fn out_of_sight(exit: Exit, DeployView { id, kind, to, .. }: &DeployView) -> Exi
 }
 
 /// Waits for the end of a deploy; `deploy` is what was last heard of it.
-async fn watch(admin: &Admin, deploy: &mut DeployView) -> Result<(), Exit> {
+async fn watch(admin: &AdminClient, deploy: &mut DeployView) -> Result<(), Exit> {
     talk::line(&format!(
         "{} {}: {} -> {}",
         deploy.kind,

@@ -12,7 +12,7 @@ use playon_types::ids::DeployId;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::demo_page;
-use super::exit::{Exit, Trouble, io};
+use super::exit::{CliError, Exit, io};
 use super::serve::{block_on, catch, until_over};
 use super::talk;
 use super::tracing_setup::{self, LogFormat};
@@ -62,7 +62,7 @@ impl Games {
                 return Ok(path);
             }
             let message = format!("{} is missing", path.display());
-            Err(Exit::Failed(Trouble::new(
+            Err(Exit::Failed(CliError::new(
                 "PLY-0524",
                 message,
                 "build the game: cargo build -p playon-cli -p arena",
@@ -184,7 +184,7 @@ async fn until_ready(keeper: &Keeper) -> Result<(), Exit> {
                 .filter(|deploy| deploy.finished)
                 .and_then(|d| d.reason.clone());
             if let Some(reason) = reason.filter(|_| catalog.current().is_none()) {
-                return Err(Exit::Failed(Trouble::new(
+                return Err(Exit::Failed(CliError::new(
                     "PLY-0525",
                     reason,
                     "look at the lines above",
@@ -193,7 +193,11 @@ async fn until_ready(keeper: &Keeper) -> Result<(), Exit> {
         }
         if Instant::now() > until {
             let message = "the game's worker did not attach in time";
-            return Err(Exit::Failed(Trouble::new("PLY-0525", message, "look at the lines above")));
+            return Err(Exit::Failed(CliError::new(
+                "PLY-0525",
+                message,
+                "look at the lines above",
+            )));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

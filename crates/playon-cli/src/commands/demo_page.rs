@@ -34,8 +34,8 @@ pub(super) fn answers(handle: Handle, games: Games) -> Extra {
                 let release = handle.catalog().current().unwrap_or_default();
                 return Some(ready(reply(StatusCode::OK, format!("{release}\n"))));
             }
-            (&Method::POST, "/demo/deploy") => Wish::Deploy,
-            (&Method::POST, "/demo/rollback") => Wish::Rollback,
+            (&Method::POST, "/demo/deploy") => PageWish::Deploy,
+            (&Method::POST, "/demo/rollback") => PageWish::Rollback,
             _ => return None,
         };
         if !from_here(&request) {
@@ -54,7 +54,7 @@ pub(super) fn answers(handle: Handle, games: Games) -> Extra {
 }
 
 #[derive(Clone, Copy)]
-enum Wish {
+enum PageWish {
     Deploy,
     Rollback,
 }
@@ -112,7 +112,7 @@ impl Body for Lines {
     }
 }
 
-fn carry_out(handle: &Handle, games: &Games, wish: Wish, lines: &mpsc::Sender<String>) {
+fn carry_out(handle: &Handle, games: &Games, wish: PageWish, lines: &mpsc::Sender<String>) {
     // A browser that has gone away is not waited for, but the deploy goes on.
     let say = |line: String| drop(lines.try_send(line));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
@@ -127,10 +127,10 @@ fn carry_out(handle: &Handle, games: &Games, wish: Wish, lines: &mpsc::Sender<St
     });
 }
 
-async fn begin(handle: &Handle, games: &Games, wish: Wish) -> Result<DeployAnswer, Coded> {
+async fn begin(handle: &Handle, games: &Games, wish: PageWish) -> Result<DeployAnswer, Coded> {
     let (path, label) = match wish {
-        Wish::Deploy => (&games.second, "arena-r2"),
-        Wish::Rollback => (&games.first, "arena-r1"),
+        PageWish::Deploy => (&games.second, "arena-r2"),
+        PageWish::Rollback => (&games.first, "arena-r1"),
     };
     // Known bytes keep the label they have.
     let artifact = handle.artifacts().add_file(path)?;

@@ -10,10 +10,10 @@ use playon_keeper::admin::{DeployRequest, RollbackRequest};
 use playon_keeper::control::{ReleaseView, WayBackView};
 use playon_store::open_regular;
 
-use super::admin::{Admin, block_on};
+use super::admin::{AdminClient, block_on};
 use super::courses::{follow, tell};
-use super::exit::{Exit, Trouble};
-use super::locate::Keeper;
+use super::exit::{CliError, Exit};
+use super::locate::KeeperAddress;
 use super::query::encode;
 use super::talk;
 use super::upload::FileBody;
@@ -30,7 +30,7 @@ a promise was broken; 3 not reachable; 4 refused; 130 ended by Ctrl-C, and the d
 
 A deploy to the release that one under way leads to is that one: both commands wait for the same end. With --now it
 becomes one at once.")]
-pub(super) struct Deploy {
+pub(super) struct DeployArgs {
     /// The executable, or the label or hash of a release that the keeper has
     #[arg(value_name = "EXECUTABLE")]
     what: PathBuf,
@@ -44,7 +44,7 @@ pub(super) struct Deploy {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    keeper: Keeper,
+    keeper: KeeperAddress,
 }
 
 /// Move the rooms back to where they were before the last deploy.
@@ -80,16 +80,16 @@ pub(super) struct Rollback {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    keeper: Keeper,
+    keeper: KeeperAddress,
 }
 
-impl Deploy {
+impl DeployArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         tell(self.json, self.ship())
     }
 
     fn ship(&self) -> Result<(), Exit> {
-        let admin = Admin::new(self.keeper.door()?);
+        let admin = AdminClient::new(self.keeper.door()?);
         block_on(async {
             let release = match open_regular(&self.what) {
                 Ok(file) => upload(&admin, &self.what, file, self.label.as_deref()).await?.id,
@@ -101,7 +101,7 @@ impl Deploy {
     }
 
     /// Not a file: perhaps a release that is there already.
-    async fn known(&self, admin: &Admin, why: &io::Error) -> Result<String, Exit> {
+    async fn known(&self, admin: &AdminClient, why: &io::Error) -> Result<String, Exit> {
         let text = self.what.to_string_lossy().into_owned();
         let releases: Vec<ReleaseView> = admin.get("/v1/releases").await?;
         let fits = |release: &ReleaseView| {
@@ -114,7 +114,7 @@ impl Deploy {
             return Err(unreadable(&self.what, why));
         }
         let message = format!("{text} is neither a file nor a release of this keeper");
-        Err(Exit::Usage(Trouble::new(
+        Err(Exit::Usage(CliError::new(
             "PLY-0504",
             message,
             "give the path of an executable; `playon releases` lists releases",
@@ -128,7 +128,7 @@ impl Rollback {
     }
 
     fn go_back(&self) -> Result<(), Exit> {
-        let admin = Admin::new(self.keeper.door()?);
+        let admin = AdminClient::new(self.keeper.door()?);
         block_on(async {
             let to = match &self.to {
                 Some(to) => to.clone(),
@@ -151,11 +151,11 @@ impl Rollback {
 fn unreadable(path: &Path, why: &io::Error) -> Exit {
     let message = format!("cannot read {}: {why}", path.display());
     let remedy = "give the path of an executable that this user can read";
-    Exit::Usage(Trouble::new("PLY-0504", message, remedy))
+    Exit::Usage(CliError::new("PLY-0504", message, remedy))
 }
 
 async fn upload(
-    admin: &Admin,
+    admin: &AdminClient,
     path: &Path,
     file: File,
     label: Option<&str>,

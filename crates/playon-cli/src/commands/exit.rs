@@ -12,22 +12,22 @@ use super::talk;
 #[derive(Debug)]
 pub enum Exit {
     /// It failed, or a promise was broken: 1.
-    Failed(Trouble),
+    Failed(CliError),
     /// The command makes no sense: 2.
-    Usage(Trouble),
+    Usage(CliError),
     /// The keeper cannot be reached: 3.
-    Unreachable(Trouble),
+    Unreachable(CliError),
     /// The keeper refused: 4.
-    Refused(Trouble),
+    Refused(CliError),
     /// A signal has ended it: 128 and the signal's number. What it had begun goes on.
-    Signalled(u8, Trouble),
+    Signalled(u8, CliError),
     /// As `Failed`, and the answer on stdout says everything.
     Told,
 }
 
 /// An error as people see it.
 #[derive(Clone, Debug)]
-pub struct Trouble {
+pub struct CliError {
     /// `PLY-nnnn`.
     pub code: String,
     /// What happened.
@@ -40,7 +40,7 @@ pub struct Trouble {
 
 /// The field `error` of what a command prints under `--json`: the same wherever it stands.
 #[derive(Debug, Serialize)]
-pub(super) struct Wrong {
+pub(super) struct ErrorJson {
     #[serde(flatten)]
     first: Fact,
     /// What else is wrong; mostly empty.
@@ -58,11 +58,11 @@ struct Fact {
 
 /// All that is printed on stdout under `--json` when there is no answer.
 #[derive(Debug, Serialize)]
-struct Failure {
-    error: Wrong,
+struct FailureJson {
+    error: ErrorJson,
 }
 
-impl Trouble {
+impl CliError {
     /// An error with all its parts.
     pub fn new(code: &str, message: impl Into<String>, remedy: &str) -> Self {
         let (code, remedy) = (code.to_owned(), remedy.to_owned());
@@ -80,13 +80,13 @@ impl Trouble {
     }
 }
 
-impl From<&Trouble> for Wrong {
-    fn from(trouble: &Trouble) -> Self {
-        Self { first: trouble.fact(), also: trouble.also.iter().map(Trouble::fact).collect() }
+impl From<&CliError> for ErrorJson {
+    fn from(trouble: &CliError) -> Self {
+        Self { first: trouble.fact(), also: trouble.also.iter().map(CliError::fact).collect() }
     }
 }
 
-impl From<Coded> for Trouble {
+impl From<Coded> for CliError {
     fn from(error: Coded) -> Self {
         Self::new(error.code, error.message, error.remedy)
     }
@@ -107,7 +107,7 @@ impl fmt::Display for Exit {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.message)
     }
@@ -116,12 +116,12 @@ impl fmt::Display for Trouble {
 /// Something of the operating system did not work.
 pub(super) fn io(what: &str, error: impl fmt::Display) -> Exit {
     let remedy = "look at the limits of this user and the state of the machine";
-    Exit::Failed(Trouble::new("PLY-0503", format!("{what}: {error}"), remedy))
+    Exit::Failed(CliError::new("PLY-0503", format!("{what}: {error}"), remedy))
 }
 
 impl Exit {
     /// What is the matter, if it has not been said.
-    pub(super) const fn trouble(&self) -> Option<&Trouble> {
+    pub(super) const fn trouble(&self) -> Option<&CliError> {
         match self {
             Self::Failed(trouble)
             | Self::Usage(trouble)
@@ -133,7 +133,7 @@ impl Exit {
     }
 
     /// The same end, told with more or other words.
-    pub(super) fn told_as(mut self, tell: impl FnOnce(&mut Trouble)) -> Self {
+    pub(super) fn told_as(mut self, tell: impl FnOnce(&mut CliError)) -> Self {
         match &mut self {
             Self::Failed(trouble)
             | Self::Usage(trouble)
@@ -168,7 +168,7 @@ impl Exit {
     }
 }
 
-impl Trouble {
+impl CliError {
     /// To people.
     fn say(&self) {
         let mut explained = Vec::new();
@@ -185,7 +185,7 @@ impl Trouble {
     /// To programs, on one line: some of them read line by line. False if nobody reads it: it is said on stderr as well,
     /// and a stdout that takes nothing cannot be told so.
     pub(super) fn print(&self) -> bool {
-        let failure = Failure { error: self.into() };
+        let failure = FailureJson { error: self.into() };
         let text = serde_json::to_string(&failure);
         text.is_ok_and(|text| talk::offer(&text).unwrap_or(false))
     }

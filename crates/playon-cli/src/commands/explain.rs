@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::exit::{Exit, Trouble};
+use super::exit::{CliError, Exit};
 use super::pages::PAGES;
 use super::talk;
 
@@ -23,7 +23,7 @@ pub(super) struct Explain {
 
 /// A page for programs.
 #[derive(Debug, Serialize)]
-struct Page {
+struct ErrorPage {
     code: &'static str,
     title: &'static str,
     /// In Markdown.
@@ -33,7 +33,7 @@ struct Page {
 impl Explain {
     pub(super) fn run(&self) -> Result<(), Exit> {
         let pages = || {
-            PAGES.iter().map(|(code, page)| Page {
+            PAGES.iter().map(|(code, page)| ErrorPage {
                 code,
                 title: title(page),
                 page: page.trim_end(),
@@ -52,7 +52,7 @@ impl Explain {
             Some(page) => talk::data(page.page),
             None => {
                 let message = format!("{code} is not a code of this version");
-                Err(Exit::Usage(Trouble::new(
+                Err(Exit::Usage(CliError::new(
                     "PLY-0523",
                     message,
                     "`playon explain` without a code lists all of them",

@@ -5,25 +5,25 @@ use playon_keeper::control::{ReleaseView, RoomView, StatusView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::admin::{Admin, block_on};
+use super::admin::{AdminClient, block_on};
 use super::exit::Exit;
-use super::locate::Keeper;
+use super::locate::KeeperAddress;
 use super::query::encode;
 use super::{asleep, status, talk};
 
 /// Where to look and how to print.
 #[derive(Debug, Args)]
-pub(super) struct Look {
+pub(super) struct ListArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    keeper: Keeper,
+    keeper: KeeperAddress,
 }
 
-impl Look {
-    pub(super) fn admin(&self) -> Result<Admin, Exit> {
-        Ok(Admin::new(self.keeper.door()?))
+impl ListArgs {
+    pub(super) fn admin(&self) -> Result<AdminClient, Exit> {
+        Ok(AdminClient::new(self.keeper.door()?))
     }
 
     fn get<T: DeserializeOwned + Serialize>(
@@ -48,7 +48,7 @@ impl Look {
 #[derive(Debug, Args)]
 pub(super) struct Releases {
     #[command(flatten)]
-    look: Look,
+    look: ListArgs,
 }
 
 impl Releases {
@@ -81,7 +81,7 @@ impl Releases {
   playon rooms --kind duel
   playon rooms --asleep                rooms at rest in the store, and when each is deleted for its age
   playon rooms --asleep --expired      those that would be deleted now")]
-pub(super) struct Rooms {
+pub(super) struct RoomsArgs {
     /// Rooms at rest in the store instead
     #[arg(long)]
     asleep: bool,
@@ -98,10 +98,10 @@ pub(super) struct Rooms {
     #[arg(long, default_value_t = 1_000)]
     limit: usize,
     #[command(flatten)]
-    look: Look,
+    look: ListArgs,
 }
 
-impl Rooms {
+impl RoomsArgs {
     pub(super) fn run(&self) -> Result<(), Exit> {
         let mut filter = String::new();
         for (name, value) in [("kind", &self.kind), ("release", &self.release)] {
@@ -142,14 +142,14 @@ fn state(room: &RoomView) -> &'static str {
 
 /// Show one room.
 #[derive(Debug, Args)]
-pub(super) struct Room {
+pub(super) struct RoomArgs {
     /// Its id
     id: String,
     #[command(flatten)]
-    look: Look,
+    look: ListArgs,
 }
 
-impl Room {
+impl RoomArgs {
     pub(super) fn run(&self) -> Result<(), Exit> {
         self.look.get(&format!("/v1/rooms/{}", encode(&self.id)), |room: &RoomView| {
             talk::data(&format!("room     {}", room.id))?;
@@ -177,14 +177,14 @@ impl Room {
 #[command(after_help = "Example:
   playon rooms
   playon close 5f0c64f9d1f24a3d8c1e5b7a90d2e613")]
-pub(super) struct Close {
+pub(super) struct CloseArgs {
     /// Its id
     id: String,
     #[command(flatten)]
-    look: Look,
+    look: ListArgs,
 }
 
-impl Close {
+impl CloseArgs {
     pub(super) fn run(&self) -> Result<(), Exit> {
         let path = format!("/v1/rooms/{}", encode(&self.id));
         let room: RoomView = block_on(self.look.admin()?.delete(&path))?;
@@ -196,7 +196,7 @@ impl Close {
 #[derive(Debug, Args)]
 pub(super) struct Drain {
     #[command(flatten)]
-    look: Look,
+    look: ListArgs,
 }
 
 impl Drain {

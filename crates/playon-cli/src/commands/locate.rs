@@ -8,11 +8,11 @@ use clap::Args;
 use playon_keeper::data_dir::DataDir;
 use playon_store::open_regular;
 
-use super::exit::{Exit, Trouble};
+use super::exit::{CliError, Exit};
 
 /// Where the keeper is.
 #[derive(Clone, Debug, Args)]
-pub(super) struct Keeper {
+pub(super) struct KeeperAddress {
     /// The keeper's data directory; address and token are found there
     #[arg(long, env = "PLAYON_DATA", default_value = "playon-data", value_name = "DIR")]
     pub(super) data: PathBuf,
@@ -53,7 +53,7 @@ pub(super) struct Door {
     pub(super) patience: Duration,
 }
 
-impl Keeper {
+impl KeeperAddress {
     pub(super) fn door(&self) -> Result<Door, Exit> {
         let data = DataDir::at(&self.data);
         let noted = || noted_address(&data.addresses());
@@ -77,7 +77,7 @@ fn read_token(path: &Path) -> Result<String, Exit> {
         let message = format!("no admin token: {}: {error}", path.display());
         let remedy =
             "say where the keeper's data is with --data, or give the token in PLAYON_TOKEN";
-        Exit::Unreachable(Trouble::new("PLY-0520", message, remedy))
+        Exit::Unreachable(CliError::new("PLY-0520", message, remedy))
     })?;
     Ok(text.trim().to_owned())
 }

@@ -5,7 +5,7 @@ use playon_keeper::admin::LogRequest;
 
 use super::admin::block_on;
 use super::exit::Exit;
-use super::lists::Look;
+use super::lists::ListArgs;
 use super::talk;
 
 /// Show or change what a running keeper logs.
@@ -16,32 +16,32 @@ use super::talk;
   playon log set info,playon_keeper::control=debug
 
 The change lasts until the keeper ends.")]
-pub(super) struct Log {
+pub(super) struct LogArgs {
     #[command(subcommand)]
-    wish: Wish,
+    wish: LogWish,
 }
 
 #[derive(Debug, Subcommand)]
-enum Wish {
+enum LogWish {
     /// Print what is logged
     Show {
         #[command(flatten)]
-        look: Look,
+        look: ListArgs,
     },
     /// Log from now on what this says
     Set {
         /// `error`, `warn`, `info`, `debug`, `trace`, or by part: `info,playon_keeper::gateway=debug`
         levels: String,
         #[command(flatten)]
-        look: Look,
+        look: ListArgs,
     },
 }
 
-impl Log {
+impl LogArgs {
     pub(super) fn run(&self) -> Result<(), Exit> {
         let (answer, look): (LogRequest, _) = match &self.wish {
-            Wish::Show { look } => (block_on(look.admin()?.get("/v1/log"))?, look),
-            Wish::Set { levels, look } => {
+            LogWish::Show { look } => (block_on(look.admin()?.get("/v1/log"))?, look),
+            LogWish::Set { levels, look } => {
                 let wish = LogRequest { levels: levels.clone() };
                 (block_on(look.admin()?.post("/v1/log", &wish))?, look)
             }

@@ -38,9 +38,9 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use playon_keeper::data_dir::make_files_private;
 
 use playon_drill::DrillArgs;
-use playon_drill::bots::Plan;
+use playon_drill::bots::BotPlan;
 
-pub use exit::{Exit, Trouble};
+pub use exit::{CliError, Exit};
 pub use pages::PAGES;
 
 /// Multiplayer game servers that stay up while you deploy them.
@@ -70,23 +70,23 @@ enum Command {
     /// Run a keeper with the example game and bots, and play.
     Demo(demo::Demo),
     /// Upload an executable and move the rooms to it.
-    Deploy(deploy::Deploy),
+    Deploy(deploy::DeployArgs),
     /// Move the rooms to the release before this one.
     Rollback(deploy::Rollback),
     /// List the releases.
     Releases(lists::Releases),
     /// List the rooms in memory, or those at rest.
-    Rooms(lists::Rooms),
+    Rooms(lists::RoomsArgs),
     /// Show one room.
-    Room(lists::Room),
+    Room(lists::RoomArgs),
     /// End a room for good, also a halted one or one at rest.
-    Close(lists::Close),
+    Close(lists::CloseArgs),
     /// Show the keeper on one screen.
-    Status(status::Status),
+    Status(status::StatusArgs),
     /// Show the keeper's status, live.
     Top(top::Top),
     /// Show or change what a running keeper logs.
-    Log(log::Log),
+    Log(log::LogArgs),
     /// Write, check and explain a configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -96,7 +96,7 @@ enum Command {
     Drill(DrillArgs),
     /// Play in a drill.
     #[command(hide = true)]
-    DrillBots(Plan),
+    DrillBots(BotPlan),
     /// Verify, back up, restore and repair a data directory.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -177,7 +177,7 @@ fn not_understood(error: &clap::Error, args: &[OsString]) -> ExitCode {
         let first = text.split("\n\n").next().unwrap_or_default();
         let words: Vec<_> = first.trim_start_matches("error: ").split_whitespace().collect();
         let remedy = "`playon help COMMAND` shows what it takes";
-        let trouble = Trouble::new("PLY-0548", words.join(" "), remedy);
+        let trouble = CliError::new("PLY-0548", words.join(" "), remedy);
         // These have one shape for all that comes of them, and for nothing, too.
         if args.get(1).is_some_and(|name| name == "deploy" || name == "rollback") {
             let _ = courses::tell(true, Err(Exit::Usage(trouble)));
@@ -200,5 +200,5 @@ fn not_drilled(error: anyhow::Error) -> Exit {
     let coded = text.split_once(' ').filter(|(code, _)| PAGES.iter().any(|(of, _)| of == code));
     let (code, message) = coded.unwrap_or(("PLY-0549", &text));
     let remedy = "it says nothing about the promises: mend what is named and run it again";
-    Exit::Failed(Trouble::new(code, message, remedy))
+    Exit::Failed(CliError::new(code, message, remedy))
 }

@@ -10,13 +10,13 @@ const ROWS_SHOWN: usize = 8;
 
 /// What the rooms are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum SortBy {
     Rooms,
     Players,
     Kind,
 }
 
-impl Order {
+impl SortBy {
     pub(super) const fn next(self) -> Self {
         match self {
             Self::Rooms => Self::Players,
@@ -52,7 +52,7 @@ pub(super) struct Between {
 
 /// What a line says about the state of things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum Severity {
     Plain,
     Heading,
     Good,
@@ -61,21 +61,21 @@ pub(super) enum Mood {
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) mood: Mood,
+pub(super) struct ScreenLine {
+    pub(super) mood: Severity,
     pub(super) text: String,
 }
 
-fn plain(text: impl Into<String>) -> Line {
-    Line { mood: Mood::Plain, text: text.into() }
+fn plain(text: impl Into<String>) -> ScreenLine {
+    ScreenLine { mood: Severity::Plain, text: text.into() }
 }
 
-fn heading(text: &str) -> Line {
-    Line { mood: Mood::Heading, text: text.to_owned() }
+fn heading(text: &str) -> ScreenLine {
+    ScreenLine { mood: Severity::Heading, text: text.to_owned() }
 }
 
 /// The whole screen.
-pub(super) fn lines(status: &StatusView, between: Option<Between>, now_ms: u64) -> Vec<Line> {
+pub(super) fn lines(status: &StatusView, between: Option<Between>, now_ms: u64) -> Vec<ScreenLine> {
     let mut lines = vec![keeper(status), ready(status)];
     lines.push(plain(format!(
         "players     {} seats, {} sockets at {}",
@@ -101,7 +101,7 @@ pub(super) fn lines(status: &StatusView, between: Option<Between>, now_ms: u64) 
     lines
 }
 
-fn keeper(status: &StatusView) -> Line {
+fn keeper(status: &StatusView) -> ScreenLine {
     plain(format!(
         "keeper      {}, epoch {}, up {}",
         status.version,
@@ -110,10 +110,10 @@ fn keeper(status: &StatusView) -> Line {
     ))
 }
 
-fn ready(status: &StatusView) -> Line {
+fn ready(status: &StatusView) -> ScreenLine {
     match &status.not_ready {
-        None => Line { mood: Mood::Good, text: "ready       yes".to_owned() },
-        Some(why) => Line { mood: Mood::Bad, text: format!("ready       no: {why}") },
+        None => ScreenLine { mood: Severity::Good, text: "ready       yes".to_owned() },
+        Some(why) => ScreenLine { mood: Severity::Bad, text: format!("ready       no: {why}") },
     }
 }
 
@@ -127,7 +127,7 @@ fn rooms(status: &StatusView) -> String {
     )
 }
 
-fn deploy_line(deploy: &DeployView, now_ms: u64) -> Line {
+fn deploy_line(deploy: &DeployView, now_ms: u64) -> ScreenLine {
     let from = deploy.from.as_deref().unwrap_or("nothing");
     let end = deploy.finished_ms.unwrap_or(now_ms);
     let mut text = format!(
@@ -147,11 +147,11 @@ fn deploy_line(deploy: &DeployView, now_ms: u64) -> Line {
         text += &format!("; {reason}");
     }
     let mood = match (deploy.finished, deploy.reason.is_some() && deploy.phase != "superseded") {
-        (true, true) => Mood::Bad,
-        (false, _) => Mood::Good,
-        (true, false) => Mood::Plain,
+        (true, true) => Severity::Bad,
+        (false, _) => Severity::Good,
+        (true, false) => Severity::Plain,
     };
-    Line { mood, text }
+    ScreenLine { mood, text }
 }
 
 fn times(status: &StatusView) -> String {
@@ -193,7 +193,7 @@ fn rates(now: &TotalsView, between: Between) -> String {
     )
 }
 
-fn groups(status: &StatusView) -> Vec<Line> {
+fn groups(status: &StatusView) -> Vec<ScreenLine> {
     if status.rooms_by.is_empty() {
         return Vec::new();
     }
@@ -212,7 +212,7 @@ fn groups(status: &StatusView) -> Vec<Line> {
     block(&title, rows.map(plain).collect())
 }
 
-fn releases(status: &StatusView) -> Vec<Line> {
+fn releases(status: &StatusView) -> Vec<ScreenLine> {
     let mut releases: Vec<_> = status.releases.iter().collect();
     releases.sort_by_key(|release| {
         std::cmp::Reverse((release.current, release.workers > 0, release.added_ms))
@@ -234,7 +234,7 @@ fn releases(status: &StatusView) -> Vec<Line> {
 }
 
 /// Rows under a title; of too many the rest is counted.
-fn block(title: &str, mut rows: Vec<Line>) -> Vec<Line> {
+fn block(title: &str, mut rows: Vec<ScreenLine>) -> Vec<ScreenLine> {
     let more = rows.len().saturating_sub(ROWS_SHOWN);
     if more > 0 {
         rows.truncate(ROWS_SHOWN);
@@ -243,7 +243,7 @@ fn block(title: &str, mut rows: Vec<Line>) -> Vec<Line> {
     [vec![plain(""), heading(title)], rows].concat()
 }
 
-fn faults(faults: &[FaultView], now_ms: u64) -> Vec<Line> {
+fn faults(faults: &[FaultView], now_ms: u64) -> Vec<ScreenLine> {
     if faults.is_empty() {
         return Vec::new();
     }

@@ -12,7 +12,7 @@ use listenfd::ListenFd;
 use playon_keeper::control::Handle;
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use super::exit::{Exit, Trouble};
+use super::exit::{CliError, Exit};
 
 /// Listening sockets that were open before this process began: connections wait in them over a restart.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl Passed {
 fn unusable(why: impl std::fmt::Display) -> Exit {
     let message = format!("a socket of the service manager cannot be used: {why}");
     let remedy = "pass one listening TCP socket for players and one for admins, in this order";
-    Exit::Failed(Trouble::new("PLY-0530", message, remedy))
+    Exit::Failed(CliError::new("PLY-0530", message, remedy))
 }
 
 /// The way to the service manager, if there is one.

@@ -4,10 +4,10 @@ use clap::Args;
 use playon_keeper::control::StatusView;
 use playon_keeper::text::escape;
 
-use super::admin::{Admin, block_on};
-use super::exit::{Exit, Trouble};
-use super::locate::Keeper;
-use super::screen::{self, Line, Mood, Order};
+use super::admin::{AdminClient, block_on};
+use super::exit::{CliError, Exit};
+use super::locate::KeeperAddress;
+use super::screen::{self, ScreenLine, Severity, SortBy};
 use super::talk;
 
 /// Show the keeper on one screen.
@@ -18,17 +18,17 @@ use super::talk;
   until playon status >/dev/null 2>&1; do sleep 1; done     waits until players are taken
 
 Exit codes: 0 the keeper is ready, 1 it is not, 3 it cannot be reached.")]
-pub(super) struct Status {
+pub(super) struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    keeper: Keeper,
+    keeper: KeeperAddress,
 }
 
-impl Status {
+impl StatusArgs {
     pub(super) fn run(&self) -> Result<(), Exit> {
-        let admin = Admin::new(self.keeper.door()?);
+        let admin = AdminClient::new(self.keeper.door()?);
         let status: StatusView = block_on(admin.get("/v1/status"))?;
         if self.json {
             talk::json(&status)?;
@@ -42,29 +42,29 @@ impl Status {
     }
 }
 
-fn not_ready(why: &str) -> Trouble {
+fn not_ready(why: &str) -> CliError {
     let remedy = "see \"players cannot get in\" in docs/troubleshooting.md";
-    Trouble::new("PLY-0533", format!("the keeper is not ready: {why}"), remedy)
+    CliError::new("PLY-0533", format!("the keeper is not ready: {why}"), remedy)
 }
 
 /// The screen, once.
 pub(super) fn print(status: &StatusView) -> Result<(), Exit> {
     let coloured = talk::data_coloured();
     let mut status = status.clone();
-    Order::Rooms.sort(&mut status);
+    SortBy::Rooms.sort(&mut status);
     screen::lines(&status, None, now_ms())
         .iter()
         .try_for_each(|line| talk::data(&painted(line, coloured)))
 }
 
 /// A line as the terminal gets it.
-pub(super) fn painted(line: &Line, coloured: bool) -> String {
+pub(super) fn painted(line: &ScreenLine, coloured: bool) -> String {
     let text = escape(&line.text);
     let style = match line.mood {
-        Mood::Plain => return text.into_owned(),
-        Mood::Heading => "1",
-        Mood::Good => "32",
-        Mood::Bad => "31",
+        Severity::Plain => return text.into_owned(),
+        Severity::Heading => "1",
+        Severity::Good => "32",
+        Severity::Bad => "31",
     };
     if coloured { format!("\x1b[{style}m{text}\x1b[0m") } else { text.into_owned() }
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use playon_store::OpenError;
 use playon_types::ids::RoomId;
 
-use super::exit::{Exit, Trouble};
+use super::exit::{CliError, Exit};
 use super::{store_copies, talk};
 
 /// Verify, back up, restore and repair a data directory.
@@ -30,7 +30,7 @@ pub(super) enum StoreCommand {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Place {
+pub(super) struct StoreArgs {
     /// The data directory
     #[arg(long, env = "PLAYON_DATA", default_value = "playon-data", value_name = "DIR")]
     pub(super) data: PathBuf,
@@ -43,7 +43,7 @@ pub(super) struct Place {
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
 }
 
 /// Print everything stored about one room.
@@ -52,7 +52,7 @@ pub(super) struct Dump {
     /// The room's id
     room: String,
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
 }
 
 impl StoreCommand {
@@ -83,7 +83,11 @@ impl Dump {
     fn run(&self) -> Result<(), Exit> {
         let room = RoomId::parse(&self.room).ok_or_else(|| {
             let message = format!("{} is not the id of a room", self.room);
-            Exit::Usage(Trouble::new("PLY-0516", message, "give a UUID; `playon rooms` lists them"))
+            Exit::Usage(CliError::new(
+                "PLY-0516",
+                message,
+                "give a UUID; `playon rooms` lists them",
+            ))
         })?;
         let dump = playon_store::dump(&self.place.data, room).map_err(|error| refused(&error))?;
         if self.place.json { talk::json(&dump) } else { talk::data(&dump.to_string()) }
@@ -98,5 +102,5 @@ fn refused(error: &OpenError) -> Exit {
 pub(super) fn failed(code: &str, error: &impl std::fmt::Display) -> Exit {
     let text = error.to_string();
     let message = text.strip_prefix(code).unwrap_or(&text).trim_start().to_owned();
-    Exit::Failed(Trouble::new(code, message, "see the page of this code"))
+    Exit::Failed(CliError::new(code, message, "see the page of this code"))
 }

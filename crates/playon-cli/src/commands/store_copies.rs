@@ -8,7 +8,7 @@ use playon_store::backup::{self, Manifest, Progress};
 use playon_store::repair;
 
 use super::exit::Exit;
-use super::store::{Place, failed};
+use super::store::{StoreArgs, failed};
 use super::talk;
 
 /// Copy the whole store, while a keeper runs or not.
@@ -26,7 +26,7 @@ pub(super) struct BackupTo {
     /// The directory to make; it must not be there yet, or be empty
     to: PathBuf,
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
 }
 
 /// Make a data directory from a backup.
@@ -42,7 +42,7 @@ pub(super) struct RestoreFrom {
     /// The backup
     from: PathBuf,
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
 }
 
 /// Say what can be saved of a damaged store, or save it.
@@ -64,7 +64,7 @@ pub(super) struct Mend {
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
 }
 
 impl BackupTo {

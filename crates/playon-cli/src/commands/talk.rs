@@ -32,12 +32,12 @@ fn paint(colour: &str, text: &str) -> String {
 
 /// The ways out of a process that serves, which must not wait for those who read.
 #[derive(Debug)]
-struct Queues {
+struct OutputQueues {
     talk: LogQueue,
     data: LogQueue,
 }
 
-static QUEUES: OnceLock<Queues> = OnceLock::new();
+static QUEUES: OnceLock<OutputQueues> = OnceLock::new();
 
 /// How long a process that ends waits for those who read what it said.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ pub(super) fn queue() -> io::Result<LogQueue> {
     }
     let talk = LogQueue::start("log", io::stderr(), coloured())?;
     let data = LogQueue::start("stdout", io::stdout(), false)?;
-    Ok(QUEUES.get_or_init(|| Queues { talk, data }).talk.clone())
+    Ok(QUEUES.get_or_init(|| OutputQueues { talk, data }).talk.clone())
 }
 
 /// Gives those who read what was said a moment before the process ends.

@@ -11,10 +11,10 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwins
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::admin::{Admin, block_on};
-use super::exit::{Exit, Trouble, io as failed};
-use super::locate::{Keeper, seconds};
-use super::screen::{self, Between, Line, Mood, Order};
+use super::admin::{AdminClient, block_on};
+use super::exit::{CliError, Exit, io as failed};
+use super::locate::{KeeperAddress, seconds};
+use super::screen::{self, Between, ScreenLine, Severity, SortBy};
 use super::serve::catch;
 use super::status::{now_ms, painted};
 use super::talk;
@@ -39,18 +39,18 @@ pub(super) struct Top {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    keeper: Keeper,
+    keeper: KeeperAddress,
 }
 
 impl Top {
     pub(super) fn run(&self) -> Result<(), Exit> {
-        let admin = Admin::new(self.keeper.door()?);
+        let admin = AdminClient::new(self.keeper.door()?);
         block_on(async {
             // The first look fails as any command does; later ones are shown, because a keeper may restart.
             let first = look(&admin).await?;
             let mut ticks = interval(Duration::from_secs_f64(self.every));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let mut view = View::new(first);
+            let mut view = TopView::new(first);
             let shown = io::stdin().is_terminal() && io::stdout().is_terminal() && !self.json;
             if shown {
                 self.live(&admin, &mut view, ticks).await
@@ -60,7 +60,12 @@ impl Top {
         })
     }
 
-    async fn print(&self, admin: &Admin, view: &mut View, mut ticks: Interval) -> Result<(), Exit> {
+    async fn print(
+        &self,
+        admin: &AdminClient,
+        view: &mut TopView,
+        mut ticks: Interval,
+    ) -> Result<(), Exit> {
         let mut looks = 0;
         loop {
             ticks.tick().await;
@@ -73,7 +78,7 @@ impl Top {
                 // A line for each look, whatever it sees.
                 (Some(exit), true) => {
                     talk::error(&exit.to_string());
-                    exit.trouble().is_none_or(Trouble::print)
+                    exit.trouble().is_none_or(CliError::print)
                 }
                 (_, false) => talk::offer(&text(&view.lines()))?,
             };
@@ -83,7 +88,12 @@ impl Top {
         }
     }
 
-    async fn live(&self, admin: &Admin, view: &mut View, mut ticks: Interval) -> Result<(), Exit> {
+    async fn live(
+        &self,
+        admin: &AdminClient,
+        view: &mut TopView,
+        mut ticks: Interval,
+    ) -> Result<(), Exit> {
         let mut signals = catch()?;
         let terminal = Terminal::take()?;
         let mut keys = keys();
@@ -118,14 +128,14 @@ impl Top {
 }
 
 /// The screen with the keys that it minds.
-fn shown(view: &mut View) -> Vec<Line> {
+fn shown(view: &mut TopView) -> Vec<ScreenLine> {
     let mut lines = view.lines();
     let keys = format!("q ends, s sorts (by {})", view.order.name());
-    lines.insert(0, Line { mood: Mood::Plain, text: keys });
+    lines.insert(0, ScreenLine { mood: Severity::Plain, text: keys });
     lines
 }
 
-async fn look(admin: &Admin) -> Result<StatusView, Exit> {
+async fn look(admin: &AdminClient) -> Result<StatusView, Exit> {
     admin.get("/v1/status").await
 }
 
@@ -133,32 +143,32 @@ fn json(status: &StatusView) -> Result<String, Exit> {
     serde_json::to_string(status).map_err(|error| failed("no JSON", error))
 }
 
-fn text(lines: &[Line]) -> String {
+fn text(lines: &[ScreenLine]) -> String {
     let coloured = talk::data_coloured();
     lines.iter().map(|line| painted(line, coloured) + "\n").collect()
 }
 
 /// One look at the keeper.
 #[derive(Debug)]
-struct Look {
+struct TopSample {
     at: Instant,
     status: StatusView,
 }
 
 /// What is shown.
 #[derive(Debug)]
-struct View {
-    order: Order,
-    before: Option<Look>,
-    last: Look,
+struct TopView {
+    order: SortBy,
+    before: Option<TopSample>,
+    last: TopSample,
     /// Why the newest look failed.
     failed: Option<Exit>,
 }
 
-impl View {
+impl TopView {
     fn new(status: StatusView) -> Self {
-        let last = Look { at: Instant::now(), status };
-        Self { order: Order::Rooms, before: None, last, failed: None }
+        let last = TopSample { at: Instant::now(), status };
+        Self { order: SortBy::Rooms, before: None, last, failed: None }
     }
 
     /// Takes what a look has seen.
@@ -166,7 +176,8 @@ impl View {
         match looked {
             Ok(status) => {
                 self.failed = None;
-                let last = std::mem::replace(&mut self.last, Look { at: Instant::now(), status });
+                let last =
+                    std::mem::replace(&mut self.last, TopSample { at: Instant::now(), status });
                 // Another keeper counts from the beginning.
                 self.before = (last.status.epoch == self.last.status.epoch).then_some(last);
             }
@@ -174,9 +185,9 @@ impl View {
         }
     }
 
-    fn lines(&mut self) -> Vec<Line> {
+    fn lines(&mut self) -> Vec<ScreenLine> {
         match &self.failed {
-            Some(exit) => vec![Line { mood: Mood::Bad, text: exit.to_string() }],
+            Some(exit) => vec![ScreenLine { mood: Severity::Bad, text: exit.to_string() }],
             None => {
                 self.order.sort(&mut self.last.status);
                 let between = self.before.as_ref().map(|before| Between {
@@ -208,14 +219,16 @@ impl Terminal {
         Ok(terminal)
     }
 
-    fn draw(&self, lines: &[Line]) -> Result<(), Exit> {
+    fn draw(&self, lines: &[ScreenLine]) -> Result<(), Exit> {
         let size = tcgetwinsize(io::stdout()).map_or((80, 24), |size| (size.ws_col, size.ws_row));
         let (columns, rows) = (usize::from(size.0.max(1)), usize::from(size.1.max(1)));
         let coloured = talk::data_coloured();
         let mut text = String::from("\x1b[H");
         for (at, line) in lines.iter().take(rows).enumerate() {
-            let cut =
-                Line { text: escape(&line.text).chars().take(columns).collect(), ..line.clone() };
+            let cut = ScreenLine {
+                text: escape(&line.text).chars().take(columns).collect(),
+                ..line.clone()
+            };
             let end = if at + 1 < rows.min(lines.len()) { "\r\n" } else { "" };
             text += &format!("{}\x1b[K{end}", painted(&cut, coloured));
         }

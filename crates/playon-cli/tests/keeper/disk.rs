@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use playon_faults::{Calls, Fault, Kind};
+use playon_faults::{Calls, FaultKind, IoFault};
 use rustix::process::Signal;
 
 use super::player::Player;
 use super::rig::{PATIENCE, PLAYON, Rig, kill};
 
 /// Plays, breaks the disk in the middle of it, waits for the keeper's end, starts it again and goes on.
-async fn breaks_and_comes_back(mut fault: Fault) {
+async fn breaks_and_comes_back(mut fault: IoFault) {
     let mut rig = Rig::start();
     let mut player = Player::join(&rig, "table").await;
     player.play(5).await;
@@ -40,22 +40,24 @@ async fn breaks_and_comes_back(mut fault: Fault) {
 
 #[tokio::test]
 async fn a_sync_that_fails() {
-    let fault = Fault::new(Calls::Sync, 1, Kind::Eio);
-    breaks_and_comes_back(Fault { file: "playon.db-wal".into(), ..fault }).await;
+    let fault = IoFault::new(Calls::Sync, 1, FaultKind::Eio);
+    breaks_and_comes_back(IoFault { file: "playon.db-wal".into(), ..fault }).await;
 }
 
 #[tokio::test]
 async fn a_write_that_fails_and_a_disk_that_is_full() {
-    for (file, kind) in
-        [("playon.db-wal", Kind::Eio), ("playon.db-wal", Kind::Short), ("watermark", Kind::Enospc)]
-    {
-        let fault = Fault::new(Calls::Write, 3, kind);
-        breaks_and_comes_back(Fault { file: file.into(), ..fault }).await;
+    for (file, kind) in [
+        ("playon.db-wal", FaultKind::Eio),
+        ("playon.db-wal", FaultKind::Short),
+        ("watermark", FaultKind::Enospc),
+    ] {
+        let fault = IoFault::new(Calls::Write, 3, kind);
+        breaks_and_comes_back(IoFault { file: file.into(), ..fault }).await;
     }
 }
 
 /// Starts a keeper that may not get far, and stops it once it has read everything. Returns its exit code and what it said.
-fn start_once(fault: &Fault, data: &Path, log: &Path) -> (Option<i32>, String) {
+fn start_once(fault: &IoFault, data: &Path, log: &Path) -> (Option<i32>, String) {
     let mut command = Command::new(PLAYON);
     fault.put_into(&mut command, data, log);
     let mut keeper = command
@@ -105,7 +107,8 @@ async fn a_disk_that_cannot_be_read_or_written_at_start() {
         [(Calls::Read, &[1, 5, 20, 45]), (Calls::Write, &[1, 9]), (Calls::Sync, &[1, 2])];
     for (calls, ats) in faults {
         for at in ats.iter().copied() {
-            let fault = Fault { file: "playon.db".into(), ..Fault::new(calls, at, Kind::Eio) };
+            let fault =
+                IoFault { file: "playon.db".into(), ..IoFault::new(calls, at, FaultKind::Eio) };
             let (code, said) = start_once(&fault, &data, &log);
             match code {
                 Some(0) => {}

@@ -33,7 +33,7 @@ use crate::update::{End, RawUpdate, Update};
 use inputs::Inputs;
 use outgoing::Outgoing;
 use pace::Pace;
-use sockets::Sockets;
+use sockets::SessionSockets;
 use timers::{Timer, Timers};
 
 /// Bytes that a frame costs beside its payload, its share of a WebSocket frame included, at most.
@@ -114,7 +114,7 @@ pub struct Session {
     /// Silence after which a socket is given up: longer than the keeper of this session takes to ask.
     silence: Span,
     pace: Pace,
-    sockets: Sockets,
+    sockets: SessionSockets,
     timers: Timers,
     outgoing: Outgoing,
     actions: VecDeque<Action>,
@@ -128,7 +128,7 @@ impl Session {
     /// Begins a session; the first action opens a socket.
     pub fn new(now: Time, options: JoinOptions, seed: u64) -> Self {
         let mut session = Self {
-            sockets: Sockets::new(options.url.clone()),
+            sockets: SessionSockets::new(options.url.clone()),
             room: options.room,
             inputs_max: options.limits.inputs_max,
             // Until the keeper names its own.

@@ -12,7 +12,7 @@ pub(super) const STABLE: Span = Span::secs(1);
 
 /// At most one socket in use and one that is being opened.
 #[derive(Debug)]
-pub(super) struct Sockets {
+pub(super) struct SessionSockets {
     live: Option<SocketId>,
     opening: Option<SocketId>,
     /// HELLO was said over the one being opened.
@@ -43,7 +43,7 @@ struct Moving {
     tries: u32,
 }
 
-impl Sockets {
+impl SessionSockets {
     pub(super) fn new(home: String) -> Self {
         Self {
             live: None,

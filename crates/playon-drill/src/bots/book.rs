@@ -2,12 +2,12 @@
 
 use playon_types::rng::Rng;
 
-use super::past::Past;
+use super::past::PastAccounts;
 use crate::game::{Account, Event, Input, View};
 
 /// What went wrong, counted. All zero is what is promised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Faults {
+pub struct BookFaults {
     /// Inputs sent and never applied.
     pub inputs_lost: u64,
     /// Inputs applied more than once.
@@ -22,7 +22,7 @@ pub struct Faults {
     pub state_mismatches: u64,
 }
 
-impl Faults {
+impl BookFaults {
     /// Adds another player's.
     pub const fn add(&mut self, other: Self) {
         self.inputs_lost += other.inputs_lost;
@@ -36,12 +36,12 @@ impl Faults {
 
 /// One player's books.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct PlayerBook {
     words: Rng,
     /// Inputs sent.
     sent: u64,
     /// What the account must look like after each input.
-    past: Past,
+    past: PastAccounts,
     /// Whether the room may go back when its keeper is killed, if it says so.
     goes_back: bool,
     /// It has said so, and nothing was seen since.
@@ -56,16 +56,16 @@ pub(super) struct Book {
     /// The number of the next event, unless the room went back and none came since.
     event_next: Option<u64>,
     room_mismatches: u64,
-    faults: Faults,
+    faults: BookFaults,
 }
 
-impl Book {
+impl PlayerBook {
     /// Empty books; the words come from `seed`.
     pub(super) fn new(seed: u64, goes_back: bool) -> Self {
         Self {
             words: Rng::new(seed),
             sent: 0,
-            past: Past::new(goes_back),
+            past: PastAccounts::new(goes_back),
             goes_back,
             went_back: false,
             told_lost: 0,
@@ -74,17 +74,17 @@ impl Book {
             torn: false,
             event_next: Some(1),
             room_mismatches: 0,
-            faults: Faults::default(),
+            faults: BookFaults::default(),
         }
     }
 
-    /// The next input. It counts as sent when [`Book::sent`] is told of it.
+    /// The next input. It counts as sent when [`PlayerBook::sent`] is told of it.
     pub(super) fn next_input(&self) -> Input {
         let word = self.words.clone().next_u64();
         Input { n: self.sent + 1, word }
     }
 
-    /// Enters the input that [`Book::next_input`] gave.
+    /// Enters the input that [`PlayerBook::next_input`] gave.
     pub(super) fn sent(&mut self, input: Input) {
         self.words.next_u64();
         self.sent += 1;
@@ -150,13 +150,13 @@ impl Book {
         self.seen.count.saturating_sub(self.seen.repeated) >= self.past.newest().count
     }
 
-    /// The chain of the account as it was seen last. Whether it is the right one is for [`Book::close`] to say.
+    /// The chain of the account as it was seen last. Whether it is the right one is for [`PlayerBook::close`] to say.
     pub(super) const fn chain(&self) -> u64 {
         self.seen.chain
     }
 
     /// Closes the books with the last view: what went wrong in all.
-    pub(super) fn close(mut self, last: &View) -> Faults {
+    pub(super) fn close(mut self, last: &View) -> BookFaults {
         if let Some(next) = self.event_next {
             self.faults.events_lost += (last.events + 1).saturating_sub(next);
         }

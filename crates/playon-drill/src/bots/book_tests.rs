@@ -2,7 +2,7 @@ use super::*;
 
 /// A room that does to its player what the test asks for.
 struct Room {
-    book: Book,
+    book: PlayerBook,
     view: View,
 }
 
@@ -18,7 +18,7 @@ impl Room {
             mismatches: 0,
             stamp: 0,
         };
-        Self { book: Book::new(3, goes_back), view }
+        Self { book: PlayerBook::new(3, goes_back), view }
     }
 
     fn send(&mut self) -> Input {
@@ -42,7 +42,7 @@ impl Room {
     }
 
     /// Sends four inputs and applies those picked, in that order, with a view after each.
-    fn play(picks: &[usize]) -> Faults {
+    fn play(picks: &[usize]) -> BookFaults {
         let mut room = Self::new(false);
         let inputs = [(); 4].map(|()| room.send());
         for pick in picks {
@@ -55,12 +55,12 @@ impl Room {
 
 #[test]
 fn what_is_promised_counts_nothing() {
-    assert_eq!(Room::play(&[0, 1, 2, 3]), Faults::default());
+    assert_eq!(Room::play(&[0, 1, 2, 3]), BookFaults::default());
 }
 
 #[test]
 fn a_lost_input_is_caught() {
-    let lost = Faults { inputs_lost: 1, ..Faults::default() };
+    let lost = BookFaults { inputs_lost: 1, ..BookFaults::default() };
     assert_eq!(Room::play(&[0, 1, 3]), lost);
     assert_eq!(Room::play(&[1, 2, 3]), lost);
     assert_eq!(Room::play(&[0, 1, 2]), lost);
@@ -68,19 +68,22 @@ fn a_lost_input_is_caught() {
 
 #[test]
 fn an_input_applied_twice_is_caught() {
-    let twice = Faults { inputs_duplicated: 1, ..Faults::default() };
+    let twice = BookFaults { inputs_duplicated: 1, ..BookFaults::default() };
     assert_eq!(Room::play(&[0, 1, 1, 2, 3]), twice);
     assert_eq!(Room::play(&[0, 1, 2, 3, 3]), twice);
 }
 
 #[test]
 fn swapped_inputs_are_caught() {
-    assert_eq!(Room::play(&[0, 2, 1, 3]), Faults { inputs_reordered: 1, ..Faults::default() });
+    assert_eq!(
+        Room::play(&[0, 2, 1, 3]),
+        BookFaults { inputs_reordered: 1, ..BookFaults::default() }
+    );
 }
 
 #[test]
 fn one_lost_and_one_doubled_do_not_cancel_out() {
-    let both = Faults { inputs_lost: 1, inputs_duplicated: 1, ..Faults::default() };
+    let both = BookFaults { inputs_lost: 1, inputs_duplicated: 1, ..BookFaults::default() };
     assert_eq!(Room::play(&[0, 1, 1, 3]), both);
 }
 
@@ -148,7 +151,10 @@ fn a_repeated_event_is_caught() {
     let event = room.event();
     room.book.event(event);
     room.book.event(event);
-    assert_eq!(room.book.close(&room.view), Faults { events_repeated: 1, ..Faults::default() });
+    assert_eq!(
+        room.book.close(&room.view),
+        BookFaults { events_repeated: 1, ..BookFaults::default() }
+    );
 }
 
 /// Eight inputs are applied and six of them acknowledged, then the room goes back to the fourth.
@@ -176,7 +182,7 @@ fn a_loss_that_was_told_is_no_fault_of_a_room_that_may_go_back() {
     room.book.event(event);
     assert!(room.book.settled());
     assert_eq!(room.book.lost_and_told(), 2);
-    assert_eq!(room.book.close(&room.view), Faults::default());
+    assert_eq!(room.book.close(&room.view), BookFaults::default());
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn more_lost_than_was_told_is_caught_and_so_is_less() {
     inputs[6..].iter().for_each(|input| room.apply(*input));
     room.tick();
     assert!(!room.book.settled());
-    assert_eq!(room.book.close(&room.view), Faults { inputs_lost: 1, ..Faults::default() });
+    assert_eq!(room.book.close(&room.view), BookFaults { inputs_lost: 1, ..BookFaults::default() });
 
     let (mut room, inputs) = crashed(true, 3);
     inputs[6..].iter().for_each(|input| room.apply(*input));

@@ -11,23 +11,23 @@ use playon_types::rng::mix;
 use playon_types::time::Span;
 use tokio::time::{Instant, Sleep};
 
-use super::book::{Book, Faults};
-use super::gaps::{Gaps, Mark, Phase};
-use super::shared::Shared;
+use super::book::{BookFaults, PlayerBook};
+use super::gaps::{DrillPhase, Gaps, ViewTime};
+use super::shared::BotContext;
 use crate::game::{View, monotonic_ns};
 
 /// How long a player may take to get in while everyone else does too.
 const JOIN_TIMEOUT: Span = Span::secs(60);
 
 pub(super) struct Bot {
-    shared: Rc<Shared>,
+    shared: Rc<BotContext>,
     /// Counted from 0 within the process.
     room_index: u32,
     name: String,
     room: RawRoom,
     gaps: Gaps,
     /// Books on the drill's own game; for another game there is nothing to compare with.
-    book: Option<Book>,
+    book: Option<PlayerBook>,
     last: Option<View>,
     sent: u64,
     /// Inputs up to this number are applied, the keeper says.
@@ -41,7 +41,7 @@ pub(super) struct Bot {
 
 impl Bot {
     pub(super) async fn join(
-        shared: Rc<Shared>,
+        shared: Rc<BotContext>,
         room: u32,
         player: u32,
     ) -> Result<Self, JoinError> {
@@ -66,7 +66,7 @@ impl Bot {
             room_index: room,
             room: joined,
             gaps,
-            book: own.then(|| Book::new(seed, plan.goes_back)),
+            book: own.then(|| PlayerBook::new(seed, plan.goes_back)),
             last: None,
             sent: 0,
             acknowledged: 0,
@@ -94,7 +94,7 @@ impl Bot {
                 Some(update) => self.take(update),
                 None => self.look_round(&mut timer),
             }
-            if self.shared.phase() == Phase::Settling && self.over() {
+            if self.shared.phase() == DrillPhase::Settling && self.over() {
                 break;
             }
         }
@@ -113,7 +113,7 @@ impl Bot {
     /// Sends what is due. A bot that was kept waiting makes up for it, so that the load does not depend on the answers.
     fn look_round(&mut self, timer: &mut Pin<Box<Sleep>>) {
         let every = self.shared.plan.input_every();
-        if matches!(self.shared.phase(), Phase::Baseline | Phase::Disturbed) {
+        if matches!(self.shared.phase(), DrillPhase::Baseline | DrillPhase::Disturbed) {
             let now = Instant::now();
             while self.due <= now {
                 self.send();
@@ -187,16 +187,20 @@ impl Bot {
                 Err(why) => return self.mismatch(format!("a view cannot be read: {why}")),
             };
             book.view(&view);
-            let mark = Mark { tick: view.tick, release: view.release, stamp: view.stamp, arrived };
+            let mark =
+                ViewTime { tick: view.tick, release: view.release, stamp: view.stamp, arrived };
             self.last = Some(view);
             mark
         } else {
-            Mark { tick: 0, release: 0, stamp: 0, arrived }
+            ViewTime { tick: 0, release: 0, stamp: 0, arrived }
         };
         let report = &mut *self.shared.report.borrow_mut();
         let phase = self.shared.phase();
-        let into =
-            if phase == Phase::Baseline { &mut report.baseline } else { &mut report.disturbed };
+        let into = if phase == DrillPhase::Baseline {
+            &mut report.baseline
+        } else {
+            &mut report.disturbed
+        };
         self.gaps.mark(phase, mark, into);
     }
 
@@ -216,7 +220,7 @@ impl Bot {
         };
         if all_applied && !self.settled {
             self.settled = true;
-            let chain = self.book.as_ref().map(Book::chain).unwrap_or_default();
+            let chain = self.book.as_ref().map(PlayerBook::chain).unwrap_or_default();
             self.shared.settle(self.room_index, chain);
         }
         if self.shared.overdue() {
@@ -252,7 +256,7 @@ impl Bot {
         };
         report.inputs_told_lost += book.lost_and_told();
         let faults = book.close(&last);
-        if faults != Faults::default() {
+        if faults != BookFaults::default() {
             report.trouble(format!("a player of room {}: {faults:?}", self.name));
         }
         report.faults.add(faults);

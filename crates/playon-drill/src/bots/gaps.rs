@@ -9,7 +9,7 @@ const STALLS_MAX: usize = 256;
 
 /// When a view was made and when it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct ViewTime {
     /// The room's tick.
     pub tick: u64,
     /// The release that made it; 0 if unknown.
@@ -23,7 +23,7 @@ pub(super) struct Mark {
 /// Whether faults are going on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub enum DrillPhase {
     /// Not everyone is in yet; nothing is measured.
     #[default]
     Gathering,
@@ -80,7 +80,7 @@ pub(super) struct Gaps {
     tick_ns: u64,
     /// One player of each room speaks for the room.
     speaker: bool,
-    last: Option<Mark>,
+    last: Option<ViewTime>,
     longest: [u64; 2],
     stalls: Vec<Stall>,
 }
@@ -92,12 +92,12 @@ impl Gaps {
     }
 
     /// Enters a view. Phases other than the two measured ones only move the mark.
-    pub(super) fn mark(&mut self, phase: Phase, mark: Mark, into: &mut Measured) {
+    pub(super) fn mark(&mut self, phase: DrillPhase, mark: ViewTime, into: &mut Measured) {
         let Some(last) = self.last.replace(mark) else { return };
         let index = match phase {
-            Phase::Baseline => 0,
-            Phase::Disturbed => 1,
-            Phase::Gathering | Phase::Settling => return,
+            DrillPhase::Baseline => 0,
+            DrillPhase::Disturbed => 1,
+            DrillPhase::Gathering | DrillPhase::Settling => return,
         };
         let gap = mark.arrived.saturating_sub(last.arrived);
         let ticks = mark.tick.saturating_sub(last.tick);
@@ -116,7 +116,7 @@ impl Gaps {
             }
         }
         let long = gap.max(if game { mark.stamp.saturating_sub(last.stamp) } else { 0 });
-        if phase == Phase::Disturbed
+        if phase == DrillPhase::Disturbed
             && long > self.tick_ns * 3 / 2
             && self.stalls.len() < STALLS_MAX
         {
@@ -146,15 +146,20 @@ mod tests {
 
     const TICK: u64 = 50_000_000;
 
-    fn mark(tick: u64, stamp_ms: u64, release: u32) -> Mark {
-        Mark { tick, release, stamp: 1 + stamp_ms * 1_000_000, arrived: (stamp_ms + 3) * 1_000_000 }
+    fn mark(tick: u64, stamp_ms: u64, release: u32) -> ViewTime {
+        ViewTime {
+            tick,
+            release,
+            stamp: 1 + stamp_ms * 1_000_000,
+            arrived: (stamp_ms + 3) * 1_000_000,
+        }
     }
 
-    fn measure(speaker: bool, marks: &[Mark]) -> (Measured, Vec<Stall>) {
+    fn measure(speaker: bool, marks: &[ViewTime]) -> (Measured, Vec<Stall>) {
         let mut gaps = Gaps::new(TICK, speaker);
         let (mut baseline, mut disturbed) = (Measured::default(), Measured::default());
         for mark in marks {
-            gaps.mark(Phase::Disturbed, *mark, &mut disturbed);
+            gaps.mark(DrillPhase::Disturbed, *mark, &mut disturbed);
         }
         let stalls = gaps.close(&mut baseline, &mut disturbed);
         assert!(baseline.gaps.is_empty());
@@ -190,8 +195,8 @@ mod tests {
     fn nothing_is_measured_before_the_beginning() {
         let mut gaps = Gaps::new(TICK, true);
         let mut measured = Measured::default();
-        gaps.mark(Phase::Gathering, mark(1, 0, 1), &mut measured);
-        gaps.mark(Phase::Gathering, mark(2, 500, 1), &mut measured);
+        gaps.mark(DrillPhase::Gathering, mark(1, 0, 1), &mut measured);
+        gaps.mark(DrillPhase::Gathering, mark(2, 500, 1), &mut measured);
         assert!(measured.gaps.is_empty());
     }
 }

@@ -19,16 +19,16 @@ use anyhow::Context;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-pub use book::Faults;
-pub use gaps::{Measured, Phase, Stall};
-pub use report::{Order, Report, Word};
+pub use book::BookFaults;
+pub use gaps::{DrillPhase, Measured, Stall};
+pub use report::{BotOrder, BotReport, Word};
 
 use bot::Bot;
-use shared::{SETTLE_TIMEOUT, Shared};
+use shared::{BotContext, SETTLE_TIMEOUT};
 
 /// What one process of bots plays.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Plan {
+pub struct BotPlan {
     /// The keeper's player address.
     #[arg(long)]
     pub url: String,
@@ -64,7 +64,7 @@ pub struct Plan {
     pub inputs: Option<PathBuf>,
 }
 
-impl Plan {
+impl BotPlan {
     fn input_every(&self) -> Duration {
         Duration::from_secs(1) / self.inputs_per_second.max(1)
     }
@@ -90,7 +90,7 @@ pub(super) fn room_name(seed: u64, number: u32) -> String {
 ///
 /// # Errors
 /// When not everyone gets in, or the drill goes away.
-pub fn run(plan: Plan) -> anyhow::Result<()> {
+pub fn run(plan: BotPlan) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = tokio::task::LocalSet::new().block_on(&runtime, play(plan));
     let word = match result {
@@ -108,7 +108,7 @@ fn say(word: &Word) -> anyhow::Result<()> {
 }
 
 /// Lines from stdin. A thread reads them, because nothing else can be interrupted; it ends with the process.
-fn orders() -> mpsc::Receiver<Order> {
+fn orders() -> mpsc::Receiver<BotOrder> {
     let (into, orders) = mpsc::channel(8);
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -121,9 +121,9 @@ fn orders() -> mpsc::Receiver<Order> {
     orders
 }
 
-async fn play(plan: Plan) -> anyhow::Result<Report> {
+async fn play(plan: BotPlan) -> anyhow::Result<BotReport> {
     let lines = plan.lines()?;
-    let shared = Rc::new(Shared::new(plan, lines));
+    let shared = Rc::new(BotContext::new(plan, lines));
     let failure = Rc::new(Cell::new(None));
     for room in 0..shared.plan.rooms {
         for player in 0..shared.plan.players {
@@ -161,12 +161,12 @@ async fn play(plan: Plan) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-async fn obey(shared: &Shared) -> anyhow::Result<()> {
+async fn obey(shared: &BotContext) -> anyhow::Result<()> {
     let mut orders = orders();
     loop {
-        let Order::Phase(phase) = orders.recv().await.context("the drill went away")?;
+        let BotOrder::Phase(phase) = orders.recv().await.context("the drill went away")?;
         shared.enter(phase);
-        if phase == Phase::Settling {
+        if phase == DrillPhase::Settling {
             return Ok(());
         }
     }

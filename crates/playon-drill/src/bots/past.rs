@@ -9,7 +9,7 @@ const BACK_MAX: usize = 1_024;
 
 /// The account after each input not yet seen applied, and after those before it to which the room may go back.
 #[derive(Debug)]
-pub(super) struct Past {
+pub(super) struct PastAccounts {
     /// The account before the first of `entries`.
     base: Account,
     /// In the order of their numbers. A number that is missing here was lost, and said to be.
@@ -18,7 +18,7 @@ pub(super) struct Past {
     back: usize,
 }
 
-impl Past {
+impl PastAccounts {
     /// Nothing sent; `goes_back` if the room may forget what was seen applied.
     pub(super) fn new(goes_back: bool) -> Self {
         let back = if goes_back { BACK_MAX } else { 0 };
@@ -84,8 +84,8 @@ mod tests {
         account
     }
 
-    fn sent(goes_back: bool, inputs: u64) -> Past {
-        let mut past = Past::new(goes_back);
+    fn sent(goes_back: bool, inputs: u64) -> PastAccounts {
+        let mut past = PastAccounts::new(goes_back);
         (1..=inputs).for_each(|n| past.push(input(n)));
         past
     }

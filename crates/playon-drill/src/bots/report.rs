@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::book::Faults;
+use super::book::BookFaults;
 use super::gaps::{Measured, Stall};
 
 /// Texts of trouble kept; the counts are complete.
@@ -10,7 +10,7 @@ pub(super) const TROUBLES_MAX: usize = 10;
 
 /// What one process of bots has to say at the end.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Report {
+pub struct BotReport {
     /// Players.
     pub players: u64,
     /// Sockets that were welcomed.
@@ -28,7 +28,7 @@ pub struct Report {
     /// Events that came.
     pub events: u64,
     /// What went wrong.
-    pub faults: Faults,
+    pub faults: BookFaults,
     /// Players whose inputs were not all applied in time at the end.
     pub unsettled: u64,
     /// Sessions that ended before their time.
@@ -43,7 +43,7 @@ pub struct Report {
     pub troubles: Vec<String>,
 }
 
-impl Report {
+impl BotReport {
     /// Adds another process's.
     pub fn merge(&mut self, other: Self) {
         self.players += other.players;
@@ -74,9 +74,9 @@ impl Report {
 /// What a process of bots is told, one line of JSON each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Order {
+pub enum BotOrder {
     /// From here on it is this phase.
-    Phase(super::gaps::Phase),
+    Phase(super::gaps::DrillPhase),
 }
 
 /// What a process of bots says, one line of JSON each.
@@ -89,7 +89,7 @@ pub enum Word {
         players: u64,
     },
     /// The end.
-    Report(Box<Report>),
+    Report(Box<BotReport>),
     /// It did not work.
     Failed {
         /// Why.

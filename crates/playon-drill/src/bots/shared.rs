@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore};
 
-use super::Plan;
-use super::gaps::Phase;
-use super::report::Report;
+use super::BotPlan;
+use super::gaps::DrillPhase;
+use super::report::BotReport;
 use crate::game::{monotonic_ns, total};
 
 /// Players on their way in at the same time.
@@ -16,12 +16,12 @@ const JOINING_MAX: usize = 64;
 /// How long inputs may take to be applied after the last was sent.
 pub(super) const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) struct Shared {
-    pub(super) plan: Plan,
+pub(super) struct BotContext {
+    pub(super) plan: BotPlan,
     /// What players of a game that is not ours send, in turn.
     pub(super) lines: Option<Vec<Bytes>>,
     pub(super) joining: Semaphore,
-    phase: Cell<Phase>,
+    phase: Cell<DrillPhase>,
     pub(super) joined: Cell<u64>,
     settled: Cell<u64>,
     settled_at: Cell<u64>,
@@ -30,13 +30,13 @@ pub(super) struct Shared {
     deadline: Cell<Option<Instant>>,
     /// Per room, the chains of its players, once settled.
     chains: RefCell<Vec<Vec<u64>>>,
-    pub(super) report: RefCell<Report>,
+    pub(super) report: RefCell<BotReport>,
     pub(super) finished: Cell<u64>,
     pub(super) changed: Notify,
 }
 
-impl Shared {
-    pub(super) fn new(plan: Plan, lines: Option<Vec<Bytes>>) -> Self {
+impl BotContext {
+    pub(super) fn new(plan: BotPlan, lines: Option<Vec<Bytes>>) -> Self {
         let rooms = plan.rooms as usize;
         Self {
             plan,
@@ -59,13 +59,13 @@ impl Shared {
         u64::from(self.plan.rooms) * u64::from(self.plan.players)
     }
 
-    pub(super) const fn phase(&self) -> Phase {
+    pub(super) const fn phase(&self) -> DrillPhase {
         self.phase.get()
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&self, phase: DrillPhase) {
         self.phase.set(phase);
-        if phase == Phase::Settling {
+        if phase == DrillPhase::Settling {
             self.deadline.set(Some(Instant::now() + SETTLE_TIMEOUT));
             self.settling_since.set(monotonic_ns());
         }

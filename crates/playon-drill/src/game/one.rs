@@ -6,7 +6,7 @@ use playon::{Cx, Player, PlayerId, Policies, Refusal, Room};
 use serde::{Deserialize, Serialize};
 
 use super::ballast::Ballast;
-use super::rules::{self, Books, Page};
+use super::rules::{self, DrillBooks, PublicPage};
 use super::{Account, Event, Input, View, kind};
 
 /// The state of release 1, ticking `HZ` times a second.
@@ -14,11 +14,11 @@ use super::{Account, Event, Input, View, kind};
 pub struct One<const HZ: u32> {
     pub(super) accounts: BTreeMap<u64, Account>,
     pub(super) events: BTreeMap<u64, u64>,
-    pub(super) page: Page,
+    pub(super) page: PublicPage,
     pub(super) ballast: Ballast,
 }
 
-impl<const HZ: u32> Books for One<HZ> {
+impl<const HZ: u32> DrillBooks for One<HZ> {
     const RELEASE: u32 = 1;
 
     fn admit(&mut self, who: u64) {
@@ -42,11 +42,11 @@ impl<const HZ: u32> Books for One<HZ> {
             .map(|((who, account), events)| (*who, account, *events))
     }
 
-    fn page(&mut self) -> &mut Page {
+    fn page(&mut self) -> &mut PublicPage {
         &mut self.page
     }
 
-    fn read(&self) -> &Page {
+    fn read(&self) -> &PublicPage {
         &self.page
     }
 

@@ -5,7 +5,7 @@ use playon::{Cx, PlayerId, Policies, Room};
 use super::accounts::{Account, fold, total};
 use super::ballast::Ballast;
 use super::{Event, Input, PLAYERS_MAX, View, clock, leak, sabotage};
-use crate::survives::Survives;
+use crate::survives::SurvivesArg;
 
 /// A player hears of every so many of its inputs.
 const INPUTS_PER_EVENT: u64 = 5;
@@ -13,7 +13,7 @@ const INPUTS_PER_EVENT: u64 = 5;
 const TICKS_PER_EVENT: u64 = 20;
 
 /// What the rules need of a state.
-pub(super) trait Books {
+pub(super) trait DrillBooks {
     /// Which release has this shape.
     const RELEASE: u32;
 
@@ -26,16 +26,16 @@ pub(super) trait Books {
     /// All of them by id.
     fn all(&self) -> impl Iterator<Item = (u64, &Account, u64)>;
     /// The rest of the state.
-    fn page(&mut self) -> &mut Page;
-    /// As [`Books::page`], to look at.
-    fn read(&self) -> &Page;
+    fn page(&mut self) -> &mut PublicPage;
+    /// As [`DrillBooks::page`], to look at.
+    fn read(&self) -> &PublicPage;
     /// The dead weight.
     fn ballast(&self) -> &Ballast;
 }
 
 /// What belongs to no player.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Page {
+pub(super) struct PublicPage {
     /// Ticks so far.
     pub ticks: u64,
     /// Room time at the last tick, in microseconds.
@@ -52,10 +52,10 @@ pub(super) fn policies(hz: u32) -> Policies {
     policies
         .players_max(PLAYERS_MAX)
         .on_deploy(playon::OnDeploy::Now)
-        .survives(Survives::asked().policy())
+        .survives(SurvivesArg::asked().policy())
 }
 
-pub(super) fn checksum(books: &impl Books) -> u64 {
+pub(super) fn checksum(books: &impl DrillBooks) -> u64 {
     let page = books.read();
     let start = fold(fold(0, page.ticks), page.micros);
     books.all().fold(start, |sum, (who, account, events)| {
@@ -64,7 +64,7 @@ pub(super) fn checksum(books: &impl Books) -> u64 {
 }
 
 /// Changes the state, after checking that it is what the last change left.
-fn change<B: Books, T>(books: &mut B, change: impl FnOnce(&mut B) -> T) -> T {
+fn change<B: DrillBooks, T>(books: &mut B, change: impl FnOnce(&mut B) -> T) -> T {
     if books.read().sum != checksum(books) {
         books.page().mismatches += 1;
     }
@@ -74,27 +74,27 @@ fn change<B: Books, T>(books: &mut B, change: impl FnOnce(&mut B) -> T) -> T {
 }
 
 /// Looks whether the dead weight is what it was, which takes too long to be done with each change.
-fn weigh(books: &mut impl Books) {
+fn weigh(books: &mut impl DrillBooks) {
     books.page().mismatches += u64::from(!books.ballast().is_whole());
 }
 
-pub(super) fn open<B: Books>(mut books: B) -> B {
+pub(super) fn open<B: DrillBooks>(mut books: B) -> B {
     books.page().sum = checksum(&books);
     books
 }
 
-pub(super) fn join(books: &mut impl Books, who: PlayerId) {
+pub(super) fn join(books: &mut impl DrillBooks, who: PlayerId) {
     weigh(books);
     change(books, |books| books.admit(who.0));
 }
 
-pub(super) fn leave(books: &mut impl Books, who: PlayerId) {
+pub(super) fn leave(books: &mut impl DrillBooks, who: PlayerId) {
     change(books, |books| books.dismiss(who.0));
 }
 
 pub(super) fn input<R>(books: &mut R, from: PlayerId, input: Input, cx: &mut Cx<R>)
 where
-    R: Books + Room<Event = Event>,
+    R: DrillBooks + Room<Event = Event>,
 {
     let inputs = sabotage::inputs(from, input);
     if sabotage::corrupts(input) {
@@ -108,7 +108,7 @@ where
 
 fn take<R>(books: &mut R, from: PlayerId, input: Input, cx: &mut Cx<R>)
 where
-    R: Books + Room<Event = Event>,
+    R: DrillBooks + Room<Event = Event>,
 {
     let event = change(books, |books| {
         let (account, events) = books.of(from.0)?;
@@ -122,7 +122,7 @@ where
 
 pub(super) fn tick<R>(books: &mut R, cx: &mut Cx<R>)
 where
-    R: Books + Room<Event = Event>,
+    R: DrillBooks + Room<Event = Event>,
 {
     leak::tick();
     sabotage::tick(R::RELEASE);
@@ -146,7 +146,7 @@ where
     }
 }
 
-pub(super) fn view<B: Books>(books: &B, who: PlayerId) -> View {
+pub(super) fn view<B: DrillBooks>(books: &B, who: PlayerId) -> View {
     let page = books.read();
     let own = books.all().find(|(id, ..)| *id == who.0);
     View {

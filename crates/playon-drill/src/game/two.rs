@@ -4,14 +4,14 @@ use playon::{Cx, Player, PlayerId, Policies, Refusal, Room, Versions};
 use serde::{Deserialize, Serialize};
 
 use super::ballast::Ballast;
-use super::rules::{self, Books, Page};
+use super::rules::{self, DrillBooks, PublicPage};
 use super::versions::{downgrade, upgrade};
 use super::{Account, Event, Input, View, kind};
 
 /// The state of release 2, ticking `HZ` times a second.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Two<const HZ: u32> {
-    pub(super) page: Page,
+    pub(super) page: PublicPage,
     pub(super) ballast: Ballast,
     /// By id.
     pub(super) seats: Vec<Seat>,
@@ -27,7 +27,7 @@ pub(super) struct Seat {
     pub(super) told: u64,
 }
 
-impl<const HZ: u32> Books for Two<HZ> {
+impl<const HZ: u32> DrillBooks for Two<HZ> {
     const RELEASE: u32 = 2;
 
     fn admit(&mut self, who: u64) {
@@ -49,11 +49,11 @@ impl<const HZ: u32> Books for Two<HZ> {
         self.seats.iter().map(|seat| (seat.who, &seat.inputs, seat.told))
     }
 
-    fn page(&mut self) -> &mut Page {
+    fn page(&mut self) -> &mut PublicPage {
         &mut self.page
     }
 
-    fn read(&self) -> &Page {
+    fn read(&self) -> &PublicPage {
         &self.page
     }
 

@@ -22,7 +22,7 @@ pub(super) fn downgrade<const HZ: u32>(new: Two<HZ>) -> One<HZ> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rules::{self, Books};
+    use super::super::rules::{self, DrillBooks};
     use super::super::{Account, Input};
     use super::*;
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use playon_gate_kit::{Guest, Heard, POINTS, Player, Said, Subject, check};
+use playon_gate_kit::{Guest, Heard, POINTS, Said, ScriptedPlayer, Subject, check};
 use playon_types::gate::{Close, ToGateway, ToOwner};
 use playon_wire::player::{ClientFrame, ClientHello, ServerFrame, Token, decode_server};
 use tokio::runtime::{Builder, Runtime};
@@ -50,7 +50,7 @@ impl Real {
         Self { runtime, world, players: Vec::new() }
     }
 
-    fn order(&self, player: Player, order: Order) {
+    fn order(&self, player: ScriptedPlayer, order: Order) {
         // Who has hung up, or was closed, says nothing any more.
         let _ = self.players[player.0].orders.send(order);
     }
@@ -118,17 +118,17 @@ fn hello(guest: Guest) -> ClientFrame {
 }
 
 impl Subject for Real {
-    fn connect(&mut self) -> Player {
+    fn connect(&mut self) -> ScriptedPlayer {
         let client = Client::connect_with(self.world.address(), None, 4 << 10);
         let client = self.runtime.block_on(client).unwrap();
         let (orders, ordered) = unbounded_channel();
         let (tell, heard) = mpsc::channel();
         self.runtime.spawn(play(client, ordered, tell));
         self.players.push(Seat { orders, heard });
-        Player(self.players.len() - 1)
+        ScriptedPlayer(self.players.len() - 1)
     }
 
-    fn say(&mut self, player: Player, said: Said) {
+    fn say(&mut self, player: ScriptedPlayer, said: Said) {
         let frame = match said {
             Said::Hello(guest) => hello(guest),
             Said::Input { seq, recv, payload } => ClientFrame::Input { seq, recv, payload },
@@ -139,15 +139,15 @@ impl Subject for Real {
         self.order(player, Order::Say(frame));
     }
 
-    fn hang_up(&mut self, player: Player) {
+    fn hang_up(&mut self, player: ScriptedPlayer) {
         self.order(player, Order::HangUp);
     }
 
-    fn take(&mut self, player: Player, takes: bool) {
+    fn take(&mut self, player: ScriptedPlayer, takes: bool) {
         self.order(player, Order::Take(takes));
     }
 
-    fn hear(&mut self, player: Player) -> Heard {
+    fn hear(&mut self, player: ScriptedPlayer) -> Heard {
         self.players[player.0].heard.recv_timeout(DEADLINE).expect("it is owed something")
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use playon_faults::{Event, What};
+use playon_faults::{IoEvent, What};
 use playon_store::{OpenError, SqliteStore, Store};
 
 use crate::child::options;
@@ -29,7 +29,7 @@ impl Acked {
     }
 
     /// All that was acknowledged in a log.
-    pub(crate) fn of(events: &[Event]) -> Self {
+    pub(crate) fn of(events: &[IoEvent]) -> Self {
         let mut acked = Self::default();
         for event in events {
             if let What::Note(text) = &event.what {

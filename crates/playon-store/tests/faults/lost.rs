@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use playon_faults::{Disk, Event, Keep, What};
+use playon_faults::{IoEvent, Keep, Medium, What};
 use playon_store::watermark::WATERMARK_FILE;
 
 use crate::child::SEED;
@@ -43,7 +43,7 @@ fn judge_all(count: usize, make: &(dyn Fn(usize, &Path) -> (Acked, String) + Syn
 
 /// A life, and where in its log the harm may be done. Its files at the end of the log have everything.
 struct Story {
-    events: Vec<Event>,
+    events: Vec<IoEvent>,
     acked: Acked,
 }
 
@@ -52,12 +52,12 @@ fn stories() -> Vec<Story> {
     let dir = scratch();
     let events = run(dir.path(), 0, None).events;
     let half = events.len() / 2;
-    let story = |events: &[Event]| Story { events: events.to_vec(), acked: Acked::of(events) };
+    let story = |events: &[IoEvent]| Story { events: events.to_vec(), acked: Acked::of(events) };
     vec![story(&events), story(&events[..half])]
 }
 
-fn disk_after<'a>(events: impl Iterator<Item = &'a Event>) -> Disk {
-    let mut disk = Disk::default();
+fn disk_after<'a>(events: impl Iterator<Item = &'a IoEvent>) -> Medium {
+    let mut disk = Medium::default();
     events.for_each(|event| disk.apply(event, true));
     disk
 }
@@ -67,7 +67,7 @@ fn every_single_write_that_is_lost_or_torn() {
     for Story { events, acked } in stories() {
         let writes: Vec<usize> = (0..events.len())
             .filter(|at| {
-                let Event { what, file } = &events[*at];
+                let IoEvent { what, file } = &events[*at];
                 matches!(what, What::Written { .. }) && file != WATERMARK_FILE
             })
             .collect();
@@ -96,7 +96,7 @@ fn every_sync_that_is_a_lie() {
             (0..events.len()).filter(|at| events[*at].what == What::Synced).collect();
         for file in ["playon.db", "playon.db-wal", ""] {
             let counts = judge_all(syncs.len(), &|index, dir| {
-                let mut disk = Disk::default();
+                let mut disk = Medium::default();
                 for (at, event) in events.iter().enumerate() {
                     // Names are not what this is about.
                     let lies = at >= syncs[index]

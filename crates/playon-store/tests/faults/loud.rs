@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use playon_faults::{Calls, Disk, Event, Fault, Keep, Kind, What, read_log};
+use playon_faults::{Calls, FaultKind, IoEvent, IoFault, Keep, Medium, What, read_log};
 use playon_store::verify;
 
 use crate::child::{CODED, SEED, STEPS_FIRST, STEPS_SECOND, command};
@@ -16,7 +16,7 @@ use crate::judge::{Acked, Outcome, judge};
 /// How a life ended.
 #[derive(Debug)]
 pub(crate) struct Life {
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<IoEvent>,
     /// The code of the error it ended with.
     pub(crate) code: Option<String>,
     pub(crate) killed: bool,
@@ -35,7 +35,7 @@ impl Life {
 }
 
 /// Runs a child to its end, with a fault or without.
-pub(crate) fn run(dir: &Path, from: u64, fault: Option<&Fault>) -> Life {
+pub(crate) fn run(dir: &Path, from: u64, fault: Option<&IoFault>) -> Life {
     let logs = scratch();
     let log = logs.path().join("log");
     let mut command = command(dir, from);
@@ -58,7 +58,7 @@ pub(crate) fn run(dir: &Path, from: u64, fault: Option<&Fault>) -> Life {
 }
 
 /// Breaks the first call, the second, and so on, until a life has no more of them. Counts what came of it.
-fn sweep(name: &str, make: &(dyn Fn(u64) -> Fault + Sync)) -> u64 {
+fn sweep(name: &str, make: &(dyn Fn(u64) -> IoFault + Sync)) -> u64 {
     let next = AtomicU64::new(1);
     let over = AtomicBool::new(false);
     let counts = Mutex::new(BTreeMap::<String, u64>::new());
@@ -81,7 +81,7 @@ fn sweep(name: &str, make: &(dyn Fn(u64) -> Fault + Sync)) -> u64 {
 }
 
 /// One fault; `None` if there was no call left for it.
-fn one(fault: &Fault) -> Option<String> {
+fn one(fault: &IoFault) -> Option<String> {
     let dir = scratch();
     let life = run(dir.path(), 0, Some(fault));
     if !life.struck() {
@@ -95,7 +95,7 @@ fn one(fault: &Fault) -> Option<String> {
     let report = verify(dir.path()).unwrap();
     assert!(report.is_sound(), "{fault:?}: {report}");
     // On the medium there may be less, but never less than was acknowledged.
-    let mut disk = Disk::default();
+    let mut disk = Medium::default();
     life.events.iter().for_each(|event| disk.apply(event, true));
     for keep in [Keep::None, Keep::Some(fault.at)] {
         let dir = scratch();
@@ -115,42 +115,42 @@ fn one(fault: &Fault) -> Option<String> {
 
 #[test]
 fn every_failed_write() {
-    let count = sweep("EIO on write", &|at| Fault::new(Calls::Write, at, Kind::Eio));
+    let count = sweep("EIO on write", &|at| IoFault::new(Calls::Write, at, FaultKind::Eio));
     assert!(count > 200, "only {count} writes were broken");
 }
 
 #[test]
 fn every_write_that_fills_the_disk() {
-    sweep("short write, then ENOSPC", &|at| Fault::new(Calls::Write, at, Kind::Short));
+    sweep("short write, then ENOSPC", &|at| IoFault::new(Calls::Write, at, FaultKind::Short));
 }
 
 #[test]
 fn every_torn_write() {
-    sweep("half a write, then killed", &|at| Fault::new(Calls::Write, at, Kind::Torn));
+    sweep("half a write, then killed", &|at| IoFault::new(Calls::Write, at, FaultKind::Torn));
 }
 
 #[test]
 fn every_failed_sync() {
-    let count = sweep("EIO on sync", &|at| Fault::new(Calls::Sync, at, Kind::Eio));
+    let count = sweep("EIO on sync", &|at| IoFault::new(Calls::Sync, at, FaultKind::Eio));
     assert!(count > 40, "only {count} syncs were broken");
 }
 
 #[test]
 fn every_kill_before_a_sync() {
-    sweep("killed before a sync", &|at| Fault::new(Calls::Sync, at, Kind::Kill));
+    sweep("killed before a sync", &|at| IoFault::new(Calls::Sync, at, FaultKind::Kill));
 }
 
 #[test]
 fn every_failed_read() {
-    sweep("EIO on read", &|at| Fault::new(Calls::Read, at, Kind::Eio));
-    sweep("half a read", &|at| Fault::new(Calls::Read, at, Kind::Short));
+    sweep("EIO on read", &|at| IoFault::new(Calls::Read, at, FaultKind::Eio));
+    sweep("half a read", &|at| IoFault::new(Calls::Read, at, FaultKind::Short));
 }
 
 #[test]
 fn every_failed_open_and_truncation() {
-    sweep("EIO on open", &|at| Fault::new(Calls::Open, at, Kind::Eio));
-    sweep("ENOSPC on open", &|at| Fault::new(Calls::Open, at, Kind::Enospc));
-    sweep("EIO on truncation", &|at| Fault::new(Calls::Truncate, at, Kind::Eio));
+    sweep("EIO on open", &|at| IoFault::new(Calls::Open, at, FaultKind::Eio));
+    sweep("ENOSPC on open", &|at| IoFault::new(Calls::Open, at, FaultKind::Enospc));
+    sweep("EIO on truncation", &|at| IoFault::new(Calls::Truncate, at, FaultKind::Eio));
 }
 
 /// The directory of a killed keeper, so that opening has a write-ahead log to recover.
@@ -160,20 +160,20 @@ fn every_fault_while_a_crashed_store_is_opened() {
     run(crashed.path(), 0, None);
     let had = STEPS_FIRST + STEPS_SECOND;
     for (calls, kind) in [
-        (Calls::Read, Kind::Eio),
-        (Calls::Write, Kind::Eio),
-        (Calls::Write, Kind::Short),
-        (Calls::Write, Kind::Torn),
-        (Calls::Sync, Kind::Eio),
-        (Calls::Truncate, Kind::Eio),
-        (Calls::Open, Kind::Eio),
+        (Calls::Read, FaultKind::Eio),
+        (Calls::Write, FaultKind::Eio),
+        (Calls::Write, FaultKind::Short),
+        (Calls::Write, FaultKind::Torn),
+        (Calls::Sync, FaultKind::Eio),
+        (Calls::Truncate, FaultKind::Eio),
+        (Calls::Open, FaultKind::Eio),
     ] {
         let mut struck = 0;
         for at in 1.. {
             let dir = scratch();
             crate::common::copy(crashed.path(), dir.path());
             std::fs::remove_file(dir.path().join("notes")).unwrap();
-            let life = run(dir.path(), had, Some(&Fault::new(calls, at, kind)));
+            let life = run(dir.path(), had, Some(&IoFault::new(calls, at, kind)));
             if !life.struck() {
                 break;
             }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use playon_faults::{Calls, Disk, Event, Fault, Keep, Kind, What};
+use playon_faults::{Calls, FaultKind, IoEvent, IoFault, Keep, Medium, What};
 
 use crate::child::{SEED, STEPS_FIRST, STEPS_SECOND};
 use crate::common::scratch;
@@ -13,16 +13,16 @@ use crate::loud::run;
 
 /// A moment at which the power fails.
 struct Moment {
-    disk: Disk,
+    disk: Medium,
     acked: Acked,
     after: String,
 }
 
 /// Goes on from a disk through a log, and stops at every `stride`-th event, beginning with one of the first.
 fn moments(
-    disk: &mut Disk,
+    disk: &mut Medium,
     acked: &mut Acked,
-    log: &[Event],
+    log: &[IoEvent],
     stride: usize,
     phase: usize,
 ) -> Vec<Moment> {
@@ -77,7 +77,7 @@ fn thorough(seed: u64) -> Vec<Keep> {
 fn at_every_moment_of_a_life() {
     let dir = scratch();
     let first = run(dir.path(), 0, None);
-    let (mut disk, mut acked) = (Disk::default(), Acked::default());
+    let (mut disk, mut acked) = (Medium::default(), Acked::default());
     let count = fail_at(&moments(&mut disk, &mut acked, &first.events, 1, 0), &thorough);
     println!("{count} power failures in a first life");
     assert_eq!(acked.step, STEPS_FIRST + STEPS_SECOND);
@@ -88,7 +88,7 @@ fn at_every_moment_of_a_life() {
 fn at_every_moment_of_a_life_after_a_crash() {
     let dir = scratch();
     run(dir.path(), 0, None);
-    let (mut disk, mut acked) = (Disk::of(dir.path()).unwrap(), Acked::default());
+    let (mut disk, mut acked) = (Medium::of(dir.path()).unwrap(), Acked::default());
     acked.hear(&std::fs::read(dir.path().join("notes")).unwrap());
     let second = run(dir.path(), acked.step, None);
     let count = fail_at(&moments(&mut disk, &mut acked, &second.events, 1, 0), &thorough);
@@ -102,12 +102,12 @@ fn after_a_failed_sync_and_a_new_start() {
     let mut count = 0;
     for at in 1.. {
         let dir = scratch();
-        let fault = Fault::new(Calls::Sync, at, Kind::Eio);
+        let fault = IoFault::new(Calls::Sync, at, FaultKind::Eio);
         let first = run(dir.path(), 0, Some(&fault));
         if !first.events.iter().any(|event| event.what == What::Broken) {
             break;
         }
-        let (mut disk, mut acked) = (Disk::default(), Acked::default());
+        let (mut disk, mut acked) = (Medium::default(), Acked::default());
         moments(&mut disk, &mut acked, &first.events, usize::MAX, 0);
         let steps = steps(dir.path());
         acked.unheard = steps - acked.step;

@@ -2,7 +2,7 @@
 
 use playon_keeper::{KeeperConfig, ReleaseFile};
 
-use super::key::{Key, Kind, Value, number};
+use super::key::{Key, Value, ValueKind, number};
 use super::texts;
 use crate::commands::tracing_setup::{FORMATS, LogFormat, check_levels};
 
@@ -13,7 +13,7 @@ fn release_text(file: &ReleaseFile) -> String {
 
 const fn plain(
     name: &'static str,
-    kind: Kind,
+    kind: ValueKind,
     doc: &'static str,
     flag: Option<&'static str>,
 ) -> Key {
@@ -41,7 +41,7 @@ pub(super) const BASICS: &[Key] = &[
         },
         ..plain(
             "data",
-            Kind::Text,
+            ValueKind::Text,
             "The data directory; made if it is missing. One keeper at a time uses it.",
             Some("--data"),
         )
@@ -54,7 +54,7 @@ pub(super) const BASICS: &[Key] = &[
         },
         ..plain(
             "listen",
-            Kind::Address,
+            ValueKind::Address,
             "Where players connect: the WebSocket at `/play`, and the release's own page. Port 0 takes any free one.",
             Some("--listen"),
         )
@@ -67,7 +67,7 @@ pub(super) const BASICS: &[Key] = &[
         },
         ..plain(
             "admin",
-            Kind::Address,
+            ValueKind::Address,
             "Where the admin API, `/healthz`, `/readyz` and `/metrics` are. Whoever reaches it and has the token can run executables.",
             Some("--admin"),
         )
@@ -80,7 +80,7 @@ pub(super) const BASICS: &[Key] = &[
         },
         ..plain(
             "releases",
-            Kind::List,
+            ValueKind::List,
             "Executables to add as releases, also as `LABEL=PATH`; the last becomes current if none is yet. A keeper keeps no more of them than `keeper.artifacts_max`.",
             Some("--release"),
         )
@@ -99,7 +99,7 @@ pub(super) const BASICS: &[Key] = &[
         },
         ..plain(
             "origins",
-            Kind::List,
+            ValueKind::List,
             "Pages of these origins may connect beside the page's own host: `scheme://host`, with the port if it is not the usual one, and nothing after it, as `https://play.example`; `*`, alone, for all.",
             Some("--origin"),
         )
@@ -112,7 +112,7 @@ pub(super) const BASICS: &[Key] = &[
         },
         ..plain(
             "worker_env",
-            Kind::List,
+            ValueKind::List,
             "Names of more environment variables that workers may see, without values: these are the keeper's own.",
             Some("--worker-env"),
         )
@@ -127,7 +127,7 @@ pub(super) const BASICS: &[Key] = &[
         },
         ..plain(
             "log.level",
-            Kind::Text,
+            ValueKind::Text,
             "What is logged: `error`, `warn`, `info`, `debug`, `trace`, `off`, or by part as in `info,playon_keeper::gateway=debug`; a part always with its level. `playon log` changes it while the keeper runs.",
             Some("--log-level"),
         )
@@ -140,7 +140,7 @@ pub(super) const BASICS: &[Key] = &[
         },
         ..plain(
             "log.format",
-            Kind::Choice(&FORMATS),
+            ValueKind::Choice(&FORMATS),
             "How log lines on stderr look: for people, or one JSON object a line.",
             Some("--log-format"),
         )

@@ -1,6 +1,6 @@
 //! The keys that set bounds. Their texts and defaults are those of `docs/limits.md`; a test holds the two together.
 
-use super::key::{Key, Kind, number};
+use super::key::{Key, ValueKind, number};
 
 /// In the order of the page.
 #[rustfmt::skip]

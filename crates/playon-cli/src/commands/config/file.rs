@@ -8,8 +8,8 @@ use std::path::Path;
 use playon_store::open_regular;
 use toml::de::{DeTable, DeValue};
 
-use super::key::{Key, Kind, Value};
-use super::problem::Problem;
+use super::key::{Key, Value, ValueKind};
+use super::problem::ConfigProblem;
 use super::{key, keys};
 
 /// Bytes of a configuration file. A larger one is none.
@@ -17,7 +17,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A value from the file.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct FileValue {
     pub(super) key: &'static Key,
     pub(super) value: Value,
     /// `playon.toml:12`
@@ -25,11 +25,11 @@ pub(super) struct Entry {
 }
 
 /// All values of a file, and all that is wrong with it.
-pub(super) fn read(path: &Path) -> (Vec<Entry>, Vec<Problem>) {
+pub(super) fn read(path: &Path) -> (Vec<FileValue>, Vec<ConfigProblem>) {
     let name = path.display().to_string();
     match open_regular(path).and_then(text) {
         Ok(text) => parse(&name, &text),
-        Err(error) => (Vec::new(), vec![Problem::unreadable(&name, &error)]),
+        Err(error) => (Vec::new(), vec![ConfigProblem::unreadable(&name, &error)]),
     }
 }
 
@@ -41,26 +41,26 @@ fn text(file: File) -> io::Result<String> {
 }
 
 /// As `read`, of a text.
-pub(super) fn parse(name: &str, text: &str) -> (Vec<Entry>, Vec<Problem>) {
-    let mut reader = Reader { name, text, entries: Vec::new(), problems: Vec::new() };
+pub(super) fn parse(name: &str, text: &str) -> (Vec<FileValue>, Vec<ConfigProblem>) {
+    let mut reader = FileReader { name, text, entries: Vec::new(), problems: Vec::new() };
     match DeTable::parse(text) {
         Ok(table) => reader.table("", table.get_ref()),
         Err(error) => {
             let place = reader.place(&error.span().unwrap_or(0..0));
-            reader.problems.push(Problem::syntax(place, error.message()));
+            reader.problems.push(ConfigProblem::syntax(place, error.message()));
         }
     }
     (reader.entries, reader.problems)
 }
 
-struct Reader<'a> {
+struct FileReader<'a> {
     name: &'a str,
     text: &'a str,
-    entries: Vec<Entry>,
-    problems: Vec<Problem>,
+    entries: Vec<FileValue>,
+    problems: Vec<ConfigProblem>,
 }
 
-impl Reader<'_> {
+impl FileReader<'_> {
     fn place(&self, span: &Range<usize>) -> String {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         format!("{}:{}", self.name, before.matches('\n').count() + 1)
@@ -77,12 +77,12 @@ impl Reader<'_> {
             match (value.get_ref(), key(&name)) {
                 (DeValue::Table(inner), None) if opens => self.table(&name, inner),
                 (value, Some(key)) => match convert(key, value) {
-                    Ok(value) => self.entries.push(Entry { key, value, place }),
+                    Ok(value) => self.entries.push(FileValue { key, value, place }),
                     Err((shown, why)) => {
-                        self.problems.push(Problem::value(place, key, &shown, &why));
+                        self.problems.push(ConfigProblem::value(place, key, &shown, &why));
                     }
                 },
-                (_, None) => self.problems.push(Problem::unknown(place, &name)),
+                (_, None) => self.problems.push(ConfigProblem::unknown(place, &name)),
             }
         }
     }
@@ -95,23 +95,24 @@ fn convert(key: &Key, value: &DeValue<'_>) -> Result<Value, (String, String)> {
         move |why: String| (shown, why)
     };
     match (key.kind, value) {
-        (Kind::Count | Kind::Bytes, DeValue::Integer(number)) => {
+        (ValueKind::Count | ValueKind::Bytes, DeValue::Integer(number)) => {
             let text = number.to_string();
             key.parse(&text).map_err(of(&text))
         }
-        (Kind::List, DeValue::Array(items)) => {
+        (ValueKind::List, DeValue::Array(items)) => {
             let texts = items.iter().map(|item| match item.get_ref() {
                 DeValue::String(text) => Ok(text.to_string()),
                 _ => Err(("[..]".to_owned(), "all items must be texts in quotes".to_owned())),
             });
             texts.collect::<Result<_, _>>().map(Value::List)
         }
-        (Kind::Time, DeValue::Integer(number)) => {
+        (ValueKind::Time, DeValue::Integer(number)) => {
             let why = "a time needs quotes and a unit, such as \"5 s\"".to_owned();
             Err((number.to_string(), why))
         }
-        (Kind::List | Kind::Count, DeValue::String(text)) => {
-            let wanted = if key.kind == Kind::List { "a list" } else { "a number without quotes" };
+        (ValueKind::List | ValueKind::Count, DeValue::String(text)) => {
+            let wanted =
+                if key.kind == ValueKind::List { "a list" } else { "a number without quotes" };
             Err((format!("{text:?}"), format!("not {wanted}")))
         }
         (_, DeValue::String(text)) => key.parse(text).map_err(of(&format!("{text:?}"))),

@@ -12,7 +12,7 @@ use super::Settings;
 pub(super) struct Key {
     /// With its section: `gateway.connections_max`.
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: ValueKind,
     /// The least and the most, for numbers: things, bytes or microseconds.
     pub(super) bounds: (u64, u64),
     pub(super) doc: &'static str,
@@ -26,7 +26,7 @@ pub(super) struct Key {
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     /// `1000`
     Count,
     /// `"64 KiB"`, or a number of bytes
@@ -109,13 +109,13 @@ macro_rules! number {
     ($name:literal, $kind:ident, $($field:ident).+, $least:expr, $most:expr, $doc:literal $(, $more:ident: $value:expr)* $(,)?) => {
         Key {
             name: $name,
-            kind: Kind::$kind,
+            kind: ValueKind::$kind,
             bounds: ($least, $most),
             doc: $doc,
             $($more: $value,)*
             ..$crate::commands::config::key::Key {
                 name: "",
-                kind: Kind::Count,
+                kind: ValueKind::Count,
                 bounds: (0, 0),
                 doc: "",
                 flag: None,
@@ -169,13 +169,13 @@ impl Key {
     /// Reads a value as people write it in flags, the environment and strings of the file.
     pub(super) fn parse(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
-            Kind::Count => Value::Number(scaled(text, &[("", 1)])?),
-            Kind::Bytes => Value::Number(scaled(text, BYTES)?),
-            Kind::Time => Value::Number(scaled(text, TIMES)?),
-            Kind::Address | Kind::Text => Value::Text(text.to_owned()),
-            Kind::Choice(among) if among.contains(&text) => Value::Text(text.to_owned()),
-            Kind::Choice(among) => return Err(format!("not one of {}", among.join(", "))),
-            Kind::List => Value::List(
+            ValueKind::Count => Value::Number(scaled(text, &[("", 1)])?),
+            ValueKind::Bytes => Value::Number(scaled(text, BYTES)?),
+            ValueKind::Time => Value::Number(scaled(text, TIMES)?),
+            ValueKind::Address | ValueKind::Text => Value::Text(text.to_owned()),
+            ValueKind::Choice(among) if among.contains(&text) => Value::Text(text.to_owned()),
+            ValueKind::Choice(among) => return Err(format!("not one of {}", among.join(", "))),
+            ValueKind::List => Value::List(
                 text.split(',')
                     .map(str::trim)
                     .filter(|t| !t.is_empty())
@@ -201,8 +201,8 @@ impl Key {
     /// A number with its unit.
     fn written(&self, number: u64) -> String {
         match self.kind {
-            Kind::Bytes => unscaled(number, BYTES),
-            Kind::Time => unscaled(number, TIMES),
+            ValueKind::Bytes => unscaled(number, BYTES),
+            ValueKind::Time => unscaled(number, TIMES),
             _ => grouped(number),
         }
     }
@@ -220,7 +220,7 @@ impl Key {
     pub(super) fn toml(&self, value: &Value) -> String {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         match value {
-            Value::Number(number) if self.kind == Kind::Count => number.to_string(),
+            Value::Number(number) if self.kind == ValueKind::Count => number.to_string(),
             Value::Number(number) => quoted(&self.written(*number)),
             Value::Text(text) => quoted(text),
             Value::List(list) => {
@@ -233,16 +233,16 @@ impl Key {
     /// The bounds for people.
     pub(super) fn range(&self) -> String {
         match self.kind {
-            Kind::Count | Kind::Bytes | Kind::Time => {
+            ValueKind::Count | ValueKind::Bytes | ValueKind::Time => {
                 format!("{} to {}", self.written(self.bounds.0), self.written(self.bounds.1))
             }
-            Kind::Choice(among) => among.join(", "),
+            ValueKind::Choice(among) => among.join(", "),
             kind => kind.to_string(),
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Count => "number",

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::file::{self, Entry};
-use super::key::{Key, Kind, Value};
-use super::problem::{Problem, Problems};
+use super::file::{self, FileValue};
+use super::key::{Key, Value, ValueKind};
+use super::problem::{ConfigProblem, Problems};
 use super::together::contradictions;
 use super::{Settings, key, keys};
 
@@ -61,7 +61,7 @@ pub(in crate::commands) struct Overrides {
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum ValueSource {
     #[default]
     Default,
     /// `playon.toml:12`
@@ -72,7 +72,7 @@ pub(super) enum Source {
     Flag(String),
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -85,7 +85,7 @@ impl fmt::Display for Source {
 #[derive(Clone, Debug, Default)]
 pub(in crate::commands) struct Resolved {
     pub(in crate::commands) settings: Settings,
-    pub(super) sources: BTreeMap<&'static str, Source>,
+    pub(super) sources: BTreeMap<&'static str, ValueSource>,
 }
 
 impl Overrides {
@@ -101,7 +101,7 @@ impl Overrides {
         Self { config: Some(path), ..Self::default() }
     }
 
-    fn flags(&self) -> Result<Vec<(&'static Key, Value, String)>, Vec<Problem>> {
+    fn flags(&self) -> Result<Vec<(&'static Key, Value, String)>, Vec<ConfigProblem>> {
         let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
         let named = [
             ("data", one(&self.data)),
@@ -122,12 +122,12 @@ impl Overrides {
             let flag = key.flag.unwrap_or("--set").to_owned();
             // A repeated flag is a list, and its values may hold commas.
             let value = match key.kind {
-                Kind::List => Ok(Value::List(values.clone())),
+                ValueKind::List => Ok(Value::List(values.clone())),
                 _ => key.parse(&values[0]),
             };
             match value {
                 Ok(value) => found.push((key, value, flag)),
-                Err(why) => problems.push(Problem::value(flag, key, &values.join(","), &why)),
+                Err(why) => problems.push(ConfigProblem::value(flag, key, &values.join(","), &why)),
             }
         }
         for text in &self.set {
@@ -137,12 +137,12 @@ impl Overrides {
                 None => (text.as_str(), Err(format!("it has no value: write {text}=.."))),
             };
             match key(name) {
-                None => problems.push(Problem::unknown(place, name)),
+                None => problems.push(ConfigProblem::unknown(place, name)),
                 Some(key) => match value.clone().and_then(|value| key.parse(value)) {
                     Ok(value) => found.push((key, value, place)),
                     Err(why) => {
                         let shown = value.unwrap_or_default();
-                        problems.push(Problem::value(place, key, shown, &why));
+                        problems.push(ConfigProblem::value(place, key, shown, &why));
                     }
                 },
             }
@@ -168,14 +168,14 @@ pub(super) fn resolve_in(
         let name = key.env();
         let Some(text) = env(&name).filter(|text| !text.is_empty()) else { continue };
         match key.parse(&text) {
-            Ok(value) => resolved.put(key, value, Source::Env(name), &mut problems),
-            Err(why) => problems.push(Problem::value(name, key, &text, &why)),
+            Ok(value) => resolved.put(key, value, ValueSource::Env(name), &mut problems),
+            Err(why) => problems.push(ConfigProblem::value(name, key, &text, &why)),
         }
     }
     match overrides.flags() {
         Ok(flags) => {
             for (key, value, flag) in flags {
-                resolved.put(key, value, Source::Flag(flag), &mut problems);
+                resolved.put(key, value, ValueSource::Flag(flag), &mut problems);
             }
         }
         Err(wrong) => problems.extend(wrong),
@@ -185,7 +185,7 @@ pub(super) fn resolve_in(
 }
 
 /// All that is wrong with one file, as if it were the only layer.
-pub(super) fn check_file(path: &Path) -> (usize, Vec<Problem>) {
+pub(super) fn check_file(path: &Path) -> (usize, Vec<ConfigProblem>) {
     let (entries, mut problems) = file::read(path);
     let mut resolved = Resolved::default();
     resolved.take_file(&entries, &mut problems);
@@ -194,9 +194,9 @@ pub(super) fn check_file(path: &Path) -> (usize, Vec<Problem>) {
 }
 
 impl Resolved {
-    pub(super) fn take_file(&mut self, entries: &[Entry], problems: &mut Vec<Problem>) {
-        for Entry { key, value, place } in entries {
-            self.put(key, value.clone(), Source::File(place.clone()), problems);
+    pub(super) fn take_file(&mut self, entries: &[FileValue], problems: &mut Vec<ConfigProblem>) {
+        for FileValue { key, value, place } in entries {
+            self.put(key, value.clone(), ValueSource::File(place.clone()), problems);
         }
     }
 
@@ -204,13 +204,13 @@ impl Resolved {
         &mut self,
         key: &'static Key,
         value: Value,
-        source: Source,
-        problems: &mut Vec<Problem>,
+        source: ValueSource,
+        problems: &mut Vec<ConfigProblem>,
     ) {
         let shown = key.shown(&value);
         match (key.set)(&mut self.settings, value) {
             Ok(()) => _ = self.sources.insert(key.name, source),
-            Err(why) => problems.push(Problem::value(source.to_string(), key, &shown, &why)),
+            Err(why) => problems.push(ConfigProblem::value(source.to_string(), key, &shown, &why)),
         }
     }
 

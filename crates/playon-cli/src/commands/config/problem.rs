@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::key::Kind;
+use super::key::ValueKind;
 use super::near::nearest;
 use super::{Key, keys};
-use crate::commands::exit::{Exit, Trouble};
+use crate::commands::exit::{CliError, Exit};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct ConfigProblem {
     code: &'static str,
     /// `playon.toml:12`, `PLAYON_LISTEN`, `--listen`.
     place: String,
@@ -17,13 +17,13 @@ pub(super) struct Problem {
     remedy: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.code, self.place, self.message)
     }
 }
 
-impl Problem {
+impl ConfigProblem {
     pub(super) fn unreadable(place: &str, error: &std::io::Error) -> Self {
         Self {
             code: "PLY-0526",
@@ -60,7 +60,7 @@ impl Problem {
             message: format!("`{}` = {shown}: {why}", key.name),
             // Of what a number takes its bounds say all.
             remedy: match key.kind {
-                Kind::Text | Kind::Address | Kind::List => {
+                ValueKind::Text | ValueKind::Address | ValueKind::List => {
                     format!("it takes: {}. {}", key.range(), key.doc)
                 }
                 _ => format!("it takes: {}", key.range()),
@@ -78,8 +78,8 @@ impl Problem {
     }
 }
 
-impl From<&Problem> for Trouble {
-    fn from(Problem { code, place, message, remedy }: &Problem) -> Self {
+impl From<&ConfigProblem> for CliError {
+    fn from(ConfigProblem { code, place, message, remedy }: &ConfigProblem) -> Self {
         Self::new(code, format!("{place}: {message}"), remedy)
     }
 }
@@ -87,13 +87,13 @@ impl From<&Problem> for Trouble {
 /// All that is wrong with a configuration: one thing, and what else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::commands) struct Problems {
-    first: Problem,
-    more: Vec<Problem>,
+    first: ConfigProblem,
+    more: Vec<ConfigProblem>,
 }
 
 impl Problems {
     /// Nothing, or all of these.
-    pub(super) fn of(problems: Vec<Problem>) -> Result<(), Self> {
+    pub(super) fn of(problems: Vec<ConfigProblem>) -> Result<(), Self> {
         let mut problems = problems.into_iter();
         let Some(first) = problems.next() else { return Ok(()) };
         Err(Self { first, more: problems.collect() })
@@ -107,7 +107,7 @@ impl fmt::Display for Problems {
     }
 }
 
-impl From<Problems> for Trouble {
+impl From<Problems> for CliError {
     fn from(Problems { first, more }: Problems) -> Self {
         Self { also: more.iter().map(Self::from).collect(), ..Self::from(&first) }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::key::Kind;
+use super::key::ValueKind;
 use super::keys;
 use super::layers::{Overrides, check_file, resolve_in};
 
@@ -91,7 +91,8 @@ fn a_text_that_cannot_work_is_refused_with_its_key_and_what_would_be_right() {
         assert!(told[0].starts_with("PLY-0529"), "{told:?}");
     }
     let tried: BTreeSet<_> = TEXTS.iter().map(|(key, ..)| *key).collect();
-    let texts = keys().filter(|key| !matches!(key.kind, Kind::Count | Kind::Bytes | Kind::Time));
+    let texts = keys()
+        .filter(|key| !matches!(key.kind, ValueKind::Count | ValueKind::Bytes | ValueKind::Time));
     for key in texts {
         assert!(tried.contains(key.name), "nothing says what cannot be a value of {}", key.name);
     }
@@ -99,11 +100,13 @@ fn a_text_that_cannot_work_is_refused_with_its_key_and_what_would_be_right() {
 
 #[test]
 fn a_number_beyond_its_bounds_is_refused() {
-    for key in keys().filter(|key| matches!(key.kind, Kind::Count | Kind::Bytes | Kind::Time)) {
-        let unit = if key.kind == Kind::Time { "us" } else { "" };
+    for key in keys()
+        .filter(|key| matches!(key.kind, ValueKind::Count | ValueKind::Bytes | ValueKind::Time))
+    {
+        let unit = if key.kind == ValueKind::Time { "us" } else { "" };
         let beyond = [key.bounds.0.checked_sub(1), key.bounds.1.checked_add(1)];
         for number in beyond.into_iter().flatten() {
-            let quote = if key.kind == Kind::Count { "" } else { "\"" };
+            let quote = if key.kind == ValueKind::Count { "" } else { "\"" };
             let told = problems(&format!("{} = {quote}{number}{unit}{quote}", key.name));
             assert!(told.len() == 1 && told[0].contains("not between"), "{}: {told:?}", key.name);
         }

@@ -3,7 +3,7 @@
 use super::key;
 use super::key::Value;
 use super::layers::Resolved;
-use super::problem::Problem;
+use super::problem::ConfigProblem;
 use super::texts::collide;
 
 /// Bytes of a frame around the input that it carries, and some to spare.
@@ -46,12 +46,12 @@ const FITS: &[(&str, Needs, &str)] = &[
 ];
 
 /// All pairs that contradict each other.
-pub(super) fn contradictions(resolved: &Resolved) -> Vec<Problem> {
+pub(super) fn contradictions(resolved: &Resolved) -> Vec<ConfigProblem> {
     let fits = FITS.iter().filter_map(|(less, needs, more)| unfit(resolved, less, *needs, more));
     fits.chain(one_address(resolved)).chain(releases_kept(resolved)).collect()
 }
 
-fn unfit(resolved: &Resolved, less: &str, needs: Needs, more: &str) -> Option<Problem> {
+fn unfit(resolved: &Resolved, less: &str, needs: Needs, more: &str) -> Option<ConfigProblem> {
     let (low, high) = key(less).zip(key(more))?;
     let (small, large) = ((low.get)(&resolved.settings), (high.get)(&resolved.settings));
     let (&Value::Number(a), &Value::Number(b)) = (&small, &large) else { return None };
@@ -72,12 +72,12 @@ fn unfit(resolved: &Resolved, less: &str, needs: Needs, more: &str) -> Option<Pr
             high.shown(&large),
             resolved.source(more)
         );
-        Problem::contradiction(resolved.source(less), &message)
+        ConfigProblem::contradiction(resolved.source(less), &message)
     })
 }
 
 /// Both ports at one address.
-fn one_address(resolved: &Resolved) -> Option<Problem> {
+fn one_address(resolved: &Resolved) -> Option<ConfigProblem> {
     let keeper = &resolved.settings.keeper;
     collide(keeper.listen, keeper.admin).then(|| {
         let message = format!(
@@ -86,12 +86,12 @@ fn one_address(resolved: &Resolved) -> Option<Problem> {
             keeper.admin,
             resolved.source("admin")
         );
-        Problem::contradiction(resolved.source("listen"), &message)
+        ConfigProblem::contradiction(resolved.source("listen"), &message)
     })
 }
 
 /// More releases than are kept.
-fn releases_kept(resolved: &Resolved) -> Option<Problem> {
+fn releases_kept(resolved: &Resolved) -> Option<ConfigProblem> {
     let keeper = &resolved.settings.keeper;
     let (listed, kept) = (keeper.releases.len(), keeper.bounds.artifacts_max);
     (listed > kept).then(|| {
@@ -99,6 +99,6 @@ fn releases_kept(resolved: &Resolved) -> Option<Problem> {
             "`releases` are {listed}, more than `keeper.artifacts_max` = {kept} ({})",
             resolved.source("keeper.artifacts_max")
         );
-        Problem::contradiction(resolved.source("releases"), &message)
+        ConfigProblem::contradiction(resolved.source("releases"), &message)
     })
 }
