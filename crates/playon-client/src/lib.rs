@@ -44,5 +44,4 @@ pub use playon_types::gate::Close;
 pub use playon_types::ids::{RoomId, SessionId};
 pub use raw::RawRoom;
 pub use room::{Room, join};
-pub use session::State;
-pub use update::{End, RawUpdate, Update};
+pub use update::{End, RawUpdate, State, Update};

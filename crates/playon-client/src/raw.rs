@@ -15,9 +15,9 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::counters::Counters;
 use crate::error::{JoinError, SendError};
 use crate::options::JoinOptions;
-use crate::session::{Action, Closed, Session, SocketId, State};
+use crate::session::{Action, Closed, Session, SocketId};
 use crate::socket::{self, Socket};
-use crate::update::{End, RawUpdate, Update};
+use crate::update::{End, RawUpdate, State, Update};
 
 type Opening = Pin<Box<dyn Future<Output = Result<Box<Socket>, Closed>> + Send>>;
 

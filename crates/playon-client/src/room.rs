@@ -11,8 +11,7 @@ use crate::counters::Counters;
 use crate::error::{JoinError, SendError};
 use crate::options::JoinOptions;
 use crate::raw::RawRoom;
-use crate::session::State;
-use crate::update::{End, RawUpdate, Update};
+use crate::update::{End, RawUpdate, State, Update};
 
 /// Takes a seat in a room, or a spectator's place.
 ///

@@ -5,8 +5,6 @@ use std::fmt;
 use bytes::Bytes;
 use playon_types::gate::Close;
 
-use crate::session::State;
-
 /// One thing a player learns, in the order in which it was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update<E, V> {
@@ -61,6 +59,19 @@ pub enum Update<E, V> {
 
 /// An update whose payloads are left as they came.
 pub type RawUpdate = Update<Bytes, Bytes>;
+
+/// Where the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is no seat yet, or not any more as the keeper no longer knows it; or this is a spectator without a socket.
+    Joining,
+    /// A socket is open and everything flows.
+    Live,
+    /// The socket was lost and the next one is on its way; inputs are kept, nothing is lost so far.
+    Reconnecting,
+    /// Over for good.
+    Ended,
+}
 
 /// Why a session is over. A deploy never is the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod frame;
 #[allow(missing_docs, unreachable_pub, dead_code, clippy::all, reason = "generated")]
 mod generated;
 mod hello;
+mod pieces;
 mod secret;
 mod turns;
 mod up;

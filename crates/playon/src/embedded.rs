@@ -23,7 +23,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::App;
+use crate::app::App;
 
 /// The data directory; `.playon` in the working directory without it.
 const ENV_DATA: &str = "PLAYON_DATA";
@@ -56,7 +56,7 @@ pub(crate) fn run(app: App) -> ExitCode {
     let queue = match LogQueue::start("log", std::io::stderr(), colours) {
         Ok(queue) => queue,
         Err(why) => {
-            crate::app::say(&Failure::from(why).to_string());
+            crate::executable::say(&Failure::from(why).to_string());
             return ExitCode::from(EXIT_FAILED);
         }
     };

@@ -84,6 +84,7 @@ mod cx;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod envelope;
+mod executable;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;

@@ -28,33 +28,17 @@ use playon_wire::player::{ClientFrame, PlayerLimits, Token};
 use crate::counters::Counters;
 use crate::error::SendError;
 use crate::options::JoinOptions;
-use crate::update::{End, RawUpdate, Update};
+use crate::update::{End, RawUpdate, State, Update};
 
 use inputs::Inputs;
 use outgoing::Outgoing;
-use pace::Pace;
+use pace::{HEAD_BYTES, Pace};
 use sockets::SessionSockets;
 use timers::{Timer, Timers};
-
-/// Bytes that a frame costs beside its payload, its share of a WebSocket frame included, at most.
-const HEAD_BYTES: u64 = 32;
 
 /// Names a socket of one session; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketId(pub u64);
-
-/// Where the connection stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// There is no seat yet, or not any more as the keeper no longer knows it; or this is a spectator without a socket.
-    Joining,
-    /// A socket is open and everything flows.
-    Live,
-    /// The socket was lost and the next one is on its way; inputs are kept, nothing is lost so far.
-    Reconnecting,
-    /// Over for good.
-    Ended,
-}
 
 /// What the driver has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

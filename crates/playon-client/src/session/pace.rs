@@ -2,7 +2,8 @@
 
 use playon_types::time::{Span, Time};
 
-use super::HEAD_BYTES;
+/// Bytes that a frame costs beside its payload, its share of a WebSocket frame included, at most.
+pub(super) const HEAD_BYTES: u64 = 32;
 
 /// The part of what the keeper takes that inputs may use, in percent; the rest is for acknowledgements and answers to pings.
 const SHARE: u64 = 80;

@@ -4,8 +4,8 @@ use playon_types::gate::Close;
 use playon_types::time::{Span, Time};
 use playon_wire::player::{ClientFrame, ClientHello, PLAYER_PROTOCOL};
 
-use super::{Action, Closed, Session, SocketId, State, Timer, address};
-use crate::update::{End, Update};
+use super::{Action, Closed, Session, SocketId, Timer, address};
+use crate::update::{End, State, Update};
 
 /// How long a socket must have been in use for the next retry to be a first one again.
 pub(super) const STABLE: Span = Span::secs(1);

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::book::{BookFaults, PlayerBook};
 use super::gaps::{DrillPhase, Gaps, ViewTime};
+use super::plan::room_name;
 use super::shared::BotContext;
 use crate::game::{View, monotonic_ns};
 
@@ -49,7 +50,7 @@ impl Bot {
         let index = u64::from(plan.first_room + room) * u64::from(plan.players) + u64::from(player);
         let seed = mix(plan.seed ^ mix(index));
         let mut options = JoinOptions::new(plan.url.clone(), plan.kind.clone());
-        let name = super::room_name(plan.seed, plan.first_room + room);
+        let name = room_name(plan.seed, plan.first_room + room);
         options.name.clone_from(&name);
         options.seed = Some(seed);
         // A session that cannot be resumed is a broken promise and not a new beginning.

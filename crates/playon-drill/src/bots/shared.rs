@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore};
 
-use super::BotPlan;
 use super::gaps::DrillPhase;
+use super::plan::BotPlan;
 use super::report::BotReport;
 use crate::game::{monotonic_ns, total};
 

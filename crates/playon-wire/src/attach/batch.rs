@@ -1,13 +1,13 @@
 //! Batches: the items of one frame.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use playon_types::ids::RoomId;
 use prost::Message;
 
 use super::frame::LENGTH_BYTES;
+use super::pieces::Pieces;
 use super::{
-    AttachError, BATCH_ITEMS_MAX, Down, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, PINNED_TIMES_MAX, Up,
-    down, entries, generated as wire, up,
+    AttachError, BATCH_ITEMS_MAX, Down, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, Up, down, entries,
+    generated as wire, up,
 };
 use crate::varint;
 
@@ -122,7 +122,7 @@ fn decode<M: Message + Default, T>(
     from_wire: impl Fn(M, Pieces) -> Result<T, AttachError>,
 ) -> Result<Vec<T>, AttachError> {
     const FIELD: AttachError = AttachError::Field { field: "an item of the batch" };
-    let pieces = Pieces { frame_bytes: frame.len() };
+    let pieces = Pieces::of(&frame);
     let (mut items, mut entries) = (Vec::new(), 0);
     while frame.has_remaining() {
         if items.len() == BATCH_ITEMS_MAX {
@@ -144,28 +144,4 @@ fn decode<M: Message + Default, T>(
         )?);
     }
     Ok(items)
-}
-
-/// Decides whether bytes may stay slices of the frame they came in.
-#[derive(Clone, Copy)]
-pub(super) struct Pieces {
-    frame_bytes: usize,
-}
-
-impl Pieces {
-    pub(super) fn keep(self, piece: Bytes) -> Bytes {
-        if piece.len().saturating_mul(PINNED_TIMES_MAX) < self.frame_bytes {
-            Bytes::copy_from_slice(&piece)
-        } else {
-            piece
-        }
-    }
-}
-
-pub(super) fn room_bytes(room: RoomId) -> Bytes {
-    Bytes::copy_from_slice(&room.0)
-}
-
-pub(super) fn room_id(bytes: &[u8]) -> Result<RoomId, AttachError> {
-    bytes.try_into().map(RoomId).map_err(|_| AttachError::Field { field: "the room" })
 }

@@ -4,8 +4,8 @@ use playon_types::attach::{Deliver, Item, Noted, ToWorker};
 use playon_types::ids::{Attempt, Seq, SessionId, WorkerId};
 use playon_types::time::RoomTime;
 
-use super::batch::{Pieces, room_bytes, room_id};
 use super::generated::{self as wire, down, item};
+use super::pieces::{Pieces, room_bytes, room_id};
 use super::{AttachError, Down, KeeperRefuse, KeeperWelcome};
 
 pub(super) fn to_wire(message: &Down) -> wire::Down {

@@ -3,8 +3,8 @@
 use playon_types::kind::{KindInfo, OnDeploy, Policies, Survives};
 use playon_types::time::Span;
 
-use super::batch::Pieces;
 use super::generated::{self as wire, policies};
+use super::pieces::Pieces;
 use super::{
     ASSETS_BYTES_MAX, ASSETS_MAX, Asset, AttachError, DEFECTS_MAX, KINDS_MAX, LinkSecret,
     WorkerHello,

@@ -7,8 +7,8 @@ use playon_types::attach::{
 use playon_types::ids::{Attempt, Seq, SessionId};
 use playon_types::time::RoomTime;
 
-use super::batch::{Pieces, room_bytes, room_id};
 use super::generated::{self as wire, body, up};
+use super::pieces::{Pieces, room_bytes, room_id};
 use super::{AttachError, LogLevel, LogLine, Up, hello};
 
 pub(super) fn to_wire(message: &Up) -> wire::Up {

@@ -23,7 +23,7 @@ pub use playon_wire::attach::LinkSecret;
 use playon_wire::attach::{AttachError, Down, KeeperWelcome, LogLevel, LogLine, Up, read_down};
 use thiserror::Error;
 
-use crate::App;
+use crate::app::App;
 use outlet::Outlet;
 use pool::Pool;
 

@@ -13,7 +13,7 @@ use playon_wire::attach::{Consumed, KeeperWelcome, Up, cost};
 use super::outlet::Outlet;
 use super::rooms::Rooms;
 use super::turns::{self, Turns};
-use crate::App;
+use crate::app::App;
 
 /// Overrides the number of room threads, 1 to [`THREADS_MAX`].
 const ENV_THREADS: &str = "PLAYON_THREADS";

@@ -6,6 +6,7 @@
 
 mod clues;
 mod guess;
+mod offer;
 mod plan;
 
 use std::cell::{Cell, RefCell};
