@@ -193,7 +193,8 @@ fn one(
         ["--sharding", "round-robin", "--shard", part].map(str::to_owned).to_vec()
     });
     for judge in field.judges {
-        let found = judged(sh, tool, tree, field, judge, &which)?;
+        let asked = std::mem::take(&mut sum.survivors);
+        let found = judged(sh, tool, tree, field, judge, &which, &asked)?;
         sum.noticed += found.noticed;
         sum.hung += found.hung;
         sum.unviable += found.unviable;
@@ -201,13 +202,14 @@ fn one(
         if sum.survivors.is_empty() {
             break;
         }
-        which = sum.survivors.iter().flat_map(|name| ["--re".to_owned(), exactly(name)]).collect();
+        which = sum.survivors.iter().flat_map(|name| only(name)).collect();
     }
     Ok(sum)
 }
 
-/// The regular expression that this name alone matches.
-fn exactly(name: &str) -> String {
+/// The arguments that choose this mutant: by its name, and by its file, as deleted fields do not mind names
+/// (sourcefrog/cargo-mutants#632).
+fn only(name: &str) -> [String; 4] {
     let mut pattern = String::from("^");
     for c in name.chars() {
         if r"\.+*?()|[]{}^$#&-~".contains(c) {
@@ -216,10 +218,11 @@ fn exactly(name: &str) -> String {
         pattern.push(c);
     }
     pattern.push('$');
-    pattern
+    let file = name.split_once(".rs:").map_or(name, |(file, _)| file);
+    ["--re".to_owned(), pattern, "--file".to_owned(), format!("{file}.rs")]
 }
 
-/// Shows mutants of a field to one judge.
+/// Shows mutants of a field to one judge, and tells what became of those that were asked for; of all if none are named.
 fn judged(
     sh: &Sh,
     tool: &str,
@@ -227,6 +230,7 @@ fn judged(
     field: &Field,
     judge: &str,
     which: &[String],
+    asked: &[String],
 ) -> anyhow::Result<Found> {
     let (dir, out) = (tree.display().to_string(), sh.target().join("mutants/out").join(field.name));
     let (out_dir, built) = (out.display().to_string(), sh.target().join("mutants/build"));
@@ -242,14 +246,14 @@ fn judged(
     let ended = sh.run("sh", &args);
     let text = fs::read_to_string(out.join("mutants.out/outcomes.json"))
         .context("what became of the mutants")?;
-    let found = read(&text)?;
+    let found = read(&text, asked)?;
     if found.viable() + found.unviable == 0 {
         ended?;
     }
     Ok(found)
 }
 
-fn read(text: &str) -> anyhow::Result<Found> {
+fn read(text: &str, asked: &[String]) -> anyhow::Result<Found> {
     let whole: serde_json::Value = serde_json::from_str(text).context("outcomes.json")?;
     let mut found = Found::default();
     for outcome in whole["outcomes"].as_array().context("no outcomes")? {
@@ -257,6 +261,9 @@ fn read(text: &str) -> anyhow::Result<Found> {
             ensure!(outcome["summary"] == "Success", "the tests fail without any mutant");
             continue;
         };
+        if !asked.is_empty() && !asked.iter().any(|name| name == mutant) {
+            continue;
+        }
         match outcome["summary"].as_str() {
             // One that never comes back is noticed, too.
             Some(how @ ("CaughtMutant" | "Timeout")) => {
@@ -283,15 +290,21 @@ mod tests {
             {"scenario": {"Mutant": {"name": "c"}}, "summary": "Unviable"},
             {"scenario": {"Mutant": {"name": "d"}}, "summary": "MissedMutant"}
         ]}"#;
-        let found = read(text).unwrap();
+        let found = read(text, &[]).unwrap();
         assert_eq!((found.noticed, found.hung, found.unviable, found.viable()), (2, 1, 1, 3));
         assert_eq!(found.survivors, ["d"]);
-        assert!(read(r#"{"outcomes": [{"scenario": "Baseline", "summary": "Failure"}]}"#).is_err());
+        assert_eq!(
+            read(text, &["b".to_owned()]).unwrap().viable(),
+            1,
+            "nobody asked for the others"
+        );
+        let failed = r#"{"outcomes": [{"scenario": "Baseline", "summary": "Failure"}]}"#;
+        assert!(read(failed, &[]).is_err());
     }
 
     #[test]
     fn a_name_is_taken_as_it_is() {
-        assert_eq!(exactly("a.rs:1: x -> y"), r"^a\.rs:1: x \-> y$");
+        assert_eq!(only("a.rs:1: x -> y"), ["--re", r"^a\.rs:1: x \-> y$", "--file", "a.rs"]);
     }
 
     #[test]
