@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use playon_store::{Batch, LogRecord, SnapshotRow, SqliteOptions, SqliteStore, Store};
+use playon_store::{Batch, LogRecord, RoomLog, SnapshotRow, SqliteOptions, SqliteStore};
 use playon_types::ids::{RoomId, Seq};
 use playon_types::rng::mix;
 

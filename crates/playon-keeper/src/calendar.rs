@@ -10,7 +10,7 @@
 
 use std::fs;
 
-use playon_store::{Store, StoreError};
+use playon_store::{Decision, Decisions, RestingRooms, StoreError};
 use playon_types::time::{Span, WallTime};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,9 @@ impl Calendar {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn open(store: &dyn Store) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        store: &(impl Decisions + RestingRooms + ?Sized),
+    ) -> Result<Self, StoreError> {
         let now = Moment::now();
         let stored = store.setting(SETTING)?;
         let stored = stored.and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok());
@@ -114,12 +116,14 @@ impl Calendar {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub(crate) fn write(&self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, decisions: &(impl Decisions + ?Sized)) -> Result<(), StoreError> {
         let at = Moment::now();
         let stored = Stored { day_ms: self.then(at.up_ms).0, at };
         // Numbers and strings always have a JSON form.
         let bytes = serde_json::to_vec(&stored).unwrap_or_default();
-        store.put_setting(SETTING, bytes.into())
+        let (name, value) = (SETTING.to_owned(), Some(bytes.into()));
+        let expected = decisions.setting(SETTING)?;
+        decisions.decide(Decision { deploy: None, name, expected, value })
     }
 
     /// A day as people would date it who believe the wall clock. Milliseconds since 1970.
@@ -144,10 +148,10 @@ fn begin(newest_ms: Option<u64>, wall_ms: u64) -> u64 {
     })
 }
 
-fn newest_rest(store: &dyn Store) -> Result<Option<u64>, StoreError> {
+fn newest_rest(rooms: &(impl RestingRooms + ?Sized)) -> Result<Option<u64>, StoreError> {
     let (mut newest, mut after) = (None, None);
     loop {
-        let rests = store.rests(after, PAGE_ROOMS)?;
+        let rests = rooms.rests(after, PAGE_ROOMS)?;
         newest = newest.max(rests.iter().map(|rest| rest.note.since_ms).filter(|ms| *ms > 0).max());
         match rests.last() {
             Some(last) if rests.len() == PAGE_ROOMS => after = Some(last.room),
@@ -158,7 +162,9 @@ fn newest_rest(store: &dyn Store) -> Result<Option<u64>, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use playon_store::{Batch, RestNote, RestRow, SnapshotRow, SqliteOptions, SqliteStore};
+    use playon_store::{
+        Batch, RestNote, RestRow, RoomLog, SnapshotRow, SqliteOptions, SqliteStore,
+    };
     use playon_types::ids::RoomId;
 
     use super::*;

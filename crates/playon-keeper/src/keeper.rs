@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use playon_core::deploy::DirectorConfig;
 use playon_core::shard::ShardConfig;
-use playon_store::{SqliteStore, Store};
+use playon_store::{Releases, RoomLog, SqliteStore, Store};
 use playon_types::time::Span;
 use playon_wire::attach::LinkSecret;
 use playon_wire::player::PlayerLimits;
@@ -57,17 +57,17 @@ pub struct Keeper {
     links: RuntimeThread,
     admin: RuntimeThread,
     watch: Option<Watch>,
-    store: StoreHandle,
+    log: LogHandle,
     failure: watch::Receiver<Option<Coded>>,
     stop_timeout: Duration,
 }
 
-/// The store has no name to print.
-struct StoreHandle(Arc<dyn Store>);
+/// The log has no name to print.
+struct LogHandle(Arc<dyn RoomLog>);
 
-impl std::fmt::Debug for StoreHandle {
+impl std::fmt::Debug for LogHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Store")
+        f.write_str("RoomLog")
     }
 }
 
@@ -152,7 +152,7 @@ impl Keeper {
             links,
             admin,
             watch: None,
-            store: StoreHandle(store),
+            log: LogHandle(store),
             failure,
             stop_timeout: config.bounds.stop_timeout,
         };
@@ -203,7 +203,7 @@ impl Keeper {
     fn start_watch(&mut self, doors: Doors) -> Result<(), Coded> {
         self.watch = Some(Watch::start(WatchSetup {
             data: self.data.clone(),
-            store: Arc::clone(&self.store.0),
+            log: Arc::clone(&self.log.0),
             age: self.age.clone(),
             handle: self.handle.clone(),
             doors,
@@ -268,7 +268,7 @@ impl Keeper {
             let _ = std::fs::remove_file(self.data.attach_socket());
             let _ = std::fs::remove_file(self.data.addresses());
         }
-        self.store.0.close().map_err(|error| store_failed(&error))
+        self.log.0.close().map_err(|error| store_failed(&error))
     }
 
     fn has_lost_store(&self) -> bool {
@@ -305,8 +305,8 @@ fn open_store(data: &DataDir) -> Result<SqliteStore, Coded> {
 }
 
 /// Deletes executables that belong to no release. Nothing can be uploaded yet.
-fn sweep(artifacts: &Artifacts, store: &dyn Store) -> Result<(), Coded> {
-    let releases = store.releases().map_err(|error| store_error(&error))?;
+fn sweep(artifacts: &Artifacts, releases: &dyn Releases) -> Result<(), Coded> {
+    let releases = releases.releases().map_err(|error| store_error(&error))?;
     let named = releases.into_iter().map(|row| row.id).collect();
     let swept = artifacts.keep_only(&named)?;
     if swept > 0 {
@@ -383,7 +383,9 @@ fn control_setup(
 ) -> ControlSetup {
     let bounds = &config.bounds;
     ControlSetup {
-        store: Arc::clone(&common.store),
+        decisions: common.store.clone(),
+        releases: common.store.clone(),
+        resting_rooms: common.store.clone(),
         shards: common.shards.clone(),
         hub: Arc::clone(hub),
         supervisor,
@@ -438,8 +440,9 @@ fn start_shards(
     let bounds = config.limits.recovering();
     let no_thread = |error| system("no thread for a shard", error);
     let alarm = common.alarms.part("the loader of sleeping rooms");
+    let epoch = common.store.epoch();
     let (loader, _) =
-        Loader::start(alarm, Arc::clone(&common.store), common.shards.clone(), bounds)
+        Loader::start(alarm, common.store.clone(), epoch, common.shards.clone(), bounds)
             .map_err(no_thread)?;
     let outside = Outside {
         clock: common.clock,
@@ -447,7 +450,7 @@ fn start_shards(
         shards: common.shards.clone(),
         hub: Arc::clone(hub),
         gates: gates.clone(),
-        store: Arc::clone(&common.store),
+        log: common.store.clone(),
         loader,
         control: common.news.clone(),
         metrics: Arc::clone(&common.metrics),
@@ -459,7 +462,6 @@ fn start_shards(
             shards.of(room).push(ShardEvent::SnapshotsWanted(vec![room]));
         }
     }));
-    let epoch = common.store.epoch();
     let config_of = |shard| ShardConfig {
         epoch,
         limits: config.limits.clone(),
@@ -545,11 +547,11 @@ fn start_gateway(
 
 fn start_recovery(config: &KeeperConfig, common: &Common) -> Result<(), Coded> {
     let bounds = config.limits.recovering();
-    let (store, shards, news) =
+    let (log, shards, news) =
         (Arc::clone(&common.store), common.shards.clone(), common.news.clone());
     let alarm = common.alarms.part("the recovery of rooms");
     // It ends by itself.
-    alarm::spawn("recovery", alarm, move |_| recover_rooms(&store, &shards, &bounds, &news))
+    alarm::spawn("recovery", alarm, move |_| recover_rooms(log.as_ref(), &shards, &bounds, &news))
         .map(drop)
         .map_err(|error| system("no thread for recovery", error))
 }

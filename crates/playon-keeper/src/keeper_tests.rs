@@ -63,11 +63,12 @@ fn a_part_that_panics_ends_the_keeper_in_order_and_is_named() {
 fn the_loader_and_tasks_of_a_runtime_have_alarms_too() {
     let dir = tempfile::tempdir().unwrap();
     let (clock, data) = (Clock::new(), DataDir::open(&dir.path().join("data")).unwrap());
-    let store: Arc<dyn Store> = Arc::new(open_store(&data).unwrap());
+    let store = Arc::new(open_store(&data).unwrap());
+    let epoch = store.epoch();
     let alarms = Alarms::new(clock);
     let bounds = playon_types::image::ApplyBounds::from(&playon_core::limits::Limits::default());
     let (loader, thread) =
-        Loader::start(alarms.part("the loader"), store, Shards::new(1, 8), bounds).unwrap();
+        Loader::start(alarms.part("the loader"), store, epoch, Shards::new(1, 8), bounds).unwrap();
     alarms.doom("the loader");
     loader.ask(playon_types::ids::RoomId([1; 16]));
     assert!(thread.join().is_err());

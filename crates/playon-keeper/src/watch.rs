@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use playon_store::Store;
+use playon_store::RoomLog;
 use playon_types::ids::ReleaseId;
 
 use crate::age::Age;
@@ -32,7 +32,7 @@ const REMEDY_EXECUTABLE: &str = "deploy the release again before its worker ends
 /// What the watch looks after.
 pub(crate) struct WatchSetup {
     pub(crate) data: DataDir,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) log: Arc<dyn RoomLog>,
     pub(crate) age: Age,
     pub(crate) handle: Handle,
     pub(crate) doors: Doors,
@@ -99,7 +99,7 @@ impl Thread {
 
     /// Looks once. Tells whether there is any more to look at.
     fn look(&mut self) -> bool {
-        let found = match self.setup.store.in_place() {
+        let found = match self.setup.log.in_place() {
             Ok(None) => self.mend().err(),
             Ok(Some(why)) => Some(Coded::new("PLY-0241", unusable(why), REMEDY)),
             Err(error) => {

@@ -1,54 +1,65 @@
-//! The model of what the store keeps of deploys, and of the decision that follows from them.
+//! The model of what the store keeps of deploys, and of the named values that are decided with them.
 
 use std::collections::BTreeMap;
 
 use playon_types::ids::DeployId;
 
-/// Deploys, and one value that is decided with them.
+/// The last number that the rows of a table can have.
+const DEPLOY_MAX: u64 = i64::MAX as u64;
+
+/// Why a decision is not taken; nothing of it is written then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untaken {
+    /// The value is another one than the decision goes out from.
+    Conflict,
+    /// The deploy has a number that cannot be stored.
+    Number,
+}
+
+/// Deploys, and small values that are decided by comparing what is held.
 #[derive(Clone, Debug)]
-pub struct Decisions<D, V> {
+pub struct DecisionsModel<D, V> {
     deploys: BTreeMap<DeployId, D>,
-    value: Option<V>,
+    values: BTreeMap<String, V>,
 }
 
-impl<D, V> Default for Decisions<D, V> {
+impl<D, V> Default for DecisionsModel<D, V> {
     fn default() -> Self {
-        Self { deploys: BTreeMap::new(), value: None }
+        Self { deploys: BTreeMap::new(), values: BTreeMap::new() }
     }
 }
 
-impl<D, V: PartialEq> Decisions<D, V> {
+impl<D, V: PartialEq> DecisionsModel<D, V> {
     /// Nothing has been decided but that.
-    pub fn of(value: V) -> Self {
-        Self { value: Some(value), ..Self::default() }
+    pub fn of(name: &str, value: V) -> Self {
+        Self { values: BTreeMap::from([(name.to_owned(), value)]), ..Self::default() }
     }
 
-    /// How a deploy stands.
-    pub fn put(&mut self, id: DeployId, deploy: D) {
-        self.deploys.insert(id, deploy);
-    }
-
-    /// How a deploy stands and, if there is one, the value that follows from it: both, if the value is as expected before.
+    /// How a deploy stands, if the decision is about one, and a value, if it changes: both, if the value is as expected before.
     ///
     /// # Errors
-    /// When it is another one; nothing is written then.
+    /// See [`Untaken`].
     pub fn decide(
         &mut self,
-        (id, deploy): (DeployId, D),
+        deploy: Option<(DeployId, D)>,
+        name: &str,
         expected: Option<&V>,
         value: Option<V>,
-    ) -> Result<(), String> {
-        if self.value.as_ref() != expected {
-            return Err("another decision was made meanwhile".to_owned());
+    ) -> Result<(), Untaken> {
+        if deploy.as_ref().is_some_and(|(id, _)| id.0 > DEPLOY_MAX) {
+            return Err(Untaken::Number);
         }
-        self.put(id, deploy);
-        self.value = value.or_else(|| self.value.take());
+        if self.value(name) != expected {
+            return Err(Untaken::Conflict);
+        }
+        self.deploys.extend(deploy);
+        self.values.extend(value.map(|value| (name.to_owned(), value)));
         Ok(())
     }
 
-    /// The value, if one was ever decided.
-    pub const fn value(&self) -> Option<&V> {
-        self.value.as_ref()
+    /// A value, if it was ever decided.
+    pub fn value(&self, name: &str) -> Option<&V> {
+        self.values.get(name)
     }
 
     /// All deploys, the newest first.

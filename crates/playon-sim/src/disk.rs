@@ -8,7 +8,8 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use playon_store::{
-    Batch, LogRecord, Rest, RestGroup, RestNote, RestRow, RoomDamage, SnapshotRow, StoredRoom,
+    Batch, LogRecord, RestGroup, RestNote, RestRow, RestingRoom, RoomDamage, SnapshotRow,
+    StoredRoom,
 };
 use playon_types::ids::{Epoch, RoomId, Seq};
 
@@ -275,17 +276,19 @@ impl Disk {
         }
     }
 
-    fn resting(&self) -> impl Iterator<Item = Rest> {
+    fn resting(&self) -> impl Iterator<Item = RestingRoom> {
         self.rooms.iter().filter_map(|(room, rows)| match rows {
             Rows::Hot { .. } => None,
-            Rows::Resting { whole, note } => {
-                Some(Rest { room: *room, note: note.clone(), bytes: whole.body.len() as u64 })
-            }
+            Rows::Resting { whole, note } => Some(RestingRoom {
+                room: *room,
+                note: note.clone(),
+                bytes: whole.body.len() as u64,
+            }),
         })
     }
 
     /// Rooms at rest, page by page.
-    pub fn rests(&self, after: Option<RoomId>, limit: usize) -> Vec<Rest> {
+    pub fn rests(&self, after: Option<RoomId>, limit: usize) -> Vec<RestingRoom> {
         self.resting()
             .filter(|rest| after.is_none_or(|after| rest.room > after))
             .take(limit)
@@ -293,14 +296,14 @@ impl Disk {
     }
 
     /// What is known of one room at rest.
-    pub fn rest(&self, room: RoomId) -> Option<Rest> {
+    pub fn rest(&self, room: RoomId) -> Option<RestingRoom> {
         self.resting().find(|rest| rest.room == room)
     }
 
     /// How many rooms rest of each kind, version and release.
     pub fn rest_groups(&self) -> Vec<RestGroup> {
         let mut groups: Vec<RestGroup> = Vec::new();
-        for Rest { note, .. } in self.resting() {
+        for RestingRoom { note, .. } in self.resting() {
             let (kind, oldest_ms) = (note.kind.clone(), note.since_ms);
             let of = (note.version, note.release);
             let known = groups.iter_mut().find(|g| g.kind == kind && (g.version, g.release) == of);
@@ -326,12 +329,12 @@ impl Disk {
         after: Option<(u64, RoomId)>,
         by_ms: u64,
         limit: usize,
-    ) -> Vec<Rest> {
+    ) -> Vec<RestingRoom> {
         // One of which it is not known since when it rests has the time 0.
         let after = Bound::Excluded(after.unwrap_or((0, RoomId([0xff; 16]))));
-        let due: BTreeMap<(u64, RoomId), Rest> = self
+        let due: BTreeMap<(u64, RoomId), RestingRoom> = self
             .resting()
-            .filter(|Rest { note, .. }| {
+            .filter(|RestingRoom { note, .. }| {
                 (&note.kind, note.version, note.release)
                     == (&group.kind, group.version, group.release)
             })

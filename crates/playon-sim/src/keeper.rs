@@ -399,7 +399,8 @@ impl Keeper {
             DirectorEffect::Keep(record) => {
                 self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(Box::new(record.clone())));
-                store.keep(record);
+                // Only while what is current is what this keeper takes for it.
+                store.decide(record, self.current, None)?;
             }
             DirectorEffect::FindSleepers(search) => wishes.push(Wish::FindSleepers(search)),
             DirectorEffect::Progress(record) => {

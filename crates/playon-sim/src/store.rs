@@ -14,7 +14,7 @@ use playon_types::time::WallTime;
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{decode_image, recover};
 
-use crate::decisions::Decisions;
+use crate::decisions::DecisionsModel;
 use crate::disk::{Asleep, Disk, DiskCopy, Fate, Ticket};
 
 /// One write, as bytes.
@@ -77,11 +77,14 @@ fn batch(writes: &[Write]) -> Batch {
 pub struct Backup {
     disk: DiskCopy,
     ledger: BTreeMap<(RoomId, Seq), u64>,
-    decisions: Decisions<DeployRecord, ReleaseId>,
+    decisions: DecisionsModel<DeployRecord, ReleaseId>,
 }
 
 /// Snapshots of one room that may be with the store at a time: a checkpoint, and the one that carries a handoff.
 const SNAPSHOTS_MAX: usize = 2;
+
+/// The value that says which release is current.
+const CURRENT: &str = "current_release";
 
 /// One room of the hot log, as recovery finds it.
 #[derive(Debug)]
@@ -115,7 +118,7 @@ struct Stand {
 #[derive(Debug)]
 pub struct Store {
     disk: Disk,
-    decisions: Decisions<DeployRecord, ReleaseId>,
+    decisions: DecisionsModel<DeployRecord, ReleaseId>,
     /// What each batch on its way is made of, in the order in which the owner wrote it.
     writes: BTreeMap<Ticket, Vec<Write>>,
     /// Hashes of all states written since the rooms began; what is written again replaces what was lost.
@@ -133,7 +136,7 @@ impl Store {
     pub fn new(current: ReleaseId) -> Self {
         Self {
             disk: Disk::default(),
-            decisions: Decisions::of(current),
+            decisions: DecisionsModel::of(CURRENT, current),
             writes: BTreeMap::new(),
             ledger: BTreeMap::new(),
             promised: BTreeMap::new(),
@@ -176,15 +179,10 @@ impl Store {
 
     /// The stored decision which release is current.
     pub fn current(&self) -> Option<ReleaseId> {
-        self.decisions.value().copied()
+        self.decisions.value(CURRENT).copied()
     }
 
-    /// How a deploy stands.
-    pub fn keep(&mut self, record: DeployRecord) {
-        self.decisions.put(record.id, record);
-    }
-
-    /// A decision, by a keeper that takes `known` for the current release.
+    /// A decision over a deploy, by a keeper that takes `known` for the current release.
     ///
     /// # Errors
     /// When it is not.
@@ -195,8 +193,9 @@ impl Store {
         current: Option<ReleaseId>,
     ) -> Result<(), String> {
         let id: DeployId = record.id;
-        let decided = self.decisions.decide((id, record), known.as_ref(), current);
-        decided.map_err(|why| format!("I18: {id} is decided: {why}"))
+        let deploy = Some((id, record));
+        let decided = self.decisions.decide(deploy, CURRENT, known.as_ref(), current);
+        decided.map_err(|why| format!("I18: {id} is decided: {why:?}"))
     }
 
     /// Takes what the keeper of that epoch has written at once.

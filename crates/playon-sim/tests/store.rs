@@ -7,20 +7,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use playon_sim::decisions::Decisions;
+use playon_sim::decisions::{DecisionsModel, Untaken};
 use playon_sim::disk::{Asleep, Disk, Fate};
-use playon_store::testing::{Engine, Part, conformance};
+use playon_store::testing::{self, Engine};
 use playon_store::{
-    Batch, Damage, Decision, DeployRow, Done, ReleaseRow, Rest, RestGroup, RoomDamage, Store,
-    StoreError, StoredRoom,
+    Batch, Damage, Decision, Decisions, DeployRow, Done, RestGroup, RestingRoom, RestingRooms,
+    RoomDamage, RoomLog, StoreError, StoredRoom,
 };
 use playon_types::ids::{DeployId, Epoch, RoomId};
 
-/// What the model stands for; threads, releases and other settings it has none.
-const PARTS: [Part; 4] = [Part::Rooms, Part::Rests, Part::Ends, Part::Decisions];
-
-/// The one setting that the model knows.
-const CURRENT: &str = "current";
+/// What the model stands for: all but releases, of which the simulator's world has a fixed set.
+fn conforms(spoilt: Spoilt) {
+    let make = || Place::engine(spoilt);
+    testing::room_log(&make);
+    testing::resting_rooms(&make);
+    testing::ends(&make);
+    testing::decisions(&make);
+}
 
 /// How a model could be kinder than the engine, or otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +43,14 @@ enum Spoilt {
     Noteless,
     /// A decision is taken whatever was decided before.
     Headlong,
+    /// A keeper that was overtaken goes on deciding.
+    Ghost,
 }
 
 #[derive(Default)]
 struct Shared {
     disk: Disk,
-    decisions: Decisions<Bytes, Bytes>,
+    decisions: DecisionsModel<Bytes, Bytes>,
 }
 
 struct Place {
@@ -56,13 +61,13 @@ struct Place {
 }
 
 impl Place {
-    fn engine(spoilt: Spoilt) -> Box<dyn Engine> {
+    fn engine(spoilt: Spoilt) -> Box<dyn Engine<Model>> {
         Box::new(Self { shared: Arc::default(), spoilt, keep: Cell::new(0) })
     }
 }
 
-impl Engine for Place {
-    fn open(&self) -> Box<dyn Store> {
+impl Engine<Model> for Place {
+    fn open(&self) -> Box<Model> {
         let (epoch, found) = self.shared.lock().unwrap().disk.open();
         Box::new(Model {
             shared: self.shared.clone(),
@@ -73,7 +78,7 @@ impl Engine for Place {
         })
     }
 
-    fn kill(&self, store: Box<dyn Store>, mut batches: Vec<Batch>) -> Box<dyn Store> {
+    fn kill(&self, store: Box<Model>, mut batches: Vec<Batch>) -> Box<Model> {
         let mut shared = self.shared.lock().unwrap();
         if self.spoilt == Spoilt::Forgetful {
             shared.disk = Disk::default();
@@ -94,7 +99,7 @@ impl Engine for Place {
         self.open()
     }
 
-    fn overtake(&self) -> Box<dyn Store> {
+    fn overtake(&self) -> Box<Model> {
         self.open()
     }
 }
@@ -138,16 +143,17 @@ impl Model {
             Fate::Misused(why) => StoreError::Misused(why),
             Fate::Stopped => StoreError::Stopped("it has stopped".into()),
         };
-        self.ended.lock().unwrap().get_or_insert(error.to_string());
-        Err(error)
+        Err(self.end(error))
     }
 
-    fn none(&self) -> StoreError {
-        self.check_open().err().unwrap_or(StoreError::Misused("the model has none".into()))
+    /// Nothing is written after that error.
+    fn end(&self, error: StoreError) -> StoreError {
+        self.ended.lock().unwrap().get_or_insert(error.to_string());
+        error
     }
 }
 
-impl Store for Model {
+impl RoomLog for Model {
     fn epoch(&self) -> Epoch {
         self.epoch
     }
@@ -175,6 +181,16 @@ impl Store for Model {
         Ok(())
     }
 
+    fn on_snapshots_wanted(&self, _wanted: Box<dyn Fn(Vec<RoomId>) + Send>) {}
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.check_open()?;
+        *self.ended.lock().unwrap() = Some("it is closed".into());
+        Ok(())
+    }
+}
+
+impl RestingRooms for Model {
     fn load_sleeping(&self, room: RoomId) -> Result<Option<StoredRoom>, StoreError> {
         match self.read(|shared| shared.disk.load_sleeping(room))? {
             Asleep::Missing => Ok(None),
@@ -188,7 +204,7 @@ impl Store for Model {
         self.read(|shared| shared.disk.rest_groups())
     }
 
-    fn rests(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Rest>, StoreError> {
+    fn rests(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<RestingRoom>, StoreError> {
         let mut rests = self.read(|shared| shared.disk.rests(after, limit))?;
         if self.spoilt == Spoilt::Noteless {
             rests.iter_mut().for_each(|rest| rest.note = Default::default());
@@ -202,39 +218,31 @@ impl Store for Model {
         after: Option<(u64, RoomId)>,
         by_ms: u64,
         limit: usize,
-    ) -> Result<Vec<Rest>, StoreError> {
+    ) -> Result<Vec<RestingRoom>, StoreError> {
         self.read(|shared| shared.disk.rests_of(group, after, by_ms, limit))
     }
 
-    fn rest(&self, room: RoomId) -> Result<Option<Rest>, StoreError> {
+    fn rest(&self, room: RoomId) -> Result<Option<RestingRoom>, StoreError> {
         self.read(|shared| shared.disk.rest(room))
     }
+}
 
-    fn on_snapshots_wanted(&self, _wanted: Box<dyn Fn(Vec<RoomId>) + Send>) {}
-
-    fn put_release(&self, _release: ReleaseRow) -> Result<(), StoreError> {
-        Err(self.none())
-    }
-
-    fn releases(&self) -> Result<Vec<ReleaseRow>, StoreError> {
-        Err(self.none())
-    }
-
-    fn put_deploy(&self, deploy: DeployRow) -> Result<(), StoreError> {
-        self.check_open()?;
-        self.shared.lock().unwrap().decisions.put(deploy.id, deploy.body);
-        Ok(())
-    }
-
+impl Decisions for Model {
     fn decide(&self, decision: Decision) -> Result<(), StoreError> {
         self.check_open()?;
         let Decision { deploy, name, expected, value } = decision;
-        assert_eq!(name, CURRENT);
-        let decisions = &mut self.shared.lock().unwrap().decisions;
-        let held = decisions.value().cloned();
+        let shared = &mut *self.shared.lock().unwrap();
+        if self.epoch != shared.disk.epoch() && self.spoilt != Spoilt::Ghost {
+            return Err(self.end(StoreError::Fenced("a later keeper has the disk".into())));
+        }
+        let decisions = &mut shared.decisions;
+        let held = decisions.value(&name).cloned();
         let expected = if self.spoilt == Spoilt::Headlong { held } else { expected };
-        let decided = decisions.decide((deploy.id, deploy.body), expected.as_ref(), value);
-        decided.map_err(StoreError::Misused)
+        let deploy = deploy.map(|row| (row.id, row.body));
+        decisions.decide(deploy, &name, expected.as_ref(), value).map_err(|why| match why {
+            Untaken::Conflict => StoreError::Conflict(name),
+            Untaken::Number => StoreError::Misused("it has no place in a table".into()),
+        })
     }
 
     fn deploys(&self, limit: usize) -> Result<Vec<DeployRow>, StoreError> {
@@ -242,25 +250,14 @@ impl Store for Model {
         self.read(|shared| shared.decisions.newest_first().take(limit).map(row).collect())
     }
 
-    fn put_setting(&self, _name: &str, _value: Bytes) -> Result<(), StoreError> {
-        Err(self.none())
-    }
-
     fn setting(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
-        assert_eq!(name, CURRENT);
-        self.read(|shared| shared.decisions.value().cloned())
-    }
-
-    fn close(&self) -> Result<(), StoreError> {
-        self.check_open()?;
-        *self.ended.lock().unwrap() = Some("it is closed".into());
-        Ok(())
+        self.read(|shared| shared.decisions.value(name).cloned())
     }
 }
 
 #[test]
 fn the_model_of_the_store_does_what_every_engine_must() {
-    conformance(&PARTS, &|| Place::engine(Spoilt::No));
+    conforms(Spoilt::No);
 }
 
 /// A contract that each of these met were none.
@@ -274,8 +271,9 @@ fn a_store_that_does_otherwise_is_found_out() {
         Spoilt::Twins,
         Spoilt::Noteless,
         Spoilt::Headlong,
+        Spoilt::Ghost,
     ] {
-        let asked = || conformance(&PARTS, &|| Place::engine(spoilt));
+        let asked = || conforms(spoilt);
         assert!(catch_unwind(AssertUnwindSafe(asked)).is_err(), "{spoilt:?} goes unnoticed");
     }
 }

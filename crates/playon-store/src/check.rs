@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::batch::{RestNote, SnapshotRow};
+use crate::contract::{RestNote, SnapshotRow};
 
 /// A checksum over parts, each one bound to its place by seeding the next with what came before.
 #[derive(Clone, Copy)]

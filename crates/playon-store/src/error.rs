@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::batch::Damage;
+use crate::damage::Damage;
 
 /// Why the store cannot do something.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum StoreError {
     #[error("PLY-0203 stored data is damaged: {}", .0.place)]
     Damaged(Damage),
     /// The caller broke the contract of the store, for instance left a gap in a room's sequence. Nothing of
-    /// the batch was written, and the store has stopped, because later batches would build on it.
+    /// it was written. After a batch the store has stopped, because later ones would build on it.
     #[error("PLY-0204 a batch breaks the rules of the store: {0}")]
     Misused(String),
     /// A keeper with a higher epoch has taken over the database; this one may write no more.
@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The label belongs to another release. Nothing was changed, the store goes on.
     #[error("PLY-0206 the label {0:?} belongs to another release")]
     LabelTaken(String),
+    /// The value is not what the decision goes out from. Nothing was changed, the store goes on.
+    #[error("PLY-0247 {0:?} was decided otherwise meanwhile")]
+    Conflict(String),
 }
 
 /// Why a store cannot be opened. The directory is as it was found, unless the variant says otherwise.
@@ -153,6 +156,7 @@ impl StoreError {
             Self::Fenced(_) => "PLY-0205",
             Self::Displaced(_) => "PLY-0240",
             Self::LabelTaken(_) => "PLY-0206",
+            Self::Conflict(_) => "PLY-0247",
         }
     }
 }

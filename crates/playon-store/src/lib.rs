@@ -1,13 +1,24 @@
 //! What makes commits survive.
 //!
-//! A [`Store`] speaks epochs and batches and knows nothing of what is inside a state. One group commit of
-//! all rooms is one append-only row; snapshots are rows per room; what rests and is queried are
+//! # Contracts
+//!
+//! An engine meets four contracts; whoever uses it takes a handle of the one that is needed.
+//!
+//! | Contract | What it is for | Who takes it |
+//! |---|---|---|
+//! | [`RoomLog`] | commits become safe and are found again, under an epoch that fences former owners | owners of rooms, recovery, the watch over the directory |
+//! | [`RestingRooms`] | sleeping rooms are read one by one, counted and listed | who wakes rooms, who asks which releases are still needed |
+//! | [`Decisions`] | deploys and named values, written by compare-and-put | who directs deploys |
+//! | [`Releases`] | which releases there are, under which labels | who takes uploads |
+//!
+//! A [`Store`] is all four, for whoever opens an engine. They speak epochs and rows and know nothing of what is inside a state. One
+//! group commit of all rooms is one append-only row; snapshots are rows per room; what rests and is queried are
 //! ordinary tables. The layout is the same for every SQL engine; the embedded one is SQLite
-//! ([`SqliteStore`]).
+//! ([`SqliteStore`]). The suite that an engine has to pass (`testing`, with the feature `conformance`) has a part for each contract.
 //!
 //! # How a commit becomes safe
 //!
-//! Owners [`submit`](Store::submit) batches. A writer thread takes everything that waits, encodes the
+//! Owners [`submit`](RoomLog::submit) batches. A writer thread takes everything that waits, encodes the
 //! records into one `batch` row, replaces the snapshots it was given, moves rooms to and from rest, cuts
 //! what is no longer needed off the head of the log, and commits all of it with one sync. Only then are the
 //! owners told.
@@ -21,8 +32,9 @@
 //! known to be all that was promised, or the store says what is missing.
 
 pub mod backup;
-mod batch;
 mod check;
+mod contract;
+mod damage;
 mod error;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
@@ -35,18 +47,17 @@ mod regular;
 mod repair;
 pub mod space;
 mod sqlite;
-mod store;
 #[cfg(feature = "conformance")]
 pub mod testing;
 pub mod watermark;
 
-pub use batch::{
-    Batch, Damage, Decision, DeployRow, LogRecord, ReleaseRow, Rest, RestGroup, RestNote, RestRow,
-    RoomDamage, SnapshotRow, StoredRoom,
+pub use contract::{
+    Batch, Decision, Decisions, DeployRow, Done, LogRecord, ReleaseRow, Releases, RestGroup,
+    RestNote, RestRow, RestingRoom, RestingRooms, RoomLog, SnapshotRow, Store, StoredRoom,
 };
+pub use damage::{Damage, RoomDamage};
 pub use error::{OpenError, StoreError};
 pub use inspect::{DumpedEntry, DumpedSnapshot, Problem, Report, RoomDump, dump, verify};
 pub use regular::open_regular;
 pub use repair::{Loss, Repair, RepairError, repair};
 pub use sqlite::{DATABASE_FILE, SqliteOptions, SqliteStore};
-pub use store::{Done, Store};

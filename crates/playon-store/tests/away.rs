@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use common::{World, copy, scratch, see};
 use playon_store::testing::submit;
-use playon_store::{DATABASE_FILE, OpenError, SqliteOptions, SqliteStore, Store, StoreError};
+use playon_store::{DATABASE_FILE, OpenError, RoomLog, SqliteOptions, SqliteStore, StoreError};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
 /// A store with something in its database and something in its log.

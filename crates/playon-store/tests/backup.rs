@@ -13,7 +13,8 @@ use common::{COUNTER, World, see};
 use playon_store::backup::{BackupError, MANIFEST_FILE, Manifest, Progress, backup, restore};
 use playon_store::testing::submit;
 use playon_store::{
-    Batch, DATABASE_FILE, OpenError, ReleaseRow, SqliteOptions, SqliteStore, Store, verify,
+    Batch, DATABASE_FILE, OpenError, ReleaseRow, Releases, RestingRooms, RoomLog, SqliteOptions,
+    SqliteStore, verify,
 };
 use playon_types::ids::ReleaseId;
 

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use common::{World, see};
 use playon_store::testing::{record, room, snapshot, submit};
-use playon_store::{Batch, SqliteOptions, SqliteStore, Store, verify};
+use playon_store::{Batch, RoomLog, SqliteOptions, SqliteStore, verify};
 
 const LOG_BYTES_MAX: u64 = 30_000;
 

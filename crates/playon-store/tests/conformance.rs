@@ -6,9 +6,9 @@ mod common;
 
 use std::cell::RefCell;
 
-use playon_store::testing::{Engine, Part, conformance};
+use playon_store::testing::{self, Engine};
 use playon_store::watermark::WATERMARK_FILE;
-use playon_store::{Batch, SqliteOptions, SqliteStore, Store};
+use playon_store::{Batch, RoomLog, SqliteOptions, SqliteStore};
 
 struct Sqlite {
     dir: RefCell<tempfile::TempDir>,
@@ -16,19 +16,19 @@ struct Sqlite {
 }
 
 impl Sqlite {
-    fn engine(options: &SqliteOptions) -> Box<dyn Engine> {
+    fn engine(options: &SqliteOptions) -> Box<dyn Engine<SqliteStore>> {
         let dir = RefCell::new(tempfile::tempdir().unwrap());
         Box::new(Self { dir, options: options.clone() })
     }
 }
 
-impl Engine for Sqlite {
-    fn open(&self) -> Box<dyn Store> {
+impl Engine<SqliteStore> for Sqlite {
+    fn open(&self) -> Box<SqliteStore> {
         Box::new(SqliteStore::open(self.dir.borrow().path(), self.options.clone()).unwrap())
     }
 
     /// Goes on with what its files were at some moment in between.
-    fn kill(&self, store: Box<dyn Store>, batches: Vec<Batch>) -> Box<dyn Store> {
+    fn kill(&self, store: Box<SqliteStore>, batches: Vec<Batch>) -> Box<SqliteStore> {
         batches.into_iter().for_each(|batch| store.submit(batch, Box::new(drop)));
         let left = tempfile::tempdir().unwrap();
         // It never names a batch that is not in the files yet, so it is read before them.
@@ -41,7 +41,7 @@ impl Engine for Sqlite {
     }
 
     /// As on a file system without locks.
-    fn overtake(&self) -> Box<dyn Store> {
+    fn overtake(&self) -> Box<SqliteStore> {
         std::fs::remove_file(self.dir.borrow().path().join("lock")).unwrap();
         self.open()
     }
@@ -49,7 +49,13 @@ impl Engine for Sqlite {
 
 #[test]
 fn sqlite_conforms() {
-    conformance(&Part::ALL, &|| Sqlite::engine(&SqliteOptions::default()));
+    let make = || Sqlite::engine(&SqliteOptions::default());
+    testing::room_log(&make);
+    testing::resting_rooms(&make);
+    testing::ends(&make);
+    testing::decisions(&make);
+    testing::releases(&make);
+    testing::whole(&make);
 }
 
 /// With bounds so small that every commit checkpoints, cuts and carries. Its files are never at rest, so that they cannot be
@@ -62,6 +68,10 @@ fn sqlite_conforms_with_tiny_bounds() {
         group_bytes_max: 1,
         ..SqliteOptions::default()
     };
-    let parts = Part::ALL.into_iter().filter(|part| *part != Part::Ends);
-    conformance(&parts.collect::<Vec<_>>(), &|| Sqlite::engine(&options));
+    let make = || Sqlite::engine(&options);
+    testing::room_log(&make);
+    testing::resting_rooms(&make);
+    testing::decisions(&make);
+    testing::releases(&make);
+    testing::whole(&make);
 }

@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{COUNTER, Dice, World, copy, see};
-use playon_store::{SqliteOptions, SqliteStore, Store, verify};
+use playon_store::{RoomLog, SqliteOptions, SqliteStore, verify};
 
 /// Set to try another history.
 const SEED: &str = "PLAYON_STORE_CRASH_SEED";

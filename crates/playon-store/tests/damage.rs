@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Dice, World, copy, see};
+use playon_store::testing::{set, submit};
 use playon_store::watermark::WATERMARK_FILE;
-use playon_store::{DATABASE_FILE, OpenError, SqliteOptions, SqliteStore, Store};
+use playon_store::{DATABASE_FILE, Decisions, OpenError, RoomLog, SqliteOptions, SqliteStore};
 
 const WAL: &str = "playon.db-wal";
 
@@ -34,10 +35,10 @@ fn crashed(seed: u64, steps: u64, options: &SqliteOptions, closed_at: u64) -> Cr
     let mut store = SqliteStore::open(live.path(), options.clone()).unwrap();
     let mut setting = String::new();
     for step in 1..=steps {
-        playon_store::testing::submit(&store, world.step()).unwrap();
+        submit(&store, world.step()).unwrap();
         if step % 20 == 0 {
             setting = format!("as of {step}");
-            store.put_setting("note", setting.clone().into()).unwrap();
+            set(&store, "note", setting.clone()).unwrap();
         }
         if step == closed_at {
             store.close().unwrap();

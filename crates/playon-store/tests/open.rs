@@ -13,7 +13,7 @@ use common::{World, see};
 use playon_store::testing::submit;
 use playon_store::watermark::WATERMARK_FILE;
 use playon_store::{
-    Batch, DATABASE_FILE, OpenError, SqliteOptions, SqliteStore, Store, StoreError, verify,
+    Batch, DATABASE_FILE, OpenError, RoomLog, SqliteOptions, SqliteStore, StoreError, verify,
 };
 
 fn open(dir: &Path) -> Result<SqliteStore, OpenError> {

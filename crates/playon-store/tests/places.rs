@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use common::{World, see};
 use playon_store::backup::{BackupError, Progress, Restored, backup, restore};
 use playon_store::testing::submit;
-use playon_store::{DATABASE_FILE, ReleaseRow, SqliteOptions, SqliteStore, Store, repair, verify};
+use playon_store::{
+    DATABASE_FILE, ReleaseRow, Releases, RoomLog, SqliteOptions, SqliteStore, repair, verify,
+};
 use playon_types::ids::ReleaseId;
 
 /// Somebody who runs a keeper; the tests of owners need root.

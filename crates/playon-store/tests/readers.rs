@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use playon_store::testing::{recovered, room, snapshot, submit};
-use playon_store::{Batch, DATABASE_FILE, LogRecord, SqliteOptions, SqliteStore, Store, verify};
+use playon_store::{Batch, DATABASE_FILE, LogRecord, RoomLog, SqliteOptions, SqliteStore, verify};
 use playon_types::ids::Seq;
 
 /// A connection waits 10 s for another one, so this is far from what waiting takes.

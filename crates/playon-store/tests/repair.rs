@@ -7,13 +7,12 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bytes::Bytes;
 use common::{Dice, Life, World, copy, scratch, see, whole};
-use playon_store::testing::submit;
+use playon_store::testing::{set, submit};
 use playon_store::watermark::WATERMARK_FILE;
 use playon_store::{
-    DATABASE_FILE, OpenError, ReleaseRow, Repair, RepairError, SqliteOptions, SqliteStore, Store,
-    StoredRoom, repair, verify,
+    DATABASE_FILE, OpenError, ReleaseRow, Releases, Repair, RepairError, RestingRooms, RoomLog,
+    SqliteOptions, SqliteStore, StoredRoom, repair, verify,
 };
 use playon_types::ids::{ReleaseId, RoomId};
 
@@ -32,7 +31,7 @@ fn crashed(steps: u64) -> (tempfile::TempDir, World) {
     let store = SqliteStore::open(live.path(), options()).unwrap();
     let release = ReleaseRow { id: ReleaseId([3; 32]), label: "one".into(), added_ms: 5 };
     store.put_release(release).unwrap();
-    store.put_setting("current", Bytes::from_static(b"one")).unwrap();
+    set(&store, "current", "one").unwrap();
     let mut world = World::new(23);
     for _ in 0..steps {
         submit(&store, world.step()).unwrap();
@@ -181,7 +180,7 @@ fn a_row_that_went_back_is_said() {
     assert!(mend(dir.path(), true).unwrap().sound);
     sql(dir.path(), "CREATE TABLE former AS SELECT * FROM setting WHERE name = 'current'");
     let store = SqliteStore::open(dir.path(), options()).unwrap();
-    store.put_setting("current", Bytes::from_static(b"two")).unwrap();
+    set(&store, "current", "two").unwrap();
     store.close().unwrap();
     sql(
         dir.path(),

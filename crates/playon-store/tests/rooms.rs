@@ -10,7 +10,8 @@ use std::path::Path;
 use common::{Seen, see};
 use playon_store::testing::{record, room, snapshot, submit};
 use playon_store::{
-    Batch, DATABASE_FILE, SqliteOptions, SqliteStore, Store, StoreError, dump, verify,
+    Batch, DATABASE_FILE, Decision, Decisions, Releases, RestingRooms, RoomLog, SqliteOptions,
+    SqliteStore, StoreError, dump, verify,
 };
 use playon_types::ids::RoomId;
 
@@ -227,13 +228,10 @@ fn lost_and_stale_rows_of_small_tables_are_refused() {
     for harm in cases {
         let dir = store();
         let store = open(dir.path());
-        store.put_setting("a", vec![1].into()).unwrap();
-        store
-            .put_deploy(playon_store::DeployRow {
-                id: playon_types::ids::DeployId(1),
-                body: vec![2].into(),
-            })
-            .unwrap();
+        let id = playon_types::ids::DeployId(1);
+        let deploy = playon_store::DeployRow { id, body: vec![2].into() };
+        let (name, value) = ("a".to_owned(), Some(vec![1].into()));
+        store.decide(Decision { deploy: Some(deploy), name, expected: None, value }).unwrap();
         let id = playon_types::ids::ReleaseId([1; 32]);
         store
             .put_release(playon_store::ReleaseRow { id, label: "one".to_owned(), added_ms: 7 })

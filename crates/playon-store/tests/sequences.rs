@@ -11,7 +11,9 @@ use std::path::Path;
 use bytes::Bytes;
 use common::{Dice, see};
 use playon_store::testing::{room, submit};
-use playon_store::{Batch, LogRecord, SnapshotRow, SqliteOptions, SqliteStore, Store, verify};
+use playon_store::{
+    Batch, LogRecord, RoomLog, SnapshotRow, SqliteOptions, SqliteStore, Store, verify,
+};
 use playon_types::ids::{RoomId, Seq};
 use playon_types::rng::mix;
 

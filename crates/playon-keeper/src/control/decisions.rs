@@ -105,10 +105,10 @@ fn setting_of(release: ReleaseId) -> String {
 impl Control {
     /// Reads what was decided before, and tells director and shards.
     pub(super) fn read_decisions(&mut self) -> Result<(), Coded> {
-        let store = Arc::clone(&self.setup.store);
+        let decisions = Arc::clone(&self.setup.decisions);
         let refuse = |error| store_error(&error);
-        for row in store.releases().map_err(refuse)? {
-            let kinds = store.setting(&setting_of(row.id)).map_err(refuse)?;
+        for row in self.setup.releases.releases().map_err(refuse)? {
+            let kinds = decisions.setting(&setting_of(row.id)).map_err(refuse)?;
             if let Some(kinds) = kinds.and_then(|bytes| decode_kinds(&bytes)) {
                 self.declare(row.id, kinds);
             }
@@ -116,7 +116,7 @@ impl Control {
             self.keep_release_row(row, stored);
         }
         let mut newest_first = Vec::new();
-        for row in store.deploys(self.setup.deploys_max).map_err(refuse)? {
+        for row in decisions.deploys(self.setup.deploys_max).map_err(refuse)? {
             let Some(course) = Course::decode(&row.body, self.cut()) else {
                 tracing::warn!(deploy = %row.id, "a deploy was stored by a later build and is not shown");
                 continue;
@@ -124,7 +124,7 @@ impl Control {
             newest_first.push(course.record.clone());
             self.catalog_mut().deploys.insert(row.id, course);
         }
-        let text = store.setting(SETTING_CURRENT).map_err(refuse)?;
+        let text = decisions.setting(SETTING_CURRENT).map_err(refuse)?;
         self.stored_current =
             text.and_then(|text| ReleaseId::parse(std::str::from_utf8(&text).ok()?));
         let current = self.stored_current;
@@ -144,9 +144,12 @@ impl Control {
     pub(super) fn keep_kinds(&self, info: &WorkerInfo) {
         let kinds: Vec<Declared> = info.kinds.iter().map(Declared::from).collect();
         let (name, value) = (setting_of(info.release), encode_kinds(&kinds));
-        let stored = self.setup.store.setting(&name).and_then(|held| match held {
+        let decisions = &self.setup.decisions;
+        let stored = decisions.setting(&name).and_then(|held| match held {
             Some(held) if held == value => Ok(()),
-            _ => self.setup.store.put_setting(&name, value),
+            expected => {
+                decisions.decide(Decision { deploy: None, name, expected, value: Some(value) })
+            }
         });
         if let Err(error) = stored {
             self.fail(store_error(&error));
@@ -173,16 +176,23 @@ impl Control {
         }
     }
 
-    fn row(&self, record: DeployRecord) -> DeployRow {
+    /// A decision over a deploy, and which release is current from then on, if that changes with it.
+    fn decision(&self, record: DeployRecord, changed: Option<ReleaseId>) -> Decision {
         let id = record.id;
         self.show(record);
         let body = self.catalog().deploys.get(&id).map(Course::encode).unwrap_or_default();
-        DeployRow { id, body }
+        let text = |release: ReleaseId| Bytes::from(release.to_string());
+        Decision {
+            deploy: Some(DeployRow { id, body }),
+            name: SETTING_CURRENT.to_owned(),
+            expected: self.stored_current.map(text),
+            value: changed.map(text),
+        }
     }
 
     /// How far a deploy is, for a keeper that comes after this one.
     pub(super) fn keep(&self, record: DeployRecord) {
-        if let Err(error) = self.setup.store.put_deploy(self.row(record)) {
+        if let Err(error) = self.setup.decisions.decide(self.decision(record, None)) {
             self.fail(store_error(&error));
         }
     }
@@ -190,14 +200,8 @@ impl Control {
     /// The decision is safe when this returns, as a whole; what follows from it comes after.
     pub(super) fn store(&mut self, record: DeployRecord, current: Option<ReleaseId>) {
         let (id, phase, reason) = (record.id, record.phase, record.reason.clone());
-        let text = |release: ReleaseId| Bytes::from(release.to_string());
-        let decision = Decision {
-            deploy: self.row(record),
-            name: SETTING_CURRENT.to_owned(),
-            expected: self.stored_current.map(text),
-            value: current.filter(|_| current != self.stored_current).map(text),
-        };
-        if let Err(error) = self.setup.store.decide(decision) {
+        let changed = current.filter(|_| current != self.stored_current);
+        if let Err(error) = self.setup.decisions.decide(self.decision(record, changed)) {
             self.fail(store_error(&error));
         }
         self.stored_current = current.or(self.stored_current);

@@ -1,9 +1,8 @@
 //! Reading the hot rooms back at start, while players may already connect.
 
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use playon_store::{RoomDamage, Store, StoredRoom};
+use playon_store::{RoomDamage, RoomLog, StoredRoom};
 use playon_types::image::ApplyBounds;
 
 use super::News;
@@ -13,7 +12,7 @@ use crate::owner::{ShardEvent, Shards, read_back};
 /// Hands every room of the hot log to its shard, and tells the shards when that was all. If the rooms cannot be told
 /// apart from the damage, the shards are never told: no room is created in the place of one that cannot be read.
 pub(crate) fn recover_rooms(
-    store: &Arc<dyn Store>,
+    log: &dyn RoomLog,
     shards: &Shards,
     bounds: &ApplyBounds,
     news: &Sender<News>,
@@ -32,7 +31,7 @@ pub(crate) fn recover_rooms(
             shards.of(room).push(ShardEvent::Damaged(room, place));
         }
     };
-    match store.recover(&mut each) {
+    match log.recover(&mut each) {
         Ok(()) => {
             tracing::info!(rooms, "all rooms have been read back");
             shards.push_each(|| ShardEvent::RecoveryDone);

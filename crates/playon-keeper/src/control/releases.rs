@@ -203,7 +203,7 @@ impl Control {
         let added_ms = known.as_ref().map_or_else(wall_ms, |row| row.added_ms);
         let row = ReleaseRow { id, label, added_ms };
         if known.as_ref() != Some(&row) {
-            self.setup.store.put_release(row.clone()).map_err(|error| store_error(&error))?;
+            self.setup.releases.put_release(row.clone()).map_err(|error| store_error(&error))?;
         }
         self.setup.labels.set(id, row.label.clone());
         let mut catalog = self.catalog_mut();

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use playon_core::deploy::Resting;
 use playon_core::effect::Order;
-use playon_store::{Rest, RestGroup};
+use playon_store::{RestGroup, RestingRoom};
 use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::kind::Policies;
 use playon_types::record::{DeployPhase, DeployRecord};
@@ -92,7 +92,7 @@ impl Rests {
 impl Control {
     /// What is at rest, by what it needs; nothing if that cannot be read now.
     pub(super) fn rest_groups(&self) -> Option<Vec<RestGroup>> {
-        match self.setup.store.rest_groups() {
+        match self.setup.resting_rooms.rest_groups() {
             Ok(groups) => Some(groups),
             Err(error) => {
                 tracing::warn!(%error, "what is at rest cannot be counted");
@@ -222,10 +222,10 @@ impl Control {
                 return Ok(true);
             }
             let (after, slept_by) = (self.rests.sweep.after, *slept_by);
-            let due = self.setup.store.rests_of(group, after, slept_by.0, left)?;
+            let due = self.setup.resting_rooms.rests_of(group, after, slept_by.0, left)?;
             let exhausted = due.len() < left;
             left -= due.len();
-            for Rest { room, note, .. } in due {
+            for RestingRoom { room, note, .. } in due {
                 self.setup
                     .shards
                     .of(room)
@@ -247,7 +247,7 @@ impl Control {
         if self.catalog().failed().is_some() {
             return;
         }
-        if let Err(error) = self.setup.calendar.write(self.setup.store.as_ref()) {
+        if let Err(error) = self.setup.calendar.write(self.setup.decisions.as_ref()) {
             tracing::warn!(%error, "how old rooms at rest are cannot be written down");
         }
     }
@@ -291,7 +291,7 @@ impl Control {
 
     /// A room at rest as `playon room` and `playon close` show it.
     pub(super) fn room_at_rest(&self, room: RoomId) -> Result<Option<RoomView>, Coded> {
-        let found = self.setup.store.rest(room).map_err(|error| store_error(&error))?;
+        let found = self.setup.resting_rooms.rest(room).map_err(|error| store_error(&error))?;
         Ok(found.map(|rest| RoomView {
             id: room.to_string(),
             kind: rest.note.kind,
@@ -311,7 +311,7 @@ impl Control {
     /// One page of rooms at rest.
     pub(super) fn asleep(&self, filter: &AsleepFilter) -> Result<AsleepPage, Coded> {
         let refuse = |error| store_error(&error);
-        let groups = self.setup.store.rest_groups().map_err(refuse)?;
+        let groups = self.setup.resting_rooms.rest_groups().map_err(refuse)?;
         let able = self.able();
         let reads = |rest: &Resting| able.iter().any(|id| self.director.reads_at_rest(*id, rest));
         let mut page = AsleepPage {
@@ -328,7 +328,7 @@ impl Control {
         let now = self.setup.calendar.now();
         let mut looked_at = 0;
         while page.rooms.len() < limit && looked_at < PAGE_LOOKED_AT_MAX {
-            let rests = self.setup.store.rests(after, PAGE_ROOMS_MAX).map_err(refuse)?;
+            let rests = self.setup.resting_rooms.rests(after, PAGE_ROOMS_MAX).map_err(refuse)?;
             let more = rests.len() == PAGE_ROOMS_MAX;
             looked_at += rests.len();
             for rest in rests {
@@ -357,7 +357,7 @@ impl Control {
 
     fn asleep_view(
         &self,
-        rest: &Rest,
+        rest: &RestingRoom,
         now: WallTime,
         reads: impl Fn(&Resting) -> bool,
     ) -> AsleepView {

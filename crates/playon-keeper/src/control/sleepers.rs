@@ -1,7 +1,7 @@
 //! Rooms at rest that a deploy is checked with, as the store has them.
 
 use playon_core::deploy::{RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers};
-use playon_store::{Rest, RestGroup, StoreError};
+use playon_store::{RestGroup, RestingRoom, StoreError};
 
 use super::rests::resting;
 use super::thread::Control;
@@ -18,15 +18,15 @@ impl Control {
     }
 
     fn sleepers(&self, search: &Search) -> Result<Sleepers, StoreError> {
-        let store = &self.setup.store;
-        let rests = store.rest_groups()?;
+        let resting_rooms = &self.setup.resting_rooms;
+        let rests = resting_rooms.rest_groups()?;
         let groups = search.groups(rests.iter().map(resting));
         let mut rooms = Vec::new();
         for need in groups.iter().take(RESTING_GROUPS_MAX) {
             let is = |group: &&RestGroup| resting(group) == *need;
             let Some(group) = rests.iter().find(is) else { continue };
-            let of_group = store.rests_of(group, None, u64::MAX, SLEEPERS_PER_GROUP)?;
-            rooms.extend(of_group.into_iter().map(|Rest { room, note, .. }| Sleeper {
+            let of_group = resting_rooms.rests_of(group, None, u64::MAX, SLEEPERS_PER_GROUP)?;
+            rooms.extend(of_group.into_iter().map(|RestingRoom { room, note, .. }| Sleeper {
                 room,
                 shard: self.setup.shards.number_of(room),
                 name: note.name,

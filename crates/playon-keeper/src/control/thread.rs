@@ -11,7 +11,7 @@ use playon_core::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, 
 use playon_core::effect::{Listing, Order, Report};
 use playon_core::fleet::Berth;
 use playon_core::lobby::{Lobby, Opening};
-use playon_store::Store;
+use playon_store::{Decisions, Releases, RestingRooms};
 use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::record::Course;
 use playon_types::time::{Span, Time};
@@ -41,7 +41,9 @@ const BERTH_LINGER: Span = Span::secs(10);
 
 /// What the control thread works with.
 pub(crate) struct ControlSetup {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) decisions: Arc<dyn Decisions>,
+    pub(crate) releases: Arc<dyn Releases>,
+    pub(crate) resting_rooms: Arc<dyn RestingRooms>,
     pub(crate) shards: Shards,
     pub(crate) hub: Arc<Hub>,
     pub(crate) supervisor: Supervisor,

@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
 use playon_core::effect::Loaded;
-use playon_store::{Store, StoreError, StoredRoom};
-use playon_types::ids::RoomId;
+use playon_store::{RestingRooms, StoreError, StoredRoom};
+use playon_types::ids::{Epoch, RoomId};
 use playon_types::image::{ApplyBounds, Image};
 use playon_types::time::WallTime;
 use playon_wire::state::ZstdXxh3;
@@ -27,7 +27,8 @@ impl Loader {
     /// When there is no thread to be had.
     pub(crate) fn start(
         alarm: Alarm,
-        store: Arc<dyn Store>,
+        rooms: Arc<dyn RestingRooms>,
+        epoch: Epoch,
         shards: Shards,
         bounds: ApplyBounds,
     ) -> io::Result<(Self, JoinHandle<()>)> {
@@ -35,7 +36,7 @@ impl Loader {
         let run = move |alarm: &Alarm| {
             for room in asked {
                 alarm.busy();
-                let loaded = load(store.as_ref(), room, &bounds);
+                let loaded = load(rooms.as_ref(), epoch, room, &bounds);
                 shards.of(room).push(ShardEvent::Loaded(room, loaded));
                 alarm.idle();
             }
@@ -51,8 +52,8 @@ impl Loader {
     }
 }
 
-fn load(store: &dyn Store, room: RoomId, bounds: &ApplyBounds) -> Loaded {
-    match store.load_sleeping(room) {
+fn load(rooms: &dyn RestingRooms, epoch: Epoch, room: RoomId, bounds: &ApplyBounds) -> Loaded {
+    match rooms.load_sleeping(room) {
         Ok(None) => Loaded::Missing,
         Ok(Some(stored)) => match read_back(&stored, bounds) {
             Ok(image) => Loaded::Asleep { image: Box::new(image), since: since(&stored) },
@@ -61,8 +62,7 @@ fn load(store: &dyn Store, room: RoomId, bounds: &ApplyBounds) -> Loaded {
         Err(error @ StoreError::Damaged(_)) => Loaded::Damaged(error.to_string()),
         // Cannot read is never "does not exist".
         Err(error) => {
-            let epoch = store.epoch().0;
-            tracing::error!(%room, epoch, release = "unknown", %error, "a sleeping room cannot be read");
+            tracing::error!(%room, epoch = epoch.0, release = "unknown", %error, "a sleeping room cannot be read");
             Loaded::Unreadable(error.to_string())
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use playon_core::effect::{Effect, Report, Stored};
-use playon_store::{Batch, LogRecord, RestNote, RestRow, SnapshotRow, Store};
+use playon_store::{Batch, LogRecord, RestNote, RestRow, RoomLog, SnapshotRow};
 use playon_types::attach::ToWorker;
 use playon_types::gate::ToGateway;
 use playon_types::ids::{RoomId, WorkerId};
@@ -32,7 +32,7 @@ pub(crate) struct Outside {
     pub(crate) shards: Shards,
     pub(crate) hub: Arc<Hub>,
     pub(crate) gates: GatewayLink,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) log: Arc<dyn RoomLog>,
     pub(crate) loader: Loader,
     pub(crate) control: Sender<News>,
     pub(crate) metrics: Arc<Metrics>,
@@ -193,7 +193,7 @@ impl Outlet {
                 let _ = control.send(News::Shard(number, ShardNews::StoreFailed(error)));
             }
         };
-        self.outside.store.submit(batch, Box::new(done));
+        self.outside.log.submit(batch, Box::new(done));
     }
 }
 

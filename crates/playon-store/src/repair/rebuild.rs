@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::salvage::{Salvage, row_of};
 use super::{RepairError, at};
-use crate::batch::Batch;
+use crate::contract::Batch;
 use crate::error::StoreError;
 use crate::inspect;
 use crate::private;

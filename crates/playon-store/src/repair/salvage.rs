@@ -8,7 +8,7 @@ use playon_types::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use rusqlite::Connection;
 
 use super::{Loss, Repair, RepairError};
-use crate::batch::{DeployRow, LogRecord, ReleaseRow, RestRow, SnapshotRow};
+use crate::contract::{DeployRow, LogRecord, ReleaseRow, RestRow, SnapshotRow};
 use crate::error::OpenError;
 use crate::log::{self, Kind};
 use crate::sqlite::census::{self, Census, SMALL};

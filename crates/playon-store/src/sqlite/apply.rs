@@ -6,8 +6,8 @@ use bytes::Bytes;
 use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::batch::{Batch, RestNote, RestRow, SnapshotRow};
 use crate::check;
+use crate::contract::{Batch, RestNote, RestRow, SnapshotRow};
 use crate::error::StoreError;
 use crate::log::{self, Entry, Item, Kind};
 use crate::sqlite::census::{Census, carried_key};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::batch::{Damage, RoomDamage};
+use crate::damage::{Damage, RoomDamage};
 use crate::error::{OpenError, StoreError};
 use crate::sqlite::connect;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use playon_types::ids::{RoomId, Seq};
 
-use crate::batch::{Batch, RestRow, SnapshotRow};
+use crate::contract::{Batch, RestRow, SnapshotRow};
 use crate::log::{Entry, Kind};
 
 /// Rooms asked for a snapshot at a time.

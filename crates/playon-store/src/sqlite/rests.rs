@@ -3,7 +3,7 @@
 use playon_types::ids::{ReleaseId, RoomId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::batch::{Rest, RestGroup, RestNote};
+use crate::contract::{RestGroup, RestNote, RestingRoom};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::scan::number;
 
@@ -37,8 +37,8 @@ pub(crate) fn groups(conn: &Connection) -> Result<Vec<RestGroup>, Fault> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn rest(row: &Row<'_>) -> rusqlite::Result<Rest> {
-    Ok(Rest { room: RoomId(row.get(0)?), note: note(row, 1)?, bytes: number(row, 7)? })
+fn rest(row: &Row<'_>) -> rusqlite::Result<RestingRoom> {
+    Ok(RestingRoom { room: RoomId(row.get(0)?), note: note(row, 1)?, bytes: number(row, 7)? })
 }
 
 /// Rooms in the order of their ids, after `after`, at most `limit`.
@@ -46,7 +46,7 @@ pub(crate) fn page(
     conn: &Connection,
     after: Option<RoomId>,
     limit: usize,
-) -> Result<Vec<Rest>, Fault> {
+) -> Result<Vec<RestingRoom>, Fault> {
     let mut query = conn.prepare_cached(
         "SELECT room, kind, name, version, release, seats, since_ms, bytes FROM sleeping
          WHERE room > ?1 ORDER BY room LIMIT ?2",
@@ -66,7 +66,7 @@ pub(crate) fn of_group(
     after: Option<(u64, RoomId)>,
     by_ms: u64,
     limit: usize,
-) -> Result<Vec<Rest>, Fault> {
+) -> Result<Vec<RestingRoom>, Fault> {
     let mut query = conn.prepare_cached(
         "SELECT room, kind, name, version, release, seats, since_ms, bytes FROM sleeping
          WHERE kind = ?1 AND version = ?2 AND release = ?3
@@ -89,7 +89,7 @@ pub(crate) fn of_group(
 }
 
 /// One room, as it is listed; nothing if it is not at rest.
-pub(crate) fn one(conn: &Connection, room: RoomId) -> Result<Option<Rest>, Fault> {
+pub(crate) fn one(conn: &Connection, room: RoomId) -> Result<Option<RestingRoom>, Fault> {
     let mut query = conn.prepare_cached(
         "SELECT room, kind, name, version, release, seats, since_ms, bytes FROM sleeping
          WHERE room = ?1",

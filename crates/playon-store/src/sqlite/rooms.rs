@@ -4,8 +4,9 @@ use bytes::Bytes;
 use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::batch::{RoomDamage, SnapshotRow, StoredRoom};
 use crate::check;
+use crate::contract::{SnapshotRow, StoredRoom};
+use crate::damage::RoomDamage;
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::Judged;
 use crate::sqlite::rests;

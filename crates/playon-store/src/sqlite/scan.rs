@@ -6,8 +6,8 @@ use bytes::Bytes;
 use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, Row};
 
-use crate::batch::LogRecord;
 use crate::check::Check;
+use crate::contract::LogRecord;
 use crate::log::{self, Entry, Item, Kind};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::tables::Announced;

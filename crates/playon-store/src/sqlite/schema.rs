@@ -103,7 +103,7 @@ fn sum(step: &Migration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::RestNote;
+    use crate::contract::RestNote;
     use crate::sqlite::{rests, rooms};
     use playon_types::ids::{Epoch, RoomId, Seq};
 

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use playon_types::ids::{DeployId, ReleaseId, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension, Params};
 
-use crate::batch::{Decision, DeployRow, ReleaseRow};
 use crate::check::Check;
+use crate::contract::{Decision, DeployRow, ReleaseRow};
 use crate::error::StoreError;
 use crate::log::{Entry, Kind};
 use crate::sqlite::census::Census;
@@ -50,8 +50,8 @@ pub(crate) fn put(
 fn ordinal(put: &Put) -> Option<u64> {
     match put {
         Put::Release(row) => Some(row.added_ms),
-        Put::Deploy(row) | Put::Decision(Decision { deploy: row, .. }) => Some(row.id.0),
-        Put::Setting { .. } => None,
+        Put::Deploy(row) | Put::Decision(Decision { deploy: Some(row), .. }) => Some(row.id.0),
+        Put::Setting { .. } | Put::Decision(_) => None,
     }
 }
 
@@ -119,7 +119,7 @@ fn put_setting(
     Ok(vec![announce("setting", name.as_bytes(), Some(sum))])
 }
 
-/// Both rows in the transaction that the caller commits, or none.
+/// All of it in the transaction that the caller commits, or nothing.
 fn decide(
     conn: &Connection,
     census: &mut Census,
@@ -131,11 +131,12 @@ fn decide(
         .query_row([name], |row| row.get(0))
         .optional()?;
     if held.as_deref() != expected.as_deref() {
-        let why =
-            format!("{name} is not what the decision goes out from: somebody else has decided");
-        return Ok(Err(StoreError::Misused(why)));
+        return Ok(Err(StoreError::Conflict(name.clone())));
     }
-    let mut said = put_deploy(conn, census, deploy)?;
+    let mut said = Vec::new();
+    if let Some(deploy) = deploy {
+        said.extend(put_deploy(conn, census, deploy)?);
+    }
     if let Some(value) = value {
         said.extend(put_setting(conn, census, name, value)?);
     }

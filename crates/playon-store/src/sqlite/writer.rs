@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use playon_types::ids::RoomId;
 use rusqlite::Connection;
 
-use crate::batch::Batch;
+use crate::contract::Batch;
+use crate::contract::Done;
 use crate::error::{OpenError, StoreError};
 use crate::lock::DirLock;
 use crate::sqlite::SqliteOptions;
@@ -17,7 +18,6 @@ use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::connect;
 use crate::sqlite::place::{Place, Sight};
 use crate::sqlite::tables::Put;
-use crate::store::Done;
 use crate::watermark::{Watermark, WatermarkFile};
 
 /// Batches between two looks for rooms that hold up the head of the log.
@@ -139,31 +139,31 @@ impl Writer {
         }
         let mut safe = Vec::with_capacity(writes.len());
         let mut refused = Vec::new();
-        let outcome = self.transaction(writes, &mut safe, &mut refused);
-        if let Err(error) = outcome {
-            self.stop(&error);
-            let later = later(&error);
-            let mut told = Some(error);
-            for answer in safe.into_iter().chain(refused) {
-                answer.give(Err(told.take().unwrap_or_else(|| later.clone())));
+        match self.transaction(writes, &mut safe, &mut refused) {
+            Ok(broken) => {
+                safe.into_iter().for_each(|answer| answer.give(Ok(())));
+                if let Some(error) = broken {
+                    self.stop(&error);
+                    tell(refused, error);
+                }
+                self.look_after();
             }
-            return;
+            Err(error) => {
+                self.stop(&error);
+                safe.append(&mut refused);
+                tell(safe, error);
+            }
         }
-        safe.into_iter().for_each(|answer| answer.give(Ok(())));
-        refused.into_iter().for_each(|answer| {
-            answer.give(Err(self.stopped.clone().unwrap_or_else(closed)));
-        });
-        self.look_after();
     }
 
     /// One transaction. Answers at once who is refused for reasons of his own; of the others, `safe` are
-    /// those whose writes are in it, `refused` those that came after one that broke the rules.
+    /// those whose writes are in it, `refused` one that broke the rules and those that came after. Returns how it broke them.
     fn transaction(
         &mut self,
         writes: Vec<Command>,
         safe: &mut Vec<Answer>,
         refused: &mut Vec<Answer>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<StoreError>, StoreError> {
         let epoch = self.books.epoch;
         let mut broken = None;
         let written = {
@@ -181,7 +181,7 @@ impl Writer {
                     Command::Batch(batch, answer) => match group.add(batch) {
                         Ok(()) => safe.push(answer),
                         Err(error) => {
-                            broken = Some(error.clone());
+                            broken = Some(error);
                             refused.push(answer);
                             break;
                         }
@@ -207,10 +207,7 @@ impl Writer {
                 .raise(Watermark { epoch, batch })
                 .map_err(|e| StoreError::Io(format!("the watermark cannot be written: {e}")))?;
         }
-        if let Some(error) = broken {
-            self.stop(&error);
-        }
-        Ok(())
+        Ok(broken)
     }
 
     /// After a commit: asks for snapshots, begins a checkpoint.
@@ -327,6 +324,15 @@ impl Writer {
             tracing::debug!("a reader keeps the write-ahead log from being emptied");
         }
         Ok(())
+    }
+}
+
+/// Tells the first what went wrong, and the others that the store has stopped.
+fn tell(answers: Vec<Answer>, error: StoreError) {
+    let later = later(&error);
+    let mut told = Some(error);
+    for answer in answers {
+        answer.give(Err(told.take().unwrap_or_else(|| later.clone())));
     }
 }
 

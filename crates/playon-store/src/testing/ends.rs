@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Engine, born, record, recovered, room, seqs, snapshot, submit, write};
-use crate::batch::Batch;
+use crate::contract::{Batch, RestingRooms, RoomLog};
 use crate::error::StoreError;
 
 /// The room that counts: it has one commit in each batch.
@@ -34,7 +34,11 @@ fn step(n: u64) -> Batch {
 
 /// All that was acknowledged is there, and of the rest the first batches, each whole; nothing of the others. The next keeper
 /// goes on from there.
-pub(super) fn the_first_of_what_a_killed_keeper_wrote_is_there(engine: &dyn Engine) {
+pub(super) fn the_first_of_what_a_killed_keeper_wrote_is_there<
+    S: RoomLog + RestingRooms + ?Sized,
+>(
+    engine: &dyn Engine<S>,
+) {
     for _ in 0..LAST {
         let store = engine.open();
         let before = store.epoch();
@@ -65,7 +69,9 @@ pub(super) fn the_first_of_what_a_killed_keeper_wrote_is_there(engine: &dyn Engi
 }
 
 /// The first batch that it still writes is refused, whole, and so are all others; those of the other keeper are not.
-pub(super) fn an_overtaken_keeper_writes_no_more(engine: &dyn Engine) {
+pub(super) fn an_overtaken_keeper_writes_no_more<S: RoomLog + RestingRooms + ?Sized>(
+    engine: &dyn Engine<S>,
+) {
     let store = engine.open();
     write(&*store, born(1));
     let other = engine.overtake();

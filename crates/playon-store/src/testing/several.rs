@@ -1,11 +1,10 @@
 //! Several writes of one room in one batch.
 
 use super::{Engine, record, recovered, room, seqs, snapshot, write};
-use crate::batch::Batch;
-use crate::store::Store;
+use crate::contract::{Batch, RoomLog};
 
 /// In any number and order, also of one commit; what each replaces is told apart when the store opens again.
-pub(super) fn of_several_snapshots_the_last_counts(engine: &dyn Engine) {
+pub(super) fn of_several_snapshots_the_last_counts<S: RoomLog + ?Sized>(engine: &dyn Engine<S>) {
     let orders: [&[(u64, &str)]; 6] = [
         &[(2, "a"), (2, "b")],
         &[(2, "a"), (2, "b"), (2, "c")],
@@ -52,7 +51,10 @@ pub(super) fn of_several_snapshots_the_last_counts(engine: &dyn Engine) {
 }
 
 /// Closes the store, opens it again, and gives room 1: its snapshot and the commits after it.
-fn found_once(engine: &dyn Engine, store: Box<dyn Store>) -> (u64, String, Vec<u64>) {
+fn found_once<S: RoomLog + ?Sized>(
+    engine: &dyn Engine<S>,
+    store: Box<S>,
+) -> (u64, String, Vec<u64>) {
     store.close().expect("closes");
     drop(store);
     let store = engine.open();
@@ -62,44 +64,4 @@ fn found_once(engine: &dyn Engine, store: Box<dyn Store>) -> (u64, String, Vec<u
     let body = String::from_utf8(found.snapshot.body.to_vec()).expect("text");
     store.close().expect("closes");
     (seq, body, later)
-}
-
-/// A batch may have several of each write for a room.
-pub(super) fn a_room_may_come_and_go_within_a_batch(engine: &dyn Engine) {
-    let store = engine.open();
-    let twice = || vec![snapshot(room(1), 1, "one"), snapshot(room(1), 1, "again")];
-    let rests = || ["rests", "rests on"].map(|body| snapshot(room(1), 2, body).into()).to_vec();
-    let records = || vec![record(room(1), 2, "two")];
-    write(
-        &*store,
-        Batch {
-            snapshots: twice(),
-            records: records(),
-            deletes: vec![room(1)],
-            ..Batch::default()
-        },
-    );
-    write(
-        &*store,
-        Batch { snapshots: twice(), records: records(), sleeps: rests(), ..Batch::default() },
-    );
-    store.close().expect("closes");
-    let store = engine.open();
-    let found = store.load_sleeping(room(1)).expect("readable").expect("there");
-    assert_eq!(found.snapshot.body, "rests on");
-    let wakes = || vec![snapshot(room(1), 2, "awake"), snapshot(room(1), 2, "awake again")];
-    write(&*store, Batch { snapshots: wakes(), sleeps: rests(), ..Batch::default() });
-    write(
-        &*store,
-        Batch {
-            snapshots: wakes(),
-            sleeps: rests(),
-            deletes: vec![room(1); 2],
-            ..Batch::default()
-        },
-    );
-    store.close().expect("closes");
-    let store = engine.open();
-    assert!(store.load_sleeping(room(1)).expect("readable").is_none());
-    assert!(recovered(&*store).is_empty());
 }

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
+use bytes::Bytes;
 use playon_store::testing::submit;
-use playon_store::{OpenError, SqliteOptions, SqliteStore, Store, StoreError};
+use playon_store::{
+    Decision, Decisions, OpenError, RestingRooms, RoomLog, SqliteOptions, SqliteStore, StoreError,
+};
 
 use crate::common::{World, see};
 
@@ -105,14 +108,17 @@ fn live(dir: &Path, from: u64) -> Result<(), Stop> {
 fn go(store: &SqliteStore, world: &mut World, steps: u64, notes: &mut File) -> Result<(), Stop> {
     let (wish, wishes) = mpsc::channel();
     store.on_snapshots_wanted(Box::new(move |rooms| drop(wish.send(rooms))));
+    let mut held = store.setting("note")?;
     for _ in 0..steps {
         let batch = world.step();
         let step = world.steps;
         try_or_stay_stopped(store, submit(store, batch))?;
         notes.write_all(format!("{step}\n").as_bytes()).unwrap();
         if step.is_multiple_of(5) {
-            let said = store.put_setting("note", format!("{step}").into());
+            let value = Some(Bytes::from(step.to_string()));
+            let said = store.decide(note(held, value.clone()));
             try_or_stay_stopped(store, said)?;
+            held = value;
             notes.write_all(format!("note {step}\n").as_bytes()).unwrap();
         }
         // Every other wish is granted; what the others hold up has to be carried over.
@@ -126,11 +132,15 @@ fn go(store: &SqliteStore, world: &mut World, steps: u64, notes: &mut File) -> R
     Ok(())
 }
 
+fn note(expected: Option<Bytes>, value: Option<Bytes>) -> Decision {
+    Decision { deploy: None, name: "note".to_owned(), expected, value }
+}
+
 /// After a failure nothing more is written, and the store says so.
 fn try_or_stay_stopped(store: &SqliteStore, outcome: Result<(), StoreError>) -> Result<(), Stop> {
     let Err(first) = outcome else { return Ok(()) };
     for _ in 0..2 {
-        let again = store.put_setting("again", "x".into());
+        let again = store.decide(note(None, None));
         assert!(matches!(again, Err(StoreError::Stopped(_))), "after {first}: {again:?}");
     }
     let closed = store.close();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use playon_faults::{IoEvent, What};
-use playon_store::{OpenError, SqliteStore, Store};
+use playon_store::{Decisions, OpenError, SqliteStore};
 
 use crate::child::options;
 use crate::common::{COUNTER, Seen, World, see};

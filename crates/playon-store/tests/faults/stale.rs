@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use playon_store::testing::{room, submit};
-use playon_store::{Batch, DATABASE_FILE, SqliteStore, Store, verify};
+use playon_store::testing::{room, set, submit};
+use playon_store::{Batch, DATABASE_FILE, RestingRooms, RoomLog, SqliteStore, verify};
 use playon_types::ids::RoomId;
 
 use crate::child::{SEED, options};
@@ -76,7 +76,7 @@ fn every_page_of_a_busy_life_as_it_once_was() {
                 for _ in 0..4 {
                     submit(store, world.step()).unwrap();
                     if world.steps.is_multiple_of(5) && world.steps < 60 {
-                        store.put_setting("note", world.steps.to_string().into()).unwrap();
+                        set(store, "note", world.steps.to_string()).unwrap();
                         acked.note = world.steps;
                     }
                 }

@@ -1,0 +1,27 @@
+//! What is said of something stored that cannot be trusted.
+
+use playon_types::ids::RoomId;
+
+/// A damaged room: what is wrong, and where exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomDamage {
+    /// The room.
+    pub room: RoomId,
+    /// Table, row, offset and what was expected there.
+    pub place: String,
+}
+
+/// Something stored that is damaged: what is wrong, and where exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The only room it concerns, if that much can be told.
+    pub room: Option<RoomId>,
+    /// Table, row, offset and what was expected there.
+    pub place: String,
+}
+
+impl From<RoomDamage> for Damage {
+    fn from(RoomDamage { room, place }: RoomDamage) -> Self {
+        Self { room: Some(room), place }
+    }
+}
