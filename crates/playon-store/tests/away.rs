@@ -203,6 +203,35 @@ fn a_store_that_is_written_to_for_long_is_where_it_was() {
     store.close().unwrap();
 }
 
+/// Also in the midst of a checkpoint: it is noticed before the log, which still has everything, begins anew.
+#[test]
+fn a_copy_that_is_written_over_it_at_any_moment_costs_nothing_unnoticed() {
+    const LIVES: u64 = 24;
+    let options =
+        SqliteOptions { wal_bytes_max: 200_000, log_bytes_max: 100_000, ..Default::default() };
+    let mut noticed = 0;
+    for life in 0..LIVES {
+        let dir = scratch();
+        let data = dir.path().join("data");
+        let store = SqliteStore::open(&data, options.clone()).unwrap();
+        let mut world = World::new(life);
+        (0..40).for_each(|_| submit(&store, world.step()).unwrap());
+        let copy = fs::read(data.join(DATABASE_FILE)).unwrap();
+        (0..20 + life).for_each(|_| submit(&store, world.step()).unwrap());
+        fs::write(data.join(DATABASE_FILE), copy).unwrap();
+        let goes_on = (0..60).try_for_each(|_| submit(&store, world.step()));
+        if goes_on.and_then(|()| store.close()).is_err() {
+            noticed += 1;
+            continue;
+        }
+        drop(store);
+        let store = SqliteStore::open(&data, options.clone()).unwrap();
+        let seen = see(&store).unwrap();
+        world.compare(&seen, &store).unwrap();
+    }
+    assert!(noticed > 0);
+}
+
 #[test]
 fn a_lock_that_is_deleted_is_taken_anew() {
     let mut open = Open::new();

@@ -2,7 +2,8 @@
 //!
 //! A second connection copies what is there, which takes as long as the disk takes. Meanwhile the writer goes
 //! on, so something is always left. Once little is left, the writer copies that itself, between two
-//! transactions; then nothing is, and its next commit starts the log anew.
+//! transactions; then nothing is, and its next commit starts the log anew. Until then the log is kept from that, so that it can be
+//! held against the database.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
@@ -31,6 +32,8 @@ impl Drop for Told {
 /// The writer's handle of the thread.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
+    /// Reads the log as it was when a round began, for as long as it runs: a log that is read does not start anew.
+    pin: Connection,
     rounds: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
     wal_bytes_max: u64,
@@ -42,9 +45,10 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts the thread with a connection of its own.
+    /// Starts the thread with a connection of its own, and another one that only reads.
     pub(crate) fn start(
         conn: Connection,
+        pin: Connection,
         wal_bytes_max: u64,
         commands: Sender<Command>,
     ) -> std::io::Result<Self> {
@@ -63,6 +67,7 @@ impl Checkpointer {
             })?;
         let begin_at = wal_bytes_max / PAGE_BYTES;
         Ok(Self {
+            pin,
             rounds: Some(rounds),
             thread: Some(thread),
             wal_bytes_max,
@@ -74,7 +79,7 @@ impl Checkpointer {
 
     /// Notes how long the log is after a commit, and begins a round when it is too long. Returns whether the
     /// log has started anew.
-    pub(crate) fn saw(&mut self, pages: u64) -> bool {
+    pub(crate) fn saw(&mut self, pages: u64) -> rusqlite::Result<bool> {
         let restarted = pages < self.pages;
         self.pages = pages;
         if restarted {
@@ -82,9 +87,9 @@ impl Checkpointer {
         }
         if self.round == 0 && pages > self.begin_at {
             self.begin_at = pages + self.wal_bytes_max / PAGE_BYTES / 4;
-            self.order();
+            self.order()?;
         }
-        restarted
+        Ok(restarted)
     }
 
     /// Whether the database is being written to.
@@ -93,22 +98,31 @@ impl Checkpointer {
     }
 
     /// Whether what a round has left is small enough for the writer; if not, begins another round.
-    pub(crate) fn is_small(&mut self, left: u64) -> bool {
+    pub(crate) fn is_small(&mut self, left: u64) -> rusqlite::Result<bool> {
         // What was written since the round ended counts as little: it is at most a few groups.
         if left * PAGE_BYTES <= self.wal_bytes_max / 8 || self.round >= ROUNDS_MAX {
             self.round = 0;
-            return true;
+            self.let_go()?;
+            return Ok(true);
         }
-        self.order();
-        false
+        self.order()?;
+        Ok(false)
     }
 
-    fn order(&mut self) {
+    fn order(&mut self) -> rusqlite::Result<()> {
+        self.let_go()?;
+        self.pin.execute_batch("BEGIN")?;
+        self.pin.query_row("SELECT epoch FROM keeper", [], |_| Ok(()))?;
         self.round += 1;
         if let Some(rounds) = &self.rounds {
             // A thread that is gone has sent its error already.
             let _ = rounds.send(());
         }
+        Ok(())
+    }
+
+    fn let_go(&self) -> rusqlite::Result<()> {
+        if self.pin.is_autocommit() { Ok(()) } else { self.pin.execute_batch("ROLLBACK") }
     }
 
     /// Ends the thread and waits for it.
@@ -118,6 +132,9 @@ impl Checkpointer {
             && thread.join().is_err()
         {
             tracing::error!("the checkpoint thread panicked");
+        }
+        if let Err(error) = self.let_go() {
+            tracing::warn!(%error, "the write-ahead log is still read");
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod scan;
 pub(crate) mod schema;
 mod store;
 pub(crate) mod tables;
+mod wal;
 mod writer;
 
 pub use store::SqliteStore;

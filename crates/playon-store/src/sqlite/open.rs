@@ -22,7 +22,7 @@ use crate::sqlite::judge::{Judged, judge};
 use crate::sqlite::place::Place;
 use crate::sqlite::rewind::rewound;
 use crate::sqlite::schema::{self, Identity, MIGRATIONS};
-use crate::sqlite::{DATABASE_FILE, SqliteOptions};
+use crate::sqlite::{DATABASE_FILE, SqliteOptions, wal};
 use crate::watermark::{self, Reading, Watermark, WatermarkFile};
 
 /// What a successful opening leaves.
@@ -144,7 +144,7 @@ fn settle_wal(dir: &Path) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
     };
-    let end = wal_end(&file)?;
+    let end = wal::end(&file)?;
     let mut chunk = vec![0; 1 << 20];
     let mut at = 0;
     while at < end {
@@ -157,34 +157,6 @@ fn settle_wal(dir: &Path) -> io::Result<()> {
         at += count as u64;
     }
     if at == 0 { Ok(()) } else { file.sync_all() }
-}
-
-/// Bytes of a write-ahead log's header.
-const WAL_HEADER_BYTES: u64 = 32;
-
-/// Bytes of the header of each of its frames.
-const WAL_FRAME_BYTES: u64 = 24;
-
-/// Where the present frames of a write-ahead log end: those that carry the salts of its header. One that is not written to
-/// the end carries them, too.
-fn wal_end(file: &File) -> io::Result<u64> {
-    let size = file.metadata()?.len();
-    let mut header = [0; 32];
-    if size < WAL_HEADER_BYTES {
-        return Ok(size);
-    }
-    file.read_exact_at(&mut header, 0)?;
-    let page = u64::from(u32::from_be_bytes([header[8], header[9], header[10], header[11]]));
-    let mut end = WAL_HEADER_BYTES;
-    let mut frame = [0; 24];
-    while end + WAL_FRAME_BYTES <= size {
-        file.read_exact_at(&mut frame, end)?;
-        if frame[8..16] != header[16..24] {
-            break;
-        }
-        end = (end + WAL_FRAME_BYTES + page).min(size);
-    }
-    Ok(end)
 }
 
 fn has_bytes(dir: &Path, name: &str) -> Result<bool, OpenError> {
@@ -288,39 +260,4 @@ pub(crate) fn begin_epoch(conn: &Connection, books: &mut Books, epoch: Epoch) ->
     books.last = id;
     books.ledger.written(body.len() as u64, first);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A log of frames with these salts after a header with salt 1.
-    fn log(salts: &[u8], more: usize) -> u64 {
-        let page = 512_u32;
-        let mut bytes = vec![0; 32];
-        bytes[8..12].copy_from_slice(&page.to_be_bytes());
-        bytes[16..24].fill(1);
-        for salt in salts {
-            bytes.extend([0; 8]);
-            bytes.extend([*salt; 8]);
-            bytes.extend([0; 8]);
-            bytes.extend(vec![9; page as usize]);
-        }
-        bytes.extend(vec![1; more]);
-        let file = tempfile::tempfile().unwrap();
-        file.write_all_at(&bytes, 0).unwrap();
-        wal_end(&file).unwrap()
-    }
-
-    #[test]
-    fn only_the_present_frames_of_the_log_are_written_again() {
-        let frame = 24 + 512;
-        assert_eq!(log(&[], 0), 32);
-        assert_eq!(log(&[1, 1, 1], 0), 32 + 3 * frame);
-        assert_eq!(log(&[1, 1, 7, 1, 7], 0), 32 + 2 * frame, "the rest is of former rounds");
-        assert_eq!(log(&[1], 30), 32 + frame + 30, "a torn one is present");
-        assert_eq!(log(&[1], 9), 32 + frame);
-        let empty = tempfile::tempfile().unwrap();
-        assert_eq!(wal_end(&empty).unwrap(), 0);
-    }
 }

@@ -9,21 +9,15 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::sqlite::DATABASE_FILE;
 use crate::sqlite::connect::PAGE_BYTES;
+use crate::sqlite::wal::{self, Frames};
 
 /// Pages of the database, the first one and others all over it, by which one that somebody has written is told from one that was
 /// only touched. Others of the same size can be as they are, so an older copy of a large one may pass; the next start tells.
 const SAMPLE_PAGES: u64 = 64;
-
-/// What a write-ahead log begins with, without the lowest bit, which tells the order of bytes in its checksums.
-const WAL_MAGIC: u32 = 0x377f_0682;
-
-/// Bytes of a write-ahead log before its first frame, and of what a frame has beside its page.
-const WAL_HEAD_BYTES: u64 = 32;
-const WAL_FRAME_BYTES: u64 = 24;
 
 /// What a look found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,25 +80,33 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
 }
 
 /// What only this process's checkpoints change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Content {
     bytes: u64,
     changed: (i64, i64),
-    sample: u64,
+    /// Numbers of pages, counted from 0, and what they hash to.
+    sample: Vec<(u64, u64)>,
 }
 
 impl Content {
-    fn of(file: &File, meta: &Metadata) -> io::Result<Self> {
+    fn of(file: &File) -> io::Result<Self> {
+        let meta = file.metadata()?;
         let pages = meta.len() / PAGE_BYTES;
-        let step = (pages / SAMPLE_PAGES).max(1);
-        let mut hash = Xxh3::new();
-        let mut page = vec![0; usize::try_from(PAGE_BYTES).unwrap_or_default()];
-        for number in (0..pages).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
-            file.read_exact_at(&mut page, number * PAGE_BYTES)?;
-            hash.update(&page);
-        }
-        Ok(Self { bytes: meta.len(), changed: changed(meta), sample: hash.digest() })
+        let step = usize::try_from((pages / SAMPLE_PAGES).max(1)).unwrap_or(usize::MAX);
+        let hashed = |number| Ok((number, hash_of(file, number)?));
+        let sample = (0..pages).step_by(step).map(hashed).collect::<io::Result<_>>()?;
+        Ok(Self { bytes: meta.len(), changed: changed(&meta), sample })
     }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (self.bytes, &self.sample) == (other.bytes, &other.sample)
+    }
+}
+
+fn hash_of(file: &File, number: u64) -> io::Result<u64> {
+    let mut page = [0; PAGE_BYTES as usize];
+    file.read_exact_at(&mut page, number * PAGE_BYTES)?;
+    Ok(xxh3_64(&page))
 }
 
 fn changed(meta: &Metadata) -> (i64, i64) {
@@ -121,9 +123,11 @@ pub(crate) struct Place {
     /// Open from before the engine's connections until after them: closing it gives up the process's locks on the file.
     content: File,
     log_content: File,
-    /// The database as the last checkpoint left it; nothing while one is under way, when what somebody else writes is not told from
-    /// what it writes.
-    settled: Option<Content>,
+    /// The database as the last checkpoint left it.
+    settled: Content,
+    /// Whether another one is under way. What somebody else writes is told from what it writes when it has ended, of which the log
+    /// has all until then.
+    changing: bool,
 }
 
 impl Place {
@@ -136,28 +140,77 @@ impl Place {
     pub(crate) fn note(dir: &Path, content: File) -> io::Result<Self> {
         let path = |suffix: &str| dir.join(format!("{DATABASE_FILE}{suffix}"));
         let log_content = File::open(path("-wal"))?;
-        let mut this = Self {
+        Ok(Self {
             folder: Held::at(dir.to_owned())?,
             database: Held::open(path(""), &content)?,
             log: Held::open(path("-wal"), &log_content)?,
             index: Held::at(path("-shm"))?,
+            settled: Content::of(&content)?,
             content,
             log_content,
-            settled: None,
-        };
-        this.settle()?;
-        Ok(this)
+            changing: false,
+        })
     }
 
     /// A checkpoint begins: the database changes from here on.
     pub(crate) const fn unsettle(&mut self) {
-        self.settled = None;
+        self.changing = true;
     }
 
-    /// A checkpoint has ended: what is in the database stays as it is until the next one.
-    pub(crate) fn settle(&mut self) -> io::Result<()> {
-        self.settled = Some(Content::of(&self.content, &self.content.metadata()?)?);
+    /// Whether a checkpoint has begun.
+    pub(crate) const fn is_changing(&self) -> bool {
+        self.changing
+    }
+
+    /// A checkpoint has ended that has copied `copied` of the `pages` frames of the log, which has not begun anew meanwhile. What is
+    /// in the database stays as it is until the next one.
+    ///
+    /// # Errors
+    /// When somebody else has written the database, or when that cannot be seen.
+    pub(crate) fn settle(&mut self, pages: u64, copied: u64) -> Result<(), Sight> {
+        let path = self.database.path.display();
+        let unseen = |error: io::Error| Sight::Unseen(format!("{path}: {error}"));
+        let settled = Content::of(&self.content).map_err(unseen)?;
+        let is_ours = match self.is_ours(pages, copied, settled.bytes) {
+            // It ends before a page that it must have.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            other => other.map_err(unseen)?,
+        };
+        if !is_ours {
+            return Err(Sight::Gone(format!(
+                "{path} was written over by somebody else during a checkpoint; the log still has what was acknowledged since"
+            )));
+        }
+        (self.settled, self.changing) = (settled, false);
         Ok(())
+    }
+
+    /// Whether the database is what it was before the checkpoint, and what was copied into it. That is told by as many pages of each
+    /// as a look takes.
+    fn is_ours(&self, pages: u64, copied: u64, bytes: u64) -> io::Result<bool> {
+        let frames = Frames::read(&self.log_content, pages)?;
+        if copied == pages && pages > 0 && bytes != frames.database_pages * PAGE_BYTES {
+            return Ok(false);
+        }
+        for (number, hash) in &self.settled.sample {
+            let untouched = !frames.last.contains_key(number);
+            if untouched && hash_of(&self.content, *number)? != *hash {
+                return Ok(false);
+            }
+        }
+        // Of a page that is still to be copied an older one may be there.
+        let mut done: Vec<_> =
+            frames.last.into_iter().filter(|(_, frame)| *frame <= copied).collect();
+        done.sort_unstable();
+        let step = (done.len() / SAMPLE_PAGES as usize).max(1);
+        let mut page = [0; PAGE_BYTES as usize];
+        for (number, frame) in done.into_iter().step_by(step) {
+            Frames::page(&self.log_content, frame, &mut page)?;
+            if hash_of(&self.content, number)? != xxh3_64(&page) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Looks. The write-ahead log has at least `pages` pages.
@@ -184,20 +237,21 @@ impl Place {
 
     /// Finds out whether somebody else has written the database. A file that was only touched is the same.
     fn find_content(&mut self, meta: &Metadata) -> Result<(), Sight> {
-        let Some(settled) = &mut self.settled else { return Ok(()) };
-        if (settled.bytes, settled.changed) == (meta.len(), changed(meta)) {
-            return Ok(());
-        }
-        let found = Content::of(&self.content, meta);
-        if found
-            .as_ref()
-            .is_ok_and(|found| (found.bytes, found.sample) == (settled.bytes, settled.sample))
+        if self.changing
+            || (self.settled.bytes, self.settled.changed) == (meta.len(), changed(meta))
         {
-            settled.changed = changed(meta);
             return Ok(());
         }
-        let path = self.database.path.display();
-        Err(Sight::Gone(format!("{path} was written over by somebody else")))
+        match Content::of(&self.content) {
+            Ok(found) if found.is_same(&self.settled) => {
+                self.settled = found;
+                Ok(())
+            }
+            _ => {
+                let path = self.database.path.display();
+                Err(Sight::Gone(format!("{path} was written over by somebody else")))
+            }
+        }
     }
 
     /// Finds out whether somebody else has written the log: it is as long as what was written, and begins as logs do.
@@ -211,7 +265,7 @@ impl Place {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
                 Err(Sight::Unseen(format!("{path}: {error}")))
             }
-            Ok(()) if meta.len() >= log_bytes(pages) && is_log(magic) => Ok(()),
+            Ok(()) if meta.len() >= wal::bytes(pages) && wal::is_log(magic) => Ok(()),
             _ => Err(Sight::Gone(format!("{path} was written over by somebody else"))),
         }
     }
@@ -223,11 +277,146 @@ impl Place {
     }
 }
 
-/// Least bytes of a write-ahead log with so many pages.
-const fn log_bytes(pages: u64) -> u64 {
-    WAL_HEAD_BYTES + pages * (WAL_FRAME_BYTES + PAGE_BYTES)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::connect;
+    use rusqlite::Connection;
 
-const fn is_log(magic: [u8; 4]) -> bool {
-    u32::from_be_bytes(magic) & !1 == WAL_MAGIC
+    /// A database of some pages that is open, and what looks after it.
+    struct Open {
+        dir: tempfile::TempDir,
+        conn: Connection,
+        /// Keeps the log from beginning anew, as the checkpointer does while it is at it.
+        pin: Connection,
+        place: Place,
+    }
+
+    impl Open {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            File::create(dir.path().join(DATABASE_FILE)).unwrap();
+            let content = Place::open_content(dir.path()).unwrap();
+            let conn = connect::writer(dir.path(), true).unwrap();
+            connect::use_wal(&conn, 1 << 20, 1 << 20).unwrap();
+            conn.execute_batch("CREATE TABLE row (id INTEGER PRIMARY KEY, body BLOB)").unwrap();
+            write(&conn, 1..40);
+            assert!(connect::checkpoint_whole(&conn).unwrap());
+            let place = Place::note(dir.path(), content).unwrap();
+            let pin = connect::reader(dir.path()).unwrap();
+            Self { dir, conn, pin, place }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.dir.path().join(DATABASE_FILE)
+        }
+
+        fn begin(&mut self) {
+            self.pin.execute_batch("BEGIN").unwrap();
+            self.pin.query_row("SELECT count(*) FROM row", [], |_| Ok(())).unwrap();
+            self.place.unsettle();
+        }
+
+        fn checkpoint(&self) -> (u64, u64) {
+            let (pages, copied) = connect::checkpoint(&self.conn).unwrap();
+            (pages.cast_unsigned(), copied.cast_unsigned())
+        }
+
+        /// The end of a checkpoint, after which nothing has changed.
+        fn settle(&mut self) -> Result<(), Sight> {
+            self.pin.execute_batch("ROLLBACK").unwrap();
+            let (pages, copied) = self.checkpoint();
+            self.place.settle(pages, copied)?;
+            assert_eq!(self.place.look(pages), Sight::There);
+            Ok(())
+        }
+    }
+
+    /// Rows that each fill a page.
+    fn write(conn: &Connection, ids: std::ops::Range<i64>) {
+        for id in ids {
+            conn.execute("REPLACE INTO row VALUES (?1, randomblob(7000))", [id]).unwrap();
+        }
+    }
+
+    fn is_gone(outcome: Result<(), Sight>) {
+        assert!(
+            matches!(&outcome, Err(Sight::Gone(why)) if why.contains("checkpoint")),
+            "{outcome:?}"
+        );
+    }
+
+    #[test]
+    fn what_a_checkpoint_has_copied_is_ours() {
+        let mut open = Open::new();
+        for rows in [30..35, 1..60, 200..201, 59..70] {
+            write(&open.conn, rows.clone());
+            open.begin();
+            open.checkpoint();
+            write(&open.conn, rows);
+            open.settle().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_copy_written_over_it_during_a_checkpoint_is_noticed() {
+        // Of before the checkpoint, and of the one before that.
+        for earlier in [false, true] {
+            let mut open = Open::new();
+            let first = fs::read(open.file()).unwrap();
+            write(&open.conn, 20..45);
+            open.begin();
+            open.settle().unwrap();
+            let second = fs::read(open.file()).unwrap();
+            write(&open.conn, 40..60);
+            open.begin();
+            open.checkpoint();
+            fs::write(open.file(), if earlier { first } else { second }).unwrap();
+            is_gone(open.settle());
+        }
+    }
+
+    #[test]
+    fn an_older_copy_that_the_checkpoint_goes_on_to_write_into_is_noticed() {
+        let mut open = Open::new();
+        let first = fs::read(open.file()).unwrap();
+        write(&open.conn, 1..45);
+        open.begin();
+        open.settle().unwrap();
+        write(&open.conn, 40..60);
+        open.begin();
+        fs::write(open.file(), first).unwrap();
+        is_gone(open.settle());
+    }
+
+    #[test]
+    fn a_database_that_is_emptied_or_cut_during_a_checkpoint_is_noticed() {
+        for bytes in [0, 3 * PAGE_BYTES, 50 * PAGE_BYTES + 1] {
+            let mut open = Open::new();
+            write(&open.conn, 20..80);
+            open.begin();
+            open.checkpoint();
+            fs::OpenOptions::new().write(true).open(open.file()).unwrap().set_len(bytes).unwrap();
+            is_gone(open.settle());
+        }
+    }
+
+    /// As under a backup: of pages that it has copied in part nothing is known.
+    #[test]
+    fn a_checkpoint_that_a_reader_holds_up_is_ours_as_well() {
+        let mut open = Open::new();
+        write(&open.conn, 20..50);
+        let reader = connect::reader(open.dir.path()).unwrap();
+        reader.execute_batch("BEGIN").unwrap();
+        reader.query_row("SELECT count(*) FROM row", [], |_| Ok(())).unwrap();
+        write(&open.conn, 45..60);
+        open.begin();
+        let (pages, copied) = open.checkpoint();
+        assert!(copied < pages && copied > 0);
+        open.settle().unwrap();
+        drop(reader);
+        write(&open.conn, 1..3);
+        open.begin();
+        open.settle().unwrap();
+    }
 }

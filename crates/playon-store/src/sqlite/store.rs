@@ -57,7 +57,8 @@ impl SqliteStore {
         let looker = connect::reader(dir).map_err(sql)?;
         let side = connect::writer(dir, false).map_err(sql)?;
         let (commands, orders) = mpsc::channel();
-        let checkpointer = Checkpointer::start(side, options.wal_bytes_max, commands.clone())
+        let pin = connect::reader(dir).map_err(sql)?;
+        let checkpointer = Checkpointer::start(side, pin, options.wal_bytes_max, commands.clone())
             .map_err(|e| from_io(dir, &e))?;
         let wanted = Wanted::default();
         let epoch = opened.books.epoch;

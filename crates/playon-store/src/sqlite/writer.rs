@@ -115,7 +115,7 @@ impl Writer {
         let mut looks = Vec::new();
         for command in group {
             match command {
-                Command::Checkpointed(Ok(rest)) => self.finish_checkpoint(rest),
+                Command::Checkpointed(Ok(rest)) => self.finish_round(rest),
                 Command::Checkpointed(Err(why)) => {
                     self.stop(&StoreError::Io(format!("checkpoint: {why}")))
                 }
@@ -213,7 +213,10 @@ impl Writer {
     /// After a commit: asks for snapshots, begins a checkpoint.
     fn look_after(&mut self) {
         let last = self.books.last;
-        let restarted = self.checkpointer.saw(self.pages());
+        let restarted = match self.checkpointer.saw(self.pages()) {
+            Ok(restarted) => restarted,
+            Err(error) => return self.stop(&StoreError::Io(format!("checkpoint: {error}"))),
+        };
         if self.checkpointer.is_at_it() {
             self.place.unsettle();
         }
@@ -230,20 +233,35 @@ impl Writer {
         }
     }
 
-    /// Copies the small rest that the checkpointer left, so that the write-ahead log starts anew.
-    fn finish_checkpoint(&mut self, rest: u64) {
-        if self.stopped.is_some() || !self.checkpointer.is_small(rest) {
+    /// Goes on once the checkpointer is done with a round and has left `rest` pages.
+    fn finish_round(&mut self, rest: u64) {
+        if self.stopped.is_some() {
             return;
         }
-        match connect::checkpoint(&self.conn) {
-            Ok((pages, copied)) => {
-                tracing::debug!(pages, copied, "the write-ahead log is checkpointed");
-                if let Err(error) = self.place.settle() {
-                    self.stop(&StoreError::Io(format!("checkpoint: {error}")));
-                }
-            }
-            Err(error) => self.stop(&StoreError::Io(format!("checkpoint: {error}"))),
+        let failed = |error| StoreError::Io(format!("checkpoint: {error}"));
+        let outcome = match self.checkpointer.is_small(rest).map_err(failed) {
+            Ok(true) => self.finish_checkpoint(),
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            self.stop(&error);
         }
+    }
+
+    /// Copies the small rest that the checkpointer left, so that the write-ahead log starts anew with the next commit, and not
+    /// before it is seen that the database has what was in it.
+    fn finish_checkpoint(&mut self) -> Result<(), StoreError> {
+        let failed = |why: String| StoreError::Io(format!("checkpoint: {why}"));
+        let (pages, copied) =
+            connect::checkpoint(&self.conn).map_err(|error| failed(error.to_string()))?;
+        tracing::debug!(pages, copied, "the write-ahead log is checkpointed");
+        let [pages, copied] = [pages, copied].map(|pages| pages.max(0).cast_unsigned());
+        self.place.settle(pages, copied).map_err(|sight| match sight {
+            Sight::Gone(why) | Sight::LogGone(why) => StoreError::Displaced(why),
+            Sight::Unseen(why) => failed(why),
+            Sight::There => failed("it cannot be told what it has done".to_owned()),
+        })
     }
 
     fn stop(&mut self, error: &StoreError) {
@@ -315,7 +333,10 @@ impl Writer {
             return Err(error.clone());
         }
         // Moved away without being written to since, it has not been looked for.
-        if let Err(error) = self.find_place() {
+        let found = self
+            .find_place()
+            .and_then(|_| if self.place.is_changing() { self.finish_checkpoint() } else { Ok(()) });
+        if let Err(error) = found {
             self.stop(&error);
             return Err(error);
         }
