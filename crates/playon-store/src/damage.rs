@@ -1,6 +1,7 @@
 //! What is said of something stored that cannot be trusted.
 
 use playon_types::ids::RoomId;
+use serde::{Serialize, Serializer};
 
 /// A damaged room: what is wrong, and where exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,9 +13,10 @@ pub struct RoomDamage {
 }
 
 /// Something stored that is damaged: what is wrong, and where exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// The only room it concerns, if that much can be told.
+    /// The only room it concerns, if that much can be told; in hyphenated form when serialized.
+    #[serde(serialize_with = "hyphenated")]
     pub room: Option<RoomId>,
     /// Table, row, offset and what was expected there.
     pub place: String,
@@ -23,5 +25,12 @@ pub struct Damage {
 impl From<RoomDamage> for Damage {
     fn from(RoomDamage { room, place }: RoomDamage) -> Self {
         Self { room: Some(room), place }
+    }
+}
+
+fn hyphenated<S: Serializer>(room: &Option<RoomId>, serializer: S) -> Result<S::Ok, S::Error> {
+    match room {
+        Some(room) => serializer.collect_str(room),
+        None => serializer.serialize_none(),
     }
 }

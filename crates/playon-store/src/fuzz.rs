@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use playon_types::ids::{Epoch, RoomId, Seq};
 
-use crate::log::{Entry, Item, Kind, decode, encode};
+use crate::log::{EntryKind, FoundEntry, LogEntry, decode, encode};
 
 /// The batch and the epoch that rows of the corpus are written as.
 const PLACE: (u64, Epoch) = (8, Epoch(2));
@@ -15,8 +15,8 @@ pub fn batch_row(bytes: &[u8]) {
     assert!(decode(id + 1, epoch, &row).is_err() || decode(id, epoch, &row).is_err());
     let Ok(found) = decode(id, epoch, &row) else { return };
     let whole = |item| match item {
-        Item::Good { entry, .. } => Some(entry),
-        Item::Bad { .. } => None,
+        FoundEntry::Good { entry, .. } => Some(entry),
+        FoundEntry::Bad { .. } => None,
     };
     if let Some(entries) = found.items.into_iter().map(whole).collect::<Option<Vec<_>>>() {
         let written = encode(id, epoch, found.first, &entries);
@@ -26,16 +26,16 @@ pub fn batch_row(bytes: &[u8]) {
 
 /// A row to begin with.
 pub fn sample() -> Vec<u8> {
-    let entry = |kind, room, seq, body: &'static [u8]| Entry {
+    let entry = |kind, room, seq, body: &'static [u8]| LogEntry {
         kind,
         room: RoomId([room; 16]),
         seq: Seq(seq),
         body: Bytes::from_static(body),
     };
     let entries = [
-        entry(Kind::Snapshot, 1, 4, b""),
-        entry(Kind::Record, 1, 5, b"five"),
-        entry(Kind::Delete, 2, 9, b""),
+        entry(EntryKind::Snapshot, 1, 4, b""),
+        entry(EntryKind::Record, 1, 5, b"five"),
+        entry(EntryKind::Delete, 2, 9, b""),
     ];
     encode(PLACE.0, PLACE.1, 3, &entries).unwrap_or_default()
 }

@@ -8,9 +8,10 @@ use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Serialize, Serializer};
 
+use crate::damage::Damage;
 use crate::error::OpenError;
 use crate::lock::DirLock;
-use crate::log::{self, Item};
+use crate::log::{self, FoundEntry};
 use crate::sqlite::judge::{Judged, judge};
 use crate::sqlite::open::Found;
 use crate::sqlite::scan::{ID_END, read_batches, read_carried};
@@ -18,7 +19,7 @@ use crate::sqlite::{DATABASE_FILE, connect, open, rooms};
 
 /// What `verify` found.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
+pub struct VerifyReport {
     /// Schema version of the database; 0 if it could not be told.
     pub schema: u32,
     /// The last epoch.
@@ -38,16 +39,7 @@ pub struct Report {
     /// Commits that recovery would apply to snapshots.
     pub records: u64,
     /// Everything that is wrong. Empty means that every checksum and every count was verified.
-    pub problems: Vec<Problem>,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// The only room it concerns, in hyphenated form; none if a keeper would refuse to start.
-    pub room: Option<String>,
-    /// What, and where.
-    pub place: String,
+    pub problems: Vec<Damage>,
 }
 
 /// What is stored about one room.
@@ -103,14 +95,16 @@ pub struct DumpedEntry {
 ///
 /// # Errors
 /// When the store cannot be looked into at all. Damage is not an error but part of the report.
-pub fn verify(dir: &Path) -> Result<Report, OpenError> {
+pub fn verify(dir: &Path) -> Result<VerifyReport, OpenError> {
     let (_lock, conn) = connect(dir)?;
-    let mut report =
-        Report { batch_promised: open::promised(dir).unwrap_or(0), ..Report::default() };
+    let mut report = VerifyReport {
+        batch_promised: open::promised(dir).unwrap_or(0),
+        ..VerifyReport::default()
+    };
     if let Err(error) = verify_with(&conn, dir, &mut report) {
         match error {
             OpenError::Damaged { .. } | OpenError::LostWrites { .. } | OpenError::Schema { .. } => {
-                report.problems.push(Problem { room: None, place: error.to_string() });
+                report.problems.push(Damage { room: None, place: error.to_string() });
             }
             other => return Err(other),
         }
@@ -118,7 +112,7 @@ pub fn verify(dir: &Path) -> Result<Report, OpenError> {
     Ok(report)
 }
 
-fn verify_with(conn: &Connection, dir: &Path, report: &mut Report) -> Result<(), OpenError> {
+fn verify_with(conn: &Connection, dir: &Path, report: &mut VerifyReport) -> Result<(), OpenError> {
     let promised = open::promised(dir)?;
     let Found::Used(schema) = open::examine(conn, dir, promised)? else {
         return Err(OpenError::Missing { dir: dir.to_owned() });
@@ -131,7 +125,7 @@ fn verify_with(conn: &Connection, dir: &Path, report: &mut Report) -> Result<(),
         if verdict != "ok" {
             report
                 .problems
-                .push(Problem { room: None, place: format!("{DATABASE_FILE}: {verdict}") });
+                .push(Damage { room: None, place: format!("{DATABASE_FILE}: {verdict}") });
         }
     }
     let judged = judge(conn).map_err(|fault| fault.into_open(dir))?;
@@ -139,7 +133,7 @@ fn verify_with(conn: &Connection, dir: &Path, report: &mut Report) -> Result<(),
     let mut problems = Vec::new();
     rooms::recover(conn, judged, Epoch(0), None, &mut |found| {
         if let Err(damage) = found {
-            problems.push(Problem { room: Some(damage.room.to_string()), place: damage.place });
+            problems.push(damage.into());
         }
     })
     .map_err(|fault| fault.into_open(dir))?;
@@ -147,7 +141,7 @@ fn verify_with(conn: &Connection, dir: &Path, report: &mut Report) -> Result<(),
     verify_asleep(conn, report).map_err(sql)
 }
 
-fn verify_asleep(conn: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn verify_asleep(conn: &Connection, report: &mut VerifyReport) -> rusqlite::Result<()> {
     let columns = rooms::columns_of(conn, "sleeping");
     let mut query = conn.prepare(&format!("SELECT {columns} FROM sleeping"))?;
     let mut rows = query.query([])?;
@@ -155,7 +149,7 @@ fn verify_asleep(conn: &Connection, report: &mut Report) -> rusqlite::Result<()>
         let room = RoomId(row.get(0)?);
         report.rooms_asleep += 1;
         if let Err(damage) = rooms::read_row("sleeping", room, row)? {
-            report.problems.push(Problem { room: Some(room.to_string()), place: damage.place });
+            report.problems.push(Damage { room: Some(room), place: damage.place });
         }
     }
     Ok(())
@@ -237,12 +231,17 @@ fn row_of(
     .optional()
 }
 
-fn dumped(batch: u64, Epoch(epoch): Epoch, wanted: RoomId, item: Item) -> Option<DumpedEntry> {
+fn dumped(
+    batch: u64,
+    Epoch(epoch): Epoch,
+    wanted: RoomId,
+    item: FoundEntry,
+) -> Option<DumpedEntry> {
     let (kind, room, Seq(seq), offset, damage, body) = match item {
-        Item::Good { entry, offset } => {
+        FoundEntry::Good { entry, offset } => {
             (Some(entry.kind), entry.room, entry.seq, offset, None, entry.body)
         }
-        Item::Bad { kind, room, seq, offset, why } => {
+        FoundEntry::Bad { kind, room, seq, offset, why } => {
             (kind, room, seq, offset, Some(why), Bytes::new())
         }
     };
@@ -250,7 +249,7 @@ fn dumped(batch: u64, Epoch(epoch): Epoch, wanted: RoomId, item: Item) -> Option
     (room == wanted).then_some(DumpedEntry { batch, offset, epoch, kind, seq, damage, body })
 }
 
-impl Report {
+impl VerifyReport {
     fn count(&mut self, judged: &Judged) {
         self.epoch = judged.keeper.0;
         self.batch_first = judged.scan.first;
@@ -266,7 +265,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { schema, epoch, batch_first, batch_last, batch_promised, log_bytes, .. } = self;
         let Self { rooms_hot, rooms_asleep, records, problems, .. } = self;
@@ -279,7 +278,7 @@ impl fmt::Display for Report {
             f,
             "rooms: {rooms_hot} hot with {records} commits after their snapshots, {rooms_asleep} at rest"
         )?;
-        for Problem { room, place } in problems {
+        for Damage { room, place } in problems {
             match room {
                 Some(room) => writeln!(f, "damaged: room {room}: {place}")?,
                 None => writeln!(f, "damaged: {place}")?,

@@ -57,7 +57,7 @@ pub use contract::{
 };
 pub use damage::{Damage, RoomDamage};
 pub use error::{OpenError, StoreError};
-pub use inspect::{DumpedEntry, DumpedSnapshot, Problem, Report, RoomDump, dump, verify};
+pub use inspect::{DumpedEntry, DumpedSnapshot, RoomDump, VerifyReport, dump, verify};
 pub use regular::open_regular;
-pub use repair::{Loss, Repair, RepairError, repair};
+pub use repair::{Repair, RepairError, RepairLoss, repair};
 pub use sqlite::{DATABASE_FILE, SqliteOptions, SqliteStore};

@@ -26,7 +26,7 @@ pub(crate) const BATCH_BYTES_MAX: usize = 512 << 20;
 
 /// What an entry says about its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     /// The record of one commit.
     Record,
     /// The room's snapshot was replaced by the one of this sequence.
@@ -39,7 +39,7 @@ pub(crate) enum Kind {
     Put,
 }
 
-impl Kind {
+impl EntryKind {
     /// The number stored.
     pub(crate) fn number(self) -> u32 {
         match self {
@@ -61,8 +61,8 @@ impl Kind {
 
 /// One entry of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) kind: Kind,
+pub(crate) struct LogEntry {
+    pub(crate) kind: EntryKind,
     pub(crate) room: RoomId,
     pub(crate) seq: Seq,
     pub(crate) body: Bytes,
@@ -70,12 +70,12 @@ pub(crate) struct Entry {
 
 /// An entry as found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Item {
+pub(crate) enum FoundEntry {
     /// Its checksum holds. `offset` is where its body begins within the row.
-    Good { entry: Entry, offset: usize },
+    Good { entry: LogEntry, offset: usize },
     /// It is damaged, but it is certain which room it belongs to.
     /// `kind` is not known when the header is what is damaged.
-    Bad { kind: Option<Kind>, room: RoomId, seq: Seq, offset: usize, why: String },
+    Bad { kind: Option<EntryKind>, room: RoomId, seq: Seq, offset: usize, why: String },
 }
 
 /// A batch as found.
@@ -83,7 +83,7 @@ pub(crate) enum Item {
 pub(crate) struct Decoded {
     /// The first batch that was kept when this one was written.
     pub(crate) first: u64,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Vec<FoundEntry>,
 }
 
 /// Encodes the body of batch `id`.
@@ -91,7 +91,7 @@ pub(crate) fn encode(
     id: u64,
     epoch: Epoch,
     first: u64,
-    entries: &[Entry],
+    entries: &[LogEntry],
 ) -> Result<Vec<u8>, String> {
     let bodies: usize = entries.iter().map(|entry| entry.body.len()).sum();
     if bodies > BATCH_BYTES_MAX {
@@ -161,7 +161,7 @@ struct Reader<'a> {
     epoch: Epoch,
     row: &'a Bytes,
     bodies_at: usize,
-    items: Vec<Item>,
+    items: Vec<FoundEntry>,
     /// The entry whose header cannot be trusted.
     lost: Option<usize>,
 }
@@ -178,7 +178,7 @@ impl Reader<'_> {
                 ));
             }
             let why = "its header does not match its checksum".to_owned();
-            self.items.push(Item::Bad {
+            self.items.push(FoundEntry::Bad {
                 kind: None,
                 room: RoomId::default(),
                 seq: Seq(0),
@@ -196,15 +196,15 @@ impl Reader<'_> {
         };
         let end = self.bodies_at + u32_at(raw, 28) as usize;
         let body = (begin <= end && end <= self.row.len()).then(|| self.row.slice(begin..end));
-        let kind = Kind::of(u32_at(raw, 0))
+        let kind = EntryKind::of(u32_at(raw, 0))
             .ok_or_else(|| format!("unknown kind of entry at offset {at}"))?;
         let item = match body {
             Some(body) if header.bytes(&body).sum() == u64_at(raw, 36) => {
-                Item::Good { entry: Entry { kind, room, seq, body }, offset: begin }
+                FoundEntry::Good { entry: LogEntry { kind, room, seq, body }, offset: begin }
             }
             _ => {
                 let why = "its body does not match its checksum".to_owned();
-                Item::Bad { kind: Some(kind), room, seq, offset: begin, why }
+                FoundEntry::Bad { kind: Some(kind), room, seq, offset: begin, why }
             }
         };
         self.items.push(item);
@@ -216,8 +216,8 @@ impl Reader<'_> {
     fn resolve(&mut self, mut rooms: [u8; 16], mut seqs: u64) -> Result<(), String> {
         for (index, item) in self.items.iter().enumerate() {
             let (room, seq) = match item {
-                Item::Good { entry, .. } => (entry.room, entry.seq),
-                Item::Bad { room, seq, .. } => (*room, *seq),
+                FoundEntry::Good { entry, .. } => (entry.room, entry.seq),
+                FoundEntry::Bad { room, seq, .. } => (*room, *seq),
             };
             if Some(index) != self.lost {
                 xor(&mut rooms, room);
@@ -225,7 +225,7 @@ impl Reader<'_> {
             }
         }
         match self.lost.and_then(|lost| self.items.get_mut(lost)) {
-            Some(Item::Bad { room, seq, .. }) => {
+            Some(FoundEntry::Bad { room, seq, .. }) => {
                 *room = RoomId(rooms);
                 *seq = Seq(seqs);
             }
@@ -273,16 +273,21 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
 
-    fn entry(kind: Kind, room: u8, seq: u64, body: &[u8]) -> Entry {
-        Entry { kind, room: RoomId([room; 16]), seq: Seq(seq), body: Bytes::copy_from_slice(body) }
+    fn entry(kind: EntryKind, room: u8, seq: u64, body: &[u8]) -> LogEntry {
+        LogEntry {
+            kind,
+            room: RoomId([room; 16]),
+            seq: Seq(seq),
+            body: Bytes::copy_from_slice(body),
+        }
     }
 
-    fn sample() -> Vec<Entry> {
+    fn sample() -> Vec<LogEntry> {
         vec![
-            entry(Kind::Snapshot, 1, 4, b""),
-            entry(Kind::Record, 1, 5, b"five"),
-            entry(Kind::Record, 2, 77, b"seventy-seven"),
-            entry(Kind::Delete, 3, 9, b""),
+            entry(EntryKind::Snapshot, 1, 4, b""),
+            entry(EntryKind::Record, 1, 5, b"five"),
+            entry(EntryKind::Record, 2, 77, b"seventy-seven"),
+            entry(EntryKind::Delete, 3, 9, b""),
         ]
     }
 
@@ -295,8 +300,8 @@ mod tests {
             .items
             .into_iter()
             .map(|item| match item {
-                Item::Good { entry, .. } => entry,
-                Item::Bad { .. } => panic!("{item:?}"),
+                FoundEntry::Good { entry, .. } => entry,
+                FoundEntry::Bad { .. } => panic!("{item:?}"),
             })
             .collect();
         assert_eq!(found, sample());
@@ -350,8 +355,8 @@ mod tests {
             let mut bad = 0;
             for (item, written) in decoded.items.iter().zip(sample()) {
                 match item {
-                    Item::Good { entry, .. } => assert_eq!(entry, &written, "bit {at}"),
-                    Item::Bad { room, seq, .. } => {
+                    FoundEntry::Good { entry, .. } => assert_eq!(entry, &written, "bit {at}"),
+                    FoundEntry::Bad { room, seq, .. } => {
                         assert_eq!((*room, *seq), (written.room, written.seq), "bit {at}");
                         bad += 1;
                     }
@@ -367,7 +372,7 @@ mod tests {
         for len in 0..whole.len() {
             let noticed = decode(8, Epoch(2), &Bytes::copy_from_slice(&whole[..len]))
                 .map_or(true, |found| {
-                    found.items.iter().any(|item| matches!(item, Item::Bad { .. }))
+                    found.items.iter().any(|item| matches!(item, FoundEntry::Bad { .. }))
                 });
             assert!(noticed, "cut to {len} bytes");
         }

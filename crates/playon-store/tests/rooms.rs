@@ -79,10 +79,7 @@ fn healthy(seen: &Seen) -> BTreeSet<RoomId> {
 fn check_pinned(dir: &Path) {
     let report = verify(dir).unwrap();
     assert!(!report.is_sound());
-    assert!(
-        report.problems.iter().all(|problem| problem.room == Some(room(HURT).to_string())),
-        "{report}"
-    );
+    assert!(report.problems.iter().all(|problem| problem.room == Some(room(HURT))), "{report}");
     for _ in 0..2 {
         let store = open(dir);
         let seen = see(&store).unwrap();
@@ -171,7 +168,7 @@ fn a_damaged_sleeper_is_damaged_only_when_touched() {
     spoil(dir.path(), &text(7, "asleep"));
     let report = verify(dir.path()).unwrap();
     assert_eq!(report.problems.len(), 1, "{report}");
-    assert_eq!(report.problems[0].room, Some(room(7).to_string()));
+    assert_eq!(report.problems[0].room, Some(room(7)));
     let store = open(dir.path());
     let seen = see(&store).unwrap();
     assert!(seen.damaged.is_empty() && seen.rooms.len() == 5);

@@ -13,7 +13,7 @@ use super::{
     leave_reserve,
 };
 use crate::error::OpenError;
-use crate::inspect::{self, Report};
+use crate::inspect::{self, VerifyReport};
 use crate::private;
 use crate::sqlite::connect::{self, PAGE_BYTES, open_error};
 use crate::sqlite::{DATABASE_FILE, open, tables};
@@ -124,7 +124,7 @@ fn copy_database(
 }
 
 /// Verifies the copy. Damaged rooms are copied as they are; damage that keeps a keeper from starting is refused.
-fn judged(data: &Path, part: &Path) -> Result<Report, BackupError> {
+fn judged(data: &Path, part: &Path) -> Result<VerifyReport, BackupError> {
     let report = inspect::verify(part)?;
     match super::useless(&report.problems) {
         None => Ok(report),

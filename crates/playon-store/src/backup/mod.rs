@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::damage::Damage;
 use crate::error::OpenError;
-use crate::inspect::Problem;
 use crate::regular::open_regular;
 use crate::space::{self, Short};
 
@@ -156,6 +156,6 @@ fn read(file: &mut File, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::R
 }
 
 /// The first problem that concerns more than a room.
-fn useless(problems: &[Problem]) -> Option<&Problem> {
+fn useless(problems: &[Damage]) -> Option<&Damage> {
     problems.iter().find(|problem| problem.room.is_none())
 }

@@ -27,7 +27,7 @@ pub struct Repair {
     /// Whether it was done; otherwise this is only what it would do.
     pub done: bool,
     /// What is given up.
-    pub losses: Vec<Loss>,
+    pub losses: Vec<RepairLoss>,
     /// Rooms that are kept in the hot log.
     pub rooms_hot: u64,
     /// Rooms that are kept at rest.
@@ -42,7 +42,7 @@ pub struct Repair {
 
 /// One thing that is given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Loss {
+pub struct RepairLoss {
     /// The room, in hyphenated form; none if it cannot be told, or if it is not a room.
     pub room: Option<String>,
     /// What about it.
@@ -137,7 +137,7 @@ impl fmt::Display for Repair {
         if self.sound {
             return write!(f, "everything is sound, there is nothing to repair");
         }
-        for Loss { room, what } in &self.losses {
+        for RepairLoss { room, what } in &self.losses {
             match room {
                 Some(room) => writeln!(f, "room {room}: {what}")?,
                 None => writeln!(f, "{what}")?,

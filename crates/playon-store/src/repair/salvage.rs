@@ -7,12 +7,12 @@ use bytes::Bytes;
 use playon_types::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use rusqlite::Connection;
 
-use super::{Loss, Repair, RepairError};
+use super::{Repair, RepairError, RepairLoss};
 use crate::contract::{DeployRow, LogRecord, ReleaseRow, RestRow, SnapshotRow};
 use crate::error::OpenError;
-use crate::log::{self, Kind};
+use crate::log::{self, EntryKind};
 use crate::sqlite::census::{self, Census, SMALL};
-use crate::sqlite::scan::{Found, Scan, number, read_carried};
+use crate::sqlite::scan::{LoggedRoom, Scan, number, read_carried};
 use crate::sqlite::schema::{self, Identity, MIGRATIONS};
 use crate::sqlite::tables::{deploy_sum, release_sum, setting_sum};
 use crate::sqlite::{connect, rooms};
@@ -29,7 +29,7 @@ pub(super) struct Salvage {
     pub(super) settings: Vec<(String, Bytes)>,
     /// No epoch was later.
     pub(super) epoch: Epoch,
-    pub(super) losses: Vec<Loss>,
+    pub(super) losses: Vec<RepairLoss>,
 }
 
 /// A room of the hot log as far as it is certain.
@@ -78,7 +78,7 @@ impl Salvage {
     }
 
     fn lose(&mut self, room: Option<RoomId>, what: impl Into<String>) {
-        self.losses.push(Loss { room: room.map(|room| room.to_string()), what: what.into() });
+        self.losses.push(RepairLoss { room: room.map(|room| room.to_string()), what: what.into() });
     }
 
     /// Reads the log row by row; one that cannot be read does not keep the others from it.
@@ -188,17 +188,17 @@ impl Salvage {
     }
 
     /// Decides what is certain about a room.
-    fn room(&mut self, conn: &Connection, room: RoomId, found: Option<&Found>) {
-        let nothing = Found::default();
+    fn room(&mut self, conn: &Connection, room: RoomId, found: Option<&LoggedRoom>) {
+        let nothing = LoggedRoom::default();
         let found = found.unwrap_or(&nothing);
-        let gone = matches!(found.note, Some((Kind::Delete, ..)));
+        let gone = matches!(found.note, Some((EntryKind::Delete, ..)));
         if gone && found.records.is_empty() && found.bad.is_empty() {
             return;
         }
         let hot = row_of(conn, "snapshot", room).map(|found_row| saved(found_row.row, found));
         let asleep = row_of(conn, "sleeping", room).map(|rest| rest.row.seq);
         let noted = match found.note {
-            Some((Kind::Snapshot | Kind::Sleep, seq, _)) => seq,
+            Some((EntryKind::Snapshot | EntryKind::Sleep, seq, _)) => seq,
             _ => Seq(0),
         };
         let last_of = |saved: &SavedRoom| {
@@ -330,7 +330,7 @@ pub(super) fn row_of(conn: &Connection, table: &str, room: RoomId) -> Option<Res
 }
 
 /// A snapshot with the records that follow it without a gap.
-fn saved(snapshot: SnapshotRow, found: &Found) -> SavedRoom {
+fn saved(snapshot: SnapshotRow, found: &LoggedRoom) -> SavedRoom {
     let mut records: BTreeMap<Seq, LogRecord> = BTreeMap::new();
     for found in &found.records {
         records.insert(found.record.seq, found.record.clone());

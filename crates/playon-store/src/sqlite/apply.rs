@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use crate::check;
 use crate::contract::{Batch, RestNote, RestRow, SnapshotRow};
 use crate::error::StoreError;
-use crate::log::{self, Entry, Item, Kind};
+use crate::log::{self, EntryKind, FoundEntry, LogEntry};
 use crate::sqlite::census::{Census, carried_key};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::Owed;
@@ -38,7 +38,7 @@ pub(crate) struct Group<'a> {
     tx: Transaction<'a>,
     books: &'a mut Books,
     id: u64,
-    entries: Vec<Entry>,
+    entries: Vec<LogEntry>,
     ops: Vec<Op>,
     /// Whether a batch was refused half way, so that the books cannot be relied on for cutting.
     spoilt: bool,
@@ -190,24 +190,26 @@ pub(crate) fn insert_batch(
 }
 
 /// Where in a batch rooms were deleted. What stands before belongs to a former room of the same name.
-fn last_deletions(items: &[Item]) -> HashMap<RoomId, usize> {
+fn last_deletions(items: &[FoundEntry]) -> HashMap<RoomId, usize> {
     let deletions = items.iter().enumerate().filter_map(|(index, item)| match item {
-        Item::Good { entry: Entry { kind: Kind::Delete, room, .. }, .. } => Some((*room, index)),
+        FoundEntry::Good { entry: LogEntry { kind: EntryKind::Delete, room, .. }, .. } => {
+            Some((*room, index))
+        }
         _ => None,
     });
     deletions.collect()
 }
 
 /// An entry as it is carried, with its checksum. A damaged one stays recognisable as such.
-fn to_carry(id: u64, epoch: Epoch, item: Item) -> (Entry, u64) {
+fn to_carry(id: u64, epoch: Epoch, item: FoundEntry) -> (LogEntry, u64) {
     match item {
-        Item::Good { entry, .. } => {
+        FoundEntry::Good { entry, .. } => {
             let sum = carried_sum(epoch, &entry);
             (entry, sum)
         }
-        Item::Bad { kind, room, seq, offset, why } => {
+        FoundEntry::Bad { kind, room, seq, offset, why } => {
             let body = Bytes::from(format!("batch {id}, offset {offset}: {why}"));
-            let entry = Entry { kind: kind.unwrap_or(Kind::Record), room, seq, body };
+            let entry = LogEntry { kind: kind.unwrap_or(EntryKind::Record), room, seq, body };
             let sum = !carried_sum(epoch, &entry);
             (entry, sum)
         }
@@ -218,10 +220,10 @@ fn insert_carried(
     conn: &Connection,
     census: &mut Census,
     epoch: Epoch,
-    entry: &Entry,
+    entry: &LogEntry,
     sum: u64,
 ) -> rusqlite::Result<()> {
-    let Entry { kind, room, seq, body } = entry;
+    let LogEntry { kind, room, seq, body } = entry;
     census.add("carried", &carried_key(&room.0, kind.number(), seq.0), 0);
     conn.prepare_cached(
         "INSERT INTO carried (room, kind, seq, epoch, body, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::log::Kind;
+use crate::log::EntryKind;
 use crate::sqlite::census::{self, Census, SMALL, Tally};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::ledger::{FoundRoom, Ledger};
-use crate::sqlite::scan::{Found, FoundRecord, Scan, number, scan};
+use crate::sqlite::scan::{LoggedRecord, LoggedRoom, Scan, number, scan};
 use crate::sqlite::tables;
 
 /// By table and room: rows that should be there, certainly, and with this version. The log names them.
@@ -139,7 +139,7 @@ impl Judged {
     /// The writer's view of what was found.
     pub(crate) fn ledger(&self) -> Ledger {
         let mut ledger = Ledger::new(self.scan.first, self.scan.sizes.clone());
-        let nothing = Found::default();
+        let nothing = LoggedRoom::default();
         for (room, (snapshot, _)) in &self.hot {
             let found = self.scan.rooms.get(room).unwrap_or(&nothing);
             let last = found.records.last().map_or(*snapshot, |last| last.record.seq);
@@ -164,13 +164,13 @@ impl Judged {
 /// Whether the log and the snapshot of a hot room fit together.
 fn verdict_on_hot(
     room: RoomId,
-    found: &Found,
+    found: &LoggedRoom,
     snapshot: Seq,
     owed: &mut Owed,
 ) -> Result<(), String> {
     match found.note {
-        Some((Kind::Snapshot, seq, _)) if seq == snapshot => {}
-        Some((Kind::Snapshot, seq, batch)) => {
+        Some((EntryKind::Snapshot, seq, _)) if seq == snapshot => {}
+        Some((EntryKind::Snapshot, seq, batch)) => {
             // A later one than announced is there because the announcement is damaged.
             if snapshot < seq {
                 owed.insert(("snapshot", room), seq.0);
@@ -190,7 +190,7 @@ fn verdict_on_hot(
         return Err(place.clone());
     }
     let mut next = snapshot.next();
-    for FoundRecord { batch, record, .. } in
+    for LoggedRecord { batch, record, .. } in
         found.records.iter().filter(|found| found.record.seq > snapshot)
     {
         if record.seq != next {
@@ -207,11 +207,11 @@ fn verdict_on_hot(
 /// Whether the log agrees that a room has no snapshot.
 fn verdict_on_gone(
     room: RoomId,
-    found: &Found,
+    found: &LoggedRoom,
     asleep: Option<Seq>,
     owed: &mut Owed,
 ) -> Result<(), String> {
-    if let (Some((Kind::Snapshot, Seq(seq), _)), None) = (found.note, asleep) {
+    if let (Some((EntryKind::Snapshot, Seq(seq), _)), None) = (found.note, asleep) {
         owed.insert(("snapshot", room), seq);
     }
     if let Some((_, place)) = found.bad.first()
@@ -221,10 +221,12 @@ fn verdict_on_gone(
         return Err(place.clone());
     }
     match (found.note, asleep) {
-        (Some((Kind::Sleep, seq, _)), Some(at)) if seq == at && found.records.is_empty() => Ok(()),
-        (Some((Kind::Delete, ..)), None) if found.records.is_empty() => Ok(()),
+        (Some((EntryKind::Sleep, seq, _)), Some(at)) if seq == at && found.records.is_empty() => {
+            Ok(())
+        }
+        (Some((EntryKind::Delete, ..)), None) if found.records.is_empty() => Ok(()),
         (None, Some(_)) if found.records.is_empty() => Ok(()),
-        (Some((Kind::Sleep, seq, batch)), at) => {
+        (Some((EntryKind::Sleep, seq, batch)), at) => {
             if at.is_none() {
                 owed.insert(("sleeping", room), 0);
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use playon_types::ids::{RoomId, Seq};
 
 use crate::contract::{Batch, RestRow, SnapshotRow};
-use crate::log::{Entry, Kind};
+use crate::log::{EntryKind, LogEntry};
 
 /// Rooms asked for a snapshot at a time.
 pub(crate) const WANTED_ROOMS_MAX: usize = 256;
@@ -114,19 +114,19 @@ impl Ledger {
         &mut self,
         batch: Batch,
         id: u64,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<LogEntry>,
         ops: &mut Vec<Op>,
     ) -> Result<(), String> {
         check_numbers(&batch)?;
         let given = self.given(&batch.snapshots);
         for (room, given) in &given {
             self.begin_snapshot(*room, given.newest)?;
-            entries.push(entry(Kind::Snapshot, *room, given.newest));
+            entries.push(entry(EntryKind::Snapshot, *room, given.newest));
         }
         for record in batch.records {
             self.record(record.room, record.seq, given.get(&record.room), id)?;
-            entries.push(Entry {
-                kind: Kind::Record,
+            entries.push(LogEntry {
+                kind: EntryKind::Record,
                 room: record.room,
                 seq: record.seq,
                 body: record.body,
@@ -143,13 +143,13 @@ impl Ledger {
             if let Some(mark) = gone.as_ref().filter(|mark| mark.damaged || row.seq < mark.last) {
                 return Err(broken(row.room, row.seq, "goes to rest", mark));
             }
-            entries.push(entry(Kind::Sleep, row.room, row.seq));
+            entries.push(entry(EntryKind::Sleep, row.room, row.seq));
             let carried = gone.as_ref().is_some_and(|mark| mark.carried);
             ops.push(Op::Sleep { rest, hot: gone.is_some(), carried });
         }
         for room in batch.deletes {
             let last = self.remove(room).map_or(Seq(0), |mark| mark.last);
-            entries.push(entry(Kind::Delete, room, last));
+            entries.push(entry(EntryKind::Delete, room, last));
             ops.push(Op::Delete { room });
         }
         Ok(())
@@ -355,8 +355,8 @@ fn check_numbers(batch: &Batch) -> Result<(), String> {
     }
 }
 
-fn entry(kind: Kind, room: RoomId, seq: Seq) -> Entry {
-    Entry { kind, room, seq, body: bytes::Bytes::new() }
+fn entry(kind: EntryKind, room: RoomId, seq: Seq) -> LogEntry {
+    LogEntry { kind, room, seq, body: bytes::Bytes::new() }
 }
 
 fn broken(room: RoomId, seq: Seq, what: &str, mark: &Mark) -> String {

@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod census;
 mod checkpoint;
 pub(crate) mod connect;
+mod content;
 pub(crate) mod fault;
 pub(crate) mod judge;
 mod ledger;

@@ -1,8 +1,7 @@
 //! Opening: everything is checked before anything is written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,7 +85,7 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
     if found.is_used() && options.quick_check {
         quick_check(&conn, dir)?;
     }
-    settle_wal(dir).map_err(|e| from_io(dir, &e))?;
+    wal::settle(&dir.join(format!("{DATABASE_FILE}-wal"))).map_err(|e| from_io(dir, &e))?;
     connect::use_wal(&conn, options.cache_bytes, options.wal_bytes_max).map_err(sql)?;
     let version = found.schema();
     if (version as usize) < MIGRATIONS.len() {
@@ -100,9 +99,24 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
     let rewound = rewound(&conn).map_err(|fault| fault.into_open(dir))?;
     let wal_pages = watch_wal(&mut conn).map_err(sql)?;
     let mut books = books(&judged, options);
+    begin(&conn, dir, &mut books, &wal_pages)?;
+    let mark = Watermark { epoch: books.epoch, batch: books.last };
+    let watermark = WatermarkFile::open(dir, mark).map_err(|e| from_io(dir, &e))?;
+    sync_names(dir)?;
+    let place = Place::note(dir, content).map_err(|e| from_io(dir, &e))?;
+    Ok(Opened { lock, conn, books, watermark, judged, wal_pages, place, rewound })
+}
+
+/// Begins the next epoch, and moves everything into the database if nobody reads the log.
+fn begin(
+    conn: &Connection,
+    dir: &Path,
+    books: &mut Books,
+    wal_pages: &AtomicU64,
+) -> Result<(), OpenError> {
     let next = books.epoch.next();
-    begin_epoch(&conn, &mut books, next).map_err(|fault| fault.into_open(dir))?;
-    if connect::checkpoint_whole(&conn).map_err(sql)? {
+    begin_epoch(conn, books, next).map_err(|fault| fault.into_open(dir))?;
+    if connect::checkpoint_whole(conn).map_err(|error| open_error(dir, &error))? {
         // From here on the database file itself has everything, and the log starts empty.
         wal_pages.store(0, Ordering::Relaxed);
     } else {
@@ -110,14 +124,15 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
         let first = books.ledger.first();
         books.ledger.wal_restarted(first);
     }
-    let mark = Watermark { epoch: books.epoch, batch: books.last };
-    let watermark = WatermarkFile::open(dir, mark).map_err(|e| from_io(dir, &e))?;
-    // The names of the files, and of the directory itself, must survive a power failure too.
+    Ok(())
+}
+
+/// The names of the files, and of the directory itself, must survive a power failure too.
+fn sync_names(dir: &Path) -> Result<(), OpenError> {
     for named in [Some(dir), dir.parent()].into_iter().flatten().filter(|path| path.is_dir()) {
         File::open(named).and_then(|named| named.sync_all()).map_err(|e| from_io(named, &e))?;
     }
-    let place = Place::note(dir, content).map_err(|e| from_io(dir, &e))?;
-    Ok(Opened { lock, conn, books, watermark, judged, wal_pages, place, rewound })
+    Ok(())
 }
 
 /// What the watermark vouches for: the last batch, 0 if there is no watermark.
@@ -131,32 +146,6 @@ pub(crate) fn promised(dir: &Path) -> Result<u64, OpenError> {
             Err(OpenError::Damaged { dir: dir.to_owned(), place })
         }
     }
-}
-
-/// Writes what the write-ahead log has once more, and syncs it. A former process may have ended because a sync failed; then
-/// the log is read from memory, may not be on the medium, and the system will not write it again by
-/// itself. Nothing may be built on it before it is there. What the file has beyond its present frames is of former
-/// rounds, in the database since then, and is passed over.
-fn settle_wal(dir: &Path) -> io::Result<()> {
-    let wal = dir.join(format!("{DATABASE_FILE}-wal"));
-    let file = match OpenOptions::new().read(true).write(true).open(wal) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e),
-    };
-    let end = wal::end(&file)?;
-    let mut chunk = vec![0; 1 << 20];
-    let mut at = 0;
-    while at < end {
-        let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(chunk.len());
-        let count = file.read_at(&mut chunk[..most], at)?;
-        if count == 0 {
-            break;
-        }
-        file.write_all_at(&chunk[..count], at)?;
-        at += count as u64;
-    }
-    if at == 0 { Ok(()) } else { file.sync_all() }
 }
 
 fn has_bytes(dir: &Path, name: &str) -> Result<bool, OpenError> {

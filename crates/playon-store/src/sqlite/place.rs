@@ -9,15 +9,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::sqlite::DATABASE_FILE;
-use crate::sqlite::connect::PAGE_BYTES;
-use crate::sqlite::wal::{self, Frames};
-
-/// Pages of the database, the first one and others all over it, by which one that somebody has written is told from one that was
-/// only touched. Others of the same size can be as they are, so an older copy of a large one may pass; the next start tells.
-const SAMPLE_PAGES: u64 = 64;
+use crate::sqlite::content::Content;
+use crate::sqlite::wal;
 
 /// What a look found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +28,9 @@ pub(crate) enum Sight {
 
 /// Device and number: two paths that have both alike lead to one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity(u64, u64);
+struct FileId(u64, u64);
 
-impl Identity {
+impl FileId {
     fn of(meta: &Metadata) -> Self {
         Self(meta.dev(), meta.ino())
     }
@@ -44,20 +38,20 @@ impl Identity {
 
 /// A file that must keep its name.
 #[derive(Debug)]
-struct Held {
+struct NamedFile {
     path: PathBuf,
-    identity: Identity,
+    identity: FileId,
 }
 
-impl Held {
+impl NamedFile {
     fn at(path: PathBuf) -> io::Result<Self> {
-        let identity = Identity::of(&fs::metadata(&path)?);
+        let identity = FileId::of(&fs::metadata(&path)?);
         Ok(Self { path, identity })
     }
 
     /// A file that is open, whatever its path leads to by now.
     fn open(path: PathBuf, file: &File) -> io::Result<Self> {
-        let identity = Identity::of(&file.metadata()?);
+        let identity = FileId::of(&file.metadata()?);
         Ok(Self { path, identity })
     }
 
@@ -65,7 +59,7 @@ impl Held {
     fn find(&self) -> Result<Metadata, Sight> {
         let path = self.path.display();
         match fs::metadata(&self.path) {
-            Ok(meta) if Identity::of(&meta) == self.identity => Ok(meta),
+            Ok(meta) if FileId::of(&meta) == self.identity => Ok(meta),
             Ok(_) => Err(Sight::Gone(format!("{path} is another one now"))),
             Err(error) if is_gone(&error) => Err(Sight::Gone(format!("{path} is gone"))),
             Err(error) => Err(Sight::Unseen(format!("{path}: {error}"))),
@@ -79,47 +73,13 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory | StaleNetworkFileHandle)
 }
 
-/// What only this process's checkpoints change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Content {
-    bytes: u64,
-    changed: (i64, i64),
-    /// Numbers of pages, counted from 0, and what they hash to.
-    sample: Vec<(u64, u64)>,
-}
-
-impl Content {
-    fn of(file: &File) -> io::Result<Self> {
-        let meta = file.metadata()?;
-        let pages = meta.len() / PAGE_BYTES;
-        let step = usize::try_from((pages / SAMPLE_PAGES).max(1)).unwrap_or(usize::MAX);
-        let hashed = |number| Ok((number, hash_of(file, number)?));
-        let sample = (0..pages).step_by(step).map(hashed).collect::<io::Result<_>>()?;
-        Ok(Self { bytes: meta.len(), changed: changed(&meta), sample })
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        (self.bytes, &self.sample) == (other.bytes, &other.sample)
-    }
-}
-
-fn hash_of(file: &File, number: u64) -> io::Result<u64> {
-    let mut page = [0; PAGE_BYTES as usize];
-    file.read_exact_at(&mut page, number * PAGE_BYTES)?;
-    Ok(xxh3_64(&page))
-}
-
-fn changed(meta: &Metadata) -> (i64, i64) {
-    (meta.mtime(), meta.mtime_nsec())
-}
-
 /// The directory and the files of the engine in it.
 #[derive(Debug)]
 pub(crate) struct Place {
-    folder: Held,
-    database: Held,
-    log: Held,
-    index: Held,
+    folder: NamedFile,
+    database: NamedFile,
+    log: NamedFile,
+    index: NamedFile,
     /// Open from before the engine's connections until after them: closing it gives up the process's locks on the file.
     content: File,
     log_content: File,
@@ -141,10 +101,10 @@ impl Place {
         let path = |suffix: &str| dir.join(format!("{DATABASE_FILE}{suffix}"));
         let log_content = File::open(path("-wal"))?;
         Ok(Self {
-            folder: Held::at(dir.to_owned())?,
-            database: Held::open(path(""), &content)?,
-            log: Held::open(path("-wal"), &log_content)?,
-            index: Held::at(path("-shm"))?,
+            folder: NamedFile::at(dir.to_owned())?,
+            database: NamedFile::open(path(""), &content)?,
+            log: NamedFile::open(path("-wal"), &log_content)?,
+            index: NamedFile::at(path("-shm"))?,
             settled: Content::of(&content)?,
             content,
             log_content,
@@ -171,7 +131,7 @@ impl Place {
         let path = self.database.path.display();
         let unseen = |error: io::Error| Sight::Unseen(format!("{path}: {error}"));
         let settled = Content::of(&self.content).map_err(unseen)?;
-        let is_ours = match self.is_ours(pages, copied, settled.bytes) {
+        let is_ours = match self.settled.is_ours(&self.content, &self.log_content, pages, copied) {
             // It ends before a page that it must have.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
             other => other.map_err(unseen)?,
@@ -183,34 +143,6 @@ impl Place {
         }
         (self.settled, self.changing) = (settled, false);
         Ok(())
-    }
-
-    /// Whether the database is what it was before the checkpoint, and what was copied into it. That is told by as many pages of each
-    /// as a look takes.
-    fn is_ours(&self, pages: u64, copied: u64, bytes: u64) -> io::Result<bool> {
-        let frames = Frames::read(&self.log_content, pages)?;
-        if copied == pages && pages > 0 && bytes != frames.database_pages * PAGE_BYTES {
-            return Ok(false);
-        }
-        for (number, hash) in &self.settled.sample {
-            let untouched = !frames.last.contains_key(number);
-            if untouched && hash_of(&self.content, *number)? != *hash {
-                return Ok(false);
-            }
-        }
-        // Of a page that is still to be copied an older one may be there.
-        let mut done: Vec<_> =
-            frames.last.into_iter().filter(|(_, frame)| *frame <= copied).collect();
-        done.sort_unstable();
-        let step = (done.len() / SAMPLE_PAGES as usize).max(1);
-        let mut page = [0; PAGE_BYTES as usize];
-        for (number, frame) in done.into_iter().step_by(step) {
-            Frames::page(&self.log_content, frame, &mut page)?;
-            if hash_of(&self.content, number)? != xxh3_64(&page) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Looks. The write-ahead log has at least `pages` pages.
@@ -237,9 +169,7 @@ impl Place {
 
     /// Finds out whether somebody else has written the database. A file that was only touched is the same.
     fn find_content(&mut self, meta: &Metadata) -> Result<(), Sight> {
-        if self.changing
-            || (self.settled.bytes, self.settled.changed) == (meta.len(), changed(meta))
-        {
+        if self.changing || self.settled.is_untouched(meta) {
             return Ok(());
         }
         match Content::of(&self.content) {
@@ -279,9 +209,10 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::sqlite::connect;
     use rusqlite::Connection;
+
+    use super::*;
+    use crate::sqlite::connect::{self, PAGE_BYTES};
 
     /// A database of some pages that is open, and what looks after it.
     struct Open {

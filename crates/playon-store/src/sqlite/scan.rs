@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row};
 
 use crate::check::Check;
 use crate::contract::LogRecord;
-use crate::log::{self, Entry, Item, Kind};
+use crate::log::{self, EntryKind, FoundEntry, LogEntry};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::tables::Announced;
 
@@ -17,13 +17,13 @@ pub(crate) const ID_END: u64 = i64::MAX.cast_unsigned();
 
 /// What the log says about one room.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct LoggedRoom {
     /// Records that no later snapshot covers, in the order found.
-    pub(crate) records: Vec<FoundRecord>,
+    pub(crate) records: Vec<LoggedRecord>,
     /// Damaged entries that no later snapshot covers.
     pub(crate) bad: Vec<(Seq, String)>,
     /// The last thing announced about its rows, and in which batch.
-    pub(crate) note: Option<(Kind, Seq, u64)>,
+    pub(crate) note: Option<(EntryKind, Seq, u64)>,
     /// The first batch that says anything that still counts.
     pub(crate) first: u64,
     /// Whether some of it was carried over from batches that are gone.
@@ -32,7 +32,7 @@ pub(crate) struct Found {
 
 /// A record and the batch it stands in; 0 if it was carried over.
 #[derive(Clone, Debug)]
-pub(crate) struct FoundRecord {
+pub(crate) struct LoggedRecord {
     pub(crate) batch: u64,
     pub(crate) epoch: Epoch,
     pub(crate) record: LogRecord,
@@ -47,7 +47,7 @@ pub(crate) struct Scan {
     /// The epoch of the last batch.
     pub(crate) epoch: Epoch,
     pub(crate) sizes: VecDeque<u64>,
-    pub(crate) rooms: HashMap<RoomId, Found>,
+    pub(crate) rooms: HashMap<RoomId, LoggedRoom>,
     pub(crate) announced: Announced,
 }
 
@@ -103,18 +103,22 @@ impl Scan {
     }
 
     /// Takes one entry in.
-    pub(crate) fn take(&mut self, batch: u64, epoch: Epoch, item: Item) {
+    pub(crate) fn take(&mut self, batch: u64, epoch: Epoch, item: FoundEntry) {
         match item {
-            Item::Good { entry: Entry { kind: Kind::Put, room, body, .. }, .. } => {
+            FoundEntry::Good {
+                entry: LogEntry { kind: EntryKind::Put, room, body, .. }, ..
+            } => {
                 let sum = <[u8; 8]>::try_from(&body[..]).ok().map(u64::from_le_bytes);
                 self.announced.insert(room, sum);
             }
             // Which version of the row is right can no longer be told from here.
-            Item::Bad { kind: Some(Kind::Put), room, .. } => {
+            FoundEntry::Bad { kind: Some(EntryKind::Put), room, .. } => {
                 self.announced.remove(&room);
             }
-            Item::Good { entry, .. } => self.room(batch, entry.room).take(batch, epoch, entry),
-            Item::Bad { room, seq, offset, why, .. } => {
+            FoundEntry::Good { entry, .. } => {
+                self.room(batch, entry.room).take(batch, epoch, entry)
+            }
+            FoundEntry::Bad { room, seq, offset, why, .. } => {
                 let found = self.room(batch, room);
                 if !found.covers(seq) {
                     found.bad.push((seq, place(batch, offset, room, seq, &why)));
@@ -123,42 +127,42 @@ impl Scan {
         }
     }
 
-    fn room(&mut self, batch: u64, room: RoomId) -> &mut Found {
-        self.rooms.entry(room).or_insert_with(|| Found {
+    fn room(&mut self, batch: u64, room: RoomId) -> &mut LoggedRoom {
+        self.rooms.entry(room).or_insert_with(|| LoggedRoom {
             first: batch,
             carried: batch == 0,
-            ..Found::default()
+            ..LoggedRoom::default()
         })
     }
 }
 
-impl Found {
-    fn take(&mut self, batch: u64, epoch: Epoch, entry: Entry) {
-        let Entry { kind, room, seq, body } = entry;
+impl LoggedRoom {
+    fn take(&mut self, batch: u64, epoch: Epoch, entry: LogEntry) {
+        let LogEntry { kind, room, seq, body } = entry;
         match kind {
-            Kind::Record if self.covers(seq) => {}
-            Kind::Record => {
-                self.records.push(FoundRecord {
+            EntryKind::Record if self.covers(seq) => {}
+            EntryKind::Record => {
+                self.records.push(LoggedRecord {
                     batch,
                     epoch,
                     record: LogRecord { room, seq, body },
                 });
             }
-            Kind::Snapshot | Kind::Sleep => {
+            EntryKind::Snapshot | EntryKind::Sleep => {
                 self.records.retain(|found| found.record.seq > seq);
                 self.bad.retain(|(bad, _)| *bad > seq);
                 self.noted(kind, seq, batch);
             }
-            Kind::Delete => {
+            EntryKind::Delete => {
                 self.records.clear();
                 self.bad.clear();
                 self.noted(kind, seq, batch);
             }
-            Kind::Put => {}
+            EntryKind::Put => {}
         }
     }
 
-    fn noted(&mut self, kind: Kind, seq: Seq, batch: u64) {
+    fn noted(&mut self, kind: EntryKind, seq: Seq, batch: u64) {
         self.note = Some((kind, seq, batch));
         if self.records.is_empty() && self.bad.is_empty() {
             self.first = batch;
@@ -167,7 +171,7 @@ impl Found {
     }
 
     fn covers(&self, seq: Seq) -> bool {
-        matches!(self.note, Some((Kind::Snapshot, at, _)) if at >= seq)
+        matches!(self.note, Some((EntryKind::Snapshot, at, _)) if at >= seq)
     }
 }
 
@@ -192,7 +196,7 @@ pub(crate) fn read_batches(
 /// Reads everything that was carried over, in the order of the log.
 pub(crate) fn read_carried(
     conn: &Connection,
-    mut each: impl FnMut(Epoch, Item),
+    mut each: impl FnMut(Epoch, FoundEntry),
 ) -> Result<(), Fault> {
     let mut query =
         conn.prepare("SELECT id, room, kind, seq, epoch, body, sum FROM carried ORDER BY id")?;
@@ -201,17 +205,17 @@ pub(crate) fn read_carried(
         let id = number(row, 0)?;
         let at = |why: &str| Fault::Damage(format!("table carried, row {id}: {why}"));
         let room = RoomId(row.get(1).map_err(|_| at("its room is not 16 bytes"))?);
-        let kind = Kind::of(row.get(2)?).ok_or_else(|| at("its kind is not known"))?;
+        let kind = EntryKind::of(row.get(2)?).ok_or_else(|| at("its kind is not known"))?;
         let (seq, epoch) = (Seq(number(row, 3)?), Epoch(number(row, 4)?));
         let body = Bytes::from(row.get::<_, Vec<u8>>(5)?);
-        let entry = Entry { kind, room, seq, body };
+        let entry = LogEntry { kind, room, seq, body };
         each(
             epoch,
             match carried_sum(epoch, &entry) == number(row, 6)? {
-                true => Item::Good { entry, offset: 0 },
+                true => FoundEntry::Good { entry, offset: 0 },
                 false => {
                     let why = format!("table carried, row {id}: the checksum is wrong");
-                    Item::Bad { kind: Some(kind), room, seq, offset: 0, why }
+                    FoundEntry::Bad { kind: Some(kind), room, seq, offset: 0, why }
                 }
             },
         );
@@ -220,7 +224,7 @@ pub(crate) fn read_carried(
 }
 
 /// The checksum of a carried entry.
-pub(crate) fn carried_sum(epoch: Epoch, entry: &Entry) -> u64 {
+pub(crate) fn carried_sum(epoch: Epoch, entry: &LogEntry) -> u64 {
     Check::of("carried")
         .number(u64::from(entry.kind.number()))
         .bytes(&entry.room.0)

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Params};
 use crate::check::Check;
 use crate::contract::{Decision, DeployRow, ReleaseRow};
 use crate::error::StoreError;
-use crate::log::{Entry, Kind};
+use crate::log::{EntryKind, LogEntry};
 use crate::sqlite::census::Census;
 use crate::sqlite::fault::Fault;
 use crate::sqlite::scan::number;
@@ -32,7 +32,7 @@ pub(crate) fn put(
     conn: &Connection,
     census: &mut Census,
     put: &Put,
-) -> rusqlite::Result<Result<Vec<Entry>, StoreError>> {
+) -> rusqlite::Result<Result<Vec<LogEntry>, StoreError>> {
     if let Some(number) = ordinal(put).filter(|number| i64::try_from(*number).is_err()) {
         // Columns are signed, and rows are sorted by them.
         let why = format!("{number} is over the largest number of a table, {}", i64::MAX);
@@ -59,7 +59,7 @@ fn put_release(
     conn: &Connection,
     census: &mut Census,
     row: &ReleaseRow,
-) -> rusqlite::Result<Result<Vec<Entry>, StoreError>> {
+) -> rusqlite::Result<Result<Vec<LogEntry>, StoreError>> {
     let mut holders = conn.prepare_cached("SELECT 1 FROM release WHERE label = ?1 AND id <> ?2")?;
     if holders.exists((&row.label, &row.id.0[..]))? {
         return Ok(Err(StoreError::LabelTaken(row.label.clone())));
@@ -79,7 +79,7 @@ fn put_deploy(
     conn: &Connection,
     census: &mut Census,
     row: &DeployRow,
-) -> rusqlite::Result<Vec<Entry>> {
+) -> rusqlite::Result<Vec<LogEntry>> {
     let id = row.id.0.cast_signed();
     let sum = deploy_sum(row.id, &row.body);
     let former = former(conn, "SELECT sum FROM deploy WHERE id = ?1", [id])?;
@@ -107,7 +107,7 @@ fn put_setting(
     census: &mut Census,
     name: &str,
     value: &Bytes,
-) -> rusqlite::Result<Vec<Entry>> {
+) -> rusqlite::Result<Vec<LogEntry>> {
     let sum = setting_sum(name, value);
     let former = former(conn, "SELECT sum FROM setting WHERE name = ?1", [name])?;
     recount(census, "setting", name.as_bytes(), former, sum);
@@ -124,7 +124,7 @@ fn decide(
     conn: &Connection,
     census: &mut Census,
     decision: &Decision,
-) -> rusqlite::Result<Result<Vec<Entry>, StoreError>> {
+) -> rusqlite::Result<Result<Vec<LogEntry>, StoreError>> {
     let Decision { deploy, name, expected, value } = decision;
     let held: Option<Vec<u8>> = conn
         .prepare_cached("SELECT value FROM setting WHERE name = ?1")?
@@ -246,9 +246,9 @@ fn trust(table: &str, name: &str, computed: u64, stored: i64) -> Result<(), Faul
     Err(Fault::Damage(place))
 }
 
-fn announce(table: &str, key: &[u8], sum: Option<u64>) -> Entry {
+fn announce(table: &str, key: &[u8], sum: Option<u64>) -> LogEntry {
     let body = sum.map_or_else(Bytes::new, |sum| Bytes::copy_from_slice(&sum.to_le_bytes()));
-    Entry { kind: Kind::Put, room: key_hash(table, key), seq: Seq(0), body }
+    LogEntry { kind: EntryKind::Put, room: key_hash(table, key), seq: Seq(0), body }
 }
 
 fn key_hash(table: &str, key: &[u8]) -> RoomId {

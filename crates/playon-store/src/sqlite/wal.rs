@@ -1,9 +1,10 @@
 //! The write-ahead log as a file: how far it reaches, and what it has of which page.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use crate::sqlite::connect::PAGE_BYTES;
 
@@ -46,6 +47,31 @@ pub(crate) fn end(file: &File) -> io::Result<u64> {
         end = (end + FRAME_HEAD_BYTES + page).min(size);
     }
     Ok(end)
+}
+
+/// Writes what a log has once more, and syncs it. A former process may have ended because a sync failed; then
+/// the log is read from memory, may not be on the medium, and the system will not write it again by
+/// itself. Nothing may be built on it before it is there. What the file has beyond its present frames is of former
+/// rounds, in the database since then, and is passed over.
+pub(crate) fn settle(wal: &Path) -> io::Result<()> {
+    let file = match OpenOptions::new().read(true).write(true).open(wal) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    let end = end(&file)?;
+    let mut chunk = vec![0; 1 << 20];
+    let mut at = 0;
+    while at < end {
+        let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(chunk.len());
+        let count = file.read_at(&mut chunk[..most], at)?;
+        if count == 0 {
+            break;
+        }
+        file.write_all_at(&chunk[..count], at)?;
+        at += count as u64;
+    }
+    if at == 0 { Ok(()) } else { file.sync_all() }
 }
 
 /// Which frame of a log is the last one of each page.
