@@ -2,7 +2,7 @@
 
 use playon_types::ids::{ReleaseId, RoomId};
 
-use super::{SnapshotRow, StoredRoom};
+use super::room::{RestNote, StoredRoom};
 use crate::error::StoreError;
 
 /// Rooms that have left the hot log and wait for somebody. They go to rest, wake and are deleted with the batches of
@@ -46,39 +46,6 @@ pub trait RestingRooms: Send + Sync {
     /// # Errors
     /// When that cannot be read.
     fn rest(&self, room: RoomId) -> Result<Option<RestingRoom>, StoreError>;
-}
-
-/// What is known of a room at rest without reading it, for lists, ages and the question which releases are needed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RestNote {
-    /// Which kind; empty if it was put to rest by a build that did not note it.
-    pub kind: String,
-    /// Its name within the kind, or empty.
-    pub name: String,
-    /// Version of its state.
-    pub version: u32,
-    /// The release that wrote it.
-    pub release: ReleaseId,
-    /// Seats that are kept in it.
-    pub seats: u32,
-    /// When it was put to rest, in wall-clock milliseconds since 1970; 0 if that is not known.
-    pub since_ms: u64,
-}
-
-/// A room that goes to rest, as it is handed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestRow {
-    /// The whole room.
-    pub row: SnapshotRow,
-    /// What is known of it without reading it.
-    pub note: RestNote,
-}
-
-/// A room that goes to rest without a note.
-impl From<SnapshotRow> for RestRow {
-    fn from(row: SnapshotRow) -> Self {
-        Self { row, note: RestNote::default() }
-    }
 }
 
 /// A room at rest, as it is listed.

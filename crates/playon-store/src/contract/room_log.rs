@@ -1,9 +1,8 @@
 //! Commits: what the owners of rooms hand over, and what a keeper that comes after them finds.
 
-use bytes::Bytes;
-use playon_types::ids::{Epoch, RoomId, Seq};
+use playon_types::ids::{Epoch, RoomId};
 
-use super::{RestNote, RestRow};
+use super::room::{LogRecord, RestRow, SnapshotRow, StoredRoom};
 use crate::damage::RoomDamage;
 use crate::error::StoreError;
 
@@ -50,28 +49,6 @@ pub trait RoomLog: Send + Sync {
     fn close(&self) -> Result<(), StoreError>;
 }
 
-/// One record of a room, opaque to the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogRecord {
-    /// The room.
-    pub room: RoomId,
-    /// Its position in the room's history.
-    pub seq: Seq,
-    /// What happened, encoded by `playon-wire`.
-    pub body: Bytes,
-}
-
-/// A whole room as of one commit, opaque to the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotRow {
-    /// The room.
-    pub room: RoomId,
-    /// The commit it stands for.
-    pub seq: Seq,
-    /// The room, encoded by `playon-wire`.
-    pub body: Bytes,
-}
-
 /// What the owners hand over at once; all of it becomes safe together or not at all.
 ///
 /// Rules, a breach of which stops the store with [`StoreError::Misused`](crate::StoreError::Misused) before
@@ -96,22 +73,4 @@ pub struct Batch {
     pub sleeps: Vec<RestRow>,
     /// Rooms that ended or expired: everything about them is deleted.
     pub deletes: Vec<RoomId>,
-}
-
-/// A room as found at recovery or when a sleeping one is touched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredRoom {
-    /// The room.
-    pub room: RoomId,
-    /// The newest snapshot.
-    pub snapshot: SnapshotRow,
-    /// The epoch that wrote the snapshot.
-    pub snapshot_epoch: Epoch,
-    /// All later records with the epochs that wrote them, without gaps.
-    pub records: Vec<(Epoch, LogRecord)>,
-    /// Whether the store was restored or repaired since the snapshot was written: later commits, of which players
-    /// were told, may be gone.
-    pub rewound: bool,
-    /// What is noted of a room at rest; nothing of a hot one.
-    pub rest: Option<RestNote>,
 }
