@@ -14,7 +14,8 @@ use crate::sqlite::census::{Census, carried_key};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::Owed;
 use crate::sqlite::ledger::{Ledger, Op, SEQ_MAX};
-use crate::sqlite::scan::{carried_sum, number, read_batches};
+use crate::sqlite::row::number;
+use crate::sqlite::scan::{carried_sum, read_batches};
 use crate::sqlite::tables::{self, Put};
 
 /// Everything the writer keeps in memory about what is stored.

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use crate::check::Check;
-use crate::sqlite::scan::number;
+use crate::sqlite::row::number;
 
 /// The tables that are counted.
 pub(crate) const COUNTED: [&str; 6] =

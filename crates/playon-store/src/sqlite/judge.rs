@@ -9,7 +9,8 @@ use crate::log::EntryKind;
 use crate::sqlite::census::{self, Census, SMALL, Tally};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::ledger::{FoundRoom, Ledger};
-use crate::sqlite::scan::{LoggedRecord, LoggedRoom, Scan, number, scan};
+use crate::sqlite::row::number;
+use crate::sqlite::scan::{LoggedRecord, LoggedRoom, Scan, scan};
 use crate::sqlite::tables;
 
 /// By table and room: rows that should be there, certainly, and with this version. The log names them.

@@ -13,6 +13,7 @@ mod place;
 pub(crate) mod rests;
 pub(crate) mod rewind;
 pub(crate) mod rooms;
+pub(crate) mod row;
 pub(crate) mod scan;
 pub(crate) mod schema;
 mod store;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::contract::{RestGroup, RestNote, RestingRoom};
 use crate::sqlite::fault::Fault;
-use crate::sqlite::scan::number;
+use crate::sqlite::row::number;
 
 /// The note of a row, from its columns kind, name, version, release, seats and since_ms, which begin at `at`.
 pub(crate) fn note(row: &Row<'_>, at: usize) -> rusqlite::Result<RestNote> {

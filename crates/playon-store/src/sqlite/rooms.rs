@@ -10,7 +10,7 @@ use crate::damage::RoomDamage;
 use crate::sqlite::fault::Fault;
 use crate::sqlite::judge::Judged;
 use crate::sqlite::rests;
-use crate::sqlite::scan::number;
+use crate::sqlite::row::number;
 
 /// Where the note begins among [`REST_COLUMNS`].
 const NOTE_AT: usize = 6;

@@ -4,12 +4,13 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use playon_types::ids::{Epoch, RoomId, Seq};
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
 use crate::check::Check;
 use crate::contract::LogRecord;
 use crate::log::{self, EntryKind, FoundEntry, LogEntry};
 use crate::sqlite::fault::Fault;
+use crate::sqlite::row::number;
 use crate::sqlite::tables::Announced;
 
 /// Past every id that a batch can have.
@@ -232,11 +233,6 @@ pub(crate) fn carried_sum(epoch: Epoch, entry: &LogEntry) -> u64 {
         .number(epoch.0)
         .bytes(&entry.body)
         .sum()
-}
-
-/// A column that holds one of our numbers.
-pub(crate) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 
 fn damage(id: u64, why: &str) -> Fault {

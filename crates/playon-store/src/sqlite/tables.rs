@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::log::{EntryKind, LogEntry};
 use crate::sqlite::census::Census;
 use crate::sqlite::fault::Fault;
-use crate::sqlite::scan::number;
+use crate::sqlite::row::number;
 
 /// Deploys that are kept; beyond it the oldest are removed.
 pub(crate) const DEPLOYS_KEPT_MAX: i64 = 1_000;
