@@ -7,6 +7,7 @@ use playon_types::attach::{Deliver, Item};
 use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use playon_types::time::{RoomTime, Time};
 
+use crate::agenda::{Agenda, Due};
 use crate::env::Post;
 use crate::errand::Errand;
 use crate::fleet::Berth;
@@ -63,6 +64,16 @@ pub(crate) enum Step {
     Asked { post: Post, errand: Errand, work: Work },
 }
 
+impl Step {
+    /// When to look at it again.
+    const fn until(&self) -> Time {
+        match self {
+            Self::Waiting { until, .. } => *until,
+            Self::Asked { errand, .. } => errand.until(),
+        }
+    }
+}
+
 /// What a worker is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
@@ -95,6 +106,7 @@ impl Appeals {
     /// what is under way.
     pub(crate) fn set_probation(
         &mut self,
+        agenda: &mut Agenda,
         probation: Option<(ReleaseId, ReleaseId)>,
     ) -> Option<(Appeal, Step)> {
         if self.probation == probation {
@@ -103,7 +115,7 @@ impl Appeals {
         self.probation = probation;
         self.waiting.clear();
         self.bytes = 0;
-        self.current.take()
+        self.take(agenda)
     }
 
     /// Whether what is found to fail on that release is tried on the one before.
@@ -145,21 +157,19 @@ impl Appeals {
     }
 
     /// How far the one is that is under way.
-    pub(crate) fn put(&mut self, appeal: Appeal, step: Step) {
+    pub(crate) fn put(&mut self, agenda: &mut Agenda, appeal: Appeal, step: Step) {
+        agenda.set(Due::Appeal, step.until());
         self.current = Some((appeal, step));
     }
 
     /// The one that is under way, to go on with it or to end it.
-    pub(crate) fn take(&mut self) -> Option<(Appeal, Step)> {
+    pub(crate) fn take(&mut self, agenda: &mut Agenda) -> Option<(Appeal, Step)> {
+        agenda.stop(Due::Appeal);
         self.current.take()
     }
 
     pub(crate) const fn current(&self) -> Option<&(Appeal, Step)> {
         self.current.as_ref()
-    }
-
-    pub(crate) const fn current_mut(&mut self) -> Option<&mut (Appeal, Step)> {
-        self.current.as_mut()
     }
 
     /// The worker that was given the attempt, if it is not void.
@@ -170,20 +180,23 @@ impl Appeals {
         }
     }
 
-    /// When to look at the one that is under way.
-    pub(crate) fn next_timeout(&self) -> Option<Time> {
-        match &self.current.as_ref()?.1 {
-            Step::Waiting { until, .. } => Some(*until),
-            Step::Asked { errand, .. } => Some(errand.until()),
-        }
+    /// The room of the one that is under way.
+    pub(crate) fn room(&self) -> Option<RoomId> {
+        self.current.as_ref().map(|(appeal, _)| appeal.room)
+    }
+
+    /// When to look at the one that is under way, for checks.
+    pub(crate) fn until(&self) -> Option<Time> {
+        self.current.as_ref().map(|(_, step)| step.until())
     }
 
     /// The worker is at something under that attempt.
-    pub(crate) fn handle_turn(&mut self, now: Time, attempt: Attempt) {
+    pub(crate) fn handle_turn(&mut self, agenda: &mut Agenda, now: Time, attempt: Attempt) {
         if let Some((_, Step::Asked { post, errand, .. })) = &mut self.current
             && post.attempt == attempt
         {
             errand.begin(now);
+            agenda.set(Due::Appeal, errand.until());
         }
     }
 
@@ -232,7 +245,7 @@ mod tests {
 
     fn appeals() -> Appeals {
         let mut appeals = Appeals::new(Berth::Trial(4));
-        assert!(appeals.set_probation(Some((R2, R1))).is_none());
+        assert!(appeals.set_probation(&mut Agenda::default(), Some((R2, R1))).is_none());
         appeals
     }
 
@@ -241,7 +254,7 @@ mod tests {
         let mut appeals = appeals();
         assert!(!appeals.want(appeal(R1, 1)));
         assert!(appeals.want(appeal(R2, 1)));
-        appeals.set_probation(None);
+        appeals.set_probation(&mut Agenda::default(), None);
         assert_eq!((appeals.len(), appeals.want(appeal(R2, 1))), (0, false));
     }
 
@@ -259,18 +272,18 @@ mod tests {
 
     #[test]
     fn workers_are_needed_while_one_is_under_way() {
-        let mut appeals = appeals();
+        let (mut appeals, mut agenda) = (appeals(), Agenda::default());
         assert!(appeals.want(appeal(R2, 1)));
         assert_eq!(appeals.berths().count(), 0);
         let next = appeals.next().unwrap();
-        appeals.put(next.clone(), Step::Waiting { until: Time(3), export: Some(1) });
+        appeals.put(&mut agenda, next.clone(), Step::Waiting { until: Time(3), export: Some(1) });
         let needed: Vec<_> = appeals.berths().collect();
         assert_eq!(needed, [(R1, Berth::Trial(4)), (R2, Berth::Trial(4))]);
-        assert_eq!(appeals.next_timeout(), Some(Time(3)));
-        appeals.put(next, Step::Waiting { until: Time(4), export: None });
+        assert_eq!((agenda.next(), appeals.until()), (Some(Time(3)), Some(Time(3))));
+        appeals.put(&mut agenda, next, Step::Waiting { until: Time(4), export: None });
         assert_eq!(appeals.berths().collect::<Vec<_>>(), [(R1, Berth::Trial(4))]);
         assert!(appeals.next().is_none(), "one at a time");
-        assert!(appeals.set_probation(None).is_some());
-        assert_eq!(appeals.berths().count(), 0);
+        assert!(appeals.set_probation(&mut agenda, None).is_some());
+        assert_eq!((appeals.berths().count(), agenda.next()), (0, None));
     }
 }

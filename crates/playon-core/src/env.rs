@@ -9,6 +9,7 @@ use playon_types::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use playon_types::image::ApplyBounds;
 use playon_types::time::{Span, Time};
 
+use crate::agenda::{Agenda, Due};
 use crate::appeals::Appeals;
 use crate::deadly::{Deadly, Deed};
 use crate::effect::{Effect, Report};
@@ -45,6 +46,8 @@ pub(crate) struct Env<C> {
     pub(crate) trials: Trials,
     /// What is tried on the release before the one on probation.
     pub(crate) appeals: Appeals,
+    /// When the shard, and each of its rooms, wants to be called again.
+    pub(crate) agenda: Agenda,
     /// What rooms that have left had still asked of a worker. A thread that hangs there holds up others, and nobody else
     /// would notice.
     abandoned: BTreeMap<(WorkerId, Attempt), Abandoned>,
@@ -83,6 +86,7 @@ impl<C> Env<C> {
             openings: Openings::new(&limits),
             handoffs: Handoffs::new(&limits),
             appeals: Appeals::new(Trials::beside(shard, limits.trials_max)),
+            agenda: Agenda::default(),
             trials: Trials::new(shard, limits.trials_max),
             limits,
             codec,
@@ -302,6 +306,7 @@ impl<C> Env<C> {
     /// A room leaves a worker that has not answered it yet.
     pub(crate) fn abandon(&mut self, post: Post, errand: Errand, deed: Option<Deed>) {
         if self.fleet.has(post.worker) {
+            self.agenda.set(Due::Abandoned(post.worker, post.attempt), errand.until());
             self.abandoned.insert((post.worker, post.attempt), Abandoned { errand, deed });
         }
     }
@@ -310,17 +315,20 @@ impl<C> Env<C> {
     pub(crate) fn abandoned_turn(&mut self, now: Time, worker: WorkerId, attempt: Attempt) {
         if let Some(abandoned) = self.abandoned.get_mut(&(worker, attempt)) {
             abandoned.errand.begin(now);
+            self.agenda.set(Due::Abandoned(worker, attempt), abandoned.errand.until());
         }
     }
 
     /// The worker has answered something under that attempt.
     pub(crate) fn answered(&mut self, worker: WorkerId, attempt: Attempt) {
         self.abandoned.remove(&(worker, attempt));
+        self.agenda.stop(Due::Abandoned(worker, attempt));
     }
 
     /// A worker is gone, perhaps of what nobody waits for any more.
     pub(crate) fn abandoned_down(&mut self, worker: WorkerId, end: &WorkerEnd) {
         for ((_, attempt), abandoned) in self.abandoned.extract_if(.., |(at, _), _| *at == worker) {
+            self.agenda.stop(Due::Abandoned(worker, attempt));
             let Abandoned { errand, deed: Some(deed) } = abandoned else { continue };
             let at_it = end.was_at(deed.room, attempt).unwrap_or(true);
             if at_it && (end.by_itself || errand.is_reported()) {
@@ -329,22 +337,26 @@ impl<C> Env<C> {
         }
     }
 
-    /// When an abandoned errand is to be looked at.
-    pub(crate) fn abandoned_until(&self) -> Option<Time> {
-        self.abandoned.values().map(|abandoned| abandoned.errand.until()).min()
+    /// What is waited for that rooms have left, and until when, for checks.
+    pub(crate) fn abandoned(&self) -> impl Iterator<Item = (Due, Time)> {
+        let until = |((worker, attempt), abandoned): (&(WorkerId, Attempt), &Abandoned)| {
+            (Due::Abandoned(*worker, *attempt), abandoned.errand.until())
+        };
+        self.abandoned.iter().map(until)
     }
 
-    /// Reports workers that take too long over what nobody waits for any more.
-    pub(crate) fn abandoned_timeout(&mut self, now: Time) {
+    /// A worker perhaps takes too long over what nobody waits for any more: it is reported.
+    pub(crate) fn abandoned_timeout(&mut self, now: Time, worker: WorkerId, attempt: Attempt) {
         let (fleet, turn_timeout) = (&self.fleet, self.limits.turn_timeout);
-        let mut hung = Vec::new();
-        for ((worker, _), Abandoned { errand, .. }) in &mut self.abandoned {
-            if errand.is_overdue(fleet, *worker, now, turn_timeout) {
-                errand.report(now);
-                hung.push(*worker);
-            }
+        let Some(Abandoned { errand, .. }) = self.abandoned.get_mut(&(worker, attempt)) else {
+            return;
+        };
+        let hangs = errand.is_overdue(fleet, worker, now, turn_timeout);
+        if hangs {
+            errand.report(now);
         }
-        for worker in hung {
+        self.agenda.set(Due::Abandoned(worker, attempt), errand.until());
+        if hangs {
             let why = "PLY-0404 it does not come back from a room that has left".to_owned();
             self.emit(Effect::Suspect { worker, why });
         }

@@ -8,6 +8,7 @@
 //!
 //! The keeper process and the simulator drive the same machines, so what the simulator proves is what runs.
 
+mod agenda;
 mod appeals;
 pub mod berths;
 mod creating;

@@ -178,6 +178,10 @@ mutants! {
     LanesShared "lanes-shared",
     /// What was held against the release that a room leaves is held against its move.
     LeavingBlamed "leaving-blamed",
+    /// What a room waited for stays in its table when it fires.
+    TimersKept "timers-kept",
+    /// What a room waited for is still waited for when its phase has ended.
+    TimersUnstopped "timers-unstopped",
 }
 
 #[cfg(feature = "mutants")]

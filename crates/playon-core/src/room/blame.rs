@@ -26,6 +26,7 @@ use playon_types::time::{Span, Time};
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 
+use super::timers::{At, Timer, Timers};
 use super::viewers::Viewers;
 
 /// What the next batch may bring.
@@ -115,9 +116,8 @@ enum Confinement {
     OnTrial,
     /// For its next batch only.
     Apart,
-    Quarantined {
-        until: Time,
-    },
+    /// While [`Timer::Quarantine`] is armed.
+    Quarantined,
 }
 
 /// Where a room may be run.
@@ -149,6 +149,9 @@ struct Beside {
     lost: u64,
     stake: Stake,
 }
+
+/// When something happens to the room, the bounds that it is judged by, and the table in which what follows is awaited.
+pub(crate) type When<'a> = (Time, &'a Limits, &'a mut Timers);
 
 /// What is known about the faults of one room.
 #[derive(Debug)]
@@ -199,11 +202,22 @@ impl Blame {
     /// The same, while nothing of this room was on the way. What it had done just before may have left a thread behind that
     /// ends the process. It cannot be set aside any more, so when that happens again the room runs for a while among those that
     /// are a danger to others.
-    pub(crate) fn left_behind(&mut self, now: Time, limits: &Limits) {
+    pub(crate) fn left_behind(&mut self, when: When<'_>) {
+        let (now, limits, timers) = when;
         let acted = self.acted_at.is_some_and(|at| now.since(at) < LEFT_BEHIND);
         if acted && self.unexplained(now, limits) {
-            self.confinement = Confinement::Quarantined { until: now + limits.quarantine };
+            self.quarantine(now + limits.quarantine, timers);
         }
+    }
+
+    fn quarantine(&mut self, until: Time, timers: &mut Timers) {
+        self.confinement = Confinement::Quarantined;
+        timers.set(Timer::Quarantine, until);
+    }
+
+    /// It is over.
+    pub(crate) const fn end_quarantine(&mut self) {
+        self.confinement = Confinement::Free;
     }
 
     /// Nothing waits to be run. Tells whether the room was run apart for its next batch, which it need not be for that.
@@ -275,7 +289,7 @@ impl Blame {
         match self.confinement {
             Confinement::Free => Place::Common,
             Confinement::OnTrial | Confinement::Apart => Place::Trial,
-            Confinement::Quarantined { .. } => Place::Quarantine,
+            Confinement::Quarantined => Place::Quarantine,
         }
     }
 
@@ -295,24 +309,19 @@ impl Blame {
         }
     }
 
-    const fn quarantined_until(&self) -> Option<Time> {
-        match self.confinement {
-            Confinement::Quarantined { until } => Some(until),
-            _ => None,
-        }
+    /// Those who have been shown nothing for long enough are shown the room again.
+    pub(crate) fn show_again(&mut self, now: Time, timers: &mut Timers) {
+        self.viewers.show_again(now);
+        self.note_blind(timers);
     }
 
-    /// When the quarantine ends, or somebody is shown the room again.
-    pub(crate) fn next_timeout(&self) -> Option<Time> {
-        [self.quarantined_until(), self.viewers.next_timeout()].into_iter().flatten().min()
+    fn note_blind(&self, timers: &mut Timers) {
+        timers.put(Timer::Blind, self.blind_until().map(At::Keeper));
     }
 
-    /// Time has passed.
-    pub(crate) fn handle_timeout(&mut self, now: Time) {
-        self.viewers.handle_timeout(now);
-        if self.quarantined_until().is_some_and(|until| until <= now) {
-            self.confinement = Confinement::Free;
-        }
+    /// When the next one is shown the room again.
+    pub(crate) fn blind_until(&self) -> Option<Time> {
+        self.viewers.blind_until()
     }
 
     /// Why nobody runs the room any more, if so.
@@ -337,13 +346,15 @@ impl Blame {
     }
 
     /// Another release has the room: what was found out about it was found out with other code. What was under suspicion still is.
-    pub(crate) fn pardon(&mut self) {
+    pub(crate) fn pardon(&mut self, timers: &mut Timers) {
         self.own_faults = 0;
         self.halted = None;
         self.confinement = Confinement::Free;
         self.beside = None;
         self.acquitted_at = None;
         self.viewers = Viewers::default();
+        timers.stop(Timer::Quarantine);
+        timers.stop(Timer::Blind);
         if let Some(trial) = &mut self.trial {
             trial.control_passed = false;
             trial.guilty = false;
@@ -369,21 +380,21 @@ impl Blame {
     }
 
     /// The room could not be opened.
-    pub(crate) fn opening_failed(&mut self, damage: Damage) {
+    pub(crate) fn opening_failed(&mut self, damage: Damage, timers: &mut Timers) {
         self.own_faults = self.own_faults.saturating_add(1);
-        self.confine(damage);
+        self.confine(damage, timers);
     }
 
     /// A batch failed. `items` are what it brought, its tick aside, and `saw` are those who were to be shown the room after it.
     /// Gives who is shown nothing from now on.
     pub(crate) fn batch_failed(
         &mut self,
-        (now, limits): (Time, &Limits),
+        (now, limits, timers): When<'_>,
         portion: Portion,
         (items, saw): (Vec<Item>, Vec<SessionId>),
         damage: Damage,
     ) -> Option<SessionId> {
-        self.confine(damage);
+        self.confine(damage, timers);
         let trial = self.trial.get_or_insert_default();
         match portion {
             Portion::Free => {
@@ -401,6 +412,7 @@ impl Blame {
             Portion::Views => {
                 let blind = self.viewers.failed(now + limits.quarantine);
                 blind.iter().for_each(|viewer| _ = trial.unseen.remove(viewer));
+                self.note_blind(timers);
                 return blind;
             }
             Portion::Group if items.len() > 1 => {
@@ -426,7 +438,7 @@ impl Blame {
     }
 
     /// A fault that took the process down is tried where nobody else is.
-    fn confine(&mut self, damage: Damage) {
+    fn confine(&mut self, damage: Damage, timers: &mut Timers) {
         if damage != Damage::Process || broken(Mutant::TrialInCommon) {
             return;
         }
@@ -434,6 +446,7 @@ impl Blame {
         // In the trial worker it was alone, and in quarantine it is because it had been guilty.
         let guilty = self.confinement != Confinement::Free;
         self.confinement = Confinement::OnTrial;
+        timers.stop(Timer::Quarantine);
         self.trial.get_or_insert_default().guilty |= guilty;
     }
 
@@ -467,14 +480,14 @@ impl Blame {
     /// with it.
     pub(crate) fn batch_passed(
         &mut self,
-        (now, limits): (Time, &Limits),
+        (now, limits, timers): When<'_>,
         portion: Portion,
         saw: impl Iterator<Item = SessionId>,
     ) -> Option<Item> {
         self.own_faults = 0;
         self.beside = None;
         let Some(trial) = self.trial.as_mut() else {
-            self.release(now, limits, false);
+            self.release((now, limits, timers), false);
             return None;
         };
         saw.for_each(|viewer| _ = trial.unseen.remove(&viewer));
@@ -492,21 +505,21 @@ impl Blame {
             let guilty = trial.guilty || !trial.unseen.is_empty();
             self.trial = None;
             self.viewers.light();
-            self.release(now, limits, guilty);
+            self.release((now, limits, timers), guilty);
         }
         aside.map(|accused| accused.item)
     }
 
     /// The trial is over, or there was none.
-    fn release(&mut self, now: Time, limits: &Limits, guilty: bool) {
+    fn release(&mut self, (now, limits, timers): When<'_>, guilty: bool) {
         match self.confinement {
             Confinement::OnTrial => {}
             Confinement::Apart => return self.confinement = Confinement::Free,
-            Confinement::Free | Confinement::Quarantined { .. } => return,
+            Confinement::Free | Confinement::Quarantined => return,
         }
         let again = self.acquitted_at.is_some_and(|at| now.since(at) < limits.quarantine);
         if guilty || again {
-            self.confinement = Confinement::Quarantined { until: now + limits.quarantine };
+            self.quarantine(now + limits.quarantine, timers);
         } else {
             self.confinement = Confinement::Free;
             self.acquitted_at = Some(now);

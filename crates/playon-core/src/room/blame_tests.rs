@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use playon_types::attach::Noted;
 use playon_types::ids::SessionId;
@@ -16,11 +18,16 @@ fn limits() -> Limits {
     Limits::default()
 }
 
+fn when(timers: &mut Timers) -> When<'_> {
+    static LIMITS: LazyLock<Limits> = LazyLock::new(limits);
+    (NOW, &LIMITS, timers)
+}
+
 /// The next batch, which fails.
 fn fail(blame: &mut Blame, damage: Damage) {
     let portion = blame.portion();
     let items = if portion == Portion::Group { blame.take_group() } else { Vec::new() };
-    blame.batch_failed((NOW, &limits()), portion, (items, Vec::new()), damage);
+    blame.batch_failed(when(&mut Timers::default()), portion, (items, Vec::new()), damage);
 }
 
 /// The next batch, which passes. Gives what is set aside with it.
@@ -29,14 +36,14 @@ fn pass(blame: &mut Blame) -> Option<Item> {
     if portion == Portion::Group {
         blame.take_group();
     }
-    blame.batch_passed((NOW, &limits()), portion, [].into_iter())
+    blame.batch_passed(when(&mut Timers::default()), portion, [].into_iter())
 }
 
 #[test]
 fn what_fails_alone_is_set_aside_once_the_moment_has_passed_without_it() {
     let mut blame = Blame::new();
     blame.batch_failed(
-        (NOW, &limits()),
+        when(&mut Timers::default()),
         Portion::Free,
         (vec![input(1)], Vec::new()),
         Damage::Panic,
@@ -53,7 +60,7 @@ fn what_fails_alone_is_set_aside_once_the_moment_has_passed_without_it() {
 fn a_process_dies_twice_of_it_before_an_item_is_set_aside() {
     let mut blame = Blame::new();
     blame.batch_failed(
-        (NOW, &limits()),
+        when(&mut Timers::default()),
         Portion::Free,
         (vec![input(1)], Vec::new()),
         Damage::Process,
@@ -69,7 +76,12 @@ fn a_process_dies_twice_of_it_before_an_item_is_set_aside() {
 fn what_is_merely_noted_is_never_set_aside_and_the_room_is_at_fault() {
     let mut blame = Blame::new();
     let noted = Item::Noted { session: WHO, change: Noted::Back };
-    blame.batch_failed((NOW, &limits()), Portion::Free, (vec![noted], Vec::new()), Damage::Panic);
+    blame.batch_failed(
+        when(&mut Timers::default()),
+        Portion::Free,
+        (vec![noted], Vec::new()),
+        Damage::Panic,
+    );
     for fault in 1..=limits().own_faults_max {
         assert!(!blame.is_hopeless(&limits()), "after {fault} faults");
         assert_eq!(pass(&mut blame), None);
@@ -77,7 +89,7 @@ fn what_is_merely_noted_is_never_set_aside_and_the_room_is_at_fault() {
         assert_eq!(blame.own_faults(), fault);
     }
     assert!(blame.is_hopeless(&limits()), "its books would be wrong for ever without the note");
-    blame.pardon();
+    blame.pardon(&mut Timers::default());
     assert!(!blame.is_hopeless(&limits()));
     assert_eq!(blame.suspects(), 1, "the note is kept for the next release");
 }
@@ -86,7 +98,7 @@ fn what_is_merely_noted_is_never_set_aside_and_the_room_is_at_fault() {
 fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
     let mut blame = Blame::new();
     blame.batch_failed(
-        (NOW, &limits()),
+        when(&mut Timers::default()),
         Portion::Free,
         (vec![input(1)], Vec::new()),
         Damage::Process,
@@ -99,7 +111,7 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
     assert_eq!(blame.place(), Place::Quarantine);
     // Whatever its worker in quarantine died of: it was this room that was there.
     blame.batch_failed(
-        (NOW, &limits()),
+        when(&mut Timers::default()),
         Portion::Free,
         (vec![input(2)], Vec::new()),
         Damage::Process,
@@ -119,7 +131,7 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
     assert!(!late.unexplained(NOW + limits().quarantine, &limits()));
     let mut alone = Blame::new();
     alone.batch_failed(
-        (NOW, &limits()),
+        when(&mut Timers::default()),
         Portion::Free,
         (vec![input(1)], Vec::new()),
         Damage::Process,
@@ -129,19 +141,31 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
 
 #[test]
 fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart() {
-    let mut blame = Blame::new();
+    let (mut blame, mut timers) = (Blame::new(), Timers::default());
     for place in [Place::Common, Place::Quarantine] {
         blame.batch_failed(
-            (NOW, &limits()),
+            when(&mut Timers::default()),
             Portion::Free,
             (vec![input(1)], Vec::new()),
             Damage::Process,
         );
         assert_eq!(blame.place(), Place::Trial);
-        assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
+        assert_eq!(pass(&mut blame), None);
+        assert_eq!(
+            {
+                let portion = blame.portion();
+                if portion == Portion::Group {
+                    blame.take_group();
+                }
+                blame.batch_passed(when(&mut timers), portion, [].into_iter())
+            },
+            None
+        );
         assert_eq!(blame.place(), place);
+        let until = (place == Place::Quarantine).then(|| At::Keeper(NOW + limits().quarantine));
+        assert_eq!(timers.get(Timer::Quarantine), until);
     }
-    blame.handle_timeout(NOW + limits().quarantine);
+    blame.end_quarantine();
     assert_eq!(blame.place(), Place::Common);
 }
 
@@ -150,7 +174,7 @@ fn a_suspect_that_leaves_before_it_is_tried_is_not_acquitted() {
     for (leaves, quarantined) in [(true, true), (false, false)] {
         let mut blame = Blame::new();
         blame.batch_failed(
-            (NOW, &limits()),
+            when(&mut Timers::default()),
             Portion::Free,
             (vec![input(1)], Vec::new()),
             Damage::Process,
@@ -161,7 +185,7 @@ fn a_suspect_that_leaves_before_it_is_tried_is_not_acquitted() {
         }
         assert_eq!(pass(&mut blame), None);
         assert!(!blame.on_trial());
-        assert_eq!(matches!(blame.confinement, Confinement::Quarantined { .. }), quarantined);
+        assert_eq!(matches!(blame.confinement, Confinement::Quarantined), quarantined);
     }
 }
 
@@ -170,16 +194,19 @@ fn a_viewer_that_leaves_before_it_is_tried_is_not_acquitted() {
     for (stays, quarantined) in [(false, true), (true, false)] {
         let mut blame = Blame::new();
         let what = (vec![input(1)], vec![WHO]);
-        blame.batch_failed((NOW, &limits()), Portion::Free, what, Damage::Process);
+        blame.batch_failed(when(&mut Timers::default()), Portion::Free, what, Damage::Process);
         let saw = if stays { &[WHO][..] } else { &[] };
         while blame.on_trial() {
             let portion = blame.portion();
             if portion == Portion::Group {
                 blame.take_group();
             }
-            assert_eq!(blame.batch_passed((NOW, &limits()), portion, saw.iter().copied()), None);
+            assert_eq!(
+                blame.batch_passed(when(&mut Timers::default()), portion, saw.iter().copied()),
+                None
+            );
         }
-        assert_eq!(matches!(blame.confinement, Confinement::Quarantined { .. }), quarantined);
+        assert_eq!(matches!(blame.confinement, Confinement::Quarantined), quarantined);
     }
 }
 
@@ -189,9 +216,14 @@ fn seen_by(blame: &mut Blame, all: &[SessionId], guilty: SessionId) -> Option<Se
     let items = if portion == Portion::Group { blame.take_group() } else { Vec::new() };
     let saw: Vec<_> = all.iter().copied().filter(|id| blame.shows(portion, *id)).collect();
     if saw.contains(&guilty) {
-        return blame.batch_failed((NOW, &limits()), portion, (items, saw), Damage::Process);
+        return blame.batch_failed(
+            when(&mut Timers::default()),
+            portion,
+            (items, saw),
+            Damage::Process,
+        );
     }
-    let passed = blame.batch_passed((NOW, &limits()), portion, saw.into_iter());
+    let passed = blame.batch_passed(when(&mut Timers::default()), portion, saw.into_iter());
     assert_eq!(passed, None, "no item is at fault");
     None
 }
@@ -202,7 +234,7 @@ fn a_view_that_fails_blinds_its_viewer_and_neither_item_nor_room_is_at_fault() {
     for guilty in all {
         let mut blame = Blame::new();
         let what = (vec![input(1), input(2)], all.to_vec());
-        blame.batch_failed((NOW, &limits()), Portion::Free, what, Damage::Process);
+        blame.batch_failed(when(&mut Timers::default()), Portion::Free, what, Damage::Process);
         let mut blind = Vec::new();
         for _ in 0..40 {
             blind.extend(seen_by(&mut blame, &all, guilty));
@@ -212,8 +244,10 @@ fn a_view_that_fails_blinds_its_viewer_and_neither_item_nor_room_is_at_fault() {
         for id in all {
             assert_eq!(blame.shows(Portion::Free, id), id != guilty);
         }
-        let until = blame.next_timeout().unwrap();
-        blame.handle_timeout(until);
+        let (until, mut timers) = (blame.blind_until().unwrap(), Timers::default());
+        timers.set(Timer::Blind, until);
+        blame.show_again(until, &mut timers);
+        assert!(!timers.is_set(Timer::Blind));
         assert!(blame.shows(Portion::Free, guilty), "it is tried again after a while");
     }
 }
@@ -225,12 +259,22 @@ fn a_room_that_fails_in_the_dark_is_at_fault_itself() {
         let portion = blame.portion();
         let saw = if blame.shows(portion, WHO) { vec![WHO] } else { Vec::new() };
         let before = blame.own_faults();
-        blame.batch_failed((NOW, &limits()), portion, (Vec::new(), saw.clone()), Damage::Panic);
+        blame.batch_failed(
+            when(&mut Timers::default()),
+            portion,
+            (Vec::new(), saw.clone()),
+            Damage::Panic,
+        );
         let counted = portion == Portion::Control && saw.is_empty();
         assert_eq!(blame.own_faults(), before + u32::from(counted));
     }
     assert!(!blame.is_hopeless(&limits()));
-    blame.batch_failed((NOW, &limits()), blame.portion(), (Vec::new(), Vec::new()), Damage::Panic);
+    blame.batch_failed(
+        when(&mut Timers::default()),
+        blame.portion(),
+        (Vec::new(), Vec::new()),
+        Damage::Panic,
+    );
     assert!(blame.is_hopeless(&limits()));
 }
 
@@ -276,7 +320,7 @@ fn who_takes_its_worker_down_where_nobody_else_is_is_tried_there() {
     blame.was_beside(1, Stake::Items);
     blame.weigh(2);
     let what = (vec![input(1)], Vec::new());
-    blame.batch_failed((NOW, &limits()), Portion::Free, what, Damage::Process);
+    blame.batch_failed(when(&mut Timers::default()), Portion::Free, what, Damage::Process);
     for _ in 0..STRIKES {
         assert_eq!((blame.place(), pass(&mut blame)), (Place::Trial, None));
         fail(&mut blame, Damage::Process);

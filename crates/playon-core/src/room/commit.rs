@@ -20,6 +20,7 @@ use super::Room;
 use super::durability::Whole;
 use super::outputs::Held;
 use super::phase::{Inflight, Phase};
+use super::timers::Timer;
 
 impl Room {
     /// The worker has run the batch. Anything that is not the answer to the batch in flight has no effect.
@@ -38,6 +39,7 @@ impl Room {
         let Some(inflight) = live.inflight.take_if(|i| i.seq == commit.seq) else {
             return;
         };
+        self.timers.stop(Timer::Batch);
         let writes = env.fleet.kind(live.post.release, &self.image.kind).map(|kind| kind.writes);
         let release = live.post.release;
         let (mut record, held) = self.digest(&inflight, &commit, release);
@@ -61,7 +63,8 @@ impl Room {
             self.blame.acted(now);
         }
         let tried = self.blame.on_trial();
-        if let Some(item) = self.blame.batch_passed((now, &env.limits), portion, saw) {
+        let when = (now, &env.limits, &mut self.timers);
+        if let Some(item) = self.blame.batch_passed(when, portion, saw) {
             self.set_aside(env, now, item);
         }
         if tried && !self.blame.on_trial() && env.appeals.hears(self.release()) {
@@ -245,6 +248,7 @@ impl Room {
         }
         // What a leaving player had sent before but what has not run will not run any more.
         let gone = |id: SessionId| held.goodbyes.iter().any(|(gone, ..)| *gone == id);
+        self.note_seats();
         if !held.goodbyes.is_empty() {
             let keep = |item: &Item| {
                 matches!(item, Item::Join { .. }) || !item.session().is_some_and(gone)
@@ -265,7 +269,8 @@ impl Room {
             return;
         };
         let first = std::mem::take(&mut self.image.clean);
-        let leaves = self.durability.handle_kept(seq, now + checkpoint, first);
+        self.timers.set_first(Timer::Checkpoint, now + checkpoint);
+        let leaves = self.durability.handle_kept(seq, first);
         // Who has a seat is known to the store at once, so that tokens stay good; and what is lost, so that it is told once.
         let minor = |change: &SeatChange| {
             matches!(change, SeatChange::Progress { lost: 0, .. } | SeatChange::Presence { .. })
@@ -317,6 +322,8 @@ impl Room {
     pub(super) fn store_whole<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, why: Whole) {
         self.image.clock = self.clock.read(now).max(self.image.now);
         self.note_absences(env, now);
+        // Now, or as soon as the one before is safe.
+        self.timers.stop(Timer::Checkpoint);
         if !self.is_resting() && self.durability.begin_snapshot(&self.image, why) {
             self.image.epoch = env.epoch;
             env.emit(Effect::Snapshot(self.image.clone()));

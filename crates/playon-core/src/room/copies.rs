@@ -48,7 +48,7 @@ impl Room {
     /// It is the room's turn to have a worker, to be opened or for a copy.
     pub(crate) fn take_turn<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         match self.phase {
-            Phase::Idle { .. } => self.open(env, now),
+            Phase::Idle => self.open(env, now),
             _ => self.pump(env, now),
         }
     }
@@ -242,7 +242,7 @@ impl Room {
                     env.leave(self.id(), post);
                 }
                 env.handoffs.end(self.id());
-                self.phase = Phase::Idle { retry_at: None };
+                self.enter(Phase::Idle);
                 self.put_back(env, order);
                 return self.fall(env, now, Blame::Circumstance, (0, died(task)));
             }
@@ -265,7 +265,7 @@ impl Room {
 
     /// What workers were asked for is waited for by nobody, but they have to come back from it.
     pub(super) fn abandon_errands<C: StateCodec>(&mut self, env: &mut Env<C>, next: Phase) {
-        for (post, errand, task) in std::mem::replace(&mut self.phase, next).into_errands() {
+        for (post, errand, task) in self.enter(next).into_errands() {
             let copy = task.filter(|task| self.is_copy((post, *task)));
             env.abandon(post, errand, copy.map(|task| self.deed(post.release, task)));
         }

@@ -13,6 +13,7 @@ use crate::mutant::{Mutant, broken};
 use super::Room;
 use super::handoff::FREEZE_MARGIN;
 use super::phase::{Cutover, MoveOrder, Phase, Tail, WarmStep};
+use super::timers::Timer;
 
 impl Room {
     /// A quiet moment: the room is frozen and the copy brought up to the last commit.
@@ -21,14 +22,15 @@ impl Room {
     /// see no shift at all. A tick that comes late is followed by one on time; only when a whole
     /// step is missed does the clock wait for the room (see `next_batch`).
     pub(super) fn begin_cutover<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let Phase::Live(live) = &mut self.phase else {
+        let Phase::Live(live) = &self.phase else {
             return;
         };
-        let Some(warm) = live.warm.take() else { return };
+        let old = live.post;
+        let Some(warm) = self.take_warm() else { return };
         let WarmStep::Ready { post: new, tail } = warm.step else {
             return;
         };
-        let (old, cost) = (live.post, warm.cost);
+        let cost = warm.cost;
         if !self.image.between_rounds && warm.order.at_once_from > now {
             // The next round has begun meanwhile: wait for its end.
             env.leave(self.id(), new);
@@ -68,16 +70,18 @@ impl Room {
         // Measured while others were at work, too; it may take longer when it matters.
         let most = Span(cost.0.saturating_mul(FREEZE_MARGIN)).min(env.limits.freeze_max);
         let most = most.max(env.limits.freeze_timeout);
-        self.phase = Phase::Cutover(Cutover {
+        self.enter(Phase::Cutover(Cutover {
             order: warm.order,
             old: Some(old),
             new,
             given: None,
             exporting,
             frozen_at: now,
-            deadline: now + most,
             errand: Errand::new(now, Self::copy_timeout(env)),
-        });
+        }));
+        if !broken(Mutant::FreezeForever) {
+            self.timers.set(Timer::Thaw, now + most);
+        }
     }
 
     /// The new worker holds the last commit: the switch is issued.
@@ -110,8 +114,6 @@ impl Room {
             return;
         };
         let order = cutover.order;
-        let (asked, task) = cutover.asked();
-        env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
         let Some(post) = self.end_freeze(env, now) else {
             return self.fall(env, now, blame, (1, reason));
         };
@@ -127,8 +129,6 @@ impl Room {
         if cutover.order.late || broken(Mutant::LateOnce) {
             return self.thaw(env, now, Blame::Release, why);
         }
-        let (asked, task) = cutover.asked();
-        env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
         match self.end_freeze(env, now) {
             Some(post) => self.thaw_and_wait(env, now, order, post),
             None => self.fall(env, now, Blame::Circumstance, (1, why)),
@@ -144,14 +144,16 @@ impl Room {
         post: Post,
     ) {
         env.handoffs.end(self.id());
-        self.phase = Phase::Idle { retry_at: None };
         self.put_back(env, order);
         self.go_live(env, now, post, false);
     }
 
-    /// Leaves those who were to take the frozen room over. Gives where it goes on, if that is still there.
+    /// Leaves those who were to take the frozen room over, and waits no more for what was asked of them. Gives where it goes on, if
+    /// that is still there.
     pub(super) fn end_freeze<C: StateCodec>(&self, env: &mut Env<C>, now: Time) -> Option<Post> {
         let Phase::Cutover(cutover) = &self.phase else { return None };
+        let (asked, task) = cutover.asked();
+        env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
         let old = cutover.old.filter(|post| env.fleet.has(post.worker))?;
         let export = cutover.exporting.map(|export| export.post);
         for post in export.into_iter().chain([cutover.new]) {
@@ -190,7 +192,7 @@ impl Room {
             Some(post) => self.go_live(env, now, post, false),
             None => {
                 self.clock.stop(now);
-                self.phase = Phase::Idle { retry_at: None };
+                self.enter(Phase::Idle);
                 self.want_open(env, now);
             }
         }

@@ -12,7 +12,8 @@ use crate::mutant::{Mutant, broken};
 
 use super::Room;
 use super::blame::Portion;
-use super::phase::{Inflight, Phase, WarmStep};
+use super::phase::{Inflight, Live, Phase, WarmStep};
+use super::timers::{At, Timer};
 
 /// What leaves next.
 struct Batch {
@@ -26,6 +27,11 @@ struct Batch {
 impl Room {
     /// Does the next thing a live room has to do: hand over, or run a batch.
     pub(crate) fn pump<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        self.act(env, now);
+        self.note_waits();
+    }
+
+    fn act<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.consider_wish(env, now);
         let Phase::Live(live) = &self.phase else {
             return;
@@ -35,7 +41,10 @@ impl Room {
         }
         if live.warm.as_ref().is_some_and(|w| matches!(w.step, WarmStep::Ready { .. })) {
             self.begin_cutover(env, now);
-            return;
+            if !matches!(self.phase, Phase::Live(_)) {
+                return;
+            }
+            // It has come to nothing: the room plays on.
         }
         if self.blocked() {
             return;
@@ -57,15 +66,26 @@ impl Room {
         self.durability.blocks(self.image.seq)
     }
 
-    /// When the next batch is due if nothing comes in before.
-    pub(super) fn due(&self) -> Option<Time> {
-        if self.image.ended || self.blocked() {
-            return None;
+    /// What a live room waits for when it has nothing to do, or has just been given something: the next tick or wake-up, its
+    /// rest, and what an order to move waits for. After anything that may have changed one of them.
+    pub(super) fn note_waits(&mut self) {
+        if matches!(self.phase, Phase::Live(_)) {
+            self.timers.put(Timer::Beat, self.beat_at().map(At::Room));
+            let (round, apart) = self.wish_until();
+            self.timers.put(Timer::Round, round.map(At::Keeper));
+            self.timers.put(Timer::Apart, apart.map(At::Keeper));
+            self.note_rest();
         }
-        self.clock.when(self.due_at()?)
     }
 
-    /// The same in room time: the next tick, or the next wake-up of a kind without ticks.
+    /// When the next batch is due if nothing comes in before.
+    pub(super) fn beat_at(&self) -> Option<RoomTime> {
+        let Phase::Live(Live { inflight: None, .. }) = &self.phase else { return None };
+        let goes_on = !self.image.ended && !self.blocked();
+        self.due_at().filter(|_| goes_on)
+    }
+
+    /// The next tick, or the next wake-up of a kind without ticks.
     pub(super) fn due_at(&self) -> Option<RoomTime> {
         match self.period() {
             Some(period) => Some(self.image.now + period),
@@ -143,6 +163,7 @@ impl Room {
             render: inflight.render.clone(),
             render_watch: watch,
         };
+        self.timers.set(Timer::Batch, inflight.errand.until());
         live.inflight = Some(inflight);
         env.tell(post.worker, ToWorker::Deliver(message));
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use playon_types::ids::{Seq, SessionId};
 use playon_types::image::{Image, Record, SeatChange};
-use playon_types::time::{RoomTime, Time};
+use playon_types::time::RoomTime;
 
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
@@ -59,8 +59,6 @@ pub(crate) struct Durability {
     unsettled: BTreeSet<SessionId>,
     /// The store knows of the life that this is: it has a snapshot of it, or lost nothing before it.
     marked: bool,
-    /// When the next checkpoint is due (`WorkerCrash` kinds only).
-    checkpoint_at: Option<Time>,
     /// The last commit that the store has or was given, in a record or a snapshot.
     issued: Seq,
     /// The last snapshot that the store has or was given.
@@ -87,7 +85,6 @@ impl Durability {
             unmarked: None,
             unsettled: BTreeSet::new(),
             marked: true,
-            checkpoint_at: None,
             issued: Seq(0),
             last: None,
             size: 0,
@@ -129,11 +126,6 @@ impl Durability {
     /// Commits whose outputs wait.
     pub(super) fn held(&self) -> usize {
         self.held.len()
-    }
-
-    /// When the next checkpoint is due.
-    pub(super) const fn next_timeout(&self) -> Option<Time> {
-        self.checkpoint_at
     }
 
     /// Whether a room at that commit is too far ahead of the store to go on.
@@ -187,23 +179,16 @@ impl Durability {
 
     /// A commit is only kept in memory, until a checkpoint. With `first` the store still calls the room complete.
     /// Tells whether what the commit says may leave.
-    pub(super) fn handle_kept(&mut self, seq: Seq, checkpoint_at: Time, first: bool) -> bool {
-        self.checkpoint_at = self.checkpoint_at.or(Some(checkpoint_at));
+    pub(super) fn handle_kept(&mut self, seq: Seq, first: bool) -> bool {
         if first {
             self.unmarked = Some(seq);
         }
         self.unmarked.is_none()
     }
 
-    /// Whether the checkpoint is due. It is asked for once.
-    pub(super) fn take_timeout(&mut self, now: Time) -> bool {
-        self.checkpoint_at.take_if(|at| *at <= now).is_some()
-    }
-
     /// A snapshot of the image is wanted. Tells whether to hand it over now: not while another one is with the store, and
     /// not if the store was given this very one. Its clock alone makes no other one unless it is the last.
     pub(super) fn begin_snapshot(&mut self, image: &Image, why: Whole) -> bool {
-        self.checkpoint_at = None;
         let waits = why != Whole::Switch && !broken(Mutant::CheckpointsPile);
         if self.under_way.is_some() && waits {
             self.due = true;
@@ -239,9 +224,14 @@ impl Durability {
         Some(self.held.back().map_or(seq, |held| held.seq))
     }
 
+    /// Whether commits up to that one are only kept in memory, and no snapshot of them follows by itself.
+    pub(super) fn keeps(&self, seq: Seq) -> bool {
+        self.issued < seq && !self.due
+    }
+
     /// The room leaves memory: whatever were stored from here on would bring it back.
     pub(super) fn rest(&mut self) {
-        (self.checkpoint_at, self.due) = (None, false);
+        self.due = false;
     }
 }
 
@@ -345,8 +335,7 @@ mod tests {
         let mut room = Durability::new(&limits);
         assert!(room.begin_snapshot(&image(1, 10), Whole::Checkpoint));
         for seq in 2..9 {
-            room.handle_kept(Seq(seq), Time(5), false);
-            assert!(room.take_timeout(Time(5)) && !room.take_timeout(Time(5)));
+            room.handle_kept(Seq(seq), false);
             assert!(!room.begin_snapshot(&image(seq, 10), Whole::Checkpoint));
         }
         assert!(room.handle_snapshot_safe(Seq(1)), "one more, not seven");
@@ -383,7 +372,7 @@ mod tests {
         let mut room = Durability::new(&limits);
         room.recovered(&image(3, 10));
         assert!(!room.misses_commits_before(Seq(4)));
-        room.handle_kept(Seq(4), Time(5), true);
+        room.handle_kept(Seq(4), true);
         assert!(room.misses_commits_before(Seq(5)));
         assert!(room.begin_snapshot(&image(5, 10), Whole::Checkpoint));
         assert!(!room.misses_commits_before(Seq(6)));

@@ -12,6 +12,7 @@ use crate::errand::Errand;
 
 use super::Room;
 use super::phase::{Export, Live, MoveOrder, Phase, Tail, WarmStep};
+use super::timers::Timer;
 
 impl Room {
     /// The version in which the new release must be given the state: its own when it reads that (nothing),
@@ -75,6 +76,7 @@ impl Room {
                 }
                 warm.cost = cost;
                 warm.errand = Errand::new(now, Self::copy_timeout(env));
+                self.timers.set(Timer::Copy, warm.errand.until());
                 let tail = Tail::Export(export.version);
                 warm.step = WarmStep::Prewarming { post, tail };
                 env.leave(room, export.post);
@@ -95,6 +97,7 @@ impl Room {
                 env.leave(room, opening.export.take().map_or(opening.post, |e| e.post));
                 opening.given = Some(exported.state.clone());
                 let post = opening.post;
+                self.note_opening();
                 self.tell_open(env, post, exported.version, exported.state);
             }
             _ => {}
@@ -111,7 +114,7 @@ impl Room {
         if let Some(order) = self.wish.take() {
             self.move_failed(env, order, Blame::Release, why);
         }
-        self.phase = Phase::Idle { retry_at: None };
+        self.enter(Phase::Idle);
         self.want_open(env, now);
     }
 }

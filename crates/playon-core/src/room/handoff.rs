@@ -19,6 +19,7 @@ use crate::mutant::{Mutant, broken};
 
 use super::Room;
 use super::phase::{Cutover, Live, MoveOrder, Opening, Phase, Tail, Warm, WarmStep};
+use super::timers::Timer;
 
 /// A room may stay frozen for so many times what the same steps took while it played on.
 pub(super) const FREEZE_MARGIN: u64 = 4;
@@ -77,7 +78,7 @@ impl Room {
             self.report_failed(env, earlier, Blame::Circumstance, reason);
         }
         self.pump(env, now);
-        if matches!(self.phase, Phase::Idle { .. }) {
+        if matches!(self.phase, Phase::Idle) {
             self.want_open(env, now);
         }
     }
@@ -95,7 +96,7 @@ impl Room {
         };
         order.hurry();
         self.pump(env, now);
-        if matches!(self.phase, Phase::Idle { .. }) {
+        if matches!(self.phase, Phase::Idle) {
             self.want_open(env, now);
         }
     }
@@ -129,7 +130,7 @@ impl Room {
                     env.leave(self.id(), post);
                 }
                 env.openings.end(self.id());
-                self.abandon_errands(env, Phase::Idle { retry_at: None });
+                self.abandon_errands(env, Phase::Idle);
                 self.want_open(env, now);
             }
             _ => {}
@@ -137,6 +138,7 @@ impl Room {
         if let Some(order) = self.wish.take_if(|wish| meant(wish)) {
             self.move_failed(env, order, Blame::Circumstance, reason);
         }
+        self.pump(env, now);
     }
 
     /// Queues the room for its turn once its policy allows the move.
@@ -174,9 +176,14 @@ impl Room {
     }
 
     /// It is the room's turn to be handed over.
-    pub(crate) fn begin_warm<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+    pub(crate) fn take_move_turn<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         // Its turn comes only once; if it cannot use it now, it queues again.
         self.queued = false;
+        self.begin_warm(env, now);
+        self.note_waits();
+    }
+
+    fn begin_warm<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let Some(order) = self.wish else { return };
         let Phase::Live(Live { warm: None, .. }) = &self.phase else {
             return;
@@ -215,6 +222,7 @@ impl Room {
         env.tell(worker, message);
         let errand = Errand::new(now, Self::copy_timeout(env));
         let order = MoveOrder { apart: None, ..order };
+        self.timers.set(Timer::Copy, errand.until());
         if let Phase::Live(live) = &mut self.phase {
             live.warm = Some(Warm { order, step, cost: Span::ZERO, errand });
         }
@@ -272,7 +280,7 @@ impl Room {
         if warm.order.check {
             let cost = Cost { took: predicted, bytes: prewarmed.size };
             self.finish_check(env, Ok(cost));
-            return;
+            return self.pump(env, now);
         }
         let budget = self.policies.pause_budget;
         if predicted > budget && warm.order.patient && !self.image.between_rounds {
@@ -281,6 +289,7 @@ impl Room {
         let WarmStep::Prewarming { post, tail } = &mut warm.step else {
             return;
         };
+        self.timers.stop(Timer::Copy);
         let tail = std::mem::replace(tail, Tail::Whole);
         warm.step = WarmStep::Ready { post: *post, tail };
         self.pump(env, now);
@@ -289,8 +298,7 @@ impl Room {
     /// The pause would exceed the kind's budget: the room waits for a safe point, but not for ever.
     fn put_off<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let id = self.id();
-        let Phase::Live(live) = &mut self.phase else { return };
-        let Some(warm) = live.warm.take() else { return };
+        let Some(warm) = self.take_warm() else { return };
         env.leave(id, warm.step.post());
         env.handoffs.end(id);
         let at_once_from = (now + env.limits.over_budget_wait).max(warm.order.at_once_from);
@@ -298,6 +306,14 @@ impl Room {
         env.report(Report::Waiting { deploy, room, until: at_once_from });
         self.put_back(env, MoveOrder { at_once_from, patient: false, ..warm.order });
         self.pump(env, now);
+    }
+
+    /// Until when the order to move waits for a safe point, and for a worker of its own.
+    pub(super) fn wish_until(&self) -> (Option<Time>, Option<Time>) {
+        let free = matches!(self.phase, Phase::Live(Live { warm: None, .. })) && !self.queued;
+        let wish = self.wish.filter(|_| free);
+        let round = wish.filter(|wish| wish.allowed && !wish.due).map(|wish| wish.at_once_from);
+        (round, wish.and_then(|wish| wish.apart).map(|apart| apart.until))
     }
 
     /// A move that had begun waits again, unless a newer one waits already.
@@ -312,10 +328,7 @@ impl Room {
 
     fn finish_check<C: StateCodec>(&mut self, env: &mut Env<C>, result: Result<Cost, String>) {
         let id = self.id();
-        let Phase::Live(live) = &mut self.phase else {
-            return;
-        };
-        let Some(warm) = live.warm.take() else { return };
+        let Some(warm) = self.take_warm() else { return };
         env.leave(id, warm.step.post());
         env.handoffs.end(id);
         env.report(Report::Checked { deploy: warm.order.deploy, room: id, result });
@@ -354,7 +367,9 @@ impl Room {
         };
         let Some((post, task)) = warm.step.asked() else { return };
         let worker = post.worker;
-        if env.is_overdue(&mut warm.errand, worker, now) {
+        if !env.is_overdue(&mut warm.errand, worker, now) {
+            self.timers.set(Timer::Copy, warm.errand.until());
+        } else {
             let hangs = warm.errand.is_begun();
             warm.errand.report(now);
             if hangs {

@@ -26,6 +26,7 @@ mod policy;
 mod presence;
 mod rest;
 mod tally;
+mod timers;
 mod trial;
 mod viewers;
 
@@ -39,6 +40,7 @@ use playon_types::kind::{Policies, Survives};
 use playon_types::time::{Span, Time};
 
 use crate::effect::{Listing, Report};
+use crate::ensure::ensure;
 use crate::env::{Env, Post};
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
@@ -52,6 +54,10 @@ use durability::Durability;
 pub(crate) use handoff::too_slow;
 pub(crate) use phase::{MoveOrder, Phase};
 use presence::Presence;
+use timers::{Timer, Timers};
+
+/// Entries of its table that a room may fire at one time. More would be a loop.
+const FIRED_MAX: usize = 2 * Timer::ALL.len();
 
 /// One room in memory.
 #[derive(Debug)]
@@ -66,6 +72,7 @@ pub(crate) struct Room {
     /// A worker has said what the policies are.
     policies_known: bool,
     clock: Clock,
+    timers: Timers,
     presence: Presence,
     backlog: Backlog,
     wish: Option<MoveOrder>,
@@ -106,6 +113,7 @@ impl Room {
         // Whoever was connected no longer is; the game hears it before anything else.
         sessions.keys().for_each(|id| room.backlog.push(Item::Away(*id)));
         room.presence.recover(sessions);
+        room.note_seats();
         room.want_open(env, now);
         room
     }
@@ -124,10 +132,11 @@ impl Room {
         Self {
             durability: Durability::new(limits),
             state_bytes_max: state_bound(limits.state_bytes_max, image.state.len()),
-            phase: Phase::Idle { retry_at: None },
+            phase: Phase::Idle,
             policies: Policies::default(),
             policies_known: false,
             clock: Clock::standing(image.clock.max(image.now)),
+            timers: Timers::default(),
             presence: Presence::new(now),
             backlog: Backlog::default(),
             wish: None,
@@ -144,7 +153,7 @@ impl Room {
 
     /// What is committed of the room, if no worker runs it just then.
     pub(crate) const fn without_worker(&self) -> Option<&Image> {
-        let none = matches!(self.phase, Phase::Idle { .. } | Phase::Opening(_));
+        let none = matches!(self.phase, Phase::Idle | Phase::Opening(_));
         if none { Some(&self.image) } else { None }
     }
 
@@ -227,69 +236,47 @@ impl Room {
         }
     }
 
-    /// When this room wants `handle_timeout`.
-    pub(crate) fn next_timeout(&self) -> Option<Time> {
-        let phase = match &self.phase {
-            Phase::Idle { retry_at } => *retry_at,
-            Phase::Opening(_) if broken(Mutant::OpenForever) => None,
-            Phase::Opening(opening) => Some(opening.errand.until()),
-            Phase::Live(live) => self.live_timeout(live),
-            Phase::Cutover(_) if broken(Mutant::FreezeForever) => None,
-            Phase::Cutover(cutover) => Some(cutover.deadline),
-            Phase::Switching(_) | Phase::Resting => None,
-        };
-        [phase, self.durability.next_timeout()].into_iter().flatten().min()
-    }
-
-    fn live_timeout(&self, live: &phase::Live) -> Option<Time> {
-        let warm = live.warm.as_ref().filter(|w| !matches!(w.step, phase::WarmStep::Ready { .. }));
-        let next = match &live.inflight {
-            Some(inflight) => Some(inflight.errand.until()),
-            None => self.due(),
-        };
-        let waits = |w: &MoveOrder| w.allowed && !self.queued && !w.due && live.warm.is_none();
-        let waits_apart = !self.queued && live.warm.is_none();
-        let apart = self.wish.filter(|_| waits_apart).and_then(|wish| wish.apart);
-        let wish = self.wish.filter(waits).map(|w| w.at_once_from);
-        let wish = wish.into_iter().chain(apart.map(|apart| apart.until)).min();
-        let quarantine = self.blame.next_timeout();
-        let warm = warm.map(|w| w.errand.until());
-        [next, warm, self.seat_timeout(), self.idle_timeout(), wish, quarantine]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    /// Time has passed.
-    pub(crate) fn handle_timeout<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        if self.durability.take_timeout(now) {
-            self.snapshot(env, now);
-        }
-        match &mut self.phase {
-            Phase::Idle { retry_at: Some(at) } if *at <= now => self.want_open(env, now),
-            Phase::Opening(opening) if !broken(Mutant::OpenForever) => {
-                let worker = opening.asked().0.worker;
-                if env.is_overdue(&mut opening.errand, worker, now) {
-                    self.opening_timed_out(env, now, worker);
-                }
-            }
-            Phase::Live(_) => self.live_timed_out(env, now),
-            Phase::Cutover(cutover)
-                if cutover.deadline <= now && !broken(Mutant::FreezeForever) =>
-            {
-                self.frozen_too_long(env, now);
-            }
+    /// Goes from one phase to the next, and waits no more for what belonged to the one before. Gives that.
+    fn enter(&mut self, next: Phase) -> Phase {
+        self.timers.end_phase();
+        let before = std::mem::replace(&mut self.phase, next);
+        match &self.phase {
+            Phase::Opening(_) => self.note_opening(),
+            Phase::Resting => self.timers.clear(),
             _ => {}
         }
+        before
     }
 
-    fn live_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        self.expire_seats(now);
-        self.blame.handle_timeout(now);
-        self.report_overdue(env, now);
-        self.warm_timed_out(env, now);
-        if self.hibernate(env, now) {
-            return;
+    /// When this room wants `handle_timeout`.
+    pub(crate) fn next_timeout(&self) -> Option<Time> {
+        self.timers.next(&self.clock).map(|(at, _)| at)
+    }
+
+    /// Time has passed: what is due is taken out of the table and done, one after the other.
+    pub(crate) fn handle_timeout<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        for _ in 0..FIRED_MAX {
+            let Some(timer) = self.timers.take_due(&self.clock, now) else { break };
+            self.fire(env, now, timer);
+        }
+        let next = self.timers.next(&self.clock);
+        let later = next.is_none_or(|(at, _)| at > now);
+        ensure!(env, self.id(), later, "it is due once what was due is done: {next:?} at {now:?}");
+    }
+
+    fn fire<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, timer: Timer) {
+        match timer {
+            Timer::Checkpoint => self.snapshot(env, now),
+            Timer::Retry => self.want_open(env, now),
+            Timer::Opening => self.opening_timed_out(env, now),
+            Timer::Thaw => self.frozen_too_long(env, now),
+            Timer::Rest => self.hibernate(env, now),
+            Timer::Seat => self.expire_seats(now),
+            Timer::Quarantine => self.blame.end_quarantine(),
+            Timer::Blind => self.blame.show_again(now, &mut self.timers),
+            Timer::Batch => self.batch_timed_out(env, now),
+            Timer::Copy => self.warm_timed_out(env, now),
+            Timer::Round | Timer::Apart | Timer::Beat => {}
         }
         self.pump(env, now);
     }
@@ -297,6 +284,7 @@ impl Room {
     /// Notes whether anybody is connected, after anything that may have changed it.
     pub(crate) fn note_presence(&mut self, now: Time) {
         self.presence.note(now);
+        self.note_rest();
     }
 
     /// Period of the kind's ticks.

@@ -17,20 +17,21 @@ use super::blame::{Damage, Stake};
 use super::copies::{After, died};
 use super::durability::Whole;
 use super::phase::{Inflight, Live, MoveOrder, Opening, Phase, Switching, Warm};
+use super::timers::Timer;
 
 impl Room {
     /// Queues the room for opening.
     pub(crate) fn want_open<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.down_since = self.down_since.or(Some(now));
-        if let Phase::Idle { retry_at } = &mut self.phase {
-            *retry_at = None;
+        if matches!(self.phase, Phase::Idle) {
+            self.timers.stop(Timer::Retry);
             env.openings.want(self.id());
         }
     }
 
     /// What is committed of a room that no worker has or is being asked for.
     pub(crate) const fn unopened(&self) -> Option<&Image> {
-        if matches!(self.phase, Phase::Idle { .. }) { Some(&self.image) } else { None }
+        if matches!(self.phase, Phase::Idle) { Some(&self.image) } else { None }
     }
 
     /// The release that the room was on is gone: it is opened on another one.
@@ -47,7 +48,7 @@ impl Room {
 
     /// It is the room's turn to be opened. Without a worker for it the room stays idle until one attaches.
     pub(crate) fn open<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        if !matches!(self.phase, Phase::Idle { .. }) || env.stopping || self.image.ended {
+        if !matches!(self.phase, Phase::Idle) || env.stopping || self.image.ended {
             return;
         }
         let (release, version) = self.target(env, now);
@@ -73,7 +74,7 @@ impl Room {
             self.tell_open(env, post, self.image.version, self.image.state.clone());
         }
         let errand = Errand::new(now, env.limits.open_timeout);
-        self.phase = Phase::Opening(Opening { post, export, given: None, errand });
+        self.enter(Phase::Opening(Opening { post, export, given: None, errand }));
     }
 
     /// The release to open on, and the version in which it must be given the state if not the one that is held. That is where
@@ -141,7 +142,7 @@ impl Room {
     ) {
         self.adopt_policies(env, post.release);
         self.blame.opened();
-        self.phase = Phase::Live(Live { post, inflight: None, warm: None });
+        self.enter(Phase::Live(Live { post, inflight: None, warm: None }));
         self.start_clock(env, now, stagger);
         if let Some(since) = self.down_since.take() {
             env.report(Report::Recovered { room: self.id(), outage: now.since(since) });
@@ -167,6 +168,7 @@ impl Room {
         if let Some(kind) = env.fleet.kind(release, &self.image.kind) {
             self.policies = kind.policies.clone();
             self.policies_known = true;
+            self.note_seats();
         }
     }
 
@@ -177,6 +179,7 @@ impl Room {
                 let asked = opening.export.map_or(opening.post, |export| export.post);
                 if asked.attempt == turn.attempt {
                     opening.errand.begin(now);
+                    self.note_opening();
                 }
             }
             Phase::Cutover(cutover) if cutover.asked().0.attempt == turn.attempt => {
@@ -189,28 +192,38 @@ impl Room {
                 });
                 if let Some(warm) = warm {
                     warm.errand.begin(now);
+                    self.timers.set(Timer::Copy, warm.errand.until());
                 } else if let Some(inflight) = live.inflight.as_mut().filter(|i| i.seq == turn.seq)
                 {
                     inflight.errand.begin(now);
+                    self.timers.set(Timer::Batch, inflight.errand.until());
                 }
             }
             _ => {}
         }
     }
 
+    /// What is asked for the room to be opened may take longer, or something else is asked for it.
+    pub(super) fn note_opening(&mut self) {
+        if let Phase::Opening(opening) = &self.phase
+            && !broken(Mutant::OpenForever)
+        {
+            self.timers.set(Timer::Opening, opening.errand.until());
+        }
+    }
+
     /// Opening took too long: another try, elsewhere if possible. A worker that is at it still has a thread that hangs: it
     /// is killed.
-    pub(super) fn opening_timed_out<C: StateCodec>(
-        &mut self,
-        env: &mut Env<C>,
-        now: Time,
-        worker: WorkerId,
-    ) {
+    pub(super) fn opening_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let id = self.id();
-        if let Phase::Opening(Opening { errand, .. }) = &mut self.phase
-            && errand.is_begun()
-        {
-            errand.report(now);
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        let worker = opening.asked().0.worker;
+        if !env.is_overdue(&mut opening.errand, worker, now) {
+            return self.note_opening();
+        }
+        if opening.errand.is_begun() {
+            opening.errand.report(now);
+            self.note_opening();
             let why = format!("PLY-0403 it did not open room {id} in time");
             return env.emit(Effect::Suspect { worker, why });
         }
@@ -254,14 +267,14 @@ impl Room {
             Phase::Opening(opening) => {
                 self.wish.filter(|w| !w.check && w.to == opening.post.release)
             }
-            Phase::Live(_) | Phase::Idle { .. } | Phase::Resting => None,
+            Phase::Live(_) | Phase::Idle | Phase::Resting => None,
         }
     }
 
     /// A worker has attached: the room may be waiting for one, to be opened or to be handed over.
     pub(crate) fn handle_worker_up<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         match self.phase {
-            Phase::Idle { retry_at } if retry_at.is_none() || self.apart_since.is_some() => {
+            Phase::Idle if !self.timers.is_set(Timer::Retry) || self.apart_since.is_some() => {
                 self.want_open(env, now);
             }
             // It may be waiting for this worker to be opened apart from the others, or among them again.
@@ -277,7 +290,7 @@ impl Room {
         worker: WorkerId,
         release: ReleaseId,
     ) {
-        let idle = matches!(self.phase, Phase::Idle { .. });
+        let idle = matches!(self.phase, Phase::Idle);
         if self.release() != release || !(idle || self.phase.is_on(worker)) {
             return;
         }
@@ -367,11 +380,11 @@ impl Room {
                 let seq = record.seq;
                 if record.release != before {
                     // What was found out about the room was found out with other code.
-                    self.blame.pardon();
+                    self.blame.pardon(&mut self.timers);
                     env.confine(self.id(), record.release, Berth::Common);
                 }
-                self.phase =
-                    Phase::Switching(Switching { order, old, new: Some(new), seq, frozen_at });
+                let new = Some(new);
+                self.enter(Phase::Switching(Switching { order, old, new, seq, frozen_at }));
                 if self.durable() {
                     self.append(env, now, record);
                 } else {
@@ -442,6 +455,13 @@ impl Room {
         })
     }
 
+    /// The preparation of a handoff ends.
+    pub(super) fn take_warm(&mut self) -> Option<Warm> {
+        let Phase::Live(live) = &mut self.phase else { return None };
+        self.timers.stop(Timer::Copy);
+        live.warm.take()
+    }
+
     /// The preparation of a handoff ends without one; the room has not noticed.
     pub(super) fn abandon_warm<C: StateCodec>(
         &mut self,
@@ -457,8 +477,7 @@ impl Room {
     /// The same, and the move has not failed; gives its order.
     pub(super) fn drop_warm<C: StateCodec>(&mut self, env: &mut Env<C>) -> Option<MoveOrder> {
         let id = self.id();
-        let Phase::Live(live) = &mut self.phase else { return None };
-        let warm = live.warm.take()?;
+        let warm = self.take_warm()?;
         let order = warm.order;
         env.leave(id, warm.step.post());
         if let Some(export) = warm.step.export() {

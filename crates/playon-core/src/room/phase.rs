@@ -15,11 +15,9 @@ use super::blame::Portion;
 /// Where a room stands.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    /// Committed bytes, no worker: waits for a time, or, without one, for its turn and a worker.
-    Idle {
-        /// Not before.
-        retry_at: Option<Time>,
-    },
+    /// Committed bytes, no worker: waits for its turn and a worker, and while [`Timer::Retry`](super::timers::Timer) is armed for
+    /// that.
+    Idle,
     /// A worker has been asked to open it.
     Opening(Opening),
     /// A worker runs it.
@@ -175,7 +173,6 @@ pub(crate) struct Cutover {
     /// Who writes an older version, until that is done.
     pub(crate) exporting: Option<Export>,
     pub(crate) frozen_at: Time,
-    pub(crate) deadline: Time,
     /// What is asked for. It may take longer than the room stands still; then the room does not wait for it.
     pub(crate) errand: Errand,
 }
@@ -272,7 +269,7 @@ impl Phase {
     /// All posts the room holds.
     pub(crate) fn posts(&self) -> impl Iterator<Item = Post> + use<> {
         let posts = match self {
-            Self::Idle { .. } | Self::Resting => [None, None, None],
+            Self::Idle | Self::Resting => [None, None, None],
             Self::Opening(opening) => [Some(opening.post), opening.export.map(|e| e.post), None],
             Self::Live(live) => {
                 let step = live.warm.as_ref().map(|warm| &warm.step);
@@ -302,7 +299,7 @@ impl Phase {
                 let (asked, task) = cutover.asked();
                 [Some((asked, cutover.errand, Some(task))), None]
             }
-            Self::Idle { .. } | Self::Switching(_) | Self::Resting => [None, None],
+            Self::Idle | Self::Switching(_) | Self::Resting => [None, None],
         };
         errands.into_iter().flatten()
     }

@@ -15,6 +15,7 @@ use crate::mutant::{Mutant, broken};
 use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
 
 use super::Room;
+use super::timers::{At, Timer};
 use super::trial::WATCHERS_BLIND;
 
 /// A returning player's claims.
@@ -140,6 +141,7 @@ impl Room {
             let inputs = lost.min(LOST_INPUTS_MAX);
             env.report(Report::InputsLost { room: self.id(), inputs });
         }
+        self.note_seats();
         let mode = if resumed { Mode::Resumed } else { Mode::Fresh };
         let welcome = self.welcome(mode, id, recv, told);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
@@ -269,6 +271,7 @@ impl Room {
             }
             self.backlog.push(Item::Leave(*id));
         }
+        self.note_seats();
     }
 
     /// A socket is gone. The seat is kept for a while.
@@ -303,6 +306,7 @@ impl Room {
             Standing::Joining => self.withdraw(id),
             Standing::Leaving => {}
         }
+        self.note_seats();
     }
 
     /// Takes back the news that the player is back, if nothing came after it: who comes and goes while a room waits for a
@@ -349,10 +353,12 @@ impl Room {
         self.pump(env, now);
     }
 
-    /// When the next empty seat is given up, if the room's clock runs.
-    pub(super) fn seat_timeout(&self) -> Option<Time> {
-        let hold = self.policies.seat_hold;
-        self.clock.when(self.presence.next_expiry(hold)?)
+    /// After anything that may have changed which seats are empty: when the next one is given up.
+    pub(super) fn note_seats(&mut self) {
+        if !self.is_resting() {
+            let next = self.presence.next_expiry(self.policies.seat_hold);
+            self.timers.put(Timer::Seat, next.map(At::Room));
+        }
     }
 
     /// What a batch tells the game of who is connected. A room that was read back hears again of those who were away before:

@@ -5,22 +5,22 @@ use playon_types::image::{Image, StateCodec};
 use playon_types::time::Time;
 
 use crate::effect::{Effect, Report};
+use crate::ensure::ensure;
 use crate::env::Env;
 use crate::mutant::{Mutant, broken};
 
 use super::Room;
 use super::durability::Whole;
 use super::phase::{Live, Phase};
+use super::timers::{At, Timer};
 
 impl Room {
-    /// Puts a room that nobody is connected to to rest, or ends it if nobody can come back. Tells whether it did.
-    pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
-        if self.idle_timeout().is_none_or(|at| at > now) {
-            return false;
-        }
+    /// Puts a room that nobody is connected to to rest, or ends it if nobody can come back.
+    pub(super) fn hibernate<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let quiet = self.rest_at().is_some_and(|at| at <= now);
+        ensure!(env, self.id(), quiet, "it goes to rest, and something is left to do");
         if self.is_lost() {
-            self.finish(env);
-            return true;
+            return self.finish(env);
         }
         self.image.clock = self.clock.read(now).max(self.image.now);
         self.note_absences(env, now);
@@ -28,11 +28,15 @@ impl Room {
         self.image.clean |= self.losses_settled();
         self.resting_asleep = true;
         env.emit(Effect::Sleep(self.image.clone()));
-        true
+    }
+
+    /// After anything that may have changed whether somebody is here or something is left to do.
+    pub(super) fn note_rest(&mut self) {
+        self.timers.put(Timer::Rest, self.rest_at().map(At::Keeper));
     }
 
     /// When a room that nobody is connected to is put to rest. One that has something left to do is so first.
-    pub(super) fn idle_timeout(&self) -> Option<Time> {
+    pub(super) fn rest_at(&self) -> Option<Time> {
         let quiet = matches!(self.phase, Phase::Live(Live { inflight: None, warm: None, .. }));
         let settled = self.durability.safe() == self.image.seq
             && self.backlog.is_empty()
@@ -112,6 +116,7 @@ impl Room {
         }
         if let Phase::Live(live) = &mut self.phase {
             let inflight = live.inflight.take();
+            self.timers.stop(Timer::Batch);
             inflight.into_iter().for_each(|inflight| self.requeue(inflight));
         }
         let busy = matches!(&self.phase, Phase::Switching(_));

@@ -19,6 +19,7 @@ use super::Room;
 use super::blame::{Damage, Place};
 use super::copies::NOT_TRIED;
 use super::phase::{Inflight, Live, Phase, backoff};
+use super::timers::Timer;
 
 /// Told to spectators whose view makes the room fail.
 pub(super) const WATCHERS_BLIND: &str =
@@ -59,16 +60,20 @@ impl Room {
     }
 
     /// A batch that takes too long: its worker is reported.
-    pub(super) fn report_overdue<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+    pub(super) fn batch_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let id = self.id();
         let Phase::Live(Live { post, inflight: Some(inflight), .. }) = &mut self.phase else {
             return;
         };
-        if !env.is_overdue(&mut inflight.errand, post.worker, now) {
+        let overdue = env.is_overdue(&mut inflight.errand, post.worker, now);
+        if overdue {
+            // The worker is killed, and `handle_worker_down` follows.
+            inflight.errand.report(now);
+        }
+        self.timers.set(Timer::Batch, inflight.errand.until());
+        if !overdue {
             return;
         }
-        // Named once: the worker is killed, and `handle_worker_down` follows.
-        inflight.errand.report(now);
         let why = format!("PLY-0404 room {id} got no commit {} in time", inflight.seq);
         env.emit(Effect::Suspect { worker: post.worker, why });
     }
@@ -95,7 +100,7 @@ impl Room {
             }
             inflight => {
                 if end.is_unexplained() && inflight.is_none() {
-                    self.blame.left_behind(now, &env.limits);
+                    self.blame.left_behind((now, &env.limits, &mut self.timers));
                 }
                 inflight.into_iter().for_each(|inflight| self.requeue(inflight));
                 self.fall(env, now, AtFault::Circumstance, (0, GONE));
@@ -133,7 +138,8 @@ impl Room {
         if let Some(inflight) = inflight {
             let (portion, saw) = (inflight.portion, inflight.viewers().collect());
             let what = (inflight.into_items(), saw);
-            let blind = self.blame.batch_failed((now, &env.limits), portion, what, damage);
+            let when = (now, &env.limits, &mut self.timers);
+            let blind = self.blame.batch_failed(when, portion, what, damage);
             blind.into_iter().for_each(|viewer| self.blind(env, now, viewer));
         }
         self.failed(env, now, AtFault::Release, reason);
@@ -208,7 +214,7 @@ impl Room {
             }
             return self.fall(env, now, AtFault::Release, (0, reason));
         }
-        self.blame.opening_failed(damage);
+        self.blame.opening_failed(damage, &mut self.timers);
         self.failed(env, now, AtFault::Release, reason);
     }
 
@@ -232,7 +238,7 @@ impl Room {
     fn halt<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) {
         let why = format!("PLY-0123 the room keeps failing: {reason}");
         self.blame.halt(why.clone());
-        self.phase = Phase::Idle { retry_at: None };
+        self.enter(Phase::Idle);
         env.confine(self.id(), self.release(), Berth::Common);
         self.part_all(env, now, Close::RoomFails, &why);
         env.report(Report::Halted { room: self.id(), release: self.release(), reason: why });
@@ -270,7 +276,8 @@ impl Room {
         });
         self.down_since = self.down_since.or(Some(now));
         let wait = backoff(count, env.limits.reopen_backoff_max);
-        self.phase = Phase::Idle { retry_at: Some(now + wait) };
+        self.enter(Phase::Idle);
+        self.timers.set(Timer::Retry, now + wait);
         // What it waits for lies in the release that it is about to leave.
         let open = self.image.between_rounds;
         let goes = self.wish.is_some_and(|w| w.may_go(now, open) && w.to != self.release());
@@ -347,7 +354,8 @@ impl Room {
         let since = *self.apart_since.get_or_insert(now);
         let until = env.apart_until(id, place, since);
         if until > now {
-            self.phase = Phase::Idle { retry_at: Some(until) };
+            self.enter(Phase::Idle);
+            self.timers.set(Timer::Retry, until);
             return None;
         }
         if elsewhere {
@@ -356,7 +364,7 @@ impl Room {
             if let Some(order) = self.wish.take() {
                 self.move_failed(env, order, AtFault::Release, NOT_TRIED);
             }
-            self.phase = Phase::Idle { retry_at: None };
+            self.enter(Phase::Idle);
             self.want_open(env, now);
             return None;
         }
@@ -388,7 +396,7 @@ impl Room {
         }
         self.clock.stop(now);
         env.leave(self.id(), post);
-        self.phase = Phase::Idle { retry_at: None };
+        self.enter(Phase::Idle);
         self.want_open(env, now);
         self.list(env);
         true

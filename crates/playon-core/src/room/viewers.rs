@@ -88,12 +88,12 @@ impl Viewers {
     }
 
     /// When the next one is shown the room again.
-    pub(super) fn next_timeout(&self) -> Option<Time> {
+    pub(super) fn blind_until(&self) -> Option<Time> {
         self.blind.values().min().copied()
     }
 
-    /// Time has passed.
-    pub(super) fn handle_timeout(&mut self, now: Time) {
+    /// Who has been shown nothing for long enough is shown the room again.
+    pub(super) fn show_again(&mut self, now: Time) {
         self.blind.retain(|_, until| *until > now);
     }
 }
@@ -129,10 +129,10 @@ mod tests {
         assert!(!viewers.on_trial());
         viewers.light();
         assert_eq!(seen(&viewers, false), [1, 3]);
-        assert_eq!(viewers.next_timeout(), Some(Time(9)));
-        viewers.handle_timeout(Time(8));
+        assert_eq!(viewers.blind_until(), Some(Time(9)));
+        viewers.show_again(Time(8));
         assert!(viewers.is_blind(SessionId(2)));
-        viewers.handle_timeout(Time(9));
+        viewers.show_again(Time(9));
         assert_eq!(seen(&viewers, false), [1, 2, 3]);
     }
 

@@ -24,7 +24,9 @@ use super::Shard;
 impl<C: StateCodec> Shard<C> {
     /// A release is on probation after that one, or none is any more.
     pub(super) fn order_probation(&mut self, now: Time, probation: Option<(ReleaseId, ReleaseId)>) {
-        if let Some((appeal, step)) = self.env.appeals.set_probation(probation) {
+        if let Some((appeal, step)) =
+            self.env.appeals.set_probation(&mut self.env.agenda, probation)
+        {
             self.end_step(&appeal, step);
         }
         self.run_queues(now);
@@ -43,6 +45,10 @@ impl<C: StateCodec> Shard<C> {
         }
     }
 
+    fn put_appeal(&mut self, appeal: Appeal, step: Step) {
+        self.env.appeals.put(&mut self.env.agenda, appeal, step);
+    }
+
     fn begin_appeal(&mut self, now: Time, appeal: Appeal) {
         let before = self.env.appeals.before();
         let reads = before.and_then(|before| self.env.fleet.declared(before, &appeal.kind));
@@ -52,15 +58,15 @@ impl<C: StateCodec> Shard<C> {
             (Some(reader), Some(writer)) if writer.exports(reader.writes) => Some(reader.writes),
             _ => return self.judge(now, appeal, None, false),
         };
-        self.env
-            .appeals
-            .put(appeal, Step::Waiting { until: now + self.env.limits.trial_wait, export });
+        self.put_appeal(appeal, Step::Waiting { until: now + self.env.limits.trial_wait, export });
     }
 
     /// Asks a worker for the next step, if there is one. Tells whether the appeal has ended instead.
     fn ask(&mut self, now: Time) -> bool {
         let (lane, before) = (self.env.appeals.lane(), self.env.appeals.before());
-        let Some((appeal, step)) = self.env.appeals.take() else { return false };
+        let Some((appeal, step)) = self.env.appeals.take(&mut self.env.agenda) else {
+            return false;
+        };
         let (Step::Waiting { until, export }, Some(before)) = (&step, before) else {
             return false;
         };
@@ -71,7 +77,7 @@ impl<C: StateCodec> Shard<C> {
                 self.judge(now, appeal, None, false);
                 return true;
             }
-            self.env.appeals.put(appeal, step);
+            self.put_appeal(appeal, step);
             return false;
         };
         let (room, attempt, seq) = (appeal.room, post.attempt, appeal.seq);
@@ -88,13 +94,15 @@ impl<C: StateCodec> Shard<C> {
             }
         };
         self.env.tell(post.worker, message);
-        self.env.appeals.put(appeal, Step::Asked { post, errand, work });
+        self.put_appeal(appeal, Step::Asked { post, errand, work });
         false
     }
 
     /// What a worker answers.
     pub(super) fn handle_appealed(&mut self, now: Time, message: &FromWorker) {
-        let Some((mut appeal, Step::Asked { post, work, .. })) = self.env.appeals.take() else {
+        let Some((mut appeal, Step::Asked { post, work, .. })) =
+            self.env.appeals.take(&mut self.env.agenda)
+        else {
             return;
         };
         match (message, work) {
@@ -104,7 +112,7 @@ impl<C: StateCodec> Shard<C> {
                 self.env.retire(appeal.room, post);
                 (appeal.version, appeal.state) = (version, exported.state.clone());
                 let until = now + self.env.limits.trial_wait;
-                self.env.appeals.put(appeal, Step::Waiting { until, export: None });
+                self.put_appeal(appeal, Step::Waiting { until, export: None });
             }
             (FromWorker::Ready(_), Work::Open) => {
                 let kind = self.env.fleet.kind(post.release, &appeal.kind);
@@ -112,7 +120,7 @@ impl<C: StateCodec> Shard<C> {
                 let batch = appeal.batch(post.attempt);
                 self.env.tell(post.worker, ToWorker::Deliver(batch));
                 let errand = Errand::new(now, most);
-                self.env.appeals.put(appeal, Step::Asked { post, errand, work: Work::Try });
+                self.put_appeal(appeal, Step::Asked { post, errand, work: Work::Try });
             }
             (FromWorker::Fault(fault), Work::Try) => {
                 let too = fault.stage == Stage::Deliver && !fault.refusal;
@@ -125,10 +133,10 @@ impl<C: StateCodec> Shard<C> {
 
     /// A worker is gone.
     pub(super) fn appeal_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
-        let Some((mut appeal, step)) = self.env.appeals.take() else { return };
+        let Some((mut appeal, step)) = self.env.appeals.take(&mut self.env.agenda) else { return };
         let (post, work) = match step {
             Step::Asked { post, work, .. } if post.worker == worker => (post, work),
-            step => return self.env.appeals.put(appeal, step),
+            step => return self.put_appeal(appeal, step),
         };
         let at_it = end.was_at(appeal.room, post.attempt).unwrap_or(true);
         if !at_it && appeal.interrupted < INTERRUPTED_MAX {
@@ -140,25 +148,18 @@ impl<C: StateCodec> Shard<C> {
                 Work::Open | Work::Try => None,
             };
             let until = now + self.env.limits.trial_wait;
-            return self.env.appeals.put(appeal, Step::Waiting { until, export });
+            return self.put_appeal(appeal, Step::Waiting { until, export });
         }
         self.judge(now, appeal, Some(post), work == Work::Try && at_it && end.by_itself);
     }
 
     /// Somebody takes too long. Whoever is at it hangs, and is ended.
     pub(super) fn appeal_timed_out(&mut self, now: Time) {
-        if self.env.appeals.next_timeout().is_none_or(|at| at > now) {
-            return;
-        }
-        let (fleet, turn) = (&self.env.fleet, self.env.limits.turn_timeout);
-        // Who merely waits for a worker is judged when none is found.
-        if let Some((_, Step::Asked { post, errand, .. })) = self.env.appeals.current_mut()
-            && !errand.is_overdue(fleet, post.worker, now, turn)
-        {
-            return;
-        }
-        match self.env.appeals.take() {
+        match self.env.appeals.take(&mut self.env.agenda) {
             Some((appeal, Step::Asked { post, mut errand, work })) => {
+                if !self.env.is_overdue(&mut errand, post.worker, now) {
+                    return self.put_appeal(appeal, Step::Asked { post, errand, work });
+                }
                 let hangs = errand.is_begun();
                 if hangs {
                     let why = "PLY-0404 it does not come back from a room of another release";
@@ -170,7 +171,8 @@ impl<C: StateCodec> Shard<C> {
                 }
                 self.judge(now, appeal, Some(post), hangs && work == Work::Try);
             }
-            Some((appeal, waiting)) => self.env.appeals.put(appeal, waiting),
+            // It is judged as no worker is found.
+            Some((appeal, waiting)) => self.put_appeal(appeal, waiting),
             None => {}
         }
         self.run_queues(now);

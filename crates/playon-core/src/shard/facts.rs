@@ -1,9 +1,12 @@
 //! What can be seen of a shard from outside.
 
+use std::collections::BTreeMap;
+
 use playon_types::ids::{RoomId, Seq};
 use playon_types::image::StateCodec;
 use playon_types::time::{RoomTime, Time};
 
+use crate::agenda::Due;
 use crate::facts::{Place, RoomFacts, ShardFacts};
 
 use super::{Entry, Shard, Slot};
@@ -24,6 +27,29 @@ impl<C: StateCodec> Shard<C> {
             appeals: self.env.appeals.len(),
             probes: self.probes.len(),
         }
+    }
+
+    /// Whether the tables of the shard and of its rooms, which say what is due when, are what follows from the rest.
+    ///
+    /// # Errors
+    /// When an entry is missing, left over or wrong.
+    pub fn check_timers(&self) -> Result<(), String> {
+        if self.env.stopping {
+            return Ok(());
+        }
+        for entry in self.rooms.values() {
+            if let Slot::Room(room) = &entry.slot {
+                room.check_timers()?;
+            }
+        }
+        let rooms = self.rooms.iter().map(|(id, entry)| (Due::Room(*id), entry.next_timeout()));
+        let others = [(Due::Probe, self.probes.until()), (Due::Appeal, self.env.appeals.until())];
+        let set = rooms.chain(others).filter_map(|(due, at)| Some((due, at?)));
+        let wanted: BTreeMap<Due, Time> = set.chain(self.env.abandoned()).collect();
+        if *self.env.agenda.all() == wanted {
+            return Ok(());
+        }
+        Err(format!("the shard has {:?} and needs {wanted:?}", self.env.agenda.all()))
     }
 
     /// Every room, by id.

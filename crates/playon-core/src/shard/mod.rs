@@ -17,6 +17,7 @@ use playon_types::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
 use playon_types::image::StateCodec;
 use playon_types::time::{Span, Time};
 
+use crate::agenda::Due;
 use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
 use crate::env::Env;
@@ -70,16 +71,24 @@ struct Halted {
 
 struct Entry {
     slot: Slot,
-    timer: Option<Time>,
     /// Sockets that came while the room was going to sleep, and new players before it was opened.
     late: Vec<Hello>,
+}
+
+impl Entry {
+    fn next_timeout(&self) -> Option<Time> {
+        match &self.slot {
+            Slot::Room(room) => room.next_timeout(),
+            Slot::Creating(creating) => Some(creating.next_timeout()),
+            Slot::Loading(_) | Slot::Halted(_) | Slot::Leaving { .. } => None,
+        }
+    }
 }
 
 /// All rooms of one shard. See the crate's front page for how it is driven.
 pub struct Shard<C> {
     env: Env<C>,
     rooms: BTreeMap<RoomId, Entry>,
-    timers: BTreeSet<(Time, RoomId)>,
     recovery_done: bool,
     /// Copies that deploys want of rooms that nobody runs.
     probes: Probes,
@@ -93,7 +102,6 @@ impl<C: StateCodec> Shard<C> {
         Self {
             env: Env::new(config, codec),
             rooms: BTreeMap::new(),
-            timers: BTreeSet::new(),
             recovery_done: false,
             probes: Probes::default(),
             unquiet: None,
@@ -107,46 +115,56 @@ impl<C: StateCodec> Shard<C> {
 
     /// When to call [`Self::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Time> {
-        let room = self.timers.first().map(|(at, _)| *at);
-        let probe = self.probes.next_timeout();
-        let appeal = self.env.appeals.next_timeout();
-        let next =
-            room.into_iter().chain(self.env.abandoned_until()).chain(probe).chain(appeal).min();
-        next.filter(|_| !self.env.stopping)
+        self.env.agenda.next().filter(|_| !self.env.stopping)
     }
 
-    /// Time has passed.
+    /// Time has passed: what is due is taken out of the table and done, one after the other.
     pub fn handle_timeout(&mut self, now: Time) {
-        if self.env.stopping {
-            // Nothing is due any more; one that was set before is late.
-            return;
-        }
-        self.env.abandoned_timeout(now);
-        self.probe_timed_out(now);
-        self.appeal_timed_out(now);
-        // What one room does may give another its turn, and one step of a room may make the next one due.
-        let mut handled: BTreeMap<RoomId, u32> = BTreeMap::new();
-        while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
-            let steps = handled.entry(id).or_default();
+        // Once it stops nothing is due any more; what was set before is late.
+        let mut handled: BTreeMap<Due, u32> = BTreeMap::new();
+        while !self.env.stopping
+            && let Some((at, due)) = self.env.agenda.take_due(now)
+        {
+            // What one room does may give another its turn, and one step of a room may make the next one due.
+            let steps = handled.entry(due).or_default();
             *steps += 1;
             if *steps > STEPS_MAX {
-                self.env.unsound(id, format!("it is due at {at:?} again and again"));
-                self.settle(now, id);
-                continue;
+                self.overrun(now, at, due);
+            } else {
+                self.fire(now, due);
             }
-            self.timers.remove(&(at, id));
-            let Some(entry) = self.rooms.get_mut(&id) else {
-                continue;
-            };
-            entry.timer = None;
-            match &mut entry.slot {
-                Slot::Room(room) => room.handle_timeout(&mut self.env, now),
-                Slot::Creating(creating) => {
-                    let outcome = creating.handle_timeout(&mut self.env, now);
-                    self.conclude(now, id, outcome);
+        }
+    }
+
+    fn fire(&mut self, now: Time, due: Due) {
+        match due {
+            Due::Abandoned(worker, attempt) => self.env.abandoned_timeout(now, worker, attempt),
+            Due::Probe => self.probe_timed_out(now),
+            Due::Appeal => self.appeal_timed_out(now),
+            Due::Room(id) => {
+                match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+                    Some(Slot::Room(room)) => room.handle_timeout(&mut self.env, now),
+                    Some(Slot::Creating(creating)) => {
+                        let outcome = creating.handle_timeout(&mut self.env, now);
+                        self.conclude(now, id, outcome);
+                    }
+                    _ => {}
                 }
-                _ => {}
+                self.settle(now, id);
             }
+        }
+    }
+
+    /// Something is due again and again. It is not done any more, and the room concerned is halted.
+    fn overrun(&mut self, now: Time, at: Time, due: Due) {
+        let room = match due {
+            Due::Room(id) => Some(id),
+            Due::Probe => self.probes.room(),
+            Due::Appeal => self.env.appeals.room(),
+            Due::Abandoned(..) => None,
+        };
+        if let Some(id) = room {
+            self.env.unsound(id, format!("{due:?} is due at {at:?} again and again"));
             self.settle(now, id);
         }
     }
@@ -184,8 +202,8 @@ impl<C: StateCodec> Shard<C> {
         if self.holder(turn.room, turn.attempt) != Some(worker) {
             return;
         }
-        self.probes.handle_turn(now, turn.attempt);
-        self.env.appeals.handle_turn(now, turn.attempt);
+        self.probes.handle_turn(&mut self.env.agenda, now, turn.attempt);
+        self.env.appeals.handle_turn(&mut self.env.agenda, now, turn.attempt);
         match self.rooms.get_mut(&turn.room).map(|entry| &mut entry.slot) {
             Some(Slot::Room(room)) => room.handle_turn(now, turn),
             Some(Slot::Creating(creating)) => creating.handle_turn(now),
@@ -357,26 +375,14 @@ impl<C: StateCodec> Shard<C> {
     }
 
     fn refresh(&mut self, id: RoomId) {
-        let Some(entry) = self.rooms.get_mut(&id) else {
+        let Some(entry) = self.rooms.get(&id) else {
             return;
         };
         if let Slot::Room(room) = &entry.slot {
             room.end_copies(&mut self.env);
         }
-        let next = match &entry.slot {
-            Slot::Room(room) => room.next_timeout(),
-            Slot::Creating(creating) => Some(creating.next_timeout()),
-            Slot::Loading(_) | Slot::Halted(_) | Slot::Leaving { .. } => None,
-        };
-        if next != entry.timer {
-            if let Some(old) = entry.timer {
-                self.timers.remove(&(old, id));
-            }
-            if let Some(next) = next {
-                self.timers.insert((next, id));
-            }
-            entry.timer = next;
-        }
+        let next = entry.next_timeout();
+        self.env.agenda.put(Due::Room(id), next);
     }
 
     fn run_queues(&mut self, now: Time) {
@@ -398,7 +404,7 @@ impl<C: StateCodec> Shard<C> {
     fn run_moves(&mut self, now: Time) {
         while let Some(id) = self.env.handoffs.next() {
             if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
-                room.begin_warm(&mut self.env, now);
+                room.take_move_turn(&mut self.env, now);
             }
             self.env.handoffs.pass(id);
             self.refresh(id);
@@ -407,20 +413,15 @@ impl<C: StateCodec> Shard<C> {
 
     /// Puts something in the place of a room; gives what was there.
     fn put(&mut self, id: RoomId, slot: Slot) -> Option<Entry> {
-        let old = self.rooms.insert(id, Entry { slot, timer: None, late: Vec::new() })?;
-        if let Some(at) = old.timer {
-            self.timers.remove(&(at, id));
-        }
-        Some(old)
+        self.env.agenda.stop(Due::Room(id));
+        self.rooms.insert(id, Entry { slot, late: Vec::new() })
     }
 
     fn remove(&mut self, id: RoomId) -> Option<Entry> {
         let entry = self.rooms.remove(&id)?;
         self.env.end_copy(id, None);
         self.env.confine(id, ReleaseId::default(), Berth::Common);
-        if let Some(at) = entry.timer {
-            self.timers.remove(&(at, id));
-        }
+        self.env.agenda.stop(Due::Room(id));
         Some(entry)
     }
 }

@@ -13,6 +13,7 @@ use playon_types::ids::{Attempt, DeployId, ReleaseId, RoomId, Seq, WorkerId};
 use playon_types::image::{Image, StateCodec};
 use playon_types::time::{Span, Time};
 
+use crate::agenda::{Agenda, Due};
 use crate::deadly::{Deed, Task};
 use crate::effect::{Cost, Effect, Report, Unprobed};
 use crate::env::Post;
@@ -91,8 +92,13 @@ impl Probes {
         }
     }
 
-    /// When [`Shard::probe_timed_out`] is due.
-    pub(super) fn next_timeout(&self) -> Option<Time> {
+    /// The room of the one that is under way.
+    pub(super) fn room(&self) -> Option<RoomId> {
+        self.current.as_ref().map(|(wanted, _)| wanted.room)
+    }
+
+    /// When to look at the one that is under way, if a worker opens it; for checks.
+    pub(super) fn until(&self) -> Option<Time> {
         match &self.current {
             Some((_, Step::Opening { errand, .. })) => Some(errand.until()),
             _ => None,
@@ -100,20 +106,40 @@ impl Probes {
     }
 
     /// The worker is at something under that attempt.
-    pub(super) fn handle_turn(&mut self, now: Time, attempt: Attempt) {
+    pub(super) fn handle_turn(&mut self, agenda: &mut Agenda, now: Time, attempt: Attempt) {
         if let Some((_, Step::Opening { post, errand })) = &mut self.current
             && post.attempt == attempt
         {
             errand.begin(now);
+            agenda.set(Due::Probe, errand.until());
         }
     }
 
+    /// It is under way.
+    fn begin(&mut self, agenda: &mut Agenda, wanted: Wanted, step: Step) {
+        if let Step::Opening { errand, .. } = &step {
+            agenda.set(Due::Probe, errand.until());
+        }
+        self.current = Some((wanted, step));
+    }
+
+    /// The one that is under way, if it is meant, is so no more.
+    fn end_if(
+        &mut self,
+        agenda: &mut Agenda,
+        meant: impl FnOnce(&mut (Wanted, Step)) -> bool,
+    ) -> Option<(Wanted, Step)> {
+        let ended = self.current.take_if(meant)?;
+        agenda.stop(Due::Probe);
+        Some(ended)
+    }
+
     /// The probe for which the store was asked for that room.
-    fn take_loading(&mut self, room: RoomId) -> Option<Wanted> {
+    fn take_loading(&mut self, agenda: &mut Agenda, room: RoomId) -> Option<Wanted> {
         let of_room = |(wanted, step): &mut (Wanted, Step)| {
             wanted.room == room && matches!(step, Step::Loading)
         };
-        self.current.take_if(of_room).map(|(wanted, _)| wanted)
+        self.end_if(agenda, of_room).map(|(wanted, _)| wanted)
     }
 }
 
@@ -130,7 +156,9 @@ impl<C: StateCodec> Shard<C> {
     /// A deploy wants to know no more.
     pub(super) fn cancel_probes(&mut self, now: Time, deploy: DeployId) {
         self.probes.waiting.retain(|wanted| wanted.deploy != deploy);
-        if let Some((wanted, step)) = self.probes.current.take_if(|(w, _)| w.deploy == deploy) {
+        if let Some((wanted, step)) =
+            self.probes.end_if(&mut self.env.agenda, |(w, _)| w.deploy == deploy)
+        {
             self.drop_probe(wanted, step);
         }
         self.run_probes(now);
@@ -152,13 +180,13 @@ impl<C: StateCodec> Shard<C> {
         match self.rooms.get_mut(&room).map(|entry| &mut entry.slot) {
             None if !self.recovery_done || !free => self.not_probed(wanted, Unprobed::Full),
             None => {
-                self.probes.current = Some((wanted, Step::Loading));
+                self.probes.begin(&mut self.env.agenda, wanted, Step::Loading);
                 self.env.emit(Effect::Load(room));
                 self.put(room, Slot::Loading(Loading { probe: true, ..Loading::default() }));
             }
             Some(Slot::Loading(loading)) => {
                 loading.probe = true;
-                self.probes.current = Some((wanted, Step::Loading));
+                self.probes.begin(&mut self.env.agenda, wanted, Step::Loading);
             }
             Some(Slot::Room(found)) if found.is_resting() => {
                 self.not_probed(wanted, Unprobed::Claimed);
@@ -194,12 +222,12 @@ impl<C: StateCodec> Shard<C> {
         let attempt = post.attempt;
         self.env.tell(post.worker, ToWorker::Prewarm { room, attempt, kind, seq, version, state });
         let errand = Errand::new(now, self.env.limits.prewarm_timeout);
-        self.probes.current = Some((wanted, Step::Opening { post, errand }));
+        self.probes.begin(&mut self.env.agenda, wanted, Step::Opening { post, errand });
     }
 
     /// The room rests, and nobody asks for it.
     pub(super) fn probe_found(&mut self, now: Time, image: &Image) {
-        if let Some(wanted) = self.probes.take_loading(image.room) {
+        if let Some(wanted) = self.probes.take_loading(&mut self.env.agenda, image.room) {
             self.open_probe(now, wanted, Sample::from(image));
             self.run_probes(now);
         }
@@ -207,7 +235,7 @@ impl<C: StateCodec> Shard<C> {
 
     /// There is nothing to be opened.
     pub(super) fn probe_missed(&mut self, now: Time, room: RoomId, why: Unprobed) {
-        if let Some(wanted) = self.probes.take_loading(room) {
+        if let Some(wanted) = self.probes.take_loading(&mut self.env.agenda, room) {
             self.not_probed(wanted, why);
             self.run_probes(now);
         }
@@ -215,7 +243,9 @@ impl<C: StateCodec> Shard<C> {
 
     /// Somebody asks for a room that is not in memory.
     pub(super) fn interrupt_probe(&mut self, now: Time, room: RoomId) {
-        if let Some((wanted, step)) = self.probes.current.take_if(|(w, _)| w.room == room) {
+        if let Some((wanted, step)) =
+            self.probes.end_if(&mut self.env.agenda, |(w, _)| w.room == room)
+        {
             self.drop_probe(wanted, step);
             self.not_probed(wanted, Unprobed::Claimed);
             self.run_probes(now);
@@ -229,7 +259,9 @@ impl<C: StateCodec> Shard<C> {
             FromWorker::Fault(fault) => Err(fault.message.clone()),
             _ => return,
         };
-        let Some((wanted, step)) = self.probes.current.take() else { return };
+        let Some((wanted, step)) = self.probes.end_if(&mut self.env.agenda, |_| true) else {
+            return;
+        };
         if let Step::Opening { post, .. } = step {
             self.env.leave(wanted.room, post);
         }
@@ -247,7 +279,7 @@ impl<C: StateCodec> Shard<C> {
     /// A worker is gone. If it was at something else it is tried again with the next one.
     pub(super) fn probe_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
         let Some(post) = self.probes.post().filter(|post| post.worker == worker) else { return };
-        let Some((wanted, _)) = self.probes.current.take() else { return };
+        let Some((wanted, _)) = self.probes.end_if(&mut self.env.agenda, |_| true) else { return };
         self.env.leave(wanted.room, post);
         if end.was_at(wanted.room, post.attempt) == Some(false) {
             self.probes.waiting.push_front(wanted);
@@ -267,12 +299,12 @@ impl<C: StateCodec> Shard<C> {
         };
         let (wanted, worker) = (*wanted, post.worker);
         if !self.env.is_overdue(errand, worker, now) {
-            return;
+            return self.env.agenda.set(Due::Probe, errand.until());
         }
         let hangs = errand.is_begun();
         errand.report(now);
         let why = "PLY-0307 the new release did not open a copy of the room in time";
-        if let Some((wanted, step)) = self.probes.current.take() {
+        if let Some((wanted, step)) = self.probes.end_if(&mut self.env.agenda, |_| true) {
             self.drop_probe(wanted, step);
         }
         if hangs {

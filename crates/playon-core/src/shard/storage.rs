@@ -217,8 +217,7 @@ impl<C: StateCodec> Shard<C> {
         }
         let mut creating = Creating::new(id, create, waiting, &self.env.limits, now);
         creating.ask(&mut self.env, now);
-        self.rooms
-            .insert(id, Entry { slot: Slot::Creating(creating), timer: None, late: Vec::new() });
+        self.rooms.insert(id, Entry { slot: Slot::Creating(creating), late: Vec::new() });
         self.settle(now, id);
     }
 
@@ -282,6 +281,7 @@ impl<C: StateCodec> Shard<C> {
                 continue;
             };
             room.snapshot(&mut self.env, now);
+            self.refresh(*id);
         }
     }
 }

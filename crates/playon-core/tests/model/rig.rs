@@ -269,6 +269,7 @@ impl Rig {
             }
             self.effects.push(effect);
         }
+        assert_eq!(self.shard.check_timers(), Ok(()));
     }
 
     /// Takes what happened since the last look.

@@ -147,6 +147,7 @@ impl Bench {
                 self.shard.handle_stored(self.now, room, stored);
             }
         }
+        assert_eq!(self.shard.check_timers(), Ok(()));
     }
 
     /// Takes what was sent to a worker.

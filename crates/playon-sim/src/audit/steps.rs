@@ -30,6 +30,7 @@ impl Audit {
     ) -> Result<(), String> {
         let facts = shard.facts();
         self.check_queues(&facts)?;
+        shard.check_timers().map_err(|what| format!("I32: {what}"))?;
         if let Some(most) = self.sides[usize::from(number)].take_window_max()
             && facts.opening_window > most
         {
