@@ -178,12 +178,14 @@ impl<C: StateCodec> Shard<C> {
 
     /// Rooms without a worker may find one now.
     fn wake_all(&mut self, now: Time) {
-        for entry in self.rooms.values_mut() {
-            match &mut entry.slot {
-                Slot::Room(room) => room.handle_worker_up(&mut self.env, now),
-                Slot::Creating(creating) => creating.ask(&mut self.env, now),
-                Slot::Loading(_) | Slot::Halted(_) | Slot::Leaving { .. } => {}
+        let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for id in ids {
+            match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
+                Some(Slot::Room(room)) => room.handle_worker_up(&mut self.env, now),
+                Some(Slot::Creating(creating)) => creating.ask(&mut self.env, now),
+                _ => {}
             }
+            self.refresh(id);
         }
         self.run_queues(now);
         self.run_probes(now);
