@@ -5,8 +5,14 @@
 //! anything, and at the end of the step it is halted with PLY-0128. The others go on, and what the store has of it is read again
 //! by the next keeper. Models and the simulator fail on it.
 
-/// Unless the condition holds, the function ends here and the room is halted.
+/// Unless the condition holds, the function ends here, with the value behind `else` if it has one, and the room is halted.
 macro_rules! ensure {
+    ($env:expr, $room:expr, $condition:expr, else $value:expr, $($what:tt)+) => {
+        if !$condition {
+            $env.unsound($room, format!($($what)+));
+            return $value;
+        }
+    };
     ($env:expr, $room:expr, $condition:expr, $($what:tt)+) => {
         if !$condition {
             return $env.unsound($room, format!($($what)+));

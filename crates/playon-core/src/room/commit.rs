@@ -73,6 +73,9 @@ impl Room {
         self.presence.note_rendered(&inflight, &commit);
         self.send_away(&commit, &held);
         self.track_tail(&commit, env.limits.tail_deltas_max);
+        let (room, waiting) = (self.id(), self.durability.held());
+        let place = waiting < env.limits.unsafe_commits_max;
+        ensure!(env, room, place, "{waiting} commits are not safe, and one more is run");
         self.durability.hold(held);
         self.persist(env, now, record);
         if self.image.ended && broken(Mutant::EndUnsafe) {
@@ -324,7 +327,11 @@ impl Room {
         self.note_absences(env, now);
         // Now, or as soon as the one before is safe.
         self.timers.stop(Timer::Checkpoint);
+        let (room, at, given) = (self.id(), self.image.seq, self.durability.issued());
+        ensure!(env, room, given <= at, "commit {at} is stored whole, the store was given {given}");
+        let free = !self.durability.is_storing() || why == Whole::Switch;
         if !self.is_resting() && self.durability.begin_snapshot(&self.image, why) {
+            ensure!(env, room, free, "commit {at} is stored whole beside another one");
             self.image.epoch = env.epoch;
             env.emit(Effect::Snapshot(self.image.clone()));
         }

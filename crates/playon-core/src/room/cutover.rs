@@ -6,6 +6,7 @@ use playon_types::image::StateCodec;
 use playon_types::time::{Span, Time};
 
 use crate::effect::{Blame, Report};
+use crate::ensure::ensure;
 use crate::env::{Env, Post};
 use crate::errand::Errand;
 use crate::mutant::{Mutant, broken};
@@ -25,7 +26,8 @@ impl Room {
         let Phase::Live(live) = &self.phase else {
             return;
         };
-        let old = live.post;
+        let (old, open) = (live.post, live.inflight.as_ref().map(|inflight| inflight.seq));
+        ensure!(env, self.id(), open.is_none(), "it is frozen while {open:?} is under way");
         let Some(warm) = self.take_warm() else { return };
         let WarmStep::Ready { post: new, tail } = warm.step else {
             return;
@@ -38,10 +40,11 @@ impl Room {
             self.put_back(env, warm.order);
             return;
         }
+        let room = self.id();
+        ensure!(env, room, warm.order.allowed, "it moves, and its kind's policy is not known");
         if self.period().is_none() {
             self.clock.stop(now);
         }
-        let room = self.id();
         let exporting = match tail {
             Tail::Deltas(deltas) => {
                 let (attempt, seq, hash) = (new.attempt, self.image.seq, self.image.hash);
@@ -76,6 +79,7 @@ impl Room {
             new,
             given: None,
             exporting,
+            seq: self.image.seq,
             frozen_at: now,
             errand: Errand::new(now, Self::copy_timeout(env)),
         }));
@@ -152,6 +156,8 @@ impl Room {
     /// that is still there.
     pub(super) fn end_freeze<C: StateCodec>(&self, env: &mut Env<C>, now: Time) -> Option<Post> {
         let Phase::Cutover(cutover) = &self.phase else { return None };
+        let (seq, at) = (cutover.seq, self.image.seq);
+        ensure!(env, self.id(), seq == at, else None, "it was frozen at {seq} and goes on at {at}");
         let (asked, task) = cutover.asked();
         env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
         let old = cutover.old.filter(|post| env.fleet.has(post.worker))?;
@@ -178,6 +184,8 @@ impl Room {
         if self.durability.safe() < switching.seq && !broken(Mutant::SwitchUnsafe) {
             return;
         }
+        let (seq, at) = (switching.seq, self.image.seq);
+        ensure!(env, self.id(), seq == at, "its switch is commit {seq}, and it is at {at}");
         let (order, old, new) = (switching.order, switching.old, switching.new);
         let pause = now.since(switching.frozen_at);
         let late = self.is_late(pause);

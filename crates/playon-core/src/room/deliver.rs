@@ -1,6 +1,9 @@
 //! A batch leaves for the worker: at most one at a time, so a room that is not delivered to is quiet.
 
+use std::collections::BTreeMap;
+
 use playon_types::attach::{Deliver, Item, LeftOut, ToWorker};
+use playon_types::ids::SessionId;
 use playon_types::image::StateCodec;
 use playon_types::time::{RoomTime, Time};
 
@@ -137,7 +140,12 @@ impl Room {
         now: Time,
         Batch { portion, items, at, rest }: Batch,
     ) {
-        let seq = self.image.seq.next();
+        let (room, seq) = (self.id(), self.image.seq.next());
+        let (read, before) = (self.clock.read(now), self.image.now);
+        let timely = before <= at && at <= read.max(before);
+        ensure!(env, room, timely, "batch {seq} is of {at:?}, after {before:?}, at {read:?}");
+        let stale = self.out_of_order(&items);
+        ensure!(env, room, stale.is_none(), "batch {seq} brings an input out of order: {stale:?}");
         let tick = match items.last() {
             Some(Item::Tick(tick)) => *tick,
             _ => self.image.tick,
@@ -148,12 +156,13 @@ impl Room {
         let watch = !self.presence.watchers().is_empty() && !rest && shows(LeftOut::WATCHERS);
         let errand = Errand::new(now, self.policies.batch_timeout);
         let inflight = Inflight { seq, items, now: at, tick, errand, portion, render, watch };
-        let room = self.id();
         let Phase::Live(live) = &mut self.phase else {
             return;
         };
         ensure!(env, room, live.inflight.is_none(), "batch {seq} leaves while one is under way");
         let post = live.post;
+        let there = env.fleet.has(post.worker);
+        ensure!(env, room, there, "batch {seq} leaves for worker {:?}, which is gone", post.worker);
         let message = Deliver {
             room,
             attempt: post.attempt,
@@ -166,6 +175,17 @@ impl Room {
         self.timers.set(Timer::Batch, inflight.errand.until());
         live.inflight = Some(inflight);
         env.tell(post.worker, ToWorker::Deliver(message));
+    }
+
+    /// The first input that has been applied before, or comes before one that its player has sent earlier.
+    fn out_of_order(&self, items: &[Item]) -> Option<(SessionId, u64)> {
+        let mut last: BTreeMap<SessionId, u64> = BTreeMap::new();
+        items.iter().find_map(|item| {
+            let Item::Input { session, seq, .. } = item else { return None };
+            let applied = || self.image.seats.get(session).map_or(0, |seat| seat.applied);
+            let last = last.entry(*session).or_insert_with(applied);
+            (std::mem::replace(last, *seq) >= *seq).then_some((*session, *seq))
+        })
     }
 
     /// Puts what was in flight back to where it was taken from, to be delivered again.

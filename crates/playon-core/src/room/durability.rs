@@ -224,6 +224,16 @@ impl Durability {
         Some(self.held.back().map_or(seq, |held| held.seq))
     }
 
+    /// The last commit that the store has or was given.
+    pub(super) const fn issued(&self) -> Seq {
+        self.issued
+    }
+
+    /// Whether a snapshot is with the store.
+    pub(super) const fn is_storing(&self) -> bool {
+        self.under_way.is_some()
+    }
+
     /// Whether commits up to that one are only kept in memory, and no snapshot of them follows by itself.
     pub(super) fn keeps(&self, seq: Seq) -> bool {
         self.issued < seq && !self.due

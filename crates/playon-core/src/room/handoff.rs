@@ -13,6 +13,7 @@ use playon_types::kind::OnDeploy;
 use playon_types::time::{Span, Time};
 
 use crate::effect::{Blame, Cost, Effect, Report};
+use crate::ensure::ensure;
 use crate::env::{Env, Post};
 use crate::errand::Errand;
 use crate::mutant::{Mutant, broken};
@@ -201,6 +202,9 @@ impl Room {
         };
         let Some(post) = self.post_for_move(env, now, order, version.is_some()) else { return };
         env.handoffs.begin(self.id());
+        let (rooms, most) = (env.handoffs.under_way(), env.limits.handoffs_max.max(1));
+        let free = rooms <= most && !env.handoffs.is_crowded();
+        ensure!(env, self.id(), free, "{rooms} of {most} rooms are handed over, or one beside it");
         let room = self.id();
         let (step, worker, message) = match version {
             Some(version) => {

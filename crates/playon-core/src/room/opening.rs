@@ -7,6 +7,7 @@ use playon_types::time::{Span, Time};
 
 use crate::deadly::Task;
 use crate::effect::{Blame, Effect, Report};
+use crate::ensure::ensure;
 use crate::env::{Env, Post};
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
@@ -69,6 +70,8 @@ impl Room {
                 Some(export)
             }
         };
+        let (rooms, most) = (env.openings.under_way(), env.openings.window());
+        ensure!(env, self.id(), rooms < most, "{rooms} of {most} rooms are being opened already");
         env.openings.begin(self.id(), self.image.state.len());
         if export.is_none() {
             self.tell_open(env, post, self.image.version, self.image.state.clone());
@@ -140,6 +143,8 @@ impl Room {
         post: Post,
         stagger: bool,
     ) {
+        let forgotten = self.phase.inflight().map(|inflight| inflight.seq);
+        ensure!(env, self.id(), forgotten.is_none(), "{forgotten:?} is under way and forgotten");
         self.adopt_policies(env, post.release);
         self.blame.opened();
         self.enter(Phase::Live(Live { post, inflight: None, warm: None }));

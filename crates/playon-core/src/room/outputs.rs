@@ -78,7 +78,12 @@ impl Room {
             let Some(conn) = session.conn.filter(|_| session.standing != Standing::Joining) else {
                 continue;
             };
+            let before = session.pushed;
             session.note(&mut push);
+            let first = push.events.first().map_or(before + 1, |(seq, _)| *seq);
+            let last = first + push.events.len() as u64 - 1;
+            let whole = first == before + 1 && last == session.pushed;
+            ensure!(env, room, whole, "events {first} to {last} follow event {before}");
             if !push.is_empty() {
                 env.emit(Effect::Gate(ToGateway::Push { conn, push }));
             }

@@ -172,6 +172,8 @@ pub(crate) struct Cutover {
     pub(crate) given: Option<Bytes>,
     /// Who writes an older version, until that is done.
     pub(crate) exporting: Option<Export>,
+    /// The last commit, which the room goes on from if it is not handed over.
+    pub(crate) seq: Seq,
     pub(crate) frozen_at: Time,
     /// What is asked for. It may take longer than the room stands still; then the room does not wait for it.
     pub(crate) errand: Errand,

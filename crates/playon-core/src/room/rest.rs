@@ -54,6 +54,9 @@ impl Room {
     /// The game has ended the room, and that is safe: everybody is told, and it is deleted.
     pub(super) fn end<C: StateCodec>(&mut self, env: &mut Env<C>) {
         if !self.ending {
+            let (at, safe) = (self.image.seq, self.durability.safe());
+            let over = self.image.ended && safe >= at;
+            ensure!(env, self.id(), over, "it ends, and of its last commit {at} {safe} is safe");
             self.close_all(env, Close::RoomEnded, "PLY-0103 the room has ended");
             self.finish(env);
         }

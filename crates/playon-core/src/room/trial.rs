@@ -11,6 +11,7 @@ use playon_types::time::{Span, Time};
 use crate::appeals::Appeal;
 use crate::deadly::Task;
 use crate::effect::{Aside, Blame as AtFault, Effect, Report};
+use crate::ensure::ensure;
 use crate::env::{Env, Post};
 use crate::fleet::{Berth, WorkerEnd};
 use crate::mutant::{Mutant, broken};
@@ -259,6 +260,8 @@ impl Room {
         at_fault: AtFault,
         (count, reason): (u32, &str),
     ) {
+        let forgotten = self.phase.inflight().map(|inflight| inflight.seq);
+        ensure!(env, self.id(), forgotten.is_none(), "{forgotten:?} is under way and forgotten");
         if !broken(Mutant::ClockRunsDown) {
             self.clock.stop(now);
         }

@@ -8,6 +8,7 @@ use playon_types::time::{Time, WallTime};
 
 use crate::creating::Creating;
 use crate::effect::{Effect, Listing, Loaded, Report, Stored, Unprobed};
+use crate::ensure::ensure;
 use crate::fleet::Berth;
 use crate::mutant::{Mutant, broken};
 use crate::room::{MoveOrder, Room};
@@ -215,6 +216,8 @@ impl<C: StateCodec> Shard<C> {
             }
             return;
         }
+        let sought = matches!(self.rooms.get(&id), Some(Entry { slot: Slot::Loading(_), .. }));
+        ensure!(self.env, id, sought, "it is made, and the store was not asked for it");
         let mut creating = Creating::new(id, create, waiting, &self.env.limits, now);
         creating.ask(&mut self.env, now);
         self.rooms.insert(id, Entry { slot: Slot::Creating(creating), late: Vec::new() });
