@@ -178,8 +178,8 @@ mutants! {
     LanesShared "lanes-shared",
     /// What was held against the release that a room leaves is held against its move.
     LeavingBlamed "leaving-blamed",
-    /// What a room waited for stays in its table when it fires.
-    TimersKept "timers-kept",
+    /// A batch that may take longer, as its turn had not come, is not looked at again.
+    TimersUnarmed "timers-unarmed",
     /// What a room waited for is still waited for when its phase has ended.
     TimersUnstopped "timers-unstopped",
 }

@@ -71,7 +71,9 @@ impl Room {
             // The worker is killed, and `handle_worker_down` follows.
             inflight.errand.report(now);
         }
-        self.timers.set(Timer::Batch, inflight.errand.until());
+        if overdue || !broken(Mutant::TimersUnarmed) {
+            self.timers.set(Timer::Batch, inflight.errand.until());
+        }
         if !overdue {
             return;
         }

@@ -188,7 +188,10 @@ impl<C: StateCodec> Shard<C> {
             self.env.close(hello.conn, Close::UnknownRoom, NO_SUCH_ROOM);
         }
         match create {
-            Some(create) if !self.env.draining => self.begin_create(now, id, create, stay),
+            Some(create) if !self.env.draining => {
+                self.begin_create(now, id, create, stay);
+                self.settle(now, id);
+            }
             _ => {
                 self.remove(id);
                 for hello in stay {
@@ -202,13 +205,7 @@ impl<C: StateCodec> Shard<C> {
         }
     }
 
-    pub(super) fn begin_create(
-        &mut self,
-        now: Time,
-        id: RoomId,
-        create: Create,
-        waiting: Vec<Hello>,
-    ) {
+    fn begin_create(&mut self, now: Time, id: RoomId, create: Create, waiting: Vec<Hello>) {
         if let Some(detail) = self.env.no_such_kind(now, &create.kind) {
             self.remove(id);
             for hello in waiting {
@@ -220,8 +217,7 @@ impl<C: StateCodec> Shard<C> {
         ensure!(self.env, id, sought, "it is made, and the store was not asked for it");
         let mut creating = Creating::new(id, create, waiting, &self.env.limits, now);
         creating.ask(&mut self.env, now);
-        self.rooms.insert(id, Entry { slot: Slot::Creating(creating), late: Vec::new() });
-        self.settle(now, id);
+        self.put(id, Slot::Creating(creating));
     }
 
     /// An effect has become safe in the store.

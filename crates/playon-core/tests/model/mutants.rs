@@ -34,7 +34,7 @@ const SESSIONS: [Mutant; 17] = [
     PoisonKept,
 ];
 
-const HANDOFFS: [Mutant; 11] = [
+const HANDOFFS: [Mutant; 12] = [
     ReleaseUnsafe,
     AckAtReceipt,
     NoRedelivery,
@@ -46,6 +46,7 @@ const HANDOFFS: [Mutant; 11] = [
     HistoryKept,
     OpenForever,
     PoisonKept,
+    TimersUnstopped,
 ];
 
 #[test]

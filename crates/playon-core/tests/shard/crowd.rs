@@ -171,6 +171,7 @@ impl World {
                 _ => {}
             }
         }
+        assert_eq!(self.shard.check_timers(), Ok(()));
         while let Some((release, berth, count)) = self.berths.poll() {
             self.wanted.insert((release, berth), count);
         }
