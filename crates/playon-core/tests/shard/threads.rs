@@ -2,6 +2,7 @@
 
 use playon_core::effect::Report;
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::limits::Limits;
 use playon_types::attach::ToWorker;
 use playon_types::ids::WorkerId;
 use playon_types::kind::Policies;
@@ -60,8 +61,18 @@ fn a_room_after_whose_inputs_the_process_dies_twice_lives_apart_for_a_while() {
     let apart = up(&mut bench, 23, Berth::Quarantine);
     obey(&mut bench, apart);
     bench.input(1, 3);
-    assert!(matches!(bench.sent_to(apart).as_slice(), [ToWorker::Deliver(_)]), "it plays on");
+    let sent = bench.sent_to(apart);
+    let [ToWorker::Deliver(batch)] = sent.as_slice() else { panic!("it plays on: {sent:?}") };
     assert_eq!(bench.sent_to(common), []);
+    let commit = answer(ONE, &ToWorker::Deliver(batch.clone()), false);
+    commit.into_iter().for_each(|commit| bench.worker(apart, commit));
+    let quarantine = Limits::default().quarantine;
+    bench.wait(Span(quarantine.0 - Span::secs(1).0));
+    assert_eq!(bench.sent_to(common), [], "until then it stays there");
+    bench.wait(Span::secs(1));
+    assert!(matches!(bench.sent_to(apart).as_slice(), [ToWorker::Retire { .. }]), "it is over");
+    assert!(matches!(bench.sent_to(common).as_slice(), [ToWorker::Open { .. }]));
+    assert!(bench.shard.next_timeout() > Some(bench.now));
 }
 
 #[test]
