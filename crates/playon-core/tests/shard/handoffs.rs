@@ -2,6 +2,7 @@
 
 use playon_core::effect::{Blame, Report};
 use playon_types::attach::ToWorker;
+use playon_types::kind::{OnDeploy, Policies, Survives};
 use playon_types::time::Span;
 
 use super::bench::{Bench, NEW, ONE, ROOM, TWO, answer, prewarmed};
@@ -45,6 +46,29 @@ fn a_room_that_is_frozen_for_too_long_is_tried_once_more_and_then_stays() {
     let reports = bench.reports();
     assert_eq!(thawed(&reports), [(Span::millis(500), true)]);
     assert_eq!((failed(&reports), moved(&reports)), (Some(Blame::Release), false));
+}
+
+/// What has come in meanwhile is not forgotten with the handoff.
+#[test]
+fn a_room_whose_next_round_begins_before_it_is_frozen_plays_on_at_once() {
+    let on_deploy = OnDeploy::BetweenRounds { deadline: Span::secs(60) };
+    // Nothing else wakes it: its commits are not stored one by one.
+    let survives = Survives::WorkerCrash { checkpoint: Span::secs(60) };
+    let policies = Policies { on_deploy, survives, tick: None, ..now() };
+    let mut bench = Bench::with_player(&policies, true);
+    bench.move_to(NEW, false);
+    let sent = bench.sent_to(TWO);
+    let copy = sent.iter().find(|message| matches!(message, ToWorker::Prewarm { .. }));
+    let turn = copy.expect("a copy is asked for").turn();
+    bench.input(1, 1);
+    bench.input(1, 2);
+    let sent = bench.sent_to(ONE);
+    bench.worker(TWO, prewarmed(ROOM, turn.attempt, turn.seq.0, 5));
+    // The first input begins the next round.
+    bench.worker(ONE, answer(ONE, &sent[0], false).unwrap());
+    let sent = bench.sent_to(ONE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "the second one: {sent:?}");
+    assert!(matches!(bench.sent_to(TWO).as_slice(), [ToWorker::Retire { .. }]));
 }
 
 #[test]
