@@ -4,10 +4,12 @@
 //! needs to mean anything: which commit follows which ([`image`]), which versions a kind reads ([`kind`]).
 
 pub mod attach;
+pub mod code;
 pub mod gate;
 pub mod ids;
 pub mod image;
 pub mod kind;
+pub mod reason;
 pub mod record;
 pub mod rng;
 pub mod time;
