@@ -6,6 +6,8 @@ use playon_types::gate::{Close, Create, Hello};
 use playon_types::ids::{Attempt, History, RoomId, WorkerId};
 use playon_types::image::{Image, StateCodec};
 use playon_types::kind::Policies;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{RoomTime, Time};
 
 use crate::effect::Effect;
@@ -41,7 +43,7 @@ pub(crate) enum Outcome {
     /// It lives; these sockets waited for it.
     Born(Box<Room>, Vec<Hello>),
     /// It cannot be; these sockets are told so.
-    Refused(Vec<Hello>, Close, String),
+    Refused(Vec<Hello>, Close, Reason),
 }
 
 impl Creating {
@@ -94,16 +96,20 @@ impl Creating {
             return Outcome::Pending;
         };
         let Body::Full(state) = commit.body else {
-            return self.failed(env, now, "PLY-0104 the first commit must carry the whole state");
+            return self.failed(
+                env,
+                now,
+                reason!("PLY-0104 the first commit must carry the whole state"),
+            );
         };
         if state.len() > env.limits.state_bytes_max || env.codec.hash(&state) != commit.hash {
-            let why = "PLY-0104 the first commit is too large or not what it claims to be";
+            let why = reason!("PLY-0104 the first commit is too large or not what it claims to be");
             return self.failed(env, now, why);
         }
         if commit.ended {
             // It was never stored and nobody has seen it.
             self.release(env);
-            let detail = "PLY-0103 the room has ended".to_owned();
+            let detail = reason!("PLY-0103 the room has ended");
             return Outcome::Refused(std::mem::take(&mut self.waiting), Close::RoomEnded, detail);
         }
         let image = Image {
@@ -160,7 +166,7 @@ impl Creating {
             if env.is_overdue(errand, worker, now) {
                 // `handle_worker_down` follows.
                 errand.report(now);
-                let why = format!("PLY-0404 it did not make room {} in time", self.room);
+                let why = reason!("PLY-0404 it did not make room {} in time", self.room);
                 env.emit(Effect::Suspect { worker, why });
             }
         }
@@ -179,10 +185,10 @@ impl Creating {
         }
         if fault.refusal {
             self.release(env);
-            let detail = format!("PLY-0106 {}", fault.message);
+            let detail = reason!("PLY-0106 {}", fault.message);
             return Outcome::Refused(std::mem::take(&mut self.waiting), Close::Refused, detail);
         }
-        self.failed(env, now, &format!("PLY-0117 the room could not be created: {}", fault.message))
+        self.failed(env, now, reason!("PLY-0117 the room could not be created: {}", fault.message))
     }
 
     /// The worker went away.
@@ -207,7 +213,7 @@ impl Creating {
             return Outcome::Pending;
         }
         self.apart = true;
-        self.failed(env, now, "PLY-0117 the worker went away while it created the room")
+        self.failed(env, now, reason!("PLY-0117 the worker went away while it created the room"))
     }
 
     /// Nobody could make it in time.
@@ -222,19 +228,15 @@ impl Creating {
             env.leave(self.room, post);
             env.abandon(post, errand, None);
         }
-        let detail = "PLY-0122 no worker could create the room in time".to_owned();
+        let detail = reason!("PLY-0122 no worker could create the room in time");
         Outcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)
     }
 
-    fn failed<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) -> Outcome {
+    fn failed<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: Reason) -> Outcome {
         self.release(env);
         self.tries += 1;
         if self.tries >= TRIES_MAX {
-            return Outcome::Refused(
-                std::mem::take(&mut self.waiting),
-                Close::Refused,
-                reason.to_owned(),
-            );
+            return Outcome::Refused(std::mem::take(&mut self.waiting), Close::Refused, reason);
         }
         self.ask(env, now);
         Outcome::Pending

@@ -6,6 +6,7 @@ use playon_types::attach::ToWorker;
 use playon_types::gate::{Create, ToGateway};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use playon_types::image::{Image, Record};
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time, WallTime};
 
 use crate::fleet::Berth;
@@ -39,7 +40,7 @@ pub enum Effect {
         /// The worker.
         worker: WorkerId,
         /// Why.
-        why: String,
+        why: Reason,
     },
     /// News for the director, the logs and the metrics.
     Report(Report),
@@ -204,7 +205,7 @@ pub enum Report {
         /// The room.
         room: RoomId,
         /// What it cost, or why it failed.
-        result: Result<Cost, String>,
+        result: Result<Cost, Reason>,
     },
     /// No copy of the room was opened, which says nothing of the release.
     NotProbed {
@@ -253,7 +254,7 @@ pub enum Report {
         /// The room.
         room: RoomId,
         /// Why.
-        reason: String,
+        reason: Reason,
         /// Whether the new release is to blame; otherwise the move may be tried again.
         blame: Blame,
     },
@@ -271,7 +272,7 @@ pub enum Report {
         /// On which release.
         release: ReleaseId,
         /// What happened.
-        message: String,
+        reason: Reason,
         /// Faults in a row that are held against the room; 0 if it merely lost its worker.
         count: u32,
         /// It is being found out what the room fails on: [`Report::SetAside`], another fault or [`Report::Acquitted`] follows.
@@ -280,7 +281,7 @@ pub enum Report {
     /// Somebody asked for a kind of room that the current release does not have. Said once a minute.
     UnknownKind {
         /// What was answered.
-        detail: String,
+        detail: Reason,
         /// How often that was since it was last reported.
         times: u64,
     },
@@ -329,7 +330,7 @@ pub enum Report {
         /// On which release.
         release: ReleaseId,
         /// Why.
-        reason: String,
+        reason: Reason,
     },
     /// The workers that the rooms of this shard need beside the common ones, all of them.
     Berths(Vec<(ReleaseId, Berth)>),
@@ -345,7 +346,7 @@ pub enum Report {
         /// The room.
         room: RoomId,
         /// Why.
-        reason: String,
+        reason: Reason,
     },
     /// The room is live again after it had lost its worker.
     Recovered {

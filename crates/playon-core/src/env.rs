@@ -7,6 +7,8 @@ use playon_types::attach::ToWorker;
 use playon_types::gate::{Close, ToGateway};
 use playon_types::ids::{Attempt, ConnId, Epoch, ReleaseId, RoomId, WorkerId};
 use playon_types::image::ApplyBounds;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::agenda::{Agenda, Due};
@@ -134,9 +136,9 @@ impl<C> Env<C> {
     }
 
     /// What to tell whoever asks for a kind that new rooms cannot have; nothing if they can, or if nobody knows yet.
-    pub(crate) fn no_such_kind(&mut self, now: Time, kind: &str) -> Option<String> {
+    pub(crate) fn no_such_kind(&mut self, now: Time, kind: &str) -> Option<Reason> {
         let kinds = self.fleet.instead_of(self.prefer?, kind)?;
-        let detail = format!("PLY-0137 there is no kind {kind}, but {}", kinds.join(", "));
+        let detail = reason!("PLY-0137 there is no kind {kind}, but {}", kinds.join(", "));
         self.unknown_since += 1;
         if self.unknown_said.is_none_or(|said| now >= said + UNKNOWN_SAID_EVERY) {
             self.unknown_said = Some(now);
@@ -181,11 +183,11 @@ impl<C> Env<C> {
     }
 
     /// Closes a socket, which is the last word about it.
-    pub(crate) fn close(&mut self, conn: ConnId, why: Close, detail: impl Into<String>) {
+    pub(crate) fn close(&mut self, conn: ConnId, why: Close, detail: Reason) {
         if !broken(Mutant::SocketsKept) {
             self.sockets.forget(conn);
         }
-        self.emit(Effect::Gate(ToGateway::Close { conn, why, detail: detail.into() }));
+        self.emit(Effect::Gate(ToGateway::Close { conn, why, detail }));
     }
 
     /// Whether something asked of a worker takes too long.
@@ -357,7 +359,7 @@ impl<C> Env<C> {
         }
         self.agenda.set(Due::Abandoned(worker, attempt), errand.until());
         if hangs {
-            let why = "PLY-0404 it does not come back from a room that has left".to_owned();
+            let why = reason!("PLY-0404 it does not come back from a room that has left");
             self.emit(Effect::Suspect { worker, why });
         }
     }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use playon_types::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
 use playon_types::ids::{ConnId, Generation, History, ReleaseId, RoomId, SessionId};
+use playon_types::reason::Reason;
 use playon_types::time::Span;
 
 use crate::{Guest, Heard, Said, ScriptedPlayer, Subject};
@@ -48,7 +49,8 @@ impl<'a> Script<'a> {
     }
 
     pub(crate) fn close(&mut self, conn: ConnId, why: Close) {
-        self.subject.tell(ToGateway::Close { conn, why, detail: "because".into() });
+        let detail = Reason::read("because");
+        self.subject.tell(ToGateway::Close { conn, why, detail });
     }
 
     pub(crate) fn push(&mut self, conn: ConnId, push: Push) {

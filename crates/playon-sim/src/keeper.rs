@@ -13,6 +13,7 @@ use playon_types::attach::ToWorker;
 use playon_types::gate::ToGateway;
 use playon_types::ids::{DeployId, Epoch, History, ReleaseId, RoomId, WorkerId};
 use playon_types::image::Image;
+use playon_types::reason::Reason;
 use playon_types::record::{DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time, WallTime};
 use playon_wire::state::ZstdXxh3;
@@ -39,7 +40,7 @@ pub enum Wish {
     FindSleepers(Search),
     /// Kill a worker.
     /// With the reason.
-    Kill(WorkerId, String),
+    Kill(WorkerId, Reason),
     /// Keep that many workers of a release.
     Workers(ReleaseId, Berth, u32),
     /// Note how a deploy stands.

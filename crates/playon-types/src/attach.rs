@@ -7,6 +7,7 @@
 use bytes::Bytes;
 
 use crate::ids::{Attempt, RoomId, Seq, SessionId};
+use crate::reason::Reason;
 use crate::time::RoomTime;
 
 /// Owner to worker.
@@ -424,8 +425,15 @@ pub struct Fault {
     pub attempt: Attempt,
     /// Where.
     pub stage: Stage,
-    /// What, in one line.
+    /// What, in one line; begins with a code if the worker has one for it.
     pub message: String,
     /// Whether the game said no by itself (a refusal), rather than panicked.
     pub refusal: bool,
+}
+
+impl Fault {
+    /// What the worker says of it.
+    pub fn reason(&self) -> Reason {
+        Reason::read(self.message.as_str())
+    }
 }

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use crate::ids::{ConnId, Generation, History, ReleaseId, RoomId, SecretHash, SessionId};
+use crate::reason::Reason;
 use crate::time::Span;
 
 /// Gateway to owner.
@@ -146,8 +147,8 @@ pub enum ToGateway {
         conn: ConnId,
         /// Why.
         why: Close,
-        /// One line for people.
-        detail: String,
+        /// In words, with a code.
+        detail: Reason,
     },
 }
 

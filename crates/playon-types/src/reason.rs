@@ -66,6 +66,16 @@ impl Reason {
         }
     }
 
+    /// An error that is shown with its code first.
+    pub fn of(code: Code, error: &impl fmt::Display) -> Self {
+        let told = error.to_string();
+        let spelled = code.to_string();
+        match told.strip_prefix(&spelled).and_then(|rest| rest.strip_prefix(' ')) {
+            Some(words) => Self::new(code, words.to_owned()),
+            None => Self::new(code, told),
+        }
+    }
+
     /// Used by [`reason!`](crate::reason).
     #[doc(hidden)]
     pub fn formatted(code: Code, told: fmt::Arguments<'_>) -> Self {
@@ -79,6 +89,12 @@ impl Reason {
     /// The code. Nothing only if it came from another process that named none.
     pub const fn code(&self) -> Option<Code> {
         self.code
+    }
+
+    /// The same, with that code if it has none.
+    #[must_use]
+    pub fn or_code(self, code: Code) -> Self {
+        Self { code: self.code.or(Some(code)), ..self }
     }
 
     /// What is said beside the code.
@@ -145,6 +161,14 @@ mod tests {
         ];
         for text in without {
             assert_eq!(code(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_its_code_once() {
+        let code = ply!("PLY-0202");
+        for error in ["PLY-0202 the store failed", "the store failed"] {
+            assert_eq!(Reason::of(code, &error), reason!("PLY-0202 the store failed"));
         }
     }
 

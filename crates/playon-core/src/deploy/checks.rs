@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use playon_types::ids::{DeployId, ReleaseId, RoomId};
 use playon_types::kind::Declared;
+use playon_types::reason::Reason;
 use playon_types::record::{DeployPhase, DeployRecord};
 use playon_types::time::Time;
 
@@ -275,7 +276,7 @@ impl Director {
         now: Time,
         deploy: DeployId,
         room: RoomId,
-        result: &Result<Cost, String>,
+        result: &Result<Cost, Reason>,
     ) {
         let kind = self.rooms.get(&room).map(|known| known.kind.clone());
         let Some(rollout) = self.rollout.as_mut().filter(|r| r.record().id == deploy) else {

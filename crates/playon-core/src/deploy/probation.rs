@@ -191,8 +191,8 @@ impl Director {
     pub(super) fn watch_report(&mut self, now: Time, report: &Report) {
         match report {
             // Held against the room; one that merely lost its worker is not counted.
-            Report::Fault { room, release, message, count, inquiry } if *count > 0 => {
-                let what = format!("room {room}: {message}");
+            Report::Fault { room, release, reason, count, inquiry } if *count > 0 => {
+                let what = format!("room {room}: {reason}");
                 self.note_failed(now, (*room, *release), false);
                 self.fault(now, (*room, *release), what, *inquiry && !broken(Mutant::Hasty));
             }

@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::reason::Reason;
 use playon_types::record::{DeployPhase, DeployRecord, Watch};
 use playon_types::time::{Span, Time};
 
@@ -432,7 +433,7 @@ impl Director {
         });
     }
 
-    fn handle_move_failed(&mut self, now: Time, room: RoomId, reason: &str, blame: Blame) {
+    fn handle_move_failed(&mut self, now: Time, room: RoomId, reason: &Reason, blame: Blame) {
         let tries_max = self.config.tries_max;
         let Some(rollout) = &mut self.rollout else { return };
         if rollout.record.phase != DeployPhase::Moving {
@@ -448,7 +449,7 @@ impl Director {
         } else if rollout.record.course.leaves_behind() {
             rollout.left.insert(room);
             rollout.kept_at = None;
-            rollout.record.leave(room, reason);
+            rollout.record.leave(room, &reason.to_string());
             self.mover.decline(room);
             self.room_settled(now, room);
         } else {

@@ -21,6 +21,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use playon_types::attach::Item;
 use playon_types::ids::SessionId;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::limits::Limits;
@@ -171,7 +172,7 @@ pub(crate) struct Blame {
     /// When a batch that brought something was last committed.
     acted_at: Option<Time>,
     /// Why nobody runs the room any more.
-    halted: Option<String>,
+    halted: Option<Reason>,
 }
 
 impl Blame {
@@ -325,12 +326,12 @@ impl Blame {
     }
 
     /// Why nobody runs the room any more, if so.
-    pub(crate) fn halted(&self) -> Option<&str> {
-        self.halted.as_deref()
+    pub(crate) fn halted(&self) -> Option<&Reason> {
+        self.halted.as_ref()
     }
 
     /// The room keeps failing by itself: nobody runs it any more.
-    pub(crate) fn halt(&mut self, why: String) {
+    pub(crate) fn halt(&mut self, why: Reason) {
         self.halted = Some(why);
     }
 

@@ -8,6 +8,7 @@ use playon_types::gate::{Close, Push};
 use playon_types::ids::{Seq, SessionId};
 use playon_types::image::{Misfit, Record, Seat, SeatChange, StateCodec};
 use playon_types::kind::Survives;
+use playon_types::reason;
 use playon_types::time::Time;
 
 use crate::effect::{Effect, Report};
@@ -137,7 +138,7 @@ impl Room {
                 continue;
             };
             if let Some((_, reason)) = commit.refused.iter().find(|(id, _)| id == session) {
-                held.goodbyes.push((*session, Close::Refused, format!("PLY-0106 {reason}")));
+                held.goodbyes.push((*session, Close::Refused, reason!("PLY-0106 {reason}")));
             } else if let Some(known) = self.presence.get(session) {
                 seats.push(SeatChange::Joined { session: *session, secret: known.secret });
                 held.seated.push(*session);
@@ -234,11 +235,11 @@ impl Room {
                 continue;
             };
             seats.push(SeatChange::Left { session: *session });
-            held.goodbyes.push((*session, Close::Left, "PLY-0109 the seat was given up".into()));
+            held.goodbyes.push((*session, Close::Left, reason!("PLY-0109 the seat was given up")));
         }
         for (session, reason) in &commit.dismissed {
             seats.push(SeatChange::Left { session: *session });
-            held.goodbyes.push((*session, Close::Left, format!("PLY-0110 {reason}")));
+            held.goodbyes.push((*session, Close::Left, reason!("PLY-0110 {reason}")));
         }
     }
 

@@ -3,6 +3,8 @@
 
 use playon_types::ids::{DeployId, ReleaseId, WorkerId};
 use playon_types::image::StateCodec;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::deadly::{Deed, Task};
@@ -15,21 +17,25 @@ use super::blame::Place;
 use super::phase::{Apart, Live, MoveOrder, Opening, Phase};
 
 /// How a move goes on when a worker that takes part in it is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum After {
     /// It is tried where nobody else is.
     Apart,
     /// It has come to nothing.
-    Fails(Blame, &'static str),
+    Fails(Blame, Reason),
 }
 
 /// Why a room stays where it is that cannot be tried.
-pub(super) const NOT_TRIED: &str = "PLY-0621 a worker died of a copy of the room, and none came in time where it could be tried alone";
+pub(super) const NOT_TRIED: Reason = Reason::fixed(
+    "PLY-0621 a worker died of a copy of the room, and none came in time where it could be tried alone",
+);
 
-pub(super) const fn died(task: Task) -> &'static str {
+pub(super) fn died(task: Task) -> Reason {
     match task {
-        Task::Copy => "PLY-0620 the worker died while it opened a copy of the room",
-        Task::Export => "PLY-0620 the worker died while it wrote an older version of the room",
+        Task::Copy => reason!("PLY-0620 the worker died while it opened a copy of the room"),
+        Task::Export => {
+            reason!("PLY-0620 the worker died while it wrote an older version of the room")
+        }
     }
 }
 
@@ -80,7 +86,7 @@ impl Room {
     }
 
     /// Why the move is not tried, if it is not: nobody has asked for it since it was given up.
-    pub(super) fn refuses<C: StateCodec>(&self, env: &Env<C>, order: &MoveOrder) -> Option<String> {
+    pub(super) fn refuses<C: StateCodec>(&self, env: &Env<C>, order: &MoveOrder) -> Option<Reason> {
         if order.check || order.deploy != DeployId::NONE {
             return None;
         }
@@ -88,7 +94,7 @@ impl Room {
         let export = exports.then(|| self.deed(self.release(), Task::Export));
         let parts = export.into_iter().chain([self.deed(order.to, Task::Copy)]);
         let declined = parts.into_iter().find(|deed| env.deadly.is_declined(*deed))?;
-        Some(format!("{}, and that was so before", died(declined.task)))
+        Some(died(declined.task).and(", and that was so before"))
     }
 
     /// Workers for a move: the one that the room goes to. Without one the order waits, or has come to nothing.
@@ -110,7 +116,7 @@ impl Room {
         if post.is_none() && env.deadly.has(deed) {
             self.wait_apart(env, now, order);
         } else if post.is_none() {
-            let why = "PLY-0302 no worker of the new release serves this kind";
+            let why = reason!("PLY-0302 no worker of the new release serves this kind");
             self.move_failed(env, order, Blame::Circumstance, why);
         }
         post
@@ -169,7 +175,7 @@ impl Room {
     ) -> After {
         const GONE: After = After::Fails(
             Blame::Circumstance,
-            "PLY-0303 a worker that takes part in the handoff went away",
+            Reason::fixed("PLY-0303 a worker that takes part in the handoff went away"),
         );
         let asked = match &self.phase {
             Phase::Live(Live { warm: Some(warm), .. }) => warm.step.asked(),

@@ -3,6 +3,8 @@
 
 use playon_types::attach::{Ready, ToWorker};
 use playon_types::image::StateCodec;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::effect::{Blame, Report};
@@ -63,7 +65,7 @@ impl Room {
                         env,
                         warm.order,
                         Blame::Circumstance,
-                        "PLY-0303 no worker of the present release is there",
+                        reason!("PLY-0303 no worker of the present release is there"),
                     );
                 };
                 env.tell(export.post.worker, message);
@@ -112,7 +114,7 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         blame: Blame,
-        reason: &str,
+        reason: Reason,
     ) {
         let Phase::Cutover(cutover) = &self.phase else {
             return;
@@ -127,7 +129,7 @@ impl Room {
 
     /// The new worker is not ready in time. It may have been busy with others: the room is handed over once more, alone.
     pub(super) fn frozen_too_long<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let why = "PLY-0308 the new release did not get ready in time";
+        let why = reason!("PLY-0308 the new release did not get ready in time");
         let Phase::Cutover(cutover) = &self.phase else { return };
         let order = MoveOrder { late: true, ..cutover.order };
         if cutover.order.late || broken(Mutant::LateOnce) {

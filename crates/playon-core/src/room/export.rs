@@ -3,6 +3,8 @@
 
 use playon_types::attach::{Exported, ToWorker};
 use playon_types::image::StateCodec;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::deadly::Task;
@@ -21,11 +23,11 @@ impl Room {
         &self,
         env: &Env<C>,
         order: &MoveOrder,
-    ) -> Result<Option<u32>, String> {
+    ) -> Result<Option<u32>, Reason> {
         let kind = &self.image.kind;
         let held = self.image.version;
         let Some(to) = env.fleet.kind(order.to, kind) else {
-            return Err(format!("PLY-0302 no worker of the new release serves the kind `{kind}`"));
+            return Err(reason!("PLY-0302 no worker of the new release serves the kind `{kind}`"));
         };
         if to.reads(held) {
             return Ok(None);
@@ -35,10 +37,11 @@ impl Room {
         if from.is_some_and(|from| from.exports(to.writes)) {
             return Ok(Some(to.writes));
         }
-        Err(format!(
+        Err(reason!(
             "PLY-0304 the release reads versions {} to {} of kind `{kind}`, the room has version {held}, \
              and its present release cannot write an older one",
-            to.reads_from, to.writes
+            to.reads_from,
+            to.writes
         ))
     }
 
@@ -106,7 +109,12 @@ impl Room {
     }
 
     /// A room without a worker cannot be written in the version that it needs to go: it is opened where it was.
-    pub(super) fn export_failed<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, why: &str) {
+    pub(super) fn export_failed<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        why: Reason,
+    ) {
         for post in self.phase.posts() {
             env.leave(self.id(), post);
         }

@@ -10,6 +10,8 @@ use playon_types::attach::{Body, Commit, Fault, Prewarmed, ToWorker};
 use playon_types::ids::{DeployId, Seq};
 use playon_types::image::StateCodec;
 use playon_types::kind::OnDeploy;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::effect::{Blame, Cost, Effect, Report};
@@ -26,10 +28,10 @@ use super::timers::Timer;
 pub(super) const FREEZE_MARGIN: u64 = 4;
 
 /// Why a room would stand still for too long, if it would, when its state takes so long to be brought over.
-pub(crate) fn too_slow(predicted: Span, most: Span) -> Option<String> {
+pub(crate) fn too_slow(predicted: Span, most: Span) -> Option<Reason> {
     let (took, most_ms) = (predicted.0 / 1_000, most.0 / 1_000);
     (predicted.0.saturating_mul(FREEZE_MARGIN) > most.0).then(|| {
-        format!(
+        reason!(
             "PLY-0312 its state takes {took} ms to bring over, and a room stands still for {most_ms} ms at \
              most, with a margin of {FREEZE_MARGIN}"
         )
@@ -60,13 +62,13 @@ impl Room {
         {
             // It is on its way there already, and perhaps in more of a hurry. Both orders are answered, once each.
             if earlier.deploy != DeployId::NONE {
-                let reason = "PLY-0306 the room is on its way there already";
+                let reason = reason!("PLY-0306 the room is on its way there already");
                 self.report_failed(env, order, Blame::Circumstance, reason);
             }
             return;
         }
         if let Some(reason) = self.refuses(env, &order) {
-            return self.report_failed(env, order, Blame::Release, &reason);
+            return self.report_failed(env, order, Blame::Release, reason);
         }
         order.patient = !forced && !order.check;
         let known = if order.patient { self.on_deploy(env) } else { Some(OnDeploy::Now) };
@@ -74,7 +76,7 @@ impl Room {
             return;
         }
         if let Some(earlier) = self.wish.replace(order) {
-            let reason = "PLY-0306 a newer deploy has taken its place";
+            let reason = reason!("PLY-0306 a newer deploy has taken its place");
             // It had not begun; another one may have, and keeps its place among the rooms being moved.
             self.report_failed(env, earlier, Blame::Circumstance, reason);
         }
@@ -120,12 +122,12 @@ impl Room {
         now: Time,
         deploy: Option<DeployId>,
     ) {
-        let reason = "PLY-0306 a newer deploy has taken its place";
+        let reason = reason!("PLY-0306 a newer deploy has taken its place");
         let meant = |order: &MoveOrder| deploy.is_none_or(|deploy| deploy == order.deploy);
         let begun = self.begun_move().is_some_and(|order| meant(&order));
         match &self.phase {
-            Phase::Live(_) if begun => self.abandon_warm(env, Blame::Circumstance, reason),
-            Phase::Cutover(_) if begun => self.thaw(env, now, Blame::Circumstance, reason),
+            Phase::Live(_) if begun => self.abandon_warm(env, Blame::Circumstance, reason.clone()),
+            Phase::Cutover(_) if begun => self.thaw(env, now, Blame::Circumstance, reason.clone()),
             Phase::Opening(opening) if begun && opening.post.release != self.release() => {
                 for post in self.phase.posts() {
                     env.leave(self.id(), post);
@@ -198,7 +200,7 @@ impl Room {
         }
         let version = match self.version_for(env, &order) {
             Ok(version) => version,
-            Err(reason) => return self.move_failed(env, order, Blame::Release, &reason),
+            Err(reason) => return self.move_failed(env, order, Blame::Release, reason),
         };
         let Some(post) = self.post_for_move(env, now, order, version.is_some()) else { return };
         env.handoffs.begin(self.id());
@@ -278,7 +280,7 @@ impl Room {
         let predicted = warm.cost;
         env.handoffs.took(&self.image.kind, self.image.state.len(), predicted);
         if let Some(reason) = too_slow(predicted, env.limits.freeze_max) {
-            self.abandon_warm(env, Blame::Release, &reason);
+            self.abandon_warm(env, Blame::Release, reason);
             return self.pump(env, now);
         }
         if warm.order.check {
@@ -323,14 +325,14 @@ impl Room {
     /// A move that had begun waits again, unless a newer one waits already.
     pub(super) fn put_back<C: StateCodec>(&mut self, env: &mut Env<C>, order: MoveOrder) {
         if self.wish.is_some() {
-            let reason = "PLY-0306 a newer deploy has taken its place";
+            let reason = reason!("PLY-0306 a newer deploy has taken its place");
             self.report_failed(env, order, Blame::Circumstance, reason);
         } else {
             self.wish = Some(order);
         }
     }
 
-    fn finish_check<C: StateCodec>(&mut self, env: &mut Env<C>, result: Result<Cost, String>) {
+    fn finish_check<C: StateCodec>(&mut self, env: &mut Env<C>, result: Result<Cost, Reason>) {
         let id = self.id();
         let Some(warm) = self.take_warm() else { return };
         env.leave(id, warm.step.post());
@@ -382,11 +384,11 @@ impl Room {
                 // Perhaps it only waited behind another room; alone it does not.
                 env.deadly.note(self.deed(post.release, task));
             }
-            let why = "PLY-0307 the new release did not open a copy of the room in time";
-            self.abandon_warm(env, Blame::Release, why);
+            let why = reason!("PLY-0307 the new release did not open a copy of the room in time");
+            self.abandon_warm(env, Blame::Release, why.clone());
             if hangs {
                 // One of its threads would never come back.
-                env.emit(Effect::Suspect { worker, why: why.into() });
+                env.emit(Effect::Suspect { worker, why });
             }
         }
     }
@@ -397,7 +399,7 @@ impl Room {
         env: &mut Env<C>,
         order: MoveOrder,
         blame: Blame,
-        reason: &str,
+        reason: Reason,
     ) {
         env.handoffs.end(self.id());
         self.report_failed(env, order, blame, reason);
@@ -408,9 +410,9 @@ impl Room {
         env: &mut Env<C>,
         order: MoveOrder,
         blame: Blame,
-        reason: &str,
+        reason: Reason,
     ) {
-        let (deploy, room, reason) = (order.deploy, self.id(), reason.to_owned());
+        let (deploy, room) = (order.deploy, self.id());
         env.report(if order.check {
             Report::Checked { deploy, room, result: Err(reason) }
         } else {
@@ -429,23 +431,23 @@ impl Room {
             Phase::Opening(Opening { export: Some(export), .. })
                 if export.post.attempt == fault.attempt =>
             {
-                self.export_failed(env, now, &fault.message);
+                self.export_failed(env, now, fault.reason());
             }
             Phase::Live(Live { warm: Some(warm), .. })
                 if warm.step.post().attempt == fault.attempt
                     || warm.step.export().is_some_and(|e| e.post.attempt == fault.attempt) =>
             {
-                self.abandon_warm(env, Blame::Release, &fault.message);
+                self.abandon_warm(env, Blame::Release, fault.reason());
                 self.pump(env, now);
             }
             Phase::Cutover(cutover) if cutover.new.attempt == fault.attempt => {
-                self.thaw(env, now, Blame::Release, &fault.message);
+                self.thaw(env, now, Blame::Release, fault.reason());
             }
             Phase::Cutover(Cutover { exporting: Some(export), .. })
                 if export.post.attempt == fault.attempt =>
             {
                 // The older version could not be written; nothing else has happened.
-                self.thaw(env, now, Blame::Release, &fault.message);
+                self.thaw(env, now, Blame::Release, fault.reason());
             }
             Phase::Switching(switching)
                 if switching.new.is_some_and(|n| n.attempt == fault.attempt) =>

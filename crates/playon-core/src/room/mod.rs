@@ -228,7 +228,7 @@ impl Room {
             players: self.presence.players(),
             players_max: self.policies.players_max,
             live: matches!(self.phase, Phase::Live(_) | Phase::Cutover(_) | Phase::Switching(_)),
-            halted: self.blame.halted().map(str::to_owned),
+            halted: self.blame.halted().map(ToString::to_string),
         };
         if self.listed.as_ref() != Some(&listing) {
             self.listed = Some(listing.clone());

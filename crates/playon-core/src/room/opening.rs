@@ -3,6 +3,8 @@
 use playon_types::attach::{Body, Ready, Turn};
 use playon_types::ids::{ReleaseId, WorkerId};
 use playon_types::image::{Image, Misfit, Record, StateCodec, materialize};
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::deadly::Task;
@@ -99,7 +101,7 @@ impl Room {
             Ok(version) => (order.to, version),
             Err(reason) => {
                 self.wish = None;
-                self.move_failed(env, order, Blame::Release, &reason);
+                self.move_failed(env, order, Blame::Release, reason);
                 (self.image.release, None)
             }
         }
@@ -229,7 +231,7 @@ impl Room {
         if opening.errand.is_begun() {
             opening.errand.report(now);
             self.note_opening();
-            let why = format!("PLY-0403 it did not open room {id} in time");
+            let why = reason!("PLY-0403 it did not open room {id} in time");
             return env.emit(Effect::Suspect { worker, why });
         }
         env.fleet.note_mute(worker);
@@ -237,7 +239,7 @@ impl Room {
             env.openings.failed(now);
         }
         let count = self.blame.opening_slow();
-        let why = "PLY-0403 the worker did not open the room in time";
+        let why = reason!("PLY-0403 the worker did not open the room in time");
         self.fall(env, now, Blame::Release, (count, why));
     }
 
@@ -247,7 +249,7 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         blame: Blame,
-        reason: &str,
+        reason: Reason,
     ) {
         if let Phase::Live(live) = &mut self.phase
             && !broken(Mutant::LeavingBlamed)
@@ -360,7 +362,12 @@ impl Room {
                     After::Fails(..) => self.opening_worker_gone(env, now, post, end),
                 }
             }
-            _ => self.fall(env, now, Blame::Circumstance, (0, "PLY-0402 the worker went away")),
+            _ => self.fall(
+                env,
+                now,
+                Blame::Circumstance,
+                (0, reason!("PLY-0402 the worker went away")),
+            ),
         }
     }
 
@@ -406,16 +413,16 @@ impl Room {
                 }
             }
             Err(misfit) => {
-                let reason = format!("PLY-0305 the new release's state does not fit: {misfit}");
+                let reason = reason!("PLY-0305 the new release's state does not fit: {misfit}");
                 env.report(Report::Refused { room: self.id(), reason: reason.clone() });
                 if matches!(self.phase, Phase::Opening(_)) {
                     // `fall` reports it.
                     self.wish = self.wish.or(order);
-                    return self.opening_failed(env, now, Damage::Refused, &reason);
+                    return self.opening_failed(env, now, Damage::Refused, reason);
                 }
                 match order {
-                    Some(_) if old.is_some() => self.thaw(env, now, Blame::Release, &reason),
-                    _ => self.fall(env, now, Blame::Release, (1, &reason)),
+                    Some(_) if old.is_some() => self.thaw(env, now, Blame::Release, reason),
+                    _ => self.fall(env, now, Blame::Release, (1, reason)),
                 }
             }
         }
@@ -472,7 +479,7 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         blame: Blame,
-        reason: &str,
+        reason: Reason,
     ) {
         if let Some(order) = self.drop_warm(env) {
             self.move_failed(env, order, blame, reason);

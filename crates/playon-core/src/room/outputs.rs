@@ -9,6 +9,8 @@ use bytes::Bytes;
 use playon_types::gate::{Close, Mode, Push, ToGateway, Welcome};
 use playon_types::ids::{ConnId, Seq, SessionId};
 use playon_types::image::StateCodec;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::Time;
 
 use crate::effect::Effect;
@@ -29,7 +31,7 @@ pub(super) struct Held {
     /// Spectators asked, and the game shows them nothing.
     pub(super) watch_refused: bool,
     /// Sockets that are told goodbye.
-    pub(super) goodbyes: Vec<(SessionId, Close, String)>,
+    pub(super) goodbyes: Vec<(SessionId, Close, Reason)>,
     pub(super) ended: bool,
 }
 
@@ -99,7 +101,7 @@ impl Room {
                 env.close(
                     conn,
                     Close::Refused,
-                    "PLY-0108 this kind of room has no view for spectators",
+                    reason!("PLY-0108 this kind of room has no view for spectators"),
                 );
             }
             self.note_presence(now);

@@ -7,6 +7,8 @@ use playon_types::attach::{Item, LeftOut, Noted};
 use playon_types::gate::{Close, Mode, Push, ToGateway, Who};
 use playon_types::ids::{ConnId, Generation, History, SecretHash, SessionId};
 use playon_types::image::{SeatChange, StateCodec};
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::effect::{Effect, Report};
@@ -40,7 +42,7 @@ impl Room {
     ) {
         // An end that is not safe yet may never have been: until it is, the room is as open as before.
         if self.ending {
-            return env.close(conn, Close::RoomEnded, "PLY-0103 the room has ended");
+            return env.close(conn, Close::RoomEnded, reason!("PLY-0103 the room has ended"));
         }
         match who {
             Who::New { session, secret, profile } => {
@@ -72,15 +74,15 @@ impl Room {
             return env.close(
                 conn,
                 Close::Busy,
-                "PLY-0101 the server takes no new players just now",
+                reason!("PLY-0101 the server takes no new players just now"),
             );
         }
         self.drop_unconfirmed();
         if self.presence.players() >= self.policies.players_max {
-            return env.close(conn, Close::RoomFull, "PLY-0102 every seat is taken");
+            return env.close(conn, Close::RoomFull, reason!("PLY-0102 every seat is taken"));
         }
         if self.presence.get(&session).is_some() {
-            return env.close(conn, Close::Busy, "PLY-0101 try again");
+            return env.close(conn, Close::Busy, reason!("PLY-0101 try again"));
         }
         self.presence.add(session, Session::joining(conn, secret));
         self.backlog.push(Item::Join { session, profile });
@@ -91,11 +93,15 @@ impl Room {
         let lossy = !self.policies_known || !self.durable();
         let known = self.presence.get_mut(&id).filter(|s| s.secret == claim.secret);
         let (Some(session), Some(seat)) = (known, self.image.seats.get(&id)) else {
-            return env.close(conn, Close::UnknownSession, "PLY-0111 no such session in this room");
+            return env.close(
+                conn,
+                Close::UnknownSession,
+                reason!("PLY-0111 no such session in this room"),
+            );
         };
         if session.standing != Standing::Seated {
             // While the join is not safe, nobody can have been told the secret.
-            let detail = "PLY-0111 the seat is not taken yet or is being given up";
+            let detail = reason!("PLY-0111 the seat is not taken yet or is being given up");
             return env.close(conn, Close::UnknownSession, detail);
         }
         // An older page may have the seat back that nobody holds: its tab was duplicated, and the copy is closed.
@@ -104,13 +110,13 @@ impl Room {
             return env.close(
                 conn,
                 Close::Replaced,
-                "PLY-0112 a newer connection holds this session",
+                reason!("PLY-0112 a newer connection holds this session"),
             );
         }
         let same = claim.history == self.image.history;
         let earlier = claim.history < self.image.history;
         let Some((told, lost)) = session.losses(claim.history, claim.lo, earlier, lossy) else {
-            return env.close(conn, Close::InputGap, "PLY-0113 inputs are missing");
+            return env.close(conn, Close::InputGap, reason!("PLY-0113 inputs are missing"));
         };
         if lost > 0 {
             session.untold = told;
@@ -132,7 +138,11 @@ impl Room {
         session.loss_open &= !same;
         let back = std::mem::take(&mut session.told_away) || lost > 0;
         if let Some(old) = old {
-            env.close(old, Close::Replaced, "PLY-0112 a newer connection holds this session");
+            env.close(
+                old,
+                Close::Replaced,
+                reason!("PLY-0112 a newer connection holds this session"),
+            );
         }
         if back {
             self.backlog.push(Item::Back { session: id, lost });
@@ -153,7 +163,7 @@ impl Room {
             return env.close(conn, Close::Refused, WATCHERS_BLIND);
         }
         if !self.presence.watch(conn, env.limits.watchers_max) {
-            return env.close(conn, Close::Refused, "PLY-0114 too many spectators");
+            return env.close(conn, Close::Refused, reason!("PLY-0114 too many spectators"));
         }
         let welcome = self.welcome(Mode::Watching, SessionId(0), 0, 0);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
@@ -176,14 +186,14 @@ impl Room {
             return;
         }
         let refuse = if payload.len() > bytes_max {
-            Some((Close::TooLarge, "PLY-0115 the input is too large"))
+            Some((Close::TooLarge, reason!("PLY-0115 the input is too large")))
         } else {
             match session.admit(seq, max) {
                 Admit::Take => None,
                 Admit::Duplicate => return,
-                Admit::Gap => Some((Close::InputGap, "PLY-0113 inputs are missing")),
+                Admit::Gap => Some((Close::InputGap, reason!("PLY-0113 inputs are missing"))),
                 Admit::TooMany => {
-                    Some((Close::TooMany, "PLY-0116 too many inputs wait to be applied"))
+                    Some((Close::TooMany, reason!("PLY-0116 too many inputs wait to be applied")))
                 }
             }
         };
@@ -231,7 +241,7 @@ impl Room {
             Standing::Joining => {
                 session.conn = None;
                 self.withdraw(id);
-                env.close(from.0, Close::Left, "PLY-0109 left before there was a seat");
+                env.close(from.0, Close::Left, reason!("PLY-0109 left before there was a seat"));
                 self.note_presence(now);
             }
             Standing::Leaving => return,
@@ -325,14 +335,14 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         why: Close,
-        detail: &str,
+        detail: &Reason,
     ) {
         for (id, conn) in self.presence.connected() {
             self.part(now, id);
-            env.close(conn, why, detail);
+            env.close(conn, why, detail.clone());
         }
         for conn in self.presence.take_watchers() {
-            env.close(conn, why, detail);
+            env.close(conn, why, detail.clone());
         }
         self.note_presence(now);
     }
@@ -421,9 +431,14 @@ impl Room {
     }
 
     /// Everyone connected is told goodbye.
-    pub(super) fn close_all<C: StateCodec>(&mut self, env: &mut Env<C>, why: Close, detail: &str) {
+    pub(super) fn close_all<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        why: Close,
+        detail: &Reason,
+    ) {
         for conn in self.presence.take_sockets() {
-            env.close(conn, why, detail);
+            env.close(conn, why, detail.clone());
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use playon_types::gate::Close;
 use playon_types::image::{Image, StateCodec};
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::Time;
 
 use crate::effect::{Effect, Report};
@@ -57,7 +59,7 @@ impl Room {
             let (at, safe) = (self.image.seq, self.durability.safe());
             let over = self.image.ended && safe >= at;
             ensure!(env, self.id(), over, "it ends, and of its last commit {at} {safe} is safe");
-            self.close_all(env, Close::RoomEnded, "PLY-0103 the room has ended");
+            self.close_all(env, Close::RoomEnded, &reason!("PLY-0103 the room has ended"));
             self.finish(env);
         }
     }
@@ -72,7 +74,11 @@ impl Room {
     /// An operator ends the room.
     pub(crate) fn close_down<C: StateCodec>(&mut self, env: &mut Env<C>) {
         if !self.ending && !self.resting_asleep {
-            self.close_all(env, Close::RoomEnded, "PLY-0103 the room was closed by the operator");
+            self.close_all(
+                env,
+                Close::RoomEnded,
+                &reason!("PLY-0103 the room was closed by the operator"),
+            );
             self.finish(env);
         }
     }
@@ -84,7 +90,7 @@ impl Room {
     }
 
     /// The room is not to be trusted: it goes from memory, and the store keeps what it has.
-    pub(crate) fn abandon<C: StateCodec>(&mut self, env: &mut Env<C>, why: &str) {
+    pub(crate) fn abandon<C: StateCodec>(&mut self, env: &mut Env<C>, why: &Reason) {
         self.close_all(env, Close::RoomHalted, why);
         self.depart(env);
     }

@@ -6,6 +6,8 @@ use playon_types::attach::{Fault, Item, LeftOut, Noted};
 use playon_types::gate::Close;
 use playon_types::ids::{ReleaseId, SessionId};
 use playon_types::image::{Misfit, StateCodec};
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::appeals::Appeal;
@@ -23,8 +25,8 @@ use super::phase::{Inflight, Live, Phase, backoff};
 use super::timers::Timer;
 
 /// Told to spectators whose view makes the room fail.
-pub(super) const WATCHERS_BLIND: &str =
-    "PLY-0139 the game fails when it shows the room to spectators";
+pub(super) const WATCHERS_BLIND: Reason =
+    Reason::fixed("PLY-0139 the game fails when it shows the room to spectators");
 
 impl Room {
     /// The worker could not do what it was asked.
@@ -36,11 +38,11 @@ impl Room {
     ) {
         match &mut self.phase {
             Phase::Opening(opening) if opening.post.attempt == fault.attempt => {
-                self.opening_failed(env, now, Damage::Panic, &fault.message);
+                self.opening_failed(env, now, Damage::Panic, fault.reason());
             }
             Phase::Live(live) if live.post.attempt == fault.attempt => {
                 let inflight = live.inflight.take();
-                self.batch_failed(env, now, inflight, Damage::Panic, &fault.message);
+                self.batch_failed(env, now, inflight, Damage::Panic, fault.reason());
             }
             _ => self.handoff_fault(env, now, fault),
         }
@@ -55,9 +57,9 @@ impl Room {
         inflight: Inflight,
         misfit: &Misfit,
     ) {
-        let reason = format!("PLY-0104 {misfit}");
+        let reason = reason!("PLY-0104 {misfit}");
         env.report(Report::Refused { room: self.id(), reason: reason.clone() });
-        self.batch_failed(env, now, Some(inflight), Damage::Refused, &reason);
+        self.batch_failed(env, now, Some(inflight), Damage::Refused, reason);
     }
 
     /// A batch that takes too long: its worker is reported.
@@ -77,7 +79,7 @@ impl Room {
         if !overdue {
             return;
         }
-        let why = format!("PLY-0404 room {id} got no commit {} in time", inflight.seq);
+        let why = reason!("PLY-0404 room {id} got no commit {} in time", inflight.seq);
         env.emit(Effect::Suspect { worker: post.worker, why });
     }
 
@@ -88,7 +90,7 @@ impl Room {
         now: Time,
         end: &WorkerEnd,
     ) {
-        const GONE: &str = "PLY-0402 the worker went away";
+        const GONE: Reason = Reason::fixed("PLY-0402 the worker went away");
         let id = self.id();
         let Phase::Live(live) = &mut self.phase else { return };
         let post = live.post;
@@ -98,8 +100,8 @@ impl Room {
                     || (end.is_unexplained() && self.blame.unexplained(now, &env.limits)) =>
             {
                 let how = if end.by_itself { "died" } else { "was killed" };
-                let why = format!("PLY-0402 the worker {how} while it ran the room");
-                self.batch_failed(env, now, Some(inflight), Damage::Process, &why);
+                let why = reason!("PLY-0402 the worker {how} while it ran the room");
+                self.batch_failed(env, now, Some(inflight), Damage::Process, why);
             }
             inflight => {
                 if end.is_unexplained() && inflight.is_none() {
@@ -124,10 +126,10 @@ impl Room {
         let unexplained = end.is_unexplained() && self.blame.unexplained(now, &env.limits);
         if (at_it && (end.by_itself || hung)) || unexplained {
             let how = if end.by_itself { "died" } else { "was killed" };
-            let why = format!("PLY-0402 the worker {how} while it opened the room");
-            return self.opening_failed(env, now, Damage::Process, &why);
+            let why = reason!("PLY-0402 the worker {how} while it opened the room");
+            return self.opening_failed(env, now, Damage::Process, why);
         }
-        self.fall(env, now, AtFault::Circumstance, (0, "PLY-0402 the worker went away"));
+        self.fall(env, now, AtFault::Circumstance, (0, reason!("PLY-0402 the worker went away")));
     }
 
     fn batch_failed<C: StateCodec>(
@@ -136,7 +138,7 @@ impl Room {
         now: Time,
         inflight: Option<Inflight>,
         damage: Damage,
-        reason: &str,
+        reason: Reason,
     ) {
         if let Some(inflight) = inflight {
             let (portion, saw) = (inflight.portion, inflight.viewers().collect());
@@ -208,7 +210,7 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         damage: Damage,
-        reason: &str,
+        reason: Reason,
     ) {
         let elsewhere = |post: Post| post.release != self.release();
         if let Some(post) = self.phase.posts().find(|post| elsewhere(*post)) {
@@ -227,19 +229,19 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         at_fault: AtFault,
-        reason: &str,
+        reason: Reason,
     ) {
         let leaves = self.wish.is_some_and(|w| !w.check && w.to != self.release());
         let hopeless = self.blame.is_hopeless(&env.limits) && !leaves;
-        self.fall(env, now, at_fault, (self.blame.own_faults().max(1), reason));
+        self.fall(env, now, at_fault, (self.blame.own_faults().max(1), reason.clone()));
         if hopeless {
             self.halt(env, now, reason);
         }
     }
 
     /// The room keeps failing by itself: nobody runs it until another release comes, and everybody is told.
-    fn halt<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: &str) {
-        let why = format!("PLY-0123 the room keeps failing: {reason}");
+    fn halt<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: Reason) {
+        let why = reason!("PLY-0123 the room keeps failing: {reason}");
         self.blame.halt(why.clone());
         self.enter(Phase::Idle);
         env.confine(self.id(), self.release(), Berth::Common);
@@ -249,7 +251,7 @@ impl Room {
     }
 
     /// Why nobody runs the room, if it keeps failing.
-    pub(crate) fn halted(&self) -> Option<&str> {
+    pub(crate) fn halted(&self) -> Option<&Reason> {
         self.blame.halted()
     }
 
@@ -260,14 +262,14 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         at_fault: AtFault,
-        (count, reason): (u32, &str),
+        (count, reason): (u32, Reason),
     ) {
         let forgotten = self.phase.inflight().map(|inflight| inflight.seq);
         ensure!(env, self.id(), forgotten.is_none(), "{forgotten:?} is under way and forgotten");
         if !broken(Mutant::ClockRunsDown) {
             self.clock.stop(now);
         }
-        self.settle_move(env, at_fault, reason);
+        self.settle_move(env, at_fault, reason.clone());
         for post in self.phase.posts() {
             env.leave(self.id(), post);
         }
@@ -275,7 +277,7 @@ impl Room {
         env.report(Report::Fault {
             room: self.id(),
             release: self.release(),
-            message: reason.into(),
+            reason,
             count,
             inquiry: count > 0 && self.blame.inquires(),
         });
@@ -301,7 +303,7 @@ impl Room {
             Item::Input { session, seq, .. } => (session, Aside::Input(seq)),
             Item::Join { session, .. } => {
                 if let Some(conn) = self.presence.remove(&session) {
-                    let detail = "PLY-0107 the game failed while taking the player in";
+                    let detail = reason!("PLY-0107 the game failed while taking the player in");
                     env.close(conn, Close::Refused, detail);
                 }
                 // It may have withdrawn meanwhile; the game never knew the player.

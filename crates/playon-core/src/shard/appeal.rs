@@ -10,6 +10,7 @@
 use playon_types::attach::{FromWorker, Stage, ToWorker};
 use playon_types::ids::{ReleaseId, WorkerId};
 use playon_types::image::StateCodec;
+use playon_types::reason;
 use playon_types::time::Time;
 
 use crate::appeals::{Appeal, INTERRUPTED_MAX, Step, Work};
@@ -162,8 +163,9 @@ impl<C: StateCodec> Shard<C> {
                 }
                 let hangs = errand.is_begun();
                 if hangs {
-                    let why = "PLY-0404 it does not come back from a room of another release";
-                    let (worker, why) = (post.worker, why.to_owned());
+                    let why =
+                        reason!("PLY-0404 it does not come back from a room of another release");
+                    let worker = post.worker;
                     self.env.emit(Effect::Suspect { worker, why });
                 } else {
                     errand.report(now);

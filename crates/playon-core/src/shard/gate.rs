@@ -3,6 +3,7 @@
 use playon_types::gate::{Close, Hello, ToOwner, Who};
 use playon_types::ids::{ConnId, RoomId, SessionId};
 use playon_types::image::StateCodec;
+use playon_types::reason;
 use playon_types::time::Time;
 
 use crate::creating::Creating;
@@ -78,7 +79,7 @@ impl<C: StateCodec> Shard<C> {
             }
             ToOwner::Bye { .. } => {
                 waiting.remove(at);
-                self.env.close(conn, Close::Left, "PLY-0109 left before there was a seat");
+                self.env.close(conn, Close::Left, reason!("PLY-0109 left before there was a seat"));
             }
             _ => {}
         }
@@ -87,21 +88,25 @@ impl<C: StateCodec> Shard<C> {
     pub(super) fn handle_hello(&mut self, now: Time, hello: Hello) {
         let id = hello.room;
         if self.env.stopping {
-            return self.env.close(hello.conn, Close::Restarting, "PLY-0118 the server restarts");
+            return self.env.close(
+                hello.conn,
+                Close::Restarting,
+                reason!("PLY-0118 the server restarts"),
+            );
         }
         let Some(entry) = self.rooms.get_mut(&id) else {
             if self.rooms.len() >= self.env.limits.rooms_per_shard_max {
-                return self.env.close(hello.conn, Close::Busy, "PLY-0105 too many rooms");
+                return self.env.close(hello.conn, Close::Busy, reason!("PLY-0105 too many rooms"));
             }
             self.env.sockets.place(hello.conn, SocketPlace::Waiting { room: id, leaving: false });
             return self.load(now, id, Loading::of(vec![hello]));
         };
         let waiting = match &mut entry.slot {
             Slot::Room(room) if let Some(why) = room.halted() => {
-                return self.env.close(hello.conn, Close::RoomFails, why);
+                return self.env.close(hello.conn, Close::RoomFails, why.clone());
             }
             Slot::Room(room) if room.unopened().is_some_and(|image| nobody(&self.env, image)) => {
-                let detail = "PLY-0130 no release that is kept reads the room";
+                let detail = reason!("PLY-0130 no release that is kept reads the room");
                 return self.env.close(hello.conn, Close::RoomFails, detail);
             }
             // A new player waits until it is known how many the room takes.
@@ -132,12 +137,16 @@ impl<C: StateCodec> Shard<C> {
                 waiting
             }
             Slot::Halted(Halted { why, .. }) => {
-                let detail = format!("PLY-0119 the room is halted: {why}");
+                let detail = reason!("PLY-0119 the room is halted: {why}");
                 return self.env.close(hello.conn, Close::RoomHalted, detail);
             }
         };
         if waiting.len() >= self.env.limits.waiting_max {
-            return self.env.close(hello.conn, Close::Busy, "PLY-0101 too many wait for this room");
+            return self.env.close(
+                hello.conn,
+                Close::Busy,
+                reason!("PLY-0101 too many wait for this room"),
+            );
         }
         let leaving = matches!(
             self.env.sockets.find(hello.conn),

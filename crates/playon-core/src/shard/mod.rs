@@ -15,6 +15,7 @@ use playon_types::attach::{FromWorker, Turn};
 use playon_types::gate::Hello;
 use playon_types::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
 use playon_types::image::StateCodec;
+use playon_types::reason;
 use playon_types::time::{Span, Time};
 
 use crate::agenda::Due;
@@ -271,7 +272,7 @@ impl<C: StateCodec> Shard<C> {
     fn handle_answer(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
         let (id, attempt) = message.about();
         if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
-            let why = format!("PLY-0450 it spoke for room {id}, which another worker has");
+            let why = reason!("PLY-0450 it spoke for room {id}, which another worker has");
             self.env.emit(Effect::Suspect { worker, why });
             return;
         }
@@ -354,13 +355,13 @@ impl<C: StateCodec> Shard<C> {
 
     /// A rule does not hold in the room: nothing more happens to it, and what the store has of it stays as it is.
     fn halt_unsound(&mut self, now: Time, id: RoomId, what: &str) {
-        let why = format!("PLY-0128 a rule of the keeper does not hold: {what}");
+        let why = reason!("PLY-0128 a rule of the keeper does not hold: {what}");
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
             Some(Slot::Room(room)) => room.abandon(&mut self.env, &why),
             Some(Slot::Creating(creating)) => creating.release(&mut self.env),
             _ => {}
         }
-        self.halt(now, id, why);
+        self.halt(now, id, why.to_string());
     }
 
     /// Players who came before it was known how many the room takes.

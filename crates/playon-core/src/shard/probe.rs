@@ -11,6 +11,8 @@ use bytes::Bytes;
 use playon_types::attach::{FromWorker, Prewarmed, ToWorker};
 use playon_types::ids::{Attempt, DeployId, ReleaseId, RoomId, Seq, WorkerId};
 use playon_types::image::{Image, StateCodec};
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::agenda::{Agenda, Due};
@@ -256,7 +258,7 @@ impl<C: StateCodec> Shard<C> {
     pub(super) fn handle_probed(&mut self, now: Time, message: &FromWorker) {
         let result = match message {
             FromWorker::Prewarmed(prewarmed) => self.judge_probe(prewarmed),
-            FromWorker::Fault(fault) => Err(fault.message.clone()),
+            FromWorker::Fault(fault) => Err(fault.reason()),
             _ => return,
         };
         let Some((wanted, step)) = self.probes.end_if(&mut self.env.agenda, |_| true) else {
@@ -268,7 +270,7 @@ impl<C: StateCodec> Shard<C> {
         self.probed(now, wanted, result);
     }
 
-    fn judge_probe(&self, prewarmed: &Prewarmed) -> Result<Cost, String> {
+    fn judge_probe(&self, prewarmed: &Prewarmed) -> Result<Cost, Reason> {
         let took = Span(u64::from(prewarmed.cost_us));
         match too_slow(took, self.env.limits.freeze_max) {
             Some(reason) => Err(reason),
@@ -288,8 +290,8 @@ impl<C: StateCodec> Shard<C> {
         if end.by_itself {
             self.env.deadly.note(wanted.deed());
         }
-        let why = "PLY-0303 the worker went away while it opened a copy of the room";
-        self.probed(now, wanted, Err(why.to_owned()));
+        let why = reason!("PLY-0303 the worker went away while it opened a copy of the room");
+        self.probed(now, wanted, Err(why));
     }
 
     /// A worker takes too long.
@@ -303,15 +305,15 @@ impl<C: StateCodec> Shard<C> {
         }
         let hangs = errand.is_begun();
         errand.report(now);
-        let why = "PLY-0307 the new release did not open a copy of the room in time";
+        let why = reason!("PLY-0307 the new release did not open a copy of the room in time");
         if let Some((wanted, step)) = self.probes.end_if(&mut self.env.agenda, |_| true) {
             self.drop_probe(wanted, step);
         }
         if hangs {
             // One of its threads would never come back.
-            self.env.emit(Effect::Suspect { worker, why: why.to_owned() });
+            self.env.emit(Effect::Suspect { worker, why: why.clone() });
         }
-        self.probed(now, wanted, Err(why.to_owned()));
+        self.probed(now, wanted, Err(why));
     }
 
     /// Ends a probe that is not answered. If the store is still asked, what it says means nothing any more.
@@ -322,7 +324,7 @@ impl<C: StateCodec> Shard<C> {
         }
     }
 
-    fn probed(&mut self, now: Time, wanted: Wanted, result: Result<Cost, String>) {
+    fn probed(&mut self, now: Time, wanted: Wanted, result: Result<Cost, Reason>) {
         let Wanted { deploy, room, .. } = wanted;
         self.env.report(Report::Checked { deploy, room, result });
         self.run_probes(now);

@@ -4,6 +4,7 @@
 use playon_types::gate::Close;
 use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::image::{Image, StateCodec};
+use playon_types::reason;
 use playon_types::time::{Time, WallTime};
 
 use crate::effect::{Effect, Loaded, Report};
@@ -97,7 +98,7 @@ impl<C: StateCodec> Shard<C> {
         let Some(Entry { slot: Slot::Loading(loading), .. }) = self.remove(id) else { return };
         let Image { kind, version, .. } = image;
         for hello in loading.waiting {
-            let detail = format!("PLY-0130 no release that is kept reads version {version} of it");
+            let detail = reason!("PLY-0130 no release that is kept reads version {version} of it");
             self.env.close(hello.conn, Close::RoomFails, detail);
         }
         self.env.report(Report::Stranded { room: id, kind, version });

@@ -4,6 +4,8 @@ use playon_types::gate::{Close, Create, Hello, Who};
 use playon_types::ids::{DeployId, ReleaseId, RoomId};
 use playon_types::image::{Image, StateCodec};
 use playon_types::kind::OnDeploy;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Time, WallTime};
 
 use crate::creating::Creating;
@@ -17,7 +19,7 @@ use super::loading::Fate;
 use super::{Entry, Halted, Loading, Shard, Slot};
 
 /// Told to whoever comes back to a room that there is not.
-pub(super) const NO_SUCH_ROOM: &str = "PLY-0121 there is no such room";
+pub(super) const NO_SUCH_ROOM: Reason = Reason::fixed("PLY-0121 there is no such room");
 
 impl<C: StateCodec> Shard<C> {
     /// A room was read from the store at start.
@@ -73,7 +75,7 @@ impl<C: StateCodec> Shard<C> {
             None => (Vec::new(), false),
         };
         for hello in waiting {
-            let detail = format!("PLY-0119 the room is halted: {why}");
+            let detail = reason!("PLY-0119 the room is halted: {why}");
             self.env.close(hello.conn, Close::RoomHalted, detail);
         }
         self.env.report(Report::Listing(Listing {
@@ -142,7 +144,7 @@ impl<C: StateCodec> Shard<C> {
                 let loading = std::mem::take(loading);
                 self.remove(id);
                 for hello in loading.waiting {
-                    let detail = format!("PLY-0120 cannot be read now: {why}");
+                    let detail = reason!("PLY-0120 cannot be read now: {why}");
                     self.env.close(hello.conn, Close::Busy, detail);
                 }
                 if loading.close {
@@ -198,7 +200,7 @@ impl<C: StateCodec> Shard<C> {
                     self.env.close(
                         hello.conn,
                         Close::Busy,
-                        "PLY-0101 the server takes no new rooms",
+                        reason!("PLY-0101 the server takes no new rooms"),
                     );
                 }
             }

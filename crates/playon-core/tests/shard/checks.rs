@@ -8,6 +8,8 @@ use playon_core::effect::{Blame, Cost, Listing, Order, Report, Unprobed};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::kind::Policies;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
 
@@ -110,7 +112,7 @@ impl Stage {
 
     fn answer(&mut self, deploy: DeployId, n: u8, result: Result<(), &str>) {
         let cost = Cost { took: Span::millis(1), bytes: 1 };
-        let result = result.map(|()| cost).map_err(str::to_owned);
+        let result = result.map(|()| cost).map_err(Reason::read);
         self.hear(&Report::Checked { deploy, room: room(n), result });
     }
 
@@ -254,7 +256,7 @@ fn a_room_that_was_begun_for_a_deploy_before_it_stopped_comes_home() {
     let deploy = stage.ship(Course::Forward);
     stage.director.handle_sleepers(stage.now, deploy, found(0, Vec::new()));
     stage.answer(deploy, 1, Ok(()));
-    let (reason, blame) = ("PLY-0305 it does not fit".to_owned(), Blame::Release);
+    let (reason, blame) = (reason!("PLY-0305 it does not fit"), Blame::Release);
     stage.hear(&Report::MoveFailed { deploy, room: room(1), reason, blame });
     assert_eq!(stage.record().phase, DeployPhase::Stopped);
     stage.orders();

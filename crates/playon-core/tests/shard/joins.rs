@@ -8,6 +8,7 @@ use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::attach::ToWorker;
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::kind::{Declared, OnDeploy, Policies};
+use playon_types::reason::Reason;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
 
@@ -198,7 +199,7 @@ fn a_room_that_has_answered_meanwhile_is_not_told_to_hurry() {
     post.arrives(last);
     let told = post.told();
     assert!(!told.contains(&(last, Told::Hurry)), "{turn} {told:?}");
-    let reason = "its worker went away".to_owned();
+    let reason = Reason::read("its worker went away");
     let (deploy, blame) = (DeployId(1), Blame::Circumstance);
     post.hear(Report::MoveFailed { deploy, room: ROOMS[1], reason, blame });
     assert_eq!(post.told(), [(ROOMS[1], Told::Now)], "a try after that is in a hurry too");
@@ -265,7 +266,7 @@ fn a_room_that_answers_a_deploy_only_after_the_next_one_was_undone_still_comes_t
     // Their shards get to the word that the first deploy has ended, each at its own time.
     for room in [ROOMS[2], ROOMS[1]] {
         let (deploy, blame) = (DeployId(1), Blame::Circumstance);
-        post.hear(Report::MoveFailed { deploy, room, reason: "superseded".into(), blame });
+        post.hear(Report::MoveFailed { deploy, room, reason: Reason::read("superseded"), blame });
         assert_eq!(post.told(), [(room, Told::Patiently)]);
     }
 }

@@ -5,6 +5,7 @@ use playon_core::effect::{Aside, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_types::kind::{Declared, KindInfo, Policies};
+use playon_types::reason::Reason;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
 
@@ -142,8 +143,8 @@ impl Stage {
     }
 
     fn fault_on(&mut self, release: ReleaseId, room: RoomId) {
-        let message = "it panicked".to_owned();
-        self.hear(Report::Fault { room, release, message, count: 1, inquiry: false });
+        let reason = Reason::read("it panicked");
+        self.hear(Report::Fault { room, release, reason, count: 1, inquiry: false });
         self.pass(Span::millis(100));
     }
 
@@ -174,8 +175,8 @@ fn two_faults_within_the_time_of_their_kind_take_the_rooms_back() {
 /// What the room fails on is set aside, and is to be tried on the release before.
 fn sets_aside(stage: &mut Stage, room: RoomId) {
     for message in ["in its batch", "alone"] {
-        let message = message.to_owned();
-        stage.hear(Report::Fault { room, release: NEW, message, count: 1, inquiry: true });
+        let reason = Reason::read(message);
+        stage.hear(Report::Fault { room, release: NEW, reason, count: 1, inquiry: true });
     }
     let (session, what) = (SessionId(1), Aside::Input(1));
     stage.hear(Report::SetAside { room, release: NEW, session, what, appeal: true });
@@ -199,7 +200,7 @@ fn an_old_bug_covers_no_new_one_of_the_same_room() {
 /// One broken room, or one player who knows what breaks it, stands in the way of no deploy.
 #[test]
 fn a_room_that_had_failed_before_is_not_held_against_the_new_release() {
-    let halted = |room| Report::Halted { room, release: OLD, reason: "its timer".to_owned() };
+    let halted = |room| Report::Halted { room, release: OLD, reason: Reason::read("its timer") };
     for old_for in [1, 3_600] {
         let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
         if old_for > 300 {

@@ -8,6 +8,9 @@ use playon_types::gate::{Hello, ToOwner, Who};
 use playon_types::ids::{Attempt, ConnId, DeployId};
 use playon_types::image::Image;
 use playon_types::kind::Policies;
+use playon_types::ply;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::Span;
 
 use super::bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, prewarmed};
@@ -47,7 +50,7 @@ fn asked() -> (Bench, Image, Attempt) {
     (bench, asleep, attempt)
 }
 
-fn checked(bench: &mut Bench) -> Result<(), String> {
+fn checked(bench: &mut Bench) -> Result<(), Reason> {
     let reports = bench.reports();
     let [Report::Checked { deploy: DEPLOY, room: ROOM, result }] = reports.as_slice() else {
         panic!("{reports:?}")
@@ -88,13 +91,13 @@ fn a_release_that_fails_on_it_is_told_of_with_its_reason() {
     let message = "PLY-0423 it panicked".to_owned();
     let fault = Fault { room: ROOM, attempt, stage: Stage::Prewarm, message, refusal: false };
     bench.worker(TWO, FromWorker::Fault(fault));
-    assert_eq!(checked(&mut bench), Err("PLY-0423 it panicked".to_owned()));
+    assert_eq!(checked(&mut bench), Err(reason!("PLY-0423 it panicked")));
     let (mut bench, asleep, attempt) = asked();
     bench.worker(TWO, prewarmed(ROOM, attempt, asleep.seq.0, 2_000_000));
-    assert!(checked(&mut bench).unwrap_err().starts_with("PLY-0312"));
+    assert_eq!(checked(&mut bench).unwrap_err().code(), Some(ply!("PLY-0312")));
     let (mut bench, ..) = asked();
     bench.worker_down(TWO);
-    assert!(checked(&mut bench).unwrap_err().starts_with("PLY-0303"));
+    assert_eq!(checked(&mut bench).unwrap_err().code(), Some(ply!("PLY-0303")));
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn a_copy_that_takes_too_long_fails_and_its_worker_is_suspect() {
     bench.wait(Span::secs(1));
     let suspect = |effect: &Effect| matches!(effect, Effect::Suspect { worker: TWO, .. });
     assert!(bench.effects.iter().any(suspect));
-    assert!(checked(&mut bench).unwrap_err().starts_with("PLY-0307"));
+    assert_eq!(checked(&mut bench).unwrap_err().code(), Some(ply!("PLY-0307")));
     // What comes after all means nothing any more.
     bench.worker(TWO, prewarmed(ROOM, attempt, asleep.seq.0, 5));
     assert_eq!(bench.reports(), []);

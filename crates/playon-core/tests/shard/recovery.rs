@@ -10,6 +10,7 @@ use playon_types::gate::{Create, Hello, ToOwner, Who};
 use playon_types::ids::{Attempt, ConnId, Epoch, RoomId, SecretHash, Seq, SessionId, WorkerId};
 use playon_types::image::{Image, StateCodec};
 use playon_types::kind::Policies;
+use playon_types::ply;
 use playon_types::time::Span;
 
 use super::bench::{Bench, NEW, OLD, ONE, Plain, ROOM, TWO, answer, committed, kind, prewarmed};
@@ -117,7 +118,7 @@ fn an_opening_that_hangs_is_reported_from_its_turn_on_and_not_before() {
     let suspects = |bench: &Bench| {
         let suspects = bench.effects.iter().filter(|effect| match effect {
             Effect::Suspect { why, .. } => {
-                why.contains("PLY-0403") && why.contains(&first.to_string())
+                why.code() == Some(ply!("PLY-0403")) && why.words().contains(&first.to_string())
             }
             _ => false,
         });

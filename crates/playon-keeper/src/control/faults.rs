@@ -41,8 +41,8 @@ impl Catalog {
                 let Some(why) = listing.halted.as_ref().filter(|_| !known) else { return };
                 (listing.room, Some(listing.release), format!("room is halted: {why}"))
             }
-            Report::Fault { room, release, message, .. } => {
-                (*room, Some(*release), message.clone())
+            Report::Fault { room, release, reason, .. } => {
+                (*room, Some(*release), reason.to_string())
             }
             Report::MoveFailed { room, reason, .. } => {
                 (*room, None, format!("room was not moved: {reason}"))

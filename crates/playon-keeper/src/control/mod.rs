@@ -24,6 +24,7 @@ mod view;
 use playon_core::effect::Report;
 use playon_store::StoreError;
 use playon_types::ids::WorkerId;
+use playon_types::reason::Reason;
 
 use crate::error::Coded;
 use crate::links::LinkNews;
@@ -69,7 +70,7 @@ pub(crate) enum ShardNews {
     /// Every recovered room has been listed.
     Recovered,
     /// A worker that must be killed.
-    Suspect(WorkerId, String),
+    Suspect(WorkerId, Reason),
     /// Nothing can be made safe any more.
     StoreFailed(StoreError),
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use playon_core::effect::{Cost, Report};
 use playon_types::ids::{DeployId, Epoch, RoomId};
+use playon_types::reason::Reason;
 use prometheus_client::metrics::counter::Counter;
 
 use super::catalog::Catalog;
@@ -50,7 +51,7 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
         Report::Berths(needed) => tracing::info!(?needed, "workers for rooms apart"),
         Report::Refused { room, reason } => {
             metrics.commits_refused.inc();
-            tracing::error!(%room, epoch, release = on(room), reason, "commit was refused");
+            tracing::error!(%room, epoch, release = on(room), reason = reason.to_string(), "commit was refused");
         }
         Report::Unsound { room, what } => {
             tracing::error!(code = "PLY-0128", %room, epoch, what, "a rule of the keeper does not hold: the room is halted");
@@ -77,10 +78,10 @@ pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &
 /// What a room fails on, and what becomes of that.
 fn note_fault(metrics: &Metrics, epoch: u64, report: &Report, catalog: &Catalog) {
     match report {
-        Report::Fault { room, release, message, count, .. } => {
+        Report::Fault { room, release, reason, count, .. } => {
             metrics.room_faults.inc();
             let release = catalog.label(*release);
-            tracing::warn!(%room, epoch, release, why = message, count, "room failed");
+            tracing::warn!(%room, epoch, release, why = reason.to_string(), count, "room failed");
         }
         Report::SetAside { room, release, session, what, .. } => {
             metrics.set_aside.inc();
@@ -93,7 +94,7 @@ fn note_fault(metrics: &Metrics, epoch: u64, report: &Report, catalog: &Catalog)
         }
         Report::Halted { room, release, reason } => {
             let release = catalog.label(*release);
-            tracing::error!(%room, epoch, release, reason, "room is not run any more");
+            tracing::error!(%room, epoch, release, reason = reason.to_string(), "room is not run any more");
         }
         _ => {}
     }
@@ -114,7 +115,7 @@ fn note_move(metrics: &Metrics, epoch: u64, report: &Report, on: impl Fn(&RoomId
         }
         Report::MoveFailed { deploy, room, reason, blame } => {
             outcome("failed");
-            tracing::warn!(%room, epoch, release = on(room), %deploy, reason, ?blame, "room was not moved");
+            tracing::warn!(%room, epoch, release = on(room), %deploy, reason = reason.to_string(), ?blame, "room was not moved");
         }
         Report::Staying { deploy, room } => {
             outcome("stayed");
@@ -147,7 +148,7 @@ fn note_books(metrics: &Metrics, epoch: u64, report: &Report, on: impl Fn(&RoomI
 }
 
 fn note_check(
-    result: &Result<Cost, String>,
+    result: &Result<Cost, Reason>,
     deploy: DeployId,
     room: RoomId,
     epoch: u64,
@@ -157,7 +158,9 @@ fn note_check(
         Ok(cost) => {
             tracing::info!(%room, epoch, release, %deploy, took = ?cost.took, bytes = cost.bytes, "copy opens");
         }
-        Err(why) => tracing::warn!(%room, epoch, release, %deploy, why, "copy does not open"),
+        Err(why) => {
+            tracing::warn!(%room, epoch, release, %deploy, why = why.to_string(), "copy does not open")
+        }
     }
 }
 

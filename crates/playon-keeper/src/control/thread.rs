@@ -169,7 +169,7 @@ impl Control {
             News::Shard(_, ShardNews::Suspect(worker, why)) => {
                 let release = self.catalog().workers.get(&worker).map(|entry| entry.release);
                 let release = release.map(|release| self.catalog().label(release));
-                tracing::warn!(%worker, release, why, "worker is suspect");
+                tracing::warn!(%worker, release, why = why.to_string(), "worker is suspect");
                 self.setup.hub.cut(worker);
                 self.setup.supervisor.kill(worker, why);
             }
@@ -210,10 +210,10 @@ impl Control {
                     course.note_pause(*pause);
                 }
             }
-            Report::Fault { room, message, .. } => {
+            Report::Fault { room, reason, .. } => {
                 if let Some(entry) = self.catalog_mut().rooms.get_mut(room) {
                     entry.faults += 1;
-                    entry.last_fault = Some(message.clone());
+                    entry.last_fault = Some(reason.to_string());
                 }
             }
             Report::Stopped => self.handle_shard_stopped(),

@@ -1,48 +1,47 @@
 //! What the last frame of a socket says.
 
+use playon_types::code::Code;
 use playon_types::gate::Close;
+use playon_types::ply;
+use playon_types::reason::Reason;
 
 /// Bytes of the text in a close frame, a limit of the WebSocket protocol (RFC 6455, 5.5).
 const TEXT_BYTES_MAX: usize = 123;
 
 /// The stable code of each reason, for texts that bring none of their own.
-pub const fn code(why: Close) -> &'static str {
+pub(super) const fn code(why: Close) -> Code {
     match why {
-        Close::Restarting => "PLY-0118",
-        Close::Busy => "PLY-0101",
-        Close::Silent => "PLY-0140",
-        Close::TooFast => "PLY-0149",
-        Close::UnknownSession => "PLY-0111",
-        Close::UnknownRoom => "PLY-0121",
-        Close::InputGap => "PLY-0113",
-        Close::RoomFull => "PLY-0102",
-        Close::Version => "PLY-0141",
-        Close::Replaced => "PLY-0112",
-        Close::Refused => "PLY-0106",
-        Close::RoomEnded => "PLY-0103",
-        Close::Left => "PLY-0109",
-        Close::BadFrame => "PLY-0142",
-        Close::TooLarge => "PLY-0115",
-        Close::TooMany => "PLY-0116",
-        Close::RoomHalted => "PLY-0119",
-        Close::RoomFails => "PLY-0123",
+        Close::Restarting => ply!("PLY-0118"),
+        Close::Busy => ply!("PLY-0101"),
+        Close::Silent => ply!("PLY-0140"),
+        Close::TooFast => ply!("PLY-0149"),
+        Close::UnknownSession => ply!("PLY-0111"),
+        Close::UnknownRoom => ply!("PLY-0121"),
+        Close::InputGap => ply!("PLY-0113"),
+        Close::RoomFull => ply!("PLY-0102"),
+        Close::Version => ply!("PLY-0141"),
+        Close::Replaced => ply!("PLY-0112"),
+        Close::Refused => ply!("PLY-0106"),
+        Close::RoomEnded => ply!("PLY-0103"),
+        Close::Left => ply!("PLY-0109"),
+        Close::BadFrame => ply!("PLY-0142"),
+        Close::TooLarge => ply!("PLY-0115"),
+        Close::TooMany => ply!("PLY-0116"),
+        Close::RoomHalted => ply!("PLY-0119"),
+        Close::RoomFails => ply!("PLY-0123"),
     }
 }
 
-/// Why this side ends a socket: the close code, and a text that begins with a stable code.
+/// The last word to a socket: the close code, and a text that begins with a stable code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reason {
+pub(super) struct Farewell {
     pub(super) why: Close,
     pub(super) text: String,
 }
 
-impl Reason {
-    pub(super) fn new(why: Close, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let mut text = match detail.starts_with("PLY-") {
-            true => detail,
-            false => format!("{} {detail}", code(why)),
-        };
+impl Farewell {
+    pub(super) fn new(why: Close, reason: Reason) -> Self {
+        let mut text = reason.or_code(code(why)).to_string();
         text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
         Self { why, text: text.trim_end().to_owned() }
     }
@@ -51,13 +50,15 @@ impl Reason {
 /// A socket that is closed as soon as all is written for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Closing {
-    pub(super) reason: Reason,
+    pub(super) farewell: Farewell,
     /// The owner has closed it, or does not want to hear of it; otherwise it has to be told that the socket is gone.
     pub(super) owner_knows: bool,
 }
 
 #[cfg(test)]
 mod tests {
+    use playon_types::reason;
+
     use super::*;
 
     #[test]
@@ -68,12 +69,10 @@ mod tests {
 
     #[test]
     fn texts_fit_and_begin_with_a_code() {
-        let long = Reason::new(Close::Busy, "ü".repeat(200));
+        let long = Farewell::new(Close::Busy, Reason::read("ü".repeat(200)));
         assert!(long.text.starts_with("PLY-0101 ü") && long.text.len() <= TEXT_BYTES_MAX);
-        assert_eq!(
-            Reason::new(Close::Busy, "PLY-0105 too many rooms").text,
-            "PLY-0105 too many rooms"
-        );
-        assert_eq!(Reason::new(Close::Left, "").text, "PLY-0109");
+        let full = Farewell::new(Close::Busy, reason!("PLY-0105 too many rooms"));
+        assert_eq!(full.text, "PLY-0105 too many rooms");
+        assert_eq!(Farewell::new(Close::Left, Reason::read("")).text, "PLY-0109");
     }
 }

@@ -6,13 +6,15 @@ use bytes::{Buf, Bytes};
 use playon_core::lobby::{Lobby, Pick};
 use playon_types::gate::{Close, Create, Hello, Mode, Welcome, Who};
 use playon_types::ids::{ConnId, NUMBER_MAX, RoomId, SecretHash, SessionId};
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::Time;
 use playon_wire::player::{CODEC_JSON, ClientHello, PLAYER_PROTOCOL, ServerWelcome, Token, kind};
 use playon_wire::range::ProtocolRange;
 use playon_wire::varint;
 use sha2::{Digest, Sha256};
 
-use super::close::Reason;
+use super::close::Farewell;
 use super::config::GatewayConfig;
 use crate::text::is_plain;
 
@@ -39,13 +41,13 @@ impl Request {
         hello: Box<ClientHello>,
         now: Time,
         lobby: &Mutex<Lobby>,
-    ) -> Result<Self, Reason> {
+    ) -> Result<Self, Farewell> {
         let protocol =
             PLAYER_PROTOCOL.common(hello.protocol).ok_or_else(|| version(hello.protocol))?;
         let token = match (hello.watch, hello.token) {
             (true, _) => None,
             (false, Some(_)) if hello.room.is_none() => {
-                return Err(bad("PLY-0147 a token without its room"));
+                return Err(bad(reason!("PLY-0147 a token without its room")));
             }
             (false, Some(token)) => Some(token),
             (false, None) => Some(new_token()?),
@@ -59,30 +61,33 @@ impl Request {
         Ok(request)
     }
 
-    fn find(&mut self, now: Time, lobby: &Mutex<Lobby>) -> Result<(), Reason> {
+    fn find(&mut self, now: Time, lobby: &Mutex<Lobby>) -> Result<(), Farewell> {
         let hello = &self.hello;
         // The slash separates kind and name in what a room's id is made of.
         if hello.kind.is_empty() || hello.kind.contains('/') {
-            return Err(bad("PLY-0147 neither a room nor a kind of room"));
+            return Err(bad(reason!("PLY-0147 neither a room nor a kind of room")));
         }
         // They stand in lists, logs and on terminals.
         if !is_plain(&hello.kind) || !is_plain(&hello.name) {
-            return Err(bad("PLY-0166 a name with control characters or marks of direction"));
+            return Err(bad(reason!(
+                "PLY-0166 a name with control characters or marks of direction"
+            )));
         }
         if !hello.name.is_empty() {
             self.room = named_room(&hello.kind, &hello.name);
             self.create = !hello.watch;
         } else if hello.watch {
             let room = lock(lobby).watch(&hello.kind);
-            self.room =
-                room.ok_or_else(|| Reason::new(Close::UnknownRoom, "there is nothing to watch"))?;
+            self.room = room.ok_or_else(|| {
+                Farewell::new(Close::UnknownRoom, reason!("PLY-0121 there is nothing to watch"))
+            })?;
         } else {
             self.pick(now, lobby)?;
         }
         Ok(())
     }
 
-    fn pick(&mut self, now: Time, lobby: &Mutex<Lobby>) -> Result<(), Reason> {
+    fn pick(&mut self, now: Time, lobby: &Mutex<Lobby>) -> Result<(), Farewell> {
         let pick = lock(lobby).pick(now, &self.hello.kind, nameless_room()?);
         self.room = pick.room();
         self.create = matches!(pick, Pick::New(_));
@@ -95,7 +100,7 @@ impl Request {
     }
 
     /// What the owner is asked.
-    pub(super) fn to_owner(&self, conn: ConnId) -> Result<Hello, Reason> {
+    pub(super) fn to_owner(&self, conn: ConnId) -> Result<Hello, Farewell> {
         let hello = &self.hello;
         let who = match (self.token, hello.token) {
             (None, _) => Who::Watcher,
@@ -180,7 +185,7 @@ impl Request {
 
 /// The versions named by a HELLO of whatever version, if the message begins with one: later versions may
 /// add fields that this one cannot read, and are told about the version and not about the fields.
-pub(super) fn check_version(message: &Bytes) -> Result<(), Reason> {
+pub(super) fn check_version(message: &Bytes) -> Result<(), Farewell> {
     let mut bytes = message.clone();
     if bytes.is_empty() || bytes.get_u8() != kind::HELLO {
         return Ok(());
@@ -192,15 +197,15 @@ pub(super) fn check_version(message: &Bytes) -> Result<(), Reason> {
     PLAYER_PROTOCOL.common(range).map(|_| ()).ok_or_else(|| version(range))
 }
 
-fn version(theirs: ProtocolRange) -> Reason {
-    Reason::new(
+fn version(theirs: ProtocolRange) -> Farewell {
+    Farewell::new(
         Close::Version,
-        format!("the keeper speaks versions {PLAYER_PROTOCOL}, the client {theirs}"),
+        reason!("PLY-0141 the keeper speaks versions {PLAYER_PROTOCOL}, the client {theirs}"),
     )
 }
 
-fn bad(text: &str) -> Reason {
-    Reason::new(Close::BadFrame, text)
+fn bad(reason: Reason) -> Farewell {
+    Farewell::new(Close::BadFrame, reason)
 }
 
 /// The id of the room of that kind and name: the same in every keeper and at all times.
@@ -219,7 +224,7 @@ fn half(hash: impl AsRef<[u8]>) -> [u8; 16] {
     half
 }
 
-fn nameless_room() -> Result<RoomId, Reason> {
+fn nameless_room() -> Result<RoomId, Farewell> {
     let mut bytes: [u8; 16] = draw()?;
     // The marks of a random UUID (RFC 9562, 5.4).
     bytes[6] = bytes[6] & 0x0f | 0x40;
@@ -227,16 +232,16 @@ fn nameless_room() -> Result<RoomId, Reason> {
     Ok(RoomId(bytes))
 }
 
-fn new_token() -> Result<Token, Reason> {
+fn new_token() -> Result<Token, Farewell> {
     // 53 bits fit a number of a browser; 0 would read as no session.
     let session = u64::from_le_bytes(draw()?) >> 11;
     Ok(Token { session: SessionId(session.max(1)), secret: draw()? })
 }
 
-fn draw<const N: usize>() -> Result<[u8; N], Reason> {
+fn draw<const N: usize>() -> Result<[u8; N], Farewell> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Reason::new(Close::Busy, format!("no randomness: {error}")))?;
+        .map_err(|error| Farewell::new(Close::Busy, reason!("PLY-0101 no randomness: {error}")))?;
     Ok(bytes)
 }
 

@@ -25,7 +25,7 @@ fn hello() -> ClientHello {
     }
 }
 
-fn ask(hello: ClientHello, lobby: &Mutex<Lobby>) -> Result<Hello, Reason> {
+fn ask(hello: ClientHello, lobby: &Mutex<Lobby>) -> Result<Hello, Farewell> {
     Request::new(Box::new(hello), NOW, lobby)?.to_owner(ConnId(7))
 }
 

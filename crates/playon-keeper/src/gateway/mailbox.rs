@@ -9,7 +9,7 @@ use playon_types::gate::ToGateway;
 use playon_types::ids::ConnId;
 use playon_types::time::Time;
 
-use super::close::Reason;
+use super::close::Farewell;
 use super::config::OutboxConfig;
 use super::outbox::Outbox;
 use super::stats::GatewayStats;
@@ -51,7 +51,7 @@ impl Mailbox {
         match message {
             ToGateway::Push { push, .. } => outbox.push(now, push, stats),
             ToGateway::Welcome { welcome, .. } => outbox.welcome = Some(welcome),
-            ToGateway::Close { why, detail, .. } => outbox.close(Reason::new(why, detail)),
+            ToGateway::Close { why, detail, .. } => outbox.close(Farewell::new(why, detail)),
         }
     }
 }
@@ -84,9 +84,9 @@ impl Switchboard {
     }
 
     /// Closes every socket once what waits for it is written.
-    pub(super) fn close_all(&self, reason: &Reason) {
+    pub(super) fn close_all(&self, farewell: &Farewell) {
         for mailbox in self.mailboxes.borrow().values() {
-            mailbox.outbox().close(reason.clone());
+            mailbox.outbox().close(farewell.clone());
             mailbox.wake();
         }
     }

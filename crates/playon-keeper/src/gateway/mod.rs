@@ -26,7 +26,6 @@ mod stats;
 mod threads;
 
 pub use assets::{Asset, Assets, SITE_BYTES_MAX, SITE_FILES_MAX, Site, SiteError};
-pub use close::code as close_code;
 pub use config::{GatewayConfig, Origins, OutboxConfig, RateConfig};
 pub use hello::named_room;
 pub use http::{Extra, Reply, ReplyBody};

@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use playon_types::gate::{Close, Push, SET_ASIDE_CODE, Welcome};
+use playon_types::reason;
 use playon_types::time::{Span, Time};
 use playon_wire::player::ServerFrame;
 
-use super::close::{Closing, Reason};
+use super::close::{Closing, Farewell};
 use super::config::OutboxConfig;
 use super::stats::GatewayStats;
 
@@ -85,8 +86,8 @@ impl Outbox {
     }
 
     /// The owner closes the socket, or the keeper on its behalf. The first reason counts.
-    pub(super) fn close(&mut self, reason: Reason) {
-        let close = self.close.get_or_insert(Closing { reason, owner_knows: true });
+    pub(super) fn close(&mut self, farewell: Farewell) {
+        let close = self.close.get_or_insert(Closing { farewell, owner_knows: true });
         close.owner_knows = true;
     }
 
@@ -109,9 +110,9 @@ impl Outbox {
         let payloads = push.events.iter().map(|(_, payload)| payload.len());
         if let Some(bytes) = payloads.max().filter(|bytes| *bytes > max) {
             // It is owed, and the room's code is at fault: the player keeps the seat and comes back.
-            let text = format!("PLY-0152 an event of {bytes} bytes, {max} are allowed");
-            let reason = Reason::new(Close::RoomFails, text);
-            self.close = Some(Closing { reason, owner_knows: false });
+            let reason = reason!("PLY-0152 an event of {bytes} bytes, {max} are allowed");
+            let farewell = Farewell::new(Close::RoomFails, reason);
+            self.close = Some(Closing { farewell, owner_knows: false });
             return;
         }
         self.set_aside.extend(push.set_aside);

@@ -185,10 +185,10 @@ fn one_event_over_the_bound_goes_through_alone_but_not_over_the_payload_bound() 
     assert_eq!((written(&mut outbox, NOW).as_str(), stats.views_too_large.get()), ("", 1));
     outbox.push(NOW, Push { events: vec![(2, payload(1_001))], ..Push::default() }, &stats);
     let closing = outbox.close.clone().unwrap();
-    assert_eq!((closing.reason.why, closing.owner_knows), (Close::RoomFails, false));
+    assert_eq!((closing.farewell.why, closing.owner_knows), (Close::RoomFails, false));
     outbox.push(NOW, events([2]), &stats);
     assert_eq!(written(&mut outbox, NOW), "", "nothing after the last word");
-    outbox.close(Reason::new(Close::RoomEnded, "meanwhile"));
+    outbox.close(Farewell::new(Close::RoomEnded, reason!("PLY-0103 meanwhile")));
     let closing = outbox.take_close().unwrap();
-    assert_eq!((closing.reason.why, closing.owner_knows), (Close::RoomFails, true));
+    assert_eq!((closing.farewell.why, closing.owner_knows), (Close::RoomFails, true));
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use playon_types::gate::{Close, ToGateway};
+use playon_types::reason;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
@@ -14,7 +15,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::timeout;
 
 use super::accept::{accept, adopt, allow_files, open};
-use super::close::Reason;
+use super::close::Farewell;
 use super::config::GatewayConfig;
 use super::local::{GatewayParts, Local, Shared};
 use super::owner::Inboxes;
@@ -197,9 +198,9 @@ async fn dispatch(local: Rc<Local>, mut inbox: Inbox) {
                 }
                 None => open = false,
             },
-            () = local.closing.notified() => local.switchboard.close_all(&Reason::new(
+            () = local.closing.notified() => local.switchboard.close_all(&Farewell::new(
                 Close::Restarting,
-                "the keeper restarts, come back in a moment",
+                reason!("PLY-0118 the keeper restarts, come back in a moment"),
             )),
         }
     }

@@ -11,6 +11,7 @@ use playon_types::attach::ToWorker;
 use playon_types::gate::ToGateway;
 use playon_types::ids::{RoomId, WorkerId};
 use playon_types::image::Image;
+use playon_types::reason::Reason;
 use playon_wire::stored::{encode_image, encode_record};
 
 use super::inbox::{ShardEvent, Shards};
@@ -77,7 +78,7 @@ pub(super) struct Outlet {
     batch: Batch,
     /// What becomes safe with the batch, in the order of the effects.
     stored: Vec<(RoomId, Stored)>,
-    suspects: Vec<(WorkerId, String)>,
+    suspects: Vec<(WorkerId, Reason)>,
     reports: Vec<Report>,
 }
 

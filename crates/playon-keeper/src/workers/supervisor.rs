@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use playon_core::fleet::{Berth, WorkerEnd};
 use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::reason::Reason;
 use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 
 use super::backoff::Backoff;
@@ -75,7 +76,7 @@ enum Command {
     Want(Want),
     Attached(SpawnId, WorkerId),
     Detached(WorkerId, Parting),
-    Kill(WorkerId, String),
+    Kill(WorkerId, Reason),
     Refused(SpawnId, Coded),
     Exited(SpawnId),
     Stop,
@@ -149,7 +150,7 @@ impl Supervisor {
     }
 
     /// Kills a worker.
-    pub(crate) fn kill(&self, worker: WorkerId, why: String) {
+    pub(crate) fn kill(&self, worker: WorkerId, why: Reason) {
         self.send(Command::Kill(worker, why));
     }
 
@@ -258,6 +259,7 @@ impl Thread {
             Command::Attached(spawn, worker) => self.handle_attached(spawn, worker),
             Command::Detached(worker, parting) => self.handle_detached(worker, parting),
             Command::Kill(worker, why) => {
+                let why = why.to_string();
                 tracing::warn!(%worker, why, "worker is killed");
                 self.doom(worker, Coded::new("PLY-0409", why, REMEDY_WORKER));
             }

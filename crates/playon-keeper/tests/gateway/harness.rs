@@ -17,6 +17,7 @@ use playon_keeper::gateway::{
 };
 use playon_types::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner};
 use playon_types::ids::{ConnId, Generation, History, RoomId};
+use playon_types::reason::Reason;
 use playon_wire::player::{
     ClientFrame, ClientHello, PLAYER_PROTOCOL, ServerFrame, ServerWelcome, decode_server,
 };
@@ -171,7 +172,7 @@ impl World {
     }
 
     pub(crate) async fn close(&self, conn: ConnId, why: Close, detail: &str) {
-        self.send(ToGateway::Close { conn, why, detail: detail.into() }).await;
+        self.send(ToGateway::Close { conn, why, detail: Reason::read(detail) }).await;
     }
 
     /// A client with a seat, and its socket's number.

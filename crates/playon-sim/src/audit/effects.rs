@@ -244,7 +244,8 @@ impl Audit {
             Report::MoveFailed { deploy, room, blame, reason } => {
                 self.note_late(*room, reason);
                 // What workers say, and the keeper of them, when a batch fails.
-                let of_batch = reason == "panicked" || reason.contains("while it ran the room");
+                let of_batch = reason.words() == "panicked"
+                    || reason.words().contains("while it ran the room");
                 if *blame == Blame::Release && of_batch {
                     return Err(format!("I26: {room} cannot leave because of a batch: {reason}"));
                 }

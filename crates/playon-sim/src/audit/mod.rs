@@ -21,6 +21,8 @@ use playon_types::ids::{
     Attempt, ConnId, DeployId, History, ReleaseId, RoomId, Seq, SessionId, WorkerId,
 };
 use playon_types::image::{ApplyBounds, Image, Loss};
+use playon_types::ply;
+use playon_types::reason::Reason;
 use playon_types::record::DeployRecord;
 use playon_types::time::{RoomTime, Span, Time, WallTime};
 
@@ -275,8 +277,8 @@ impl Audit {
     }
 
     /// A move or a check has come to nothing.
-    fn note_late(&mut self, room: RoomId, why: &str) {
-        if why.contains("PLY-0307") {
+    fn note_late(&mut self, room: RoomId, why: &Reason) {
+        if why.code() == Some(ply!("PLY-0307")) {
             self.late_copies.insert(room);
         }
     }

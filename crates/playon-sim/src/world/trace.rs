@@ -6,6 +6,7 @@ use playon_core::facts::RoomFacts;
 use playon_types::attach::{Body, FromWorker, Item, ToWorker};
 use playon_types::gate::{ToGateway, ToOwner, Who};
 use playon_types::ids::{ReleaseId, RoomId, WorkerId};
+use playon_types::reason::Reason;
 use playon_types::record::DeployRecord;
 
 use super::{Event, World};
@@ -54,7 +55,7 @@ impl World {
     }
 
     /// Prints why a worker is to be ended.
-    pub(super) fn print_suspect(&self, id: WorkerId, why: &str) {
+    pub(super) fn print_suspect(&self, id: WorkerId, why: &Reason) {
         eprintln!("{:>14} w{} is suspected: {why}", "", id.0);
     }
 

@@ -1,6 +1,8 @@
 //! Why a message of the player protocol cannot be read.
 
+use playon_types::code::Code;
 use playon_types::gate::Close;
+use playon_types::ply;
 use thiserror::Error;
 
 /// Why a message cannot be read. None of its frames is to be acted upon.
@@ -62,6 +64,20 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Its stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Message { .. } => ply!("PLY-0180"),
+            Self::Frames { .. } => ply!("PLY-0181"),
+            Self::Field { .. } => ply!("PLY-0182"),
+            Self::Malformed { .. } => ply!("PLY-0183"),
+            Self::Trailing { .. } => ply!("PLY-0184"),
+            Self::Unknown { .. } => ply!("PLY-0185"),
+            Self::Value { .. } => ply!("PLY-0186"),
+            Self::Empty => ply!("PLY-0187"),
+        }
+    }
+
     /// What the socket is closed with.
     pub const fn close(&self) -> Close {
         match self {

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::watched::Watched;
 use super::{Conn, End, Stage};
-use crate::gateway::close::Reason;
+use crate::gateway::close::Farewell;
 
 /// Between two attempts to tell a full shard that a socket is gone.
 const GONE_RETRY: Duration = Duration::from_millis(20);
@@ -41,9 +41,9 @@ impl Conn {
                 local.stats().left.add(1);
                 hang_up(ws, close_timeout).await;
             }
-            End::Close(reason) | End::Owner(reason) => {
-                local.stats().close(reason.why);
-                goodbye(ws, reason, close_timeout).await;
+            End::Close(farewell) | End::Owner(farewell) => {
+                local.stats().close(farewell.why);
+                goodbye(ws, farewell, close_timeout).await;
             }
         }
         while !told {
@@ -58,10 +58,10 @@ const fn is_ours(end: &End) -> bool {
     match end {
         End::Left => false,
         // What was read from it was at fault, unless nothing was, nobody had time for it, or the room was.
-        End::Close(reason) => {
-            matches!(reason.why, Close::Silent | Close::Busy | Close::RoomFails)
+        End::Close(farewell) => {
+            matches!(farewell.why, Close::Silent | Close::Busy | Close::RoomFails)
         }
-        End::Owner(reason) => match reason.why {
+        End::Owner(farewell) => match farewell.why {
             Close::Restarting
             | Close::Busy
             | Close::Silent
@@ -89,8 +89,8 @@ const fn is_ours(end: &End) -> bool {
 ///
 /// What still arrives is read and thrown away: closing a socket with unread bytes in it resets the
 /// connection, and a reset can overtake the close frame.
-async fn goodbye(mut ws: WebSocketStream<Watched>, reason: Reason, within: Duration) {
-    let frame = CloseFrame { code: reason.why.code().into(), reason: reason.text.into() };
+async fn goodbye(mut ws: WebSocketStream<Watched>, farewell: Farewell, within: Duration) {
+    let frame = CloseFrame { code: farewell.why.code().into(), reason: farewell.text.into() };
     let leave = async {
         // It fails when the other side has begun to close, and then there is nothing to tell.
         if Pin::new(&mut ws).start_send(Message::Close(Some(frame))).is_ok() {

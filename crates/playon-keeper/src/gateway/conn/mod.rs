@@ -17,6 +17,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use playon_types::gate::{Close, ToOwner};
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::Time;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -25,7 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use self::entry::Entry;
 use self::watched::Watched;
-use super::close::{Closing, Reason};
+use super::close::{Closing, Farewell};
 use super::hello::Request;
 use super::local::{Living, Local};
 use super::owner::shard_of;
@@ -75,16 +77,16 @@ enum Stage {
 /// How it ends.
 enum End {
     /// This side closes; the owner does not know yet.
-    Close(Reason),
+    Close(Farewell),
     /// The owner has closed.
-    Owner(Reason),
+    Owner(Farewell),
     /// The other side closed, or is gone.
     Left,
 }
 
 impl From<Closing> for End {
-    fn from(Closing { reason, owner_knows }: Closing) -> Self {
-        if owner_knows { Self::Owner(reason) } else { Self::Close(reason) }
+    fn from(Closing { farewell, owner_knows }: Closing) -> Self {
+        if owner_knows { Self::Owner(farewell) } else { Self::Close(farewell) }
     }
 }
 
@@ -185,7 +187,7 @@ impl Conn {
             if late > STALL_MIN {
                 self.born = now;
             } else if now >= self.born + config.hello_timeout {
-                return close(Close::Silent, "PLY-0143 no HELLO came in time");
+                return close(Close::Silent, reason!("PLY-0143 no HELLO came in time"));
             }
             return Ok(());
         }
@@ -196,7 +198,7 @@ impl Conn {
             }
             Some(pinged) if now >= self.dead_at(pinged) => close(
                 Close::Silent,
-                format!("nothing was heard for {} ms", config.idle_timeout.as_millis()),
+                reason!("PLY-0140 nothing was heard for {} ms", config.idle_timeout.as_millis()),
             ),
             None if now >= self.ping_at() => {
                 self.ask_for_life(now);
@@ -242,13 +244,13 @@ impl Conn {
     fn tell(&self, message: ToOwner) -> Go {
         match self.entry.shard {
             Some(shard) if !self.entry.local.tell(shard, message) => {
-                close(Close::Busy, "the owner is too busy, try again in a moment")
+                close(Close::Busy, reason!("PLY-0101 the owner is too busy, try again in a moment"))
             }
             _ => Ok(()),
         }
     }
 }
 
-fn close(why: Close, text: impl Into<String>) -> Go {
-    Err(End::Close(Reason::new(why, text)))
+fn close(why: Close, reason: Reason) -> Go {
+    Err(End::Close(Farewell::new(why, reason)))
 }

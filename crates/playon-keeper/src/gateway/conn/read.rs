@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::Stream;
 use playon_types::gate::{Close, ToOwner};
+use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_wire::player::{ClientFrame, ClientHello, decode_client};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;
@@ -13,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 
 use super::watched::Unwanted;
 use super::{Conn, End, Go, Stage, close};
-use crate::gateway::close::Reason;
+use crate::gateway::close::Farewell;
 use crate::gateway::hello::{Request, check_version};
 
 /// Messages read from one socket before the others have their turn.
@@ -48,7 +50,7 @@ impl Conn {
         match message {
             Message::Binary(bytes) => self.handle_binary(bytes),
             Message::Ping(_) | Message::Pong(_) => self.pace(1, 0),
-            Message::Text(_) => close(Close::BadFrame, "PLY-0148 messages must be binary"),
+            Message::Text(_) => close(Close::BadFrame, reason!("PLY-0148 messages must be binary")),
             Message::Close(_) | Message::Frame(_) => Err(End::Left),
         }
     }
@@ -61,8 +63,10 @@ impl Conn {
         if matches!(self.stage, Stage::Silent) {
             check_version(&bytes).map_err(End::Close)?;
         }
-        let frames = decode_client(bytes, &self.entry.local.shared.config.limits)
-            .map_err(|error| End::Close(Reason::new(error.close(), error.to_string())))?;
+        let frames =
+            decode_client(bytes, &self.entry.local.shared.config.limits).map_err(|error| {
+                End::Close(Farewell::new(error.close(), Reason::of(error.code(), &error)))
+            })?;
         self.entry.local.stats().frames_in.add(frames.len() as u64);
         self.entry.local.stats().bytes_in.add(size as u64);
         self.pace(frames.len(), 0)?;
@@ -80,10 +84,10 @@ impl Conn {
     fn pace(&mut self, frames: usize, bytes: usize) -> Go {
         let now = self.now();
         if self.frames.take(now, frames as u64).is_err() {
-            return close(Close::TooFast, "PLY-0149 too many frames per second");
+            return close(Close::TooFast, reason!("PLY-0149 too many frames per second"));
         }
         if self.bytes.take(now, bytes as u64).is_err() {
-            return close(Close::TooFast, "PLY-0150 too many bytes per second");
+            return close(Close::TooFast, reason!("PLY-0150 too many bytes per second"));
         }
         Ok(())
     }
@@ -92,12 +96,16 @@ impl Conn {
         let conn = self.entry.id;
         match (&self.stage, frame) {
             (Stage::Silent, ClientFrame::Hello(hello)) => self.handle_hello(hello),
-            (Stage::Silent, _) => close(Close::BadFrame, "PLY-0144 the first frame must be HELLO"),
-            (_, ClientFrame::Hello(_)) => close(Close::BadFrame, "PLY-0145 HELLO comes once"),
+            (Stage::Silent, _) => {
+                close(Close::BadFrame, reason!("PLY-0144 the first frame must be HELLO"))
+            }
+            (_, ClientFrame::Hello(_)) => {
+                close(Close::BadFrame, reason!("PLY-0145 HELLO comes once"))
+            }
             (Stage::Asking(_), ClientFrame::Bye) => {
                 // The owner may have the seat ready, or may have kept it for long: it is given up all the same.
                 self.tell(ToOwner::Bye { conn })?;
-                close(Close::Left, "the player left")
+                close(Close::Left, reason!("PLY-0109 the player left"))
             }
             (Stage::Seated, ClientFrame::Pong { .. }) if !self.confirmed => {
                 // A player that has nothing to say is there all the same.
@@ -106,7 +114,7 @@ impl Conn {
             }
             (_, ClientFrame::Pong { .. }) => Ok(()),
             (Stage::Asking(_), _) => {
-                close(Close::BadFrame, "PLY-0146 nothing may be sent before WELCOME")
+                close(Close::BadFrame, reason!("PLY-0146 nothing may be sent before WELCOME"))
             }
             (Stage::Seated, ClientFrame::Input { seq, recv, payload }) => {
                 self.tell(ToOwner::Input { conn, seq, recv, payload })
@@ -124,18 +132,18 @@ impl Conn {
 }
 
 fn read_error(error: &WsError) -> End {
-    let (why, text) = match error {
-        WsError::Capacity(error) => (Close::TooLarge, format!("PLY-0180 {error}")),
+    let (why, reason) = match error {
+        WsError::Capacity(error) => (Close::TooLarge, reason!("PLY-0180 {error}")),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Left,
-        WsError::Protocol(error) => (Close::BadFrame, format!("PLY-0151 {error}")),
+        WsError::Protocol(error) => (Close::BadFrame, reason!("PLY-0151 {error}")),
         WsError::Io(error) => match error.get_ref().and_then(|why| why.downcast_ref()) {
             Some(unwanted @ (Unwanted::Pieces | Unwanted::LongFirst(_))) => {
-                (unwanted.close(), unwanted.to_string())
+                (unwanted.close(), unwanted.reason())
             }
             None => return End::Left,
         },
-        WsError::Utf8(_) => (Close::BadFrame, "PLY-0148 messages must be binary".to_owned()),
+        WsError::Utf8(_) => (Close::BadFrame, reason!("PLY-0148 messages must be binary")),
         _ => return End::Left,
     };
-    End::Close(Reason::new(why, text))
+    End::Close(Farewell::new(why, reason))
 }

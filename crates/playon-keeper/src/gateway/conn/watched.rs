@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use playon_types::gate::Close;
+use playon_types::reason;
+use playon_types::reason::Reason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -36,19 +38,20 @@ impl Unwanted {
             Self::LongFirst(_) => Close::TooLarge,
         }
     }
+
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Self::Pieces => reason!("PLY-0167 a message must come in one piece"),
+            Self::LongFirst(bytes) => {
+                reason!("PLY-0168 the first message has {bytes} of {FIRST_MESSAGE_BYTES_MAX} bytes")
+            }
+        }
+    }
 }
 
 impl fmt::Display for Unwanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pieces => f.write_str("PLY-0167 a message must come in one piece"),
-            Self::LongFirst(bytes) => {
-                write!(
-                    f,
-                    "PLY-0168 the first message has {bytes} of {FIRST_MESSAGE_BYTES_MAX} bytes"
-                )
-            }
-        }
+        self.reason().fmt(f)
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::{Conn, End, Go, Stage};
-use crate::gateway::close::{Closing, Reason};
+use crate::gateway::close::{Closing, Farewell};
 
 impl Conn {
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Go {
@@ -80,8 +80,8 @@ impl Conn {
             (outbox.drained(self.now()), outbox.take_close())
         };
         match close {
-            Some(Closing { reason, owner_knows: true }) => return self.owner_closed(reason),
-            Some(Closing { reason, owner_knows: false }) => return Err(End::Close(reason)),
+            Some(Closing { farewell, owner_knows: true }) => return self.owner_closed(farewell),
+            Some(Closing { farewell, owner_knows: false }) => return Err(End::Close(farewell)),
             None => {}
         }
         if let (Some(sent), Stage::Seated) = (drained, &self.stage) {
@@ -92,12 +92,12 @@ impl Conn {
     }
 
     /// The owner wants it closed, unless it was not let into a room and there is another.
-    fn owner_closed(&mut self, reason: Reason) -> Go {
+    fn owner_closed(&mut self, farewell: Farewell) -> Go {
         self.entry.shard = None;
         let now = self.now();
-        let Stage::Asking(request) = &mut self.stage else { return Err(End::Owner(reason)) };
-        if !request.retry(reason.why, now, &self.entry.local.shared.parts.lobby) {
-            return Err(End::Owner(reason));
+        let Stage::Asking(request) = &mut self.stage else { return Err(End::Owner(farewell)) };
+        if !request.retry(farewell.why, now, &self.entry.local.shared.parts.lobby) {
+            return Err(End::Owner(farewell));
         }
         self.entry.local.stats().rematched.add(1);
         let Stage::Asking(request) = std::mem::replace(&mut self.stage, Stage::Silent) else {
