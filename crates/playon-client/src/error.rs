@@ -1,5 +1,7 @@
 //! What can go wrong on this side.
 
+use playon_types::code::Code;
+use playon_types::ply;
 use thiserror::Error;
 
 use crate::update::End;
@@ -67,4 +69,62 @@ pub enum JoinError {
     /// The system has no randomness to give.
     #[error("PLY-0199 the system gives no random numbers: {0}")]
     Random(String),
+}
+
+impl SendError {
+    /// Its stable code, for `playon explain`.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Full { .. } => ply!("PLY-0190"),
+            Self::TooLarge { .. } => ply!("PLY-0191"),
+            Self::Over => ply!("PLY-0192"),
+            Self::Watching => ply!("PLY-0193"),
+            Self::Json(_) => ply!("PLY-0194"),
+        }
+    }
+}
+
+impl JoinError {
+    /// Its stable code, for `playon explain`.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Address { .. } => ply!("PLY-0195"),
+            Self::TimedOut { .. } => ply!("PLY-0196"),
+            Self::Ended(_) => ply!("PLY-0197"),
+            Self::Json { .. } => ply!("PLY-0198"),
+            Self::Random(_) => ply!("PLY-0199"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use playon_types::reason::Reason;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_begins_with_the_code() {
+        let text = String::new;
+        let sends = [
+            SendError::Full { inputs: 1, bytes: 2 },
+            SendError::TooLarge { bytes: 1, max: 2 },
+            SendError::Over,
+            SendError::Watching,
+            SendError::Json(text()),
+        ];
+        for error in sends {
+            assert_eq!(Reason::read(error.to_string()).code(), Some(error.code()));
+        }
+        let joins = [
+            JoinError::Address { url: text(), why: text() },
+            JoinError::TimedOut { seconds: 1, last: text() },
+            JoinError::Ended(End::Left),
+            JoinError::Json { what: "profile", why: text() },
+            JoinError::Random(text()),
+        ];
+        for error in joins {
+            assert_eq!(Reason::read(error.to_string()).code(), Some(error.code()));
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use playon_types::reason;
 
 use super::game;
 use super::sabotage::Sabotage;
@@ -256,8 +257,10 @@ impl DrillArgs {
         let known = self.foreign() || game::HZ.contains(&self.hz);
         anyhow::ensure!(
             known,
-            "PLY-0560 the drill game ticks 5, 10, 20, 30 or 60 times a second, not {}",
-            self.hz
+            reason!(
+                "PLY-0560 the drill game ticks 5, 10, 20, 30 or 60 times a second, not {}",
+                self.hz
+            )
         );
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use playon_types::code::Code;
 
 use super::faults::FaultInjector;
 use super::socket::{BotSocket, SocketEnd};
@@ -15,8 +16,6 @@ const END_TIMEOUT: Duration = Duration::from_secs(20);
 const COME_BACK: SocketEnd = SocketEnd::Closed(4000);
 /// A keeper that was started on a disk that is read-only, in the account of ends.
 const REFUSED: &str = "keeper started on a read-only disk";
-/// How the codes of the store begin.
-const STORE_CODES: &str = "PLY-02";
 
 /// What goes wrong with the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +111,8 @@ impl FaultInjector<'_> {
     /// The end must be an error with a code of the store, and players must have been told.
     fn judge_end(&mut self, wrong: DiskTrouble, status: Option<i32>, said: &str, told: SocketEnd) {
         let name = wrong.name();
-        let code = said.find(STORE_CODES).and_then(|at| said.get(at..at + 8));
-        let end = (wrong.keeper(), code.unwrap_or("no code").to_owned());
+        let code = Code::all_in(said).find(|code| code.is_of_store());
+        let end = (wrong.keeper(), named(code));
         *self.done.ends.entry(end).or_default() += 1;
         let mut broken = |what: String| self.done.wrong.push(format!("disk {name}: {what}"));
         if status != Some(1) {
@@ -142,9 +141,9 @@ impl FaultInjector<'_> {
         let status = self.keeper.try_restart(END_TIMEOUT).await?;
         medium.set_read_only(false)?;
         let said = self.log().await?.split_off(log_begin);
-        let code = said.find("PLY-").and_then(|at| said.get(at..at + 8)).unwrap_or("no code");
-        *self.done.ends.entry((REFUSED, code.to_owned())).or_default() += 1;
-        if status.is_none_or(|status| status.code() != Some(1)) || code == "no code" {
+        let code = Code::all_in(&said).next();
+        *self.done.ends.entry((REFUSED, named(code))).or_default() += 1;
+        if status.is_none_or(|status| status.code() != Some(1)) || code.is_none() {
             let wrong = format!("a keeper on a read-only disk ended with {status:?}: {said}");
             self.done.wrong.push(wrong);
         }
@@ -184,4 +183,9 @@ impl FaultInjector<'_> {
     async fn log(&self) -> anyhow::Result<String> {
         Ok(tokio::fs::read_to_string(&self.keeper.launch.log).await?)
     }
+}
+
+/// As it stands in the account of ends.
+fn named(code: Option<Code>) -> String {
+    code.map_or_else(|| "no code".to_owned(), |code| code.to_string())
 }

@@ -41,6 +41,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use playon_types::reason;
 use playon_types::rng::mix;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
@@ -176,20 +177,20 @@ async fn ship(args: &DrillArgs, keeper: &KeeperProcess) -> anyhow::Result<Releas
     let first = keeper.admin.add_release(&first, LABELS[0]).await?;
     let second = keeper.admin.add_release(&second, LABELS[1]).await?;
     if first == second {
-        bail!("PLY-0561 both releases are the same executable");
+        bail!(reason!("PLY-0561 both releases are the same executable"));
     }
     keeper.admin.deploy(&first).await?;
     let until = Instant::now() + Duration::from_secs(20);
     while !keeper.admin.ready().await {
         if Instant::now() > until {
-            bail!("PLY-0562 no worker of the first release has attached within 20 s");
+            bail!(reason!("PLY-0562 no worker of the first release has attached within 20 s"));
         }
         sleep(Duration::from_millis(20)).await;
     }
     // The next deploy would have to wait for this one.
     while keeper.admin.status().await?.deploy.is_some_and(|deploy| !deploy.finished) {
         if Instant::now() > until {
-            bail!("PLY-0562 the first release is not in place within 20 s");
+            bail!(reason!("PLY-0562 the first release is not in place within 20 s"));
         }
         sleep(Duration::from_millis(20)).await;
     }
@@ -209,8 +210,10 @@ fn beside(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe().context("finding this executable")?.with_file_name(name);
     anyhow::ensure!(
         path.is_file(),
-        "PLY-0563 {} is missing; build it with `cargo build -p playon-cli --bins`",
-        path.display()
+        reason!(
+            "PLY-0563 {} is missing; build it with `cargo build -p playon-cli --bins`",
+            path.display()
+        )
     );
     Ok(path)
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use playon_types::ply;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -99,7 +100,7 @@ impl Alarms {
         (longest >= bound).then(|| {
             let message = format!("{} is stuck for {} s", part.what, longest.as_secs());
             let remedy = "look at the disk and the load of the machine; a restart loses nothing";
-            Coded::new("PLY-0543", message, remedy)
+            Coded::new(ply!("PLY-0543"), message, remedy)
         })
     }
 
@@ -167,7 +168,7 @@ impl Alarm {
     fn panicked(&self) {
         let message = format!("{} has panicked", self.part.what);
         let remedy = "start the keeper again; report the panic in its log";
-        self.board.raise(Coded::new("PLY-0517", message, remedy));
+        self.board.raise(Coded::new(ply!("PLY-0517"), message, remedy));
     }
 
     /// It cannot do what it is there for.
@@ -240,7 +241,7 @@ mod tests {
         assert!(outcome.join().is_err());
         let error = failed.borrow().clone().unwrap();
         assert_eq!(error.to_string(), "PLY-0517 a test has panicked");
-        alarms.raise(Coded::new("PLY-0201", "later", "nothing"));
+        alarms.raise(Coded::new(ply!("PLY-0201"), "later", "nothing"));
         assert_eq!(failed.borrow().clone(), Some(error), "the first reason is the one to tell");
     }
 

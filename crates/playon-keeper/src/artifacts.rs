@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use playon_store::open_regular;
 use playon_store::space::{self, Short};
 use playon_types::ids::ReleaseId;
+use playon_types::ply;
 use sha2::{Digest, Sha256};
 
 use crate::error::Coded;
@@ -89,7 +90,7 @@ impl Artifacts {
         let path = self.folder.join(id.to_string());
         fs::remove_file(&path).map_err(|error| {
             let message = format!("cannot delete the artifact {}: {error}", path.display());
-            Coded::new("PLY-0506", message, REMEDY_SPACE)
+            Coded::new(ply!("PLY-0506"), message, REMEDY_SPACE)
         })
     }
 
@@ -116,7 +117,7 @@ impl Artifacts {
         let left = (self.allows)(&self.folder, more).map_err(write_error)?;
         left.map_err(|short| {
             Coded::new(
-                "PLY-0564",
+                ply!("PLY-0564"),
                 format!("the artifact would take the disk from the store: {short}"),
                 "make room on the disk of the data directory, or lower `keeper.artifacts_max`",
             )
@@ -144,7 +145,7 @@ impl Artifacts {
         let unreadable = |error: io::Error| {
             let message = format!("cannot read {}: {error}", path.display());
             Coded::new(
-                "PLY-0504",
+                ply!("PLY-0504"),
                 message,
                 "give the path of an executable that this user can read",
             )
@@ -164,7 +165,7 @@ impl Artifacts {
 }
 
 fn write_error(error: io::Error) -> Coded {
-    Coded::new("PLY-0506", format!("cannot store the artifact: {error}"), REMEDY_SPACE)
+    Coded::new(ply!("PLY-0506"), format!("cannot store the artifact: {error}"), REMEDY_SPACE)
 }
 
 /// An executable on its way in. Dropped before `finish`, it leaves nothing behind.
@@ -193,7 +194,7 @@ impl Upload<'_> {
         if self.bytes > self.artifacts.bytes_max {
             let message = format!("the artifact is larger than {} bytes", self.artifacts.bytes_max);
             return Err(Coded::new(
-                "PLY-0505",
+                ply!("PLY-0505"),
                 message,
                 "strip the executable, or load large assets from elsewhere",
             ));
@@ -218,7 +219,7 @@ impl Upload<'_> {
     pub fn finish(mut self) -> Result<Artifact, Coded> {
         if self.bytes == 0 {
             return Err(Coded::new(
-                "PLY-0507",
+                ply!("PLY-0507"),
                 "the artifact is empty",
                 "upload the executable as the request's body",
             ));
@@ -298,10 +299,10 @@ mod tests {
         let mut upload = artifacts.begin().unwrap();
         upload.write(b"abc").unwrap();
         assert_eq!(files(&dir), 1);
-        assert_eq!(upload.write(b"abc").unwrap_err().code, "PLY-0505");
+        assert_eq!(upload.write(b"abc").unwrap_err().code, ply!("PLY-0505"));
         drop(upload);
         assert_eq!(files(&dir), 0);
-        assert_eq!(artifacts.begin().unwrap().finish().unwrap_err().code, "PLY-0507");
+        assert_eq!(artifacts.begin().unwrap().finish().unwrap_err().code, ply!("PLY-0507"));
         assert_eq!(files(&dir), 0);
     }
 
@@ -344,7 +345,7 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        assert_eq!(refused.code, "PLY-0564");
+        assert_eq!(refused.code, ply!("PLY-0564"));
         assert!((22 << 20..24 << 20).contains(&written), "{written}");
         drop(upload);
         assert_eq!(files(&dir), 0);
@@ -355,9 +356,15 @@ mod tests {
             fs::write(&path, vec![7; bytes]).unwrap();
             path
         };
-        assert_eq!(artifacts.add_file(&source("large", 25 << 20)).unwrap_err().code, "PLY-0564");
+        assert_eq!(
+            artifacts.add_file(&source("large", 25 << 20)).unwrap_err().code,
+            ply!("PLY-0564")
+        );
         assert!(artifacts.add_file(&source("small", 20 << 20)).is_ok());
-        assert_eq!(artifacts.add_file(&source("other", 5 << 20)).unwrap_err().code, "PLY-0564");
+        assert_eq!(
+            artifacts.add_file(&source("other", 5 << 20)).unwrap_err().code,
+            ply!("PLY-0564")
+        );
         assert_eq!(files(&dir), 1);
     }
 
@@ -389,6 +396,6 @@ mod tests {
     fn a_missing_file_is_named() {
         let (_dir, artifacts) = artifacts(4);
         let error = artifacts.add_file(Path::new("/no/such/file")).unwrap_err();
-        assert_eq!(error.code, "PLY-0504");
+        assert_eq!(error.code, ply!("PLY-0504"));
     }
 }

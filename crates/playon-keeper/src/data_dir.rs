@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use playon_store::open_regular;
+use playon_types::ply;
 
 use crate::error::{Coded, data_dir, system};
 
@@ -107,7 +108,7 @@ fn refuse_readable(path: &Path) -> Result<(), Coded> {
     let others =
         format!("{} can be opened by other users (mode {:03o})", path.display(), mode & 0o777);
     let remedy = "run `chmod 700` on the data directory and `chmod 600` on the secrets in it; if others may have read a secret, delete it, and a new one is made";
-    Err(Coded::new("PLY-0545", others, remedy))
+    Err(Coded::new(ply!("PLY-0545"), others, remedy))
 }
 
 /// Has this process and its children make files and folders that only this user can open.
@@ -191,14 +192,14 @@ mod tests {
         for mode in [0o755, 0o750, 0o701, 0o710] {
             set(dir.path(), mode);
             let error = DataDir::open(dir.path()).unwrap_err();
-            assert_eq!(error.code, "PLY-0545");
+            assert_eq!(error.code, ply!("PLY-0545"));
             assert!(error.message.contains(&format!("{mode:o}")), "{error}");
         }
         set(dir.path(), 0o700);
         let data = DataDir::open(dir.path()).unwrap();
         let secret = secret_file(&data.admin_token()).unwrap();
         set(&data.admin_token(), 0o640);
-        assert_eq!(secret_file(&data.admin_token()).unwrap_err().code, "PLY-0545");
+        assert_eq!(secret_file(&data.admin_token()).unwrap_err().code, ply!("PLY-0545"));
         set(&data.admin_token(), 0o600);
         assert_eq!(secret_file(&data.admin_token()).unwrap(), secret);
     }
@@ -209,7 +210,7 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
         let error = DataDir::open(&file.join("data")).unwrap_err();
-        assert_eq!(error.code, "PLY-0501");
+        assert_eq!(error.code, ply!("PLY-0501"));
         assert!(error.message.contains("file/data"), "{error}");
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! Every error that reaches an operator carries a stable code; `docs/errors` has one page for each.
 
+use playon_types::code::Code;
+use playon_types::ply;
+use playon_types::reason::Reason;
 use std::fmt;
 
 /// An error with its stable code, one line for people, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coded {
-    /// `PLY-nnnn`.
-    pub code: &'static str,
+    /// Its code.
+    pub code: Code,
     /// What happened.
     pub message: String,
     /// What to do about it.
@@ -17,8 +20,13 @@ pub struct Coded {
 
 impl Coded {
     /// An error.
-    pub fn new(code: &'static str, message: impl Into<String>, remedy: &'static str) -> Self {
+    pub fn new(code: Code, message: impl Into<String>, remedy: &'static str) -> Self {
         Self { code, message: message.into(), remedy }
+    }
+
+    /// An error of another part, which is shown with its code first.
+    pub(crate) fn of(code: Code, error: &impl fmt::Display, remedy: &'static str) -> Self {
+        Self::new(code, Reason::of(code, error).words(), remedy)
     }
 }
 
@@ -33,7 +41,7 @@ impl std::error::Error for Coded {}
 /// The data directory cannot be used.
 pub(crate) fn data_dir(message: impl Into<String>) -> Coded {
     Coded::new(
-        "PLY-0501",
+        ply!("PLY-0501"),
         message,
         "check that the data directory exists, is writable and belongs to this user",
     )
@@ -43,7 +51,7 @@ pub(crate) fn data_dir(message: impl Into<String>) -> Coded {
 pub(crate) fn listen(what: &str, address: impl fmt::Display, error: &std::io::Error) -> Coded {
     let message = format!("cannot listen for {what} on {address}: {error}");
     Coded::new(
-        "PLY-0502",
+        ply!("PLY-0502"),
         message,
         "choose another address or stop the process that holds this one",
     )
@@ -52,7 +60,7 @@ pub(crate) fn listen(what: &str, address: impl fmt::Display, error: &std::io::Er
 /// The operating system refused something the keeper cannot do without.
 pub(crate) fn system(what: &str, error: impl fmt::Display) -> Coded {
     Coded::new(
-        "PLY-0503",
+        ply!("PLY-0503"),
         format!("{what}: {error}"),
         "look at the limits of this user and the state of the machine",
     )

@@ -272,7 +272,7 @@ impl Keeper {
     }
 
     fn has_lost_store(&self) -> bool {
-        self.failure.borrow().as_ref().is_some_and(|error| error.code.starts_with("PLY-02"))
+        self.failure.borrow().as_ref().is_some_and(|error| error.code.is_of_store())
     }
 
     /// Waits until every shard has stored everything, but not for ever: what is not safe then was never acknowledged.
@@ -297,10 +297,7 @@ impl Keeper {
 
 fn open_store(data: &DataDir) -> Result<SqliteStore, Coded> {
     open_after(data).map_err(|error| {
-        let code = error.code();
-        let text = error.to_string();
-        let message = text.strip_prefix(code).unwrap_or(&text).trim_start().to_owned();
-        Coded::new(code, message, "`playon explain` with this code says what can be done")
+        Coded::of(error.code(), &error, "`playon explain` with this code says what can be done")
     })
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use playon_types::ply;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -88,12 +89,12 @@ pub async fn stop(keeper: Keeper, signals: &mut Signals) -> Result<(), Coded> {
             Err(system("the keeper's stop", "it has panicked"))
         }),
         () = signals.caught() => Err(Coded::new(
-            "PLY-0455",
+            ply!("PLY-0455"),
             "another signal ended the keeper before all rooms were stored",
             "start it again: what players were told is there, or they are told what is not",
         )),
         () = tokio::time::sleep(patience) => Err(Coded::new(
-            "PLY-0456",
+            ply!("PLY-0456"),
             format!("the keeper did not stop within {patience:?} and is ended as it is"),
             "start it again; look at the disk, or raise `stop_timeout`",
         )),

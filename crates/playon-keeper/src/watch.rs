@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use playon_store::RoomLog;
 use playon_types::ids::ReleaseId;
+use playon_types::ply;
 
 use crate::age::Age;
 use crate::alarm::{self, Alarm};
@@ -101,7 +102,7 @@ impl Thread {
     fn look(&mut self) -> bool {
         let found = match self.setup.log.in_place() {
             Ok(None) => self.mend().err(),
-            Ok(Some(why)) => Some(Coded::new("PLY-0241", unusable(why), REMEDY)),
+            Ok(Some(why)) => Some(Coded::new(ply!("PLY-0241"), unusable(why), REMEDY)),
             Err(error) => {
                 let error = store_failed(&error);
                 // Whatever the control thread is at.
@@ -183,7 +184,7 @@ impl Thread {
                 hopeless.insert(release);
                 let label = setup.handle.catalog().label(release);
                 let message = format!("the executable of release {label} is gone");
-                return Err(Coded::new("PLY-0242", message, REMEDY_EXECUTABLE));
+                return Err(Coded::new(ply!("PLY-0242"), message, REMEDY_EXECUTABLE));
             }
             said(&setup.data.artifacts().join(release.to_string()));
         }
@@ -204,7 +205,7 @@ fn said(path: &Path) {
 }
 
 fn trouble(path: &Path, error: &io::Error) -> Coded {
-    Coded::new("PLY-0241", unusable(format!("{}: {error}", path.display())), REMEDY)
+    Coded::new(ply!("PLY-0241"), unusable(format!("{}: {error}", path.display())), REMEDY)
 }
 
 fn unusable(why: String) -> String {

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use playon_types::code::Code;
+use playon_types::ply;
+
 use crate::damage::Damage;
 
 /// Why the store cannot do something.
@@ -129,34 +132,34 @@ pub enum OpenError {
 
 impl OpenError {
     /// The stable code, for `playon explain`.
-    pub fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Locked { .. } => "PLY-0210",
-            Self::Newer { .. } => "PLY-0211",
-            Self::ReadOnly { .. } => "PLY-0212",
-            Self::Full { .. } => "PLY-0213",
-            Self::NotOurs { .. } => "PLY-0214",
-            Self::Damaged { .. } => "PLY-0215",
-            Self::LostWrites { .. } => "PLY-0216",
-            Self::Schema { .. } => "PLY-0217",
-            Self::Missing { .. } => "PLY-0218",
-            Self::Io { .. } => "PLY-0219",
+            Self::Locked { .. } => ply!("PLY-0210"),
+            Self::Newer { .. } => ply!("PLY-0211"),
+            Self::ReadOnly { .. } => ply!("PLY-0212"),
+            Self::Full { .. } => ply!("PLY-0213"),
+            Self::NotOurs { .. } => ply!("PLY-0214"),
+            Self::Damaged { .. } => ply!("PLY-0215"),
+            Self::LostWrites { .. } => ply!("PLY-0216"),
+            Self::Schema { .. } => ply!("PLY-0217"),
+            Self::Missing { .. } => ply!("PLY-0218"),
+            Self::Io { .. } => ply!("PLY-0219"),
         }
     }
 }
 
 impl StoreError {
     /// The stable code, for `playon explain`.
-    pub fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Stopped(_) => "PLY-0201",
-            Self::Io(_) => "PLY-0202",
-            Self::Damaged(_) => "PLY-0203",
-            Self::Misused(_) => "PLY-0204",
-            Self::Fenced(_) => "PLY-0205",
-            Self::Displaced(_) => "PLY-0240",
-            Self::LabelTaken(_) => "PLY-0206",
-            Self::Conflict(_) => "PLY-0247",
+            Self::Stopped(_) => ply!("PLY-0201"),
+            Self::Io(_) => ply!("PLY-0202"),
+            Self::Damaged(_) => ply!("PLY-0203"),
+            Self::Misused(_) => ply!("PLY-0204"),
+            Self::Fenced(_) => ply!("PLY-0205"),
+            Self::Displaced(_) => ply!("PLY-0240"),
+            Self::LabelTaken(_) => ply!("PLY-0206"),
+            Self::Conflict(_) => ply!("PLY-0247"),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use common::{World, copy, scratch, see};
 use playon_store::testing::submit;
 use playon_store::{DATABASE_FILE, OpenError, RoomLog, SqliteOptions, SqliteStore, StoreError};
+use playon_types::ply;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
 /// A store with something in its database and something in its log.
@@ -101,7 +102,7 @@ const DEEDS: [Deed; 11] = [
 
 fn is_displaced(name: &str, outcome: Result<impl std::fmt::Debug, StoreError>) {
     let Err(error @ StoreError::Displaced(_)) = outcome else { panic!("{name}: {outcome:?}") };
-    assert_eq!(error.code(), "PLY-0240");
+    assert_eq!(error.code(), ply!("PLY-0240"));
     assert!(error.to_string().contains("/data"), "{name}: the path is not named: {error}");
 }
 

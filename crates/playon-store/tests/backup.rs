@@ -17,6 +17,7 @@ use playon_store::{
     SqliteStore, verify,
 };
 use playon_types::ids::ReleaseId;
+use playon_types::ply;
 
 const SEED: u64 = 5;
 
@@ -157,8 +158,8 @@ fn nothing_is_overwritten_and_nothing_is_left_half() {
     std::fs::create_dir(&from).unwrap();
     backup(data.path(), &from, &mut quietly).unwrap();
     let again = backup(data.path(), &from, &mut quietly).unwrap_err();
-    assert_eq!(again.code(), "PLY-0220");
-    assert_eq!(restore(&from, data.path(), &mut quietly).unwrap_err().code(), "PLY-0220");
+    assert_eq!(again.code(), ply!("PLY-0220"));
+    assert_eq!(restore(&from, data.path(), &mut quietly).unwrap_err().code(), ply!("PLY-0220"));
     let missing = backup(&to, &dir.path().join("b"), &mut quietly).unwrap_err();
     assert!(matches!(missing, BackupError::Open(OpenError::Missing { .. })));
     assert_eq!(names(dir.path()), ["backup"]);
@@ -167,7 +168,7 @@ fn nothing_is_overwritten_and_nothing_is_left_half() {
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o500)).unwrap();
     let free = std::fs::write(locked.join("try"), "").is_ok();
     let refused = backup(data.path(), &locked.join("b"), &mut quietly);
-    assert!(free || refused.unwrap_err().code() == "PLY-0221");
+    assert!(free || refused.unwrap_err().code() == ply!("PLY-0221"));
 }
 
 #[test]
@@ -193,12 +194,12 @@ fn every_change_of_a_backup_is_noticed() {
         let _ = std::fs::remove_file(&file);
         std::fs::write(&file, bytes).unwrap();
         let error = restore(&from, &dir.path().join("data"), &mut quietly).unwrap_err();
-        assert_eq!(error.code(), "PLY-0222", "{name}: {error}");
+        assert_eq!(error.code(), ply!("PLY-0222"), "{name}: {error}");
         std::fs::write(&file, whole).unwrap();
     }
     std::fs::remove_file(from.join(&artifact)).unwrap();
     let error = restore(&from, &dir.path().join("data"), &mut quietly).unwrap_err();
-    assert_eq!(error.code(), "PLY-0221", "{error}");
+    assert_eq!(error.code(), ply!("PLY-0221"), "{error}");
     assert_eq!(names(dir.path()), ["backup"]);
 }
 
@@ -224,7 +225,7 @@ fn a_damaged_room_is_backed_up_as_it_is_and_a_useless_store_is_not() {
     assert_eq!(verify(&dir.path().join("data")).unwrap().problems.len(), 1);
     sql("DELETE FROM release WHERE label = 'theirs'");
     let error = backup(data.path(), &dir.path().join("two"), &mut quietly).unwrap_err();
-    assert_eq!(error.code(), "PLY-0223", "{error}");
+    assert_eq!(error.code(), ply!("PLY-0223"), "{error}");
     assert!(!dir.path().join("two").exists());
 }
 
@@ -240,9 +241,9 @@ fn a_store_that_lost_writes_is_not_taken_for_whole() {
     store.close().unwrap();
     std::fs::write(data.path().join(DATABASE_FILE), older).unwrap();
     let error = backup(data.path(), &dir.path().join("backup"), &mut quietly).unwrap_err();
-    assert_eq!(error.code(), "PLY-0216", "{error}");
+    assert_eq!(error.code(), ply!("PLY-0216"), "{error}");
     std::fs::write(data.path().join("watermark"), "?").unwrap();
     let error = backup(data.path(), &dir.path().join("backup"), &mut quietly).unwrap_err();
-    assert_eq!(error.code(), "PLY-0215", "{error}");
+    assert_eq!(error.code(), ply!("PLY-0215"), "{error}");
     assert!(names(dir.path()).is_empty());
 }

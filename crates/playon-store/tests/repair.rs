@@ -15,6 +15,7 @@ use playon_store::{
     SqliteOptions, SqliteStore, StoredRoom, repair, verify,
 };
 use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::ply;
 
 const SPOIL_ONE: &str =
     "UPDATE snapshot SET body = x'00' WHERE rowid = (SELECT min(rowid) FROM snapshot)";
@@ -97,7 +98,7 @@ fn compare(world: &World, repair: &Repair, dir: &Path) -> Result<(), String> {
 }
 
 /// Repairs a store that may be damaged; returns what became of it.
-fn trial(dir: &Path, world: &World) -> Result<&'static str, String> {
+fn trial(dir: &Path, world: &World) -> Result<String, String> {
     let before = contents(dir);
     let planned = mend(dir, false);
     assert!(before == contents(dir), "only looking changes nothing");
@@ -106,9 +107,9 @@ fn trial(dir: &Path, world: &World) -> Result<&'static str, String> {
             let again = mend(dir, true).unwrap_err();
             assert_eq!(again.code(), error.code());
             assert!(before == contents(dir), "what cannot be repaired is left as it is");
-            return Ok(error.code());
+            return Ok(error.code().to_string());
         }
-        Ok(planned) if planned.sound => return Ok("sound"),
+        Ok(planned) if planned.sound => return Ok("sound".to_owned()),
         Ok(planned) => planned,
     };
     let done = mend(dir, true).map_err(|error| format!("{planned:?}: {error}"))?;
@@ -117,14 +118,14 @@ fn trial(dir: &Path, world: &World) -> Result<&'static str, String> {
     assert!(contents(&kept) == before, "the damaged files are kept");
     compare(world, &done, dir).map_err(|why| format!("{why}\n{done}"))?;
     assert!(mend(dir, true).unwrap().sound);
-    Ok("repaired")
+    Ok("repaired".to_owned())
 }
 
 #[test]
 fn whatever_is_damaged() {
     let (dir, world) = crashed(150);
     let mut dice = Dice(3);
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for file in [DATABASE_FILE, WAL, WATERMARK_FILE] {
         let whole = std::fs::read(dir.path().join(file)).unwrap();
         let length = whole.len() as u64;
@@ -171,7 +172,7 @@ fn a_room_goes_back_or_is_given_up_by_name() {
     assert!(!planned.done && planned.losses.len() == 1, "{planned}");
     assert!(planned.losses[0].what.starts_with("given up; its last known commit is"), "{planned}");
     assert!(planned.losses[0].room.is_some());
-    assert_eq!(trial(dir.path(), &world), Ok("repaired"));
+    assert_eq!(trial(dir.path(), &world).as_deref(), Ok("repaired"));
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn a_row_that_went_back_is_said() {
         matches!(losses[..], [what] if what.starts_with("table setting has rows that are older")),
         "{planned}"
     );
-    assert_eq!(trial(dir.path(), &world), Ok("repaired"));
+    assert_eq!(trial(dir.path(), &world).as_deref(), Ok("repaired"));
 }
 
 #[test]
@@ -212,24 +213,24 @@ fn lost_writes_and_a_lost_watermark_are_accepted_knowingly() {
     assert!(matches!(refused, OpenError::LostWrites { .. }));
     let planned = mend(older.path(), false).unwrap();
     assert!(planned.to_string().contains("were acknowledged and are not there"), "{planned}");
-    assert_eq!(trial(older.path(), &later), Ok("repaired"));
+    assert_eq!(trial(older.path(), &later).as_deref(), Ok("repaired"));
     std::fs::write(dir.path().join(WATERMARK_FILE), "?").unwrap();
-    assert_eq!(trial(dir.path(), &later), Ok("repaired"));
+    assert_eq!(trial(dir.path(), &later).as_deref(), Ok("repaired"));
 }
 
 #[test]
 fn what_is_not_ours_is_left_alone() {
     let dir = scratch();
-    assert_eq!(mend(dir.path(), true).unwrap_err().code(), "PLY-0218");
+    assert_eq!(mend(dir.path(), true).unwrap_err().code(), ply!("PLY-0218"));
     let (dir, _) = crashed(10);
     let store = SqliteStore::open(dir.path(), options()).unwrap();
-    assert_eq!(mend(dir.path(), true).unwrap_err().code(), "PLY-0210");
+    assert_eq!(mend(dir.path(), true).unwrap_err().code(), ply!("PLY-0210"));
     store.close().unwrap();
     sql(dir.path(), "PRAGMA user_version = 99");
-    assert_eq!(mend(dir.path(), true).unwrap_err().code(), "PLY-0211");
+    assert_eq!(mend(dir.path(), true).unwrap_err().code(), ply!("PLY-0211"));
     sql(dir.path(), "PRAGMA user_version = 1; DELETE FROM snapshot; DELETE FROM sleeping;");
     sql(dir.path(), "DELETE FROM release; DELETE FROM batch");
-    assert_eq!(mend(dir.path(), true).unwrap_err().code(), "PLY-0224");
+    assert_eq!(mend(dir.path(), true).unwrap_err().code(), ply!("PLY-0224"));
 }
 
 /// At every step of putting the new files in place, the directory is refused, or as good as new.
@@ -263,7 +264,9 @@ fn an_interrupted_repair_is_refused() {
                 std::fs::write(place.path().join(name), bytes).unwrap();
             }
             match SqliteStore::open(place.path(), options()) {
-                Err(error) => assert!(["PLY-0215", "PLY-0216"].contains(&error.code()), "{error}"),
+                Err(error) => {
+                    assert!([ply!("PLY-0215"), ply!("PLY-0216")].contains(&error.code()), "{error}")
+                }
                 Ok(store) => {
                     // There was no watermark, so with the new database everything is in place.
                     assert!(!with_mark && step == 2, "step {step} is served");

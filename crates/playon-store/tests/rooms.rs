@@ -14,6 +14,7 @@ use playon_store::{
     SqliteStore, StoreError, dump, verify,
 };
 use playon_types::ids::RoomId;
+use playon_types::ply;
 
 const HURT: u8 = 3;
 
@@ -237,7 +238,7 @@ fn lost_and_stale_rows_of_small_tables_are_refused() {
         assert!(verify(dir.path()).unwrap().is_sound());
         sql(dir.path(), harm);
         let error = SqliteStore::open(dir.path(), SqliteOptions::default()).unwrap_err();
-        assert_eq!(error.code(), "PLY-0215", "{harm}: {error}");
+        assert_eq!(error.code(), ply!("PLY-0215"), "{harm}: {error}");
     }
 }
 

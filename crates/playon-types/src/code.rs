@@ -109,6 +109,7 @@ macro_rules! codes {
             "PLY-0240" "the data directory is gone"
             "PLY-0241" "the data directory cannot be used"
             "PLY-0242" "the executable of a release in use is gone"
+            "PLY-0247" "another decision was stored meanwhile"
             "PLY-0280" "stored bytes are of a later format"
             "PLY-0281" "stored bytes cannot be read"
             "PLY-0282" "a stored field has no meaning"
@@ -297,6 +298,11 @@ impl Code {
         code
     }
 
+    /// The codes that a text of another process names, such as a log, in order.
+    pub fn all_in(text: &str) -> impl Iterator<Item = Self> {
+        text.match_indices("PLY-").filter_map(|(at, _)| Self::leading(text.get(at..)?))
+    }
+
     /// Its number.
     pub const fn number(self) -> u16 {
         self.0
@@ -402,6 +408,13 @@ mod tests {
         let code: Code = "PLY-9999".parse().unwrap();
         assert_eq!((code.to_string().as_str(), code.title()), ("PLY-9999", None));
         assert_eq!("PLY-0000".parse::<Code>().map(Code::title), Ok(None));
+    }
+
+    #[test]
+    fn the_codes_of_a_log_are_found() {
+        let log = "ERROR code=\"PLY-0128\" PLY-nnnn, PLY-0201: the disk; PLY-020";
+        let found: Vec<_> = Code::all_in(log).collect();
+        assert_eq!(found, [ply!("PLY-0128"), ply!("PLY-0201")]);
     }
 
     #[test]

@@ -228,8 +228,8 @@ impl Push {
     }
 }
 
-/// The number of the code `PLY-0127`, under which a player is told that an input was set aside.
-pub const SET_ASIDE_CODE: u16 = 127;
+/// The number of the code under which a player is told that an input was set aside.
+pub const SET_ASIDE_CODE: u16 = crate::ply!("PLY-0127").number();
 
 /// Why a socket is closed. The code's class tells old clients what to do with new codes:
 /// 40xx reconnect and resume, 44xx start afresh, 49xx stop.

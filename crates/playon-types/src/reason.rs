@@ -113,6 +113,8 @@ impl fmt::Display for Reason {
     }
 }
 
+impl std::error::Error for Reason {}
+
 /// Used by [`reason!`](crate::reason).
 #[doc(hidden)]
 pub const fn code_of(told: &str) -> Code {

@@ -12,6 +12,7 @@ use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use playon_types::ply;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
@@ -128,7 +129,7 @@ impl AdminClient {
     fn unreachable(&self, why: &str) -> Exit {
         let message = format!("the keeper at {} cannot be reached: {why}", self.door.address);
         let remedy = "start it with `playon serve`, or say where it is with --data or --admin";
-        Exit::Unreachable(CliError::new("PLY-0521", message, remedy))
+        Exit::Unreachable(CliError::new(ply!("PLY-0521"), message, remedy))
     }
 
     /// There is no answer.
@@ -153,7 +154,7 @@ impl AdminClient {
             message.push_str(": what was asked may still happen");
         }
         let remedy = "look at its process: it may be stopped, or its disk or machine hang; --timeout waits longer";
-        Exit::Unreachable(CliError::new("PLY-0547", message, remedy))
+        Exit::Unreachable(CliError::new(ply!("PLY-0547"), message, remedy))
     }
 }
 
@@ -175,11 +176,12 @@ fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T
     let told: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let field =
         |name: &str| told.as_ref().and_then(|told| told.get(name)?.as_str().map(str::to_owned));
-    match (field("code"), field("message")) {
+    let code = field("code").and_then(|code| code.parse().ok());
+    match (code, field("message")) {
         (Some(code), Some(message)) => {
-            let trouble = CliError::new(&code, message, &field("remedy").unwrap_or_default());
+            let trouble = CliError::new(code, message, &field("remedy").unwrap_or_default());
             // Not refused: it may still happen.
-            let unanswered = code == "PLY-0542";
+            let unanswered = code == ply!("PLY-0542");
             Err(if unanswered { Exit::Failed(trouble) } else { Exit::Refused(trouble) })
         }
         _ => Err(not_understood(status, &String::from_utf8_lossy(body))),
@@ -189,7 +191,7 @@ fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T
 fn not_understood(status: StatusCode, what: &str) -> Exit {
     let message = format!("the answer was not understood: {status} {}", what.trim());
     Exit::Failed(CliError::new(
-        "PLY-0522",
+        ply!("PLY-0522"),
         message,
         "use a `playon` command of the keeper's version",
     ))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use playon_keeper::control::{DeployAnswer, DeployView};
+use playon_types::ply;
 use serde::Serialize;
 
 use super::admin::AdminClient;
@@ -85,11 +86,11 @@ fn left(begun: Option<DeployView>, signal: u8, json: bool) -> Result<(), Exit> {
                 "`playon status` shows how far it is, `{} {to}` waits for its end again, `playon rollback` undoes it",
                 if kind == "deploy" { "playon deploy" } else { "playon rollback --to" }
             );
-            CliError::new("PLY-0610", message, &remedy)
+            CliError::new(ply!("PLY-0610"), message, &remedy)
         }
         None => {
             let message = "the keeper had not answered yet: it may have begun what was asked for";
-            CliError::new("PLY-0610", message, "`playon status` shows the last deploy")
+            CliError::new(ply!("PLY-0610"), message, "`playon status` shows the last deploy")
         }
     };
     let exit = Exit::Signalled(signal, trouble);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use playon_keeper::{Keeper, KeeperConfig, ReleaseFile};
 use playon_types::ids::DeployId;
+use playon_types::ply;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::demo_page;
@@ -63,7 +64,7 @@ impl Games {
             }
             let message = format!("{} is missing", path.display());
             Err(Exit::Failed(CliError::new(
-                "PLY-0524",
+                ply!("PLY-0524"),
                 message,
                 "build the game: cargo build -p playon-cli -p arena",
             )))
@@ -185,7 +186,7 @@ async fn until_ready(keeper: &Keeper) -> Result<(), Exit> {
                 .and_then(|d| d.reason.clone());
             if let Some(reason) = reason.filter(|_| catalog.current().is_none()) {
                 return Err(Exit::Failed(CliError::new(
-                    "PLY-0525",
+                    ply!("PLY-0525"),
                     reason,
                     "look at the lines above",
                 )));
@@ -194,7 +195,7 @@ async fn until_ready(keeper: &Keeper) -> Result<(), Exit> {
         if Instant::now() > until {
             let message = "the game's worker did not attach in time";
             return Err(Exit::Failed(CliError::new(
-                "PLY-0525",
+                ply!("PLY-0525"),
                 message,
                 "look at the lines above",
             )));

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use playon_keeper::admin::{DeployRequest, RollbackRequest};
 use playon_keeper::control::{ReleaseView, WayBackView};
 use playon_store::open_regular;
+use playon_types::ply;
 
 use super::admin::{AdminClient, block_on};
 use super::courses::{follow, tell};
@@ -115,7 +116,7 @@ impl DeployArgs {
         }
         let message = format!("{text} is neither a file nor a release of this keeper");
         Err(Exit::Usage(CliError::new(
-            "PLY-0504",
+            ply!("PLY-0504"),
             message,
             "give the path of an executable; `playon releases` lists releases",
         )))
@@ -151,7 +152,7 @@ impl Rollback {
 fn unreadable(path: &Path, why: &io::Error) -> Exit {
     let message = format!("cannot read {}: {why}", path.display());
     let remedy = "give the path of an executable that this user can read";
-    Exit::Usage(CliError::new("PLY-0504", message, remedy))
+    Exit::Usage(CliError::new(ply!("PLY-0504"), message, remedy))
 }
 
 async fn upload(

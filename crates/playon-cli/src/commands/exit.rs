@@ -4,6 +4,8 @@ use std::fmt;
 use std::process::ExitCode;
 
 use playon_keeper::Coded;
+use playon_types::code::Code;
+use playon_types::ply;
 use serde::Serialize;
 
 use super::talk;
@@ -28,8 +30,8 @@ pub enum Exit {
 /// An error as people see it.
 #[derive(Clone, Debug)]
 pub struct CliError {
-    /// `PLY-nnnn`.
-    pub code: String,
+    /// Its code.
+    pub code: Code,
     /// What happened.
     pub message: String,
     /// What to do.
@@ -64,15 +66,14 @@ struct FailureJson {
 
 impl CliError {
     /// An error with all its parts.
-    pub fn new(code: &str, message: impl Into<String>, remedy: &str) -> Self {
-        let (code, remedy) = (code.to_owned(), remedy.to_owned());
-        Self { code, message: message.into(), remedy, also: Vec::new() }
+    pub fn new(code: Code, message: impl Into<String>, remedy: &str) -> Self {
+        Self { code, message: message.into(), remedy: remedy.to_owned(), also: Vec::new() }
     }
 
     fn fact(&self) -> Fact {
         let Self { code, message, remedy, also: _ } = self.clone();
         let more = self.more();
-        Fact { code, message, remedy, more }
+        Fact { code: code.to_string(), message, remedy, more }
     }
 
     fn more(&self) -> String {
@@ -116,7 +117,7 @@ impl fmt::Display for CliError {
 /// Something of the operating system did not work.
 pub(super) fn io(what: &str, error: impl fmt::Display) -> Exit {
     let remedy = "look at the limits of this user and the state of the machine";
-    Exit::Failed(CliError::new("PLY-0503", format!("{what}: {error}"), remedy))
+    Exit::Failed(CliError::new(ply!("PLY-0503"), format!("{what}: {error}"), remedy))
 }
 
 impl Exit {

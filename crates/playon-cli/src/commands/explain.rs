@@ -1,6 +1,8 @@
 //! `playon explain`.
 
 use clap::Args;
+use playon_types::code::Code;
+use playon_types::ply;
 use serde::Serialize;
 
 use super::exit::{CliError, Exit};
@@ -24,7 +26,7 @@ pub(super) struct Explain {
 /// A page for programs.
 #[derive(Debug, Serialize)]
 struct ErrorPage {
-    code: &'static str,
+    code: String,
     title: &'static str,
     /// In Markdown.
     page: &'static str,
@@ -34,8 +36,8 @@ impl Explain {
     pub(super) fn run(&self) -> Result<(), Exit> {
         let pages = || {
             PAGES.iter().map(|(code, page)| ErrorPage {
-                code,
-                title: title(page),
+                code: code.to_string(),
+                title: code.title().unwrap_or_default(),
                 page: page.trim_end(),
             })
         };
@@ -46,14 +48,14 @@ impl Explain {
             return pages()
                 .try_for_each(|page| talk::data(&format!("{}  {}", page.code, page.title)));
         };
-        let wanted = normalize(code);
-        match pages().find(|page| page.code == wanted) {
+        let wanted = wanted(code).map(|code| code.to_string());
+        match pages().find(|page| Some(&page.code) == wanted.as_ref()) {
             Some(page) if self.json => talk::json(&page),
             Some(page) => talk::data(page.page),
             None => {
                 let message = format!("{code} is not a code of this version");
                 Err(Exit::Usage(CliError::new(
-                    "PLY-0523",
+                    ply!("PLY-0523"),
                     message,
                     "`playon explain` without a code lists all of them",
                 )))
@@ -63,16 +65,10 @@ impl Explain {
 }
 
 /// `301`, `ply-301` and `PLY-0301` are the same.
-fn normalize(text: &str) -> String {
+fn wanted(text: &str) -> Option<Code> {
     let upper = text.trim().to_ascii_uppercase();
     let digits = upper.strip_prefix("PLY-").unwrap_or(&upper);
-    format!("PLY-{digits:0>4}")
-}
-
-/// The heading without the code.
-fn title(page: &'static str) -> &'static str {
-    let heading = page.lines().next().unwrap_or_default().trim_start_matches("# ");
-    heading.split_once(": ").map_or(heading, |(_, title)| title)
+    format!("PLY-{digits:0>4}").parse().ok()
 }
 
 #[cfg(test)]
@@ -82,8 +78,8 @@ mod tests {
     #[test]
     fn codes_may_be_written_short() {
         for text in ["301", "0301", "ply-301", "PLY-0301 "] {
-            assert_eq!(normalize(text), "PLY-0301");
+            assert_eq!(wanted(text), Some(ply!("PLY-0301")));
         }
-        assert_eq!(title("# PLY-0301: nothing to do\n"), "nothing to do");
+        assert_eq!(wanted("three"), None);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use playon_keeper::data_dir::DataDir;
 use playon_store::open_regular;
+use playon_types::ply;
 
 use super::exit::{CliError, Exit};
 
@@ -77,7 +78,7 @@ fn read_token(path: &Path) -> Result<String, Exit> {
         let message = format!("no admin token: {}: {error}", path.display());
         let remedy =
             "say where the keeper's data is with --data, or give the token in PLAYON_TOKEN";
-        Exit::Unreachable(CliError::new("PLY-0520", message, remedy))
+        Exit::Unreachable(CliError::new(ply!("PLY-0520"), message, remedy))
     })?;
     Ok(text.trim().to_owned())
 }

@@ -34,6 +34,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use playon_types::ply;
+use playon_types::reason::Reason;
 
 use playon_keeper::data_dir::make_files_private;
 
@@ -177,7 +179,7 @@ fn not_understood(error: &clap::Error, args: &[OsString]) -> ExitCode {
         let first = text.split("\n\n").next().unwrap_or_default();
         let words: Vec<_> = first.trim_start_matches("error: ").split_whitespace().collect();
         let remedy = "`playon help COMMAND` shows what it takes";
-        let trouble = CliError::new("PLY-0548", words.join(" "), remedy);
+        let trouble = CliError::new(ply!("PLY-0548"), words.join(" "), remedy);
         // These have one shape for all that comes of them, and for nothing, too.
         if args.get(1).is_some_and(|name| name == "deploy" || name == "rollback") {
             let _ = courses::tell(true, Err(Exit::Usage(trouble)));
@@ -196,9 +198,30 @@ fn drill(args: &DrillArgs) -> Result<ExitCode, Exit> {
 /// What kept a drill from being carried through. Some of it has a code of its own.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn not_drilled(error: anyhow::Error) -> Exit {
-    let text = format!("{error:#}");
-    let coded = text.split_once(' ').filter(|(code, _)| PAGES.iter().any(|(of, _)| of == code));
-    let (code, message) = coded.unwrap_or(("PLY-0549", &text));
+    let code = error.downcast_ref().and_then(Reason::code).unwrap_or(ply!("PLY-0549"));
+    let reason = Reason::of(code, &format!("{error:#}"));
     let remedy = "it says nothing about the promises: mend what is named and run it again";
-    Exit::Failed(CliError::new(code, message, remedy))
+    Exit::Failed(CliError::new(code, reason.words(), remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+    use playon_types::reason;
+
+    use super::*;
+
+    #[test]
+    fn what_kept_a_drill_from_being_carried_through_has_its_own_code() {
+        let same = || anyhow::Error::from(reason!("PLY-0561 both releases are the same"));
+        let told = |error| not_drilled(error).to_string();
+        assert_eq!(told(same()), "PLY-0561 both releases are the same");
+        let named = |error: anyhow::Result<()>| told(error.context("shipping them").unwrap_err());
+        assert_eq!(
+            named(Err(same())),
+            "PLY-0561 shipping them: PLY-0561 both releases are the same"
+        );
+        assert_eq!(told(anyhow::anyhow!("no such file")), "PLY-0549 no such file");
+        assert_eq!(named(Err(anyhow::anyhow!("no"))), "PLY-0549 shipping them: no");
+    }
 }

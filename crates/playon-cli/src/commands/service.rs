@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use listenfd::ListenFd;
 use playon_keeper::control::Handle;
+use playon_types::ply;
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::exit::{CliError, Exit};
@@ -51,7 +52,7 @@ impl Passed {
 fn unusable(why: impl std::fmt::Display) -> Exit {
     let message = format!("a socket of the service manager cannot be used: {why}");
     let remedy = "pass one listening TCP socket for players and one for admins, in this order";
-    Exit::Failed(CliError::new("PLY-0530", message, remedy))
+    Exit::Failed(CliError::new(ply!("PLY-0530"), message, remedy))
 }
 
 /// The way to the service manager, if there is one.

@@ -3,6 +3,7 @@
 use clap::Args;
 use playon_keeper::control::StatusView;
 use playon_keeper::text::escape;
+use playon_types::ply;
 
 use super::admin::{AdminClient, block_on};
 use super::exit::{CliError, Exit};
@@ -44,7 +45,7 @@ impl StatusArgs {
 
 fn not_ready(why: &str) -> CliError {
     let remedy = "see \"players cannot get in\" in docs/troubleshooting.md";
-    CliError::new("PLY-0533", format!("the keeper is not ready: {why}"), remedy)
+    CliError::new(ply!("PLY-0533"), format!("the keeper is not ready: {why}"), remedy)
 }
 
 /// The screen, once.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use playon_store::OpenError;
+use playon_types::code::Code;
 use playon_types::ids::RoomId;
+use playon_types::ply;
+use playon_types::reason::Reason;
 
 use super::exit::{CliError, Exit};
 use super::{store_copies, talk};
@@ -84,7 +87,7 @@ impl Dump {
         let room = RoomId::parse(&self.room).ok_or_else(|| {
             let message = format!("{} is not the id of a room", self.room);
             Exit::Usage(CliError::new(
-                "PLY-0516",
+                ply!("PLY-0516"),
                 message,
                 "give a UUID; `playon rooms` lists them",
             ))
@@ -99,8 +102,7 @@ fn refused(error: &OpenError) -> Exit {
 }
 
 /// An error of the store, whose text begins with its code.
-pub(super) fn failed(code: &str, error: &impl std::fmt::Display) -> Exit {
-    let text = error.to_string();
-    let message = text.strip_prefix(code).unwrap_or(&text).trim_start().to_owned();
-    Exit::Failed(CliError::new(code, message, "see the page of this code"))
+pub(super) fn failed(code: Code, error: &impl std::fmt::Display) -> Exit {
+    let reason = Reason::of(code, error);
+    Exit::Failed(CliError::new(code, reason.words(), "see the page of this code"))
 }

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use playon_types::ply;
 use std::sync::Arc;
 
 use super::error::Failed;
@@ -36,7 +37,8 @@ pub(super) async fn require(State(token): State<Token>, request: Request, next: 
         return next.run(request).await;
     }
     let remedy = "send the content of `admin.token` in the data directory as bearer token";
-    Failed(Coded::new("PLY-0515", "the bearer token is missing or wrong", remedy)).into_response()
+    Failed(Coded::new(ply!("PLY-0515"), "the bearer token is missing or wrong", remedy))
+        .into_response()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use axum::body::to_bytes;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use playon_types::code::Code;
+use playon_types::ply;
 use serde_json::json;
 
 use crate::error::Coded;
@@ -22,24 +24,33 @@ impl From<Coded> for Failed {
     }
 }
 
-fn status(code: &str) -> StatusCode {
-    match code {
-        "PLY-0504" | "PLY-0507" | "PLY-0509" | "PLY-0516" | "PLY-0531" => StatusCode::BAD_REQUEST,
-        "PLY-0515" => StatusCode::UNAUTHORIZED,
-        "PLY-0511" | "PLY-0514" => StatusCode::NOT_FOUND,
-        "PLY-0206" | "PLY-0510" | "PLY-0512" | "PLY-0513" => StatusCode::CONFLICT,
-        "PLY-0451" => StatusCode::REQUEST_TIMEOUT,
-        "PLY-0452" | "PLY-0505" => StatusCode::PAYLOAD_TOO_LARGE,
-        "PLY-0564" => StatusCode::INSUFFICIENT_STORAGE,
-        "PLY-0508" | "PLY-0542" => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
+/// What an error is in HTTP; what is not named here is a failure of the keeper's own.
+const STATUSES: [(StatusCode, &[Code]); 8] = [
+    (
+        StatusCode::BAD_REQUEST,
+        &[ply!("PLY-0504"), ply!("PLY-0507"), ply!("PLY-0509"), ply!("PLY-0516"), ply!("PLY-0531")],
+    ),
+    (StatusCode::UNAUTHORIZED, &[ply!("PLY-0515")]),
+    (StatusCode::NOT_FOUND, &[ply!("PLY-0511"), ply!("PLY-0514")]),
+    (
+        StatusCode::CONFLICT,
+        &[ply!("PLY-0206"), ply!("PLY-0510"), ply!("PLY-0512"), ply!("PLY-0513")],
+    ),
+    (StatusCode::REQUEST_TIMEOUT, &[ply!("PLY-0451")]),
+    (StatusCode::PAYLOAD_TOO_LARGE, &[ply!("PLY-0452"), ply!("PLY-0505")]),
+    (StatusCode::INSUFFICIENT_STORAGE, &[ply!("PLY-0564")]),
+    (StatusCode::SERVICE_UNAVAILABLE, &[ply!("PLY-0508"), ply!("PLY-0542")]),
+];
+
+fn status(code: Code) -> StatusCode {
+    let found = STATUSES.iter().find(|(_, codes)| codes.contains(&code));
+    found.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(status, _)| *status)
 }
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let error = self.0;
-        let body = json!({"code": error.code, "message": error.message, "remedy": error.remedy});
+        let body = json!({"code": error.code.to_string(), "message": error.message, "remedy": error.remedy});
         (status(error.code), Json(body)).into_response()
     }
 }
@@ -47,7 +58,7 @@ impl IntoResponse for Failed {
 /// Nothing lies under that name.
 pub(super) fn not_found(what: &str, name: &str) -> Failed {
     Failed(Coded::new(
-        "PLY-0514",
+        ply!("PLY-0514"),
         format!("there is no {what} {name}"),
         "look at the list of what there is",
     ))
@@ -55,7 +66,7 @@ pub(super) fn not_found(what: &str, name: &str) -> Failed {
 
 /// The request cannot be read.
 pub(super) fn bad_request(message: impl Into<String>) -> Failed {
-    Failed(Coded::new("PLY-0516", message, "see `docs/admin-api.md` for what may be asked"))
+    Failed(Coded::new(ply!("PLY-0516"), message, "see `docs/admin-api.md` for what may be asked"))
 }
 
 /// What was refused before anyone here saw it, such as a body that is not JSON, is told like everything else.
@@ -69,7 +80,7 @@ pub(super) async fn coded(response: Response) -> Response {
     let text = String::from_utf8_lossy(&text).into_owned();
     let failed = match status {
         StatusCode::PAYLOAD_TOO_LARGE => Failed(Coded::new(
-            "PLY-0452",
+            ply!("PLY-0452"),
             text,
             "only executables may be large; upload them to `/v1/releases`",
         )),

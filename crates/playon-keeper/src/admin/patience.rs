@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use playon_types::ply;
 use tokio::time::timeout;
 
 use super::error::Failed;
@@ -34,7 +35,7 @@ pub(super) async fn in_time(
 /// The request or a piece of it did not come in time.
 pub(super) fn too_slow() -> Failed {
     Failed(Coded::new(
-        "PLY-0451",
+        ply!("PLY-0451"),
         "the request did not arrive in time",
         "send it again, and all of it",
     ))
@@ -47,7 +48,7 @@ fn no_answer(changes: bool) -> Failed {
         "the keeper did not answer in time"
     };
     Failed(Coded::new(
-        "PLY-0542",
+        ply!("PLY-0542"),
         message,
         "look at `playon status` before you ask again, and at `/healthz` for what holds the keeper up",
     ))

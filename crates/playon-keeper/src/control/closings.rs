@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use playon_types::ids::RoomId;
+use playon_types::ply;
 
 use super::request::Reply;
 use super::view::RoomView;
@@ -44,7 +45,7 @@ impl Closings {
 
 pub(super) fn unknown(room: RoomId) -> Coded {
     Coded::new(
-        "PLY-0514",
+        ply!("PLY-0514"),
         format!("there is no room {room}, neither in memory nor at rest"),
         "`playon rooms` and `playon rooms --asleep` list what there is",
     )
@@ -52,7 +53,7 @@ pub(super) fn unknown(room: RoomId) -> Coded {
 
 fn not_now(room: RoomId, why: &str) -> Coded {
     Coded::new(
-        "PLY-0570",
+        ply!("PLY-0570"),
         format!("whether there is a room {room} at rest cannot be read now: {why}"),
         "look at the keeper's log and at the disk, then ask again",
     )

@@ -2,6 +2,7 @@
 
 use playon_core::deploy::{DeployRefusal, DeployWish, Taken, WayBack};
 use playon_types::ids::ReleaseId;
+use playon_types::ply;
 use playon_types::record::Course;
 
 use super::thread::Control;
@@ -11,7 +12,7 @@ use crate::error::Coded;
 fn no_way_back(why: &str) -> Coded {
     let remedy =
         "`playon rollback --to R` or `playon deploy R` takes the rooms to the release you want";
-    Coded::new("PLY-0512", format!("there is no release to go back to: {why}"), remedy)
+    Coded::new(ply!("PLY-0512"), format!("there is no release to go back to: {why}"), remedy)
 }
 
 impl Control {
@@ -27,7 +28,7 @@ impl Control {
     fn named(&self, release: &str) -> Result<ReleaseId, Coded> {
         self.catalog().find_release(release).ok_or_else(|| {
             let remedy = "`playon releases` lists what there is";
-            Coded::new("PLY-0511", format!("there is no release {release}"), remedy)
+            Coded::new(ply!("PLY-0511"), format!("there is no release {release}"), remedy)
         })
     }
 
@@ -73,7 +74,7 @@ impl Control {
         if !stored && !attached {
             let message =
                 format!("the executable of {label} is gone and no worker of it is attached");
-            return Err(Coded::new("PLY-0513", message, "upload the release again"));
+            return Err(Coded::new(ply!("PLY-0513"), message, "upload the release again"));
         }
         match self.begin_deploy(wish) {
             Ok(taken) => {

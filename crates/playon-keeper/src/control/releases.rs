@@ -2,6 +2,7 @@
 
 use playon_store::{ReleaseRow, StoreError};
 use playon_types::ids::ReleaseId;
+use playon_types::ply;
 use playon_types::record::{DeployPhase, DeployRecord};
 
 use super::catalog::ReleaseEntry;
@@ -24,18 +25,16 @@ pub(crate) fn store_failed(error: &StoreError) -> Coded {
         _ => error.to_string(),
     };
     let remedy = "look at the disk, then start the keeper again";
-    Coded::new("PLY-0201", format!("the store has stopped: {why}"), remedy)
+    Coded::new(ply!("PLY-0201"), format!("the store has stopped: {why}"), remedy)
 }
 
 /// What the store said, with its code.
 pub(crate) fn store_error(error: &StoreError) -> Coded {
-    let text = error.to_string();
-    let message = text.strip_prefix(error.code()).unwrap_or(&text).trim_start().to_owned();
     let remedy = match error {
         StoreError::Displaced(_) => REMEDY_DISPLACED,
         _ => "look at the keeper's log; `playon store verify` checks the data directory",
     };
-    Coded::new(error.code(), message, remedy)
+    Coded::of(error.code(), error, remedy)
 }
 
 /// Whether a release may be called so.
@@ -49,7 +48,7 @@ pub fn check_label(label: &str) -> Result<(), Coded> {
         return Ok(());
     }
     let remedy = "use up to 64 letters, digits and - _ . +";
-    Err(Coded::new("PLY-0509", format!("{label:?} is not a label"), remedy))
+    Err(Coded::new(ply!("PLY-0509"), format!("{label:?} is not a label"), remedy))
 }
 
 impl Control {
@@ -76,7 +75,7 @@ impl Control {
     ) -> Result<ReleaseView, Coded> {
         if self.setup.artifacts.path(artifact.id).is_none() {
             let message = "the executable was deleted before it became a release";
-            return Err(Coded::new("PLY-0513", message, "upload the release again"));
+            return Err(Coded::new(ply!("PLY-0513"), message, "upload the release again"));
         }
         let known = self.catalog().releases.get(&artifact.id).map(|entry| entry.row.label.clone());
         let mut former = None;
@@ -84,7 +83,7 @@ impl Control {
             (Some(label), Some(known)) if label != known => {
                 let message = format!("this executable is the release {known} already");
                 let remedy = "deploy it under that label, or build it anew";
-                return Err(Coded::new("PLY-0535", message, remedy));
+                return Err(Coded::new(ply!("PLY-0535"), message, remedy));
             }
             (Some(label), _) => {
                 check_label(&label)?;
@@ -107,7 +106,7 @@ impl Control {
         };
         if !self.never_ran(holder) {
             let message = format!("the label {label} belongs to another release");
-            return Err(Coded::new("PLY-0510", message, "choose another label with --label"));
+            return Err(Coded::new(ply!("PLY-0510"), message, "choose another label with --label"));
         }
         let renamed = self.keep_release(holder, self.make_label(holder, None), false)?.label;
         tracing::info!(

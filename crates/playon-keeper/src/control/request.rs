@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use playon_types::ids::{Epoch, ReleaseId, RoomId};
+use playon_types::ply;
 use tokio::sync::oneshot;
 
 use super::News;
@@ -148,12 +149,12 @@ impl Handle {
 }
 
 fn gone() -> Coded {
-    Coded::new("PLY-0508", "the keeper is stopping", "ask again when it is back")
+    Coded::new(ply!("PLY-0508"), "the keeper is stopping", "ask again when it is back")
 }
 
 fn no_levels(why: &str) -> Coded {
     let remedy = "write `debug`, or `info,playon_keeper::gateway=debug`";
-    Coded::new("PLY-0531", format!("these are no levels of the log: {why}"), remedy)
+    Coded::new(ply!("PLY-0531"), format!("these are no levels of the log: {why}"), remedy)
 }
 
 impl Handle {

@@ -7,6 +7,7 @@ use playon_core::effect::Order;
 use playon_store::{RestGroup, RestingRoom};
 use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::kind::Policies;
+use playon_types::ply;
 use playon_types::record::{DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time, WallTime};
 use serde::Deserialize;
@@ -386,5 +387,9 @@ impl Control {
 }
 
 fn no_room_id(text: &str) -> Coded {
-    Coded::new("PLY-0516", format!("{text} is not the id of a room"), "see `docs/admin-api.md`")
+    Coded::new(
+        ply!("PLY-0516"),
+        format!("{text} is not the id of a room"),
+        "see `docs/admin-api.md`",
+    )
 }

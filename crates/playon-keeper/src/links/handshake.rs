@@ -3,6 +3,7 @@
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::ids::{ReleaseId, WorkerId};
 use playon_types::kind::Policies;
+use playon_types::ply;
 use playon_types::time::Span;
 use playon_wire::attach::{ATTACH_PROTOCOL, WorkerHello};
 use sha2::{Digest, Sha256};
@@ -29,8 +30,11 @@ pub(super) type Refused = (Option<Pass>, Coded);
 pub(super) fn check(hub: &Hub, hello: WorkerHello) -> Result<(Attached, u32), Box<Refused>> {
     let pass = hub.passes.present(hello.secret);
     let Some(pass) = pass else {
-        let error =
-            Coded::new("PLY-0401", "a process showed a secret that is not known", REMEDY_SECRET);
+        let error = Coded::new(
+            ply!("PLY-0401"),
+            "a process showed a secret that is not known",
+            REMEDY_SECRET,
+        );
         return Err(Box::new((None, error)));
     };
     match check_hello(hub, &hello) {
@@ -45,35 +49,39 @@ fn check_hello(hub: &Hub, hello: &WorkerHello) -> Result<(WorkerId, u32), Coded>
             "the worker speaks attach protocol {}, this keeper {ATTACH_PROTOCOL}",
             hello.protocol
         );
-        return Err(Coded::new("PLY-0411", message, REMEDY_VERSION));
+        return Err(Coded::new(ply!("PLY-0411"), message, REMEDY_VERSION));
     };
     if !hello.defects.is_empty() {
-        return Err(Coded::new("PLY-0410", hello.defects.join("; "), REMEDY_DEFECT));
+        return Err(Coded::new(ply!("PLY-0410"), hello.defects.join("; "), REMEDY_DEFECT));
     }
     if hello.kinds.is_empty() {
-        return Err(Coded::new("PLY-0410", "the worker serves no kind of room", REMEDY_DEFECT));
+        return Err(Coded::new(
+            ply!("PLY-0410"),
+            "the worker serves no kind of room",
+            REMEDY_DEFECT,
+        ));
     }
     if let Some(kind) = hello.kinds.iter().find(|kind| kind.policies.tick.is_some_and(too_fast)) {
         let message = format!("the kind `{}` wants a step under {TICK_MIN:?}", kind.name);
-        return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
+        return Err(Coded::new(ply!("PLY-0410"), message, REMEDY_DEFECT));
     }
     if let Some(kind) = hello.kinds.iter().find(|kind| !kind.policies.times_out_sensibly()) {
         let (min, max) = (Policies::BATCH_TIMEOUT_MIN, Policies::BATCH_TIMEOUT_MAX);
         let message =
             format!("the kind `{}` wants a batch timeout beyond {min:?} to {max:?}", kind.name);
-        return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
+        return Err(Coded::new(ply!("PLY-0410"), message, REMEDY_DEFECT));
     }
     let names = hello.kinds.iter().map(|kind| kind.name.as_str());
     if let Some(name) = names.chain([&*hello.app, &*hello.label]).find(|name| !is_plain(name)) {
         let message = format!("the name {} has control characters", name.escape_debug());
-        return Err(Coded::new("PLY-0410", message, REMEDY_DEFECT));
+        return Err(Coded::new(ply!("PLY-0410"), message, REMEDY_DEFECT));
     }
     match hub.admit() {
         Some(worker) => Ok((worker, protocol)),
         None => {
             let message = format!("{} workers are attached already", hub.bounds.workers_max);
             Err(Coded::new(
-                "PLY-0408",
+                ply!("PLY-0408"),
                 message,
                 "end workers that are not needed or raise `workers_max`",
             ))

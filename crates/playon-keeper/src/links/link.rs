@@ -105,7 +105,7 @@ fn read_some(stream: &UnixStream, decoder: &mut FrameDecoder) -> io::Result<usiz
 
 async fn refuse(stream: &UnixStream, error: &Coded) {
     let refusal =
-        Down::Refuse(KeeperRefuse { code: error.code.to_owned(), detail: error.message.clone() });
+        Down::Refuse(KeeperRefuse { code: error.code.to_string(), detail: error.message.clone() });
     let Ok(mut bytes) = encode_down(&[refusal]) else { return };
     let write = async {
         while !bytes.is_empty() {

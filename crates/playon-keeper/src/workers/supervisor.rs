@@ -9,7 +9,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use playon_core::fleet::{Berth, WorkerEnd};
+use playon_types::code::Code;
 use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::ply;
 use playon_types::reason::Reason;
 use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 
@@ -261,7 +263,7 @@ impl Thread {
             Command::Kill(worker, why) => {
                 let why = why.to_string();
                 tracing::warn!(%worker, why, "worker is killed");
-                self.doom(worker, Coded::new("PLY-0409", why, REMEDY_WORKER));
+                self.doom(worker, Coded::new(ply!("PLY-0409"), why, REMEDY_WORKER));
             }
             Command::Refused(spawn, error) => {
                 if let Some(running) = self.running.get_mut(&spawn) {
@@ -343,7 +345,7 @@ impl Thread {
         if exited {
             self.conclude(spawn);
         } else if let Some(why) = doom {
-            self.doom(worker, Coded::new("PLY-0406", why, REMEDY_WORKER));
+            self.doom(worker, Coded::new(ply!("PLY-0406"), why, REMEDY_WORKER));
         }
     }
 
@@ -454,7 +456,7 @@ impl Thread {
         let mut process = Process::start(&launch, &self.setup.alarms).map_err(|error| {
             self.setup.passes.revoke(secret);
             Coded::new(
-                "PLY-0412",
+                ply!("PLY-0412"),
                 format!("the executable cannot be started: {error}"),
                 REMEDY_EXECUTABLE,
             )
@@ -504,10 +506,10 @@ impl Thread {
                 continue;
             }
             let (code, message) = match &running.parting {
-                Some(parting) => ("PLY-0406", parting.why.clone()),
+                Some(parting) => (ply!("PLY-0406"), parting.why.clone()),
                 None => {
                     let seconds = self.setup.bounds.attach_timeout.as_secs();
-                    ("PLY-0413", format!("the process did not attach within {seconds} s"))
+                    (ply!("PLY-0413"), format!("the process did not attach within {seconds} s"))
                 }
             };
             running.doomed.get_or_insert_with(|| Coded::new(code, message, REMEDY_WORKER));
@@ -546,7 +548,8 @@ impl Thread {
 }
 
 /// Failures that another try does not mend: it cannot be executed, does not attach, or is not let in.
-const HOPELESS: [&str; 4] = ["PLY-0411", "PLY-0412", "PLY-0413", "PLY-0410"];
+const HOPELESS: [Code; 4] =
+    [ply!("PLY-0411"), ply!("PLY-0412"), ply!("PLY-0413"), ply!("PLY-0410")];
 
 /// How long a process may take to end after its link has, and its link after the process.
 const ENDING_GRACE: Duration = Duration::from_millis(500);
@@ -576,10 +579,10 @@ fn ended(status: Option<ExitStatus>, last_words: Option<String>, attached: bool)
         how += &format!("; its last line: {words}");
     }
     if attached {
-        Coded::new("PLY-0406", format!("the worker ended: {how}"), REMEDY_WORKER)
+        Coded::new(ply!("PLY-0406"), format!("the worker ended: {how}"), REMEDY_WORKER)
     } else {
         Coded::new(
-            "PLY-0405",
+            ply!("PLY-0405"),
             format!("the process ended before it attached: {how}"),
             REMEDY_WORKER,
         )

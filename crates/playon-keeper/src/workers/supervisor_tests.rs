@@ -8,6 +8,7 @@ use std::thread;
 
 use playon_types::attach::Turn;
 use playon_types::ids::{Attempt, RoomId, Seq};
+use playon_types::ply;
 
 use super::*;
 use crate::clock::Clock;
@@ -82,7 +83,7 @@ fn what_a_process_printed_last_is_part_of_the_reason() {
     let script = "#!/bin/sh\necho starting >&2\necho \"libc.so.6: version 'GLIBC_2.99' not found\" >&2\nexit 1\n";
     rig.want(&rig.script(script), 1);
     let (error, _) = rig.end();
-    assert_eq!(error.code, "PLY-0405");
+    assert_eq!(error.code, ply!("PLY-0405"));
     assert!(
         error.message.ends_with("1; its last line: libc.so.6: version 'GLIBC_2.99' not found"),
         "{error}"
@@ -96,7 +97,7 @@ fn a_process_that_exits_at_once_is_given_up_after_some_tries() {
     rig.want(&rig.script("#!/bin/sh\nexit 3\n"), 1);
     for turn in 1..=3 {
         let (error, given_up) = rig.end();
-        assert_eq!(error.code, "PLY-0405");
+        assert_eq!(error.code, ply!("PLY-0405"));
         assert!(error.message.contains('3'), "{error}");
         assert_eq!(given_up, turn == 3);
     }
@@ -114,7 +115,7 @@ fn what_rooms_need_is_tried_for_ever_and_more_and_more_slowly() {
     rig.want_as(&rig.script(script), 1, true, false);
     for turn in 1..=5 {
         let (error, given_up) = rig.end();
-        assert_eq!((error.code, given_up), ("PLY-0405", false), "try {turn}");
+        assert_eq!((error.code, given_up), (ply!("PLY-0405"), false), "try {turn}");
     }
     assert_eq!(rig.wait_for_file("good"), "yes\n");
     rig.supervisor.stop(|| ());
@@ -143,7 +144,7 @@ fn what_cannot_be_executed_is_told() {
     let path = rig.script("\x7fELFnonsense");
     rig.want(&path, 1);
     let (error, given_up) = rig.end();
-    assert_eq!(error.code, "PLY-0412");
+    assert_eq!(error.code, ply!("PLY-0412"));
     assert!(given_up);
     rig.supervisor.stop(|| ());
 }
@@ -157,7 +158,7 @@ fn a_process_that_never_attaches_is_killed_with_its_children() {
     rig.want(&rig.script("#!/bin/sh\nsleep 1000 &\necho $! > child\nsleep 1000\n"), 1);
     let child: i32 = rig.wait_for_file("child").trim().parse().unwrap();
     let (error, _) = rig.end();
-    assert_eq!(error.code, "PLY-0413");
+    assert_eq!(error.code, ply!("PLY-0413"));
     let gone = || {
         // An orphan that nobody has collected yet is dead all the same.
         fs::read_to_string(format!("/proc/{child}/stat")).map_or(true, |stat| stat.contains(") Z"))

@@ -12,6 +12,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use playon_types::code::Code;
+use playon_types::ply;
 use sha2::{Digest, Sha256};
 
 use crate::damage::Damage;
@@ -82,14 +84,14 @@ pub enum BackupError {
 
 impl BackupError {
     /// The stable code, for `playon explain`.
-    pub fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
             Self::Open(error) => error.code(),
-            Self::Exists(_) => "PLY-0220",
-            Self::Io { .. } => "PLY-0221",
-            Self::Short { .. } => "PLY-0226",
-            Self::NotWhole { .. } => "PLY-0222",
-            Self::Useless { .. } => "PLY-0223",
+            Self::Exists(_) => ply!("PLY-0220"),
+            Self::Io { .. } => ply!("PLY-0221"),
+            Self::Short { .. } => ply!("PLY-0226"),
+            Self::NotWhole { .. } => ply!("PLY-0222"),
+            Self::Useless { .. } => ply!("PLY-0223"),
         }
     }
 }

@@ -11,6 +11,8 @@ mod swap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use playon_types::code::Code;
+use playon_types::ply;
 use serde::Serialize;
 
 use crate::error::OpenError;
@@ -76,11 +78,11 @@ pub enum RepairError {
 
 impl RepairError {
     /// The stable code, for `playon explain`.
-    pub fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
             Self::Open(error) => error.code(),
-            Self::Hopeless { .. } => "PLY-0224",
-            Self::Io { .. } => "PLY-0225",
+            Self::Hopeless { .. } => ply!("PLY-0224"),
+            Self::Io { .. } => ply!("PLY-0225"),
         }
     }
 }

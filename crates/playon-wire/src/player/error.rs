@@ -87,3 +87,27 @@ impl DecodeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use playon_types::reason::Reason;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_begins_with_the_code() {
+        let errors = [
+            DecodeError::Message { bytes: 1, max: 2 },
+            DecodeError::Frames { max: 1 },
+            DecodeError::Field { field: "kind", bytes: 1, max: 2 },
+            DecodeError::Malformed { field: "kind" },
+            DecodeError::Trailing { kind: 1, bytes: 2 },
+            DecodeError::Unknown { kind: 1 },
+            DecodeError::Value { field: "kind" },
+            DecodeError::Empty,
+        ];
+        for error in errors {
+            assert_eq!(Reason::read(error.to_string()).code(), Some(error.code()));
+        }
+    }
+}

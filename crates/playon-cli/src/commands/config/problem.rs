@@ -6,11 +6,13 @@ use super::key::ValueKind;
 use super::near::nearest;
 use super::{Key, keys};
 use crate::commands::exit::{CliError, Exit};
+use playon_types::code::Code;
+use playon_types::ply;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ConfigProblem {
-    code: &'static str,
+    code: Code,
     /// `playon.toml:12`, `PLAYON_LISTEN`, `--listen`.
     place: String,
     message: String,
@@ -26,7 +28,7 @@ impl fmt::Display for ConfigProblem {
 impl ConfigProblem {
     pub(super) fn unreadable(place: &str, error: &std::io::Error) -> Self {
         Self {
-            code: "PLY-0526",
+            code: ply!("PLY-0526"),
             place: place.to_owned(),
             message: format!("cannot be read: {error}"),
             remedy: "give the path of a file that this user can read".to_owned(),
@@ -35,7 +37,7 @@ impl ConfigProblem {
 
     pub(super) fn syntax(place: String, message: &str) -> Self {
         Self {
-            code: "PLY-0527",
+            code: ply!("PLY-0527"),
             place,
             message: format!("this is not TOML: {}", message.trim().replace('\n', ", ")),
             remedy: "`playon config default` prints a file to begin with".to_owned(),
@@ -46,7 +48,7 @@ impl ConfigProblem {
         let near = nearest(name, keys().map(|key| key.name));
         let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         Self {
-            code: "PLY-0528",
+            code: ply!("PLY-0528"),
             place,
             message: format!("there is no key `{name}`{hint}"),
             remedy: "`playon config doc` lists all keys".to_owned(),
@@ -55,7 +57,7 @@ impl ConfigProblem {
 
     pub(super) fn value(place: String, key: &Key, shown: &str, why: &str) -> Self {
         Self {
-            code: "PLY-0529",
+            code: ply!("PLY-0529"),
             place,
             message: format!("`{}` = {shown}: {why}", key.name),
             // Of what a number takes its bounds say all.
@@ -70,7 +72,7 @@ impl ConfigProblem {
 
     pub(super) fn contradiction(place: String, message: &str) -> Self {
         Self {
-            code: "PLY-0529",
+            code: ply!("PLY-0529"),
             place,
             message: message.to_owned(),
             remedy: "change one of the two".to_owned(),
@@ -80,7 +82,7 @@ impl ConfigProblem {
 
 impl From<&ConfigProblem> for CliError {
     fn from(ConfigProblem { code, place, message, remedy }: &ConfigProblem) -> Self {
-        Self::new(code, format!("{place}: {message}"), remedy)
+        Self::new(*code, format!("{place}: {message}"), remedy)
     }
 }
 
