@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use playon_types::reason::Reason;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -70,7 +71,7 @@ impl BotFleet {
             match process.listen(REPORT_TIMEOUT).await? {
                 Word::Report(report) => sum.merge(*report),
                 other @ Word::Ready { .. } => bail!("a player process said {other:?} at the end"),
-                Word::Failed { why } => bail!("{why}"),
+                Word::Failed { why } => bail!(Reason::read(why)),
             }
         }
         Ok(sum)

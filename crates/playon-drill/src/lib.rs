@@ -41,7 +41,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use playon_client::{JoinError, SendError};
+use playon_types::code::Code;
 use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::rng::mix;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
@@ -99,6 +102,15 @@ pub fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
         print(&format!("{whole}\n"))?;
     }
     Ok(ExitCode::from(u8::from(!ok)))
+}
+
+/// The code of what kept a drill from being carried through, if it has one of its own.
+pub fn code_of(error: &anyhow::Error) -> Option<Code> {
+    let of_client = || {
+        let join = error.downcast_ref().map(JoinError::code);
+        join.or_else(|| error.downcast_ref().map(SendError::code))
+    };
+    error.downcast_ref().and_then(Reason::code).or_else(of_client)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

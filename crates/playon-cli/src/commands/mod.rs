@@ -198,7 +198,7 @@ fn drill(args: &DrillArgs) -> Result<ExitCode, Exit> {
 /// What kept a drill from being carried through. Some of it has a code of its own.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn not_drilled(error: anyhow::Error) -> Exit {
-    let code = error.downcast_ref().and_then(Reason::code).unwrap_or(ply!("PLY-0549"));
+    let code = playon_drill::code_of(&error).unwrap_or(ply!("PLY-0549"));
     let reason = Reason::of(code, &format!("{error:#}"));
     let remedy = "it says nothing about the promises: mend what is named and run it again";
     Exit::Failed(CliError::new(code, reason.words(), remedy))
