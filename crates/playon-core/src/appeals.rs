@@ -8,9 +8,9 @@ use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use playon_types::time::{RoomTime, Time};
 
 use crate::agenda::{Agenda, Due};
-use crate::env::Post;
 use crate::errand::Errand;
 use crate::fleet::Berth;
+use crate::placement::Placement;
 
 /// Appeals of one shard that wait or are under way. One more is not heard: the release is to blame.
 pub const APPEALS_MAX: usize = 64;
@@ -61,7 +61,7 @@ pub(crate) enum Step {
     /// For a worker where nobody else is, to write that version if one is to be written, else to open a copy.
     Waiting { until: Time, export: Option<u32> },
     /// A worker is at it.
-    Asked { post: Post, errand: Errand, work: Work },
+    Asked { placement: Placement, errand: Errand, work: Work },
 }
 
 impl Step {
@@ -175,7 +175,9 @@ impl Appeals {
     /// The worker that was given the attempt, if it is not void.
     pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
         match &self.current {
-            Some((_, Step::Asked { post, .. })) if post.attempt == attempt => Some(post.worker),
+            Some((_, Step::Asked { placement, .. })) if placement.attempt == attempt => {
+                Some(placement.worker)
+            }
             _ => None,
         }
     }
@@ -192,8 +194,8 @@ impl Appeals {
 
     /// The worker is at something under that attempt.
     pub(crate) fn handle_turn(&mut self, agenda: &mut Agenda, now: Time, attempt: Attempt) {
-        if let Some((_, Step::Asked { post, errand, .. })) = &mut self.current
-            && post.attempt == attempt
+        if let Some((_, Step::Asked { placement, errand, .. })) = &mut self.current
+            && placement.attempt == attempt
         {
             errand.begin(now);
             agenda.set(Due::Appeal, errand.until());

@@ -11,10 +11,11 @@ use playon_types::reason::Reason;
 use playon_types::time::{RoomTime, Time};
 
 use crate::effect::Effect;
-use crate::env::{Env, Post};
+use crate::env::Env;
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
 use crate::limits::Limits;
+use crate::placement::Placement;
 use crate::room::{Room, TOGETHER_MAX};
 
 /// Tries before a room that cannot be made is given up.
@@ -25,7 +26,7 @@ const TRIES_MAX: u32 = 3;
 pub(crate) struct Creating {
     room: RoomId,
     create: Create,
-    post: Option<(Post, Errand)>,
+    placement: Option<(Placement, Errand)>,
     pub(crate) waiting: Vec<Hello>,
     /// When it is given up.
     deadline: Time,
@@ -55,33 +56,33 @@ impl Creating {
         now: Time,
     ) -> Self {
         let deadline = now + limits.open_timeout;
-        Self { room, create, post: None, waiting, deadline, tries: 0, apart: false, beside: 0 }
+        Self { room, create, placement: None, waiting, deadline, tries: 0, apart: false, beside: 0 }
     }
 
     /// Asks a worker of the preferred release, unless one has been asked or none is there.
     pub(crate) fn ask<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        if self.post.is_some() {
+        if self.placement.is_some() {
             return;
         }
         let Some(release) = env.prefer else { return };
         let kind = &self.create.kind;
-        let post = if self.apart {
+        let placement = if self.apart {
             env.occupy_trial(self.room, release, kind)
         } else {
             env.occupy(release, Berth::Common, kind)
         };
-        let Some(post) = post else { return };
+        let Some(placement) = placement else { return };
         let told = env.fleet.kind(release, kind).map(|kind| kind.policies.batch_timeout);
         let span = told.unwrap_or(Policies::default().batch_timeout);
-        self.post = Some((post, Errand::new(now, span)));
+        self.placement = Some((placement, Errand::new(now, span)));
         let message = ToWorker::Create {
             room: self.room,
-            attempt: post.attempt,
+            attempt: placement.attempt,
             kind: self.create.kind.clone(),
             params: self.create.params.clone(),
             seed: self.create.seed,
         };
-        env.tell(post.worker, message);
+        env.tell(placement.worker, message);
     }
 
     /// The worker has made the room: its first commit is stored as a snapshot.
@@ -91,7 +92,8 @@ impl Creating {
         now: Time,
         commit: Commit,
     ) -> Outcome {
-        let Some(post) = self.post().filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
+        let Some(placement) =
+            self.placement().filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
         else {
             return Outcome::Pending;
         };
@@ -117,7 +119,7 @@ impl Creating {
             kind: self.create.kind.clone(),
             name: self.create.name.clone(),
             history: History(env.epoch.0),
-            release: post.release,
+            release: placement.release,
             epoch: env.epoch,
             seq: commit.seq,
             version: commit.version,
@@ -133,36 +135,38 @@ impl Creating {
             clean: true,
             seats: Default::default(),
         };
-        let room = Room::born(env, now, image, post);
+        let room = Room::born(env, now, image, placement);
         Outcome::Born(Box::new(room), std::mem::take(&mut self.waiting))
     }
 
     /// The worker that was given the attempt, if it is not void.
     pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
-        self.post().filter(|post| post.attempt == attempt).map(|post| post.worker)
+        self.placement()
+            .filter(|placement| placement.attempt == attempt)
+            .map(|placement| placement.worker)
     }
 
-    fn post(&self) -> Option<Post> {
-        self.post.as_ref().map(|(post, _)| *post)
+    fn placement(&self) -> Option<Placement> {
+        self.placement.as_ref().map(|(placement, _)| *placement)
     }
 
     /// The worker has begun to make the room.
     pub(crate) fn handle_turn(&mut self, now: Time) {
-        if let Some((_, errand)) = &mut self.post {
+        if let Some((_, errand)) = &mut self.placement {
             errand.begin(now);
         }
     }
 
     /// When to call [`Self::handle_timeout`].
     pub(crate) fn next_timeout(&self) -> Time {
-        let asked = self.post.as_ref().map(|(_, errand)| errand.until());
+        let asked = self.placement.as_ref().map(|(_, errand)| errand.until());
         asked.into_iter().fold(self.deadline, Time::min)
     }
 
     /// Time has passed: a worker that hangs is reported, and nobody waits for ever.
     pub(crate) fn handle_timeout<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> Outcome {
-        if let Some((post, errand)) = &mut self.post {
-            let worker = post.worker;
+        if let Some((placement, errand)) = &mut self.placement {
+            let worker = placement.worker;
             if env.is_overdue(errand, worker, now) {
                 // `handle_worker_down` follows.
                 errand.report(now);
@@ -180,7 +184,9 @@ impl Creating {
         now: Time,
         fault: &Fault,
     ) -> Outcome {
-        if self.post().is_none_or(|p| p.attempt != fault.attempt) || fault.stage != Stage::Create {
+        if self.placement().is_none_or(|p| p.attempt != fault.attempt)
+            || fault.stage != Stage::Create
+        {
             return Outcome::Pending;
         }
         if fault.refusal {
@@ -199,11 +205,12 @@ impl Creating {
         worker: WorkerId,
         end: &WorkerEnd,
     ) -> Outcome {
-        let Some((post, errand)) = self.post.as_ref().filter(|(post, _)| post.worker == worker)
+        let Some((placement, errand)) =
+            self.placement.as_ref().filter(|(placement, _)| placement.worker == worker)
         else {
             return Outcome::Pending;
         };
-        let at_it = end.was_at(self.room, post.attempt).unwrap_or(true);
+        let at_it = end.was_at(self.room, placement.attempt).unwrap_or(true);
         if !(at_it && (end.by_itself || errand.is_reported())) {
             // It merely waited behind another room. As `crate::room` does, it is made apart if that happens again.
             self.beside += u64::from(end.was_at_work());
@@ -224,9 +231,9 @@ impl Creating {
             let waiting = std::mem::take(&mut self.waiting);
             return Outcome::Refused(waiting, Close::Refused, detail);
         }
-        if let Some((post, errand)) = self.post.take() {
-            env.leave(self.room, post);
-            env.abandon(post, errand, None);
+        if let Some((placement, errand)) = self.placement.take() {
+            env.leave(self.room, placement);
+            env.abandon(placement, errand, None);
         }
         let detail = reason!("PLY-0122 no worker could create the room in time");
         Outcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)
@@ -243,18 +250,23 @@ impl Creating {
     }
 
     pub(crate) fn release<C: StateCodec>(&mut self, env: &mut Env<C>) {
-        if let Some((post, _)) = self.post.take() {
-            env.leave(self.room, post);
+        if let Some((placement, _)) = self.placement.take() {
+            env.leave(self.room, placement);
         }
     }
 }
 
 impl Room {
     /// A room just made by a worker; safe once its first snapshot is.
-    fn born<C: StateCodec>(env: &mut Env<C>, now: Time, image: Image, post: Post) -> Self {
+    fn born<C: StateCodec>(
+        env: &mut Env<C>,
+        now: Time,
+        image: Image,
+        placement: Placement,
+    ) -> Self {
         let mut room = Self::unsafe_yet(env, now, image);
         room.snapshot(env, now);
-        room.be_born(env, now, post);
+        room.be_born(env, now, placement);
         room
     }
 }

@@ -21,6 +21,7 @@ use crate::handoffs::Handoffs;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::openings::Openings;
+use crate::placement::Placement;
 use crate::room::Place;
 use crate::shard::ShardConfig;
 use crate::sockets::Sockets;
@@ -196,10 +197,15 @@ impl<C> Env<C> {
     }
 
     /// A worker of that release and berth for the kind; the room is counted on it until `leave`.
-    pub(crate) fn occupy(&mut self, release: ReleaseId, berth: Berth, kind: &str) -> Option<Post> {
+    pub(crate) fn occupy(
+        &mut self,
+        release: ReleaseId,
+        berth: Berth,
+        kind: &str,
+    ) -> Option<Placement> {
         let worker = self.fleet.least_loaded(release, berth, kind)?;
         self.fleet.occupy(worker);
-        Some(Post { worker, attempt: self.mint(), release, berth })
+        Some(Placement { worker, attempt: self.mint(), release, berth })
     }
 
     /// The same, and that is where the room has to run.
@@ -209,7 +215,7 @@ impl<C> Env<C> {
         release: ReleaseId,
         berth: Berth,
         kind: &str,
-    ) -> Option<Post> {
+    ) -> Option<Placement> {
         self.confine(room, release, berth);
         self.occupy(release, berth, kind)
     }
@@ -220,7 +226,7 @@ impl<C> Env<C> {
         room: RoomId,
         release: ReleaseId,
         kind: &str,
-    ) -> Option<Post> {
+    ) -> Option<Placement> {
         let Some(berth) = self.trials.take(room) else {
             self.confined.remove(&room);
             return None;
@@ -249,24 +255,24 @@ impl<C> Env<C> {
     }
 
     /// Ends a post: the worker forgets the attempt.
-    pub(crate) fn retire(&mut self, room: RoomId, post: Post) {
-        self.fleet.vacate(post.worker);
-        if self.fleet.has(post.worker) && !broken(Mutant::NoRetire) {
-            self.tell(post.worker, ToWorker::Retire { room, attempt: post.attempt });
+    pub(crate) fn retire(&mut self, room: RoomId, placement: Placement) {
+        self.fleet.vacate(placement.worker);
+        if self.fleet.has(placement.worker) && !broken(Mutant::NoRetire) {
+            self.tell(placement.worker, ToWorker::Retire { room, attempt: placement.attempt });
         }
     }
 
     /// The same of a room's own, which may need that worker no more.
-    pub(crate) fn leave(&mut self, room: RoomId, post: Post) {
-        self.retire(room, post);
-        if matches!(post.berth, Berth::Trial(_)) {
-            self.end_copy(room, Some(post.release));
+    pub(crate) fn leave(&mut self, room: RoomId, placement: Placement) {
+        self.retire(room, placement);
+        if matches!(placement.berth, Berth::Trial(_)) {
+            self.end_copy(room, Some(placement.release));
         }
     }
 
     /// A worker that opens a copy of the room or writes an older version of it: a common one, or if that has taken one down
     /// one where nobody else is. While others have all of those, the room waits for its turn.
-    pub(crate) fn occupy_for(&mut self, deed: Deed, kind: &str) -> Option<Post> {
+    pub(crate) fn occupy_for(&mut self, deed: Deed, kind: &str) -> Option<Placement> {
         let Deed { room, release, .. } = deed;
         if !self.deadly.has(deed) {
             return self.occupy(release, Berth::Common, kind);
@@ -306,10 +312,11 @@ impl<C> Env<C> {
     }
 
     /// A room leaves a worker that has not answered it yet.
-    pub(crate) fn abandon(&mut self, post: Post, errand: Errand, deed: Option<Deed>) {
-        if self.fleet.has(post.worker) {
-            self.agenda.set(Due::Abandoned(post.worker, post.attempt), errand.until());
-            self.abandoned.insert((post.worker, post.attempt), Abandoned { errand, deed });
+    pub(crate) fn abandon(&mut self, placement: Placement, errand: Errand, deed: Option<Deed>) {
+        if self.fleet.has(placement.worker) {
+            self.agenda.set(Due::Abandoned(placement.worker, placement.attempt), errand.until());
+            self.abandoned
+                .insert((placement.worker, placement.attempt), Abandoned { errand, deed });
         }
     }
 
@@ -394,13 +401,4 @@ struct Abandoned {
     errand: Errand,
     /// What it was if not a batch or the opening of the room itself.
     deed: Option<Deed>,
-}
-
-/// A place in a worker, fenced by its attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Post {
-    pub(crate) worker: WorkerId,
-    pub(crate) attempt: Attempt,
-    pub(crate) release: ReleaseId,
-    pub(crate) berth: Berth,
 }

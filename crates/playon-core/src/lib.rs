@@ -25,6 +25,7 @@ pub mod limits;
 pub mod lobby;
 pub mod mutant;
 mod openings;
+mod placement;
 mod room;
 mod session;
 pub mod shard;

@@ -28,7 +28,7 @@ use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 
 use super::timers::{At, Timer, Timers};
-use super::viewers::Viewers;
+use super::viewers::{Viewers, groups};
 
 /// What the next batch may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -561,17 +561,6 @@ impl Blame {
         trial.groups.retain(|group| !group.is_empty());
         trial.accused.take_if(|accused| !keep(&accused.item));
     }
-}
-
-/// Cuts the items into at most `most` groups of about the same size, in order.
-pub(super) fn groups<T>(items: Vec<T>, most: usize) -> VecDeque<Vec<T>> {
-    let size = items.len().div_ceil(most.max(1)).max(1);
-    let mut groups = VecDeque::new();
-    let mut items = items.into_iter().peekable();
-    while items.peek().is_some() {
-        groups.push_back(items.by_ref().take(size).collect());
-    }
-    groups
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::session::Standing;
 
 use super::Room;
 use super::durability::Whole;
-use super::outputs::Held;
+use super::held::HeldOutput;
 use super::phase::{Inflight, Phase};
 use super::timers::Timer;
 
@@ -34,15 +34,16 @@ impl Room {
         let Phase::Live(live) = &mut self.phase else {
             return;
         };
-        if live.post.attempt != commit.attempt && !broken(Mutant::AttemptUnchecked) {
+        if live.placement.attempt != commit.attempt && !broken(Mutant::AttemptUnchecked) {
             return;
         }
         let Some(inflight) = live.inflight.take_if(|i| i.seq == commit.seq) else {
             return;
         };
         self.timers.stop(Timer::Batch);
-        let writes = env.fleet.kind(live.post.release, &self.image.kind).map(|kind| kind.writes);
-        let release = live.post.release;
+        let writes =
+            env.fleet.kind(live.placement.release, &self.image.kind).map(|kind| kind.writes);
+        let release = live.placement.release;
         let (mut record, held) = self.digest(&inflight, &commit, release);
         record.seats.extend(self.digest_presence(env, now, &inflight.items));
         let tally = self.tally(&inflight, commit.inputs);
@@ -93,15 +94,15 @@ impl Room {
         inflight: &Inflight,
         commit: &Commit,
         release: playon_types::ids::ReleaseId,
-    ) -> (Record, Held) {
-        let mut held = Held {
+    ) -> (Record, HeldOutput) {
+        let mut held = HeldOutput {
             seq: commit.seq,
             watch_view: commit.watch_view.clone(),
             watch_refused: inflight.watch
                 && commit.watch_view.is_none()
                 && commit.left_out.iter().all(|left| left.session != LeftOut::WATCHERS),
             ended: commit.ended,
-            ..Held::default()
+            ..HeldOutput::default()
         };
         let mut seats = Vec::new();
         self.digest_joins(inflight, commit, &mut seats, &mut held);
@@ -131,7 +132,7 @@ impl Room {
         inflight: &Inflight,
         commit: &Commit,
         seats: &mut Vec<SeatChange>,
-        held: &mut Held,
+        held: &mut HeldOutput,
     ) {
         for item in &inflight.items {
             let Item::Join { session, .. } = item else {
@@ -167,7 +168,7 @@ impl Room {
         (inflight, aside): (&Inflight, Option<(SessionId, u64)>),
         commit: &Commit,
         seats: &mut Vec<SeatChange>,
-        held: &mut Held,
+        held: &mut HeldOutput,
     ) {
         // Counted as dealt with; that it was set aside goes before.
         let mut applied: BTreeMap<SessionId, u64> = aside.into_iter().collect();
@@ -227,7 +228,7 @@ impl Room {
         inflight: &Inflight,
         commit: &Commit,
         seats: &mut Vec<SeatChange>,
-        held: &mut Held,
+        held: &mut HeldOutput,
     ) {
         for item in &inflight.items {
             let (Item::Leave(session) | Item::Noted { session, change: Noted::Leave }) = item
@@ -244,7 +245,7 @@ impl Room {
     }
 
     /// Players who lose their seat with a commit that has been applied speak no more.
-    fn send_away(&mut self, commit: &Commit, held: &Held) {
+    fn send_away(&mut self, commit: &Commit, held: &HeldOutput) {
         for (session, _) in &commit.dismissed {
             if let Some(known) = self.presence.get_mut(session) {
                 known.standing = Standing::Leaving;

@@ -9,8 +9,9 @@ use playon_types::time::{Span, Time};
 
 use crate::deadly::{Deed, Task};
 use crate::effect::Blame;
-use crate::env::{Env, Post};
+use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd};
+use crate::placement::Placement;
 
 use super::Room;
 use super::blame::Place;
@@ -104,7 +105,7 @@ impl Room {
         now: Time,
         order: MoveOrder,
         exports: bool,
-    ) -> Option<Post> {
+    ) -> Option<Placement> {
         let deadly = self.deadly_part(env, order.to, exports);
         if deadly.is_some() && self.blame.place() == Place::Trial {
             // It has the worker of its own, for itself.
@@ -112,14 +113,14 @@ impl Room {
             return None;
         }
         let deed = self.deed(order.to, Task::Copy);
-        let post = env.occupy_for(deed, &self.image.kind);
-        if post.is_none() && env.deadly.has(deed) {
+        let placement = env.occupy_for(deed, &self.image.kind);
+        if placement.is_none() && env.deadly.has(deed) {
             self.wait_apart(env, now, order);
-        } else if post.is_none() {
+        } else if placement.is_none() {
             let why = reason!("PLY-0302 no worker of the new release serves this kind");
             self.move_failed(env, order, Blame::Circumstance, why);
         }
-        post
+        placement
     }
 
     /// There is nobody who writes an older version now.
@@ -183,14 +184,15 @@ impl Room {
             Phase::Opening(opening) => Some(opening.asked()).filter(|asked| self.is_copy(*asked)),
             _ => None,
         };
-        let Some((post, task)) = asked.filter(|(post, _)| post.worker == worker) else {
+        let Some((placement, task)) = asked.filter(|(placement, _)| placement.worker == worker)
+        else {
             return GONE;
         };
-        if !end.by_itself || end.was_at(self.id(), post.attempt) == Some(false) {
+        if !end.by_itself || end.was_at(self.id(), placement.attempt) == Some(false) {
             return GONE;
         }
-        let deed = self.deed(post.release, task);
-        match post.berth {
+        let deed = self.deed(placement.release, task);
+        match placement.berth {
             Berth::Trial(_) => {
                 env.deadly.decline(deed);
                 After::Fails(Blame::Release, died(task))
@@ -203,8 +205,8 @@ impl Room {
     }
 
     /// Whether that is not the opening of the room where it belongs.
-    fn is_copy(&self, (post, task): (Post, Task)) -> bool {
-        task == Task::Export || post.release != self.release()
+    fn is_copy(&self, (placement, task): (Placement, Task)) -> bool {
+        task == Task::Export || placement.release != self.release()
     }
 
     /// A worker that prepares a handoff is gone; the room plays on. A check whose worker went for another reason is made once more.
@@ -241,11 +243,11 @@ impl Room {
             After::Apart => {
                 let Phase::Cutover(cutover) = &self.phase else { return };
                 let (order, task) = (cutover.order, cutover.asked().1);
-                if let Some(post) = self.end_freeze(env, now) {
-                    return self.thaw_and_wait(env, now, order, post);
+                if let Some(placement) = self.end_freeze(env, now) {
+                    return self.thaw_and_wait(env, now, order, placement);
                 }
-                for post in self.phase.posts() {
-                    env.leave(self.id(), post);
+                for placement in self.phase.posts() {
+                    env.leave(self.id(), placement);
                 }
                 env.handoffs.end(self.id());
                 self.enter(Phase::Idle);
@@ -271,9 +273,9 @@ impl Room {
 
     /// What workers were asked for is waited for by nobody, but they have to come back from it.
     pub(super) fn abandon_errands<C: StateCodec>(&mut self, env: &mut Env<C>, next: Phase) {
-        for (post, errand, task) in self.enter(next).into_errands() {
-            let copy = task.filter(|task| self.is_copy((post, *task)));
-            env.abandon(post, errand, copy.map(|task| self.deed(post.release, task)));
+        for (placement, errand, task) in self.enter(next).into_errands() {
+            let copy = task.filter(|task| self.is_copy((placement, *task)));
+            env.abandon(placement, errand, copy.map(|task| self.deed(placement.release, task)));
         }
     }
 
@@ -285,7 +287,9 @@ impl Room {
         }
         let held = |release| {
             let mut posts = self.phase.posts();
-            posts.any(|post| post.release == release && matches!(post.berth, Berth::Trial(_)))
+            posts.any(|placement| {
+                placement.release == release && matches!(placement.berth, Berth::Trial(_))
+            })
         };
         env.keep_copies(self.id(), held);
     }

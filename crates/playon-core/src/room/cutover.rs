@@ -9,9 +9,10 @@ use playon_types::time::{Span, Time};
 
 use crate::effect::{Blame, Report};
 use crate::ensure::ensure;
-use crate::env::{Env, Post};
+use crate::env::Env;
 use crate::errand::Errand;
 use crate::mutant::{Mutant, broken};
+use crate::placement::Placement;
 
 use super::Room;
 use super::handoff::FREEZE_MARGIN;
@@ -28,10 +29,10 @@ impl Room {
         let Phase::Live(live) = &self.phase else {
             return;
         };
-        let (old, open) = (live.post, live.inflight.as_ref().map(|inflight| inflight.seq));
+        let (old, open) = (live.placement, live.inflight.as_ref().map(|inflight| inflight.seq));
         ensure!(env, self.id(), open.is_none(), "it is frozen while {open:?} is under way");
         let Some(warm) = self.take_warm() else { return };
-        let WarmStep::Ready { post: new, tail } = warm.step else {
+        let WarmStep::Ready { placement: new, tail } = warm.step else {
             return;
         };
         let cost = warm.cost;
@@ -68,7 +69,7 @@ impl Room {
                         reason!("PLY-0303 no worker of the present release is there"),
                     );
                 };
-                env.tell(export.post.worker, message);
+                env.tell(export.placement.worker, message);
                 Some(export)
             }
         };
@@ -120,11 +121,11 @@ impl Room {
             return;
         };
         let order = cutover.order;
-        let Some(post) = self.end_freeze(env, now) else {
+        let Some(placement) = self.end_freeze(env, now) else {
             return self.fall(env, now, blame, (1, reason));
         };
         self.move_failed(env, order, blame, reason);
-        self.go_live(env, now, post, false);
+        self.go_live(env, now, placement, false);
     }
 
     /// The new worker is not ready in time. It may have been busy with others: the room is handed over once more, alone.
@@ -136,7 +137,7 @@ impl Room {
             return self.thaw(env, now, Blame::Release, why);
         }
         match self.end_freeze(env, now) {
-            Some(post) => self.thaw_and_wait(env, now, order, post),
+            Some(placement) => self.thaw_and_wait(env, now, order, placement),
             None => self.fall(env, now, Blame::Circumstance, (1, why)),
         }
     }
@@ -147,25 +148,29 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         order: MoveOrder,
-        post: Post,
+        placement: Placement,
     ) {
         env.handoffs.end(self.id());
         self.put_back(env, order);
-        self.go_live(env, now, post, false);
+        self.go_live(env, now, placement, false);
     }
 
     /// Leaves those who were to take the frozen room over, and waits no more for what was asked of them. Gives where it goes on, if
     /// that is still there.
-    pub(super) fn end_freeze<C: StateCodec>(&self, env: &mut Env<C>, now: Time) -> Option<Post> {
+    pub(super) fn end_freeze<C: StateCodec>(
+        &self,
+        env: &mut Env<C>,
+        now: Time,
+    ) -> Option<Placement> {
         let Phase::Cutover(cutover) = &self.phase else { return None };
         let (seq, at) = (cutover.seq, self.image.seq);
         ensure!(env, self.id(), seq == at, else None, "it was frozen at {seq} and goes on at {at}");
         let (asked, task) = cutover.asked();
         env.abandon(asked, cutover.errand.clone(), Some(self.deed(asked.release, task)));
-        let old = cutover.old.filter(|post| env.fleet.has(post.worker))?;
-        let export = cutover.exporting.map(|export| export.post);
-        for post in export.into_iter().chain([cutover.new]) {
-            env.leave(self.id(), post);
+        let old = cutover.old.filter(|placement| env.fleet.has(placement.worker))?;
+        let export = cutover.exporting.map(|export| export.placement);
+        for placement in export.into_iter().chain([cutover.new]) {
+            env.leave(self.id(), placement);
         }
         let pause = now.since(cutover.frozen_at);
         let (deploy, late) = (cutover.order.deploy, self.is_late(pause));
@@ -199,7 +204,7 @@ impl Room {
             env.leave(self.id(), old);
         }
         match new {
-            Some(post) => self.go_live(env, now, post, false),
+            Some(placement) => self.go_live(env, now, placement, false),
             None => {
                 self.clock.stop(now);
                 self.enter(Phase::Idle);

@@ -160,12 +160,18 @@ impl Room {
             return;
         };
         ensure!(env, room, live.inflight.is_none(), "batch {seq} leaves while one is under way");
-        let post = live.post;
-        let there = env.fleet.has(post.worker);
-        ensure!(env, room, there, "batch {seq} leaves for worker {:?}, which is gone", post.worker);
+        let placement = live.placement;
+        let there = env.fleet.has(placement.worker);
+        ensure!(
+            env,
+            room,
+            there,
+            "batch {seq} leaves for worker {:?}, which is gone",
+            placement.worker
+        );
         let message = Deliver {
             room,
-            attempt: post.attempt,
+            attempt: placement.attempt,
             seq,
             now: at,
             items: inflight.items.clone(),
@@ -174,7 +180,7 @@ impl Room {
         };
         self.timers.set(Timer::Batch, inflight.errand.until());
         live.inflight = Some(inflight);
-        env.tell(post.worker, ToWorker::Deliver(message));
+        env.tell(placement.worker, ToWorker::Deliver(message));
     }
 
     /// The first input that has been applied before, or comes before one that its player has sent earlier.

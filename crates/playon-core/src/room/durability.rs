@@ -14,7 +14,7 @@ use playon_types::time::RoomTime;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 
-use super::outputs::Held;
+use super::held::HeldOutput;
 
 /// A large room has its snapshots after at most so many times the commits after which a small one has: each record that
 /// recovery applies costs as much as the whole state.
@@ -48,7 +48,7 @@ pub(crate) struct Durability {
     /// The last commit that is as safe as the kind asks.
     safe: Seq,
     /// Outputs of commits that are not yet safe, oldest first.
-    held: VecDeque<Held>,
+    held: VecDeque<HeldOutput>,
     /// Commits the room may run ahead of the last safe one.
     ahead_max: u64,
     /// The first commit after an image that the store calls complete (`WorkerCrash` kinds only): nothing leaves
@@ -139,7 +139,7 @@ impl Durability {
     }
 
     /// Keeps what a commit says until it is safe.
-    pub(super) fn hold(&mut self, held: Held) {
+    pub(super) fn hold(&mut self, held: HeldOutput) {
         self.held.push_back(held);
     }
 
@@ -149,7 +149,7 @@ impl Durability {
     }
 
     /// The oldest outputs that are safe and have not left.
-    pub(super) fn next_to_leave(&mut self) -> Option<Held> {
+    pub(super) fn next_to_leave(&mut self) -> Option<HeldOutput> {
         self.held.pop_front_if(|held| held.seq <= self.safe)
     }
 

@@ -53,10 +53,10 @@ impl Room {
         version: u32,
     ) -> Option<(Export, ToWorker)> {
         let (room, kind) = (self.id(), self.image.kind.clone());
-        let post = env.occupy_for(self.deed(self.release(), Task::Export), &kind)?;
-        let (attempt, seq, state) = (post.attempt, self.image.seq, self.image.state.clone());
+        let placement = env.occupy_for(self.deed(self.release(), Task::Export), &kind)?;
+        let (attempt, seq, state) = (placement.attempt, self.image.seq, self.image.state.clone());
         let message = ToWorker::Export { room, attempt, kind, seq, version, state };
-        Some((Export { post, version }, message))
+        Some((Export { placement, version }, message))
     }
 
     /// A worker has written an older version.
@@ -67,13 +67,13 @@ impl Room {
         exported: Exported,
     ) {
         let is = |export: Export| {
-            export.post.attempt == exported.attempt && export.version == exported.version
+            export.placement.attempt == exported.attempt && export.version == exported.version
         };
         let (seq, cost) = (self.image.seq, Span(u64::from(exported.cost_us)));
         let room = self.id();
         match &mut self.phase {
             Phase::Live(Live { warm: Some(warm), .. }) => {
-                let WarmStep::Exporting { post, export } = warm.step else { return };
+                let WarmStep::Exporting { placement, export } = warm.step else { return };
                 if !is(export) {
                     return;
                 }
@@ -81,27 +81,27 @@ impl Room {
                 warm.errand = Errand::new(now, Self::copy_timeout(env));
                 self.timers.set(Timer::Copy, warm.errand.until());
                 let tail = Tail::Export(export.version);
-                warm.step = WarmStep::Prewarming { post, tail };
-                env.leave(room, export.post);
+                warm.step = WarmStep::Prewarming { placement, tail };
+                env.leave(room, export.placement);
                 // The commit that was exported, not the last one.
                 let (seq, version) = (exported.seq, export.version);
-                let message = self.prewarm(post, seq, version, exported.state);
-                env.tell(post.worker, message);
+                let message = self.prewarm(placement, seq, version, exported.state);
+                env.tell(placement.worker, message);
             }
             Phase::Cutover(cutover) if cutover.exporting.is_some_and(is) && exported.seq == seq => {
-                env.leave(room, cutover.exporting.take().map_or(cutover.new, |e| e.post));
+                env.leave(room, cutover.exporting.take().map_or(cutover.new, |e| e.placement));
                 cutover.given = Some(exported.state.clone());
                 cutover.errand = Errand::new(now, Self::copy_timeout(env));
-                let post = cutover.new;
-                self.tell_open(env, post, exported.version, exported.state);
+                let placement = cutover.new;
+                self.tell_open(env, placement, exported.version, exported.state);
             }
             Phase::Opening(opening) if opening.export.is_some_and(is) => {
                 opening.errand = Errand::new(now, env.limits.open_timeout);
-                env.leave(room, opening.export.take().map_or(opening.post, |e| e.post));
+                env.leave(room, opening.export.take().map_or(opening.placement, |e| e.placement));
                 opening.given = Some(exported.state.clone());
-                let post = opening.post;
+                let placement = opening.placement;
                 self.note_opening();
-                self.tell_open(env, post, exported.version, exported.state);
+                self.tell_open(env, placement, exported.version, exported.state);
             }
             _ => {}
         }
@@ -115,8 +115,8 @@ impl Room {
         now: Time,
         why: Reason,
     ) {
-        for post in self.phase.posts() {
-            env.leave(self.id(), post);
+        for placement in self.phase.posts() {
+            env.leave(self.id(), placement);
         }
         env.openings.end(self.id());
         if let Some(order) = self.wish.take() {

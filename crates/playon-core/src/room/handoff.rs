@@ -16,9 +16,10 @@ use playon_types::time::{Span, Time};
 
 use crate::effect::{Blame, Cost, Effect, Report};
 use crate::ensure::ensure;
-use crate::env::{Env, Post};
+use crate::env::Env;
 use crate::errand::Errand;
 use crate::mutant::{Mutant, broken};
+use crate::placement::Placement;
 
 use super::Room;
 use super::phase::{Cutover, Live, MoveOrder, Opening, Phase, Tail, Warm, WarmStep};
@@ -128,9 +129,9 @@ impl Room {
         match &self.phase {
             Phase::Live(_) if begun => self.abandon_warm(env, Blame::Circumstance, reason.clone()),
             Phase::Cutover(_) if begun => self.thaw(env, now, Blame::Circumstance, reason.clone()),
-            Phase::Opening(opening) if begun && opening.post.release != self.release() => {
-                for post in self.phase.posts() {
-                    env.leave(self.id(), post);
+            Phase::Opening(opening) if begun && opening.placement.release != self.release() => {
+                for placement in self.phase.posts() {
+                    env.leave(self.id(), placement);
                 }
                 env.openings.end(self.id());
                 self.abandon_errands(env, Phase::Idle);
@@ -202,7 +203,9 @@ impl Room {
             Ok(version) => version,
             Err(reason) => return self.move_failed(env, order, Blame::Release, reason),
         };
-        let Some(post) = self.post_for_move(env, now, order, version.is_some()) else { return };
+        let Some(placement) = self.post_for_move(env, now, order, version.is_some()) else {
+            return;
+        };
         env.handoffs.begin(self.id());
         let (rooms, most) = (env.handoffs.under_way(), env.limits.handoffs_max.max(1));
         let free = rooms <= most && !env.handoffs.is_crowded();
@@ -212,17 +215,17 @@ impl Room {
             Some(version) => {
                 let Some((export, message)) = self.export(env, version) else {
                     // The release that the room leaves has no worker just now.
-                    env.leave(room, post);
+                    env.leave(room, placement);
                     env.handoffs.end(room);
                     return self.wait_for_export(env, now, order);
                 };
-                (WarmStep::Exporting { post, export }, export.post.worker, message)
+                (WarmStep::Exporting { placement, export }, export.placement.worker, message)
             }
             None => {
                 let (version, state) = (self.image.version, self.image.state.clone());
                 let tail = Tail::Deltas(Vec::new());
-                let message = self.prewarm(post, self.image.seq, version, state);
-                (WarmStep::Prewarming { post, tail }, post.worker, message)
+                let message = self.prewarm(placement, self.image.seq, version, state);
+                (WarmStep::Prewarming { placement, tail }, placement.worker, message)
             }
         };
         env.tell(worker, message);
@@ -234,10 +237,16 @@ impl Room {
         }
     }
 
-    pub(super) fn prewarm(&self, post: Post, seq: Seq, version: u32, state: Bytes) -> ToWorker {
+    pub(super) fn prewarm(
+        &self,
+        placement: Placement,
+        seq: Seq,
+        version: u32,
+        state: Bytes,
+    ) -> ToWorker {
         ToWorker::Prewarm {
             room: self.id(),
-            attempt: post.attempt,
+            attempt: placement.attempt,
             kind: self.image.kind.clone(),
             seq,
             version,
@@ -248,19 +257,19 @@ impl Room {
     pub(super) fn tell_open<C: StateCodec>(
         &self,
         env: &mut Env<C>,
-        post: Post,
+        placement: Placement,
         version: u32,
         state: Bytes,
     ) {
         let message = ToWorker::Open {
             room: self.id(),
-            attempt: post.attempt,
+            attempt: placement.attempt,
             kind: self.image.kind.clone(),
             seq: self.image.seq,
             version,
             state,
         };
-        env.tell(post.worker, message);
+        env.tell(placement.worker, message);
     }
 
     /// The copy works.
@@ -273,7 +282,7 @@ impl Room {
         let Phase::Live(Live { warm: Some(warm), .. }) = &mut self.phase else {
             return;
         };
-        if warm.step.post().attempt != prewarmed.attempt {
+        if warm.step.placement().attempt != prewarmed.attempt {
             return;
         }
         warm.cost.0 += u64::from(prewarmed.cost_us);
@@ -292,12 +301,12 @@ impl Room {
         if predicted > budget && warm.order.patient && !self.image.between_rounds {
             return self.put_off(env, now);
         }
-        let WarmStep::Prewarming { post, tail } = &mut warm.step else {
+        let WarmStep::Prewarming { placement, tail } = &mut warm.step else {
             return;
         };
         self.timers.stop(Timer::Copy);
         let tail = std::mem::replace(tail, Tail::Whole);
-        warm.step = WarmStep::Ready { post: *post, tail };
+        warm.step = WarmStep::Ready { placement: *placement, tail };
         self.pump(env, now);
     }
 
@@ -305,7 +314,7 @@ impl Room {
     fn put_off<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let id = self.id();
         let Some(warm) = self.take_warm() else { return };
-        env.leave(id, warm.step.post());
+        env.leave(id, warm.step.placement());
         env.handoffs.end(id);
         let at_once_from = (now + env.limits.over_budget_wait).max(warm.order.at_once_from);
         let (deploy, room) = (warm.order.deploy, id);
@@ -335,7 +344,7 @@ impl Room {
     fn finish_check<C: StateCodec>(&mut self, env: &mut Env<C>, result: Result<Cost, Reason>) {
         let id = self.id();
         let Some(warm) = self.take_warm() else { return };
-        env.leave(id, warm.step.post());
+        env.leave(id, warm.step.placement());
         env.handoffs.end(id);
         env.report(Report::Checked { deploy: warm.order.deploy, room: id, result });
     }
@@ -371,18 +380,18 @@ impl Room {
         let Phase::Live(Live { warm: Some(warm), .. }) = &mut self.phase else {
             return;
         };
-        let Some((post, task)) = warm.step.asked() else { return };
-        let worker = post.worker;
+        let Some((placement, task)) = warm.step.asked() else { return };
+        let worker = placement.worker;
         if !env.is_overdue(&mut warm.errand, worker, now) {
             self.timers.set(Timer::Copy, warm.errand.until());
         } else {
             let hangs = warm.errand.is_begun();
             warm.errand.report(now);
             if hangs {
-                env.deadly.decline(self.deed(post.release, task));
+                env.deadly.decline(self.deed(placement.release, task));
             } else {
                 // Perhaps it only waited behind another room; alone it does not.
-                env.deadly.note(self.deed(post.release, task));
+                env.deadly.note(self.deed(placement.release, task));
             }
             let why = reason!("PLY-0307 the new release did not open a copy of the room in time");
             self.abandon_warm(env, Blame::Release, why.clone());
@@ -429,13 +438,13 @@ impl Room {
     ) {
         match &mut self.phase {
             Phase::Opening(Opening { export: Some(export), .. })
-                if export.post.attempt == fault.attempt =>
+                if export.placement.attempt == fault.attempt =>
             {
                 self.export_failed(env, now, fault.reason());
             }
             Phase::Live(Live { warm: Some(warm), .. })
-                if warm.step.post().attempt == fault.attempt
-                    || warm.step.export().is_some_and(|e| e.post.attempt == fault.attempt) =>
+                if warm.step.placement().attempt == fault.attempt
+                    || warm.step.export().is_some_and(|e| e.placement.attempt == fault.attempt) =>
             {
                 self.abandon_warm(env, Blame::Release, fault.reason());
                 self.pump(env, now);
@@ -444,7 +453,7 @@ impl Room {
                 self.thaw(env, now, Blame::Release, fault.reason());
             }
             Phase::Cutover(Cutover { exporting: Some(export), .. })
-                if export.post.attempt == fault.attempt =>
+                if export.placement.attempt == fault.attempt =>
             {
                 // The older version could not be written; nothing else has happened.
                 self.thaw(env, now, Blame::Release, fault.reason());

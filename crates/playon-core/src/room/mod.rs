@@ -18,6 +18,7 @@ mod durability;
 mod export;
 mod facts;
 mod handoff;
+mod held;
 mod opening;
 mod outputs;
 mod phase;
@@ -27,6 +28,7 @@ mod presence;
 mod rest;
 mod tally;
 mod timers;
+mod timers_check;
 mod trial;
 mod viewers;
 
@@ -41,9 +43,10 @@ use playon_types::time::{Span, Time};
 
 use crate::effect::{Listing, Report};
 use crate::ensure::ensure;
-use crate::env::{Env, Post};
+use crate::env::Env;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
+use crate::placement::Placement;
 use crate::session::Session;
 
 use backlog::Backlog;
@@ -124,8 +127,13 @@ impl Room {
     }
 
     /// The worker that made the room runs it.
-    pub(crate) fn be_born<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, post: Post) {
-        self.go_live(env, now, post, true);
+    pub(crate) fn be_born<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        placement: Placement,
+    ) {
+        self.go_live(env, now, placement, true);
     }
 
     fn new(image: Image, limits: &Limits, now: Time) -> Self {

@@ -10,10 +10,11 @@ use playon_types::time::{Span, Time};
 use crate::deadly::Task;
 use crate::effect::{Blame, Effect, Report};
 use crate::ensure::ensure;
-use crate::env::{Env, Post};
+use crate::env::Env;
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
 use crate::mutant::{Mutant, broken};
+use crate::placement::Placement;
 
 use super::Room;
 use super::blame::{Damage, Stake};
@@ -58,17 +59,17 @@ impl Room {
         if self.blame.halted().is_some() {
             return;
         }
-        let Some(post) = self.find_post(env, now, release) else {
+        let Some(placement) = self.find_post(env, now, release) else {
             return;
         };
         let export = match version {
             None => None,
             Some(version) => {
                 let Some((export, message)) = self.export(env, version) else {
-                    env.leave(self.id(), post);
+                    env.leave(self.id(), placement);
                     return;
                 };
-                env.tell(export.post.worker, message);
+                env.tell(export.placement.worker, message);
                 Some(export)
             }
         };
@@ -76,10 +77,10 @@ impl Room {
         ensure!(env, self.id(), rooms < most, "{rooms} of {most} rooms are being opened already");
         env.openings.begin(self.id(), self.image.state.len());
         if export.is_none() {
-            self.tell_open(env, post, self.image.version, self.image.state.clone());
+            self.tell_open(env, placement, self.image.version, self.image.state.clone());
         }
         let errand = Errand::new(now, env.limits.open_timeout);
-        self.enter(Phase::Opening(Opening { post, export, given: None, errand }));
+        self.enter(Phase::Opening(Opening { placement, export, given: None, errand }));
     }
 
     /// The release to open on, and the version in which it must be given the state if not the one that is held. That is where
@@ -115,19 +116,19 @@ impl Room {
         ready: &Ready,
     ) {
         match &mut self.phase {
-            Phase::Opening(opening) if opening.post.attempt == ready.attempt => {
+            Phase::Opening(opening) if opening.placement.attempt == ready.attempt => {
                 if opening.export.is_some() {
                     return;
                 }
-                let (post, given) = (opening.post, opening.given.take());
+                let (placement, given) = (opening.placement, opening.given.take());
                 env.openings.succeeded(self.id());
-                if post.release == self.image.release && ready.hash == self.image.hash {
+                if placement.release == self.image.release && ready.hash == self.image.hash {
                     self.image.wake_at = ready.wake_at;
-                    self.go_live(env, now, post, true);
+                    self.go_live(env, now, placement, true);
                 } else {
-                    let order = self.wish.take_if(|w| !w.check && w.to == post.release);
+                    let order = self.wish.take_if(|w| !w.check && w.to == placement.release);
                     let given = given.map(|given| (now, Some(given)));
-                    self.migrate(env, now, order, None, post, ready, given);
+                    self.migrate(env, now, order, None, placement, ready, given);
                 }
             }
             Phase::Cutover(cutover) if cutover.new.attempt == ready.attempt => {
@@ -142,14 +143,14 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         now: Time,
-        post: Post,
+        placement: Placement,
         stagger: bool,
     ) {
         let forgotten = self.phase.inflight().map(|inflight| inflight.seq);
         ensure!(env, self.id(), forgotten.is_none(), "{forgotten:?} is under way and forgotten");
-        self.adopt_policies(env, post.release);
+        self.adopt_policies(env, placement.release);
         self.blame.opened();
-        self.enter(Phase::Live(Live { post, inflight: None, warm: None }));
+        self.enter(Phase::Live(Live { placement, inflight: None, warm: None }));
         self.start_clock(env, now, stagger);
         if let Some(since) = self.down_since.take() {
             env.report(Report::Recovered { room: self.id(), outage: now.since(since) });
@@ -183,7 +184,7 @@ impl Room {
     pub(crate) fn handle_turn(&mut self, now: Time, turn: Turn) {
         match &mut self.phase {
             Phase::Opening(opening) => {
-                let asked = opening.export.map_or(opening.post, |export| export.post);
+                let asked = opening.export.map_or(opening.placement, |export| export.placement);
                 if asked.attempt == turn.attempt {
                     opening.errand.begin(now);
                     self.note_opening();
@@ -194,8 +195,8 @@ impl Room {
             }
             Phase::Live(live) => {
                 let warm = live.warm.as_mut().filter(|warm| {
-                    let export = warm.step.export().map(|export| export.post);
-                    turn.attempt == export.unwrap_or(warm.step.post()).attempt
+                    let export = warm.step.export().map(|export| export.placement);
+                    turn.attempt == export.unwrap_or(warm.step.placement()).attempt
                 });
                 if let Some(warm) = warm {
                     warm.errand.begin(now);
@@ -272,7 +273,7 @@ impl Room {
             Phase::Cutover(cutover) => Some(cutover.order),
             Phase::Switching(switching) => switching.order,
             Phase::Opening(opening) => {
-                self.wish.filter(|w| !w.check && w.to == opening.post.release)
+                self.wish.filter(|w| !w.check && w.to == opening.placement.release)
             }
             Phase::Live(_) | Phase::Idle | Phase::Resting => None,
         }
@@ -325,13 +326,15 @@ impl Room {
         }
         let after = self.after_death(env, worker, end);
         match &mut self.phase {
-            Phase::Live(live) if live.post.worker != worker => {
+            Phase::Live(live) if live.placement.worker != worker => {
                 self.warm_worker_gone(env, after);
                 self.pump(env, now);
             }
             Phase::Cutover(cutover)
                 if cutover.new.worker == worker
-                    || cutover.exporting.is_some_and(|export| export.post.worker == worker) =>
+                    || cutover
+                        .exporting
+                        .is_some_and(|export| export.placement.worker == worker) =>
             {
                 self.cutover_worker_gone(env, now, after);
             }
@@ -340,8 +343,8 @@ impl Room {
                 cutover.old = None;
             }
             Phase::Switching(switching) => {
-                switching.old = switching.old.filter(|post| post.worker != worker);
-                switching.new = switching.new.filter(|post| post.worker != worker);
+                switching.old = switching.old.filter(|placement| placement.worker != worker);
+                switching.new = switching.new.filter(|placement| placement.worker != worker);
                 if let (Some(old), None, true) =
                     (switching.old, switching.new, broken(Mutant::ThawAfterMigrate))
                 {
@@ -350,7 +353,7 @@ impl Room {
             }
             Phase::Live(_) => self.live_worker_gone(env, now, end),
             Phase::Opening(opening) => {
-                let post = opening.post;
+                let placement = opening.placement;
                 if !broken(Mutant::RetryGreedy) {
                     env.openings.failed(now);
                 }
@@ -359,7 +362,7 @@ impl Room {
                     After::Fails(Blame::Release, why) => {
                         self.opening_failed(env, now, Damage::Process, why);
                     }
-                    After::Fails(..) => self.opening_worker_gone(env, now, post, end),
+                    After::Fails(..) => self.opening_worker_gone(env, now, placement, end),
                 }
             }
             _ => self.fall(
@@ -378,8 +381,8 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         order: Option<MoveOrder>,
-        old: Option<Post>,
-        new: Post,
+        old: Option<Placement>,
+        new: Placement,
         ready: &Ready,
         frozen: Option<(Time, Option<bytes::Bytes>)>,
     ) {
@@ -432,7 +435,7 @@ impl Room {
         &self,
         env: &Env<C>,
         order: Option<MoveOrder>,
-        new: Post,
+        new: Placement,
         ready: &Ready,
         given: Option<bytes::Bytes>,
     ) -> Result<Record, Misfit> {
@@ -491,13 +494,13 @@ impl Room {
         let id = self.id();
         let warm = self.take_warm()?;
         let order = warm.order;
-        env.leave(id, warm.step.post());
+        env.leave(id, warm.step.placement());
         if let Some(export) = warm.step.export() {
-            env.leave(id, export.post);
+            env.leave(id, export.placement);
         }
-        if let Some((post, errand, task)) = warm.into_errand() {
-            let deed = task.map(|task| self.deed(post.release, task));
-            env.abandon(post, errand, deed);
+        if let Some((placement, errand, task)) = warm.into_errand() {
+            let deed = task.map(|task| self.deed(placement.release, task));
+            env.abandon(placement, errand, deed);
         }
         Some(order)
     }

@@ -5,12 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use playon_types::gate::{Close, Mode, Push, ToGateway, Welcome};
 use playon_types::ids::{ConnId, Seq, SessionId};
 use playon_types::image::StateCodec;
 use playon_types::reason;
-use playon_types::reason::Reason;
 use playon_types::time::Time;
 
 use crate::effect::Effect;
@@ -19,21 +17,7 @@ use crate::env::Env;
 use crate::session::Standing;
 
 use super::Room;
-
-/// What one commit says to the outside, kept until the commit is safe.
-#[derive(Debug, Default)]
-pub(super) struct Held {
-    pub(super) seq: Seq,
-    /// Players who have their seat with this commit.
-    pub(super) seated: Vec<SessionId>,
-    pub(super) pushes: Vec<(SessionId, Push)>,
-    pub(super) watch_view: Option<Bytes>,
-    /// Spectators asked, and the game shows them nothing.
-    pub(super) watch_refused: bool,
-    /// Sockets that are told goodbye.
-    pub(super) goodbyes: Vec<(SessionId, Close, Reason)>,
-    pub(super) ended: bool,
-}
+use super::held::HeldOutput;
 
 impl Room {
     /// Everything up to `seq` is safe: lets go of what waited for it.
@@ -57,7 +41,7 @@ impl Room {
         self.backlog.slim();
     }
 
-    fn let_go<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, held: Held) {
+    fn let_go<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, held: HeldOutput) {
         let (seq, safe) = (held.seq, self.durability.safe());
         ensure!(env, self.id(), seq <= safe, "output of {seq} leaves, {safe} is safe");
         for session in held.seated {

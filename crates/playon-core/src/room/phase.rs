@@ -6,9 +6,9 @@ use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
 use playon_types::time::{RoomTime, Span, Time};
 
 use crate::deadly::Task;
-use crate::env::Post;
 use crate::errand::Errand;
 use crate::mutant::{Mutant, broken};
+use crate::placement::Placement;
 
 use super::blame::Portion;
 
@@ -32,7 +32,7 @@ pub(crate) enum Phase {
 
 #[derive(Debug)]
 pub(crate) struct Opening {
-    pub(crate) post: Post,
+    pub(crate) placement: Placement,
     /// Who writes the version that the new release reads, until that is done.
     pub(crate) export: Option<Export>,
     /// The bytes the worker was given, if they are not the image's own.
@@ -42,21 +42,21 @@ pub(crate) struct Opening {
 
 impl Opening {
     /// Who is asked for something.
-    pub(crate) fn asked(&self) -> (Post, Task) {
-        self.export.map_or((self.post, Task::Copy), |export| (export.post, Task::Export))
+    pub(crate) fn asked(&self) -> (Placement, Task) {
+        self.export.map_or((self.placement, Task::Copy), |export| (export.placement, Task::Export))
     }
 }
 
 /// A worker of the release that the room leaves writes an older version, from committed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Export {
-    pub(crate) post: Post,
+    pub(crate) placement: Placement,
     pub(crate) version: u32,
 }
 
 #[derive(Debug)]
 pub(crate) struct Live {
-    pub(crate) post: Post,
+    pub(crate) placement: Placement,
     pub(crate) inflight: Option<Inflight>,
     pub(crate) warm: Option<Warm>,
 }
@@ -110,35 +110,35 @@ pub(crate) struct Warm {
 #[derive(Debug)]
 pub(crate) enum WarmStep {
     /// A worker of the present release writes a version that the new one reads.
-    Exporting { post: Post, export: Export },
+    Exporting { placement: Placement, export: Export },
     /// The new worker opens a copy.
-    Prewarming { post: Post, tail: Tail },
+    Prewarming { placement: Placement, tail: Tail },
     /// The copy works; the room is handed over at the next quiet moment.
-    Ready { post: Post, tail: Tail },
+    Ready { placement: Placement, tail: Tail },
 }
 
 impl Warm {
     /// What is asked of a worker for it.
-    pub(crate) fn into_errand(self) -> Option<(Post, Errand, Option<Task>)> {
-        let (post, task) = self.step.asked()?;
-        Some((post, self.errand, Some(task)))
+    pub(crate) fn into_errand(self) -> Option<(Placement, Errand, Option<Task>)> {
+        let (placement, task) = self.step.asked()?;
+        Some((placement, self.errand, Some(task)))
     }
 }
 
 impl WarmStep {
-    pub(crate) const fn post(&self) -> Post {
+    pub(crate) const fn placement(&self) -> Placement {
         match self {
-            Self::Exporting { post, .. }
-            | Self::Prewarming { post, .. }
-            | Self::Ready { post, .. } => *post,
+            Self::Exporting { placement, .. }
+            | Self::Prewarming { placement, .. }
+            | Self::Ready { placement, .. } => *placement,
         }
     }
 
     /// Who is asked for something.
-    pub(crate) const fn asked(&self) -> Option<(Post, Task)> {
+    pub(crate) const fn asked(&self) -> Option<(Placement, Task)> {
         match self {
-            Self::Exporting { export, .. } => Some((export.post, Task::Export)),
-            Self::Prewarming { post, .. } => Some((*post, Task::Copy)),
+            Self::Exporting { export, .. } => Some((export.placement, Task::Export)),
+            Self::Prewarming { placement, .. } => Some((*placement, Task::Copy)),
             Self::Ready { .. } => None,
         }
     }
@@ -166,8 +166,8 @@ pub(crate) enum Tail {
 pub(crate) struct Cutover {
     pub(crate) order: MoveOrder,
     /// Where it can be thawed; nothing once that worker has died.
-    pub(crate) old: Option<Post>,
-    pub(crate) new: Post,
+    pub(crate) old: Option<Placement>,
+    pub(crate) new: Placement,
     /// The bytes the new worker was given, once they are not the image's own.
     pub(crate) given: Option<Bytes>,
     /// Who writes an older version, until that is done.
@@ -181,17 +181,17 @@ pub(crate) struct Cutover {
 
 impl Cutover {
     /// Who is asked for something.
-    pub(crate) fn asked(&self) -> (Post, Task) {
-        self.exporting.map_or((self.new, Task::Copy), |export| (export.post, Task::Export))
+    pub(crate) fn asked(&self) -> (Placement, Task) {
+        self.exporting.map_or((self.new, Task::Copy), |export| (export.placement, Task::Export))
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Switching {
     pub(crate) order: Option<MoveOrder>,
-    pub(crate) old: Option<Post>,
+    pub(crate) old: Option<Placement>,
     /// Nothing once that worker has died: the room is reopened when the commit is safe.
-    pub(crate) new: Option<Post>,
+    pub(crate) new: Option<Placement>,
     pub(crate) seq: Seq,
     pub(crate) frozen_at: Time,
 }
@@ -269,17 +269,19 @@ impl MoveOrder {
 
 impl Phase {
     /// All posts the room holds.
-    pub(crate) fn posts(&self) -> impl Iterator<Item = Post> + use<> {
+    pub(crate) fn posts(&self) -> impl Iterator<Item = Placement> + use<> {
         let posts = match self {
             Self::Idle | Self::Resting => [None, None, None],
-            Self::Opening(opening) => [Some(opening.post), opening.export.map(|e| e.post), None],
+            Self::Opening(opening) => {
+                [Some(opening.placement), opening.export.map(|e| e.placement), None]
+            }
             Self::Live(live) => {
                 let step = live.warm.as_ref().map(|warm| &warm.step);
-                let export = step.and_then(WarmStep::export).map(|export| export.post);
-                [Some(live.post), step.map(WarmStep::post), export]
+                let export = step.and_then(WarmStep::export).map(|export| export.placement);
+                [Some(live.placement), step.map(WarmStep::placement), export]
             }
             Self::Cutover(cutover) => {
-                [cutover.old, Some(cutover.new), cutover.exporting.map(|export| export.post)]
+                [cutover.old, Some(cutover.new), cutover.exporting.map(|export| export.placement)]
             }
             Self::Switching(switching) => [switching.old, switching.new, None],
         };
@@ -287,14 +289,14 @@ impl Phase {
     }
 
     /// What workers were asked and have not answered; what it was if not a batch. The opening of a room is told as that of a copy.
-    pub(crate) fn into_errands(self) -> impl Iterator<Item = (Post, Errand, Option<Task>)> {
+    pub(crate) fn into_errands(self) -> impl Iterator<Item = (Placement, Errand, Option<Task>)> {
         let errands = match self {
             Self::Opening(opening) => {
                 let (asked, task) = opening.asked();
                 [Some((asked, opening.errand, Some(task))), None]
             }
-            Self::Live(Live { post, inflight, warm }) => {
-                let batch = inflight.map(|inflight| (post, inflight.errand, None));
+            Self::Live(Live { placement, inflight, warm }) => {
+                let batch = inflight.map(|inflight| (placement, inflight.errand, None));
                 [batch, warm.and_then(Warm::into_errand)]
             }
             Self::Cutover(cutover) => {
@@ -316,12 +318,14 @@ impl Phase {
 
     /// The worker that was given the attempt, if it is not void.
     pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
-        self.posts().find(|post| post.attempt == attempt).map(|post| post.worker)
+        self.posts()
+            .find(|placement| placement.attempt == attempt)
+            .map(|placement| placement.worker)
     }
 
     /// Whether any post is on that worker.
     pub(crate) fn is_on(&self, worker: WorkerId) -> bool {
-        self.posts().any(|post| post.worker == worker)
+        self.posts().any(|placement| placement.worker == worker)
     }
 }
 

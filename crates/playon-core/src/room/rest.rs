@@ -107,8 +107,8 @@ impl Room {
     }
 
     fn leave_worker<C: StateCodec>(&mut self, env: &mut Env<C>) {
-        for post in self.phase.posts() {
-            env.leave(self.id(), post);
+        for placement in self.phase.posts() {
+            env.leave(self.id(), placement);
         }
         self.abandon_errands(env, Phase::Resting);
         self.durability.rest();

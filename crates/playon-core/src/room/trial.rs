@@ -14,9 +14,10 @@ use crate::appeals::Appeal;
 use crate::deadly::Task;
 use crate::effect::{Aside, Blame as AtFault, Effect, Report};
 use crate::ensure::ensure;
-use crate::env::{Env, Post};
+use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd};
 use crate::mutant::{Mutant, broken};
+use crate::placement::Placement;
 
 use super::Room;
 use super::blame::{Damage, Place};
@@ -37,10 +38,10 @@ impl Room {
         fault: &Fault,
     ) {
         match &mut self.phase {
-            Phase::Opening(opening) if opening.post.attempt == fault.attempt => {
+            Phase::Opening(opening) if opening.placement.attempt == fault.attempt => {
                 self.opening_failed(env, now, Damage::Panic, fault.reason());
             }
-            Phase::Live(live) if live.post.attempt == fault.attempt => {
+            Phase::Live(live) if live.placement.attempt == fault.attempt => {
                 let inflight = live.inflight.take();
                 self.batch_failed(env, now, inflight, Damage::Panic, fault.reason());
             }
@@ -65,10 +66,10 @@ impl Room {
     /// A batch that takes too long: its worker is reported.
     pub(super) fn batch_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let id = self.id();
-        let Phase::Live(Live { post, inflight: Some(inflight), .. }) = &mut self.phase else {
+        let Phase::Live(Live { placement, inflight: Some(inflight), .. }) = &mut self.phase else {
             return;
         };
-        let overdue = env.is_overdue(&mut inflight.errand, post.worker, now);
+        let overdue = env.is_overdue(&mut inflight.errand, placement.worker, now);
         if overdue {
             // The worker is killed, and `handle_worker_down` follows.
             inflight.errand.report(now);
@@ -80,7 +81,7 @@ impl Room {
             return;
         }
         let why = reason!("PLY-0404 room {id} got no commit {} in time", inflight.seq);
-        env.emit(Effect::Suspect { worker: post.worker, why });
+        env.emit(Effect::Suspect { worker: placement.worker, why });
     }
 
     /// The live worker of the room is gone. Whether its batch may have been the cause decides how it goes on.
@@ -93,10 +94,10 @@ impl Room {
         const GONE: Reason = Reason::fixed("PLY-0402 the worker went away");
         let id = self.id();
         let Phase::Live(live) = &mut self.phase else { return };
-        let post = live.post;
+        let placement = live.placement;
         match live.inflight.take() {
             Some(inflight)
-                if may_have_caused(id, post, &inflight, end)
+                if may_have_caused(id, placement, &inflight, end)
                     || (end.is_unexplained() && self.blame.unexplained(now, &env.limits)) =>
             {
                 let how = if end.by_itself { "died" } else { "was killed" };
@@ -118,11 +119,11 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         now: Time,
-        post: Post,
+        placement: Placement,
         end: &WorkerEnd,
     ) {
         let hung = matches!(&self.phase, Phase::Opening(o) if o.errand.is_reported());
-        let at_it = end.was_at(self.id(), post.attempt).unwrap_or(true);
+        let at_it = end.was_at(self.id(), placement.attempt).unwrap_or(true);
         let unexplained = end.is_unexplained() && self.blame.unexplained(now, &env.limits);
         if (at_it && (end.by_itself || hung)) || unexplained {
             let how = if end.by_itself { "died" } else { "was killed" };
@@ -212,10 +213,10 @@ impl Room {
         damage: Damage,
         reason: Reason,
     ) {
-        let elsewhere = |post: Post| post.release != self.release();
-        if let Some(post) = self.phase.posts().find(|post| elsewhere(*post)) {
+        let elsewhere = |placement: Placement| placement.release != self.release();
+        if let Some(placement) = self.phase.posts().find(|placement| elsewhere(*placement)) {
             if damage == Damage::Process {
-                env.deadly.decline(self.deed(post.release, Task::Copy));
+                env.deadly.decline(self.deed(placement.release, Task::Copy));
             }
             return self.fall(env, now, AtFault::Release, (0, reason));
         }
@@ -270,8 +271,8 @@ impl Room {
             self.clock.stop(now);
         }
         self.settle_move(env, at_fault, reason.clone());
-        for post in self.phase.posts() {
-            env.leave(self.id(), post);
+        for placement in self.phase.posts() {
+            env.leave(self.id(), placement);
         }
         env.openings.end(self.id());
         env.report(Report::Fault {
@@ -341,22 +342,22 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         release: ReleaseId,
-    ) -> Option<Post> {
+    ) -> Option<Placement> {
         self.blame.weigh(env.fleet.lost(self.release()));
         let elsewhere = release != self.release();
         let (id, kind) = (self.id(), &self.image.kind);
         let place = if elsewhere { Place::Common } else { self.blame.place() };
         let deed = self.deed(release, Task::Copy);
         let place = if elsewhere && env.deadly.has(deed) { Place::Trial } else { place };
-        let post = match place {
+        let placement = match place {
             Place::Trial if elsewhere => env.occupy_for(deed, kind),
             Place::Trial => env.occupy_trial(id, release, kind),
             Place::Quarantine => env.occupy_only(id, release, Berth::Quarantine, kind),
             Place::Common => env.occupy_only(id, release, Berth::Common, kind),
         };
-        if post.is_some() || place == Place::Common {
+        if placement.is_some() || place == Place::Common {
             self.apart_since = None;
-            return post;
+            return placement;
         }
         let since = *self.apart_since.get_or_insert(now);
         let until = env.apart_until(id, place, since);
@@ -381,10 +382,10 @@ impl Room {
 
     /// A room that is cleared, or found guilty, changes its worker at a quiet moment. Tells whether it does.
     pub(super) fn change_berth<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> bool {
-        let Phase::Live(Live { post, inflight: None, warm: None }) = &self.phase else {
+        let Phase::Live(Live { placement, inflight: None, warm: None }) = &self.phase else {
             return false;
         };
-        let post = *post;
+        let placement = *placement;
         let berth = match self.blame.place() {
             Place::Common => Berth::Common,
             Place::Quarantine => Berth::Quarantine,
@@ -394,15 +395,15 @@ impl Room {
                 None => return false,
             },
         };
-        if post.berth == berth {
+        if placement.berth == berth {
             return false;
         }
-        env.confine(self.id(), post.release, berth);
-        if env.fleet.least_loaded(post.release, berth, &self.image.kind).is_none() {
+        env.confine(self.id(), placement.release, berth);
+        if env.fleet.least_loaded(placement.release, berth, &self.image.kind).is_none() {
             return false;
         }
         self.clock.stop(now);
-        env.leave(self.id(), post);
+        env.leave(self.id(), placement);
         self.enter(Phase::Idle);
         self.want_open(env, now);
         self.list(env);
@@ -414,13 +415,13 @@ impl Room {
 /// long. Who merely waited behind it is not held to account.
 fn may_have_caused(
     id: playon_types::ids::RoomId,
-    post: Post,
+    placement: Placement,
     batch: &Inflight,
     end: &WorkerEnd,
 ) -> bool {
     if broken(Mutant::AllSuspects) {
         return true;
     }
-    let ran = end.was_at_batch(id, post.attempt, batch.seq).unwrap_or(true);
+    let ran = end.was_at_batch(id, placement.attempt, batch.seq).unwrap_or(true);
     ran && (end.by_itself || batch.errand.is_reported())
 }

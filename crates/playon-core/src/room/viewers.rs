@@ -12,8 +12,6 @@ use playon_types::time::Time;
 
 use crate::mutant::{Mutant, broken};
 
-use super::blame::groups;
-
 /// Viewers that are blind at the same time. The one of whom it has been known for longest is shown the room again for one that is
 /// beyond it.
 const BLIND_MAX: usize = 64;
@@ -96,6 +94,17 @@ impl Viewers {
     pub(super) fn show_again(&mut self, now: Time) {
         self.blind.retain(|_, until| *until > now);
     }
+}
+
+/// Cuts the items into at most `most` groups of about the same size, in order.
+pub(super) fn groups<T>(items: Vec<T>, most: usize) -> VecDeque<Vec<T>> {
+    let size = items.len().div_ceil(most.max(1)).max(1);
+    let mut groups = VecDeque::new();
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() {
+        groups.push_back(items.by_ref().take(size).collect());
+    }
+    groups
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use playon_types::time::Time;
 
 use crate::appeals::{Appeal, INTERRUPTED_MAX, Step, Work};
 use crate::effect::{Effect, Report};
-use crate::env::Post;
 use crate::errand::Errand;
 use crate::fleet::WorkerEnd;
 use crate::mutant::{Mutant, broken};
+use crate::placement::Placement;
 
 use super::Shard;
 
@@ -73,7 +73,7 @@ impl<C: StateCodec> Shard<C> {
         };
         let (until, export) = (*until, *export);
         let release = if export.is_some() { appeal.release } else { before };
-        let Some(post) = self.env.occupy(release, lane, &appeal.kind) else {
+        let Some(placement) = self.env.occupy(release, lane, &appeal.kind) else {
             if until <= now {
                 self.judge(now, appeal, None, false);
                 return true;
@@ -81,7 +81,7 @@ impl<C: StateCodec> Shard<C> {
             self.put_appeal(appeal, step);
             return false;
         };
-        let (room, attempt, seq) = (appeal.room, post.attempt, appeal.seq);
+        let (room, attempt, seq) = (appeal.room, placement.attempt, appeal.seq);
         let (kind, state) = (appeal.kind.clone(), appeal.state.clone());
         let errand = Errand::new(now, self.env.limits.open_timeout);
         let (message, work) = match export {
@@ -94,14 +94,14 @@ impl<C: StateCodec> Shard<C> {
                 (ToWorker::Open { room, attempt, kind, seq, version, state }, Work::Open)
             }
         };
-        self.env.tell(post.worker, message);
-        self.put_appeal(appeal, Step::Asked { post, errand, work });
+        self.env.tell(placement.worker, message);
+        self.put_appeal(appeal, Step::Asked { placement, errand, work });
         false
     }
 
     /// What a worker answers.
     pub(super) fn handle_appealed(&mut self, now: Time, message: &FromWorker) {
-        let Some((mut appeal, Step::Asked { post, work, .. })) =
+        let Some((mut appeal, Step::Asked { placement, work, .. })) =
             self.env.appeals.take(&mut self.env.agenda)
         else {
             return;
@@ -110,24 +110,24 @@ impl<C: StateCodec> Shard<C> {
             (FromWorker::Exported(exported), Work::Export(version))
                 if exported.version == version =>
             {
-                self.env.retire(appeal.room, post);
+                self.env.retire(appeal.room, placement);
                 (appeal.version, appeal.state) = (version, exported.state.clone());
                 let until = now + self.env.limits.trial_wait;
                 self.put_appeal(appeal, Step::Waiting { until, export: None });
             }
             (FromWorker::Ready(_), Work::Open) => {
-                let kind = self.env.fleet.kind(post.release, &appeal.kind);
+                let kind = self.env.fleet.kind(placement.release, &appeal.kind);
                 let most = kind.map_or(self.env.limits.open_timeout, |k| k.policies.batch_timeout);
-                let batch = appeal.batch(post.attempt);
-                self.env.tell(post.worker, ToWorker::Deliver(batch));
+                let batch = appeal.batch(placement.attempt);
+                self.env.tell(placement.worker, ToWorker::Deliver(batch));
                 let errand = Errand::new(now, most);
-                self.put_appeal(appeal, Step::Asked { post, errand, work: Work::Try });
+                self.put_appeal(appeal, Step::Asked { placement, errand, work: Work::Try });
             }
             (FromWorker::Fault(fault), Work::Try) => {
                 let too = fault.stage == Stage::Deliver && !fault.refusal;
-                self.judge(now, appeal, Some(post), too);
+                self.judge(now, appeal, Some(placement), too);
             }
-            _ => self.judge(now, appeal, Some(post), false),
+            _ => self.judge(now, appeal, Some(placement), false),
         }
         self.run_queues(now);
     }
@@ -135,14 +135,14 @@ impl<C: StateCodec> Shard<C> {
     /// A worker is gone.
     pub(super) fn appeal_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
         let Some((mut appeal, step)) = self.env.appeals.take(&mut self.env.agenda) else { return };
-        let (post, work) = match step {
-            Step::Asked { post, work, .. } if post.worker == worker => (post, work),
+        let (placement, work) = match step {
+            Step::Asked { placement, work, .. } if placement.worker == worker => (placement, work),
             step => return self.put_appeal(appeal, step),
         };
-        let at_it = end.was_at(appeal.room, post.attempt).unwrap_or(true);
+        let at_it = end.was_at(appeal.room, placement.attempt).unwrap_or(true);
         if !at_it && appeal.interrupted < INTERRUPTED_MAX {
             // Perhaps it had not come back from the one before.
-            self.env.retire(appeal.room, post);
+            self.env.retire(appeal.room, placement);
             appeal.interrupted += 1;
             let export = match work {
                 Work::Export(version) => Some(version),
@@ -151,27 +151,27 @@ impl<C: StateCodec> Shard<C> {
             let until = now + self.env.limits.trial_wait;
             return self.put_appeal(appeal, Step::Waiting { until, export });
         }
-        self.judge(now, appeal, Some(post), work == Work::Try && at_it && end.by_itself);
+        self.judge(now, appeal, Some(placement), work == Work::Try && at_it && end.by_itself);
     }
 
     /// Somebody takes too long. Whoever is at it hangs, and is ended.
     pub(super) fn appeal_timed_out(&mut self, now: Time) {
         match self.env.appeals.take(&mut self.env.agenda) {
-            Some((appeal, Step::Asked { post, mut errand, work })) => {
-                if !self.env.is_overdue(&mut errand, post.worker, now) {
-                    return self.put_appeal(appeal, Step::Asked { post, errand, work });
+            Some((appeal, Step::Asked { placement, mut errand, work })) => {
+                if !self.env.is_overdue(&mut errand, placement.worker, now) {
+                    return self.put_appeal(appeal, Step::Asked { placement, errand, work });
                 }
                 let hangs = errand.is_begun();
                 if hangs {
                     let why =
                         reason!("PLY-0404 it does not come back from a room of another release");
-                    let worker = post.worker;
+                    let worker = placement.worker;
                     self.env.emit(Effect::Suspect { worker, why });
                 } else {
                     errand.report(now);
-                    self.env.abandon(post, errand, None);
+                    self.env.abandon(placement, errand, None);
                 }
-                self.judge(now, appeal, Some(post), hangs && work == Work::Try);
+                self.judge(now, appeal, Some(placement), hangs && work == Work::Try);
             }
             // It is judged as no worker is found.
             Some((appeal, waiting)) => self.put_appeal(appeal, waiting),
@@ -182,17 +182,17 @@ impl<C: StateCodec> Shard<C> {
 
     /// Ends what nobody wants to know any more.
     fn end_step(&mut self, appeal: &Appeal, step: Step) {
-        if let Step::Asked { post, errand, .. } = step {
-            self.env.abandon(post, errand, None);
-            self.env.retire(appeal.room, post);
+        if let Step::Asked { placement, errand, .. } = step {
+            self.env.abandon(placement, errand, None);
+            self.env.retire(appeal.room, placement);
         }
     }
 
     /// `too`: it fails on the release before, too.
-    fn judge(&mut self, now: Time, appeal: Appeal, post: Option<Post>, too: bool) {
+    fn judge(&mut self, now: Time, appeal: Appeal, placement: Option<Placement>, too: bool) {
         let Appeal { room, release, .. } = appeal;
-        if let Some(post) = post {
-            self.env.retire(room, post);
+        if let Some(placement) = placement {
+            self.env.retire(room, placement);
         }
         let too = too && !broken(Mutant::AppealsLost);
         self.env.report(Report::Appealed { room, release, too });

@@ -1,6 +1,7 @@
 //! One owner shard: the rooms it holds, who speaks to them, and their timers.
 
 mod appeal;
+mod config;
 mod facts;
 mod gate;
 mod loading;
@@ -13,17 +14,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use playon_types::attach::{FromWorker, Turn};
 use playon_types::gate::Hello;
-use playon_types::ids::{Attempt, Epoch, ReleaseId, RoomId, WorkerId};
+use playon_types::ids::{Attempt, ReleaseId, RoomId, WorkerId};
 use playon_types::image::StateCodec;
 use playon_types::reason;
-use playon_types::time::{Span, Time};
+use playon_types::time::Time;
 
 use crate::agenda::Due;
 use crate::creating::{Creating, Outcome};
 use crate::effect::Effect;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
-use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::room::Room;
 
@@ -31,24 +31,11 @@ use loading::Loading;
 use probe::Probes;
 
 pub use crate::appeals::{APPEALS_BYTES_MAX, APPEALS_MAX};
+pub use config::ShardConfig;
 pub use probe::PROBES_MAX;
 
 /// Steps of one room that may follow from one another at one time. More would be a loop.
 const STEPS_MAX: u32 = 4;
-
-/// How a shard begins.
-#[derive(Clone, Debug)]
-pub struct ShardConfig {
-    /// Raised and synced by the store when it was opened.
-    pub epoch: Epoch,
-    /// All bounds.
-    pub limits: Limits,
-    /// Which shard this is; attempts of different shards never meet.
-    pub shard: u16,
-    /// For how long keepers of this data directory had run when the shard's time began. With it the time of one keeper goes on
-    /// from that of the one before, without what lay between them: an outage of ours costs nobody a seat.
-    pub age: Span,
-}
 
 /// What the shard has under a room's id.
 enum Slot {

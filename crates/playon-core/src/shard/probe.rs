@@ -18,9 +18,9 @@ use playon_types::time::{Span, Time};
 use crate::agenda::{Agenda, Due};
 use crate::deadly::{Deed, Task};
 use crate::effect::{Cost, Effect, Report, Unprobed};
-use crate::env::Post;
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
+use crate::placement::Placement;
 use crate::room::{MoveOrder, too_slow};
 
 use super::{Loading, Shard, Slot};
@@ -66,7 +66,7 @@ enum Step {
     /// The store is asked for the room.
     Loading,
     /// A worker opens the copy.
-    Opening { post: Post, errand: Errand },
+    Opening { placement: Placement, errand: Errand },
 }
 
 /// The probes of a shard.
@@ -84,12 +84,14 @@ impl Probes {
 
     /// The worker that was given the attempt, if it is not void.
     pub(super) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
-        self.post().filter(|post| post.attempt == attempt).map(|post| post.worker)
+        self.placement()
+            .filter(|placement| placement.attempt == attempt)
+            .map(|placement| placement.worker)
     }
 
-    fn post(&self) -> Option<Post> {
+    fn placement(&self) -> Option<Placement> {
         match &self.current {
-            Some((_, Step::Opening { post, .. })) => Some(*post),
+            Some((_, Step::Opening { placement, .. })) => Some(*placement),
             _ => None,
         }
     }
@@ -109,8 +111,8 @@ impl Probes {
 
     /// The worker is at something under that attempt.
     pub(super) fn handle_turn(&mut self, agenda: &mut Agenda, now: Time, attempt: Attempt) {
-        if let Some((_, Step::Opening { post, errand })) = &mut self.current
-            && post.attempt == attempt
+        if let Some((_, Step::Opening { placement, errand })) = &mut self.current
+            && placement.attempt == attempt
         {
             errand.begin(now);
             agenda.set(Due::Probe, errand.until());
@@ -218,13 +220,14 @@ impl<C: StateCodec> Shard<C> {
             return self.probes.waiting.push_front(wanted);
         }
         let reads = self.env.fleet.kind(to, &sample.kind).is_some_and(|k| k.reads(sample.version));
-        let post = reads.then(|| self.env.occupy(to, Berth::Common, &sample.kind)).flatten();
-        let Some(post) = post else { return self.not_probed(wanted, Unprobed::NotRead) };
+        let placement = reads.then(|| self.env.occupy(to, Berth::Common, &sample.kind)).flatten();
+        let Some(placement) = placement else { return self.not_probed(wanted, Unprobed::NotRead) };
         let Sample { kind, seq, version, state } = sample;
-        let attempt = post.attempt;
-        self.env.tell(post.worker, ToWorker::Prewarm { room, attempt, kind, seq, version, state });
+        let attempt = placement.attempt;
+        self.env
+            .tell(placement.worker, ToWorker::Prewarm { room, attempt, kind, seq, version, state });
         let errand = Errand::new(now, self.env.limits.prewarm_timeout);
-        self.probes.begin(&mut self.env.agenda, wanted, Step::Opening { post, errand });
+        self.probes.begin(&mut self.env.agenda, wanted, Step::Opening { placement, errand });
     }
 
     /// The room rests, and nobody asks for it.
@@ -264,8 +267,8 @@ impl<C: StateCodec> Shard<C> {
         let Some((wanted, step)) = self.probes.end_if(&mut self.env.agenda, |_| true) else {
             return;
         };
-        if let Step::Opening { post, .. } = step {
-            self.env.leave(wanted.room, post);
+        if let Step::Opening { placement, .. } = step {
+            self.env.leave(wanted.room, placement);
         }
         self.probed(now, wanted, result);
     }
@@ -280,10 +283,14 @@ impl<C: StateCodec> Shard<C> {
 
     /// A worker is gone. If it was at something else it is tried again with the next one.
     pub(super) fn probe_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
-        let Some(post) = self.probes.post().filter(|post| post.worker == worker) else { return };
+        let Some(placement) =
+            self.probes.placement().filter(|placement| placement.worker == worker)
+        else {
+            return;
+        };
         let Some((wanted, _)) = self.probes.end_if(&mut self.env.agenda, |_| true) else { return };
-        self.env.leave(wanted.room, post);
-        if end.was_at(wanted.room, post.attempt) == Some(false) {
+        self.env.leave(wanted.room, placement);
+        if end.was_at(wanted.room, placement.attempt) == Some(false) {
             self.probes.waiting.push_front(wanted);
             return self.run_probes(now);
         }
@@ -296,10 +303,10 @@ impl<C: StateCodec> Shard<C> {
 
     /// A worker takes too long.
     pub(super) fn probe_timed_out(&mut self, now: Time) {
-        let Some((wanted, Step::Opening { post, errand })) = &mut self.probes.current else {
+        let Some((wanted, Step::Opening { placement, errand })) = &mut self.probes.current else {
             return;
         };
-        let (wanted, worker) = (*wanted, post.worker);
+        let (wanted, worker) = (*wanted, placement.worker);
         if !self.env.is_overdue(errand, worker, now) {
             return self.env.agenda.set(Due::Probe, errand.until());
         }
@@ -318,9 +325,9 @@ impl<C: StateCodec> Shard<C> {
 
     /// Ends a probe that is not answered. If the store is still asked, what it says means nothing any more.
     fn drop_probe(&mut self, wanted: Wanted, step: Step) {
-        if let Step::Opening { post, errand } = step {
-            self.env.leave(wanted.room, post);
-            self.env.abandon(post, errand, Some(wanted.deed()));
+        if let Step::Opening { placement, errand } = step {
+            self.env.leave(wanted.room, placement);
+            self.env.abandon(placement, errand, Some(wanted.deed()));
         }
     }
 
