@@ -254,7 +254,7 @@ impl<C> Env<C> {
         }
     }
 
-    /// Ends a post: the worker forgets the attempt.
+    /// Ends a placement: the worker forgets the attempt.
     pub(crate) fn retire(&mut self, room: RoomId, placement: Placement) {
         self.fleet.vacate(placement.worker);
         if self.fleet.has(placement.worker) && !broken(Mutant::NoRetire) {

@@ -323,7 +323,7 @@ impl Phase {
             .map(|placement| placement.worker)
     }
 
-    /// Whether any post is on that worker.
+    /// Whether any placement is on that worker.
     pub(crate) fn is_on(&self, worker: WorkerId) -> bool {
         self.posts().any(|placement| placement.worker == worker)
     }
