@@ -158,6 +158,16 @@ mutants! {
     ReaderForgotten "reader-forgotten",
     /// An executable is deleted although no other one reads what is at rest.
     SleepersForgotten "sleepers-forgotten",
+    /// The executable that the way back leads to is deleted.
+    WayBackDiscarded "way-back-discarded",
+    /// While a deploy is under way the executable is deleted that the way back leads to if it comes to nothing.
+    FormerWayBackDiscarded "former-way-back-discarded",
+    /// Rooms at rest are deleted as fast as they are found.
+    ExpiryUnpaced "expiry-unpaced",
+    /// Rooms at rest are deleted as the release before would have them deleted.
+    ExpiryStale "expiry-stale",
+    /// How long the current release keeps a kind at rest is not looked at, only what the release says that wrote it.
+    ExpiryByWriter "expiry-by-writer",
     /// A room that had failed on the release before is held against the one on probation.
     OldFaultsHeld "old-faults-held",
     /// No copy of a room at rest is opened before a deploy.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use playon_core::deploy::DirectorConfig;
+use playon_core::deploy::{DirectorConfig, ExpiryConfig};
 use playon_core::shard::ShardConfig;
 use playon_store::{Releases, RoomLog, SqliteStore, Store};
 use playon_types::time::Span;
@@ -401,12 +401,14 @@ fn control_setup(
             moves_per_second: bounds.moves_per_second.saturating_mul(config.shards.into()),
             probation: Span(u64::try_from(bounds.probation.as_micros()).unwrap_or(u64::MAX)),
             age: common.age.before(),
+            executables_max: bounds.artifacts_max,
             ..DirectorConfig::default()
         },
         deploys_max: bounds.deploys_listed_max,
-        artifacts_max: bounds.artifacts_max,
-        expiries_per_second: bounds.expiries_per_second,
-        sweep_every: Span(u64::try_from(bounds.sweep_every.as_micros()).unwrap_or(u64::MAX)),
+        expiry: ExpiryConfig {
+            rooms_per_second: bounds.expiries_per_second,
+            every: Span(u64::try_from(bounds.sweep_every.as_micros()).unwrap_or(u64::MAX)),
+        },
     }
 }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use playon_core::berths::Berths;
-use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Search, Target};
+use playon_core::deploy::{
+    Director, DirectorConfig, DirectorEffect, DueAtRest, Expiry, ExpiryConfig, ExpiryEffect,
+    Search, Target,
+};
 use playon_core::effect::{Effect, Loaded, Order, Report};
 use playon_core::facts::RoomFacts;
 use playon_core::fleet::Berth;
@@ -20,6 +23,7 @@ use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::encode_image;
 
 use crate::audit::{Audit, PROBATION};
+use crate::options::Options;
 use crate::owner::{Owner, Told};
 use crate::store::{Found, Store, Write};
 
@@ -38,6 +42,14 @@ pub enum Wish {
     Load(RoomId),
     /// Look for rooms at rest that a deploy may be checked with.
     FindSleepers(Search),
+    /// Say what is at rest, to the director or to the expiry.
+    CountRests(Asks),
+    /// Look for rooms at rest that are past their age.
+    FindDue(DueAtRest),
+    /// Have a room at rest deleted that is.
+    Expire(RoomId, WallTime),
+    /// Delete executables.
+    Discard(Vec<ReleaseId>),
     /// Kill a worker.
     /// With the reason.
     Kill(WorkerId, Reason),
@@ -51,6 +63,18 @@ pub enum Wish {
     Note(u16, Report),
 }
 
+/// Who asks for what is at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// To delete executables that nobody needs.
+    Director,
+    /// To delete rooms that nobody needs; the director is told as well.
+    Expiry,
+}
+
+/// Rooms at rest that are handed to their shards per second.
+pub const EXPIRIES_PER_SECOND: u32 = 1;
+
 /// A keeper process.
 pub struct Keeper {
     /// The machines under test.
@@ -59,6 +83,8 @@ pub struct Keeper {
     pub director: Director,
     /// The workers beside the common ones.
     pub berths: Berths,
+    /// The rooms that are at rest for too long.
+    pub expiry: Expiry,
     /// The books kept on all of them.
     pub audit: Audit,
     /// When it began; its clock counts from there.
@@ -99,9 +125,9 @@ pub const fn wall(now: Time) -> WallTime {
 }
 
 impl Keeper {
-    /// A keeper of so many shards that has just opened its store, in which that release is current.
-    pub fn new(shards: u16, epoch: Epoch, current: Option<ReleaseId>, began: Time) -> Self {
-        let shards = shards.max(1);
+    /// A keeper that has just opened its store, in which that release is current.
+    pub fn new(options: &Options, epoch: Epoch, current: Option<ReleaseId>, began: Time) -> Self {
+        let shards = options.shards.max(1);
         let limits = limits();
         // Some keeper is always there, but for moments.
         let age = Span(began.0);
@@ -111,8 +137,10 @@ impl Keeper {
             moves_per_second: 8 * u32::from(shards),
             probation: PROBATION,
             age,
+            executables_max: options.artifacts,
             ..Default::default()
         };
+        let (rooms_per_second, every) = (EXPIRIES_PER_SECOND, Span::secs(1));
         let owner = |shard| {
             let config = ShardConfig { epoch, limits: limits.clone(), shard, age };
             Owner::new(Shard::new(config, ZstdXxh3))
@@ -122,6 +150,7 @@ impl Keeper {
             owners: (0..shards).map(owner).collect(),
             director: Director::new(config),
             berths: Berths::new(Span::secs(2)),
+            expiry: Expiry::new(ExpiryConfig { rooms_per_second, every }),
             began,
             epoch,
             current,
@@ -147,6 +176,7 @@ impl Keeper {
         };
         self.owners.iter().try_for_each(|owner| due("shard", owner.shard.next_timeout()))?;
         due("director", self.director.next_timeout())?;
+        due("expiry", self.expiry.next_timeout())?;
         due("worker beside the common ones", self.berths.next_timeout())
     }
 
@@ -180,7 +210,8 @@ impl Keeper {
     /// When somebody has something to do next, by the keeper's own clock.
     pub fn next_timeout(&self) -> Option<Time> {
         let shards = self.owners.iter().map(|owner| owner.shard.next_timeout());
-        let others = [self.director.next_timeout(), self.berths.next_timeout()];
+        let others =
+            [self.director.next_timeout(), self.berths.next_timeout(), self.expiry.next_timeout()];
         shards.chain(others).flatten().min()
     }
 
@@ -196,6 +227,7 @@ impl Keeper {
         }
         self.director.handle_timeout(clock);
         self.berths.handle_timeout(clock);
+        self.expiry.handle_timeout(clock);
         self.check_progress(clock)
     }
 
@@ -262,6 +294,7 @@ impl Keeper {
         self.listed += 1;
         if self.listed == self.count() {
             self.director.handle_recovery_done(self.clock(now));
+            self.expiry.handle_recovery_done();
         }
     }
 
@@ -290,6 +323,14 @@ impl Keeper {
         self.audit.check_probation()?;
         while let Some((release, berth, count)) = self.berths.poll() {
             wishes.push(Wish::Workers(release, berth, count));
+        }
+        while let Some(effect) = self.expiry.poll() {
+            wishes.extend(match effect {
+                ExpiryEffect::Count => Some(Wish::CountRests(Asks::Expiry)),
+                ExpiryEffect::Find(due) => Some(Wish::FindDue(due)),
+                ExpiryEffect::Expire { room, slept_by } => Some(Wish::Expire(room, slept_by)),
+                ExpiryEffect::Ended { .. } => None,
+            });
         }
         let clock = self.clock(now);
         self.audit.note_time(clock);
@@ -395,7 +436,10 @@ impl Keeper {
                 // As the real one: a value that does not change is not written.
                 let decided = current.filter(|_| current != self.current);
                 store.decide(record, self.current, decided)?;
-                self.current = current.or(self.current);
+                if current.is_some() && current != self.current {
+                    self.current = current;
+                    self.expiry.handle_current();
+                }
             }
             DirectorEffect::Keep(record) => {
                 self.follow(now, &record)?;
@@ -404,6 +448,8 @@ impl Keeper {
                 store.decide(record, self.current, None)?;
             }
             DirectorEffect::FindSleepers(search) => wishes.push(Wish::FindSleepers(search)),
+            DirectorEffect::CountRests => wishes.push(Wish::CountRests(Asks::Director)),
+            DirectorEffect::Discard(executables) => wishes.push(Wish::Discard(executables)),
             DirectorEffect::Progress(record) => {
                 self.follow(now, &record)?;
                 wishes.push(Wish::Deploy(Box::new(record)));

@@ -258,7 +258,7 @@ impl Options {
             doom: some(60),
             releases: 2 + some(2).min(1),
             artifacts: 1 + some(3) as usize,
-            manners: manners(&mut some),
+            manners: Manners { expire: age_of(seed), ..manners(&mut some) },
             expire: some(40),
             refuse: some(6),
             half_open: some(60),
@@ -282,6 +282,15 @@ const fn shards_of(seed: u64) -> u16 {
     }
 }
 
+/// With every other seed rooms that sleep get old within a run.
+fn age_of(seed: u64) -> Span {
+    match playon_types::rng::mix(seed ^ 0xa9e) % 4 {
+        0 => Span::millis(700),
+        1 => Span::secs(2),
+        _ => Manners::default().expire,
+    }
+}
+
 /// Rooms of each kind move at once, at the end of a round or never.
 fn manners(some: &mut impl FnMut(u64) -> u64) -> Manners {
     let mut one = |usual| match some(4) {
@@ -289,5 +298,10 @@ fn manners(some: &mut impl FnMut(u64) -> u64) -> Manners {
         4 => OnDeploy::Finish,
         _ => usual,
     };
-    Manners { ticking: one(OnDeploy::Now), turns: one(ROUND), lossy: one(OnDeploy::Now) }
+    Manners {
+        ticking: one(OnDeploy::Now),
+        turns: one(ROUND),
+        lossy: one(OnDeploy::Now),
+        ..Manners::default()
+    }
 }

@@ -30,6 +30,7 @@
 //! expire r0 as player 0 asks its age has come while it sleeps, and in the same moment its player comes back
 //! keep 1 executables         beyond so many the oldest are deleted with the next deploy, but none that is needed
 //! turns finish               rooms that go by turns end on the release that they began on; before the first room
+//! keep rooms at rest for 3s  as R1 says, R2 for twice as long; before the first room
 //! damage r0                  the next keeper finds damaged what is stored about it; an operator closes it within 2 s
 //! expect r0 on R2
 //! expect r0 asleep            it is at rest, and not in memory
@@ -106,6 +107,8 @@ pub enum Step {
     Keep(usize),
     /// Rooms by turns never move.
     TurnsFinish,
+    /// The first release keeps rooms at rest for so long, each one after it longer by as much.
+    Keeps(Span),
     /// The next keeper finds a room damaged.
     Damage(u8),
     /// A room runs on a release.
@@ -232,6 +235,7 @@ fn parse(words: &[&str]) -> Result<Step, String> {
             Step::Keep(usize::try_from(count(most)?).unwrap_or(usize::MAX))
         }
         ["turns", "finish"] => Step::TurnsFinish,
+        ["keep", "rooms", "at", "rest", "for", time] => Step::Keeps(span(time)?),
         ["damage", room] => Step::Damage(number(room, 'r')?),
         ["expect", room, "on", release] => {
             Step::ExpectOn(number(room, 'r')?, number(release, 'R')?)

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use playon_core::deploy::Resting;
+use playon_core::deploy::{DueAtRest, Resting, RestingRooms};
 use playon_core::effect::{Loaded, Stored};
-use playon_store::{Batch, LogRecord, RestNote, RestRow, RoomDamage, SnapshotRow, StoredRoom};
+use playon_store::{
+    Batch, LogRecord, RestGroup, RestNote, RestRow, RoomDamage, SnapshotRow, StoredRoom,
+};
 use playon_types::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use playon_types::image::{ApplyBounds, Image};
 use playon_types::kind::Declared;
@@ -420,6 +422,32 @@ impl Store {
                 release: group.release,
             })
             .collect()
+    }
+
+    /// The same, with since when the first of each is at rest.
+    pub fn resting(&self) -> Vec<RestingRooms> {
+        let groups = self.disk.rest_groups().into_iter();
+        groups
+            .map(|group| RestingRooms {
+                oldest: WallTime(group.oldest_ms),
+                need: Resting { kind: group.kind, version: group.version, release: group.release },
+            })
+            .collect()
+    }
+
+    /// Rooms at rest that are past their age, the one first that was put to rest first.
+    pub fn due(&self, due: &DueAtRest) -> Vec<(WallTime, RoomId)> {
+        let DueAtRest { need, slept_by, after, limit } = due;
+        let group = RestGroup {
+            kind: need.kind.clone(),
+            version: need.version,
+            release: need.release,
+            rooms: 0,
+            oldest_ms: 0,
+        };
+        let after = after.map(|(since, room)| (since.0, room));
+        let found = self.disk.rests_of(&group, after, slept_by.0, *limit).into_iter();
+        found.map(|rest| (WallTime(rest.note.since_ms), rest.room)).collect()
     }
 
     /// All rooms at rest, with what they need.

@@ -54,7 +54,7 @@ pub const FAREWELL: u8 = 0xfa;
 /// How long a room of the kind `ticking` keeps the seat of a player who is gone.
 pub const SEAT_HOLD: Span = Span::secs(6);
 
-/// When a deploy may move rooms of each kind.
+/// When a deploy may move rooms of each kind, and how long they are kept at rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manners {
     /// Of the kind `ticking`.
@@ -63,6 +63,8 @@ pub struct Manners {
     pub turns: OnDeploy,
     /// Of the kind `lossy`.
     pub lossy: OnDeploy,
+    /// How long the first release keeps rooms at rest; each one after it longer by as much.
+    pub expire: Span,
 }
 
 /// How long a deploy waits for the end of a round.
@@ -70,7 +72,8 @@ pub const ROUND: OnDeploy = OnDeploy::BetweenRounds { deadline: Span::secs(2) };
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { ticking: OnDeploy::Now, turns: ROUND, lossy: OnDeploy::Now }
+        let expire = Policies::default().expire;
+        Self { ticking: OnDeploy::Now, turns: ROUND, lossy: OnDeploy::Now, expire }
     }
 }
 
@@ -82,6 +85,11 @@ impl Manners {
             "turns" => self.turns,
             _ => self.lossy,
         }
+    }
+
+    /// How long a release keeps rooms at rest.
+    pub fn keeps(self, release: ReleaseId) -> Span {
+        Span(self.expire.0 * u64::from(release.0[0]))
     }
 }
 
@@ -101,7 +109,11 @@ pub fn kinds_of(release: ReleaseId, manners: Manners) -> Vec<KindInfo> {
         writes,
         reads_from: reads_from(release),
         exports_to: exports_to(release),
-        policies: Policies { on_deploy: manners.of(name), ..policies },
+        policies: Policies {
+            on_deploy: manners.of(name),
+            expire: manners.keeps(release),
+            ..policies
+        },
     })
     .into()
 }

@@ -1,13 +1,9 @@
-//! The demand: which releases need workers, and which executables nobody needs any more.
+//! The demand: which releases need workers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use playon_types::ids::ReleaseId;
 use playon_types::time::{Span, Time};
-
-use crate::mutant::{Mutant, broken};
-
-use super::rests::Resting;
 
 /// Workers wanted of each release. A release that was in use keeps its workers a while longer, so that a quick way back
 /// finds them running.
@@ -61,35 +57,6 @@ impl Demand {
     }
 }
 
-/// The executables to delete so that `keep_max` are left: those that were deployed longest ago, but none in use, and never the
-/// last one that reads what `rests`.
-pub(super) fn surplus(
-    oldest_first: &[ReleaseId],
-    keep_max: usize,
-    in_use: impl Fn(ReleaseId) -> bool,
-    rests: &[Resting],
-    reads: impl Fn(ReleaseId, &Resting) -> bool,
-) -> Vec<ReleaseId> {
-    let mut beyond = oldest_first.len().saturating_sub(keep_max);
-    let mut readers: Vec<usize> = rests
-        .iter()
-        .map(|rest| oldest_first.iter().filter(|id| reads(**id, rest)).count())
-        .collect();
-    let mut gone = Vec::new();
-    for release in oldest_first.iter().copied().filter(|release| !in_use(*release)) {
-        let read: Vec<usize> =
-            (0..rests.len()).filter(|index| reads(release, &rests[*index])).collect();
-        let last = read.iter().any(|index| readers[*index] == 1);
-        if beyond == 0 || (last && !broken(Mutant::SleepersForgotten)) {
-            continue;
-        }
-        read.into_iter().for_each(|index| readers[index] -= 1);
-        beyond -= 1;
-        gone.push(release);
-    }
-    gone
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,34 +87,5 @@ mod tests {
         demand.update(Time(1), &one, 1, Span::secs(1));
         assert_eq!(demand.update(Time(2), &both, 1, Span::secs(1)), []);
         assert_eq!(demand.next_timeout(), None);
-    }
-
-    #[test]
-    fn the_oldest_executables_go_unless_they_are_in_use() {
-        let stored = [release(1), release(2), release(3), release(4)];
-        let in_use = |id| id == release(1) || id == release(4);
-        let surplus = |keep_max| surplus(&stored, keep_max, in_use, &[], |_, _| false);
-        assert_eq!(surplus(2), [release(2), release(3)]);
-        assert_eq!(surplus(3), [release(2)]);
-        assert_eq!(surplus(0), [release(2), release(3)]);
-        assert_eq!(surplus(9), []);
-    }
-
-    #[test]
-    fn the_last_executable_that_reads_a_room_at_rest_stays() {
-        let stored = [release(1), release(2), release(3), release(4)];
-        let rest = |version| Resting { kind: "duel".into(), version, release: release(1) };
-        // The third reads what the first two wrote, the fourth reads neither.
-        let reads = |id: ReleaseId, rest: &Resting| match rest.version {
-            1 => id == release(1) || id == release(3),
-            _ => id == release(2) || id == release(3),
-        };
-        let surplus = |rests: &[Resting]| surplus(&stored, 0, |id| id == release(4), rests, reads);
-        assert_eq!(surplus(&[]), [release(1), release(2), release(3)]);
-        assert_eq!(surplus(&[rest(1)]), [release(1), release(2)]);
-        assert_eq!(surplus(&[rest(1), rest(2)]), [release(1), release(2)]);
-        let own = |id: ReleaseId, rest: &Resting| id == rest.release;
-        let only = super::surplus(&stored, 0, |id| id == release(4), &[rest(1)], own);
-        assert_eq!(only, [release(2), release(3)]);
     }
 }

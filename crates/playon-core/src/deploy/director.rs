@@ -15,6 +15,7 @@ use crate::mutant::{Mutant, broken};
 use super::DeployRefusal;
 use super::checks::Search;
 use super::demand::Demand;
+use super::executables::Executables;
 use super::joining::Taken;
 use super::mover::{Errand, Mover};
 use super::probation::{Failed, Probation};
@@ -44,6 +45,8 @@ pub struct DirectorConfig {
     pub probation: Span,
     /// For how long keepers of this data directory had run when this one's time began.
     pub age: Span,
+    /// Executables that are kept, unless more are needed.
+    pub executables_max: usize,
 }
 
 impl Default for DirectorConfig {
@@ -57,6 +60,7 @@ impl Default for DirectorConfig {
             moves_per_second: 100,
             probation: Span::secs(60),
             age: Span::ZERO,
+            executables_max: 20,
         }
     }
 }
@@ -104,6 +108,10 @@ pub enum DirectorEffect {
     Keep(DeployRecord),
     /// Look for rooms at rest that the deploy may be checked with; answered by [`Director::handle_sleepers`].
     FindSleepers(Search),
+    /// Say what is at rest; answered by [`Director::handle_rests`], or by nothing if that cannot be said now.
+    CountRests,
+    /// Delete these executables; answered by [`Director::handle_executables`].
+    Discard(Vec<ReleaseId>),
     /// Show how far the deploy is.
     Progress(DeployRecord),
     /// Tell whoever runs the keeper.
@@ -168,7 +176,8 @@ pub struct Director {
     pub(super) mover: Mover,
     pub(super) rests: Rests,
     pub(super) probation: Option<Probation>,
-    demand: Demand,
+    pub(super) demand: Demand,
+    pub(super) executables: Executables,
     /// Whether the shards have listed every room there is; no deploy is done before.
     pub(super) rooms_known: bool,
     pub(super) out: VecDeque<DirectorEffect>,
@@ -191,6 +200,7 @@ impl Director {
             rests: Rests::default(),
             probation: None,
             demand: Demand::default(),
+            executables: Executables::default(),
             rooms_known: false,
             out: VecDeque::new(),
         }
@@ -228,6 +238,15 @@ impl Director {
     pub fn way_back(&self) -> Option<WayBack> {
         let going = self.rollout.as_ref().filter(|rollout| rollout.is_going());
         way_back(going.map(Rollout::record).into_iter().chain(&self.past))
+    }
+
+    fn is_deploying(&self) -> bool {
+        self.rollout.as_ref().is_some_and(Rollout::is_going)
+    }
+
+    /// Whether rooms are lost without workers of the release: it is the current one, or rooms are on it.
+    pub fn has_rooms(&self, release: ReleaseId) -> bool {
+        self.current == Some(release) || self.counts.contains_key(&release)
     }
 
     /// What it holds.
@@ -305,6 +324,7 @@ impl Director {
         self.bring_all_home();
         self.hand_out(now);
         self.update_demand(now);
+        self.look_for_surplus();
     }
 
     /// Somebody wants another release: a deploy begins, or the one under way is what is wanted.
@@ -339,6 +359,7 @@ impl Director {
         }
         self.mover.begin_anew();
         self.end_probation();
+        self.executables.deployed(to);
         self.last_id = self.last_id.next();
         let mut record = DeployRecord::new(self.last_id, course, from, to, at_once);
         record.reason = reason;
@@ -373,6 +394,11 @@ impl Director {
             self.mover.try_again();
             self.bring_all_home();
         }
+        if self.current.is_none() && !self.is_deploying() {
+            // The first release there is. There is none before it, so there is something to do.
+            let wish = DeployWish { to: worker.release, at_once: true, course: Course::Forward };
+            let _ = self.deploy_because(now, wish, None);
+        }
         self.hand_out(now);
     }
 
@@ -381,6 +407,7 @@ impl Director {
         self.workers.remove(&worker);
         self.await_target(now);
         self.hand_out(now);
+        self.look_for_surplus();
     }
 
     /// The executable cannot be run as a worker: it does not start, exits at once, or says it is another.
@@ -559,22 +586,11 @@ impl Director {
     }
 
     /// Releases that are current, being deployed, kept warm, or hold rooms.
-    fn in_use(&self) -> BTreeSet<ReleaseId> {
+    pub(super) fn in_use(&self) -> BTreeSet<ReleaseId> {
         let rollout = self.rollout.as_ref().filter(|rollout| rollout.is_going());
         let target = rollout.map(|rollout| rollout.record().to);
         let warm = self.probation.as_ref().map(Probation::from);
         self.counts.keys().copied().chain(self.current).chain(target).chain(warm).collect()
-    }
-
-    /// Whether a release runs rooms, is about to, or may be wanted at any moment.
-    pub fn needs(&self, release: ReleaseId) -> bool {
-        let way_back = self.way_back().map(|way| way.to);
-        let going = self.rollout.as_ref().filter(|rollout| rollout.is_going());
-        self.in_use().contains(&release)
-            || self.demand.wants(release)
-            || way_back == Some(release)
-            || going.is_some_and(|rollout| rollout.record().from == Some(release))
-            || self.workers.values().any(|of| *of == release)
     }
 
     pub(super) fn update_demand(&mut self, now: Time) {

@@ -1,12 +1,15 @@
 //! Deploys: which release rooms run on, and how they get there and back.
 //!
-//! Three machines under one [`Director`]. The *rollout* is the deploy under way, phase by phase, and its record with
+//! Machines under one [`Director`]. The *rollout* is the deploy under way, phase by phase, and its record with
 //! the numbers counted; before anything moves its *checks* have copies of rooms opened. The *mover* hands orders to move out at a steady pace and knows which are not answered yet.
-//! The *demand* says which releases need workers. Nothing here is decided by the shell, so the simulator sees all of it.
+//! The *demand* says which releases need workers, the *executables* which of them may be deleted. Beside it the *expiry* finds rooms
+//! that have been at rest for too long. Nothing here is decided by the shell, so the simulator sees all of it.
 
 mod checks;
 mod demand;
 mod director;
+mod executables;
+mod expiry;
 mod joining;
 mod mover;
 mod probation;
@@ -16,6 +19,7 @@ mod way_back;
 
 pub use checks::{RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers};
 pub use director::{DeployWish, Director, DirectorConfig, DirectorEffect, DirectorFacts, Target};
+pub use expiry::{DueAtRest, Expiry, ExpiryConfig, ExpiryEffect, RestingRooms};
 pub use joining::{DeployRefusal, Taken};
-pub use rests::Resting;
+pub use rests::{Resting, UnreadAtRest};
 pub use way_back::WayBack;

@@ -6,7 +6,8 @@ use playon_types::ids::ReleaseId;
 use playon_types::kind::Declared;
 use playon_types::time::{Span, Time};
 
-use super::demand::surplus;
+use crate::mutant::{Mutant, broken};
+
 use super::director::Director;
 
 /// Rooms at rest that need the same of a release.
@@ -18,6 +19,15 @@ pub struct Resting {
     pub version: u32,
     /// The release that wrote them.
     pub release: ReleaseId,
+}
+
+/// Rooms at rest that a deploy leaves without a reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnreadAtRest {
+    /// That the new release does not read.
+    pub unread: u64,
+    /// That no release reads which can be started.
+    pub lost: u64,
 }
 
 /// After so long a room that has woken is listed.
@@ -43,26 +53,16 @@ impl Director {
             self.rests.newest = Some((now, rests.clone()));
         }
         self.rests.last = rests;
+        self.discard_surplus();
     }
 
-    /// The executables to delete so that `keep_max` are left, of those that are stored, the one that was deployed longest
-    /// ago first; never the last one that reads what is at rest, or was a moment ago: what has woken since then may not be listed
-    /// yet. None before all rooms are known, and what is at rest.
-    pub fn surplus(
-        &self,
-        oldest_first: &[ReleaseId],
-        keep_max: usize,
-        also_needed: impl Fn(ReleaseId) -> bool,
-    ) -> Vec<ReleaseId> {
-        let Some(settled) = self.rests.settled.as_ref().filter(|_| self.rooms_known) else {
-            return Vec::new();
-        };
+    /// What is at rest, now and a while ago; nothing before all rooms are known and for how long they have been at rest.
+    pub(super) fn known_at_rest(&self) -> Option<Vec<Resting>> {
+        let settled = self.rests.settled.as_ref().filter(|_| self.rooms_known)?;
         let newest = self.rests.newest.iter().flat_map(|(_, rests)| rests);
-        let rests: BTreeSet<Resting> =
-            settled.iter().chain(newest).chain(&self.rests.last).cloned().collect();
-        let rests: Vec<Resting> = rests.into_iter().collect();
-        let in_use = |release| self.needs(release) || also_needed(release);
-        surplus(oldest_first, keep_max, in_use, &rests, |id, rest| self.reads_at_rest(id, rest))
+        let all: BTreeSet<&Resting> =
+            settled.iter().chain(newest).chain(&self.rests.last).collect();
+        Some(all.into_iter().cloned().collect())
     }
 
     /// Whether a release reads rooms that are at rest: those that it wrote, and those of which it has said so.
@@ -70,6 +70,35 @@ impl Director {
         let reads = |kind: &Declared| kind.name == rest.kind && kind.reads(rest.version);
         release == rest.release
             || self.declared.get(&release).is_some_and(|kinds| kinds.iter().any(reads))
+    }
+
+    /// Rooms of those that no release reads of which workers are there, or can be started.
+    pub fn unread(&self, rests: &[(Resting, u64)]) -> u64 {
+        let able = self.able();
+        self.unread_by(rests, |rest| able.iter().any(|release| self.reads_at_rest(*release, rest)))
+    }
+
+    /// What becomes of them when rooms go to that release; nothing while it has not said what it reads.
+    pub fn unread_after(&self, to: ReleaseId, rests: &[(Resting, u64)]) -> Option<UnreadAtRest> {
+        self.declared.get(&to)?;
+        let mut able = self.able();
+        able.insert(to);
+        let unread = self.unread_by(rests, |rest| self.reads_at_rest(to, rest));
+        let any = |rest: &Resting| able.iter().any(|release| self.reads_at_rest(*release, rest));
+        Some(UnreadAtRest { unread, lost: self.unread_by(rests, any) })
+    }
+
+    fn unread_by(&self, rests: &[(Resting, u64)], reads: impl Fn(&Resting) -> bool) -> u64 {
+        // Of rooms without a note nothing is known.
+        let known = rests.iter().filter(|(rest, _)| !rest.kind.is_empty());
+        known.filter(|(rest, _)| !reads(rest)).map(|(_, rooms)| rooms).sum()
+    }
+
+    /// Whether a release of which workers are there, or can be started, reads it.
+    pub fn is_read(&self, rest: &Resting) -> bool {
+        // Of rooms without a note nothing is known.
+        let mut able = self.able().into_iter();
+        rest.kind.is_empty() || able.any(|release| self.reads_at_rest(release, rest))
     }
 
     /// Whether anything is known of what a release reads.
@@ -84,6 +113,7 @@ impl Director {
             let kinds: Option<&Vec<Declared>> = self.declared.get(&release);
             kinds?.iter().find(|declared| declared.name == kind).map(|declared| declared.expire)
         };
-        self.current.and_then(said).or_else(|| said(wrote))
+        let current = self.current.filter(|_| !broken(Mutant::ExpiryByWriter));
+        current.and_then(said).or_else(|| said(wrote))
     }
 }

@@ -130,8 +130,7 @@ impl Control {
         let current = self.stored_current;
         self.catalog_mut().current = current;
         self.director.handle_recovered(self.setup.clock.now(), current, newest_first);
-        self.drain();
-        self.tell_startable();
+        self.tell_executables();
         Ok(())
     }
 
@@ -167,6 +166,9 @@ impl Control {
         let until = record.in_round_until.map(|until| now_ms + until.since(now).0 / 1_000);
         let at_rest = self.unread_by_deploy(&record);
         let mut catalog = self.catalog_mut();
+        if !catalog.deploys.contains_key(&id) {
+            self.setup.metrics.deploys.inc();
+        }
         let course =
             catalog.deploys.entry(id).or_insert_with(|| Course::new(record.clone(), now_ms, cut));
         course.update(record, cut, now_ms, until);
@@ -208,6 +210,7 @@ impl Control {
         if self.catalog().current != current {
             self.catalog_mut().current = current;
             current.into_iter().for_each(|release| self.serve_site(release));
+            self.expiry.handle_current();
             self.rests_may_be_read();
         }
         let release = current.map(|release| self.catalog().label(release));

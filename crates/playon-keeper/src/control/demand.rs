@@ -17,13 +17,6 @@ impl Control {
         count.is_some()
     }
 
-    /// Whether rooms are lost without it: the current release, and those that rooms are on.
-    pub(super) fn is_needed(&self, release: ReleaseId) -> bool {
-        let catalog = self.catalog();
-        self.director.current() == Some(release)
-            || catalog.rooms.values().any(|room| room.listing.release == release)
-    }
-
     pub(super) fn want(&mut self, release: ReleaseId, count: u32) {
         self.want_with(release, count, false);
     }
@@ -39,7 +32,7 @@ impl Control {
             return;
         };
         let label = self.catalog().label(release);
-        let needed = self.is_needed(release);
+        let needed = self.director.has_rooms(release);
         let want = Want { release, berth, label, executable, count, needed, afresh };
         self.setup.supervisor.want(want);
     }

@@ -104,9 +104,6 @@ impl Control {
 
     pub(super) fn begin_deploy(&mut self, wish: DeployWish) -> Result<Taken, DeployRefusal> {
         let taken = self.director.handle_deploy(self.setup.clock.now(), wish)?;
-        if matches!(taken, Taken::Begun(_)) {
-            self.setup.metrics.deploys.inc();
-        }
         self.drain();
         self.retry(wish.to);
         Ok(taken)

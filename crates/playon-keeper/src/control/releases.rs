@@ -94,7 +94,9 @@ impl Control {
             (None, None) => self.make_label(artifact.id, hint),
         };
         let kept = self.keep_release(artifact.id, label, true)?;
-        self.prune_artifacts(Some(artifact.id));
+        let stored = self.catalog().stored_by_age();
+        self.director.handle_upload(artifact.id, stored);
+        self.drain();
         Ok(ReleaseView { label_was_of: former, ..kept })
     }
 
@@ -143,31 +145,29 @@ impl Control {
         all_known && tried && refused && rooms_known && idle && rests()
     }
 
-    /// Deletes the executables that were deployed longest ago, beyond the bound. What is in use stays, and so do one that
-    /// has just been `added`, for it is going to be deployed, and the last one that reads what is at rest.
-    pub(super) fn prune_artifacts(&mut self, added: Option<ReleaseId>) {
+    /// Tells the director which executables are stored.
+    pub(super) fn tell_executables(&mut self) {
         let stored = self.catalog().stored_by_age();
-        if stored.len() <= self.setup.artifacts_max {
-            return self.tell_startable();
-        }
-        // Without knowing what is at rest nothing may go.
-        if self.count_rests().is_none() {
-            return;
-        }
-        let needed = |id| Some(id) == added;
-        for id in self.director.surplus(&stored, self.setup.artifacts_max, needed) {
-            let label = self.catalog().label(id);
-            match self.setup.artifacts.remove(id) {
+        self.director.handle_executables(stored);
+        self.drain();
+    }
+
+    /// Deletes executables that nobody needs any more.
+    pub(super) fn discard(&mut self, executables: &[ReleaseId]) {
+        for id in executables {
+            let label = self.catalog().label(*id);
+            match self.setup.artifacts.remove(*id) {
                 Ok(()) => {
                     tracing::info!(release = label, "the executable of an old release is deleted")
                 }
                 Err(error) => tracing::warn!(release = label, %error, "an old executable stays"),
             }
-            if let Some(entry) = self.catalog_mut().releases.get_mut(&id) {
-                entry.stored = self.setup.artifacts.path(id).is_some();
+            if let Some(entry) = self.catalog_mut().releases.get_mut(id) {
+                entry.stored = self.setup.artifacts.path(*id).is_some();
             }
         }
-        self.tell_startable();
+        let stored = self.catalog().stored_by_age();
+        self.director.handle_executables(stored);
     }
 
     /// The release that has the label.

@@ -1,15 +1,15 @@
 //! Rooms at rest: how many there are, who reads them, and the sweep of those past their age.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
-use playon_core::deploy::Resting;
+use playon_core::deploy::{DueAtRest, ExpiryEffect, Resting, RestingRooms, UnreadAtRest as Unread};
 use playon_core::effect::Order;
 use playon_store::{RestGroup, RestingRoom};
-use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::ids::RoomId;
 use playon_types::kind::Policies;
 use playon_types::ply;
 use playon_types::record::{DeployPhase, DeployRecord};
-use playon_types::time::{Span, Time, WallTime};
+use playon_types::time::{Time, WallTime};
 use serde::Deserialize;
 
 use super::catalog::RestCounts;
@@ -29,9 +29,6 @@ pub(super) const PAGE_ROOMS_MAX: usize = 1_000;
 
 /// Rooms of which it was said that no release reads them; of more than that it is said each time.
 const STRANDED_TOLD_MAX: usize = 1_024;
-
-/// While there are rooms to delete they are handed out this often.
-const HAND_OUT_EVERY: Span = Span::secs(1);
 
 /// Which rooms at rest to list.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -54,40 +51,16 @@ pub(super) fn resting(group: &RestGroup) -> Resting {
     Resting { kind: group.kind.clone(), version: group.version, release: group.release }
 }
 
+fn counted(groups: &[RestGroup]) -> Vec<(Resting, u64)> {
+    groups.iter().map(|group| (resting(group), group.rooms)).collect()
+}
+
 /// What the control thread remembers of rooms at rest.
 #[derive(Debug, Default)]
 pub(super) struct Rests {
-    /// When the next rooms are handed out, or looked for.
-    next: Option<Time>,
-    sweep: Sweep,
     /// When it was last written down where the days are.
     dated: Option<Time>,
-    /// What the shards were last told.
-    startable: Option<BTreeSet<ReleaseId>>,
     stranded: BTreeSet<RoomId>,
-}
-
-/// One pass over the rooms past their age.
-#[derive(Debug, Default)]
-struct Sweep {
-    /// Groups that have some, with the time by which they were put to rest.
-    groups: VecDeque<(RestGroup, WallTime)>,
-    /// The last room that was handed out of the first group.
-    after: Option<(u64, RoomId)>,
-    handed_out: u64,
-    deleted: u64,
-}
-
-impl Rests {
-    /// When there is something to do.
-    pub(super) const fn next_timeout(&self) -> Option<Time> {
-        self.next
-    }
-
-    /// A room at rest was deleted for its age.
-    pub(super) const fn expired(&mut self) {
-        self.sweep.deleted += 1;
-    }
 }
 
 impl Control {
@@ -102,38 +75,12 @@ impl Control {
         }
     }
 
-    /// Releases of which workers are there or can be started.
-    fn able(&self) -> BTreeSet<ReleaseId> {
-        let catalog = self.catalog();
-        let stored = catalog.releases.values().filter(|entry| entry.stored);
-        let attached = catalog.workers.values().map(|worker| worker.release);
-        // One of the current release is awaited in any case.
-        stored.map(|entry| entry.row.id).chain(attached).chain(catalog.current).collect()
-    }
-
-    /// The shards must know which releases are kept, to open a room on another one if its own is gone.
-    pub(super) fn tell_startable(&mut self) {
-        let stored: BTreeSet<ReleaseId> = {
-            let catalog = self.catalog();
-            let stored = catalog.releases.values().filter(|entry| entry.stored);
-            stored.map(|entry| entry.row.id).collect()
-        };
-        if self.rests.startable.as_ref() != Some(&stored) {
-            let order = || ShardEvent::Order(Order::Startable(stored.clone()));
-            self.setup.shards.push_each(order);
-            self.rests.startable = Some(stored);
-        }
-    }
-
     /// Counts what is at rest and what of it nobody reads.
     pub(super) fn count_rests(&mut self) -> Option<Vec<RestGroup>> {
         let groups = self.rest_groups()?;
         self.director.handle_rests(self.setup.clock.now(), groups.iter().map(resting).collect());
-        let able = self.able();
         let rooms = groups.iter().map(|group| group.rooms).sum();
-        let unread = self.unread_of(&groups, |rest| {
-            able.iter().any(|release| self.director.reads_at_rest(*release, rest))
-        });
+        let unread = self.director.unread(&counted(&groups));
         let counts = RestCounts { rooms, unread };
         let before = std::mem::replace(&mut self.catalog_mut().at_rest, counts);
         if unread > before.unread {
@@ -141,12 +88,6 @@ impl Control {
             tracing::error!(unread, code, "rooms at rest can be read by no release that is kept");
         }
         Some(groups)
-    }
-
-    fn unread_of(&self, groups: &[RestGroup], reads: impl Fn(&Resting) -> bool) -> u64 {
-        // Of rooms without a note nothing is known.
-        let known = groups.iter().filter(|group| !group.kind.is_empty());
-        known.filter(|group| !reads(&resting(group))).map(|group| group.rooms).sum()
     }
 
     /// What a deploy does to rooms at rest, once its release has said what it reads; nothing if that is known already.
@@ -158,11 +99,7 @@ impl Control {
             return None;
         }
         let groups = self.rest_groups()?;
-        let mut able = self.able();
-        able.insert(record.to);
-        let by = |release| move |rest: &Resting| self.director.reads_at_rest(release, rest);
-        let unread = self.unread_of(&groups, by(record.to));
-        let lost = self.unread_of(&groups, |rest| able.iter().any(|release| by(*release)(rest)));
+        let Unread { unread, lost } = self.director.unread_after(record.to, &counted(&groups))?;
         if unread > 0 {
             let (deploy, release) = (record.id, self.catalog().label(record.to));
             tracing::warn!(%deploy, release, unread, lost, "rooms at rest are not read by the new release");
@@ -170,76 +107,75 @@ impl Control {
         Some(UnreadAtRest { unread, lost })
     }
 
-    /// All rooms are read back: what is past its age is looked for from now on.
-    pub(super) fn begin_sweeps(&mut self) {
-        self.count_rests();
-        self.rests.next = Some(self.setup.clock.now());
+    /// Looks for rooms past their age when it is time to.
+    pub(super) fn expire_due(&mut self) {
+        let now = self.setup.clock.now();
+        if self.expiry.next_timeout().is_some_and(|at| at <= now) {
+            self.expiry.handle_timeout(now);
+        }
+        self.drain_expiry();
     }
 
-    /// Hands the next rooms past their age to their shards, which decide; looks for more when those are done.
-    pub(super) fn sweep(&mut self, now: Time) {
-        if self.rests.next.is_none_or(|at| at > now) {
-            return;
+    /// After every handle of the expiry.
+    pub(super) fn drain_expiry(&mut self) {
+        while let Some(effect) = self.expiry.poll() {
+            match effect {
+                ExpiryEffect::Count => self.count_for_expiry(),
+                ExpiryEffect::Find(due) => self.find_due(&due),
+                ExpiryEffect::Expire { room, slept_by } => {
+                    let order = Order::Expire { room, slept_by };
+                    self.setup.shards.of(room).push(ShardEvent::Order(order));
+                }
+                ExpiryEffect::Ended { handed_out, deleted } if handed_out > 0 || deleted > 0 => {
+                    // The last ones are deleted a moment later, and are counted with the next pass.
+                    tracing::info!(handed_out, deleted, "rooms at rest past their age are deleted");
+                }
+                ExpiryEffect::Ended { .. } => {}
+            }
         }
+    }
+
+    fn count_for_expiry(&mut self) {
+        let now = self.setup.clock.now();
         if self.rests.dated.is_none_or(|at| now >= at + WRITTEN_EVERY) {
             self.rests.dated = Some(now);
             self.write_calendar();
         }
-        if self.rests.sweep.groups.is_empty() {
-            self.begin_pass();
-        }
-        match self.hand_out_expired() {
-            Ok(true) => self.rests.next = Some(now + HAND_OUT_EVERY),
-            Ok(false) => self.end_pass(now),
-            Err(error) => {
-                let error = store_error(&error);
-                tracing::warn!(%error, "rooms at rest cannot be looked through");
-                self.end_pass(now);
-            }
-        }
-    }
-
-    fn begin_pass(&mut self) {
         // An executable may have been removed by hand, too.
         for entry in self.catalog_mut().releases.values_mut() {
             entry.stored = self.setup.artifacts.path(entry.row.id).is_some();
         }
-        let groups = self.count_rests().unwrap_or_default();
-        self.prune_artifacts(None);
-        let now = self.setup.calendar.now();
-        let due = groups.into_iter().filter_map(|group| {
-            let keep = self.director.keeps_at_rest(&group.kind, group.release)?;
-            (keep != Policies::FOR_EVER).then(|| (group, now.before(keep)))
-        });
-        let due = due.filter(|(group, slept_by)| group.oldest_ms <= slept_by.0).collect();
-        self.rests.sweep.groups = due;
+        self.tell_executables();
+        let Some(groups) = self.count_rests() else { return self.expiry.handle_unreadable(now) };
+        let rooms = |group: &RestGroup| RestingRooms {
+            need: resting(group),
+            oldest: WallTime(group.oldest_ms),
+        };
+        let director = &self.director;
+        let keeps = |need: &Resting| director.keeps_at_rest(&need.kind, need.release);
+        let wall = self.setup.calendar.now();
+        self.expiry.handle_count(now, wall, groups.iter().map(rooms).collect(), keeps);
+        self.drain();
     }
 
-    /// Tells whether there may be more.
-    fn hand_out_expired(&mut self) -> Result<bool, playon_store::StoreError> {
-        let mut left = self.setup.expiries_per_second as usize;
-        while let Some((group, slept_by)) = self.rests.sweep.groups.front() {
-            if left == 0 {
-                return Ok(true);
+    fn find_due(&mut self, due: &DueAtRest) {
+        let now = self.setup.clock.now();
+        let DueAtRest { need: Resting { kind, version, release }, slept_by, after, limit } = due;
+        let (kind, version, release) = (kind.clone(), *version, *release);
+        let group = RestGroup { kind, version, release, rooms: 0, oldest_ms: 0 };
+        let after = after.map(|(since, room)| (since.0, room));
+        match self.setup.resting_rooms.rests_of(&group, after, slept_by.0, *limit) {
+            Ok(found) => {
+                let since = |rest: RestingRoom| (WallTime(rest.note.since_ms), rest.room);
+                let found: Vec<_> = found.into_iter().map(since).collect();
+                self.expiry.handle_found(now, &found);
             }
-            let (after, slept_by) = (self.rests.sweep.after, *slept_by);
-            let due = self.setup.resting_rooms.rests_of(group, after, slept_by.0, left)?;
-            let exhausted = due.len() < left;
-            left -= due.len();
-            for RestingRoom { room, note, .. } in due {
-                self.setup
-                    .shards
-                    .of(room)
-                    .push(ShardEvent::Order(Order::Expire { room, slept_by }));
-                self.rests.sweep.after = Some((note.since_ms, room));
-                self.rests.sweep.handed_out += 1;
-            }
-            if exhausted {
-                self.rests.sweep.groups.pop_front();
-                self.rests.sweep.after = None;
+            Err(error) => {
+                let error = store_error(&error);
+                tracing::warn!(%error, "rooms at rest cannot be looked through");
+                self.expiry.handle_unreadable(now);
             }
         }
-        Ok(false)
     }
 
     /// Writes down how old rooms at rest are by now. A keeper that is killed before it does has not lost that: the next one adds what
@@ -251,15 +187,6 @@ impl Control {
         if let Err(error) = self.setup.calendar.write(self.setup.decisions.as_ref()) {
             tracing::warn!(%error, "how old rooms at rest are cannot be written down");
         }
-    }
-
-    fn end_pass(&mut self, now: Time) {
-        let Sweep { handed_out, deleted, .. } = std::mem::take(&mut self.rests.sweep);
-        if handed_out > 0 || deleted > 0 {
-            // The last ones are deleted a moment later, and are counted with the next pass.
-            tracing::info!(handed_out, deleted, "rooms at rest past their age are deleted");
-        }
-        self.rests.next = Some(now + self.setup.sweep_every);
     }
 
     /// Somebody asked for a room that nobody can open.
@@ -313,11 +240,9 @@ impl Control {
     pub(super) fn asleep(&self, filter: &AsleepFilter) -> Result<AsleepPage, Coded> {
         let refuse = |error| store_error(&error);
         let groups = self.setup.resting_rooms.rest_groups().map_err(refuse)?;
-        let able = self.able();
-        let reads = |rest: &Resting| able.iter().any(|id| self.director.reads_at_rest(*id, rest));
         let mut page = AsleepPage {
             at_rest: groups.iter().map(|group| group.rooms).sum(),
-            unread: self.unread_of(&groups, reads),
+            unread: self.director.unread(&counted(&groups)),
             ..AsleepPage::default()
         };
         let mut after = match &filter.after {
@@ -339,7 +264,7 @@ impl Control {
                 if !of_kind || !of_release {
                     continue;
                 }
-                let view = self.asleep_view(&rest, now, reads);
+                let view = self.asleep_view(&rest, now);
                 if !filter.expired || view.expired {
                     page.rooms.push(view);
                 }
@@ -356,12 +281,7 @@ impl Control {
         Ok(page)
     }
 
-    fn asleep_view(
-        &self,
-        rest: &RestingRoom,
-        now: WallTime,
-        reads: impl Fn(&Resting) -> bool,
-    ) -> AsleepView {
+    fn asleep_view(&self, rest: &RestingRoom, now: WallTime) -> AsleepView {
         let note = &rest.note;
         let since = Some(note.since_ms).filter(|since| *since > 0);
         let keep = self.director.keeps_at_rest(&note.kind, note.release);
@@ -381,7 +301,7 @@ impl Control {
             since_ms: since.map(dated),
             expires_ms: expires.map(|expires| dated(expires.0)),
             expired: expires.is_some_and(|expires| expires <= now),
-            readable: note.kind.is_empty() || reads(&need),
+            readable: self.director.is_read(&need),
         }
     }
 }

@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use std::thread::JoinHandle;
 
 use playon_core::berths::Berths;
-use playon_core::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, Target};
+use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Expiry, ExpiryConfig, Target};
 use playon_core::effect::{Listing, Order, Report};
 use playon_core::fleet::Berth;
 use playon_core::lobby::{Lobby, Opening};
 use playon_store::{Decisions, Releases, RestingRooms};
 use playon_types::ids::{ReleaseId, RoomId};
-use playon_types::record::Course;
 use playon_types::time::{Span, Time};
 use tokio::sync::oneshot;
 
@@ -59,9 +58,7 @@ pub(crate) struct ControlSetup {
     pub(crate) alarms: Alarms,
     pub(crate) director: DirectorConfig,
     pub(crate) deploys_max: usize,
-    pub(crate) artifacts_max: usize,
-    pub(crate) expiries_per_second: u32,
-    pub(crate) sweep_every: Span,
+    pub(crate) expiry: ExpiryConfig,
 }
 
 pub(crate) struct Control {
@@ -70,6 +67,8 @@ pub(crate) struct Control {
     closings: Closings,
     /// Workers beside the common ones.
     pub(super) berths: Berths,
+    /// Rooms that are at rest for too long.
+    pub(super) expiry: Expiry,
     /// What the supervisor was last told.
     pub(super) wanted: BTreeMap<ReleaseId, u32>,
     pub(super) sites: Sites,
@@ -93,6 +92,7 @@ impl Control {
         let mut control = Self {
             director: Director::new(setup.director.clone()),
             closings: Closings::default(),
+            expiry: Expiry::new(setup.expiry),
             berths: Berths::new(BERTH_LINGER),
             setup,
             wanted: BTreeMap::new(),
@@ -133,7 +133,7 @@ impl Control {
             let next = [
                 self.director.next_timeout(),
                 self.berths.next_timeout(),
-                self.rests.next_timeout(),
+                self.expiry.next_timeout(),
             ];
             let news = match next.into_iter().flatten().min() {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -149,7 +149,7 @@ impl Control {
                 self.director.handle_timeout(self.setup.clock.now());
                 self.drain();
             }
-            self.sweep(self.setup.clock.now());
+            self.expire_due();
             self.berths.handle_timeout(self.setup.clock.now());
             self.staff_berths();
         }
@@ -196,7 +196,7 @@ impl Control {
             Report::Listing(listing) => self.note_listing(listing),
             Report::Gone { room, asleep } => self.handle_gone(*room, *asleep),
             Report::Expired { room } => {
-                self.rests.expired();
+                self.expiry.handle_expired();
                 self.closings.deleted(*room);
             }
             Report::NotClosed { room, unreadable } => {
@@ -266,8 +266,8 @@ impl Control {
             self.catalog_mut().recovered = true;
             self.director.handle_recovery_done(self.setup.clock.now());
             self.drain();
-            self.prune_artifacts(None);
-            self.begin_sweeps();
+            self.expiry.handle_recovery_done();
+            self.drain_expiry();
         }
     }
 
@@ -293,7 +293,6 @@ impl Control {
                 // Of the others the director knows nothing.
                 self.director.handle_worker_down(self.setup.clock.now(), worker);
                 self.drain();
-                self.prune_artifacts(None);
             }
             LinkNews::Refused { spawn, error } => self.setup.supervisor.refused(spawn, error),
         }
@@ -313,7 +312,7 @@ impl Control {
         }
         drop(catalog);
         self.keep_kinds(&attached.info);
-        self.tell_startable();
+        self.tell_executables();
         self.sites.add(release, attached.assets);
         if self.director.current() == Some(release) {
             self.serve_site(release);
@@ -328,14 +327,7 @@ impl Control {
         self.director.handle_worker_up(self.setup.clock.now(), &attached.info);
         self.drain();
         self.rests_may_be_read();
-        if self.director.current().is_none()
-            && self.director.deploy().is_none_or(|d| d.phase.is_final())
-        {
-            // The first release there is.
-            let wish = DeployWish { to: release, at_once: true, course: Course::Forward };
-            // There is none before it, so there is something to do.
-            let _ = self.begin_deploy(wish);
-        }
+        self.drain();
     }
 
     fn handle_worker_news(&mut self, news: &WorkerNews) {
@@ -410,6 +402,8 @@ impl Control {
                 DirectorEffect::Order(Target::Shard(shard), order) => self.order(shard, order),
                 DirectorEffect::Store { record, current } => self.store(record, current),
                 DirectorEffect::Keep(record) => self.keep(record),
+                DirectorEffect::CountRests => drop(self.count_rests()),
+                DirectorEffect::Discard(executables) => self.discard(&executables),
                 DirectorEffect::FindSleepers(search) => self.find_sleepers(&search),
                 DirectorEffect::Progress(record) => self.show(record),
                 DirectorEffect::Alarm { deploy, release, what } => {

@@ -30,9 +30,9 @@ impl World {
             return Ok(());
         }
         self.schedule(Span::millis(50), 0, Event::Trouble);
-        let rests = self.store.rests();
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        keeper.director.handle_rests(keeper.clock(self.now), rests);
+        if self.keeper.is_none() {
+            return Ok(());
+        }
         let options = self.options.clone();
         let per = |rng: &mut Rng, percent: u64| rng.below(500) < percent;
         if per(&mut self.rng, options.crash_worker)
@@ -248,12 +248,19 @@ impl World {
             return Err(format!("I26: the way back is {found:?}, not {expected:?}"));
         }
         let Some((_, to)) = expected else { return Ok(()) };
-        self.deploy_to(DeployWish { to, at_once, course: Course::Back })
+        if !self.artifacts.contains(&to) {
+            return Err(format!("I33: {to} is gone, to which the way back leads"));
+        }
+        self.begin_deploy(DeployWish { to, at_once, course: Course::Back })
     }
 
     /// The deploy that a rollback undoes, and where rooms were before it: as operators are told.
-    fn last_that_moved_any(&self) -> Option<(DeployId, ReleaseId)> {
-        let going = self.keeper.as_ref()?.director.deploy().filter(|d| !d.phase.is_final());
+    pub(super) fn last_that_moved_any(&self) -> Option<(DeployId, ReleaseId)> {
+        self.last_of(self.keeper.as_ref()?.director.deploy().filter(|d| !d.phase.is_final()))
+    }
+
+    /// The same, with that deploy under way.
+    pub(super) fn last_of(&self, going: Option<&DeployRecord>) -> Option<(DeployId, ReleaseId)> {
         let stored = self.store.deploys();
         let mut newest_first = going.into_iter().chain(stored.filter(|record| {
             let cut_off = record.phase == DeployPhase::Reverted;
@@ -267,10 +274,15 @@ impl World {
         Some((found.id, found.from?))
     }
 
-    /// Somebody asks for a deploy.
+    /// Somebody uploads a release, and asks for a deploy of it.
     pub(super) fn deploy_to(&mut self, wish: DeployWish) -> Result<(), String> {
+        self.upload(wish.to)?;
+        self.begin_deploy(wish)
+    }
+
+    /// Somebody asks for a deploy.
+    fn begin_deploy(&mut self, wish: DeployWish) -> Result<(), String> {
         self.summary.deploys += 1;
-        self.store_artifact(wish.to)?;
         if let Some(keeper) = &mut self.keeper {
             let clock = keeper.clock(self.now);
             let going = keeper.director.deploy().filter(|deploy| !deploy.phase.is_final()).cloned();
@@ -279,20 +291,6 @@ impl World {
             check_joined(&wish, going.as_ref(), taken.ok(), keeper.director.deploy())?;
         }
         self.drain()
-    }
-
-    /// A release is uploaded, if it is not stored. Executables beyond the bound are deleted, but none that is needed.
-    fn store_artifact(&mut self, release: ReleaseId) -> Result<(), String> {
-        self.artifacts.retain(|stored| *stored != release);
-        self.artifacts.push(release);
-        if let Some(keeper) = &mut self.keeper {
-            let needed = |stored| stored == release;
-            let keep_max = self.options.artifacts;
-            let surplus = keeper.director.surplus(&self.artifacts, keep_max, needed);
-            self.artifacts.retain(|stored| !surplus.contains(stored));
-        }
-        let startable = self.artifacts.iter().copied().collect();
-        self.order_each(&Order::Startable(startable))
     }
 }
 

@@ -13,6 +13,7 @@ mod stops;
 mod storing;
 mod summary;
 mod trace;
+mod upkeep;
 mod watchers;
 
 use std::cmp::Reverse;
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 pub use summary::Summary;
 pub use trace::KEY;
 
-use playon_core::deploy::Search;
+use playon_core::deploy::{DueAtRest, Search};
 use playon_core::effect::{Aside, Order, Report};
 use playon_core::fleet::{Berth, WorkerEnd};
 use playon_types::attach::{FromWorker, Turn};
@@ -33,7 +34,7 @@ use playon_types::time::{Span, Time};
 use crate::client::Client;
 use crate::deeds::Doom;
 use crate::gate::Gate;
-use crate::keeper::{Keeper, Wish, limits};
+use crate::keeper::{Asks, Keeper, Wish, limits};
 use crate::lives::Lives;
 use crate::options::Options;
 use crate::owner::Told;
@@ -109,6 +110,10 @@ enum Event {
     Loaded(RoomId),
     /// The store is looked through for rooms at rest.
     FindSleepers(Search),
+    /// The same for what is at rest, by what it needs.
+    CountRests(Asks),
+    /// The same for rooms that are past their age.
+    FindDue(DueAtRest),
     Timer,
     RecoverNext(Vec<Found>),
     /// A slow socket has written what it had.
@@ -180,6 +185,8 @@ pub struct World {
     doomed: BTreeMap<ReleaseId, BTreeMap<RoomId, Doom>>,
     /// Executables that are stored, the one that was shipped longest ago first.
     artifacts: Vec<ReleaseId>,
+    /// When this keeper's last rooms at rest were handed to their shards for their age.
+    expired: Vec<Time>,
     /// Rooms that were said to have moved, by deploy.
     moved: BTreeMap<DeployId, BTreeSet<RoomId>>,
     /// Rooms that the next keeper finds damaged.
@@ -234,6 +241,7 @@ impl World {
             spoilt: BTreeSet::new(),
             doomed: BTreeMap::new(),
             artifacts: vec![RELEASES[0]],
+            expired: Vec::new(),
             moved: BTreeMap::new(),
             decaying: BTreeSet::new(),
             stopping: false,
@@ -387,6 +395,8 @@ impl World {
             Event::Listed(_) => keeper.heard_list(now),
             Event::Loaded(room) => return self.answer_load(room),
             Event::FindSleepers(search) => return self.find_sleepers(&search),
+            Event::CountRests(asks) => return self.count_rests(asks),
+            Event::FindDue(due) => return self.find_due(&due),
             // One that was set before an earlier one was needed has nothing left to do.
             Event::Timer if self.timer_at != Some(now) => return Ok(()),
             Event::Timer => {
@@ -447,6 +457,12 @@ impl World {
             Wish::FindSleepers(search) => {
                 self.send((TO_DIRECTOR, 0), life, Event::FindSleepers(search));
             }
+            Wish::CountRests(asks) => {
+                self.send((TO_DIRECTOR, 0), life, Event::CountRests(asks));
+            }
+            Wish::FindDue(due) => self.send((TO_DIRECTOR, 0), life, Event::FindDue(due)),
+            Wish::Expire(room, slept_by) => self.expire(room, slept_by)?,
+            Wish::Discard(executables) => self.discard(&executables)?,
             Wish::Kill(id, why) => {
                 if self.options.trace {
                     self.print_suspect(id, &why);

@@ -87,6 +87,7 @@ impl World {
             }
             Step::Keep(most) => self.options.artifacts = *most,
             Step::TurnsFinish => self.options.manners.turns = OnDeploy::Finish,
+            Step::Keeps(time) => self.options.manners.expire = *time,
             Step::Damage(room) => {
                 self.decaying.insert(room_id(u64::from(*room)));
             }

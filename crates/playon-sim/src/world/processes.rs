@@ -1,6 +1,5 @@
 //! The keeper and the workers: how they begin and end.
 
-use playon_core::effect::Order;
 use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
 use playon_types::attach::{FromWorker, Turn};
 use playon_types::ids::{ReleaseId, WorkerId};
@@ -25,7 +24,8 @@ impl World {
         }
         std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
         let (epoch, rooms) = self.store.open(&limits().recovering())?;
-        let mut keeper = Keeper::new(self.options.shards, epoch, self.store.current(), self.now);
+        let mut keeper = Keeper::new(&self.options, epoch, self.store.current(), self.now);
+        self.expired.clear();
         keeper.audit.watched = self.watched.take().map(Watched::resumed);
         keeper.audit.poison = self.poison.clone();
         keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
@@ -37,10 +37,10 @@ impl World {
             keeper.director.handle_release(*release, kinds.clone());
         }
         self.store.deploys().rev().for_each(|record| keeper.audit.found(record));
+        keeper.director.handle_executables(self.artifacts.clone());
         let newest_first = self.store.deploys().take(100).cloned().collect();
         keeper.director.handle_recovered(Time(0), self.store.current(), newest_first);
         self.keeper = Some(keeper);
-        self.order_each(&Order::Startable(self.artifacts.iter().copied().collect()))?;
         self.check_left(&rooms)?;
         let after = Span(self.rng.below(5_000));
         self.schedule(after, self.life, Event::RecoverNext(rooms));

@@ -147,6 +147,8 @@ impl Display for Event {
             Self::Listed(number) => write!(f, "shard {number} has listed all its rooms"),
             Self::Loaded(room) => write!(f, "loaded {}", short(*room)),
             Self::FindSleepers(search) => write!(f, "sleepers of deploy {}", search.deploy.0),
+            Self::CountRests(asks) => write!(f, "what is at rest, for the {asks:?}"),
+            Self::FindDue(due) => write!(f, "what is past its age: {due:?}"),
             Self::Timer => f.write_str("timer"),
             Self::RecoverNext(left) => write!(f, "recovery, {} rooms left", left.len()),
             Self::CaughtUp(conn) => write!(f, "c{} can take more", conn.0),
