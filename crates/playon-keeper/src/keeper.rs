@@ -23,8 +23,7 @@ use crate::calendar::Calendar;
 use crate::clock::Clock;
 use crate::config::KeeperConfig;
 use crate::control::{
-    Catalog, Control, ControlSetup, Handle, News, Queues, Request, recover_rooms, store_error,
-    store_failed,
+    Catalog, Control, ControlSetup, Handle, Queues, recover_rooms, store_error, store_failed,
 };
 use crate::data_dir::{DataDir, secret_file, write_private};
 use crate::error::{Coded, data_dir, listen, system};
@@ -33,8 +32,9 @@ use crate::gateway::{
     Labels, Origins,
 };
 use crate::links::{self, Doors, Hub, HubSetup, stuck_after};
+use crate::messages::{FromOperator, ToControl, ToShard};
 use crate::metrics::Metrics;
-use crate::owner::{self, Loader, Outside, ShardEvent, Shards, Storing};
+use crate::owner::{self, Loader, Outside, Shards, Storing};
 use crate::predecessor::open_after;
 use crate::runtime::RuntimeThread;
 use crate::watch::{Watch, WatchSetup};
@@ -83,7 +83,7 @@ struct Common {
     lobby: Arc<Mutex<playon_core::lobby::Lobby>>,
     assets: Assets,
     labels: Labels,
-    news: Sender<News>,
+    news: Sender<ToControl>,
     alarms: Alarms,
 }
 
@@ -249,11 +249,11 @@ impl Keeper {
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(self.stop_timeout / 5);
         }
-        let _ = self.handle.news.send(News::Quit);
+        let _ = self.handle.news.send(ToControl::Quit);
         if let Some(control) = self.control.take() {
             let _ = control.join();
         }
-        self.shards.push_each(|| ShardEvent::Quit);
+        self.shards.push_each(|| ToShard::Quit);
         for thread in self.shard_threads.drain(..) {
             let _ = thread.join();
         }
@@ -278,7 +278,7 @@ impl Keeper {
     /// Waits until every shard has stored everything, but not for ever: what is not safe then was never acknowledged.
     fn quiet_rooms(&self) {
         let (reply, mut answer) = oneshot::channel();
-        if self.handle.news.send(News::Request(Request::Stop { reply })).is_err() {
+        if self.handle.news.send(ToControl::Operator(FromOperator::Stop { reply })).is_err() {
             return;
         }
         let until = Instant::now() + self.stop_timeout / ROOMS_SHARE;
@@ -324,7 +324,7 @@ fn common(
     data: &DataDir,
     store: Arc<dyn Store>,
     calendar: Calendar,
-) -> (Common, mpsc::Receiver<News>, watch::Receiver<Option<Coded>>) {
+) -> (Common, mpsc::Receiver<ToControl>, watch::Receiver<Option<Coded>>) {
     let stats = Arc::<GatewayStats>::default();
     let (news, inbox) = mpsc::channel();
     let clock = Clock::new();
@@ -425,7 +425,7 @@ fn hub(config: &KeeperConfig, common: &Common, passes: Arc<Passes>) -> Hub {
         metrics: Arc::clone(&common.metrics),
         alarms: common.alarms.clone(),
         news: Box::new(move |link| {
-            let _ = news.send(News::Link(link));
+            let _ = news.send(ToControl::Links(link));
         }),
     })
 }
@@ -458,7 +458,7 @@ fn start_shards(
     let shards = common.shards.clone();
     common.store.on_snapshots_wanted(Box::new(move |rooms| {
         for room in rooms {
-            shards.of(room).push(ShardEvent::SnapshotsWanted(vec![room]));
+            shards.of(room).push(ToShard::SnapshotsWanted(vec![room]));
         }
     }));
     let config_of = |shard| ShardConfig {
@@ -490,7 +490,7 @@ fn start_supervisor(
         bounds: config.bounds.clone(),
         alarms: common.alarms.clone(),
         news: Box::new(move |worker| {
-            let _ = news.send(News::Worker(worker));
+            let _ = news.send(ToControl::Supervisor(worker));
         }),
     })
 }

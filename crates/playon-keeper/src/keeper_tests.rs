@@ -1,10 +1,10 @@
 //! Each part of a keeper panics, and the keeper ends in order and says which it was.
 
+use crate::messages::{FromLinks, FromOperator, ToControl, ToShard};
 use playon_core::fleet::WorkerEnd;
 use playon_types::ids::WorkerId;
 
 use super::*;
-use crate::links::LinkNews;
 
 /// How long anything may take on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,13 +20,13 @@ fn start(dir: &std::path::Path) -> Keeper {
 /// Has something happen to every part that waits for something to happen.
 fn poke(keeper: &Keeper) {
     let (reply, _answer) = oneshot::channel();
-    let _ = keeper.handle.news.send(News::Request(Request::Probe { reply }));
+    let _ = keeper.handle.news.send(ToControl::Operator(FromOperator::Probe { reply }));
     // The supervisor hears of it from the control thread.
     let end = WorkerEnd::DISMISSED;
-    let news = LinkNews::Down { worker: WorkerId(7), end, why: "a test".to_owned() };
-    let _ = keeper.handle.news.send(News::Link(news));
+    let news = FromLinks::Down { worker: WorkerId(7), end, why: "a test".to_owned() };
+    let _ = keeper.handle.news.send(ToControl::Links(news));
     let (tell, _answers) = tokio::sync::mpsc::unbounded_channel();
-    keeper.shards.push_each(|| ShardEvent::Probe(tell.clone()));
+    keeper.shards.push_each(|| ToShard::Probe(tell.clone()));
 }
 
 #[test]

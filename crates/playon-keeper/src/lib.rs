@@ -29,6 +29,7 @@ mod keeper;
 mod links;
 pub mod log_levels;
 pub mod log_queue;
+mod messages;
 pub mod metrics;
 pub mod owner;
 mod predecessor;

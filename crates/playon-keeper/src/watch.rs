@@ -19,10 +19,11 @@ use playon_types::ply;
 
 use crate::age::Age;
 use crate::alarm::{self, Alarm};
-use crate::control::{Handle, News, store_failed};
+use crate::control::{Handle, store_failed};
 use crate::data_dir::{DataDir, make_folder, write_private};
 use crate::error::{Coded, system};
 use crate::links::{Doors, bind};
+use crate::messages::ToControl;
 
 /// How often the data directory is looked at. A keeper whose rooms do nothing notices so late that it is gone.
 pub(crate) const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
@@ -107,7 +108,7 @@ impl Thread {
                 let error = store_failed(&error);
                 // Whatever the control thread is at.
                 self.setup.handle.alarms.raise(error.clone());
-                let _ = self.setup.handle.news.send(News::Failed(error));
+                let _ = self.setup.handle.news.send(ToControl::Failed(error));
                 return false;
             }
         };

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use playon_types::ids::RoomId;
 use playon_types::ply;
 
-use super::request::Reply;
 use super::view::RoomView;
 use crate::error::Coded;
+use crate::messages::Reply;
 
 /// Requests to close rooms, until the rooms are gone. Connections to the admin API bound their number.
 #[derive(Debug, Default)]

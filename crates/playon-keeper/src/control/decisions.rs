@@ -15,7 +15,7 @@ use super::course::Course;
 use super::releases::{store_error, wall_ms};
 use super::thread::Control;
 use crate::error::Coded;
-use crate::owner::ShardEvent;
+use crate::messages::ToShard;
 
 /// The stored decision which release is current: 64 hexadecimal digits.
 const SETTING_CURRENT: &str = "current_release";
@@ -135,7 +135,7 @@ impl Control {
     }
 
     fn declare(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
-        self.setup.shards.push_each(|| ShardEvent::Release(release, kinds.clone()));
+        self.setup.shards.push_each(|| ToShard::Release(release, kinds.clone()));
         self.director.handle_release(release, kinds);
     }
 

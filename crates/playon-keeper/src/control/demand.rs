@@ -1,10 +1,10 @@
 //! Which workers should run, as the supervisor is told.
 
+use crate::messages::Want;
 use playon_core::fleet::Berth;
 use playon_types::ids::ReleaseId;
 
 use super::thread::Control;
-use crate::workers::Want;
 
 impl Control {
     /// A release that was given up, or waits to be tried again, is tried now. Whether there was anything to do.

@@ -12,11 +12,11 @@ use super::request::Handle;
 use super::view::{
     DurationView, QueuesView, RoomGroup, StatusView, StoreView, TimingsView, TotalsView,
 };
-use super::{News, Request};
 use crate::gateway::GatewayLink;
 use crate::links::Hub;
+use crate::messages::{FromOperator, ToControl, ToShard};
 use crate::metrics::{Counted, File, Machine, Queue, State};
-use crate::owner::{ShardEvent, Shards};
+use crate::owner::Shards;
 
 /// Where messages wait between the parts of a keeper.
 #[derive(Clone, Debug)]
@@ -231,11 +231,11 @@ impl Handle {
     }
 }
 
-async fn answer(shards: &Shards, news: &Sender<News>, within: Duration) -> bool {
+async fn answer(shards: &Shards, news: &Sender<ToControl>, within: Duration) -> bool {
     let (tell, mut answers) = mpsc::unbounded_channel();
-    shards.push_each(|| ShardEvent::Probe(tell.clone()));
+    shards.push_each(|| ToShard::Probe(tell.clone()));
     let (reply, control) = oneshot::channel();
-    if news.send(News::Request(Request::Probe { reply })).is_err() {
+    if news.send(ToControl::Operator(FromOperator::Probe { reply })).is_err() {
         return false;
     }
     let all = async {
@@ -259,7 +259,7 @@ mod tests {
         let mut events = VecDeque::new();
         shards.get(shard).unwrap().drain(&mut events, 8, None);
         for event in events {
-            let ShardEvent::Probe(tell) = event else { panic!("{event:?}") };
+            let ToShard::Probe(tell) = event else { panic!("{event:?}") };
             tell.send(()).unwrap();
         }
     }
@@ -269,7 +269,9 @@ mod tests {
         let (news, inbox) = std::sync::mpsc::channel();
         let their = shards.clone();
         let threads = std::thread::spawn(move || {
-            let Ok(News::Request(Request::Probe { reply })) = inbox.recv() else { panic!() };
+            let Ok(ToControl::Operator(FromOperator::Probe { reply })) = inbox.recv() else {
+                panic!()
+            };
             (0..serving).for_each(|shard| serve(&their, shard));
             // Without an answer it is as if the thread hung: the reply stays open.
             if control { reply.send(Ok(())).map(|()| None).unwrap() } else { Some(reply) }

@@ -21,22 +21,12 @@ mod sleepers;
 mod thread;
 mod view;
 
-use playon_core::effect::Report;
-use playon_store::StoreError;
-use playon_types::ids::WorkerId;
-use playon_types::reason::Reason;
-
-use crate::error::Coded;
-use crate::links::LinkNews;
-use crate::workers::WorkerNews;
-
 pub use catalog::{Catalog, RoomFilter};
 pub(crate) use glance::Queues;
 pub(crate) use recovery::recover_rooms;
 pub use releases::check_label;
 pub(crate) use releases::{store_error, store_failed};
 pub use request::Handle;
-pub(crate) use request::Request;
 pub use rests::AsleepFilter;
 pub(crate) use thread::{Control, ControlSetup};
 pub use view::{
@@ -44,33 +34,3 @@ pub use view::{
     PauseView, QueuesView, ReleaseView, RoomGroup, RoomView, StatusView, StoreView, TimingsView,
     TotalsView, WayBackView, WorkerView,
 };
-
-/// What reaches the control thread.
-#[derive(Debug)]
-pub(crate) enum News {
-    /// From a shard.
-    Shard(u16, ShardNews),
-    /// From the links.
-    Link(LinkNews),
-    /// From the supervisor.
-    Worker(WorkerNews),
-    /// Somebody wants something.
-    Request(Request),
-    /// The keeper cannot go on: its rooms cannot be read back, or its data directory is gone.
-    Failed(Coded),
-    /// The thread ends.
-    Quit,
-}
-
-/// What a shard tells.
-#[derive(Debug)]
-pub(crate) enum ShardNews {
-    /// In order.
-    Reports(Vec<Report>),
-    /// Every recovered room has been listed.
-    Recovered,
-    /// A worker that must be killed.
-    Suspect(WorkerId, Reason),
-    /// Nothing can be made safe any more.
-    StoreFailed(StoreError),
-}

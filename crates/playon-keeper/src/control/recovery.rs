@@ -5,9 +5,9 @@ use std::sync::mpsc::Sender;
 use playon_store::{RoomDamage, RoomLog, StoredRoom};
 use playon_types::image::ApplyBounds;
 
-use super::News;
 use super::releases::store_error;
-use crate::owner::{ShardEvent, Shards, read_back};
+use crate::messages::{ToControl, ToShard};
+use crate::owner::{Shards, read_back};
 
 /// Hands every room of the hot log to its shard, and tells the shards when that was all. If the rooms cannot be told
 /// apart from the damage, the shards are never told: no room is created in the place of one that cannot be read.
@@ -15,30 +15,30 @@ pub(crate) fn recover_rooms(
     log: &dyn RoomLog,
     shards: &Shards,
     bounds: &ApplyBounds,
-    news: &Sender<News>,
+    news: &Sender<ToControl>,
 ) {
     let mut rooms = 0_u64;
     let mut each = |found: Result<StoredRoom, RoomDamage>| match found {
         Ok(stored) => {
             rooms += 1;
             let event = match read_back(&stored, bounds) {
-                Ok(image) => ShardEvent::Recovered(Box::new(image)),
-                Err(error) => ShardEvent::Damaged(stored.room, error.to_string()),
+                Ok(image) => ToShard::Recovered(Box::new(image)),
+                Err(error) => ToShard::Damaged(stored.room, error.to_string()),
             };
             shards.of(stored.room).push(event);
         }
         Err(RoomDamage { room, place }) => {
-            shards.of(room).push(ShardEvent::Damaged(room, place));
+            shards.of(room).push(ToShard::Damaged(room, place));
         }
     };
     match log.recover(&mut each) {
         Ok(()) => {
             tracing::info!(rooms, "all rooms have been read back");
-            shards.push_each(|| ShardEvent::RecoveryDone);
+            shards.push_each(|| ToShard::RecoveryDone);
         }
         Err(error) => {
             tracing::error!(%error, "the rooms cannot be read back");
-            let _ = news.send(News::Failed(store_error(&error)));
+            let _ = news.send(ToControl::Failed(store_error(&error)));
         }
     }
 }

@@ -9,7 +9,6 @@ use playon_types::ids::{Epoch, ReleaseId, RoomId};
 use playon_types::ply;
 use tokio::sync::oneshot;
 
-use super::News;
 use super::catalog::Catalog;
 use super::closings::unknown;
 use super::glance::Queues;
@@ -21,101 +20,13 @@ use crate::clock::Clock;
 use crate::config::LogLevels;
 use crate::error::Coded;
 use crate::gateway::GatewayStats;
+use crate::messages::{FromOperator, Reply, ToControl};
 use crate::metrics::{Metrics, Recent};
-
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Coded>>;
-
-/// What may be asked.
-#[derive(Debug)]
-pub(crate) enum Request {
-    AddRelease {
-        artifact: Artifact,
-        label: Option<String>,
-        hint: Option<String>,
-        reply: Reply<ReleaseView>,
-    },
-    Deploy {
-        release: String,
-        now: bool,
-        reply: Reply<DeployAnswer>,
-    },
-    Rollback {
-        to: Option<String>,
-        now: bool,
-        reply: Reply<DeployAnswer>,
-    },
-    WayBack {
-        reply: Reply<WayBackView>,
-    },
-    /// Answered when the room is gone.
-    CloseRoom {
-        room: RoomId,
-        reply: Reply<RoomView>,
-    },
-    /// A room at rest, if there is one of that id.
-    RoomAtRest {
-        room: RoomId,
-        reply: Reply<Option<RoomView>>,
-    },
-    Asleep {
-        filter: AsleepFilter,
-        reply: Reply<AsleepPage>,
-    },
-    Drain {
-        reply: Reply<()>,
-    },
-    /// Answered as soon as it is reached.
-    Probe {
-        reply: Reply<()>,
-    },
-    /// Answered when every shard has stored everything.
-    Stop {
-        reply: Reply<()>,
-    },
-}
-
-impl Request {
-    /// What it asks for, in one word.
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::AddRelease { .. } => "release",
-            Self::Deploy { .. } => "deploy",
-            Self::Rollback { .. } => "rollback",
-            Self::WayBack { .. } => "way back",
-            Self::CloseRoom { .. } => "close",
-            Self::RoomAtRest { .. } => "room",
-            Self::Asleep { .. } => "asleep",
-            Self::Drain { .. } => "drain",
-            Self::Probe { .. } => "probe",
-            Self::Stop { .. } => "stop",
-        }
-    }
-
-    /// Whether nobody waits for the answer any more. They were told that it may still happen; it does not, for nobody would
-    /// know why it did, and that is said.
-    pub(super) fn is_abandoned(&self) -> bool {
-        let abandoned = match self {
-            Self::AddRelease { reply, .. } => reply.is_closed(),
-            Self::Deploy { reply, .. } | Self::Rollback { reply, .. } => reply.is_closed(),
-            Self::WayBack { reply } => reply.is_closed(),
-            Self::CloseRoom { reply, .. } => reply.is_closed(),
-            Self::RoomAtRest { reply, .. } => reply.is_closed(),
-            Self::Asleep { reply, .. } => reply.is_closed(),
-            Self::Drain { reply } => reply.is_closed(),
-            Self::Probe { .. } | Self::Stop { .. } => false,
-        };
-        if abandoned {
-            let request = self.name();
-            tracing::warn!(request, "PLY-0542 not done: whoever asked did not wait for the answer");
-        }
-        abandoned
-    }
-}
 
 /// The way to a running keeper, from any thread of its process.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    pub(crate) news: Sender<News>,
+    pub(crate) news: Sender<ToControl>,
     pub(crate) catalog: Arc<RwLock<Catalog>>,
     pub(crate) artifacts: Arc<Artifacts>,
     pub(crate) metrics: Arc<Metrics>,
@@ -158,9 +69,9 @@ fn no_levels(why: &str) -> Coded {
 }
 
 impl Handle {
-    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Coded> {
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> FromOperator) -> Result<T, Coded> {
         let (reply, answer) = oneshot::channel();
-        self.news.send(News::Request(request(reply))).map_err(|_| gone())?;
+        self.news.send(ToControl::Operator(request(reply))).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -184,7 +95,7 @@ impl Handle {
         label: Option<String>,
         hint: Option<String>,
     ) -> Result<ReleaseView, Coded> {
-        self.ask(|reply| Request::AddRelease { artifact, label, hint, reply }).await
+        self.ask(|reply| FromOperator::AddRelease { artifact, label, hint, reply }).await
     }
 
     /// Begins a deploy of a known release, given by label or hash; with `now` rooms move in the middle of a round.
@@ -192,7 +103,7 @@ impl Handle {
     /// # Errors
     /// When there is no such release (`PLY-0511`) or nothing can be stored.
     pub async fn deploy(&self, release: String, now: bool) -> Result<DeployAnswer, Coded> {
-        self.ask(|reply| Request::Deploy { release, now, reply }).await
+        self.ask(|reply| FromOperator::Deploy { release, now, reply }).await
     }
 
     /// What [`Handle::rollback`] without a release would do now.
@@ -200,7 +111,7 @@ impl Handle {
     /// # Errors
     /// When there is no way back (`PLY-0512`).
     pub async fn way_back(&self) -> Result<WayBackView, Coded> {
-        self.ask(|reply| Request::WayBack { reply }).await
+        self.ask(|reply| FromOperator::WayBack { reply }).await
     }
 
     /// Takes rooms to that release, or to the one they were on before the last deploy that took effect. A room that cannot go
@@ -209,7 +120,7 @@ impl Handle {
     /// # Errors
     /// When there is no way back (`PLY-0512`), no such release (`PLY-0511`) or nothing can be stored.
     pub async fn rollback(&self, to: Option<String>, now: bool) -> Result<DeployAnswer, Coded> {
-        self.ask(|reply| Request::Rollback { to, now, reply }).await
+        self.ask(|reply| FromOperator::Rollback { to, now, reply }).await
     }
 
     /// What this process logs.
@@ -237,7 +148,7 @@ impl Handle {
         if let Some(found) = self.catalog().room(room) {
             return Ok(found);
         }
-        let found = self.ask(|reply| Request::RoomAtRest { room, reply }).await?;
+        let found = self.ask(|reply| FromOperator::RoomAtRest { room, reply }).await?;
         found.ok_or_else(|| unknown(room))
     }
 
@@ -246,7 +157,7 @@ impl Handle {
     /// # Errors
     /// When the store cannot say.
     pub async fn asleep(&self, filter: AsleepFilter) -> Result<AsleepPage, Coded> {
-        self.ask(|reply| Request::Asleep { filter, reply }).await
+        self.ask(|reply| FromOperator::Asleep { filter, reply }).await
     }
 
     /// Ends a room in memory, a halted one too, or at rest: its players are sent away and what is stored of it is deleted.
@@ -255,7 +166,7 @@ impl Handle {
     /// # Errors
     /// When there is no such room (`PLY-0514`), or the store cannot say whether there is (`PLY-0570`).
     pub async fn close_room(&self, room: RoomId) -> Result<RoomView, Coded> {
-        self.ask(|reply| Request::CloseRoom { room, reply }).await
+        self.ask(|reply| FromOperator::CloseRoom { room, reply }).await
     }
 
     /// Takes no new rooms from now on.
@@ -263,23 +174,6 @@ impl Handle {
     /// # Errors
     /// When the keeper is stopping.
     pub async fn drain(&self) -> Result<(), Coded> {
-        self.ask(|reply| Request::Drain { reply }).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_changes_something_is_not_done_for_somebody_who_has_gone() {
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Drain { reply };
-        assert!(!request.is_abandoned());
-        drop(answer);
-        assert!(request.is_abandoned());
-        let (reply, answer) = oneshot::channel();
-        drop(answer);
-        assert!(!Request::Stop { reply }.is_abandoned(), "a stop is a stop");
+        self.ask(|reply| FromOperator::Drain { reply }).await
     }
 }

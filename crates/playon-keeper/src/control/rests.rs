@@ -19,7 +19,7 @@ use super::thread::Control;
 use super::view::{AsleepPage, AsleepView, RoomView};
 use crate::calendar::WRITTEN_EVERY;
 use crate::error::Coded;
-use crate::owner::ShardEvent;
+use crate::messages::ToShard;
 
 /// Rooms at rest that are looked at for one page of a list, whatever is asked for.
 const PAGE_LOOKED_AT_MAX: usize = 10_000;
@@ -124,7 +124,7 @@ impl Control {
                 ExpiryEffect::Find(due) => self.find_due(&due),
                 ExpiryEffect::Expire { room, slept_by } => {
                     let order = Order::Expire { room, slept_by };
-                    self.setup.shards.of(room).push(ShardEvent::Order(order));
+                    self.setup.shards.of(room).push(ToShard::Order(order));
                 }
                 ExpiryEffect::Ended { handed_out, deleted } if handed_out > 0 || deleted > 0 => {
                     // The last ones are deleted a moment later, and are counted with the next pass.

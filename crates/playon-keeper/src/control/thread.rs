@@ -18,22 +18,24 @@ use tokio::sync::oneshot;
 
 use super::catalog::{Catalog, RoomEntry, WorkerEntry};
 use super::closings::{Closings, unknown};
+use super::notes;
 use super::releases::store_failed;
-use super::request::Reply;
 use super::rests::Rests;
 use super::sites::Sites;
 use super::view::RoomView;
-use super::{News, Request, ShardNews, notes};
 use crate::alarm::{self, Alarm, Alarms};
 use crate::artifacts::Artifacts;
 use crate::calendar::Calendar;
 use crate::clock::Clock;
 use crate::error::Coded;
 use crate::gateway::{Assets, GatewayStats, Labels};
-use crate::links::{Attached, Hub, LinkNews};
+use crate::links::Hub;
+use crate::messages::{
+    Attached, FromLinks, FromOperator, FromShard, FromSupervisor, Reply, ToControl, ToShard,
+};
 use crate::metrics::Metrics;
-use crate::owner::{ShardEvent, Shards};
-use crate::workers::{Supervisor, WorkerNews};
+use crate::owner::Shards;
+use crate::workers::Supervisor;
 
 /// How long a worker for rooms on trial, or in quarantine, is kept once nobody needs it.
 const BERTH_LINGER: Span = Span::secs(10);
@@ -81,13 +83,13 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Reads the stored decisions and starts the thread. It ends after `News::Quit` and ends the workers then.
+    /// Reads the stored decisions and starts the thread. It ends after `ToControl::Quit` and ends the workers then.
     ///
     /// # Errors
     /// When the decisions cannot be read, or there is no thread to be had.
     pub(crate) fn start(
         setup: ControlSetup,
-        news: Receiver<News>,
+        news: Receiver<ToControl>,
     ) -> Result<JoinHandle<()>, Coded> {
         let mut control = Self {
             director: Director::new(setup.director.clone()),
@@ -127,7 +129,7 @@ impl Control {
         self.catalog_mut().releases.insert(row.id, entry);
     }
 
-    fn run(mut self, inbox: &Receiver<News>, alarm: &Alarm) {
+    fn run(mut self, inbox: &Receiver<ToControl>, alarm: &Alarm) {
         loop {
             alarm.idle();
             let next = [
@@ -141,7 +143,7 @@ impl Control {
             };
             alarm.busy();
             match news {
-                Ok(News::Quit) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(ToControl::Quit) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(news) => self.handle(news),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -158,27 +160,27 @@ impl Control {
         self.setup.supervisor.stop(|| hub.shut_down());
     }
 
-    fn handle(&mut self, news: News) {
+    fn handle(&mut self, news: ToControl) {
         match news {
-            News::Shard(shard, ShardNews::Reports(reports)) => {
+            ToControl::Shard(shard, FromShard::Reports(reports)) => {
                 for report in reports {
                     self.handle_report(shard, &report);
                 }
             }
-            News::Shard(_, ShardNews::Recovered) => self.handle_shard_recovered(),
-            News::Shard(_, ShardNews::Suspect(worker, why)) => {
+            ToControl::Shard(_, FromShard::Recovered) => self.handle_shard_recovered(),
+            ToControl::Shard(_, FromShard::Suspect(worker, why)) => {
                 let release = self.catalog().workers.get(&worker).map(|entry| entry.release);
                 let release = release.map(|release| self.catalog().label(release));
                 tracing::warn!(%worker, release, why = why.to_string(), "worker is suspect");
                 self.setup.hub.cut(worker);
                 self.setup.supervisor.kill(worker, why);
             }
-            News::Shard(_, ShardNews::StoreFailed(error)) => self.fail(store_failed(&error)),
-            News::Link(news) => self.handle_link(news),
-            News::Worker(news) => self.handle_worker_news(&news),
-            News::Request(request) => self.handle_request(request),
-            News::Failed(error) => self.fail(error),
-            News::Quit => {}
+            ToControl::Shard(_, FromShard::StoreFailed(error)) => self.fail(store_failed(&error)),
+            ToControl::Links(news) => self.handle_link(news),
+            ToControl::Supervisor(news) => self.handle_worker_news(&news),
+            ToControl::Operator(request) => self.handle_request(request),
+            ToControl::Failed(error) => self.fail(error),
+            ToControl::Quit => {}
         }
     }
 
@@ -231,7 +233,7 @@ impl Control {
             self.closings.deleted(room);
         } else if self.closings.has(room) {
             // It went to rest before it could be closed; there it is closed, too.
-            self.setup.shards.of(room).push(ShardEvent::Order(Order::Close { room }));
+            self.setup.shards.of(room).push(ToShard::Order(Order::Close { room }));
         }
     }
 
@@ -280,10 +282,10 @@ impl Control {
         }
     }
 
-    fn handle_link(&mut self, news: LinkNews) {
+    fn handle_link(&mut self, news: FromLinks) {
         match news {
-            LinkNews::Up(attached) => self.handle_up(*attached),
-            LinkNews::Down { worker, end, why } => {
+            FromLinks::Up(attached) => self.handle_up(*attached),
+            FromLinks::Down { worker, end, why } => {
                 let gone = self.catalog_mut().workers.remove(&worker);
                 if let Some(gone) = gone {
                     let release = self.catalog().label(gone.release);
@@ -294,7 +296,7 @@ impl Control {
                 self.director.handle_worker_down(self.setup.clock.now(), worker);
                 self.drain();
             }
-            LinkNews::Refused { spawn, error } => self.setup.supervisor.refused(spawn, error),
+            FromLinks::Refused { spawn, error } => self.setup.supervisor.refused(spawn, error),
         }
     }
 
@@ -330,8 +332,8 @@ impl Control {
         self.drain();
     }
 
-    fn handle_worker_news(&mut self, news: &WorkerNews) {
-        let WorkerNews::Ended { release, error, given_up } = news;
+    fn handle_worker_news(&mut self, news: &FromSupervisor) {
+        let FromSupervisor::Ended { release, error, given_up } = news;
         self.setup.metrics.worker_ends.inc();
         self.catalog_mut().note_fault(None, Some(*release), format!("worker ended: {error}"));
         if *given_up {
@@ -341,38 +343,38 @@ impl Control {
         }
     }
 
-    fn handle_request(&mut self, request: Request) {
+    fn handle_request(&mut self, request: FromOperator) {
         if request.is_abandoned() {
             return;
         }
         // A reply that nobody waits for any more is dropped.
         match request {
-            Request::AddRelease { artifact, label, hint, reply } => {
+            FromOperator::AddRelease { artifact, label, hint, reply } => {
                 let _ = reply.send(self.add_release(&artifact, label, hint.as_deref()));
             }
-            Request::Deploy { release, now, reply } => {
+            FromOperator::Deploy { release, now, reply } => {
                 let _ = reply.send(self.deploy_release(&release, now));
             }
-            Request::Rollback { to, now, reply } => {
+            FromOperator::Rollback { to, now, reply } => {
                 let _ = reply.send(self.rollback(to.as_deref(), now));
             }
-            Request::WayBack { reply } => {
+            FromOperator::WayBack { reply } => {
                 let _ = reply.send(self.way_back());
             }
-            Request::CloseRoom { room, reply } => self.close_room(room, reply),
-            Request::RoomAtRest { room, reply } => drop(reply.send(self.room_at_rest(room))),
-            Request::Asleep { filter, reply } => drop(reply.send(self.asleep(&filter))),
-            Request::Drain { reply } => {
+            FromOperator::CloseRoom { room, reply } => self.close_room(room, reply),
+            FromOperator::RoomAtRest { room, reply } => drop(reply.send(self.room_at_rest(room))),
+            FromOperator::Asleep { filter, reply } => drop(reply.send(self.asleep(&filter))),
+            FromOperator::Drain { reply } => {
                 self.catalog_mut().draining = true;
-                self.setup.shards.push_each(|| ShardEvent::Order(Order::Drain));
+                self.setup.shards.push_each(|| ToShard::Order(Order::Drain));
                 let _ = reply.send(Ok(()));
             }
-            Request::Probe { reply } => {
+            FromOperator::Probe { reply } => {
                 let _ = reply.send(Ok(()));
             }
-            Request::Stop { reply } => {
+            FromOperator::Stop { reply } => {
                 self.stopping = Some(reply);
-                self.setup.shards.push_each(|| ShardEvent::Order(Order::Stop));
+                self.setup.shards.push_each(|| ToShard::Order(Order::Stop));
             }
         }
     }
@@ -388,7 +390,7 @@ impl Control {
         };
         tracing::info!(%room, epoch = self.setup.hub.epoch().0, release = was.release, "an operator closes the room");
         self.closings.wait(room, was, reply);
-        self.setup.shards.of(room).push(ShardEvent::Order(Order::Close { room }));
+        self.setup.shards.of(room).push(ToShard::Order(Order::Close { room }));
     }
 
     /// After every handle of the director.
@@ -397,7 +399,7 @@ impl Control {
             match effect {
                 DirectorEffect::Wanted { release, count } => self.want(release, count),
                 DirectorEffect::Order(Target::All, order) => {
-                    self.setup.shards.push_each(|| ShardEvent::Order(order.clone()));
+                    self.setup.shards.push_each(|| ToShard::Order(order.clone()));
                 }
                 DirectorEffect::Order(Target::Shard(shard), order) => self.order(shard, order),
                 DirectorEffect::Store { record, current } => self.store(record, current),
@@ -418,7 +420,7 @@ impl Control {
 
     fn order(&self, shard: u16, order: Order) {
         if let Some(inbox) = self.setup.shards.get(shard.into()) {
-            inbox.push(ShardEvent::Order(order));
+            inbox.push(ToShard::Order(order));
         }
     }
 }

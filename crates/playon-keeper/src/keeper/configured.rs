@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use super::Keeper;
 use crate::config::{KeeperConfig, ReleaseFile};
-use crate::control::{News, Request};
 use crate::error::{Coded, system};
+use crate::messages::{FromOperator, ToControl};
 
 impl Keeper {
     /// Adds the releases of the configuration; the last becomes current if none is yet. A keeper that has releases already
@@ -28,7 +28,7 @@ impl Keeper {
         let undecided = self.handle.catalog().current().is_none();
         match last.filter(|_| undecided) {
             Some(id) => self
-                .ask(|reply| Request::Deploy { release: id.to_string(), now: true, reply })
+                .ask(|reply| FromOperator::Deploy { release: id.to_string(), now: true, reply })
                 .map(|_| ()),
             None => Ok(()),
         }
@@ -39,18 +39,18 @@ impl Keeper {
         let id = artifact.id;
         let hint = file.path.file_name().map(|name| name.to_string_lossy().into_owned());
         let label = file.label.clone();
-        self.ask(|reply| Request::AddRelease { artifact, label, hint, reply })?;
+        self.ask(|reply| FromOperator::AddRelease { artifact, label, hint, reply })?;
         Ok(id)
     }
 
     /// Asks the control thread and waits, on whatever thread this is.
     fn ask<T>(
         &self,
-        request: impl FnOnce(oneshot::Sender<Result<T, Coded>>) -> Request,
+        request: impl FnOnce(oneshot::Sender<Result<T, Coded>>) -> FromOperator,
     ) -> Result<T, Coded> {
         let stopping = || system("the control thread", "it has ended");
         let (reply, mut answer) = oneshot::channel();
-        self.handle.news.send(News::Request(request(reply))).map_err(|_| stopping())?;
+        self.handle.news.send(ToControl::Operator(request(reply))).map_err(|_| stopping())?;
         let until = Instant::now() + self.stop_timeout;
         loop {
             match answer.try_recv() {

@@ -8,8 +8,9 @@ use playon_types::time::Span;
 use playon_wire::attach::{ATTACH_PROTOCOL, WorkerHello};
 use sha2::{Digest, Sha256};
 
-use super::hub::{Attached, Hub};
+use super::hub::Hub;
 use crate::error::Coded;
+use crate::messages::Attached;
 use crate::text::is_plain;
 use crate::workers::Pass;
 

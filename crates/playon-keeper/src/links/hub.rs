@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use playon_core::fleet::{WorkerEnd, WorkerInfo};
+use playon_core::fleet::WorkerEnd;
 use playon_core::limits::Limits;
 use playon_types::attach::ToWorker;
 use playon_types::ids::{Epoch, WorkerId};
 use playon_types::kind::Policies;
-use playon_wire::attach::Asset;
 
 use super::outbound::{Ending, Outbound};
 use crate::alarm::Alarms;
 use crate::config::Bounds;
 use crate::error::Coded;
+use crate::messages::{Attached, FromLinks, ToShard};
 use crate::metrics::Metrics;
-use crate::owner::{ShardEvent, Shards};
-use crate::workers::{Pass, Passes, SpawnId};
+use crate::owner::Shards;
+use crate::workers::{Pass, Passes};
 
 /// See [`stuck_after`].
 const STUCK_MARGIN: Duration = Duration::from_secs(5);
@@ -30,46 +30,6 @@ const STUCK_MARGIN: Duration = Duration::from_secs(5);
 pub(crate) fn stuck_after(limits: &Limits) -> Duration {
     let longest = Policies::BATCH_TIMEOUT_MAX.max(limits.open_timeout).max(limits.prewarm_timeout);
     Duration::from_micros(longest.0) + STUCK_MARGIN
-}
-
-/// A worker that has been accepted.
-#[derive(Clone, Debug)]
-pub(crate) struct Attached {
-    /// What the core needs to know.
-    pub(crate) info: WorkerInfo,
-    /// The release's label.
-    pub(crate) label: String,
-    /// The game's own name.
-    pub(crate) app: String,
-    /// Its process.
-    pub(crate) pid: u32,
-    /// Set if the keeper started it.
-    pub(crate) spawn: Option<SpawnId>,
-    /// The release's files for browsers.
-    pub(crate) assets: Vec<Asset>,
-}
-
-/// News for the control thread.
-#[derive(Debug)]
-pub(crate) enum LinkNews {
-    /// A worker has attached; the shards know.
-    Up(Box<Attached>),
-    /// A worker is gone; the shards know.
-    Down {
-        /// Which.
-        worker: WorkerId,
-        /// How it ended.
-        end: WorkerEnd,
-        /// Why.
-        why: String,
-    },
-    /// A started process was not let in.
-    Refused {
-        /// Which.
-        spawn: SpawnId,
-        /// Why.
-        error: Coded,
-    },
 }
 
 /// What links work with.
@@ -86,7 +46,7 @@ pub(crate) struct HubSetup {
     pub(crate) stuck_after: Duration,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) alarms: Alarms,
-    pub(crate) news: Box<dyn Fn(LinkNews) + Send + Sync>,
+    pub(crate) news: Box<dyn Fn(FromLinks) + Send + Sync>,
 }
 
 /// What links work with, and the way to them.
@@ -167,22 +127,22 @@ impl Hub {
         let worker = attached.info.id;
         self.write().insert(worker, Arc::clone(&outbound));
         self.metrics.workers.inc();
-        self.shards.push_each(|| ShardEvent::WorkerUp(attached.info.clone()));
-        (self.news)(LinkNews::Up(Box::new(attached)));
+        self.shards.push_each(|| ToShard::WorkerUp(attached.info.clone()));
+        (self.news)(FromLinks::Up(Box::new(attached)));
         outbound
     }
 
     pub(super) fn unregister(&self, worker: WorkerId, end: &WorkerEnd, why: String) {
         self.write().remove(&worker);
         self.metrics.workers.dec();
-        self.shards.push_each(|| ShardEvent::WorkerDown(worker, end.clone()));
-        (self.news)(LinkNews::Down { worker, end: end.clone(), why });
+        self.shards.push_each(|| ToShard::WorkerDown(worker, end.clone()));
+        (self.news)(FromLinks::Down { worker, end: end.clone(), why });
     }
 
     pub(super) fn refuse(&self, pass: Option<&Pass>, error: Coded) {
         tracing::warn!(%error, "a worker was refused");
         if let Some(Pass::Spawned { spawn, .. }) = pass {
-            (self.news)(LinkNews::Refused { spawn: *spawn, error });
+            (self.news)(FromLinks::Refused { spawn: *spawn, error });
         }
     }
 }

@@ -18,11 +18,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use super::handshake;
-use super::hub::{Attached, Hub};
+use super::hub::Hub;
 use super::outbound::{Ending, Outbound, encode_fitting};
 use super::turns::Turns;
 use crate::error::Coded;
-use crate::owner::ShardEvent;
+use crate::messages::{Attached, ToShard};
 
 /// Bytes of batches that a worker may have before it must give credit back.
 const CREDIT_BYTES: u64 = 8 << 20;
@@ -173,7 +173,7 @@ struct Link {
     /// The worker ended it, or broke it, and nobody had asked for that.
     by_itself: bool,
     /// Per shard, what one read brought.
-    sorted: Vec<Vec<ShardEvent>>,
+    sorted: Vec<Vec<ToShard>>,
 }
 
 impl Drop for Link {
@@ -316,7 +316,7 @@ impl Link {
         let (bytes, misfits) = encode_fitting(batch);
         for (message, fault) in misfits {
             self.credit.returned(cost(&message))?;
-            let event = ShardEvent::Worker(self.worker, FromWorker::Fault(fault));
+            let event = ToShard::Worker(self.worker, FromWorker::Fault(fault));
             self.hub.shards.of(message.turn().room).push(event);
         }
         Ok(bytes)
@@ -398,7 +398,7 @@ impl Link {
                 }
                 let shard = crate::gateway::shard_of(message.about().0, self.hub.shards.count());
                 if let Some(events) = self.sorted.get_mut(usize::from(shard)) {
-                    events.push(ShardEvent::Worker(self.worker, message));
+                    events.push(ToShard::Worker(self.worker, message));
                 }
                 Ok(())
             }
@@ -433,13 +433,13 @@ impl Link {
         if self.looks >= LOOKS_PER_WORD {
             self.looks = 0;
             if let Some(at) = self.answered.take().filter(|_| self.hub.shards.count() > 1) {
-                self.hub.shards.push_each(|| ShardEvent::Heard(self.worker, at));
+                self.hub.shards.push_each(|| ToShard::Heard(self.worker, at));
             }
         }
         let looks_max = self.hub.stuck_after.as_micros() / LOOK_EVERY.as_micros();
         let look = self.turns.look(u32::try_from(looks_max).unwrap_or(u32::MAX));
         for turn in look.begun {
-            self.hub.shards.push_each(|| ShardEvent::Turn(self.worker, turn));
+            self.hub.shards.push_each(|| ToShard::Turn(self.worker, turn));
         }
         look.stuck.map_or(Ok(()), |turn| Err(End::Stuck(turn)))
     }

@@ -10,5 +10,5 @@ mod listener;
 mod outbound;
 mod turns;
 
-pub(crate) use hub::{Attached, Hub, HubSetup, LinkNews, stuck_after};
+pub(crate) use hub::{Hub, HubSetup, stuck_after};
 pub(crate) use listener::{Doors, bind, serve};

@@ -4,56 +4,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use playon_core::effect::{Loaded, Order, Stored};
-use playon_core::fleet::{WorkerEnd, WorkerInfo};
-use playon_types::attach::{FromWorker, Turn};
 use playon_types::gate::ToOwner;
-use playon_types::ids::{ReleaseId, RoomId, WorkerId};
-use playon_types::image::Image;
-use playon_types::kind::Declared;
+use playon_types::ids::RoomId;
 
 use crate::gateway::{NotTaken, OwnerLink, shard_of};
-
-/// One thing that happens to a shard.
-#[derive(Debug)]
-pub(crate) enum ShardEvent {
-    /// From a socket.
-    Gate(ToOwner),
-    /// What a release has said about its kinds, before any worker of it attaches.
-    Release(ReleaseId, Vec<Declared>),
-    /// A worker has attached.
-    WorkerUp(WorkerInfo),
-    /// A worker is gone; nothing of it follows.
-    WorkerDown(WorkerId, WorkerEnd),
-    /// A worker has lately answered something, perhaps to another shard, and last then.
-    Heard(WorkerId, Instant),
-    /// A worker has begun this and is at it; perhaps for another shard.
-    Turn(WorkerId, Turn),
-    /// From a worker.
-    Worker(WorkerId, FromWorker),
-    /// A room was read back at start.
-    Recovered(Box<Image>),
-    /// A room cannot be read back.
-    Damaged(RoomId, String),
-    /// Every room has been read back.
-    RecoveryDone,
-    /// What the store knows about a room.
-    Loaded(RoomId, Loaded),
-    /// These are safe, in order.
-    Stored(Vec<(RoomId, Stored)>),
-    /// The store wants these snapshots soon.
-    SnapshotsWanted(Vec<RoomId>),
-    /// From the control thread.
-    Order(Order),
-    /// Answered as soon as it is reached: the shard makes progress.
-    Probe(tokio::sync::mpsc::UnboundedSender<()>),
-    /// The thread ends after what came before.
-    Quit,
-}
+use crate::messages::ToShard;
 
 #[derive(Debug, Default)]
 struct Queue {
-    events: VecDeque<ShardEvent>,
+    events: VecDeque<ToShard>,
     /// How many of them came from the gateway; only those are bounded here. The others are bounded where they arise: a
     /// room has one batch with a worker and `unsafe_commits_max` with the store.
     gate: usize,
@@ -91,7 +50,7 @@ impl Inbox {
             return Err(NotTaken);
         }
         queue.gate += 1;
-        queue.events.push_back(ShardEvent::Gate(message));
+        queue.events.push_back(ToShard::Gate(message));
         Ok(())
     }
 
@@ -108,13 +67,13 @@ impl Inbox {
         self.lock().events.len()
     }
 
-    pub(crate) fn push(&self, event: ShardEvent) {
+    pub(crate) fn push(&self, event: ToShard) {
         let mut queue = self.lock();
         queue.events.push_back(event);
         self.wake(queue);
     }
 
-    pub(crate) fn push_all(&self, events: impl IntoIterator<Item = ShardEvent>) {
+    pub(crate) fn push_all(&self, events: impl IntoIterator<Item = ToShard>) {
         let mut queue = self.lock();
         queue.events.extend(events);
         self.wake(queue);
@@ -129,12 +88,7 @@ impl Inbox {
     }
 
     /// Moves at most `max` waiting events into `into`; waits until `until` if there are none, or for ever without it.
-    pub(crate) fn drain(
-        &self,
-        into: &mut VecDeque<ShardEvent>,
-        max: usize,
-        until: Option<Instant>,
-    ) {
+    pub(crate) fn drain(&self, into: &mut VecDeque<ToShard>, max: usize, until: Option<Instant>) {
         let mut queue = self.lock();
         while queue.events.is_empty() {
             queue.asleep = true;
@@ -153,7 +107,7 @@ impl Inbox {
         queue.asleep = false;
         for _ in 0..max {
             let Some(event) = queue.events.pop_front() else { break };
-            queue.gate -= usize::from(matches!(event, ShardEvent::Gate(_)));
+            queue.gate -= usize::from(matches!(event, ToShard::Gate(_)));
             into.push_back(event);
         }
     }
@@ -208,7 +162,7 @@ impl Shards {
     }
 
     /// Gives every shard an event of its own.
-    pub(crate) fn push_each(&self, mut event: impl FnMut() -> ShardEvent) {
+    pub(crate) fn push_each(&self, mut event: impl FnMut() -> ToShard) {
         for inbox in self.iter() {
             inbox.push(event());
         }
@@ -230,7 +184,7 @@ mod tests {
         assert_eq!(inbox.push_gate(ack(1)), Ok(()));
         assert_eq!(inbox.push_gate(ack(2)), Err(NotTaken));
         assert_eq!(inbox.push_gate(ToOwner::Gone { conn: ConnId(2) }), Ok(()));
-        inbox.push(ShardEvent::RecoveryDone);
+        inbox.push(ToShard::RecoveryDone);
         let mut drained = VecDeque::new();
         inbox.drain(&mut drained, 8, None);
         assert_eq!(drained.len(), 3);
@@ -243,7 +197,7 @@ mod tests {
         let mut drained = VecDeque::new();
         inbox.drain(&mut drained, 8, Some(Instant::now()));
         assert!(drained.is_empty());
-        inbox.push_all((0..5).map(|_| ShardEvent::RecoveryDone));
+        inbox.push_all((0..5).map(|_| ToShard::RecoveryDone));
         inbox.drain(&mut drained, 3, None);
         assert_eq!(drained.len(), 3);
     }

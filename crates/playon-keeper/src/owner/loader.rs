@@ -13,8 +13,9 @@ use playon_types::time::WallTime;
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{RecoverError, recover};
 
-use super::inbox::{ShardEvent, Shards};
+use super::inbox::Shards;
 use crate::alarm::{self, Alarm};
+use crate::messages::ToShard;
 
 /// Asks for sleeping rooms; the answers go to the shards.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ impl Loader {
             for room in asked {
                 alarm.busy();
                 let loaded = load(rooms.as_ref(), epoch, room, &bounds);
-                shards.of(room).push(ShardEvent::Loaded(room, loaded));
+                shards.of(room).push(ToShard::Loaded(room, loaded));
                 alarm.idle();
             }
         };

@@ -11,7 +11,6 @@ mod pulse;
 mod thread;
 mod ticks;
 
-pub(crate) use inbox::ShardEvent;
 pub use inbox::{Inbox, Shards};
 pub(crate) use loader::{Loader, read_back};
 pub(crate) use outlet::{Outside, Storing};

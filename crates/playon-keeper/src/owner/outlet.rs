@@ -14,15 +14,15 @@ use playon_types::image::Image;
 use playon_types::reason::Reason;
 use playon_wire::stored::{encode_image, encode_record};
 
-use super::inbox::{ShardEvent, Shards};
+use super::inbox::Shards;
 use super::loader::Loader;
 use super::ticks::Ticks;
 use crate::alarm::Alarm;
 use crate::calendar::Calendar;
 use crate::clock::Clock;
-use crate::control::{News, ShardNews};
 use crate::gateway::GatewayLink;
 use crate::links::Hub;
+use crate::messages::{FromShard, ToControl, ToShard};
 use crate::metrics::Metrics;
 
 /// Everything a shard reaches.
@@ -35,7 +35,7 @@ pub(crate) struct Outside {
     pub(crate) gates: GatewayLink,
     pub(crate) log: Arc<dyn RoomLog>,
     pub(crate) loader: Loader,
-    pub(crate) control: Sender<News>,
+    pub(crate) control: Sender<ToControl>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) storing: Arc<Storing>,
 }
@@ -155,17 +155,17 @@ impl Outlet {
             }
         }
         for (worker, why) in std::mem::take(&mut self.suspects) {
-            self.tell(ShardNews::Suspect(worker, why));
+            self.tell(FromShard::Suspect(worker, why));
         }
         if !self.reports.is_empty() {
             let reports = std::mem::take(&mut self.reports);
-            self.tell(ShardNews::Reports(reports));
+            self.tell(FromShard::Reports(reports));
         }
     }
 
-    pub(super) fn tell(&self, news: ShardNews) {
+    pub(super) fn tell(&self, news: FromShard) {
         // The control thread ends after the shards; if it has failed there is nobody to tell.
-        let _ = self.outside.control.send(News::Shard(self.number, news));
+        let _ = self.outside.control.send(ToControl::Shard(self.number, news));
     }
 
     fn submit(&mut self) {
@@ -186,12 +186,12 @@ impl Outlet {
                 storing.done();
                 metrics.store_seconds.observe(began.elapsed());
                 if let Some(inbox) = shards.get(number.into()) {
-                    inbox.push(ShardEvent::Stored(stored));
+                    inbox.push(ToShard::Stored(stored));
                 }
             }
             Err(error) => {
                 // Nothing of the batch is acknowledged to anyone, and nothing more will be.
-                let _ = control.send(News::Shard(number, ShardNews::StoreFailed(error)));
+                let _ = control.send(ToControl::Shard(number, FromShard::StoreFailed(error)));
             }
         };
         self.outside.log.submit(batch, Box::new(done));

@@ -10,16 +10,15 @@ use playon_types::attach::FromWorker;
 use playon_types::time::Time;
 use playon_wire::state::ZstdXxh3;
 
-use super::inbox::ShardEvent;
 use super::outlet::{Outlet, Outside};
 use super::pulse::Pulse;
 use crate::alarm::{self, Alarm};
-use crate::control::ShardNews;
+use crate::messages::{FromShard, ToShard};
 
 /// Events handled before their effects leave. More would let the first of them wait for the last.
 const EVENTS_PER_FLUSH_MAX: usize = 1_024;
 
-/// Starts the thread of one shard. It ends after `ShardEvent::Quit`.
+/// Starts the thread of one shard. It ends after `ToShard::Quit`.
 ///
 /// # Errors
 /// When there is no thread to be had.
@@ -44,7 +43,7 @@ struct Driver {
     outlet: Outlet,
     pulse: Pulse,
     number: u16,
-    events: VecDeque<ShardEvent>,
+    events: VecDeque<ToShard>,
 }
 
 impl Driver {
@@ -56,8 +55,8 @@ impl Driver {
             let mut recovered = false;
             self.outlet.ticks.begin(began);
             while let Some(event) = self.events.pop_front() {
-                quit |= matches!(event, ShardEvent::Quit);
-                recovered |= matches!(event, ShardEvent::RecoveryDone);
+                quit |= matches!(event, ToShard::Quit);
+                recovered |= matches!(event, ToShard::RecoveryDone);
                 self.handle(now, event);
                 self.drain();
             }
@@ -70,7 +69,7 @@ impl Driver {
             self.outlet.flush();
             if recovered {
                 // After the listings of all recovered rooms, which have just left.
-                self.outlet.tell(ShardNews::Recovered);
+                self.outlet.tell(FromShard::Recovered);
             }
             self.outlet.outside.metrics.shard_busy.inc_by(began.elapsed().as_secs_f64());
             if quit {
@@ -91,41 +90,41 @@ impl Driver {
         Some(self.pulse.now(next))
     }
 
-    fn handle(&mut self, now: Time, event: ShardEvent) {
+    fn handle(&mut self, now: Time, event: ToShard) {
         let shard = &mut self.shard;
         match event {
-            ShardEvent::Gate(message) => shard.handle_gate(now, message),
-            ShardEvent::Release(release, kinds) => shard.handle_release(release, kinds),
-            ShardEvent::WorkerUp(info) => shard.handle_worker_up(now, info),
-            ShardEvent::WorkerDown(worker, end) => shard.handle_worker_down(now, worker, &end),
-            ShardEvent::Heard(worker, at) => {
+            ToShard::Gate(message) => shard.handle_gate(now, message),
+            ToShard::Release(release, kinds) => shard.handle_release(release, kinds),
+            ToShard::WorkerUp(info) => shard.handle_worker_up(now, info),
+            ToShard::WorkerDown(worker, end) => shard.handle_worker_down(now, worker, &end),
+            ToShard::Heard(worker, at) => {
                 let ago = u64::try_from(at.elapsed().as_micros()).unwrap_or(u64::MAX);
                 shard.handle_heard(Time(now.0.saturating_sub(ago)), worker);
             }
-            ShardEvent::Turn(worker, turn) => shard.handle_turn(now, worker, turn),
-            ShardEvent::Worker(worker, message) => {
+            ToShard::Turn(worker, turn) => shard.handle_turn(now, worker, turn),
+            ToShard::Worker(worker, message) => {
                 if let FromWorker::Commit(commit) = &message {
                     self.outlet.ticks.committed(commit.room);
                 }
                 shard.handle_worker(now, worker, message);
             }
-            ShardEvent::Recovered(image) => shard.handle_recovered(now, *image),
-            ShardEvent::Damaged(room, why) => shard.handle_damaged(now, room, why),
-            ShardEvent::RecoveryDone => shard.handle_recovery_done(now),
-            ShardEvent::Loaded(room, loaded) => shard.handle_loaded(now, room, loaded),
-            ShardEvent::Stored(stored) => {
+            ToShard::Recovered(image) => shard.handle_recovered(now, *image),
+            ToShard::Damaged(room, why) => shard.handle_damaged(now, room, why),
+            ToShard::RecoveryDone => shard.handle_recovery_done(now),
+            ToShard::Loaded(room, loaded) => shard.handle_loaded(now, room, loaded),
+            ToShard::Stored(stored) => {
                 for (room, what) in stored {
                     self.shard.handle_stored(now, room, what);
                     self.drain();
                 }
             }
-            ShardEvent::SnapshotsWanted(rooms) => shard.handle_snapshots_wanted(now, &rooms),
-            ShardEvent::Order(order) => shard.handle_order(now, order),
-            ShardEvent::Probe(tell) => {
+            ToShard::SnapshotsWanted(rooms) => shard.handle_snapshots_wanted(now, &rooms),
+            ToShard::Order(order) => shard.handle_order(now, order),
+            ToShard::Probe(tell) => {
                 // Whoever asked may have stopped waiting.
                 let _ = tell.send(());
             }
-            ShardEvent::Quit => {}
+            ToShard::Quit => {}
         }
     }
 

@@ -10,7 +10,7 @@ mod process;
 mod supervisor;
 
 pub(crate) use passes::{Pass, Passes, SpawnId};
-pub(crate) use supervisor::{Supervisor, SupervisorSetup, Want, WorkerNews};
+pub(crate) use supervisor::{Supervisor, SupervisorSetup};
 
 /// Environment variables that workers see by these exact names; see also [`ENV_PREFIXES`].
 pub const ENV_NAMES: [&str; 5] = ["PATH", "HOME", "TMPDIR", "TZ", "LANG"];

@@ -22,39 +22,7 @@ use crate::alarm::{self, Alarm, Alarms};
 use crate::config::Bounds;
 use crate::data_dir::random_bytes;
 use crate::error::{Coded, system};
-
-/// How many workers of a release and berth should run.
-#[derive(Clone, Debug)]
-pub(crate) struct Want {
-    /// The release.
-    pub(crate) release: ReleaseId,
-    /// What they are there for.
-    pub(crate) berth: Berth,
-    /// Its label.
-    pub(crate) label: String,
-    /// Its executable.
-    pub(crate) executable: PathBuf,
-    /// How many.
-    pub(crate) count: u32,
-    /// Rooms need it: it is tried for ever, however often it fails.
-    pub(crate) needed: bool,
-    /// It is tried again at once, whatever has failed before.
-    pub(crate) afresh: bool,
-}
-
-/// News for the control thread.
-#[derive(Debug)]
-pub(crate) enum WorkerNews {
-    /// A worker ended or was ended.
-    Ended {
-        /// The release it ran.
-        release: ReleaseId,
-        /// Why.
-        error: Coded,
-        /// It is not started again until it is wanted anew.
-        given_up: bool,
-    },
-}
+use crate::messages::{FromSupervisor, Parting, ToSupervisor, Want};
 
 /// What the supervisor works with.
 pub(crate) struct SupervisorSetup {
@@ -71,30 +39,14 @@ pub(crate) struct SupervisorSetup {
     /// Where it raises the alarm.
     pub(crate) alarms: Alarms,
     /// Takes the news.
-    pub(crate) news: Box<dyn Fn(WorkerNews) + Send>,
-}
-
-enum Command {
-    Want(Want),
-    Attached(SpawnId, WorkerId),
-    Detached(WorkerId, Parting),
-    Kill(WorkerId, Reason),
-    Refused(SpawnId, Coded),
-    Exited(SpawnId),
-    Stop,
+    pub(crate) news: Box<dyn Fn(FromSupervisor) + Send>,
 }
 
 /// Handle to the thread.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
-    commands: Sender<Command>,
+    commands: Sender<ToSupervisor>,
     thread: Option<JoinHandle<()>>,
-}
-
-impl std::fmt::Debug for Command {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Command")
-    }
 }
 
 impl Supervisor {
@@ -125,41 +77,41 @@ impl Supervisor {
         }
     }
 
-    fn send(&self, command: Command) {
+    fn send(&self, command: ToSupervisor) {
         // After `stop` there is nobody left to tell.
         let _ = self.commands.send(command);
     }
 
     /// Sets how many workers of a release should run. Asked anew, a release that was given up is tried again.
     pub(crate) fn want(&self, want: Want) {
-        self.send(Command::Want(want));
+        self.send(ToSupervisor::Want(want));
     }
 
     /// A started process has attached.
     pub(crate) fn attached(&self, spawn: SpawnId, worker: WorkerId) {
-        self.send(Command::Attached(spawn, worker));
+        self.send(ToSupervisor::Attached(spawn, worker));
     }
 
     /// The link of a worker is gone: its process has no more purpose.
     pub(crate) fn detached(&self, worker: WorkerId, end: &WorkerEnd, why: String) {
         let parting = Parting { by_itself: end.by_itself, at_work: end.was_at_work(), why };
-        self.send(Command::Detached(worker, parting));
+        self.send(ToSupervisor::Detached(worker, parting));
     }
 
     /// A started process was not let in: it is ended, and that is the reason.
     pub(crate) fn refused(&self, spawn: SpawnId, error: Coded) {
-        self.send(Command::Refused(spawn, error));
+        self.send(ToSupervisor::Refused(spawn, error));
     }
 
     /// Kills a worker.
     pub(crate) fn kill(&self, worker: WorkerId, why: Reason) {
-        self.send(Command::Kill(worker, why));
+        self.send(ToSupervisor::Kill(worker, why));
     }
 
     /// Ends all workers: those still there after `worker_stop_timeout` are killed. `ask` asks them to end, once
     /// nobody takes that for a failure and starts others.
     pub(crate) fn stop(&mut self, ask: impl FnOnce()) {
-        self.send(Command::Stop);
+        self.send(ToSupervisor::Stop);
         ask();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -172,16 +124,6 @@ impl Supervisor {
 struct Crew {
     release: ReleaseId,
     berth: Berth,
-}
-
-/// How the link of a worker ended.
-#[derive(Debug)]
-struct Parting {
-    /// The process ended it.
-    by_itself: bool,
-    /// It was at something of a room.
-    at_work: bool,
-    why: String,
 }
 
 struct Running {
@@ -217,7 +159,7 @@ struct Roster {
 
 struct Thread {
     setup: SupervisorSetup,
-    again: Sender<Command>,
+    again: Sender<ToSupervisor>,
     crews: BTreeMap<Crew, Roster>,
     running: HashMap<SpawnId, Running>,
     next: u64,
@@ -225,7 +167,7 @@ struct Thread {
 }
 
 impl Thread {
-    fn new(setup: SupervisorSetup, again: Sender<Command>) -> Self {
+    fn new(setup: SupervisorSetup, again: Sender<ToSupervisor>) -> Self {
         Self {
             setup,
             again,
@@ -236,7 +178,7 @@ impl Thread {
         }
     }
 
-    fn run(mut self, inbox: &Receiver<Command>, alarm: &Alarm) {
+    fn run(mut self, inbox: &Receiver<ToSupervisor>, alarm: &Alarm) {
         loop {
             alarm.idle();
             let command = match self.next_timeout() {
@@ -245,7 +187,7 @@ impl Thread {
             };
             alarm.busy();
             match command {
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(ToSupervisor::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(command) => self.handle(command),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -255,24 +197,24 @@ impl Thread {
         self.wind_down(inbox);
     }
 
-    fn handle(&mut self, command: Command) {
+    fn handle(&mut self, command: ToSupervisor) {
         match command {
-            Command::Want(want) => self.handle_want(want),
-            Command::Attached(spawn, worker) => self.handle_attached(spawn, worker),
-            Command::Detached(worker, parting) => self.handle_detached(worker, parting),
-            Command::Kill(worker, why) => {
+            ToSupervisor::Want(want) => self.handle_want(want),
+            ToSupervisor::Attached(spawn, worker) => self.handle_attached(spawn, worker),
+            ToSupervisor::Detached(worker, parting) => self.handle_detached(worker, parting),
+            ToSupervisor::Kill(worker, why) => {
                 let why = why.to_string();
                 tracing::warn!(%worker, why, "worker is killed");
                 self.doom(worker, Coded::new(ply!("PLY-0409"), why, REMEDY_WORKER));
             }
-            Command::Refused(spawn, error) => {
+            ToSupervisor::Refused(spawn, error) => {
                 if let Some(running) = self.running.get_mut(&spawn) {
                     running.doomed = Some(error);
                     running.deadline = Some(Instant::now() + REFUSED_GRACE);
                 }
             }
-            Command::Exited(spawn) => self.handle_exited(spawn),
-            Command::Stop => {}
+            ToSupervisor::Exited(spawn) => self.handle_exited(spawn),
+            ToSupervisor::Stop => {}
         }
     }
 
@@ -407,7 +349,7 @@ impl Thread {
         known.given_up = !known.proven && !known.want.needed && hopeless;
         let (failures, given_up) = (known.backoff.failures(), known.given_up);
         tracing::warn!(release = %known.label, %error, failures, given_up, ?wait, "worker ended");
-        (self.setup.news)(WorkerNews::Ended { release: crew.release, error, given_up });
+        (self.setup.news)(FromSupervisor::Ended { release: crew.release, error, given_up });
     }
 
     /// Starts what is wanted and may be started now.
@@ -465,7 +407,7 @@ impl Thread {
         let again = self.again.clone();
         let alarm = self.setup.alarms.part("the watch over a worker");
         let watched = process.on_exit(alarm, move || {
-            let _ = again.send(Command::Exited(spawn));
+            let _ = again.send(ToSupervisor::Exited(spawn));
         });
         if let Err(error) = watched {
             process.kill();
@@ -519,7 +461,7 @@ impl Thread {
     }
 
     /// Workers end by themselves when their links are closed; the rest is killed.
-    fn wind_down(&mut self, inbox: &Receiver<Command>) {
+    fn wind_down(&mut self, inbox: &Receiver<ToSupervisor>) {
         self.stopping = true;
         let exited = self.running.extract_if(|_, running| running.exited);
         exited.for_each(|(_, running)| _ = running.process.reap());
@@ -531,10 +473,10 @@ impl Thread {
         self.collect(inbox, Instant::now() + Duration::from_secs(1));
     }
 
-    fn collect(&mut self, inbox: &Receiver<Command>, until: Instant) {
+    fn collect(&mut self, inbox: &Receiver<ToSupervisor>, until: Instant) {
         while !self.running.is_empty() {
             match inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Command::Exited(spawn)) => {
+                Ok(ToSupervisor::Exited(spawn)) => {
                     if let Some(running) = self.running.remove(&spawn) {
                         self.setup.passes.revoke(running.secret);
                         running.process.reap();

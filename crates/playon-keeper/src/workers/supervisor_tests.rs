@@ -12,10 +12,11 @@ use playon_types::ply;
 
 use super::*;
 use crate::clock::Clock;
+use crate::messages::{FromSupervisor, Want};
 
 struct Rig {
     supervisor: Supervisor,
-    news: Receiver<WorkerNews>,
+    news: Receiver<FromSupervisor>,
     passes: Arc<Passes>,
     dir: tempfile::TempDir,
 }
@@ -60,7 +61,7 @@ impl Rig {
     }
 
     fn end(&self) -> (Coded, bool) {
-        let WorkerNews::Ended { error, given_up, .. } =
+        let FromSupervisor::Ended { error, given_up, .. } =
             self.news.recv_timeout(Duration::from_secs(20)).unwrap();
         (error, given_up)
     }
