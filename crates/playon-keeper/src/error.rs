@@ -7,6 +7,8 @@ use playon_types::ply;
 use playon_types::reason::Reason;
 use std::fmt;
 
+use playon_store::StoreError;
+
 /// An error with its stable code, one line for people, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coded {
@@ -64,4 +66,26 @@ pub(crate) fn system(what: &str, error: impl fmt::Display) -> Coded {
         format!("{what}: {error}"),
         "look at the limits of this user and the state of the machine",
     )
+}
+
+const REMEDY_DISPLACED: &str = "find out who moved, deleted or replaced it; start the keeper where the directory is now, or put a backup back";
+
+/// What is told when nothing can be made safe any more.
+pub(crate) fn store_failed(error: &StoreError) -> Coded {
+    let why = match error {
+        StoreError::Displaced(_) => return store_error(error),
+        StoreError::Stopped(why) => why.clone(),
+        _ => error.to_string(),
+    };
+    let remedy = "look at the disk, then start the keeper again";
+    Coded::new(ply!("PLY-0201"), format!("the store has stopped: {why}"), remedy)
+}
+
+/// What the store said, with its code.
+pub(crate) fn store_error(error: &StoreError) -> Coded {
+    let remedy = match error {
+        StoreError::Displaced(_) => REMEDY_DISPLACED,
+        _ => "look at the keeper's log; `playon store verify` checks the data directory",
+    };
+    Coded::of(error.code(), error, remedy)
 }

@@ -22,11 +22,9 @@ use crate::artifacts::Artifacts;
 use crate::calendar::Calendar;
 use crate::clock::Clock;
 use crate::config::KeeperConfig;
-use crate::control::{
-    Catalog, Control, ControlSetup, Handle, Queues, recover_rooms, store_error, store_failed,
-};
+use crate::control::{Catalog, Control, ControlSetup, Handle, Queues, recover_rooms};
 use crate::data_dir::{DataDir, secret_file, write_private};
-use crate::error::{Coded, data_dir, listen, system};
+use crate::error::{Coded, data_dir, listen, store_error, store_failed, system};
 use crate::gateway::{
     Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Inboxes,
     Labels, Origins,

@@ -19,9 +19,9 @@ use playon_types::ply;
 
 use crate::age::Age;
 use crate::alarm::{self, Alarm};
-use crate::control::{Handle, store_failed};
+use crate::control::Handle;
 use crate::data_dir::{DataDir, make_folder, write_private};
-use crate::error::{Coded, system};
+use crate::error::{Coded, store_failed, system};
 use crate::links::{Doors, bind};
 use crate::messages::ToControl;
 

@@ -2,34 +2,30 @@
 //!
 //! Everything that is rare and concerns the whole keeper comes together here: workers that come and go, reports of
 //! shards, deploys, the stored decisions. What it knows is kept in the [`Catalog`], which others read.
+//!
+//! - `thread`: the thread itself, which hands everything that it is told to the core's machines.
+//! - `effects`: what those decide, carried out.
+//! - `commands`: what operators ask for, through the [`Handle`].
+//! - `catalog`: what is known, for whoever only looks; `views`: the same as JSON.
+//! - `reports`: what shards report, for the log and the counters.
+//! - `recovery`: reading the rooms back at start.
 
 mod catalog;
-mod closings;
-mod course;
-mod decisions;
-mod demand;
-mod deploys;
-mod faults;
-mod glance;
-mod notes;
+mod commands;
+mod effects;
+mod handle;
 mod recovery;
-mod releases;
-mod request;
-mod rests;
-mod sites;
-mod sleepers;
+mod reports;
 mod thread;
-mod view;
+mod views;
 
 pub use catalog::{Catalog, RoomFilter};
-pub(crate) use glance::Queues;
+pub use commands::{AsleepFilter, check_label};
+pub use handle::Handle;
 pub(crate) use recovery::recover_rooms;
-pub use releases::check_label;
-pub(crate) use releases::{store_error, store_failed};
-pub use request::Handle;
-pub use rests::AsleepFilter;
 pub(crate) use thread::{Control, ControlSetup};
-pub use view::{
+pub(crate) use views::Queues;
+pub use views::{
     AsleepPage, AsleepView, DeployAnswer, DeployView, DurationView, FaultView, KindView, LeftView,
     PauseView, QueuesView, ReleaseView, RoomGroup, RoomView, StatusView, StoreView, TimingsView,
     TotalsView, WayBackView, WorkerView,

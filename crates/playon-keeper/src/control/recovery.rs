@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 use playon_store::{RoomDamage, RoomLog, StoredRoom};
 use playon_types::image::ApplyBounds;
 
-use super::releases::store_error;
+use crate::error::store_error;
 use crate::messages::{ToControl, ToShard};
 use crate::owner::{Shards, read_back};
 

@@ -16,18 +16,16 @@ use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::time::{Span, Time};
 use tokio::sync::oneshot;
 
-use super::catalog::{Catalog, RoomEntry, WorkerEntry};
-use super::closings::{Closings, unknown};
-use super::notes;
-use super::releases::store_failed;
-use super::rests::Rests;
-use super::sites::Sites;
-use super::view::RoomView;
 use crate::alarm::{self, Alarm, Alarms};
 use crate::artifacts::Artifacts;
 use crate::calendar::Calendar;
 use crate::clock::Clock;
-use crate::error::Coded;
+use crate::control::catalog::{Catalog, RoomEntry, WorkerEntry};
+use crate::control::commands::{Closings, unknown};
+use crate::control::effects::{Rests, Sites};
+use crate::control::reports::log_report;
+use crate::control::views::RoomView;
+use crate::error::{Coded, store_failed};
 use crate::gateway::{Assets, GatewayStats, Labels};
 use crate::links::Hub;
 use crate::messages::{
@@ -125,7 +123,8 @@ impl Control {
 
     pub(super) fn keep_release_row(&self, row: playon_store::ReleaseRow, stored: bool) {
         self.setup.labels.set(row.id, row.label.clone());
-        let entry = super::catalog::ReleaseEntry { row: row.clone(), stored, kinds: Vec::new() };
+        let entry =
+            crate::control::catalog::ReleaseEntry { row: row.clone(), stored, kinds: Vec::new() };
         self.catalog_mut().releases.insert(row.id, entry);
     }
 
@@ -192,7 +191,7 @@ impl Control {
     }
 
     fn handle_report(&mut self, shard: u16, report: &Report) {
-        notes::note(&self.catalog(), &self.setup.metrics, self.setup.hub.epoch(), report);
+        log_report(&self.catalog(), &self.setup.metrics, self.setup.hub.epoch(), report);
         self.catalog_mut().note_report(report);
         match report {
             Report::Listing(listing) => self.note_listing(listing),
@@ -208,8 +207,8 @@ impl Control {
                 self.note_stranded(*room, kind, *version);
             }
             Report::Moved { deploy, pause, .. } | Report::Thawed { deploy, pause, .. } => {
-                if let Some(course) = self.catalog_mut().deploys.get_mut(deploy) {
-                    course.note_pause(*pause);
+                if let Some(entry) = self.catalog_mut().deploys.get_mut(deploy) {
+                    entry.note_pause(*pause);
                 }
             }
             Report::Fault { room, reason, .. } => {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{mpsc, oneshot};
 
-use super::catalog::Catalog;
-use super::request::Handle;
-use super::view::{
+use crate::control::catalog::Catalog;
+use crate::control::handle::Handle;
+use crate::control::views::{
     DurationView, QueuesView, RoomGroup, StatusView, StoreView, TimingsView, TotalsView,
 };
 use crate::gateway::GatewayLink;

@@ -3,12 +3,12 @@
 use playon_core::deploy::{RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers};
 use playon_store::{RestGroup, RestingRoom, StoreError};
 
-use super::rests::resting;
-use super::thread::Control;
+use crate::control::effects::resting;
+use crate::control::thread::Control;
 
 impl Control {
     /// Looks for them and tells the director. Whatever wakes meanwhile is found out by its shard.
-    pub(super) fn find_sleepers(&mut self, search: &Search) {
+    pub(crate) fn find_sleepers(&mut self, search: &Search) {
         let deploy = search.deploy;
         let found = self.sleepers(search).map_err(|error| {
             tracing::error!(%deploy, %error, "rooms at rest cannot be looked through");

@@ -5,8 +5,8 @@ use playon_types::ids::ReleaseId;
 use playon_types::ply;
 use playon_types::record::Course;
 
-use super::thread::Control;
-use super::view::{DeployAnswer, WayBackView};
+use crate::control::thread::Control;
+use crate::control::views::{DeployAnswer, WayBackView};
 use crate::error::Coded;
 
 fn no_way_back(why: &str) -> Coded {
@@ -16,7 +16,7 @@ fn no_way_back(why: &str) -> Coded {
 }
 
 impl Control {
-    pub(super) fn deploy_release(
+    pub(crate) fn deploy_release(
         &mut self,
         release: &str,
         now: bool,
@@ -33,7 +33,7 @@ impl Control {
     }
 
     /// What a rollback would do now.
-    pub(super) fn way_back(&self) -> Result<WayBackView, Coded> {
+    pub(crate) fn way_back(&self) -> Result<WayBackView, Coded> {
         let WayBack { undoes, from, to } =
             self.director.way_back().ok_or_else(|| no_way_back(self.why_no_way()))?;
         let catalog = self.catalog();
@@ -56,7 +56,7 @@ impl Control {
     }
 
     /// To the release that was named, or else to where rooms were before the last deploy that took effect.
-    pub(super) fn rollback(&mut self, to: Option<&str>, now: bool) -> Result<DeployAnswer, Coded> {
+    pub(crate) fn rollback(&mut self, to: Option<&str>, now: bool) -> Result<DeployAnswer, Coded> {
         let to = match to {
             Some(release) => self.named(release)?,
             None => {
@@ -102,7 +102,7 @@ impl Control {
         }
     }
 
-    pub(super) fn begin_deploy(&mut self, wish: DeployWish) -> Result<Taken, DeployRefusal> {
+    pub(crate) fn begin_deploy(&mut self, wish: DeployWish) -> Result<Taken, DeployRefusal> {
         let taken = self.director.handle_deploy(self.setup.clock.now(), wish)?;
         self.drain();
         self.retry(wish.to);

@@ -6,16 +6,16 @@ use playon_core::effect::{Aside, Report};
 use playon_types::attach::LeftOut;
 use playon_types::ids::{ReleaseId, RoomId};
 
-use super::catalog::Catalog;
-use super::releases::wall_ms;
-use super::view::FaultView;
+use crate::clock::wall_ms;
+use crate::control::catalog::Catalog;
+use crate::control::views::FaultView;
 
 /// Faults remembered; older ones are in the log only.
 const FAULTS_KEPT_MAX: usize = 16;
 
 /// The last faults, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Faults(VecDeque<FaultView>);
+pub(crate) struct Faults(VecDeque<FaultView>);
 
 impl Faults {
     fn push(&mut self, fault: FaultView) {
@@ -26,14 +26,14 @@ impl Faults {
     }
 
     /// Newest first.
-    pub(super) fn list(&self) -> Vec<FaultView> {
+    pub(crate) fn list(&self) -> Vec<FaultView> {
         self.0.iter().rev().cloned().collect()
     }
 }
 
 impl Catalog {
     /// Remembers what a shard reported, if it is a fault; called before the catalog takes the report in.
-    pub(super) fn note_report(&mut self, report: &Report) {
+    pub(crate) fn note_report(&mut self, report: &Report) {
         let (room, release, what) = match report {
             Report::Listing(listing) => {
                 let known =
@@ -78,7 +78,7 @@ impl Catalog {
     }
 
     /// Remembers a fault. A room's release is looked up if it is not given.
-    pub(super) fn note_fault(
+    pub(crate) fn note_fault(
         &mut self,
         room: Option<RoomId>,
         release: Option<ReleaseId>,

@@ -2,21 +2,21 @@
 
 use bytes::Bytes;
 use playon_types::ids::{DeployId, ReleaseId, RoomId};
-use playon_types::record::{Course as Kind, DeployPhase, DeployRecord, Left, Numbers, Watch};
+use playon_types::record::{Course, DeployPhase, DeployRecord, Left, Numbers, Watch};
 use playon_types::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 
-use super::view::{DeployView, LeftView, PauseView};
+use crate::control::views::{DeployView, LeftView, PauseView};
 
 /// Pauses remembered for the percentiles of one deploy; of more rooms than that every later one counts for the longest only.
 const PAUSES_MAX: usize = 100_000;
 
 /// A deploy with what the keeper counts beside the core.
 #[derive(Clone, Debug)]
-pub(super) struct Course {
-    pub(super) record: DeployRecord,
-    pub(super) started_ms: u64,
-    pub(super) finished_ms: Option<u64>,
+pub(crate) struct DeployEntry {
+    pub(crate) record: DeployRecord,
+    pub(crate) started_ms: u64,
+    pub(crate) finished_ms: Option<u64>,
     /// When the last room that waits for the end of its round moves at the latest.
     in_round_until_ms: Option<u64>,
     /// Sockets of the whole keeper cut before it began, or before this keeper went on with it.
@@ -28,16 +28,16 @@ pub(super) struct Course {
     max_us: u32,
     summary: PauseView,
     /// What it does to rooms at rest, once the release has attached.
-    pub(super) at_rest: Option<UnreadAtRest>,
+    pub(crate) at_rest: Option<UnreadCounts>,
 }
 
 /// Rooms at rest that a release does not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct UnreadAtRest {
+pub(crate) struct UnreadCounts {
     /// All of them.
-    pub(super) unread: u64,
+    pub(crate) unread: u64,
     /// Those that no other release reads which is kept.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
 }
 
 /// How a deploy lies in the store. Fields are only ever added.
@@ -80,7 +80,7 @@ struct Stored {
     #[serde(default)]
     predicted_us: u64,
     #[serde(default)]
-    at_rest: Option<UnreadAtRest>,
+    at_rest: Option<UnreadCounts>,
     #[serde(default)]
     watch: Option<StoredWatch>,
     #[serde(default)]
@@ -112,9 +112,9 @@ struct StoredLeft {
     reason: String,
 }
 
-impl Course {
+impl DeployEntry {
     /// A deploy that begins, when so many sockets of the keeper have been cut.
-    pub(super) fn new(record: DeployRecord, started_ms: u64, base_cut: u64) -> Self {
+    pub(crate) fn new(record: DeployRecord, started_ms: u64, base_cut: u64) -> Self {
         Self {
             record,
             started_ms,
@@ -131,7 +131,7 @@ impl Course {
     }
 
     /// Takes the newest record in, with the sockets cut so far and the times now.
-    pub(super) fn update(
+    pub(crate) fn update(
         &mut self,
         record: DeployRecord,
         cut: u64,
@@ -152,7 +152,7 @@ impl Course {
         }
     }
 
-    pub(super) fn note_pause(&mut self, pause: Span) {
+    pub(crate) fn note_pause(&mut self, pause: Span) {
         let us = u32::try_from(pause.0).unwrap_or(u32::MAX);
         self.max_us = self.max_us.max(us);
         if self.pauses_us.len() < PAUSES_MAX {
@@ -174,7 +174,7 @@ impl Course {
         PauseView { p50: at(50), p99: at(99), max }
     }
 
-    pub(super) fn view(&self, label: impl Fn(ReleaseId) -> String) -> DeployView {
+    pub(crate) fn view(&self, label: impl Fn(ReleaseId) -> String) -> DeployView {
         let record = &self.record;
         let left =
             |left: &Left| LeftView { room: left.room.to_string(), reason: left.reason.clone() };
@@ -215,7 +215,7 @@ impl Course {
         }
     }
 
-    pub(super) fn encode(&self) -> Bytes {
+    pub(crate) fn encode(&self) -> Bytes {
         let record = &self.record;
         let numbers = record.numbers;
         let left =
@@ -265,7 +265,7 @@ impl Course {
     }
 
     /// Reads what `encode` wrote, in this or an earlier build; nothing if a later build wrote something new.
-    pub(super) fn decode(bytes: &[u8], base_cut: u64) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8], base_cut: u64) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let from = match &stored.from {
             Some(text) => Some(ReleaseId::parse(text)?),
@@ -274,7 +274,7 @@ impl Course {
         let left =
             |left: StoredLeft| Some(Left { room: RoomId::parse(&left.room)?, reason: left.reason });
         let counts = stored.counts;
-        let course = Kind::from_number(stored.course)?;
+        let course = Course::from_number(stored.course)?;
         let id = DeployId(stored.id);
         let mut record =
             DeployRecord::new(id, course, from, ReleaseId::parse(&stored.to)?, stored.at_once);
@@ -322,7 +322,7 @@ mod tests {
 
     fn record(phase: DeployPhase) -> DeployRecord {
         let (from, to) = (Some(ReleaseId([1; 32])), ReleaseId([2; 32]));
-        let record = DeployRecord::new(DeployId(7), Kind::Back, from, to, true);
+        let record = DeployRecord::new(DeployId(7), Course::Back, from, to, true);
         let numbers = Numbers { inputs_lost: 1, inputs_applied_twice: 2, ..Numbers::default() };
         let left_rooms = vec![Left { room: RoomId([9; 16]), reason: "it has no way".into() }];
         let watch = Watch { since: Some(Time(5)), faults: 1, last: "it panicked".into() };
@@ -346,11 +346,11 @@ mod tests {
 
     #[test]
     fn a_finished_course_keeps_its_numbers_and_reads_back() {
-        let mut course = Course::new(record(DeployPhase::Moving), 10, 5);
+        let mut course = DeployEntry::new(record(DeployPhase::Moving), 10, 5);
         for ms in 1..=100 {
             course.note_pause(Span::millis(ms));
         }
-        course.at_rest = Some(UnreadAtRest { unread: 3, lost: 1 });
+        course.at_rest = Some(UnreadCounts { unread: 3, lost: 1 });
         course.update(record(DeployPhase::Partial), 6, 20, None);
         course.update(record(DeployPhase::Partial), 99, 30, None);
         let view = course.view(|id| format!("r{}", id.0[0]));
@@ -361,18 +361,18 @@ mod tests {
         assert_eq!((view.inputs_lost, view.inputs_applied_twice), (1, 2));
         assert_eq!((view.pause_ms.p50, view.pause_ms.p99, view.pause_ms.max), (51.0, 100.0, 100.0));
         assert_eq!(view.finished_ms, Some(20));
-        let read = Course::decode(&course.encode(), 0).unwrap();
+        let read = DeployEntry::decode(&course.encode(), 0).unwrap();
         assert_eq!((&read.record, read.at_rest), (&course.record, course.at_rest));
         assert_eq!(read.view(|id| id.to_string()).pause_ms, view.pause_ms);
-        assert!(Course::decode(b"{}", 0).is_none());
+        assert!(DeployEntry::decode(b"{}", 0).is_none());
     }
 
     #[test]
     fn what_an_earlier_keeper_counted_is_kept() {
-        let mut course = Course::new(record(DeployPhase::Moving), 10, 0);
+        let mut course = DeployEntry::new(record(DeployPhase::Moving), 10, 0);
         course.note_pause(Span::millis(70));
         course.update(record(DeployPhase::Moving), 3, 20, None);
-        let mut next = Course::decode(&course.encode(), 0).unwrap();
+        let mut next = DeployEntry::decode(&course.encode(), 0).unwrap();
         next.note_pause(Span::millis(10));
         next.update(record(DeployPhase::Done), 2, 30, None);
         let view = next.view(|id| id.to_string());
@@ -387,10 +387,10 @@ mod tests {
             "faults":0,"reason":null,"started_ms":1,"finished_ms":2,"counts":{{"sockets_closed":0,"inputs_lost":4}},
             "pause_ms":{{"p50":1.0,"p99":2.0,"max":3.0}}}}"#
         );
-        let record = Course::decode(text.as_bytes(), 0).unwrap().record;
+        let record = DeployEntry::decode(text.as_bytes(), 0).unwrap().record;
         assert_eq!(
             (record.course, record.moved, record.numbers.inputs_lost),
-            (Kind::Forward, 3, 4)
+            (Course::Forward, 3, 4)
         );
     }
 }

@@ -11,10 +11,10 @@ use playon_types::record::DeployRecord;
 use playon_types::time::Span;
 use serde::{Deserialize, Serialize};
 
-use super::course::Course;
-use super::releases::{store_error, wall_ms};
-use super::thread::Control;
-use crate::error::Coded;
+use crate::clock::wall_ms;
+use crate::control::catalog::DeployEntry;
+use crate::control::thread::Control;
+use crate::error::{Coded, store_error};
 use crate::messages::ToShard;
 
 /// The stored decision which release is current: 64 hexadecimal digits.
@@ -104,7 +104,7 @@ fn setting_of(release: ReleaseId) -> String {
 
 impl Control {
     /// Reads what was decided before, and tells director and shards.
-    pub(super) fn read_decisions(&mut self) -> Result<(), Coded> {
+    pub(crate) fn read_decisions(&mut self) -> Result<(), Coded> {
         let decisions = Arc::clone(&self.setup.decisions);
         let refuse = |error| store_error(&error);
         for row in self.setup.releases.releases().map_err(refuse)? {
@@ -117,12 +117,12 @@ impl Control {
         }
         let mut newest_first = Vec::new();
         for row in decisions.deploys(self.setup.deploys_max).map_err(refuse)? {
-            let Some(course) = Course::decode(&row.body, self.cut()) else {
+            let Some(entry) = DeployEntry::decode(&row.body, self.cut()) else {
                 tracing::warn!(deploy = %row.id, "a deploy was stored by a later build and is not shown");
                 continue;
             };
-            newest_first.push(course.record.clone());
-            self.catalog_mut().deploys.insert(row.id, course);
+            newest_first.push(entry.record.clone());
+            self.catalog_mut().deploys.insert(row.id, entry);
         }
         let text = decisions.setting(SETTING_CURRENT).map_err(refuse)?;
         self.stored_current =
@@ -140,7 +140,7 @@ impl Control {
     }
 
     /// What a release says about its kinds is known from now on, also while no worker of it is attached.
-    pub(super) fn keep_kinds(&self, info: &WorkerInfo) {
+    pub(crate) fn keep_kinds(&self, info: &WorkerInfo) {
         let kinds: Vec<Declared> = info.kinds.iter().map(Declared::from).collect();
         let (name, value) = (setting_of(info.release), encode_kinds(&kinds));
         let decisions = &self.setup.decisions;
@@ -160,7 +160,7 @@ impl Control {
         self.setup.stats.cut.get()
     }
 
-    pub(super) fn show(&self, record: DeployRecord) {
+    pub(crate) fn show(&self, record: DeployRecord) {
         let (id, cut, now_ms) = (record.id, self.cut(), wall_ms());
         let now = self.setup.clock.now();
         let until = record.in_round_until.map(|until| now_ms + until.since(now).0 / 1_000);
@@ -169,10 +169,12 @@ impl Control {
         if !catalog.deploys.contains_key(&id) {
             self.setup.metrics.deploys.inc();
         }
-        let course =
-            catalog.deploys.entry(id).or_insert_with(|| Course::new(record.clone(), now_ms, cut));
-        course.update(record, cut, now_ms, until);
-        course.at_rest = course.at_rest.or(at_rest);
+        let entry = catalog
+            .deploys
+            .entry(id)
+            .or_insert_with(|| DeployEntry::new(record.clone(), now_ms, cut));
+        entry.update(record, cut, now_ms, until);
+        entry.at_rest = entry.at_rest.or(at_rest);
         while catalog.deploys.len() > self.setup.deploys_max {
             catalog.deploys.pop_first();
         }
@@ -182,7 +184,7 @@ impl Control {
     fn decision(&self, record: DeployRecord, changed: Option<ReleaseId>) -> Decision {
         let id = record.id;
         self.show(record);
-        let body = self.catalog().deploys.get(&id).map(Course::encode).unwrap_or_default();
+        let body = self.catalog().deploys.get(&id).map(DeployEntry::encode).unwrap_or_default();
         let text = |release: ReleaseId| Bytes::from(release.to_string());
         Decision {
             deploy: Some(DeployRow { id, body }),
@@ -193,14 +195,14 @@ impl Control {
     }
 
     /// How far a deploy is, for a keeper that comes after this one.
-    pub(super) fn keep(&self, record: DeployRecord) {
+    pub(crate) fn keep(&self, record: DeployRecord) {
         if let Err(error) = self.setup.decisions.decide(self.decision(record, None)) {
             self.fail(store_error(&error));
         }
     }
 
     /// The decision is safe when this returns, as a whole; what follows from it comes after.
-    pub(super) fn store(&mut self, record: DeployRecord, current: Option<ReleaseId>) {
+    pub(crate) fn store(&mut self, record: DeployRecord, current: Option<ReleaseId>) {
         let (id, phase, reason) = (record.id, record.phase, record.reason.clone());
         let changed = current.filter(|_| current != self.stored_current);
         if let Err(error) = self.setup.decisions.decide(self.decision(record, changed)) {

@@ -1,5 +1,8 @@
 //! What the keeper knows, for those who only look.
 
+mod deploy;
+mod faults;
+
 use std::collections::BTreeMap;
 
 use playon_core::effect::Listing;
@@ -7,55 +10,56 @@ use playon_store::ReleaseRow;
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::kind::KindInfo;
 
-use super::course::Course;
-use super::faults::Faults;
-use super::view::{DeployView, KindView, ReleaseView, RoomView, WorkerView};
+use crate::control::views::{DeployView, KindView, ReleaseView, RoomView, WorkerView};
+
+pub(crate) use deploy::{DeployEntry, UnreadCounts};
+use faults::Faults;
 
 /// What the keeper knows; may lag behind by moments.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    pub(super) rooms: BTreeMap<RoomId, RoomEntry>,
-    pub(super) releases: BTreeMap<ReleaseId, ReleaseEntry>,
-    pub(super) workers: BTreeMap<WorkerId, WorkerEntry>,
-    pub(super) deploys: BTreeMap<DeployId, Course>,
-    pub(super) current: Option<ReleaseId>,
-    pub(super) recovered: bool,
-    pub(super) draining: bool,
-    pub(super) failed: Option<String>,
+    pub(crate) rooms: BTreeMap<RoomId, RoomEntry>,
+    pub(crate) releases: BTreeMap<ReleaseId, ReleaseEntry>,
+    pub(crate) workers: BTreeMap<WorkerId, WorkerEntry>,
+    pub(crate) deploys: BTreeMap<DeployId, DeployEntry>,
+    pub(crate) current: Option<ReleaseId>,
+    pub(crate) recovered: bool,
+    pub(crate) draining: bool,
+    pub(crate) failed: Option<String>,
     /// What does not work, although the keeper goes on.
-    pub(super) ailing: Option<String>,
-    pub(super) faults: Faults,
+    pub(crate) ailing: Option<String>,
+    pub(crate) faults: Faults,
     /// Rooms at rest, and those of them that no kept release reads, when they were last counted.
-    pub(super) at_rest: RestCounts,
+    pub(crate) at_rest: RestCounts,
 }
 
 /// What is at rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct RestCounts {
-    pub(super) rooms: u64,
-    pub(super) unread: u64,
+pub(crate) struct RestCounts {
+    pub(crate) rooms: u64,
+    pub(crate) unread: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct RoomEntry {
-    pub(super) listing: Listing,
-    pub(super) faults: u64,
-    pub(super) last_fault: Option<String>,
+pub(crate) struct RoomEntry {
+    pub(crate) listing: Listing,
+    pub(crate) faults: u64,
+    pub(crate) last_fault: Option<String>,
 }
 
 #[derive(Debug)]
-pub(super) struct ReleaseEntry {
-    pub(super) row: ReleaseRow,
-    pub(super) stored: bool,
-    pub(super) kinds: Vec<KindInfo>,
+pub(crate) struct ReleaseEntry {
+    pub(crate) row: ReleaseRow,
+    pub(crate) stored: bool,
+    pub(crate) kinds: Vec<KindInfo>,
 }
 
 #[derive(Debug)]
-pub(super) struct WorkerEntry {
-    pub(super) release: ReleaseId,
-    pub(super) app: String,
-    pub(super) pid: u32,
-    pub(super) spawned: bool,
+pub(crate) struct WorkerEntry {
+    pub(crate) release: ReleaseId,
+    pub(crate) app: String,
+    pub(crate) pid: u32,
+    pub(crate) spawned: bool,
 }
 
 /// Which rooms to list.
@@ -104,10 +108,10 @@ impl Catalog {
     }
 
     /// The releases whose executables are stored, the one that was added or deployed longest ago first.
-    pub(super) fn stored_by_age(&self) -> Vec<ReleaseId> {
+    pub(crate) fn stored_by_age(&self) -> Vec<ReleaseId> {
         let deployed = |id: ReleaseId| {
-            let to = self.deploys.values().filter(move |course| course.record.to == id);
-            to.map(|course| course.started_ms).max()
+            let to = self.deploys.values().filter(move |deploy| deploy.record.to == id);
+            to.map(|deploy| deploy.started_ms).max()
         };
         let stored = self.releases.values().filter(|entry| entry.stored);
         let mut aged: Vec<_> = stored
@@ -193,12 +197,12 @@ impl Catalog {
 
     /// Deploys, newest first.
     pub fn deploys(&self) -> Vec<DeployView> {
-        self.deploys.values().rev().map(|course| course.view(|id| self.label(id))).collect()
+        self.deploys.values().rev().map(|deploy| deploy.view(|id| self.label(id))).collect()
     }
 
     /// One deploy.
     pub fn deploy(&self, id: DeployId) -> Option<DeployView> {
-        self.deploys.get(&id).map(|course| course.view(|id| self.label(id)))
+        self.deploys.get(&id).map(|deploy| deploy.view(|id| self.label(id)))
     }
 
     /// Whether all rooms have been read back.

@@ -1,41 +1,19 @@
 //! Releases: how they get their labels and how they are kept.
 
-use playon_store::{ReleaseRow, StoreError};
+use playon_store::ReleaseRow;
 use playon_types::ids::ReleaseId;
 use playon_types::ply;
 use playon_types::record::{DeployPhase, DeployRecord};
 
-use super::catalog::ReleaseEntry;
-use super::thread::Control;
-use super::view::ReleaseView;
 use crate::artifacts::Artifact;
-pub(super) use crate::clock::wall_ms;
-use crate::error::Coded;
+use crate::clock::wall_ms;
+use crate::control::catalog::ReleaseEntry;
+use crate::control::thread::Control;
+use crate::control::views::ReleaseView;
+use crate::error::{Coded, store_error};
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 64;
-
-const REMEDY_DISPLACED: &str = "find out who moved, deleted or replaced it; start the keeper where the directory is now, or put a backup back";
-
-/// What is told when nothing can be made safe any more.
-pub(crate) fn store_failed(error: &StoreError) -> Coded {
-    let why = match error {
-        StoreError::Displaced(_) => return store_error(error),
-        StoreError::Stopped(why) => why.clone(),
-        _ => error.to_string(),
-    };
-    let remedy = "look at the disk, then start the keeper again";
-    Coded::new(ply!("PLY-0201"), format!("the store has stopped: {why}"), remedy)
-}
-
-/// What the store said, with its code.
-pub(crate) fn store_error(error: &StoreError) -> Coded {
-    let remedy = match error {
-        StoreError::Displaced(_) => REMEDY_DISPLACED,
-        _ => "look at the keeper's log; `playon store verify` checks the data directory",
-    };
-    Coded::of(error.code(), error, remedy)
-}
 
 /// Whether a release may be called so.
 ///
@@ -53,7 +31,7 @@ pub fn check_label(label: &str) -> Result<(), Coded> {
 
 impl Control {
     /// Adds a release. A known one keeps its label. An executable that becomes no release is deleted.
-    pub(super) fn add_release(
+    pub(crate) fn add_release(
         &mut self,
         artifact: &Artifact,
         label: Option<String>,
@@ -125,12 +103,12 @@ impl Control {
         let Some(added_ms) = catalog.releases.get(&id).map(|entry| entry.row.added_ms) else {
             return false;
         };
-        let records = || catalog.deploys.values().map(|course| &course.record);
+        let records = || catalog.deploys.values().map(|deploy| &deploy.record);
         // Earlier deploys may be forgotten; none of it can be older than it is.
         let all_known = catalog
             .deploys
             .first_key_value()
-            .is_some_and(|(first, course)| first.0 == 1 || course.started_ms <= added_ms);
+            .is_some_and(|(first, deploy)| first.0 == 1 || deploy.started_ms <= added_ms);
         let mut tries = records().filter(|record| record.to == id).peekable();
         let tried = tries.peek().is_some();
         let refused = tries.all(|record| record.phase.is_final() && !record.took_effect());
@@ -143,31 +121,6 @@ impl Control {
         drop(catalog);
         let rests = || self.rest_groups().is_some_and(|all| all.iter().all(|g| g.release != id));
         all_known && tried && refused && rooms_known && idle && rests()
-    }
-
-    /// Tells the director which executables are stored.
-    pub(super) fn tell_executables(&mut self) {
-        let stored = self.catalog().stored_by_age();
-        self.director.handle_executables(stored);
-        self.drain();
-    }
-
-    /// Deletes executables that nobody needs any more.
-    pub(super) fn discard(&mut self, executables: &[ReleaseId]) {
-        for id in executables {
-            let label = self.catalog().label(*id);
-            match self.setup.artifacts.remove(*id) {
-                Ok(()) => {
-                    tracing::info!(release = label, "the executable of an old release is deleted")
-                }
-                Err(error) => tracing::warn!(release = label, %error, "an old executable stays"),
-            }
-            if let Some(entry) = self.catalog_mut().releases.get_mut(id) {
-                entry.stored = self.setup.artifacts.path(*id).is_some();
-            }
-        }
-        let stored = self.catalog().stored_by_age();
-        self.director.handle_executables(stored);
     }
 
     /// The release that has the label.
@@ -192,7 +145,7 @@ impl Control {
     }
 
     /// Stores a release and puts it into the catalog.
-    pub(super) fn keep_release(
+    pub(crate) fn keep_release(
         &self,
         id: ReleaseId,
         label: String,
@@ -219,7 +172,7 @@ impl Control {
     }
 
     /// A worker that the keeper did not start may run a release that the keeper has never seen.
-    pub(super) fn keep_external(&self, id: ReleaseId, label: &str) {
+    pub(crate) fn keep_external(&self, id: ReleaseId, label: &str) {
         if self.catalog().releases.contains_key(&id) {
             return;
         }

@@ -7,11 +7,11 @@ use playon_types::ids::{DeployId, Epoch, RoomId};
 use playon_types::reason::Reason;
 use prometheus_client::metrics::counter::Counter;
 
-use super::catalog::Catalog;
+use crate::control::catalog::Catalog;
 use crate::metrics::{Metrics, Outcome};
 
 /// Writes down one report, before the catalog takes it in.
-pub(super) fn note(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &Report) {
+pub(crate) fn log_report(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &Report) {
     let epoch = epoch.0;
     let on = |room: &RoomId| match catalog.rooms.get(room) {
         Some(entry) => catalog.label(entry.listing.release),

@@ -9,15 +9,13 @@ use playon_types::ids::{Epoch, ReleaseId, RoomId};
 use playon_types::ply;
 use tokio::sync::oneshot;
 
-use super::catalog::Catalog;
-use super::closings::unknown;
-use super::glance::Queues;
-use super::rests::AsleepFilter;
-use super::view::{AsleepPage, DeployAnswer, ReleaseView, RoomView, WayBackView};
 use crate::alarm::Alarms;
 use crate::artifacts::{Artifact, Artifacts};
 use crate::clock::Clock;
 use crate::config::LogLevels;
+use crate::control::catalog::Catalog;
+use crate::control::commands::{AsleepFilter, unknown};
+use crate::control::views::{AsleepPage, DeployAnswer, Queues, ReleaseView, RoomView, WayBackView};
 use crate::error::Coded;
 use crate::gateway::GatewayStats;
 use crate::messages::{FromOperator, Reply, ToControl};

@@ -1,6 +1,10 @@
 //! What the admin API shows, as JSON.
 
+mod status;
+
 use serde::{Deserialize, Serialize};
+
+pub(crate) use status::Queues;
 
 /// The keeper at a glance.
 #[derive(Clone, Debug, Serialize, Deserialize)]

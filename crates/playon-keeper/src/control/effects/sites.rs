@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use playon_types::ids::ReleaseId;
 use playon_wire::attach::Asset as Sent;
 
-use super::thread::Control;
+use crate::control::thread::Control;
 use crate::gateway::{Asset, Site};
 
 /// Releases whose files are kept: a page that is loading, or imports a file later, finds those that it began with.
@@ -13,11 +13,11 @@ const SITES_KEPT_MAX: usize = 4;
 
 /// The files for browsers of the last releases, the one that was served or attached last in front.
 #[derive(Debug, Default)]
-pub(super) struct Sites(VecDeque<(ReleaseId, Vec<Asset>)>);
+pub(crate) struct Sites(VecDeque<(ReleaseId, Vec<Asset>)>);
 
 impl Sites {
     /// A worker of a release brings its files. They are not served yet.
-    pub(super) fn add(&mut self, release: ReleaseId, assets: impl IntoIterator<Item = Sent>) {
+    pub(crate) fn add(&mut self, release: ReleaseId, assets: impl IntoIterator<Item = Sent>) {
         let asset = |sent: Sent| Asset { path: sent.path, mime: sent.mime, body: sent.bytes };
         let assets: Vec<Asset> = assets.into_iter().map(asset).collect();
         match self.0.iter_mut().find(|(of, _)| *of == release) {
@@ -49,7 +49,7 @@ impl Sites {
 
 impl Control {
     /// From now on this release's page is the one.
-    pub(super) fn serve_site(&mut self, release: ReleaseId) {
+    pub(crate) fn serve_site(&mut self, release: ReleaseId) {
         let Some((own, former)) = self.sites.layers(release) else { return };
         let label = self.catalog().label(release);
         // Former files are a courtesy: without room for all of them there are none.

@@ -5,29 +5,29 @@ use std::collections::BTreeMap;
 use playon_types::ids::RoomId;
 use playon_types::ply;
 
-use super::view::RoomView;
+use crate::control::views::RoomView;
 use crate::error::Coded;
 use crate::messages::Reply;
 
 /// Requests to close rooms, until the rooms are gone. Connections to the admin API bound their number.
 #[derive(Debug, Default)]
-pub(super) struct Closings(BTreeMap<RoomId, Vec<(RoomView, Reply<RoomView>)>>);
+pub(crate) struct Closings(BTreeMap<RoomId, Vec<(RoomView, Reply<RoomView>)>>);
 
 impl Closings {
     /// Keeps a request; `was` is the room as it is now.
-    pub(super) fn wait(&mut self, room: RoomId, was: RoomView, reply: Reply<RoomView>) {
+    pub(crate) fn wait(&mut self, room: RoomId, was: RoomView, reply: Reply<RoomView>) {
         let waiting = self.0.entry(room).or_default();
         waiting.retain(|(_, reply)| !reply.is_closed());
         waiting.push((was, reply));
     }
 
     /// Whether somebody waits for the end of that room.
-    pub(super) fn has(&self, room: RoomId) -> bool {
+    pub(crate) fn has(&self, room: RoomId) -> bool {
         self.0.contains_key(&room)
     }
 
     /// Answers those who waited for the end of a room: it is deleted.
-    pub(super) fn deleted(&mut self, room: RoomId) {
+    pub(crate) fn deleted(&mut self, room: RoomId) {
         for (was, reply) in self.0.remove(&room).unwrap_or_default() {
             // A reply that nobody waits for any more is dropped.
             let _ = reply.send(Ok(was));
@@ -35,7 +35,7 @@ impl Closings {
     }
 
     /// The same: it is not, as it cannot be read now, or because there is none.
-    pub(super) fn failed(&mut self, room: RoomId, unreadable: Option<&str>) {
+    pub(crate) fn failed(&mut self, room: RoomId, unreadable: Option<&str>) {
         for (_, reply) in self.0.remove(&room).unwrap_or_default() {
             let _ =
                 reply.send(Err(unreadable.map_or_else(|| unknown(room), |why| not_now(room, why))));
@@ -43,7 +43,7 @@ impl Closings {
     }
 }
 
-pub(super) fn unknown(room: RoomId) -> Coded {
+pub(crate) fn unknown(room: RoomId) -> Coded {
     Coded::new(
         ply!("PLY-0514"),
         format!("there is no room {room}, neither in memory nor at rest"),

@@ -1,0 +1,10 @@
+//! What operators ask of the control thread, command by command.
+
+mod asleep;
+mod close;
+mod deploy;
+mod release;
+
+pub use asleep::AsleepFilter;
+pub(crate) use close::{Closings, unknown};
+pub use release::check_label;

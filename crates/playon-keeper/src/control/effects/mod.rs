@@ -1,0 +1,11 @@
+//! What the core's machines decide, carried out: on the store, the disk, the supervisor of workers and the gateway.
+
+mod decisions;
+mod executables;
+mod rests;
+mod sites;
+mod sleepers;
+mod staffing;
+
+pub(crate) use rests::{Rests, counted, resting};
+pub(crate) use sites::Sites;
