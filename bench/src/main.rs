@@ -37,7 +37,7 @@ enum Role {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // As a keeper demands of its data directory.
-    playon_keeper::data_dir::make_files_private();
+    playon_keeper::data::dir::make_files_private();
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::ERROR)
         .with_writer(std::io::stderr)

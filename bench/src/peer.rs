@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use playon_keeper::alarm::Alarms;
-use playon_keeper::clock::Clock;
 use playon_keeper::gateway::{
     Assets, Gateway, GatewayLink, GatewayParts, Labels, NotTaken, OwnerLink, inboxes,
 };
+use playon_keeper::process::alarm::Alarms;
+use playon_keeper::time::clock::Clock;
 use playon_types::gate::{Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
 use playon_types::ids::{ConnId, Generation, History, ReleaseId, SessionId};
 use playon_types::time::Span;

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use playon_keeper::log_queue::LOG_WAITING_BYTES_MAX;
+use playon_keeper::log::queue::LOG_WAITING_BYTES_MAX;
 use playon_store::SqliteOptions;
 use serde::Serialize;
 

@@ -7,39 +7,33 @@
 //!   drain leave together, as one message per worker, one per gateway thread and one batch for the store.
 //! - `links`: workers attach here. One socket each, frames both ways, credits and heartbeats.
 //! - `workers`: starts workers, watches, restarts and ends them.
-//! - `artifacts`: the executables of releases, by content hash.
 //! - `control`: recovery at start, deploys, the public lists of rooms and releases.
+//! - `gateway`: the sockets of players and the pages of games.
 //! - `admin`: the HTTP interface of all that.
+//! - `messages`: what these say to each other, with the bound of each queue.
+//! - `keeper`: how the parts are put together, started and stopped.
+//! - `data`: the data directory, the executables in it, and the watch over both.
+//! - `process`, `time`, `log`, `metrics`: threads and signals, clocks, lines, figures.
 //!
 //! Nothing here decides what the core should decide, and the core never learns what a socket is.
 
-mod accepting;
 pub mod admin;
-mod age;
-pub mod alarm;
-pub mod artifacts;
-mod calendar;
-pub mod clock;
 pub mod config;
 pub mod control;
-pub mod data_dir;
+pub mod data;
 pub mod error;
 pub mod gateway;
 mod keeper;
 mod links;
-pub mod log_levels;
-pub mod log_queue;
+pub mod log;
 mod messages;
 pub mod metrics;
 pub mod owner;
-mod predecessor;
-mod runtime;
-mod signals;
-pub mod text;
-mod watch;
+pub mod process;
+pub mod time;
 pub mod workers;
 
 pub use config::{Bounds, KeeperConfig, LogLevels, ReleaseFile};
 pub use error::Coded;
 pub use keeper::Keeper;
-pub use signals::{Signals, stop};
+pub use process::signals::{Signals, stop};

@@ -13,9 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use playon_keeper::data_dir::{DataDir, make_files_private, secret_file};
-use playon_keeper::log_queue::{LogQueue, log_panics, may_hold_secrets};
-use playon_keeper::{Coded, Keeper, KeeperConfig, LogLevels, Signals, log_levels};
+use playon_keeper::data::dir::{DataDir, make_files_private, secret_file};
+use playon_keeper::log::queue::{LogQueue, log_panics, may_hold_secrets};
+use playon_keeper::{Coded, Keeper, KeeperConfig, LogLevels, Signals, log::levels};
 use playon_wire::attach::LinkSecret;
 use tokio::sync::oneshot;
 use tracing_subscriber::filter::filter_fn;
@@ -95,7 +95,7 @@ struct Log {
 /// What is logged as `RUST_LOG` asks for it, and what is wrong with that.
 fn wished_levels() -> (String, Option<String>) {
     let wish = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|wish| !wish.is_empty());
-    match wish.as_deref().map_or_else(|| Ok(USUAL_LEVEL.to_owned()), log_levels::read) {
+    match wish.as_deref().map_or_else(|| Ok(USUAL_LEVEL.to_owned()), levels::read) {
         Ok(levels) => (levels, None),
         Err(why) => (USUAL_LEVEL.to_owned(), Some(why)),
     }

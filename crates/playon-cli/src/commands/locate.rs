@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use playon_keeper::data_dir::DataDir;
+use playon_keeper::data::dir::DataDir;
 use playon_store::open_regular;
 use playon_types::ply;
 

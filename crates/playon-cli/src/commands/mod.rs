@@ -37,7 +37,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use playon_types::ply;
 use playon_types::reason::Reason;
 
-use playon_keeper::data_dir::make_files_private;
+use playon_keeper::data::dir::make_files_private;
 
 use playon_drill::DrillArgs;
 use playon_drill::bots::BotPlan;

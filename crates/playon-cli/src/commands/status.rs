@@ -2,7 +2,7 @@
 
 use clap::Args;
 use playon_keeper::control::StatusView;
-use playon_keeper::text::escape;
+use playon_keeper::log::text::escape;
 use playon_types::ply;
 
 use super::admin::{AdminClient, block_on};

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use playon_keeper::log_queue::LogQueue;
-use playon_keeper::text::{escape, escape_coloured};
+use playon_keeper::log::queue::LogQueue;
+use playon_keeper::log::text::{escape, escape_coloured};
 use serde::Serialize;
 
 use super::Exit;

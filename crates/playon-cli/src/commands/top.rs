@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use playon_keeper::control::StatusView;
-use playon_keeper::text::escape;
+use playon_keeper::log::text::escape;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use playon_keeper::log_queue::{LogQueue, log_panics, may_hold_secrets};
-use playon_keeper::{LogLevels, log_levels};
+use playon_keeper::log::queue::{LogQueue, log_panics, may_hold_secrets};
+use playon_keeper::{LogLevels, log::levels};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -49,7 +49,7 @@ pub(super) fn check_levels(levels: &str) -> Result<(), String> {
 }
 
 fn filter(levels: &str) -> Result<EnvFilter, String> {
-    EnvFilter::try_new(log_levels::read(levels)?).map_err(|error| error.to_string())
+    EnvFilter::try_new(levels::read(levels)?).map_err(|error| error.to_string())
 }
 
 /// The levels of the log of this process.

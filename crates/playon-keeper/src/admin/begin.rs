@@ -4,10 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 
 use crate::config::KeeperConfig;
 use crate::control::Handle;
-use crate::data_dir::{DataDir, secret_file};
+use crate::data::dir::{DataDir, secret_file};
 use crate::error::{Coded, listen, system};
 use crate::metrics::SAMPLE_EVERY;
-use crate::runtime::RuntimeThread;
+use crate::process::runtime::RuntimeThread;
 
 /// Starts the API; says where it listens.
 ///

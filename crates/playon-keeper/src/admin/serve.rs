@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use super::linger::Lingering;
-use crate::accepting::AcceptTrouble;
-use crate::alarm::Alarms;
 use crate::config::Bounds;
+use crate::process::accepting::AcceptTrouble;
+use crate::process::alarm::Alarms;
 
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 << 10;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::error::{Failed, bad_request};
 use super::patience::too_slow;
-use crate::artifacts::{Artifact, Artifacts};
+use crate::data::artifacts::{Artifact, Artifacts};
 
 /// Stores a request's body as an artifact. If the request is cut off nothing is left behind.
 pub(super) async fn receive(

@@ -9,17 +9,17 @@ use playon_types::ids::{Epoch, ReleaseId, RoomId};
 use playon_types::ply;
 use tokio::sync::oneshot;
 
-use crate::alarm::Alarms;
-use crate::artifacts::{Artifact, Artifacts};
-use crate::clock::Clock;
 use crate::config::LogLevels;
 use crate::control::catalog::Catalog;
 use crate::control::commands::{AsleepFilter, unknown};
 use crate::control::views::{AsleepPage, DeployAnswer, Queues, ReleaseView, RoomView, WayBackView};
+use crate::data::artifacts::{Artifact, Artifacts};
 use crate::error::Coded;
 use crate::gateway::GatewayStats;
 use crate::messages::{FromOperator, Reply, ToControl};
 use crate::metrics::{Metrics, Recent};
+use crate::process::alarm::Alarms;
+use crate::time::clock::Clock;
 
 /// The way to a running keeper, from any thread of its process.
 #[derive(Clone, Debug)]

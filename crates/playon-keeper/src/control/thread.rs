@@ -16,15 +16,12 @@ use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::time::{Span, Time};
 use tokio::sync::oneshot;
 
-use crate::alarm::{self, Alarm, Alarms};
-use crate::artifacts::Artifacts;
-use crate::calendar::Calendar;
-use crate::clock::Clock;
 use crate::control::catalog::{Catalog, RoomEntry, WorkerEntry};
 use crate::control::commands::{Closings, unknown};
 use crate::control::effects::{Rests, Sites};
 use crate::control::reports::log_report;
 use crate::control::views::RoomView;
+use crate::data::artifacts::Artifacts;
 use crate::error::{Coded, store_failed};
 use crate::gateway::{Assets, GatewayStats, Labels};
 use crate::links::Hub;
@@ -33,6 +30,9 @@ use crate::messages::{
 };
 use crate::metrics::Metrics;
 use crate::owner::Shards;
+use crate::process::alarm::{self, Alarm, Alarms};
+use crate::time::calendar::Calendar;
+use crate::time::clock::Clock;
 use crate::workers::Supervisor;
 
 /// How long a worker for rooms on trial, or in quarantine, is kept once nobody needs it.

@@ -19,7 +19,7 @@ use super::conn::Conn;
 use super::http::{Granted, answer};
 use super::local::Local;
 use super::stats::{Refusal, Slot};
-use crate::accepting::AcceptTrouble;
+use crate::process::accepting::AcceptTrouble;
 
 /// Connections that the kernel completes for us while the threads are busy: a reconnect storm is one burst.
 const BACKLOG: i32 = 4_096;

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::close::Farewell;
 use super::config::GatewayConfig;
-use crate::text::is_plain;
+use crate::log::text::is_plain;
 
 /// Rooms that a player without one is sent to before it is told that all are full.
 const MATCHES_MAX: u32 = 4;

@@ -19,8 +19,8 @@ use super::mailbox::Switchboard;
 use super::owner::OwnerLink;
 use super::pace::Bucket;
 use super::stats::GatewayStats;
-use crate::alarm::Alarms;
-use crate::clock::Clock;
+use crate::process::alarm::Alarms;
+use crate::time::clock::Clock;
 
 /// What the gateway works with, besides its configuration.
 #[derive(Clone)]

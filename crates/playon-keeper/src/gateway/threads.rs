@@ -19,8 +19,8 @@ use super::close::Farewell;
 use super::config::GatewayConfig;
 use super::local::{GatewayParts, Local, Shared};
 use super::owner::Inboxes;
-use crate::alarm::{self, Alarm};
 use crate::error::system;
+use crate::process::alarm::{self, Alarm};
 
 /// The running gateway. Dropping it ends its threads and resets their sockets; [`Gateway::shutdown`] is kinder.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::hub::Hub;
 use crate::error::Coded;
+use crate::log::text::is_plain;
 use crate::messages::Attached;
-use crate::text::is_plain;
 use crate::workers::Pass;
 
 /// The shortest step of a kind; `playon` offers none below it.

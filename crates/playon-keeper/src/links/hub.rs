@@ -14,12 +14,12 @@ use playon_types::ids::{Epoch, WorkerId};
 use playon_types::kind::Policies;
 
 use super::outbound::{Ending, Outbound};
-use crate::alarm::Alarms;
 use crate::config::Bounds;
 use crate::error::Coded;
 use crate::messages::{Attached, FromLinks, ToShard};
 use crate::metrics::Metrics;
 use crate::owner::Shards;
+use crate::process::alarm::Alarms;
 use crate::workers::{Pass, Passes};
 
 /// See [`stuck_after`].

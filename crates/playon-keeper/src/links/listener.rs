@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::hub::Hub;
 use super::link;
-use crate::accepting::AcceptTrouble;
 use crate::error::{Coded, listen};
+use crate::process::accepting::AcceptTrouble;
 
 /// Takes a listener in the place of the one that nobody finds any more.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use playon_types::ids::RoomId;
 use tokio::sync::oneshot;
 
-use crate::artifacts::Artifact;
 use crate::control::{AsleepFilter, AsleepPage, DeployAnswer, ReleaseView, RoomView, WayBackView};
+use crate::data::artifacts::Artifact;
 use crate::error::Coded;
 
 /// Where the answer goes; whoever asked may have gone.

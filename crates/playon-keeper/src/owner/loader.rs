@@ -14,8 +14,8 @@ use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{RecoverError, recover};
 
 use super::inbox::Shards;
-use crate::alarm::{self, Alarm};
 use crate::messages::ToShard;
+use crate::process::alarm::{self, Alarm};
 
 /// Asks for sleeping rooms; the answers go to the shards.
 #[derive(Clone, Debug)]

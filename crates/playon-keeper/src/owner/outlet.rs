@@ -17,13 +17,13 @@ use playon_wire::stored::{encode_image, encode_record};
 use super::inbox::Shards;
 use super::loader::Loader;
 use super::ticks::Ticks;
-use crate::alarm::Alarm;
-use crate::calendar::Calendar;
-use crate::clock::Clock;
 use crate::gateway::GatewayLink;
 use crate::links::Hub;
 use crate::messages::{FromShard, ToControl, ToShard};
 use crate::metrics::Metrics;
+use crate::process::alarm::Alarm;
+use crate::time::calendar::Calendar;
+use crate::time::clock::Clock;
 
 /// Everything a shard reaches.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use playon_types::time::{Span, Time};
 
-use crate::clock::Clock;
+use crate::time::clock::Clock;
 
 /// A shorter gap is ordinary waiting for a processor.
 const STALL_MIN: Span = Span::millis(250);

@@ -12,8 +12,8 @@ use playon_wire::state::ZstdXxh3;
 
 use super::outlet::{Outlet, Outside};
 use super::pulse::Pulse;
-use crate::alarm::{self, Alarm};
 use crate::messages::{FromShard, ToShard};
+use crate::process::alarm::{self, Alarm};
 
 /// Events handled before their effects leave. More would let the first of them wait for the last.
 const EVENTS_PER_FLUSH_MAX: usize = 1_024;

@@ -9,7 +9,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::alarm::{self, Alarm};
+use crate::process::alarm::{self, Alarm};
 
 /// Bytes of one line; the rest of a longer one becomes the next line.
 const LINE_BYTES_MAX: u64 = 8 << 10;

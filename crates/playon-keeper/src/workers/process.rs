@@ -15,7 +15,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
 
 use super::output::{LAST_WAIT, LastLines, Stream};
 use super::{ENV_NAMES, ENV_PREFIXES};
-use crate::alarm::{self, Alarm, Alarms};
+use crate::process::alarm::{self, Alarm, Alarms};
 
 /// A file that another thread has just written is busy for as long as a fork of it has not yet executed.
 const BUSY_TRIES_MAX: u32 = 50;

@@ -18,11 +18,11 @@ use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 use super::backoff::Backoff;
 use super::passes::{Pass, Passes, SpawnId};
 use super::process::{Launch, Process, environment};
-use crate::alarm::{self, Alarm, Alarms};
 use crate::config::Bounds;
-use crate::data_dir::random_bytes;
+use crate::data::dir::random_bytes;
 use crate::error::{Coded, system};
 use crate::messages::{FromSupervisor, Parting, ToSupervisor, Want};
+use crate::process::alarm::{self, Alarm, Alarms};
 
 /// What the supervisor works with.
 pub(crate) struct SupervisorSetup {

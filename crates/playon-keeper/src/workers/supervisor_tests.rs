@@ -11,8 +11,8 @@ use playon_types::ids::{Attempt, RoomId, Seq};
 use playon_types::ply;
 
 use super::*;
-use crate::clock::Clock;
 use crate::messages::{FromSupervisor, Want};
+use crate::time::clock::Clock;
 
 struct Rig {
     supervisor: Supervisor,

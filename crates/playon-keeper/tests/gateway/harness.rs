@@ -9,12 +9,12 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, Stream};
 use playon_core::lobby::Lobby;
 pub(crate) use playon_gate_kit::welcome;
-use playon_keeper::alarm::Alarms;
-use playon_keeper::clock::Clock;
 use playon_keeper::gateway::{
     Assets, Extra, Gateway, GatewayConfig, GatewayLink, GatewayParts, GatewayStats, Labels,
     NotTaken, OwnerLink, inboxes,
 };
+use playon_keeper::process::alarm::Alarms;
+use playon_keeper::time::clock::Clock;
 use playon_types::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner};
 use playon_types::ids::{ConnId, Generation, History, RoomId};
 use playon_types::reason::Reason;

@@ -6,9 +6,9 @@ use playon_core::effect::{Aside, Report};
 use playon_types::attach::LeftOut;
 use playon_types::ids::{ReleaseId, RoomId};
 
-use crate::clock::wall_ms;
 use crate::control::catalog::Catalog;
 use crate::control::views::FaultView;
+use crate::time::clock::wall_ms;
 
 /// Faults remembered; older ones are in the log only.
 const FAULTS_KEPT_MAX: usize = 16;

@@ -5,12 +5,12 @@ use playon_types::ids::ReleaseId;
 use playon_types::ply;
 use playon_types::record::{DeployPhase, DeployRecord};
 
-use crate::artifacts::Artifact;
-use crate::clock::wall_ms;
 use crate::control::catalog::ReleaseEntry;
 use crate::control::thread::Control;
 use crate::control::views::ReleaseView;
+use crate::data::artifacts::Artifact;
 use crate::error::{Coded, store_error};
+use crate::time::clock::wall_ms;
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 64;

@@ -11,11 +11,11 @@ use playon_types::record::DeployRecord;
 use playon_types::time::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::wall_ms;
 use crate::control::catalog::DeployEntry;
 use crate::control::thread::Control;
 use crate::error::{Coded, store_error};
 use crate::messages::ToShard;
+use crate::time::clock::wall_ms;
 
 /// The stored decision which release is current: 64 hexadecimal digits.
 const SETTING_CURRENT: &str = "current_release";

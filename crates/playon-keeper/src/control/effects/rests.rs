@@ -9,11 +9,11 @@ use playon_types::ids::RoomId;
 use playon_types::record::{DeployPhase, DeployRecord};
 use playon_types::time::{Time, WallTime};
 
-use crate::calendar::WRITTEN_EVERY;
 use crate::control::catalog::{RestCounts, UnreadCounts};
 use crate::control::thread::Control;
 use crate::error::store_error;
 use crate::messages::ToShard;
+use crate::time::calendar::WRITTEN_EVERY;
 
 /// Rooms of which it was said that no release reads them; of more than that it is said each time.
 const STRANDED_TOLD_MAX: usize = 1_024;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::text::{escape, escape_coloured};
+use crate::log::text::{escape, escape_coloured};
 
 /// Bytes of lines that may wait for one stream, each with [`LINE_COST_BYTES`] more. A line beyond it is dropped and
 /// counted (`playon_log_lines_dropped`).

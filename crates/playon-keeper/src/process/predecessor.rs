@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use playon_store::{OpenError, SqliteOptions, SqliteStore};
 use serde::Deserialize;
 
-use crate::data_dir::DataDir;
+use crate::data::dir::DataDir;
 
 /// How long a keeper that is going is waited for. Longer than `stop_timeout`.
 const GOING_TIMEOUT: Duration = Duration::from_secs(15);

@@ -1,10 +1,13 @@
 //! Each part of a keeper panics, and the keeper ends in order and says which it was.
 
-use crate::messages::{FromLinks, FromOperator, ToControl, ToShard};
 use playon_core::fleet::WorkerEnd;
 use playon_types::ids::WorkerId;
 
 use super::*;
+use crate::messages::FromLinks;
+use crate::owner::Loader;
+use crate::process::alarm::Alarms;
+use crate::time::clock::Clock;
 
 /// How long anything may take on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -15,7 +15,7 @@ use playon_types::time::{Span, WallTime};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::wall_ms;
+use crate::time::clock::wall_ms;
 
 /// How much of the time between two keepers makes rooms at rest older, at most.
 pub(crate) const OUTAGE_COUNTED_MAX: Span = Span::secs(24 * 3_600);

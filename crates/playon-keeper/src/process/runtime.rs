@@ -4,8 +4,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
-use crate::alarm::{self, Alarm};
 use crate::error::{Coded, system};
+use crate::process::alarm::{self, Alarm};
 
 /// A thread that drives one future until it is told to stop.
 #[derive(Debug)]

@@ -17,13 +17,13 @@ use playon_store::RoomLog;
 use playon_types::ids::ReleaseId;
 use playon_types::ply;
 
-use crate::age::Age;
-use crate::alarm::{self, Alarm};
 use crate::control::Handle;
-use crate::data_dir::{DataDir, make_folder, write_private};
+use crate::data::dir::{DataDir, make_folder, write_private};
 use crate::error::{Coded, store_failed, system};
 use crate::links::{Doors, bind};
 use crate::messages::ToControl;
+use crate::process::alarm::{self, Alarm};
+use crate::time::age::Age;
 
 /// How often the data directory is looked at. A keeper whose rooms do nothing notices so late that it is gone.
 pub(crate) const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use playon_types::time::Span;
 
-use crate::clock::Clock;
+use crate::time::clock::Clock;
 
 /// The age of a directory's keepers, this one included.
 #[derive(Clone, Debug)]

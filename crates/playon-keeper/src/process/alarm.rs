@@ -15,8 +15,8 @@ use std::time::Duration;
 use playon_types::ply;
 use tokio::sync::watch;
 
-use crate::clock::Clock;
 use crate::error::Coded;
+use crate::time::clock::Clock;
 
 /// How long a thread may work on one thing before the keeper is called unhealthy (`PLY-0543`). The rules give up on others
 /// sooner; this is for what no rule sees: a disk that does not answer, a lock that is never given back.
