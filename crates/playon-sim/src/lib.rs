@@ -14,6 +14,7 @@ pub mod game;
 pub mod gate;
 pub mod keeper;
 pub mod lives;
+pub mod manners;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod options;

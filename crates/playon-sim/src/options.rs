@@ -4,7 +4,7 @@ use playon_types::kind::OnDeploy;
 use playon_types::rng::Rng;
 use playon_types::time::Span;
 
-use crate::worker::{Manners, ROUND};
+use crate::manners::{Manners, ROUND};
 
 /// How a seed becomes a mixture of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

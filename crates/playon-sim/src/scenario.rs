@@ -28,7 +28,7 @@
 //! farewell of player 0       sends an input that ends its room
 //! close r0                   an operator closes the room
 //! expire r0 as player 0 asks its age has come while it sleeps, and in the same moment its player comes back
-//! keep 1 executables         beyond so many the oldest are deleted with the next deploy, but none that is needed
+//! keep 1 executables         beyond so many the oldest are deleted with each upload, but none that is needed; before the first room
 //! turns finish               rooms that go by turns end on the release that they began on; before the first room
 //! keep rooms at rest for 3s  as R1 says, R2 for twice as long; before the first room
 //! damage r0                  the next keeper finds damaged what is stored about it; an operator closes it within 2 s
@@ -231,9 +231,7 @@ fn parse(words: &[&str]) -> Result<Step, String> {
         ["expire", room, "as", "player", player, "asks"] => {
             Step::Expire(number(room, 'r')?, count(player)?)
         }
-        ["keep", most, "executables"] => {
-            Step::Keep(usize::try_from(count(most)?).unwrap_or(usize::MAX))
-        }
+        ["keep", most, "executables"] => Step::Keep(usize::from(few(most)?)),
         ["turns", "finish"] => Step::TurnsFinish,
         ["keep", "rooms", "at", "rest", "for", time] => Step::Keeps(span(time)?),
         ["damage", room] => Step::Damage(number(room, 'r')?),

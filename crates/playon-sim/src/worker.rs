@@ -10,7 +10,7 @@ use playon_types::attach::{
 };
 use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId, WorkerId};
 use playon_types::image::StateCodec;
-use playon_types::kind::{KindInfo, OnDeploy, Policies, Survives};
+use playon_types::kind::{KindInfo, Policies, Survives};
 use playon_types::rng::{Rng, mix};
 use playon_types::time::{RoomTime, Span, Time};
 use playon_wire::attach::cost;
@@ -18,6 +18,7 @@ use playon_wire::state::{ZstdXxh3, diff};
 
 use crate::deeds::{Copying, Deed, Doom, Task};
 use crate::game::Game;
+use crate::manners::Manners;
 
 /// The releases of the model game. The third does not read what the first wrote, and cannot write it.
 pub const RELEASES: [ReleaseId; 3] = [ReleaseId([1; 32]), ReleaseId([2; 32]), ReleaseId([3; 32])];
@@ -53,45 +54,6 @@ pub const FAREWELL: u8 = 0xfa;
 
 /// How long a room of the kind `ticking` keeps the seat of a player who is gone.
 pub const SEAT_HOLD: Span = Span::secs(6);
-
-/// When a deploy may move rooms of each kind, and how long they are kept at rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manners {
-    /// Of the kind `ticking`.
-    pub ticking: OnDeploy,
-    /// Of the kind `turns`.
-    pub turns: OnDeploy,
-    /// Of the kind `lossy`.
-    pub lossy: OnDeploy,
-    /// How long the first release keeps rooms at rest; each one after it longer by as much.
-    pub expire: Span,
-}
-
-/// How long a deploy waits for the end of a round.
-pub const ROUND: OnDeploy = OnDeploy::BetweenRounds { deadline: Span::secs(2) };
-
-impl Default for Manners {
-    fn default() -> Self {
-        let expire = Policies::default().expire;
-        Self { ticking: OnDeploy::Now, turns: ROUND, lossy: OnDeploy::Now, expire }
-    }
-}
-
-impl Manners {
-    /// Of the kind of that name.
-    pub fn of(self, kind: &str) -> OnDeploy {
-        match kind {
-            "ticking" => self.ticking,
-            "turns" => self.turns,
-            _ => self.lossy,
-        }
-    }
-
-    /// How long a release keeps rooms at rest.
-    pub fn keeps(self, release: ReleaseId) -> Span {
-        Span(self.expire.0 * u64::from(release.0[0]))
-    }
-}
 
 /// What a release says about its kinds: one that ticks, one that does not, one that may lose its tail.
 pub fn kinds_of(release: ReleaseId, manners: Manners) -> Vec<KindInfo> {

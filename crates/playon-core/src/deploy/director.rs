@@ -166,7 +166,7 @@ pub struct Director {
     pub(super) workers: BTreeMap<WorkerId, ReleaseId>,
     pub(super) rooms: BTreeMap<RoomId, Known>,
     /// Rooms of each release that has any.
-    counts: BTreeMap<ReleaseId, u64>,
+    pub(super) counts: BTreeMap<ReleaseId, u64>,
     /// What releases say about their kinds.
     pub(super) declared: BTreeMap<ReleaseId, Vec<Declared>>,
     pub(super) rollout: Option<Rollout>,
@@ -242,11 +242,6 @@ impl Director {
 
     fn is_deploying(&self) -> bool {
         self.rollout.as_ref().is_some_and(Rollout::is_going)
-    }
-
-    /// Whether rooms are lost without workers of the release: it is the current one, or rooms are on it.
-    pub fn has_rooms(&self, release: ReleaseId) -> bool {
-        self.current == Some(release) || self.counts.contains_key(&release)
     }
 
     /// What it holds.

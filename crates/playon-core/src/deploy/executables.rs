@@ -95,6 +95,11 @@ impl Director {
             || self.executables.fresh == Some(release)
     }
 
+    /// Whether rooms are lost without workers of the release: it is the current one, or rooms are on it.
+    pub fn has_rooms(&self, release: ReleaseId) -> bool {
+        self.current == Some(release) || self.counts.contains_key(&release)
+    }
+
     /// Releases of which workers are there or can be started; one of the current release is awaited in any case.
     pub(super) fn able(&self) -> BTreeSet<ReleaseId> {
         let attached = self.workers.values().copied();

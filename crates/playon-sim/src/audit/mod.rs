@@ -31,7 +31,7 @@ use sides::Side;
 
 use crate::coverage::Coverage;
 use crate::deeds::Copying;
-use crate::worker::Manners;
+use crate::manners::Manners;
 
 /// What is known of one room.
 #[derive(Debug, Default)]
