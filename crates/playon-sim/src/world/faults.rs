@@ -230,6 +230,9 @@ impl World {
 
     /// From now on a release cannot run a batch of a room, or make a copy of it, or show it to spectators.
     pub(super) fn doom(&mut self, release: ReleaseId, room: RoomId, doom: Doom) {
+        if doom.at != Task::Show {
+            self.unrunnable.insert(room);
+        }
         self.doomed.entry(release).or_default().insert(room, doom);
         if let Some(keeper) = &mut self.keeper {
             keeper.audit.panics = true;

@@ -183,6 +183,8 @@ pub struct World {
     spoilt: BTreeSet<ReleaseId>,
     /// Batches that releases cannot run, and copies that they cannot make.
     doomed: BTreeMap<ReleaseId, BTreeMap<RoomId, Doom>>,
+    /// Rooms that a release could not run or copy at some time, whatever it fails at now.
+    unrunnable: BTreeSet<RoomId>,
     /// Executables that are stored, the one that was shipped longest ago first.
     artifacts: Vec<ReleaseId>,
     /// When this keeper's last rooms at rest were handed to their shards for their age.
@@ -240,6 +242,7 @@ impl World {
             stalled_until: Time(0),
             spoilt: BTreeSet::new(),
             doomed: BTreeMap::new(),
+            unrunnable: BTreeSet::new(),
             artifacts: vec![RELEASES[0]],
             expired: Vec::new(),
             moved: BTreeMap::new(),

@@ -80,7 +80,7 @@ impl World {
                     Close::Refused => {
                         panics
                             || self.is_doomed(room, Task::Show)
-                            || self.is_doomed(room, Task::Run)
+                            || self.unrunnable.contains(&room)
                     }
                     _ => false,
                 };
@@ -101,7 +101,7 @@ impl World {
     /// # Errors
     /// When all that it ever failed at was to be shown to spectators.
     pub(super) fn check_halt(&self, room: RoomId) -> Result<(), String> {
-        let otherwise = [Task::Run, Task::Copy].iter().any(|at| self.is_doomed(room, *at));
+        let otherwise = self.unrunnable.contains(&room);
         let by_chance = self.options.panic + self.options.cursed > 0;
         match self.is_doomed(room, Task::Show) && !otherwise && !by_chance {
             true => Err(format!("I7: {room} is given up for what spectators are shown")),
