@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use playon_core::deploy::{DueAtRest, Resting, RestingRooms};
+use playon_core::deploy::{DueAtRest, Resting, RestingGroup};
 use playon_core::effect::{Loaded, Stored};
 use playon_store::{
     Batch, LogRecord, RestGroup, RestNote, RestRow, RoomDamage, SnapshotRow, StoredRoom,
@@ -425,10 +425,10 @@ impl Store {
     }
 
     /// The same, with since when the first of each is at rest.
-    pub fn resting(&self) -> Vec<RestingRooms> {
+    pub fn resting(&self) -> Vec<RestingGroup> {
         let groups = self.disk.rest_groups().into_iter();
         groups
-            .map(|group| RestingRooms {
+            .map(|group| RestingGroup {
                 oldest: WallTime(group.oldest_ms),
                 need: Resting { kind: group.kind, version: group.version, release: group.release },
             })

@@ -27,7 +27,7 @@ pub struct ExpiryConfig {
 
 /// Rooms at rest that need the same of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestingRooms {
+pub struct RestingGroup {
     /// What they need.
     pub need: Resting,
     /// Since when the first of them is at rest.
@@ -171,13 +171,13 @@ impl Expiry {
         &mut self,
         now: Time,
         wall: WallTime,
-        groups: Vec<RestingRooms>,
+        groups: Vec<RestingGroup>,
         keeps: impl Fn(&Resting) -> Option<Span>,
     ) {
         if self.stale {
             return self.begin_pass();
         }
-        let due = groups.into_iter().filter_map(|RestingRooms { need, oldest }| {
+        let due = groups.into_iter().filter_map(|RestingGroup { need, oldest }| {
             let keep = keeps(&need).filter(|keep| *keep != Policies::FOR_EVER)?;
             let slept_by = wall.before(keep);
             (oldest <= slept_by).then_some((need, slept_by))
@@ -260,9 +260,9 @@ mod tests {
         expiry
     }
 
-    fn group(version: u32, oldest: u64) -> RestingRooms {
+    fn group(version: u32, oldest: u64) -> RestingGroup {
         let need = Resting { kind: "duel".into(), version, release: ReleaseId([1; 32]) };
-        RestingRooms { need, oldest: WallTime(oldest) }
+        RestingGroup { need, oldest: WallTime(oldest) }
     }
 
     const fn room(n: u8) -> (WallTime, RoomId) {

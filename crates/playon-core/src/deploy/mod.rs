@@ -19,7 +19,7 @@ mod way_back;
 
 pub use checks::{RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers};
 pub use director::{DeployWish, Director, DirectorConfig, DirectorEffect, DirectorFacts, Target};
-pub use expiry::{DueAtRest, Expiry, ExpiryConfig, ExpiryEffect, RestingRooms};
+pub use expiry::{DueAtRest, Expiry, ExpiryConfig, ExpiryEffect, RestingGroup};
 pub use joining::{DeployRefusal, Taken};
 pub use rests::{Resting, UnreadAtRest};
 pub use way_back::WayBack;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use playon_core::deploy::{DueAtRest, ExpiryEffect, Resting, RestingRooms, UnreadAtRest};
+use playon_core::deploy::{DueAtRest, ExpiryEffect, Resting, RestingGroup, UnreadAtRest};
 use playon_core::effect::Order;
 use playon_store::{RestGroup, RestingRoom};
 use playon_types::ids::RoomId;
@@ -120,7 +120,7 @@ impl Control {
         }
         self.tell_executables();
         let Some(groups) = self.count_rests() else { return self.expiry.handle_unreadable(now) };
-        let rooms = |group: &RestGroup| RestingRooms {
+        let rooms = |group: &RestGroup| RestingGroup {
             need: resting(group),
             oldest: WallTime(group.oldest_ms),
         };
