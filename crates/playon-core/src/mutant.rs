@@ -3,6 +3,9 @@
 //! With the feature `mutants` one rule at a time can be switched off in the machines of the present thread. Without
 //! the feature, which is how every keeper is built, [`broken`] is the constant `false`.
 
+use bytes::Bytes;
+use playon_types::image::StateCodec;
+
 /// Declares the rules with their names and what breaking each does.
 macro_rules! mutants {
     ($($(#[doc = $about:literal])+ $variant:ident $name:literal,)+) => {
@@ -223,4 +226,20 @@ pub use switch::switch_on;
 #[cfg(not(feature = "mutants"))]
 pub(crate) const fn broken(_: Mutant) -> bool {
     false
+}
+
+/// A codec that finds whatever hash it was told: for [`Mutant::HashUnchecked`].
+pub(crate) struct Believing<'a, C> {
+    pub(crate) codec: &'a C,
+    pub(crate) told: u64,
+}
+
+impl<C: StateCodec> StateCodec for Believing<'_, C> {
+    fn apply(&self, base: &[u8], delta: &[u8], max: usize) -> Option<Bytes> {
+        self.codec.apply(base, delta, max)
+    }
+
+    fn hash(&self, _: &[u8]) -> u64 {
+        self.told
+    }
 }

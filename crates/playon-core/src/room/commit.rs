@@ -51,7 +51,7 @@ impl Room {
             Some(writes) if writes != commit.version => {
                 Err(Misfit::Version { seq: commit.seq, told: commit.version, announced: writes })
             }
-            _ => self.apply(env, &mut record),
+            _ => self.apply(env, &record),
         };
         if let Err(misfit) = fits {
             self.refuse_commit(env, now, inflight, &misfit);

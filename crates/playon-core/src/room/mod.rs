@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use playon_types::attach::Item;
 use playon_types::ids::{Attempt, ReleaseId, RoomId, WorkerId};
 use playon_types::image::state_bound;
-use playon_types::image::{ApplyBounds, Image, Misfit, Record, StateCodec, materialize};
+use playon_types::image::{ApplyBounds, Image, Misfit, Record, StateCodec};
 use playon_types::kind::{Policies, Survives};
 use playon_types::time::{Span, Time};
 
@@ -45,7 +45,7 @@ use crate::effect::{Listing, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::limits::Limits;
-use crate::mutant::{Mutant, broken};
+use crate::mutant::{Believing, Mutant, broken};
 use crate::placement::Placement;
 use crate::session::Session;
 
@@ -196,16 +196,12 @@ impl Room {
     pub(super) fn apply<C: StateCodec>(
         &mut self,
         env: &Env<C>,
-        record: &mut Record,
+        record: &Record,
     ) -> Result<(), Misfit> {
         let bounds = self.bounds(env);
         if broken(Mutant::HashUnchecked) {
-            let max = bounds.state_bytes_max;
-            let body = &record.body;
-            let made = materialize(record.seq, &self.image.state, body, 0, &env.codec, max);
-            if let Err(Misfit::Hash { found, .. }) = made {
-                record.hash = found;
-            }
+            let codec = Believing { codec: &env.codec, told: record.hash };
+            return self.image.apply(env.epoch, record, &codec, &bounds);
         }
         self.image.apply(env.epoch, record, &env.codec, &bounds)
     }

@@ -389,7 +389,7 @@ impl Room {
         let (frozen_at, given) = frozen.unwrap_or((now, None));
         let before = self.release();
         let record = self.migrate_record(env, order, new, ready, given);
-        let applied = record.and_then(|mut record| self.apply(env, &mut record).map(|()| record));
+        let applied = record.and_then(|record| self.apply(env, &record).map(|()| record));
         match applied {
             Ok(record) => {
                 let seq = record.seq;

@@ -11,8 +11,10 @@ use tokio::sync::oneshot;
 
 use crate::config::LogLevels;
 use crate::control::catalog::Catalog;
-use crate::control::commands::{AsleepFilter, unknown};
-use crate::control::views::{AsleepPage, DeployAnswer, Queues, ReleaseView, RoomView, WayBackView};
+use crate::control::commands::unknown;
+use crate::control::views::{
+    AsleepFilter, AsleepPage, DeployAnswer, Queues, ReleaseView, RoomView, WayBackView,
+};
 use crate::data::artifacts::{Artifact, Artifacts};
 use crate::error::Coded;
 use crate::gateway::GatewayStats;

@@ -20,13 +20,13 @@ mod thread;
 mod views;
 
 pub use catalog::{Catalog, RoomFilter};
-pub use commands::{AsleepFilter, check_label};
+pub use commands::check_label;
 pub use handle::Handle;
 pub(crate) use recovery::recover_rooms;
 pub(crate) use thread::{Control, ControlSetup};
 pub(crate) use views::Queues;
 pub use views::{
-    AsleepPage, AsleepView, DeployAnswer, DeployView, DurationView, FaultView, KindView, LeftView,
-    PauseView, QueuesView, ReleaseView, RoomGroup, RoomView, StatusView, StoreView, TimingsView,
-    TotalsView, WayBackView, WorkerView,
+    AsleepFilter, AsleepPage, AsleepView, DeployAnswer, DeployView, DurationView, FaultView,
+    KindView, LeftView, PauseView, QueuesView, ReleaseView, RoomGroup, RoomView, StatusView,
+    StoreView, TimingsView, TotalsView, WayBackView, WorkerView,
 };

@@ -16,9 +16,8 @@ use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::time::{Span, Time};
 use tokio::sync::oneshot;
 
-use crate::control::catalog::{Catalog, RoomEntry, WorkerEntry};
+use crate::control::catalog::{Catalog, Rests, RoomEntry, Sites, WorkerEntry};
 use crate::control::commands::{Closings, unknown};
-use crate::control::effects::{Rests, Sites};
 use crate::control::reports::log_report;
 use crate::control::views::RoomView;
 use crate::data::artifacts::Artifacts;

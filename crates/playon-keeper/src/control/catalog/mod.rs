@@ -2,6 +2,8 @@
 
 mod deploy;
 mod faults;
+mod rests;
+mod sites;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +16,8 @@ use crate::control::views::{DeployView, KindView, ReleaseView, RoomView, WorkerV
 
 pub(crate) use deploy::{DeployEntry, UnreadCounts};
 use faults::Faults;
+pub(crate) use rests::Rests;
+pub(crate) use sites::Sites;
 
 /// What the keeper knows; may lag behind by moments.
 #[derive(Debug, Default)]

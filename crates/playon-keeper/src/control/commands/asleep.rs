@@ -6,11 +6,10 @@ use playon_types::ids::RoomId;
 use playon_types::kind::Policies;
 use playon_types::ply;
 use playon_types::time::WallTime;
-use serde::Deserialize;
 
 use crate::control::effects::counted;
 use crate::control::thread::Control;
-use crate::control::views::{AsleepPage, AsleepView, RoomView};
+use crate::control::views::{AsleepFilter, AsleepPage, AsleepView, RoomView};
 use crate::error::{Coded, store_error};
 
 /// Rooms at rest that are looked at for one page of a list, whatever is asked for.
@@ -18,22 +17,6 @@ const PAGE_LOOKED_AT_MAX: usize = 10_000;
 
 /// Rooms at rest on one page of a list.
 pub(crate) const PAGE_ROOMS_MAX: usize = 1_000;
-
-/// Which rooms at rest to list.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct AsleepFilter {
-    /// Only this kind.
-    pub kind: Option<String>,
-    /// Only what this release wrote, by label or the beginning of its hash.
-    pub release: Option<String>,
-    /// Only those that would be deleted now.
-    #[serde(default)]
-    pub expired: bool,
-    /// Only those after this id.
-    pub after: Option<String>,
-    /// At most so many, and at most 1,000.
-    pub limit: Option<usize>,
-}
 
 impl Control {
     /// A room at rest as `playon room` and `playon close` show it.

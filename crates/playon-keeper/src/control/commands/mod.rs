@@ -5,6 +5,5 @@ mod close;
 mod deploy;
 mod release;
 
-pub use asleep::AsleepFilter;
 pub(crate) use close::{Closings, unknown};
 pub use release::check_label;

@@ -7,5 +7,4 @@ mod sites;
 mod sleepers;
 mod staffing;
 
-pub(crate) use rests::{Rests, counted, resting};
-pub(crate) use sites::Sites;
+pub(crate) use rests::{counted, resting};

@@ -1,13 +1,11 @@
 //! Rooms at rest: how many there are, who reads them, and the sweep of those past their age.
 
-use std::collections::BTreeSet;
-
 use playon_core::deploy::{DueAtRest, ExpiryEffect, Resting, RestingGroup, UnreadAtRest};
 use playon_core::effect::Order;
 use playon_store::{RestGroup, RestingRoom};
 use playon_types::ids::RoomId;
 use playon_types::record::{DeployPhase, DeployRecord};
-use playon_types::time::{Time, WallTime};
+use playon_types::time::WallTime;
 
 use crate::control::catalog::{RestCounts, UnreadCounts};
 use crate::control::thread::Control;
@@ -25,14 +23,6 @@ pub(crate) fn resting(group: &RestGroup) -> Resting {
 
 pub(crate) fn counted(groups: &[RestGroup]) -> Vec<(Resting, u64)> {
     groups.iter().map(|group| (resting(group), group.rooms)).collect()
-}
-
-/// What the control thread remembers of rooms at rest.
-#[derive(Debug, Default)]
-pub(crate) struct Rests {
-    /// When it was last written down where the days are.
-    dated: Option<Time>,
-    stranded: BTreeSet<RoomId>,
 }
 
 impl Control {

@@ -234,6 +234,22 @@ pub struct AsleepView {
     pub readable: bool,
 }
 
+/// Which rooms at rest to list.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct AsleepFilter {
+    /// Only this kind.
+    pub kind: Option<String>,
+    /// Only what this release wrote, by label or the beginning of its hash.
+    pub release: Option<String>,
+    /// Only those that would be deleted now.
+    #[serde(default)]
+    pub expired: bool,
+    /// Only those after this id.
+    pub after: Option<String>,
+    /// At most so many, and at most 1,000.
+    pub limit: Option<usize>,
+}
+
 /// Some of the rooms at rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AsleepPage {
