@@ -2,6 +2,7 @@
 
 mod banned;
 mod bounds;
+mod circles;
 mod code;
 mod codes;
 mod functions;
@@ -40,7 +41,7 @@ impl fmt::Display for Problem {
 }
 
 /// Every rule. Each has a test with a small tree that breaks it.
-const RULES: [fn(&Tree) -> Vec<Problem>; 10] = [
+const RULES: [fn(&Tree) -> Vec<Problem>; 11] = [
     sizes::check,
     banned::core,
     banned::simulator,
@@ -50,6 +51,7 @@ const RULES: [fn(&Tree) -> Vec<Problem>; 10] = [
     markdown::headings,
     codes::check,
     bounds::check,
+    circles::check,
     quickstart::check,
 ];
 

@@ -6,11 +6,12 @@
 //! that have been at rest for too long. Nothing here is decided by the shell, so the simulator sees all of it.
 
 mod checks;
+mod config;
 mod demand;
 mod director;
+mod effect;
 mod executables;
 mod expiry;
-mod joining;
 mod mover;
 mod probation;
 mod rests;
@@ -18,8 +19,9 @@ mod rollout;
 mod way_back;
 
 pub use checks::{RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers};
-pub use director::{DeployWish, Director, DirectorConfig, DirectorEffect, DirectorFacts, Target};
+pub use config::DirectorConfig;
+pub use director::Director;
+pub use effect::{DeployRefusal, DeployWish, DirectorEffect, DirectorFacts, Taken, Target};
 pub use expiry::{DueAtRest, Expiry, ExpiryConfig, ExpiryEffect, RestingGroup};
-pub use joining::{DeployRefusal, Taken};
 pub use rests::{Resting, UnreadAtRest};
 pub use way_back::WayBack;

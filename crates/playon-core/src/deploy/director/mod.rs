@@ -1,186 +1,63 @@
 //! The director: one per keeper. It holds the stored decision which release is current, and joins the machines that
 //! run deploys, hand out orders and say how many workers of which release should be there.
 
+mod check;
+mod join;
+mod keep;
+mod known;
+mod rest;
+mod roll;
+mod watch;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::kind::Declared;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
-use playon_types::time::{Span, Time};
+use playon_types::time::Time;
 
 use crate::effect::{Blame, Listing, Order, Report};
 use crate::fleet::WorkerInfo;
 use crate::mutant::{Mutant, broken};
 
-use super::DeployRefusal;
-use super::checks::Search;
+use super::config::DirectorConfig;
 use super::demand::Demand;
+use super::effect::{DeployRefusal, DeployWish, DirectorEffect, DirectorFacts, Taken, Target};
 use super::executables::Executables;
-use super::joining::Taken;
 use super::mover::{Errand, Mover};
-use super::probation::{Failed, Probation};
+use super::probation::Probation;
 use super::rests::Rests;
 use super::rollout::Rollout;
 use super::way_back::{WayBack, way_back};
 
+use known::Known;
+
 /// Finished deploys of which the director knows; a way back that lies further is not found.
-pub(super) const DEPLOYS_REMEMBERED: usize = 100;
-
-/// The director's bounds.
-#[derive(Clone, Debug)]
-pub struct DirectorConfig {
-    /// Workers of each release in use.
-    pub workers_per_release: u32,
-    /// How long a new release may take to attach.
-    pub attach_timeout: Span,
-    /// How long the checks may take.
-    pub check_timeout: Span,
-    /// How long workers of a release without rooms are kept after it was current.
-    pub linger: Span,
-    /// Times a room's handoff is tried when a process went away.
-    pub tries_max: u32,
-    /// Rooms that are told to move per second; the others wait for their turn.
-    pub moves_per_second: u32,
-    /// How long a release is watched for hard faults after all rooms have moved to it, and its predecessor kept warm. 0: not.
-    pub probation: Span,
-    /// For how long keepers of this data directory had run when this one's time began.
-    pub age: Span,
-    /// Executables that are kept, unless more are needed.
-    pub executables_max: usize,
-}
-
-impl Default for DirectorConfig {
-    fn default() -> Self {
-        Self {
-            workers_per_release: 1,
-            attach_timeout: Span::secs(30),
-            check_timeout: Span::secs(15),
-            linger: Span::secs(10),
-            tries_max: 5,
-            moves_per_second: 100,
-            probation: Span::secs(60),
-            age: Span::ZERO,
-            executables_max: 20,
-        }
-    }
-}
-
-/// Whom an order is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// One shard.
-    Shard(u16),
-    /// All of them.
-    All,
-}
-
-/// A deploy that somebody wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeployWish {
-    /// The release that rooms shall run on.
-    pub to: ReleaseId,
-    /// Rooms move in the middle of a round if need be.
-    pub at_once: bool,
-    /// Who wants it.
-    pub course: Course,
-}
-
-/// Something the shell must do, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DirectorEffect {
-    /// Keep that many workers of the release running.
-    Wanted {
-        /// The release.
-        release: ReleaseId,
-        /// Workers.
-        count: u32,
-    },
-    /// Pass an order on.
-    Order(Target, Order),
-    /// A decision: store the deploy and the current release, both or neither, and only then go on.
-    Store {
-        /// The deploy.
-        record: DeployRecord,
-        /// The release that is current from now on.
-        current: Option<ReleaseId>,
-    },
-    /// Show and store how far the deploy is. Nothing depends on it: what was not stored is counted again.
-    Keep(DeployRecord),
-    /// Look for rooms at rest that the deploy may be checked with; answered by [`Director::handle_sleepers`].
-    FindSleepers(Search),
-    /// Say what is at rest; answered by [`Director::handle_rests`], or by nothing if that cannot be said now.
-    CountRests,
-    /// Delete these executables; answered by [`Director::handle_executables`].
-    Discard(Vec<ReleaseId>),
-    /// Show how far the deploy is.
-    Progress(DeployRecord),
-    /// Tell whoever runs the keeper.
-    Alarm {
-        /// The deploy.
-        deploy: DeployId,
-        /// The release.
-        release: ReleaseId,
-        /// What happened.
-        what: String,
-    },
-}
-
-/// What the director knows about a room.
-#[derive(Debug)]
-pub(super) struct Known {
-    pub(super) shard: u16,
-    pub(super) kind: String,
-    pub(super) release: ReleaseId,
-    pub(super) version: u32,
-    pub(super) live: bool,
-    /// Faults since the keeper began that are held against the room.
-    pub(super) faults: u32,
-    /// The last one, of a release that is not on probation.
-    pub(super) failed: Option<Failed>,
-}
-
-/// What the director holds, for whoever checks its bounds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DirectorFacts {
-    /// Rooms that are listed.
-    pub rooms: usize,
-    /// Orders that wait for their turn.
-    pub queued: usize,
-    /// Orders that are not answered.
-    pub unanswered: usize,
-    /// Rooms in memory that the deploy waits for.
-    pub waited_for: usize,
-    /// Rooms at rest that it tries, or may try.
-    pub sleepers: usize,
-    /// Finished deploys.
-    pub past: usize,
-    /// Rooms of which it is not known yet what they fail on.
-    pub inquiries: usize,
-}
+const DEPLOYS_REMEMBERED: usize = 100;
 
 /// One per keeper. Driven like a shard: `handle_*`, drain [`Self::poll`], [`Self::next_timeout`].
 #[derive(Debug)]
 pub struct Director {
-    pub(super) config: DirectorConfig,
-    pub(super) current: Option<ReleaseId>,
-    pub(super) workers: BTreeMap<WorkerId, ReleaseId>,
-    pub(super) rooms: BTreeMap<RoomId, Known>,
+    config: DirectorConfig,
+    current: Option<ReleaseId>,
+    workers: BTreeMap<WorkerId, ReleaseId>,
+    rooms: BTreeMap<RoomId, Known>,
     /// Rooms of each release that has any.
-    pub(super) counts: BTreeMap<ReleaseId, u64>,
+    counts: BTreeMap<ReleaseId, u64>,
     /// What releases say about their kinds.
-    pub(super) declared: BTreeMap<ReleaseId, Vec<Declared>>,
-    pub(super) rollout: Option<Rollout>,
+    declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    rollout: Option<Rollout>,
     /// Deploys that have ended, newest first.
-    pub(super) past: VecDeque<DeployRecord>,
+    past: VecDeque<DeployRecord>,
     last_id: DeployId,
-    pub(super) mover: Mover,
-    pub(super) rests: Rests,
-    pub(super) probation: Option<Probation>,
-    pub(super) demand: Demand,
-    pub(super) executables: Executables,
+    mover: Mover,
+    rests: Rests,
+    probation: Option<Probation>,
+    demand: Demand,
+    executables: Executables,
     /// Whether the shards have listed every room there is; no deploy is done before.
-    pub(super) rooms_known: bool,
-    pub(super) out: VecDeque<DirectorEffect>,
+    rooms_known: bool,
+    out: VecDeque<DirectorEffect>,
 }
 
 impl Director {
@@ -335,7 +212,7 @@ impl Director {
         taken
     }
 
-    pub(super) fn deploy_because(
+    fn deploy_because(
         &mut self,
         now: Time,
         wish: DeployWish,
@@ -508,7 +385,7 @@ impl Director {
 
     /// Whether rooms that are not on the current release come to it while no deploy is under way: unless the last deploy
     /// that took effect was stopped. Rooms that it had moved stay where they are until somebody says otherwise.
-    pub(super) fn may_bring_home(&self) -> bool {
+    fn may_bring_home(&self) -> bool {
         if self.rollout.as_ref().is_some_and(Rollout::is_going) {
             // Rooms that wake meanwhile go where the deploy leads.
             return true;
@@ -531,7 +408,7 @@ impl Director {
     }
 
     /// The same for every room.
-    pub(super) fn bring_all_home(&mut self) {
+    fn bring_all_home(&mut self) {
         if self.counts.keys().all(|release| Some(*release) == self.current) {
             return;
         }
@@ -551,7 +428,7 @@ impl Director {
     }
 
     /// Whether the room's state can be brought to that release.
-    pub(super) fn has_way(&self, known: &Known, to: ReleaseId) -> bool {
+    fn has_way(&self, known: &Known, to: ReleaseId) -> bool {
         let kind = |release| {
             let kinds: Option<&Vec<Declared>> = self.declared.get(release);
             kinds?.iter().find(|kind| kind.name == known.kind)
@@ -581,14 +458,14 @@ impl Director {
     }
 
     /// Releases that are current, being deployed, kept warm, or hold rooms.
-    pub(super) fn in_use(&self) -> BTreeSet<ReleaseId> {
+    fn in_use(&self) -> BTreeSet<ReleaseId> {
         let rollout = self.rollout.as_ref().filter(|rollout| rollout.is_going());
         let target = rollout.map(|rollout| rollout.record().to);
         let warm = self.probation.as_ref().map(Probation::from);
         self.counts.keys().copied().chain(self.current).chain(target).chain(warm).collect()
     }
 
-    pub(super) fn update_demand(&mut self, now: Time) {
+    fn update_demand(&mut self, now: Time) {
         let in_use = self.in_use();
         let (count, linger) = (self.config.workers_per_release, self.config.linger);
         for (release, count) in self.demand.update(now, &in_use, count, linger) {

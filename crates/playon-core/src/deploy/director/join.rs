@@ -10,39 +10,12 @@
 //! the place of a deploy that leads to the same release. A deploy joins a way back.
 
 use playon_types::ids::{DeployId, RoomId};
-use playon_types::record::DeployRecord;
 
+use crate::deploy::effect::{DeployWish, DirectorEffect};
+use crate::deploy::rollout::Rollout;
 use crate::mutant::{Mutant, broken};
 
-use super::director::{DeployWish, Director, DirectorEffect};
-use super::rollout::Rollout;
-
-/// What has come of a wish for a deploy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// A deploy has begun.
-    Begun(DeployId),
-    /// The deploy under way leads there already, and is what was wished for.
-    Joined(DeployId),
-}
-
-impl Taken {
-    /// The deploy to wait for.
-    pub const fn id(self) -> DeployId {
-        match self {
-            Self::Begun(id) | Self::Joined(id) => id,
-        }
-    }
-}
-
-impl DeployWish {
-    /// Whether a deploy under way does what is wished for, but perhaps in less of a hurry.
-    pub fn is_done_by(&self, going: &DeployRecord) -> bool {
-        !going.phase.is_final()
-            && going.to == self.to
-            && (going.course.leaves_behind() || !self.course.leaves_behind())
-    }
-}
+use super::Director;
 
 impl Director {
     /// The deploy under way, if it does what is wished for.
@@ -84,15 +57,4 @@ impl Director {
         }
         again
     }
-}
-
-/// Why a deploy is not begun; nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeployRefusal {
-    /// The release is the current one already and no deploy away from it is under way.
-    #[error("PLY-0301 this release is already current: nothing to do")]
-    NoChange,
-    /// The keeper has done nothing that could be undone.
-    #[error("PLY-0512 there is no release to go back to")]
-    NoWayBack,
 }

@@ -1,0 +1,294 @@
+//! What the director does for a release on probation.
+
+use std::collections::BTreeMap;
+
+use playon_types::ids::{DeployId, ReleaseId, RoomId};
+use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::time::{Span, Time};
+
+use crate::deploy::effect::{DeployWish, DirectorEffect, Target};
+use crate::deploy::probation::{FAILED_BEFORE, FAULTS_MAX, Failed, Probation};
+use crate::effect::{Order, Report};
+use crate::mutant::{Mutant, broken};
+
+use super::Director;
+
+impl Director {
+    /// Rooms begin to move to a release that somebody ships.
+    pub(super) fn begin_probation(&mut self) {
+        self.probation = self.deploy().and_then(|record| self.probation_in(record));
+        self.tell_probation();
+    }
+
+    /// Shards try on the release before what the one on probation fails on.
+    fn tell_probation(&mut self) {
+        let probation = self.probation.as_ref().map(|p| (p.release, p.from));
+        self.out.push_back(DirectorEffect::Order(Target::All, Order::Probation(probation)));
+    }
+
+    fn probation_in(&self, record: &DeployRecord) -> Option<Probation> {
+        let shipped = record.course == Course::Forward && self.longest_probation(record.to).0 > 0;
+        let from = record.from.filter(|from| shipped && *from != record.to)?;
+        let watch = record.watch.clone().unwrap_or_default();
+        let (deploy, release, inquiries) = (record.id, record.to, BTreeMap::new());
+        Some(Probation { deploy, release, from, until: None, watch, inquiries })
+    }
+
+    /// An earlier keeper had moved all rooms: the rest of the time is this one's.
+    pub(super) fn go_on_with_probation(&mut self, now: Time, newest: Option<DeployId>) {
+        let last = self.past.front().filter(|last| Some(last.id) == newest);
+        let Some(last) = last.filter(|last| last.phase == DeployPhase::Done) else { return };
+        if last.watch.is_none() || broken(Mutant::ProbationForgotten) {
+            return;
+        }
+        self.probation = self.probation_in(last);
+        self.tell_probation();
+        self.set_probation_end();
+        self.probation_timed_out(now);
+    }
+
+    /// All rooms have moved: from now on its time runs.
+    pub(super) fn start_probation_clock(&mut self, now: Time) {
+        let since = self.aged(now);
+        if let Some(probation) = &mut self.probation {
+            probation.watch.since = Some(since);
+            self.set_probation_end();
+            self.note_watch();
+        }
+    }
+
+    fn set_probation_end(&mut self) {
+        let age = self.config.age.0;
+        let longest = self.probation.as_ref().map(|p| self.longest_probation(p.release));
+        if let (Some(probation), Some(longest)) = (&mut self.probation, longest) {
+            let end = probation.watch.since.map(|since| since + longest);
+            probation.until = end.map(|end| Time(end.0.saturating_sub(age)));
+        }
+    }
+
+    pub(super) fn aged(&self, now: Time) -> Time {
+        Time(now.0.saturating_add(self.config.age.0))
+    }
+
+    /// For how long rooms of that kind are watched.
+    fn probation_of(&self, release: ReleaseId, kind: &str) -> Span {
+        let kinds = self.declared.get(&release);
+        let declared = kinds.and_then(|kinds| kinds.iter().find(|declared| declared.name == kind));
+        declared.and_then(|declared| declared.probation).unwrap_or(self.config.probation)
+    }
+
+    /// For how long any room of the release is watched.
+    fn longest_probation(&self, release: ReleaseId) -> Span {
+        if self.config.probation.0 == 0 {
+            return Span::ZERO;
+        }
+        let kinds = self.declared.get(&release).into_iter().flatten();
+        let spans = kinds.map(|kind| kind.probation.unwrap_or(self.config.probation));
+        spans.max().unwrap_or(self.config.probation)
+    }
+
+    /// Whether what befalls a room is held against the release still.
+    fn is_watched(&self, now: Time, room: RoomId) -> bool {
+        let Some(probation) = &self.probation else { return false };
+        let span = match self.rooms.get(&room) {
+            Some(known) => self.probation_of(probation.release, &known.kind),
+            None => self.longest_probation(probation.release),
+        };
+        let in_time = |since: Time| self.aged(now) < since + span;
+        span.0 > 0 && probation.watch.since.is_none_or(in_time)
+    }
+
+    /// What is known of the probation goes into the record of its deploy.
+    fn note_watch(&mut self) -> Option<DeployRecord> {
+        let probation = self.probation.as_ref()?;
+        let (deploy, watch) = (probation.deploy, probation.watch.clone());
+        if let Some(past) = self.past.iter_mut().find(|past| past.id == deploy) {
+            past.watch = Some(watch.clone());
+        }
+        match self.rollout.as_mut().filter(|rollout| rollout.record().id == deploy) {
+            Some(rollout) => {
+                rollout.note_watch(watch);
+                Some(rollout.record().clone())
+            }
+            None => self.past.iter().find(|past| past.id == deploy).cloned(),
+        }
+    }
+
+    /// The deploy has ended otherwise.
+    pub(super) fn end_probation(&mut self) {
+        if self.probation.take().is_some() {
+            self.tell_probation();
+        }
+    }
+
+    pub(super) fn probation_timed_out(&mut self, now: Time) {
+        let over = |probation: &mut Probation| probation.until.is_some_and(|until| until <= now);
+        if self.probation.take_if(over).is_some() {
+            self.tell_probation();
+        }
+    }
+
+    /// News of a shard that may be held against the release.
+    pub(super) fn watch_report(&mut self, now: Time, report: &Report) {
+        match report {
+            // Held against the room; one that merely lost its worker is not counted.
+            Report::Fault { room, release, reason, count, inquiry } if *count > 0 => {
+                let what = format!("room {room}: {reason}");
+                self.note_failed(now, (*room, *release), false);
+                self.fault(now, (*room, *release), what, *inquiry && !broken(Mutant::Hasty));
+            }
+            Report::Halted { room, release, reason } => {
+                let what = format!("room {room} is halted: {reason}");
+                self.note_failed(now, (*room, *release), true);
+                self.fault(now, (*room, *release), what, false);
+            }
+            Report::SetAside { room, release, appeal: true, .. } => {
+                self.await_appeal(*room, *release);
+            }
+            Report::SetAside { room, release, .. } if self.is_on_probation(*release) => {
+                self.settle_inquiry(now, *room);
+            }
+            Report::Appealed { room, release, too } if self.is_on_probation(*release) => {
+                self.settle_appeal(now, *room, !too);
+            }
+            Report::Acquitted { room, release } if self.is_on_probation(*release) => {
+                self.settle_inquiry(now, *room);
+            }
+            Report::Gone { room, .. } => self.settle_inquiry(now, *room),
+            _ => {}
+        }
+    }
+
+    fn note_failed(&mut self, now: Time, (room, release): (RoomId, ReleaseId), halted: bool) {
+        if self.probation.as_ref().is_none_or(|probation| probation.release != release) {
+            let failed = Failed { release, at: now, halted };
+            self.rooms.entry(room).and_modify(|known| known.failed = Some(failed));
+        }
+    }
+
+    /// Whether the room had failed already where it came from.
+    fn failed_before(&self, now: Time, room: RoomId, from: ReleaseId) -> bool {
+        let failed = self.rooms.get(&room).and_then(|known| known.failed);
+        let recent = |failed: Failed| failed.halted || now.since(failed.at) < FAILED_BEFORE;
+        !broken(Mutant::OldFaultsHeld)
+            && failed.is_some_and(|failed| failed.release == from && recent(failed))
+    }
+
+    /// Something that a good release does not do, if it was the release. With `inquiry` that is being found out.
+    fn fault(
+        &mut self,
+        now: Time,
+        (room, release): (RoomId, ReleaseId),
+        what: String,
+        inquiry: bool,
+    ) {
+        if !self.is_watched(now, room) {
+            return;
+        }
+        let from = self.probation.as_ref().map(|probation| probation.from);
+        if from.is_some_and(|from| self.failed_before(now, room, from)) {
+            return;
+        }
+        let Some(probation) = self.probation.as_mut().filter(|p| p.release == release) else {
+            return;
+        };
+        let found = probation.inquiries.entry(room).or_default();
+        (found.open, found.last) = (found.open + 1, what);
+        if !inquiry {
+            self.settle_inquiry(now, room);
+        }
+    }
+
+    fn is_on_probation(&self, release: ReleaseId) -> bool {
+        self.probation.as_ref().is_some_and(|probation| probation.release == release)
+    }
+
+    /// It is known what the room fails on, and tried on the release before.
+    fn await_appeal(&mut self, room: RoomId, release: ReleaseId) {
+        let probation = self.probation.as_mut().filter(|probation| probation.release == release);
+        if let Some(probation) = probation {
+            let inquiry = probation.inquiries.entry(room).or_default();
+            inquiry.appealed.push_back(std::mem::take(&mut inquiry.open));
+        }
+    }
+
+    /// It was the room itself, or nothing that can be set aside.
+    fn settle_inquiry(&mut self, now: Time, room: RoomId) {
+        let Some(probation) = &mut self.probation else { return };
+        let Some(inquiry) = probation.inquiries.get_mut(&room) else { return };
+        let (faults, last) = (std::mem::take(&mut inquiry.open), inquiry.last.clone());
+        if inquiry.appealed.is_empty() {
+            probation.inquiries.remove(&room);
+        }
+        self.hard_faults(now, faults, last);
+    }
+
+    /// The first of what was set aside has been tried on the release before; `held` if it does not fail there.
+    fn settle_appeal(&mut self, now: Time, room: RoomId, held: bool) {
+        let Some(probation) = &mut self.probation else { return };
+        let Some(inquiry) = probation.inquiries.get_mut(&room) else { return };
+        let Some(faults) = inquiry.appealed.pop_front() else { return };
+        let last = inquiry.last.clone();
+        if inquiry.open == 0 && inquiry.appealed.is_empty() {
+            probation.inquiries.remove(&room);
+        }
+        if held {
+            self.hard_faults(now, faults, last);
+        }
+    }
+
+    /// Rooms of which it is not known yet what they fail on.
+    pub(super) fn inquiries(&self) -> usize {
+        self.probation.as_ref().map_or(0, |probation| probation.inquiries.len())
+    }
+
+    /// So many are held against the release.
+    fn hard_faults(&mut self, now: Time, faults: u32, last: String) {
+        let Some(probation) = self.probation.as_mut().filter(|_| faults > 0) else { return };
+        probation.watch.faults += faults;
+        probation.watch.last = last;
+        if probation.watch.faults > FAULTS_MAX && !broken(Mutant::ProbationBlind) {
+            self.fail_probation(now);
+        } else if let Some(record) = self.note_watch() {
+            // The next keeper goes on counting.
+            self.out.push_back(DirectorEffect::Keep(record));
+        }
+    }
+
+    /// The keeper goes back by itself if any room can.
+    fn fail_probation(&mut self, now: Time) {
+        let Some(Probation { deploy, release, from, watch, .. }) = self.probation.take() else {
+            return;
+        };
+        let last = watch.last;
+        self.tell_probation();
+        self.forget_watch(deploy);
+        let can: Vec<RoomId> = self
+            .rooms
+            .iter()
+            .filter(|(_, known)| known.release == release && self.has_way(known, from))
+            .map(|(room, _)| *room)
+            .collect();
+        let going = self.rollout.as_ref().is_some_and(|r| r.record().id == deploy && r.is_going());
+        let way = if can.is_empty() { "there is no way back" } else { "the keeper goes back" };
+        let reason = format!("PLY-0313 the release failed its probation, and {way}: {last}");
+        if going {
+            self.end_rollout(now, DeployPhase::Stopped, Some(reason.clone()));
+        }
+        self.out.push_back(DirectorEffect::Alarm { deploy, release, what: reason.clone() });
+        if !can.is_empty() {
+            let wish = DeployWish { to: from, at_once: true, course: Course::Rescue };
+            // Rooms are on another release, so there is something to do.
+            let _ = self.deploy_because(now, wish, Some(reason));
+        }
+    }
+
+    /// A probation that was failed is over, under the next keeper too.
+    fn forget_watch(&mut self, deploy: DeployId) {
+        let past = self.past.iter_mut().find(|past| past.id == deploy && past.watch.is_some());
+        if let Some(past) = past {
+            past.watch = None;
+            self.out.push_back(DirectorEffect::Keep(past.clone()));
+        }
+    }
+}
