@@ -211,7 +211,7 @@ impl Creating {
             return Outcome::Pending;
         };
         let at_it = end.was_at(self.room, placement.attempt).unwrap_or(true);
-        if !(at_it && (end.by_itself || errand.is_reported())) {
+        if !(at_it && end.is_held_against(errand.is_reported())) {
             // It merely waited behind another room. As `crate::room` does, it is made apart if that happens again.
             self.beside += u64::from(end.was_at_work());
             self.apart |= self.beside > TOGETHER_MAX;

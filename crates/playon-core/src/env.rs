@@ -340,7 +340,7 @@ impl<C> Env<C> {
             self.agenda.stop(Due::Abandoned(worker, attempt));
             let Abandoned { errand, deed: Some(deed) } = abandoned else { continue };
             let at_it = end.was_at(deed.room, attempt).unwrap_or(true);
-            if at_it && (end.by_itself || errand.is_reported()) {
+            if at_it && end.is_held_against(errand.is_reported()) {
                 self.deadly.note(deed);
             }
         }

@@ -32,18 +32,40 @@ pub struct WorkerInfo {
     pub kinds: Vec<KindInfo>,
 }
 
+/// Who ended a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Its process ended of its own accord, or was ended by the system, and not by the keeper.
+    ByItself,
+    /// The keeper, as it did not come back from something that a room asked of it.
+    Suspect,
+    /// The keeper, or its link failed, for a reason that is no room's.
+    Dismissed,
+}
+
 /// How a worker ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerEnd {
-    /// Its process ended of its own accord, or was ended by the system, and not by the keeper.
-    pub by_itself: bool,
+    /// Who ended it.
+    pub ended: Ended,
     /// What each of its threads was at; `None` if it notes nothing.
     pub turns: Option<Vec<Turn>>,
 }
 
 impl WorkerEnd {
-    /// The keeper has ended it, or its link failed, for a reason that is no room's.
-    pub const DISMISSED: Self = Self { by_itself: false, turns: None };
+    /// An end for a reason that is no room's.
+    pub const DISMISSED: Self = Self { ended: Ended::Dismissed, turns: None };
+
+    /// Whether its process ended of its own accord.
+    pub fn by_itself(&self) -> bool {
+        self.ended == Ended::ByItself
+    }
+
+    /// Whether what a room had asked of it may be why, if it was at that: it died of it, or was waited for too long. `late` says
+    /// that it was this that was waited for. Of a worker that notes nothing it may have been anything else as well.
+    pub fn is_held_against(&self, late: bool) -> bool {
+        self.by_itself() || late || (self.ended == Ended::Suspect && self.turns.is_none())
+    }
 
     /// Whether it may have been at something of the room; nothing if nobody knows. What it had done already and only not
     /// yet answered counts, too.
@@ -65,7 +87,7 @@ impl WorkerEnd {
 
     /// Whether the process died by itself while it was at nothing of any room.
     pub fn is_unexplained(&self) -> bool {
-        self.by_itself && self.turns.as_ref().is_some_and(Vec::is_empty)
+        self.by_itself() && self.turns.as_ref().is_some_and(Vec::is_empty)
     }
 }
 
@@ -281,5 +303,19 @@ mod tests {
         assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(2)));
         assert_eq!(fleet.least_loaded(release, Berth::Common, "chess"), None);
         assert_eq!(fleet.least_loaded(ReleaseId([9; 32]), Berth::Common, "duel"), None);
+    }
+
+    /// It may have been anything that it was at: what was waited for may have waited itself.
+    #[test]
+    fn who_hangs_and_notes_nothing_is_held_against_all_that_it_had() {
+        let end = |ended, turns| WorkerEnd { ended, turns };
+        assert!(end(Ended::Suspect, None).is_held_against(false));
+        assert!(
+            !end(Ended::Suspect, Some(vec![])).is_held_against(false),
+            "it says what it was at"
+        );
+        assert!(end(Ended::Suspect, Some(vec![])).is_held_against(true));
+        assert!(!end(Ended::Dismissed, None).is_held_against(false));
+        assert!(end(Ended::ByItself, None).is_held_against(false));
     }
 }

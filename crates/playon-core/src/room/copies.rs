@@ -188,7 +188,7 @@ impl Room {
         else {
             return GONE;
         };
-        if !end.by_itself || end.was_at(self.id(), placement.attempt) == Some(false) {
+        if !end.by_itself() || end.was_at(self.id(), placement.attempt) == Some(false) {
             return GONE;
         }
         let deed = self.deed(placement.release, task);

@@ -100,7 +100,7 @@ impl Room {
                 if may_have_caused(id, placement, &inflight, end)
                     || (end.is_unexplained() && self.blame.unexplained(now, &env.limits)) =>
             {
-                let how = if end.by_itself { "died" } else { "was killed" };
+                let how = if end.by_itself() { "died" } else { "was killed" };
                 let why = reason!("PLY-0402 the worker {how} while it ran the room");
                 self.batch_failed(env, now, Some(inflight), Damage::Process, why);
             }
@@ -125,8 +125,8 @@ impl Room {
         let hung = matches!(&self.phase, Phase::Opening(o) if o.errand.is_reported());
         let at_it = end.was_at(self.id(), placement.attempt).unwrap_or(true);
         let unexplained = end.is_unexplained() && self.blame.unexplained(now, &env.limits);
-        if (at_it && (end.by_itself || hung)) || unexplained {
-            let how = if end.by_itself { "died" } else { "was killed" };
+        if (at_it && end.is_held_against(hung)) || unexplained {
+            let how = if end.by_itself() { "died" } else { "was killed" };
             let why = reason!("PLY-0402 the worker {how} while it opened the room");
             return self.opening_failed(env, now, Damage::Process, why);
         }
@@ -423,5 +423,5 @@ fn may_have_caused(
         return true;
     }
     let ran = end.was_at_batch(id, placement.attempt, batch.seq).unwrap_or(true);
-    ran && (end.by_itself || batch.errand.is_reported())
+    ran && end.is_held_against(batch.errand.is_reported())
 }

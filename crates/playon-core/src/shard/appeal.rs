@@ -151,7 +151,7 @@ impl<C: StateCodec> Shard<C> {
             let until = now + self.env.limits.trial_wait;
             return self.put_appeal(appeal, Step::Waiting { until, export });
         }
-        self.judge(now, appeal, Some(placement), work == Work::Try && at_it && end.by_itself);
+        self.judge(now, appeal, Some(placement), work == Work::Try && at_it && end.by_itself());
     }
 
     /// Somebody takes too long. Whoever is at it hangs, and is ended.

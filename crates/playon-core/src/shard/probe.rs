@@ -294,7 +294,7 @@ impl<C: StateCodec> Shard<C> {
             self.probes.waiting.push_front(wanted);
             return self.run_probes(now);
         }
-        if end.by_itself {
+        if end.by_itself() {
             self.env.deadly.note(wanted.deed());
         }
         let why = reason!("PLY-0303 the worker went away while it opened a copy of the room");

@@ -1,7 +1,7 @@
 //! What a release on probation fails on is tried on the release before.
 
 use playon_core::effect::{Effect, Order, Report};
-use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
 use playon_types::ids::{ReleaseId, WorkerId};
@@ -129,7 +129,7 @@ fn who_dies_or_does_not_come_back_fails_too() {
                 |effect: &Effect| matches!(effect, Effect::Suspect { worker: JUDGE, .. });
             assert!(bench.effects.iter().any(suspected), "one of its threads never comes back");
         } else {
-            let end = WorkerEnd { by_itself: true, turns: Some(vec![turn]) };
+            let end = WorkerEnd { ended: Ended::ByItself, turns: Some(vec![turn]) };
             bench.worker_ends(JUDGE, &end);
         }
         assert_eq!(verdict(&mut bench), Some(true), "hangs: {hangs}");
@@ -147,7 +147,7 @@ fn what_cannot_be_tried_is_held_against_the_new_one() {
 
 #[test]
 fn who_goes_away_while_it_is_at_something_else_is_followed_by_another_for_so_long() {
-    let at_nothing = WorkerEnd { by_itself: false, turns: Some(Vec::new()) };
+    let at_nothing = WorkerEnd { ended: Ended::Suspect, turns: Some(Vec::new()) };
     let mut bench = on_probation();
     sets_aside(&mut bench);
     is_heard(&mut bench);

@@ -1,7 +1,7 @@
 //! Copies of a room that take processes down: they cost the others one, and are then tried where nobody else is.
 
 use playon_core::effect::{Blame, Effect, Order, Report};
-use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{FromWorker, ToWorker, Turn};
 use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
@@ -23,7 +23,7 @@ fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId, berth: Berth) {
 
 /// The process ends by itself, at that.
 fn dies(bench: &mut Bench, id: WorkerId, turns: Vec<Turn>) {
-    let end = WorkerEnd { by_itself: true, turns: Some(turns) };
+    let end = WorkerEnd { ended: Ended::ByItself, turns: Some(turns) };
     bench.shard.handle_worker_down(bench.now, id, &end);
     bench.wait(Span::ZERO);
 }
@@ -185,7 +185,7 @@ fn a_copy_that_hangs_is_given_up_and_the_next_try_is_apart() {
     let suspect = |effect: &Effect| matches!(effect, Effect::Suspect { worker: TWO, .. });
     assert!(bench.effects.iter().any(suspect), "a room does not stand still for longer");
     assert_eq!(failed(&bench.reports()), Some(Blame::Release));
-    let end = WorkerEnd { by_itself: false, turns: Some(vec![turn]) };
+    let end = WorkerEnd { ended: Ended::Suspect, turns: Some(vec![turn]) };
     bench.shard.handle_worker_down(bench.now, TWO, &end);
     up(&mut bench, THREE, NEW, Berth::Common);
     bench.move_to(NEW, true);
@@ -207,7 +207,7 @@ fn a_copy_that_hangs_is_noticed_although_nobody_waits_for_it_any_more() {
     bench.wait(Limits::default().turn_timeout);
     let suspect = |effect: &Effect| matches!(effect, Effect::Suspect { worker: TWO, .. });
     assert!(bench.effects.iter().any(suspect), "it holds up others");
-    let end = WorkerEnd { by_itself: false, turns: None };
+    let end = WorkerEnd { ended: Ended::Dismissed, turns: None };
     bench.shard.handle_worker_down(bench.now, TWO, &end);
     up(&mut bench, THREE, NEW, Berth::Common);
     up(&mut bench, ONE, OLD, Berth::Common);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use playon_core::berths::Berths;
 use playon_core::effect::{Effect, Report, Stored};
-use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
 use playon_types::attach::{Body, Commit, FromWorker, Item, Ready, ToWorker, Turn};
@@ -205,7 +205,10 @@ impl World {
     fn lose(&mut self, id: WorkerId, by_itself: bool, turn: Option<Turn>) {
         let Some(process) = self.processes.remove(&id) else { return };
         self.lost += u32::from(process.berth == Berth::Common);
-        let end = WorkerEnd { by_itself, turns: Some(turn.into_iter().collect()) };
+        let end = WorkerEnd {
+            ended: if by_itself { Ended::ByItself } else { Ended::Suspect },
+            turns: Some(turn.into_iter().collect()),
+        };
         self.shard.handle_worker_down(self.now, id, &end);
     }
 

@@ -22,7 +22,7 @@ mod views;
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;
 use playon_core::effect::{Blame, Effect, Loaded, Order, Report};
-use playon_core::fleet::WorkerEnd;
+use playon_core::fleet::{Ended, WorkerEnd};
 use playon_types::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::gate::{Close, Create, ToOwner};
 use playon_types::ids::{ConnId, Seq, SessionId};
@@ -120,18 +120,18 @@ fn checked(reports: &[Report]) -> Option<bool> {
 
 #[test]
 fn a_check_whose_worker_goes_away_for_another_reason_is_tried_once_more() {
-    for (at_it, by_itself) in [(false, true), (true, false)] {
+    for (at_it, ended) in [(false, Ended::ByItself), (true, Ended::Suspect)] {
         let mut bench = Bench::with_player(&now(), false);
         bench.order(Order::Check { deploy: DEPLOY, room: ROOM, to: NEW });
         let (attempt, seq) = prewarm(&mut bench);
         let turn = Turn { room: ROOM, attempt, seq: Seq(seq) };
         let turns = Some(at_it.then_some(turn).into_iter().collect());
-        let end = WorkerEnd { by_itself, turns };
+        let end = WorkerEnd { ended, turns };
         bench.worker_ends(TWO, &end);
         assert_eq!(checked(&bench.reports()), None);
         bench.worker_up(TWO);
         let (attempt, seq) = prewarm(&mut bench);
-        if by_itself {
+        if ended == Ended::ByItself {
             bench.worker(TWO, prewarmed(ROOM, attempt, seq, 5));
             assert_eq!(checked(&bench.reports()), Some(true));
         } else {

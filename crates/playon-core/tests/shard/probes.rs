@@ -1,7 +1,7 @@
 //! Copies of rooms that nobody runs: nothing of the room changes by it, and whoever asks for it comes first.
 
 use playon_core::effect::{Effect, Loaded, Order, Report, Unprobed};
-use playon_core::fleet::WorkerEnd;
+use playon_core::fleet::{Ended, WorkerEnd};
 use playon_core::shard::PROBES_MAX;
 use playon_types::attach::{Fault, FromWorker, Stage, ToWorker};
 use playon_types::gate::{Hello, ToOwner, Who};
@@ -119,7 +119,7 @@ fn a_copy_that_takes_too_long_fails_and_its_worker_is_suspect() {
 #[test]
 fn a_worker_that_dies_over_something_else_is_not_the_rooms_fault() {
     let (mut bench, asleep, _) = asked();
-    let end = WorkerEnd { by_itself: true, turns: Some(Vec::new()) };
+    let end = WorkerEnd { ended: Ended::ByItself, turns: Some(Vec::new()) };
     bench.shard.handle_worker_down(bench.now, TWO, &end);
     bench.wait(Span::ZERO);
     assert_eq!(bench.reports(), []);

@@ -1,7 +1,7 @@
 //! Processes that die of what a room's game has left in a thread, when the room is at nothing any more.
 
 use playon_core::effect::Report;
-use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::ToWorker;
 use playon_types::ids::WorkerId;
@@ -41,7 +41,7 @@ fn dies_after(bench: &mut Bench, worker: WorkerId, input: u64, wait: Span) -> Op
     obey(bench, worker);
     bench.reports();
     bench.wait(wait);
-    bench.worker_ends(worker, &WorkerEnd { by_itself: true, turns: Some(Vec::new()) });
+    bench.worker_ends(worker, &WorkerEnd { ended: Ended::ByItself, turns: Some(Vec::new()) });
     bench.wait(Span::millis(300));
     bench.reports().into_iter().find_map(|report| match report {
         Report::Berths(berths) => Some(berths.into_iter().map(|(_, berth)| berth).collect()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use playon_core::fleet::WorkerEnd;
+use playon_core::fleet::{Ended, WorkerEnd};
 use playon_types::attach::{FromWorker, Turn};
 use playon_types::ids::WorkerId;
 use playon_wire::attach::{
@@ -132,8 +132,8 @@ enum End {
     Silent,
     /// One of its threads got no further with this.
     Stuck(Turn),
-    /// The keeper wished it.
-    Wished,
+    /// The keeper cut it, as the worker did not come back from something.
+    Cut,
 }
 
 impl From<AttachError> for End {
@@ -170,8 +170,8 @@ struct Link {
     shutdown_sent: bool,
     /// Why it ended.
     why: String,
-    /// The worker ended it, or broke it, and nobody had asked for that.
-    by_itself: bool,
+    /// Who ended it.
+    ended: Ended,
     /// Per shard, what one read brought.
     sorted: Vec<Vec<ToShard>>,
 }
@@ -186,7 +186,7 @@ impl Drop for Link {
         };
         tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
         // What was read before the end has been handed over; nothing of this worker follows.
-        let end = WorkerEnd { by_itself: self.by_itself, turns: self.turns.now() };
+        let end = WorkerEnd { ended: self.ended, turns: self.turns.now() };
         self.hub.unregister(self.worker, &end, why);
     }
 }
@@ -236,7 +236,7 @@ impl Link {
             nonce: 0,
             shutdown_sent: false,
             why: String::new(),
-            by_itself: false,
+            ended: Ended::Dismissed,
             sorted,
             hub,
         }
@@ -244,7 +244,11 @@ impl Link {
 
     async fn serve(mut self) {
         let end = self.converse().await;
-        self.by_itself = matches!(end, End::Closed | End::Broken(_)) && !self.shutdown_sent;
+        self.ended = match end {
+            End::Closed | End::Broken(_) if !self.shutdown_sent => Ended::ByItself,
+            End::Stuck(_) | End::Cut => Ended::Suspect,
+            _ => Ended::Dismissed,
+        };
         self.why = match end {
             End::Closed => "the worker closed the link".to_owned(),
             End::Broken(error) => error.to_string(),
@@ -255,7 +259,7 @@ impl Link {
                 "PLY-0454 it was at one message of room {} for {:?}",
                 turn.room, self.hub.stuck_after
             ),
-            End::Wished => "the keeper ended the link".to_owned(),
+            End::Cut => "the keeper ended the link".to_owned(),
         };
     }
 
@@ -294,7 +298,7 @@ impl Link {
     fn fill(&mut self) -> Result<(), End> {
         let ending = self.outbound.ending();
         if ending == Ending::AtOnce {
-            return Err(End::Wished);
+            return Err(End::Cut);
         }
         if !self.unwritten.is_empty() {
             return Ok(());

@@ -94,7 +94,7 @@ impl Supervisor {
 
     /// The link of a worker is gone: its process has no more purpose.
     pub(crate) fn detached(&self, worker: WorkerId, end: &WorkerEnd, why: String) {
-        let parting = Parting { by_itself: end.by_itself, at_work: end.was_at_work(), why };
+        let parting = Parting { by_itself: end.by_itself(), at_work: end.was_at_work(), why };
         self.send(ToSupervisor::Detached(worker, parting));
     }
 

@@ -210,7 +210,7 @@ impl Rig {
         self.supervisor.attached(SpawnId(run + 1), worker);
         let turn = Turn { room: RoomId([1; 16]), attempt: Attempt(1), seq: Seq(1) };
         let turns = at_work.then_some(turn).into_iter().collect();
-        let end = WorkerEnd { by_itself: true, turns: Some(turns) };
+        let end = WorkerEnd { ended: playon_core::fleet::Ended::ByItself, turns: Some(turns) };
         let go = || fs::write(self.dir.path().join(format!("go{run}")), "").unwrap();
         let detach = || self.supervisor.detached(worker, &end, "the link has ended".into());
         if link_first {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use playon_core::deploy::{DeployWish, Taken};
 use playon_core::effect::Order;
-use playon_core::fleet::WorkerEnd;
+use playon_core::fleet::{Ended, WorkerEnd};
 use playon_types::attach::ToWorker;
 use playon_types::ids::{ConnId, DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::record::{Course, DeployPhase, DeployRecord};
@@ -39,7 +39,7 @@ impl World {
             && let Some(id) = self.any_worker()
         {
             self.summary.worker_crashes += 1;
-            self.kill_worker(id, true);
+            self.kill_worker(id, Ended::ByItself);
         }
         if per(&mut self.rng, options.cut_worker)
             && let Some(id) = self.any_worker()
@@ -47,7 +47,7 @@ impl World {
             // The keeper sees the link end at once; what is still on its way must have no effect.
             self.summary.worker_crashes += 1;
             let turns = self.workers.remove(&id).and_then(|worker| worker.turns());
-            let end = WorkerEnd { by_itself: true, turns };
+            let end = WorkerEnd { ended: Ended::ByItself, turns };
             self.step_keeper(Event::WorkerGone(id, end))?;
         }
         if per(&mut self.rng, options.hang_worker) {

@@ -24,7 +24,7 @@ pub use trace::KEY;
 
 use playon_core::deploy::{DueAtRest, Search};
 use playon_core::effect::{Aside, Order, Report};
-use playon_core::fleet::{Berth, WorkerEnd};
+use playon_core::fleet::{Berth, Ended, WorkerEnd};
 use playon_types::attach::{FromWorker, Turn};
 use playon_types::gate::{ToGateway, ToOwner};
 use playon_types::ids::{Attempt, ConnId, DeployId, ReleaseId, RoomId, SessionId, WorkerId};
@@ -348,7 +348,7 @@ impl World {
             Event::Strike(None) if self.keeper.is_some() => return self.crash_keeper(),
             Event::Strike(Some(id)) => {
                 self.summary.worker_crashes += 1;
-                self.kill_worker(id, true);
+                self.kill_worker(id, Ended::ByItself);
             }
             Event::Connect(index) => return self.connect(index),
             Event::Act(index) => return self.act(index),
@@ -470,7 +470,7 @@ impl World {
                 if self.options.trace {
                     self.print_suspect(id, &why);
                 }
-                self.kill_worker(id, false);
+                self.kill_worker(id, Ended::Suspect);
             }
             Wish::Workers(release, berth, count) => {
                 self.wanted.insert((release, berth), count);

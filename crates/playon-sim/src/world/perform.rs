@@ -2,6 +2,7 @@
 
 use playon_core::deploy::DeployWish;
 use playon_core::effect::Order;
+use playon_core::fleet::Ended;
 use playon_types::gate::ToOwner;
 use playon_types::ids::{ConnId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_types::kind::OnDeploy;
@@ -55,7 +56,7 @@ impl World {
             Step::KillWorker(of, room) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;
                 self.summary.worker_crashes += 1;
-                self.kill_worker(id, true);
+                self.kill_worker(id, Ended::ByItself);
             }
             Step::HangWorker(of, room, time) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;

@@ -1,6 +1,6 @@
 //! The keeper and the workers: how they begin and end.
 
-use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_types::attach::{FromWorker, Turn};
 use playon_types::ids::{ReleaseId, WorkerId};
 use playon_types::kind::Declared;
@@ -107,7 +107,7 @@ impl World {
             }
             if count == 0 {
                 let idle: Vec<WorkerId> = self.workers.values().filter(of).map(|w| w.id).collect();
-                idle.into_iter().for_each(|id| self.kill_worker(id, false));
+                idle.into_iter().for_each(|id| self.kill_worker(id, Ended::Dismissed));
             }
         }
     }
@@ -196,7 +196,7 @@ impl World {
             Stepped::Died => {
                 let (turn, copies) = (worker.turn, worker.copies());
                 self.blame(id, turn, copies)?;
-                self.kill_worker(id, true);
+                self.kill_worker(id, Ended::ByItself);
                 return Ok(());
             }
             Stepped::Hangs => {
@@ -251,9 +251,9 @@ impl World {
         }
     }
 
-    pub(super) fn kill_worker(&mut self, id: WorkerId, by_itself: bool) {
+    pub(super) fn kill_worker(&mut self, id: WorkerId, ended: Ended) {
         if let Some(worker) = self.workers.remove(&id) {
-            let end = WorkerEnd { by_itself, turns: worker.turns() };
+            let end = WorkerEnd { ended, turns: worker.turns() };
             let after = Span(100 + self.rng.below(3_000));
             self.schedule(after, self.life, Event::WorkerGone(id, end));
         }
