@@ -57,14 +57,14 @@ impl Appeal {
 
 /// How far an appeal is. First the release that has failed writes the older version, if the one before needs that.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum AppealStep {
     /// For a worker where nobody else is, to write that version if one is to be written, else to open a copy.
     Waiting { until: Time, export: Option<u32> },
     /// A worker is at it.
     Asked { placement: Placement, errand: Errand, work: Work },
 }
 
-impl Step {
+impl AppealStep {
     /// When to look at it again.
     const fn until(&self) -> Time {
         match self {
@@ -94,7 +94,7 @@ pub(crate) struct Appeals {
     lane: Berth,
     waiting: VecDeque<Appeal>,
     bytes: usize,
-    current: Option<(Appeal, Step)>,
+    current: Option<(Appeal, AppealStep)>,
 }
 
 impl Appeals {
@@ -108,7 +108,7 @@ impl Appeals {
         &mut self,
         agenda: &mut Agenda,
         probation: Option<(ReleaseId, ReleaseId)>,
-    ) -> Option<(Appeal, Step)> {
+    ) -> Option<(Appeal, AppealStep)> {
         if self.probation == probation {
             return None;
         }
@@ -157,25 +157,25 @@ impl Appeals {
     }
 
     /// How far the one is that is under way.
-    pub(crate) fn put(&mut self, agenda: &mut Agenda, appeal: Appeal, step: Step) {
+    pub(crate) fn put(&mut self, agenda: &mut Agenda, appeal: Appeal, step: AppealStep) {
         agenda.set(Due::Appeal, step.until());
         self.current = Some((appeal, step));
     }
 
     /// The one that is under way, to go on with it or to end it.
-    pub(crate) fn take(&mut self, agenda: &mut Agenda) -> Option<(Appeal, Step)> {
+    pub(crate) fn take(&mut self, agenda: &mut Agenda) -> Option<(Appeal, AppealStep)> {
         agenda.stop(Due::Appeal);
         self.current.take()
     }
 
-    pub(crate) const fn current(&self) -> Option<&(Appeal, Step)> {
+    pub(crate) const fn current(&self) -> Option<&(Appeal, AppealStep)> {
         self.current.as_ref()
     }
 
     /// The worker that was given the attempt, if it is not void.
     pub(crate) fn holder(&self, attempt: Attempt) -> Option<WorkerId> {
         match &self.current {
-            Some((_, Step::Asked { placement, .. })) if placement.attempt == attempt => {
+            Some((_, AppealStep::Asked { placement, .. })) if placement.attempt == attempt => {
                 Some(placement.worker)
             }
             _ => None,
@@ -194,7 +194,7 @@ impl Appeals {
 
     /// The worker is at something under that attempt.
     pub(crate) fn handle_turn(&mut self, agenda: &mut Agenda, now: Time, attempt: Attempt) {
-        if let Some((_, Step::Asked { placement, errand, .. })) = &mut self.current
+        if let Some((_, AppealStep::Asked { placement, errand, .. })) = &mut self.current
             && placement.attempt == attempt
         {
             errand.begin(now);
@@ -204,10 +204,11 @@ impl Appeals {
 
     /// The workers that are needed for the one that is under way.
     pub(crate) fn berths(&self) -> impl Iterator<Item = (ReleaseId, Berth)> + use<'_> {
-        let exports = |step: &Step| {
+        let exports = |step: &AppealStep| {
             matches!(
                 step,
-                Step::Waiting { export: Some(_), .. } | Step::Asked { work: Work::Export(_), .. }
+                AppealStep::Waiting { export: Some(_), .. }
+                    | AppealStep::Asked { work: Work::Export(_), .. }
             )
         };
         let before = self.before().filter(|_| self.current.is_some());
@@ -278,11 +279,15 @@ mod tests {
         assert!(appeals.want(appeal(R2, 1)));
         assert_eq!(appeals.berths().count(), 0);
         let next = appeals.next().unwrap();
-        appeals.put(&mut agenda, next.clone(), Step::Waiting { until: Time(3), export: Some(1) });
+        appeals.put(
+            &mut agenda,
+            next.clone(),
+            AppealStep::Waiting { until: Time(3), export: Some(1) },
+        );
         let needed: Vec<_> = appeals.berths().collect();
         assert_eq!(needed, [(R1, Berth::Trial(4)), (R2, Berth::Trial(4))]);
         assert_eq!((agenda.next(), appeals.until()), (Some(Time(3)), Some(Time(3))));
-        appeals.put(&mut agenda, next, Step::Waiting { until: Time(4), export: None });
+        appeals.put(&mut agenda, next, AppealStep::Waiting { until: Time(4), export: None });
         assert_eq!(appeals.berths().collect::<Vec<_>>(), [(R1, Berth::Trial(4))]);
         assert!(appeals.next().is_none(), "one at a time");
         assert!(appeals.set_probation(&mut agenda, None).is_some());

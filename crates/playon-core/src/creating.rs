@@ -38,7 +38,7 @@ pub(crate) struct Creating {
 }
 
 /// What became of it.
-pub(crate) enum Outcome {
+pub(crate) enum CreateOutcome {
     /// Not decided yet.
     Pending,
     /// It lives; these sockets waited for it.
@@ -91,11 +91,11 @@ impl Creating {
         env: &mut Env<C>,
         now: Time,
         commit: Commit,
-    ) -> Outcome {
+    ) -> CreateOutcome {
         let Some(placement) =
             self.placement().filter(|p| p.attempt == commit.attempt && commit.seq.0 == 1)
         else {
-            return Outcome::Pending;
+            return CreateOutcome::Pending;
         };
         let Body::Full(state) = commit.body else {
             return self.failed(
@@ -112,7 +112,11 @@ impl Creating {
             // It was never stored and nobody has seen it.
             self.release(env);
             let detail = reason!("PLY-0103 the room has ended");
-            return Outcome::Refused(std::mem::take(&mut self.waiting), Close::RoomEnded, detail);
+            return CreateOutcome::Refused(
+                std::mem::take(&mut self.waiting),
+                Close::RoomEnded,
+                detail,
+            );
         }
         let image = Image {
             room: self.room,
@@ -136,7 +140,7 @@ impl Creating {
             seats: Default::default(),
         };
         let room = Room::born(env, now, image, placement);
-        Outcome::Born(Box::new(room), std::mem::take(&mut self.waiting))
+        CreateOutcome::Born(Box::new(room), std::mem::take(&mut self.waiting))
     }
 
     /// The worker that was given the attempt, if it is not void.
@@ -164,7 +168,11 @@ impl Creating {
     }
 
     /// Time has passed: a worker that hangs is reported, and nobody waits for ever.
-    pub(crate) fn handle_timeout<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> Outcome {
+    pub(crate) fn handle_timeout<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+    ) -> CreateOutcome {
         if let Some((placement, errand)) = &mut self.placement {
             let worker = placement.worker;
             if env.is_overdue(errand, worker, now) {
@@ -174,7 +182,7 @@ impl Creating {
                 env.emit(Effect::Suspect { worker, why });
             }
         }
-        if self.deadline <= now { self.give_up(env, now) } else { Outcome::Pending }
+        if self.deadline <= now { self.give_up(env, now) } else { CreateOutcome::Pending }
     }
 
     /// The worker could not make the room.
@@ -183,16 +191,20 @@ impl Creating {
         env: &mut Env<C>,
         now: Time,
         fault: &Fault,
-    ) -> Outcome {
+    ) -> CreateOutcome {
         if self.placement().is_none_or(|p| p.attempt != fault.attempt)
             || fault.stage != Stage::Create
         {
-            return Outcome::Pending;
+            return CreateOutcome::Pending;
         }
         if fault.refusal {
             self.release(env);
             let detail = reason!("PLY-0106 {}", fault.message);
-            return Outcome::Refused(std::mem::take(&mut self.waiting), Close::Refused, detail);
+            return CreateOutcome::Refused(
+                std::mem::take(&mut self.waiting),
+                Close::Refused,
+                detail,
+            );
         }
         self.failed(env, now, reason!("PLY-0117 the room could not be created: {}", fault.message))
     }
@@ -204,11 +216,11 @@ impl Creating {
         now: Time,
         worker: WorkerId,
         end: &WorkerEnd,
-    ) -> Outcome {
+    ) -> CreateOutcome {
         let Some((placement, errand)) =
             self.placement.as_ref().filter(|(placement, _)| placement.worker == worker)
         else {
-            return Outcome::Pending;
+            return CreateOutcome::Pending;
         };
         let at_it = end.was_at(self.room, placement.attempt).unwrap_or(true);
         if !(at_it && end.is_held_against(errand.is_reported())) {
@@ -217,36 +229,45 @@ impl Creating {
             self.apart |= self.beside > TOGETHER_MAX;
             self.release(env);
             self.ask(env, now);
-            return Outcome::Pending;
+            return CreateOutcome::Pending;
         }
         self.apart = true;
         self.failed(env, now, reason!("PLY-0117 the worker went away while it created the room"))
     }
 
     /// Nobody could make it in time.
-    fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> Outcome {
+    fn give_up<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) -> CreateOutcome {
         if let Some(detail) = env.no_such_kind(now, &self.create.kind) {
             // No worker had said yet which kinds there are.
             self.release(env);
             let waiting = std::mem::take(&mut self.waiting);
-            return Outcome::Refused(waiting, Close::Refused, detail);
+            return CreateOutcome::Refused(waiting, Close::Refused, detail);
         }
         if let Some((placement, errand)) = self.placement.take() {
             env.leave(self.room, placement);
             env.abandon(placement, errand, None);
         }
         let detail = reason!("PLY-0122 no worker could create the room in time");
-        Outcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)
+        CreateOutcome::Refused(std::mem::take(&mut self.waiting), Close::Busy, detail)
     }
 
-    fn failed<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, reason: Reason) -> Outcome {
+    fn failed<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        reason: Reason,
+    ) -> CreateOutcome {
         self.release(env);
         self.tries += 1;
         if self.tries >= TRIES_MAX {
-            return Outcome::Refused(std::mem::take(&mut self.waiting), Close::Refused, reason);
+            return CreateOutcome::Refused(
+                std::mem::take(&mut self.waiting),
+                Close::Refused,
+                reason,
+            );
         }
         self.ask(env, now);
-        Outcome::Pending
+        CreateOutcome::Pending
     }
 
     pub(crate) fn release<C: StateCodec>(&mut self, env: &mut Env<C>) {

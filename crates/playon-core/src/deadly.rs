@@ -15,7 +15,7 @@ pub(crate) const DEADLY_MAX: usize = 1_024;
 
 /// What is done of a room with the code of a release beside running it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Task {
+pub(crate) enum DeadlyTask {
     /// A copy is opened and brought up to the last commit.
     Copy,
     /// An older version is written.
@@ -24,22 +24,22 @@ pub(crate) enum Task {
 
 /// What was done, of which room, with which release's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Deed {
+pub(crate) struct DeadlyDeed {
     pub(crate) room: RoomId,
     pub(crate) release: ReleaseId,
-    pub(crate) task: Task,
+    pub(crate) task: DeadlyTask,
 }
 
 /// What took a process down, and whether it is tried again unasked.
 #[derive(Debug, Default)]
 pub(crate) struct Deadly {
-    declined: BTreeMap<Deed, bool>,
-    oldest: VecDeque<Deed>,
+    declined: BTreeMap<DeadlyDeed, bool>,
+    oldest: VecDeque<DeadlyDeed>,
 }
 
 impl Deadly {
     /// A process with other rooms died of it, or hung at it.
-    pub(crate) fn note(&mut self, deed: Deed) {
+    pub(crate) fn note(&mut self, deed: DeadlyDeed) {
         if self.declined.contains_key(&deed) || broken(Mutant::CopiesAmongOthers) {
             return;
         }
@@ -53,7 +53,7 @@ impl Deadly {
     }
 
     /// It failed where nobody else is, too, or is not to be tried there.
-    pub(crate) fn decline(&mut self, deed: Deed) {
+    pub(crate) fn decline(&mut self, deed: DeadlyDeed) {
         self.note(deed);
         if let Some(declined) = self.declined.get_mut(&deed) {
             *declined = true;
@@ -61,12 +61,12 @@ impl Deadly {
     }
 
     /// Whether it may only be tried where nobody else is.
-    pub(crate) fn has(&self, deed: Deed) -> bool {
+    pub(crate) fn has(&self, deed: DeadlyDeed) -> bool {
         self.declined.contains_key(&deed)
     }
 
     /// Whether it is not tried before somebody asks for it.
-    pub(crate) fn is_declined(&self, deed: Deed) -> bool {
+    pub(crate) fn is_declined(&self, deed: DeadlyDeed) -> bool {
         self.declined.get(&deed) == Some(&true)
     }
 
@@ -80,10 +80,10 @@ impl Deadly {
 mod tests {
     use super::*;
 
-    fn deed(n: u16) -> Deed {
+    fn deed(n: u16) -> DeadlyDeed {
         let mut room = RoomId([0; 16]);
         room.0[..2].copy_from_slice(&n.to_be_bytes());
-        Deed { room, release: ReleaseId([1; 32]), task: Task::Copy }
+        DeadlyDeed { room, release: ReleaseId([1; 32]), task: DeadlyTask::Copy }
     }
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
         deadly.decline(deed(1));
         deadly.note(deed(1));
         assert!(deadly.is_declined(deed(1)));
-        assert!(!deadly.has(Deed { task: Task::Export, ..deed(1) }));
+        assert!(!deadly.has(DeadlyDeed { task: DeadlyTask::Export, ..deed(1) }));
         deadly.begin_anew();
         assert!(deadly.has(deed(1)) && !deadly.is_declined(deed(1)));
     }

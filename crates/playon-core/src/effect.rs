@@ -256,7 +256,7 @@ pub enum Report {
         /// Why.
         reason: Reason,
         /// Whether the new release is to blame; otherwise the move may be tried again.
-        blame: Blame,
+        blame: AtFault,
     },
     /// The room's policy is to end on the release it has.
     Staying {
@@ -400,7 +400,7 @@ pub enum Aside {
 
 /// Who is to blame for a move that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
+pub enum AtFault {
     /// The new release: it cannot open the room, or not in time.
     Release,
     /// A process that went away, or a newer deploy. The move may be tried again.

@@ -13,7 +13,7 @@ use playon_types::time::{Span, Time};
 
 use crate::agenda::{Agenda, Due};
 use crate::appeals::Appeals;
-use crate::deadly::{Deadly, Deed};
+use crate::deadly::{Deadly, DeadlyDeed};
 use crate::effect::{Effect, Report};
 use crate::errand::Errand;
 use crate::fleet::{Berth, Fleet, WorkerEnd};
@@ -272,8 +272,8 @@ impl<C> Env<C> {
 
     /// A worker that opens a copy of the room or writes an older version of it: a common one, or if that has taken one down
     /// one where nobody else is. While others have all of those, the room waits for its turn.
-    pub(crate) fn occupy_for(&mut self, deed: Deed, kind: &str) -> Option<Placement> {
-        let Deed { room, release, .. } = deed;
+    pub(crate) fn occupy_for(&mut self, deed: DeadlyDeed, kind: &str) -> Option<Placement> {
+        let DeadlyDeed { room, release, .. } = deed;
         if !self.deadly.has(deed) {
             return self.occupy(release, Berth::Common, kind);
         }
@@ -312,7 +312,12 @@ impl<C> Env<C> {
     }
 
     /// A room leaves a worker that has not answered it yet.
-    pub(crate) fn abandon(&mut self, placement: Placement, errand: Errand, deed: Option<Deed>) {
+    pub(crate) fn abandon(
+        &mut self,
+        placement: Placement,
+        errand: Errand,
+        deed: Option<DeadlyDeed>,
+    ) {
         if self.fleet.has(placement.worker) {
             self.agenda.set(Due::Abandoned(placement.worker, placement.attempt), errand.until());
             self.abandoned
@@ -400,5 +405,5 @@ impl<C> Env<C> {
 struct Abandoned {
     errand: Errand,
     /// What it was if not a batch or the opening of the room itself.
-    deed: Option<Deed>,
+    deed: Option<DeadlyDeed>,
 }

@@ -18,7 +18,7 @@ pub const PLAYERS_MAX_UNDECLARED: u32 = 8;
 
 /// What the lobby needs to know about a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub struct LobbyOpening {
     /// The room.
     pub room: RoomId,
     /// Which kind.
@@ -52,14 +52,14 @@ impl Pick {
 /// All rooms of a keeper, as far as matchmaking is concerned.
 #[derive(Debug, Default)]
 pub struct Lobby {
-    kinds: BTreeMap<String, Kind>,
-    rooms: BTreeMap<RoomId, Entry>,
+    kinds: BTreeMap<String, LobbyKind>,
+    rooms: BTreeMap<RoomId, LobbyEntry>,
     /// Placements in the order in which they expire.
     placements: VecDeque<(Time, RoomId)>,
 }
 
 #[derive(Debug, Default)]
-struct Kind {
+struct LobbyKind {
     declared: Option<u32>,
     /// Rooms with a free seat, by the seats taken.
     free: BTreeSet<(u32, RoomId)>,
@@ -68,7 +68,7 @@ struct Kind {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct LobbyEntry {
     kind: String,
     players: u32,
     players_max: u32,
@@ -81,7 +81,7 @@ struct Entry {
     coming: VecDeque<Time>,
 }
 
-impl Entry {
+impl LobbyEntry {
     fn taken(&self) -> u32 {
         self.players.saturating_add(u32::try_from(self.coming.len()).unwrap_or(u32::MAX))
     }
@@ -103,10 +103,11 @@ impl Lobby {
     }
 
     /// The facts about a room changed.
-    pub fn handle_listing(&mut self, opening: Opening) {
+    pub fn handle_listing(&mut self, opening: LobbyOpening) {
         let room = opening.room;
-        let mut entry =
-            self.take(room).unwrap_or_else(|| Entry::unlisted(&opening.kind, opening.players_max));
+        let mut entry = self
+            .take(room)
+            .unwrap_or_else(|| LobbyEntry::unlisted(&opening.kind, opening.players_max));
         let arrived = opening.players.saturating_sub(entry.players) as usize;
         entry.coming.drain(..arrived.min(entry.coming.len()));
         entry.kind = opening.kind;
@@ -147,7 +148,7 @@ impl Lobby {
         self.placements.push_back((until, room));
         let mut entry = self.take(room).unwrap_or_else(|| {
             let declared = self.kinds.get(kind).and_then(|kind| kind.declared);
-            Entry::unlisted(kind, declared.unwrap_or(PLAYERS_MAX_UNDECLARED))
+            LobbyEntry::unlisted(kind, declared.unwrap_or(PLAYERS_MAX_UNDECLARED))
         });
         entry.coming.push_back(until);
         let pick = if entry.listed { Pick::Room(room) } else { Pick::New(room) };
@@ -178,7 +179,7 @@ impl Lobby {
         }
     }
 
-    fn change(&mut self, room: RoomId, change: impl FnOnce(&mut Entry)) {
+    fn change(&mut self, room: RoomId, change: impl FnOnce(&mut LobbyEntry)) {
         if let Some(mut entry) = self.take(room) {
             change(&mut entry);
             // A room that nobody has seen and nobody is going to does not exist.
@@ -189,7 +190,7 @@ impl Lobby {
     }
 
     /// Takes the room out of the map and of both indexes.
-    fn take(&mut self, room: RoomId) -> Option<Entry> {
+    fn take(&mut self, room: RoomId) -> Option<LobbyEntry> {
         let entry = self.rooms.remove(&room)?;
         if let Some(kind) = self.kinds.get_mut(&entry.kind) {
             kind.free.remove(&(entry.taken(), room));
@@ -202,7 +203,7 @@ impl Lobby {
         Some(entry)
     }
 
-    fn put(&mut self, room: RoomId, entry: Entry) {
+    fn put(&mut self, room: RoomId, entry: LobbyEntry) {
         if entry.has_seat() || (entry.listed && entry.open) {
             let kind = self.kinds.entry(entry.kind.clone()).or_default();
             if entry.has_seat() {
@@ -216,7 +217,7 @@ impl Lobby {
     }
 }
 
-impl Entry {
+impl LobbyEntry {
     fn unlisted(kind: &str, players_max: u32) -> Self {
         Self {
             kind: kind.to_owned(),
@@ -240,8 +241,8 @@ mod tests {
         RoomId([n; 16])
     }
 
-    fn opening(room: RoomId, players: u32) -> Opening {
-        Opening { room, kind: "duel".into(), players, players_max: 4, open: true }
+    fn opening(room: RoomId, players: u32) -> LobbyOpening {
+        LobbyOpening { room, kind: "duel".into(), players, players_max: 4, open: true }
     }
 
     fn burst(lobby: &mut Lobby, players: u8) -> BTreeMap<RoomId, u32> {
@@ -268,7 +269,7 @@ mod tests {
         lobby.handle_listing(opening(id(1), 1));
         lobby.handle_listing(opening(id(2), 3));
         lobby.handle_listing(opening(id(3), 4));
-        lobby.handle_listing(Opening { open: false, ..opening(id(4), 2) });
+        lobby.handle_listing(LobbyOpening { open: false, ..opening(id(4), 2) });
         let picks: Vec<_> = (0..5).map(|_| lobby.pick(NOW, "duel", id(9))).collect();
         let expected = [
             Pick::Room(id(2)),

@@ -12,7 +12,7 @@ use playon_types::time::Time;
 use crate::game::link;
 use crate::keeper::limits;
 use crate::worker::{FAREWELL, SEAT_HOLD};
-use crate::world::Kind;
+use crate::world::RoomKind;
 
 /// What a player knows.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub fn secret_of(session: SessionId) -> SecretHash {
 impl Client {
     /// A player that has not connected.
     pub fn new(index: u64, room: RoomId) -> Self {
-        let kind = Kind::of(room);
+        let kind = RoomKind::of(room);
         Self {
             index,
             room,
@@ -115,7 +115,7 @@ impl Client {
             refused: 0,
             lost_at: None,
             skipped: false,
-            brief: matches!(kind, Kind::Ticking),
+            brief: matches!(kind, RoomKind::Ticking),
             poison: BTreeMap::new(),
             set_aside: BTreeSet::new(),
             farewell: None,

@@ -5,7 +5,7 @@ use playon_types::ids::ReleaseId;
 
 /// How the game's code fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum GameFailure {
     /// It panics, and the worker lives.
     Panic,
     /// The process dies.
@@ -17,7 +17,7 @@ pub enum Deed {
 /// The first byte of an input that makes the game fail. Then how, and the release that fails on it if not every one does.
 const POISON: u8 = 0xbd;
 
-impl Deed {
+impl GameFailure {
     /// An input on which the game does it, on that release or on all.
     pub fn poison(self, on: Option<ReleaseId>) -> Bytes {
         let only = on.map(|release| release.0[0]);
@@ -52,9 +52,9 @@ impl Deed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Doom {
     /// What it cannot do.
-    pub at: Task,
+    pub at: FailingTask,
     /// How it fails.
-    pub deed: Deed,
+    pub deed: GameFailure,
 }
 
 /// What is done of a room with a release's code beside running it there.
@@ -68,7 +68,7 @@ pub enum Copying {
 
 /// What a release does of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
+pub enum FailingTask {
     /// It runs batches.
     Run,
     /// It opens what another release wrote, or writes what another one reads.

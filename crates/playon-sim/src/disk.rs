@@ -21,7 +21,7 @@ const LOG_BYTES_MAX: usize = 5_000;
 
 /// A row as it was written.
 #[derive(Clone, Debug)]
-struct Whole {
+struct StoredRow {
     epoch: Epoch,
     seq: Seq,
     body: Bytes,
@@ -32,17 +32,17 @@ struct Whole {
 enum Rows {
     /// Its snapshot, and the commits since.
     Hot {
-        whole: Whole,
+        whole: StoredRow,
         log: BTreeMap<Seq, (Epoch, Bytes)>,
         /// Its owner was asked for a snapshot.
         wished: bool,
     },
     /// All of it, and what is known without reading it.
-    Resting { whole: Whole, note: RestNote },
+    Resting { whole: StoredRow, note: RestNote },
 }
 
 impl Rows {
-    fn whole(&self) -> &Whole {
+    fn whole(&self) -> &StoredRow {
         match self {
             Self::Hot { whole, .. } | Self::Resting { whole, .. } => whole,
         }
@@ -62,7 +62,7 @@ pub struct Ticket(u64);
 
 /// What became of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum BatchFate {
     /// All of it is safe.
     Safe,
     /// Nothing of it was written: a later keeper has the disk.
@@ -160,19 +160,19 @@ impl Disk {
     }
 
     /// The oldest batch becomes safe, or not.
-    pub fn make_safe(&mut self) -> Option<(Ticket, Fate)> {
+    pub fn make_safe(&mut self) -> Option<(Ticket, BatchFate)> {
         let Handed { ticket, epoch, batch } = self.pending.pop_front()?;
         if epoch < self.epoch {
-            return Some((ticket, Fate::Fenced));
+            return Some((ticket, BatchFate::Fenced));
         }
         if self.stopped {
-            return Some((ticket, Fate::Stopped));
+            return Some((ticket, BatchFate::Stopped));
         }
         let fate = match self.write(batch) {
-            Ok(()) => Fate::Safe,
+            Ok(()) => BatchFate::Safe,
             Err(why) => {
                 self.stopped = true;
-                Fate::Misused(why)
+                BatchFate::Misused(why)
             }
         };
         Some((ticket, fate))
@@ -258,7 +258,7 @@ impl Disk {
     }
 
     fn found(&self, room: RoomId, rows: &Rows) -> StoredRoom {
-        let Whole { epoch, seq, body } = rows.whole().clone();
+        let StoredRow { epoch, seq, body } = rows.whole().clone();
         let record = |(seq, (epoch, body)): (&Seq, &(Epoch, Bytes))| {
             (*epoch, LogRecord { room, seq: *seq, body: body.clone() })
         };
@@ -378,7 +378,7 @@ impl Disk {
 }
 
 /// What a batch says about one room's snapshots.
-struct Given {
+struct SnapshotNote {
     commits: Vec<Seq>,
     /// Of several the one of the newest commit counts, and of several of that the last.
     newest: SnapshotRow,
@@ -408,12 +408,15 @@ impl Draft<'_> {
     }
 
     /// Which snapshots come of each room; those that begin are there from here on.
-    fn given(&mut self, snapshots: Vec<SnapshotRow>) -> Result<BTreeMap<RoomId, Given>, String> {
-        let mut all: BTreeMap<RoomId, Given> = BTreeMap::new();
+    fn given(
+        &mut self,
+        snapshots: Vec<SnapshotRow>,
+    ) -> Result<BTreeMap<RoomId, SnapshotNote>, String> {
+        let mut all: BTreeMap<RoomId, SnapshotNote> = BTreeMap::new();
         for row in snapshots {
             self.check(row.room, row.seq)?;
             let begins = !matches!(self.rows(row.room), Some(Rows::Hot { .. }));
-            let first = || Given { commits: Vec::new(), newest: row.clone(), begins };
+            let first = || SnapshotNote { commits: Vec::new(), newest: row.clone(), begins };
             let given = all.entry(row.room).or_insert_with(first);
             given.commits.push(row.seq);
             if row.seq >= given.newest.seq {
@@ -421,14 +424,14 @@ impl Draft<'_> {
             }
         }
         let epoch = self.disk.epoch;
-        for (room, Given { newest, begins, .. }) in &all {
+        for (room, SnapshotNote { newest, begins, .. }) in &all {
             let rows = self.rows(*room);
             let seq = newest.seq;
             if let Some(known) = rows.as_ref().map(Rows::whole).filter(|known| known.seq > seq) {
                 return Err(format!("{room} got a snapshot of {seq} after one of {}", known.seq));
             }
             if *begins {
-                let whole = Whole { epoch, seq, body: newest.body.clone() };
+                let whole = StoredRow { epoch, seq, body: newest.body.clone() };
                 *rows = Some(Rows::Hot { whole, log: BTreeMap::new(), wished: false });
             }
         }
@@ -439,7 +442,7 @@ impl Draft<'_> {
     fn append(
         &mut self,
         LogRecord { room, seq, body }: LogRecord,
-        given: &BTreeMap<RoomId, Given>,
+        given: &BTreeMap<RoomId, SnapshotNote>,
     ) -> Result<(), String> {
         self.check(room, seq)?;
         let epoch = self.disk.epoch;
@@ -463,12 +466,12 @@ impl Draft<'_> {
     }
 
     /// The snapshot takes the place of all that came before it.
-    fn settle(&mut self, room: RoomId, given: Given) {
+    fn settle(&mut self, room: RoomId, given: SnapshotNote) {
         let epoch = self.disk.epoch;
         if let Some(Rows::Hot { whole, log, wished }) = self.rows(room) {
             let SnapshotRow { seq, body, .. } = given.newest;
             log.retain(|at, _| *at > seq);
-            *whole = Whole { epoch, seq, body };
+            *whole = StoredRow { epoch, seq, body };
             *wished = false;
         }
     }
@@ -481,7 +484,7 @@ impl Draft<'_> {
         if let Some(last) = rows.as_ref().map(Rows::last).filter(|last| *last > seq) {
             return Err(format!("{room} goes to rest at {seq} after commit {last}"));
         }
-        *rows = Some(Rows::Resting { whole: Whole { epoch, seq, body }, note });
+        *rows = Some(Rows::Resting { whole: StoredRow { epoch, seq, body }, note });
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use playon_types::time::{RoomTime, Span};
 
 /// What the game knows of a player.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct PlayerTally {
     /// Inputs applied; the next must be numbered one more.
     pub count: u64,
     /// A chain over all of them in order.
@@ -42,7 +42,7 @@ pub struct Game {
     /// Comings and goings of players that make no sense: must stay 0.
     pub odd: u64,
     /// The players.
-    pub players: BTreeMap<SessionId, Tally>,
+    pub players: BTreeMap<SessionId, PlayerTally>,
 }
 
 /// How long the game's timer runs.
@@ -146,8 +146,11 @@ impl Game {
                 return None;
             }
             let id = SessionId(bytes.get_u64());
-            let tally =
-                Tally { count: bytes.get_u64(), chain: bytes.get_u64(), here: bytes.get_u8() == 1 };
+            let tally = PlayerTally {
+                count: bytes.get_u64(),
+                chain: bytes.get_u64(),
+                here: bytes.get_u8() == 1,
+            };
             game.players.insert(id, tally);
         }
         Some(game)

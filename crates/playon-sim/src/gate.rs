@@ -47,7 +47,7 @@ pub enum Heard {
 
 /// Whether events are missing after the last that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gap {
+enum GapModel {
     No,
     /// Some were dropped, up to this one.
     Dropped {
@@ -62,7 +62,7 @@ enum Gap {
 
 /// How far a socket has come.
 #[derive(Clone, Debug)]
-enum Stage {
+enum SocketStage {
     /// Nothing was said yet.
     Silent,
     /// The owner was asked for a seat.
@@ -78,14 +78,14 @@ enum Stage {
 /// One player's socket. What it does not take is merged, replaced or dropped, and asked for again.
 #[derive(Clone, Debug)]
 struct Socket {
-    stage: Stage,
+    stage: SocketStage,
     /// The owner has heard from the player since it was told its seat.
     confirmed: bool,
     /// It takes nothing more.
     blocked: bool,
     /// The last event that was written, or is included in a view that was.
     last: u64,
-    gap: Gap,
+    gap: GapModel,
     /// What waits. Events do not.
     waits: Push,
 }
@@ -93,11 +93,11 @@ struct Socket {
 impl Socket {
     const fn new() -> Self {
         Self {
-            stage: Stage::Silent,
+            stage: SocketStage::Silent,
             confirmed: false,
             blocked: false,
             last: 0,
-            gap: Gap::No,
+            gap: GapModel::No,
             waits: Push {
                 set_aside: Vec::new(),
                 applied: None,
@@ -115,7 +115,7 @@ impl Socket {
         self.waits.applied = applied.or(self.waits.applied);
         events.into_iter().for_each(|(seq, event)| self.event(now, seq, event));
         if let Some((as_of, view)) = view.filter(|(_, view)| !is_large(view)) {
-            if self.gap == Gap::No {
+            if self.gap == GapModel::No {
                 self.last = self.last.max(as_of);
             }
             self.waits.view = Some((as_of, view));
@@ -128,11 +128,11 @@ impl Socket {
         if seq <= self.last && self.last != 0 {
             return;
         }
-        if self.blocked || self.gap != Gap::No && seq != self.last + 1 {
+        if self.blocked || self.gap != GapModel::No && seq != self.last + 1 {
             self.gap = self.gap.widened(now, seq);
             return;
         }
-        self.gap = Gap::No;
+        self.gap = GapModel::No;
         self.last = seq;
         self.waits.events.push((seq, event));
     }
@@ -152,31 +152,31 @@ impl Socket {
     /// Whether no event that the view includes may yet come.
     fn is_ripe(&mut self, now: Time, as_of: Option<u64>) -> bool {
         let Some(as_of) = as_of else { return true };
-        if let Gap::Dropped { to } | Gap::Asked { to, .. } = self.gap
+        if let GapModel::Dropped { to } | GapModel::Asked { to, .. } = self.gap
             && as_of > self.last
         {
-            if !matches!(self.gap, Gap::Asked { at, .. } if now.since(at) >= VIEW_GRACE) {
+            if !matches!(self.gap, GapModel::Asked { at, .. } if now.since(at) >= VIEW_GRACE) {
                 return false;
             }
             // The owner no longer has those events, so the view stands for them.
             self.last = as_of;
-            self.gap = if to > as_of { Gap::Dropped { to } } else { Gap::No };
+            self.gap = if to > as_of { GapModel::Dropped { to } } else { GapModel::No };
         }
         true
     }
 
     /// All is written: the last event that was, if later ones were dropped.
     fn drained(&mut self, now: Time) -> Option<u64> {
-        let Gap::Dropped { to } = self.gap else { return None };
-        if self.blocked || !matches!(self.stage, Stage::Seated) {
+        let GapModel::Dropped { to } = self.gap else { return None };
+        if self.blocked || !matches!(self.stage, SocketStage::Seated) {
             return None;
         }
-        self.gap = Gap::Asked { to, at: now };
+        self.gap = GapModel::Asked { to, at: now };
         Some(self.last)
     }
 }
 
-impl Gap {
+impl GapModel {
     fn widened(self, now: Time, seq: u64) -> Self {
         match self {
             Self::No => Self::Dropped { to: seq },
@@ -223,11 +223,11 @@ impl Gate {
     pub fn introduce(&mut self, hello: Hello, anywhere: bool) -> Vec<Out> {
         let conn = hello.conn;
         let Some(socket) = self.sockets.get_mut(&conn) else { return Vec::new() };
-        if !matches!(socket.stage, Stage::Silent) {
+        if !matches!(socket.stage, SocketStage::Silent) {
             return self.close(conn, Close::BadFrame);
         }
         let asked = ToOwner::Hello(hello.clone());
-        socket.stage = Stage::Asking { hello: Box::new(hello), matches: u32::from(anywhere) };
+        socket.stage = SocketStage::Asking { hello: Box::new(hello), matches: u32::from(anywhere) };
         self.pass_on(asked)
     }
 
@@ -236,20 +236,22 @@ impl Gate {
         let conn = message.conn();
         match self.sockets.get(&conn).map(|socket| &socket.stage) {
             None => Vec::new(),
-            Some(Stage::Seated) => self.pass_on(message),
-            Some(Stage::Asking { .. }) if matches!(message, ToOwner::Bye { .. }) => {
+            Some(SocketStage::Seated) => self.pass_on(message),
+            Some(SocketStage::Asking { .. }) if matches!(message, ToOwner::Bye { .. }) => {
                 let mut out = self.pass_on(message);
                 out.extend(self.close(conn, Close::Left));
                 out
             }
-            Some(Stage::Silent | Stage::Asking { .. }) => self.close(conn, Close::BadFrame),
+            Some(SocketStage::Silent | SocketStage::Asking { .. }) => {
+                self.close(conn, Close::BadFrame)
+            }
         }
     }
 
     /// A player answers a ping. A player that has nothing to say is there all the same.
     pub fn pong(&mut self, conn: ConnId) -> Vec<Out> {
         match self.sockets.get_mut(&conn) {
-            Some(socket) if matches!(socket.stage, Stage::Seated) && !socket.confirmed => {
+            Some(socket) if matches!(socket.stage, SocketStage::Seated) && !socket.confirmed => {
                 socket.confirmed = true;
                 self.pass_on(ToOwner::Ack { conn, recv: 0 })
             }
@@ -296,10 +298,10 @@ impl Gate {
         let Some(socket) = self.sockets.get_mut(&conn) else { return Vec::new() };
         match message {
             ToGateway::Welcome { welcome, .. } => {
-                if !matches!(socket.stage, Stage::Asking { .. }) {
+                if !matches!(socket.stage, SocketStage::Asking { .. }) {
                     return Vec::new();
                 }
-                socket.stage = Stage::Seated;
+                socket.stage = SocketStage::Seated;
                 vec![Out::Player(conn, Heard::Welcome(welcome))]
             }
             ToGateway::Push { push, .. }
@@ -327,7 +329,7 @@ impl Gate {
             Close::RoomFull | Close::RoomEnded | Close::UnknownRoom | Close::RoomHalted
         );
         let socket = self.sockets.get_mut(&conn);
-        if let Some(Stage::Asking { hello, matches }) = socket.map(|socket| &mut socket.stage)
+        if let Some(SocketStage::Asking { hello, matches }) = socket.map(|socket| &mut socket.stage)
             && other
             && (1..MATCHES_MAX).contains(matches)
         {
@@ -374,8 +376,8 @@ impl Gate {
     }
 
     /// The owner is told, if it was asked for that socket.
-    fn gone(&mut self, conn: ConnId, stage: &Stage) -> Vec<Out> {
-        if matches!(stage, Stage::Silent) {
+    fn gone(&mut self, conn: ConnId, stage: &SocketStage) -> Vec<Out> {
+        if matches!(stage, SocketStage::Silent) {
             return Vec::new();
         }
         if self.refused {

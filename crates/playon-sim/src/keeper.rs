@@ -24,8 +24,8 @@ use playon_wire::stored::encode_image;
 
 use crate::audit::{Audit, PROBATION};
 use crate::options::Options;
-use crate::owner::{Owner, Told};
-use crate::store::{Found, Store, Write};
+use crate::owner::{Owner, ShardInput};
+use crate::store::{RecoveredRoom, StoreModel, Write};
 
 /// What the keeper wants of the world.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub enum Asks {
 pub const EXPIRIES_PER_SECOND: u32 = 1;
 
 /// A keeper process.
-pub struct Keeper {
+pub struct KeeperModel {
     /// The machines under test.
     pub owners: Vec<Owner>,
     /// The other one.
@@ -124,7 +124,7 @@ pub const fn wall(now: Time) -> WallTime {
     WallTime(now.0 / 1_000)
 }
 
-impl Keeper {
+impl KeeperModel {
     /// A keeper that has just opened its store, in which that release is current.
     pub fn new(options: &Options, epoch: Epoch, current: Option<ReleaseId>, began: Time) -> Self {
         let shards = options.shards.max(1);
@@ -232,48 +232,48 @@ impl Keeper {
     }
 
     /// A shard takes what it is told.
-    pub fn take(&mut self, now: Time, number: u16, told: Told) {
+    pub fn take(&mut self, now: Time, number: u16, told: ShardInput) {
         let clock = self.clock(now);
-        let current = !matches!(&told, Told::Order(order) if !self.is_on(now, order));
+        let current = !matches!(&told, ShardInput::Order(order) if !self.is_on(now, order));
         let Some(owner) = self.owners.get_mut(usize::from(number)).filter(|_| current) else {
             return;
         };
         owner.touched = true;
         let (shard, audit) = (&mut owner.shard, &mut self.audit);
         match told {
-            Told::Gate(message) => {
+            ShardInput::Gate(message) => {
                 audit.hear(&message);
                 shard.handle_gate(clock, message);
             }
-            Told::Worker(id, message) => shard.handle_worker(clock, id, message),
-            Told::Up(info) => {
+            ShardInput::Worker(id, message) => shard.handle_worker(clock, id, message),
+            ShardInput::Up(info) => {
                 audit.worker_up(number, &info);
                 shard.handle_worker_up(clock, info);
             }
-            Told::Down(id, end, attempts) => {
+            ShardInput::Down(id, end, attempts) => {
                 audit.worker_gone(number, id, &end, &shard.facts());
                 audit.revoke(attempts);
                 shard.handle_worker_down(clock, id, &end);
             }
-            Told::Heard(id, at) => shard.handle_heard(at, id),
-            Told::Turn(id, turn) => shard.handle_turn(clock, id, turn),
-            Told::Order(order) => {
+            ShardInput::Heard(id, at) => shard.handle_heard(at, id),
+            ShardInput::Turn(id, turn) => shard.handle_turn(clock, id, turn),
+            ShardInput::Order(order) => {
                 audit.shard_ordered(&order);
                 shard.handle_order(clock, order);
             }
-            Told::Stored(outcomes) => {
+            ShardInput::Stored(outcomes) => {
                 outcomes
                     .into_iter()
                     .for_each(|(room, stored)| shard.handle_stored(clock, room, stored));
             }
-            Told::Wanted(rooms) => shard.handle_snapshots_wanted(clock, &rooms),
-            Told::Loaded(room, loaded) => {
+            ShardInput::Wanted(rooms) => shard.handle_snapshots_wanted(clock, &rooms),
+            ShardInput::Loaded(room, loaded) => {
                 if let Loaded::Asleep { image, .. } = &loaded {
                     audit.woken(image);
                 }
                 shard.handle_loaded(clock, room, loaded);
             }
-            Told::Found(Found::Whole(image)) => {
+            ShardInput::Found(RecoveredRoom::Whole(image)) => {
                 let mut known = Image::clone(&image);
                 if !known.clean {
                     // What players know of the former life counts no more.
@@ -282,10 +282,10 @@ impl Keeper {
                 audit.recovered(&known);
                 shard.handle_recovered(clock, *image);
             }
-            Told::Found(Found::Damaged(room)) => {
+            ShardInput::Found(RecoveredRoom::Damaged(room)) => {
                 shard.handle_damaged(clock, room, "the disk has changed it".into());
             }
-            Told::Listed => shard.handle_recovery_done(clock),
+            ShardInput::Listed => shard.handle_recovery_done(clock),
         }
     }
 
@@ -308,7 +308,7 @@ impl Keeper {
     ///
     /// # Errors
     /// When an invariant is broken.
-    pub fn drain(&mut self, now: Time, store: &mut Store) -> Result<Vec<Wish>, String> {
+    pub fn drain(&mut self, now: Time, store: &mut StoreModel) -> Result<Vec<Wish>, String> {
         let mut wishes = Vec::new();
         loop {
             for number in self.numbers() {
@@ -350,7 +350,7 @@ impl Keeper {
     ///
     /// # Errors
     /// When more of it waits than may.
-    pub fn hand_over(&mut self, number: u16, store: &mut Store) -> Result<bool, String> {
+    pub fn hand_over(&mut self, number: u16, store: &mut StoreModel) -> Result<bool, String> {
         let Some(owner) = self.owners.get_mut(usize::from(number)) else { return Ok(false) };
         let writes = std::mem::take(&mut owner.batch);
         if writes.is_empty() {
@@ -369,7 +369,7 @@ impl Keeper {
         now: Time,
         number: u16,
         effect: Effect,
-        store: &mut Store,
+        store: &mut StoreModel,
         wishes: &mut Vec<Wish>,
     ) -> Result<(), String> {
         match effect {
@@ -415,7 +415,7 @@ impl Keeper {
         &mut self,
         now: Time,
         effect: DirectorEffect,
-        store: &mut Store,
+        store: &mut StoreModel,
         wishes: &mut Vec<Wish>,
     ) -> Result<(), String> {
         match effect {

@@ -8,7 +8,7 @@ use std::thread;
 
 use playon_core::mutant::{Mutant, switch_on};
 
-use crate::options::{Mode, Options};
+use crate::options::{Options, SeedMode};
 use crate::scenario::Scenario;
 use crate::world::World;
 
@@ -76,7 +76,7 @@ pub fn hunt(
 
 fn judge(mutant: Mutant, cases: &[(String, Scenario)], seeds: u64) -> Verdict {
     switch_on(Some(mutant));
-    let run = |seed| World::new(Options::new(Mode::Swarm, seed)).run().err();
+    let run = |seed| World::new(Options::new(SeedMode::Swarm, seed)).run().err();
     let by_case = || {
         cases
             .iter()

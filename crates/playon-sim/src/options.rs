@@ -8,7 +8,7 @@ use crate::manners::{Manners, ROUND};
 
 /// How a seed becomes a mixture of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Mode {
+pub enum SeedMode {
     /// Every fault a little, in few rooms: what is broken often is found soon.
     Lite,
     /// Each seed switches faults on and off and up and down by itself.
@@ -18,7 +18,7 @@ pub enum Mode {
     Soak,
 }
 
-impl Mode {
+impl SeedMode {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Lite, Self::Swarm, Self::Soak];
 
@@ -143,11 +143,11 @@ pub struct Options {
 
 impl Options {
     /// The mixture that a seed stands for in a mode.
-    pub fn new(mode: Mode, seed: u64) -> Self {
+    pub fn new(mode: SeedMode, seed: u64) -> Self {
         match mode {
-            Mode::Lite => Self::lite(seed),
-            Mode::Swarm => Self::swarm(seed),
-            Mode::Soak => Self {
+            SeedMode::Lite => Self::lite(seed),
+            SeedMode::Swarm => Self::swarm(seed),
+            SeedMode::Soak => Self {
                 rooms: 8,
                 players: 6,
                 trouble: Span::secs(60),

@@ -15,11 +15,11 @@ use playon_types::ids::{Attempt, RoomId, WorkerId};
 use playon_types::time::Time;
 use playon_wire::state::ZstdXxh3;
 
-use crate::store::{Found, Write};
+use crate::store::{RecoveredRoom, Write};
 
 /// Something that a shard is told.
 #[derive(Debug)]
-pub enum Told {
+pub enum ShardInput {
     /// By the gateway.
     Gate(ToOwner),
     /// By a worker.
@@ -41,7 +41,7 @@ pub enum Told {
     /// What the store knows of a room.
     Loaded(RoomId, Loaded),
     /// A room was read back when the keeper started.
-    Found(Found),
+    Found(RecoveredRoom),
     /// That was all.
     Listed,
 }
@@ -51,7 +51,7 @@ pub struct Owner {
     /// The machine under test.
     pub shard: Shard<ZstdXxh3>,
     /// What it has been told and has not taken yet.
-    pub inbox: VecDeque<Told>,
+    pub inbox: VecDeque<ShardInput>,
     /// More is waited for, to hand it over to the store at once.
     pub gathering: bool,
     /// Something has happened to it since it was last looked at.

@@ -50,11 +50,11 @@ use playon_core::facts::Place;
 use playon_types::record::DeployPhase;
 use playon_types::time::Span;
 
-use crate::deeds::{Deed, Doom, Task};
+use crate::deeds::{Doom, FailingTask, GameFailure};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ScenarioStep {
     /// The keeper has so many shards.
     Shards(u16),
     /// A room with that many players.
@@ -96,7 +96,7 @@ pub enum Step {
     /// A player has no socket for a while.
     Cut(u64, Span),
     /// A player sends an input on which the game fails, on one release or on all.
-    Poison(u64, Option<u8>, Deed),
+    Poison(u64, Option<u8>, GameFailure),
     /// A player ends its room.
     Farewell(u64),
     /// An operator closes a room.
@@ -118,12 +118,12 @@ pub enum Step {
     /// Players were told of lost inputs.
     ExpectLoss,
     /// So many of something have happened.
-    Expect(Count, u64),
+    Expect(Counter, u64),
 }
 
 /// What can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
+pub enum Counter {
     /// Handoffs.
     Moved,
     /// Handoffs that came to nothing.
@@ -144,7 +144,7 @@ pub enum Count {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scenario {
     /// Its lines, with their numbers.
-    pub steps: Vec<(usize, Step)>,
+    pub steps: Vec<(usize, ScenarioStep)>,
 }
 
 /// The cases in a folder by the names of their files, in the order of these.
@@ -181,73 +181,83 @@ impl FromStr for Scenario {
     }
 }
 
-fn parse(words: &[&str]) -> Result<Step, String> {
+fn parse(words: &[&str]) -> Result<ScenarioStep, String> {
     Ok(match words {
-        ["shards", shards] => Step::Shards(few(shards)?),
-        ["room", room, "players", players] => Step::Room(number(room, 'r')?, count(players)?),
-        ["play", time] => Step::Play(span(time)?),
-        ["deploy", release] => Step::Deploy(number(release, 'R')?, false),
-        ["deploy", release, "now"] => Step::Deploy(number(release, 'R')?, true),
-        ["rollback"] => Step::Rollback,
+        ["shards", shards] => ScenarioStep::Shards(few(shards)?),
+        ["room", room, "players", players] => {
+            ScenarioStep::Room(number(room, 'r')?, count(players)?)
+        }
+        ["play", time] => ScenarioStep::Play(span(time)?),
+        ["deploy", release] => ScenarioStep::Deploy(number(release, 'R')?, false),
+        ["deploy", release, "now"] => ScenarioStep::Deploy(number(release, 'R')?, true),
+        ["rollback"] => ScenarioStep::Rollback,
         ["doom", room, "on", release, what] => {
-            let doom = Doom { at: Task::Run, deed: find_deed(what)? };
-            Step::Doom(number(release, 'R')?, number(room, 'r')?, doom)
+            let doom = Doom { at: FailingTask::Run, deed: find_deed(what)? };
+            ScenarioStep::Doom(number(release, 'R')?, number(room, 'r')?, doom)
         }
         ["doom", "copies", "of", room, "on", release, what] => {
-            let doom = Doom { at: Task::Copy, deed: find_deed(what)? };
-            Step::Doom(number(release, 'R')?, number(room, 'r')?, doom)
+            let doom = Doom { at: FailingTask::Copy, deed: find_deed(what)? };
+            ScenarioStep::Doom(number(release, 'R')?, number(room, 'r')?, doom)
         }
         ["doom", "showing", "of", room, "on", release, what] => {
-            let doom = Doom { at: Task::Show, deed: find_deed(what)? };
-            Step::Doom(number(release, 'R')?, number(room, 'r')?, doom)
+            let doom = Doom { at: FailingTask::Show, deed: find_deed(what)? };
+            ScenarioStep::Doom(number(release, 'R')?, number(room, 'r')?, doom)
         }
-        ["watch", room] => Step::Watch(number(room, 'r')?),
-        ["until", "deploy", phase] => Step::UntilDeploy(deploy_phase(phase)?),
-        ["until", "player", player, "welcomed"] => Step::UntilWelcomed(count(player)?),
-        ["until", room, "on", release] => Step::UntilOn(number(room, 'r')?, number(release, 'R')?),
-        ["until", room, place] => Step::UntilPlace(number(room, 'r')?, find_place(place)?),
-        ["stall", "store", time] => Step::Stall(span(time)?),
+        ["watch", room] => ScenarioStep::Watch(number(room, 'r')?),
+        ["until", "deploy", phase] => ScenarioStep::UntilDeploy(deploy_phase(phase)?),
+        ["until", "player", player, "welcomed"] => ScenarioStep::UntilWelcomed(count(player)?),
+        ["until", room, "on", release] => {
+            ScenarioStep::UntilOn(number(room, 'r')?, number(release, 'R')?)
+        }
+        ["until", room, place] => ScenarioStep::UntilPlace(number(room, 'r')?, find_place(place)?),
+        ["stall", "store", time] => ScenarioStep::Stall(span(time)?),
         ["kill", "worker", release, "of", room] => {
-            Step::KillWorker(number(release, 'R')?, number(room, 'r')?)
+            ScenarioStep::KillWorker(number(release, 'R')?, number(room, 'r')?)
         }
         ["hang", "worker", release, "of", room, time] => {
-            Step::HangWorker(number(release, 'R')?, number(room, 'r')?, span(time)?)
+            ScenarioStep::HangWorker(number(release, 'R')?, number(room, 'r')?, span(time)?)
         }
-        ["spoil", release] => Step::Spoil(number(release, 'R')?),
-        ["kill", "keeper", "losing", "all"] => Step::KillKeeper(false),
-        ["kill", "keeper", "keeping", "all"] => Step::KillKeeper(true),
-        ["stop", "keeper"] => Step::StopKeeper,
-        ["back", "up"] => Step::BackUp,
-        ["restore"] => Step::Restore,
-        ["cut", "player", player, "for", time] => Step::Cut(count(player)?, span(time)?),
+        ["spoil", release] => ScenarioStep::Spoil(number(release, 'R')?),
+        ["kill", "keeper", "losing", "all"] => ScenarioStep::KillKeeper(false),
+        ["kill", "keeper", "keeping", "all"] => ScenarioStep::KillKeeper(true),
+        ["stop", "keeper"] => ScenarioStep::StopKeeper,
+        ["back", "up"] => ScenarioStep::BackUp,
+        ["restore"] => ScenarioStep::Restore,
+        ["cut", "player", player, "for", time] => ScenarioStep::Cut(count(player)?, span(time)?),
         ["poison", "of", "player", player, deed] => {
-            Step::Poison(count(player)?, None, find_deed(deed)?)
+            ScenarioStep::Poison(count(player)?, None, find_deed(deed)?)
         }
         ["poison", "of", "player", player, "on", release, deed] => {
-            Step::Poison(count(player)?, Some(number(release, 'R')?), find_deed(deed)?)
+            ScenarioStep::Poison(count(player)?, Some(number(release, 'R')?), find_deed(deed)?)
         }
-        ["farewell", "of", "player", player] => Step::Farewell(count(player)?),
-        ["close", room] => Step::Close(number(room, 'r')?),
+        ["farewell", "of", "player", player] => ScenarioStep::Farewell(count(player)?),
+        ["close", room] => ScenarioStep::Close(number(room, 'r')?),
         ["expire", room, "as", "player", player, "asks"] => {
-            Step::Expire(number(room, 'r')?, count(player)?)
+            ScenarioStep::Expire(number(room, 'r')?, count(player)?)
         }
-        ["keep", most, "executables"] => Step::Keep(usize::from(few(most)?)),
-        ["turns", "finish"] => Step::TurnsFinish,
-        ["keep", "rooms", "at", "rest", "for", time] => Step::Keeps(span(time)?),
-        ["damage", room] => Step::Damage(number(room, 'r')?),
-        ["expect", room, "on", release] => {
-            Step::ExpectOn(number(room, 'r')?, number(release, 'R')?)
-        }
-        ["expect", "checked", n] => Step::Expect(Count::Checked, count(n)?),
-        ["expect", "checked", "asleep", n] => Step::Expect(Count::CheckedAsleep, count(n)?),
-        ["expect", room, "asleep"] => Step::ExpectAsleep(number(room, 'r')?),
-        ["expect", "moved", n] => Step::Expect(Count::Moved, count(n)?),
-        ["expect", "undone", n] => Step::Expect(Count::Undone, count(n)?),
-        ["expect", "slept", n] => Step::Expect(Count::Slept, count(n)?),
-        ["expect", "ended", n] => Step::Expect(Count::Ended, count(n)?),
-        ["expect", "lost", "some"] => Step::ExpectLoss,
-        ["expect", "lost", n] => Step::Expect(Count::Lost, count(n)?),
+        ["keep", most, "executables"] => ScenarioStep::Keep(usize::from(few(most)?)),
+        ["turns", "finish"] => ScenarioStep::TurnsFinish,
+        ["keep", "rooms", "at", "rest", "for", time] => ScenarioStep::Keeps(span(time)?),
+        ["damage", room] => ScenarioStep::Damage(number(room, 'r')?),
+        ["expect", what @ ..] => parse_expected(what)?,
         _ => return Err(format!("`{}` means nothing here", words.join(" "))),
+    })
+}
+
+/// What follows `expect`.
+fn parse_expected(words: &[&str]) -> Result<ScenarioStep, String> {
+    Ok(match words {
+        [room, "on", release] => ScenarioStep::ExpectOn(number(room, 'r')?, number(release, 'R')?),
+        ["checked", n] => ScenarioStep::Expect(Counter::Checked, count(n)?),
+        ["checked", "asleep", n] => ScenarioStep::Expect(Counter::CheckedAsleep, count(n)?),
+        [room, "asleep"] => ScenarioStep::ExpectAsleep(number(room, 'r')?),
+        ["moved", n] => ScenarioStep::Expect(Counter::Moved, count(n)?),
+        ["undone", n] => ScenarioStep::Expect(Counter::Undone, count(n)?),
+        ["slept", n] => ScenarioStep::Expect(Counter::Slept, count(n)?),
+        ["ended", n] => ScenarioStep::Expect(Counter::Ended, count(n)?),
+        ["lost", "some"] => ScenarioStep::ExpectLoss,
+        ["lost", n] => ScenarioStep::Expect(Counter::Lost, count(n)?),
+        _ => return Err(format!("`expect {}` means nothing here", words.join(" "))),
     })
 }
 
@@ -275,11 +285,11 @@ fn find_place(word: &str) -> Result<Place, String> {
     found.ok_or_else(|| format!("there is no place `{word}`"))
 }
 
-fn find_deed(word: &str) -> Result<Deed, String> {
+fn find_deed(word: &str) -> Result<GameFailure, String> {
     match word {
-        "panics" => Ok(Deed::Panic),
-        "dies" => Ok(Deed::Abort),
-        "hangs" => Ok(Deed::Hang),
+        "panics" => Ok(GameFailure::Panic),
+        "dies" => Ok(GameFailure::Abort),
+        "hangs" => Ok(GameFailure::Hang),
         _ => Err(format!("a release that `{word}` is not known")),
     }
 }
@@ -298,9 +308,9 @@ mod tests {
         let case: Scenario =
             "room r0 players 2 # two\n\nuntil r0 Cutover\nplay 50ms".parse().unwrap();
         let steps = [
-            (1, Step::Room(0, 2)),
-            (3, Step::UntilPlace(0, Place::Cutover)),
-            (4, Step::Play(Span::millis(50))),
+            (1, ScenarioStep::Room(0, 2)),
+            (3, ScenarioStep::UntilPlace(0, Place::Cutover)),
+            (4, ScenarioStep::Play(Span::millis(50))),
         ];
         assert_eq!(case.steps, steps);
     }

@@ -17,7 +17,7 @@ use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{decode_image, recover};
 
 use crate::decisions::DecisionsModel;
-use crate::disk::{Asleep, Disk, DiskCopy, Fate, Ticket};
+use crate::disk::{Asleep, BatchFate, Disk, DiskCopy, Ticket};
 
 /// One write, as bytes.
 #[derive(Clone, Debug)]
@@ -90,14 +90,14 @@ const CURRENT: &str = "current_release";
 
 /// One room of the hot log, as recovery finds it.
 #[derive(Debug)]
-pub enum Found {
+pub enum RecoveredRoom {
     /// As it was committed.
     Whole(Box<Image>),
     /// The disk has changed what was stored.
     Damaged(RoomId),
 }
 
-impl Found {
+impl RecoveredRoom {
     /// Which room.
     pub fn room(&self) -> RoomId {
         match self {
@@ -118,7 +118,7 @@ struct Stand {
 
 /// The store.
 #[derive(Debug)]
-pub struct Store {
+pub struct StoreModel {
     disk: Disk,
     decisions: DecisionsModel<DeployRecord, ReleaseId>,
     /// What each batch on its way is made of, in the order in which the owner wrote it.
@@ -133,7 +133,7 @@ pub struct Store {
     pub declared: BTreeMap<ReleaseId, Vec<Declared>>,
 }
 
-impl Store {
+impl StoreModel {
     /// An empty disk, and the release that was shipped first.
     pub fn new(current: ReleaseId) -> Self {
         Self {
@@ -151,14 +151,14 @@ impl Store {
     ///
     /// # Errors
     /// When what is stored cannot be read back, or is not what was promised.
-    pub fn open(&mut self, bounds: &ApplyBounds) -> Result<(Epoch, Vec<Found>), String> {
+    pub fn open(&mut self, bounds: &ApplyBounds) -> Result<(Epoch, Vec<RecoveredRoom>), String> {
         let (epoch, rooms) = self.disk.open();
         let find = |found| match found {
-            Err(RoomDamage { room, .. }) => Ok(Found::Damaged(room)),
+            Err(RoomDamage { room, .. }) => Ok(RecoveredRoom::Damaged(room)),
             Ok(stored) => {
                 let image = read_back(&stored, bounds)?;
                 self.check_recovered(&image)?;
-                Ok(Found::Whole(Box::new(image)))
+                Ok(RecoveredRoom::Whole(Box::new(image)))
             }
         };
         Ok((epoch, rooms.into_iter().map(find).collect::<Result<_, String>>()?))
@@ -239,7 +239,7 @@ impl Store {
             let Some((ticket, fate)) = self.disk.make_safe() else { return Ok(Vec::new()) };
             let writes = self.writes.remove(&ticket).unwrap_or_default();
             // What a keeper wrote that has been replaced is refused by the fence.
-            if fate == Fate::Fenced {
+            if fate == BatchFate::Fenced {
                 continue;
             }
             let mut stands = before;
@@ -247,9 +247,13 @@ impl Store {
                 self.judge(&mut stands, write, epoch)?;
             }
             match fate {
-                Fate::Safe => {}
-                Fate::Misused(why) => return Err(format!("I11: the store has stopped: {why}")),
-                Fate::Fenced | Fate::Stopped => return Err(format!("I11: a batch is {fate:?}")),
+                BatchFate::Safe => {}
+                BatchFate::Misused(why) => {
+                    return Err(format!("I11: the store has stopped: {why}"));
+                }
+                BatchFate::Fenced | BatchFate::Stopped => {
+                    return Err(format!("I11: a batch is {fate:?}"));
+                }
             }
             self.check_order(&stands)?;
             return Ok(writes.iter().map(Write::outcome).collect());

@@ -16,7 +16,7 @@ use playon_types::time::{RoomTime, Span, Time};
 use playon_wire::attach::cost;
 use playon_wire::state::{ZstdXxh3, diff};
 
-use crate::deeds::{Copying, Deed, Doom, Task};
+use crate::deeds::{Copying, Doom, FailingTask, GameFailure};
 use crate::game::Game;
 use crate::manners::Manners;
 
@@ -201,9 +201,9 @@ impl Worker {
         self.turn = Some(message.turn());
         self.done_at = None;
         match self.deed(message) {
-            Some(Deed::Abort) => return Stepped::Died,
-            Some(Deed::Hang) => return Stepped::Hangs,
-            Some(Deed::Panic) | None => {}
+            Some(GameFailure::Abort) => return Stepped::Died,
+            Some(GameFailure::Hang) => return Stepped::Hangs,
+            Some(GameFailure::Panic) | None => {}
         }
         let answer = self.obey(rng).map(Box::new);
         if self.inbox.is_empty() {
@@ -219,19 +219,21 @@ impl Worker {
     }
 
     /// How the game fails on the message, if it does.
-    fn deed(&self, message: &ToWorker) -> Option<Deed> {
-        let at = if self.is_copy(message) { Task::Copy } else { Task::Run };
+    fn deed(&self, message: &ToWorker) -> Option<GameFailure> {
+        let at = if self.is_copy(message) { FailingTask::Copy } else { FailingTask::Run };
         if let Some(deed) = self.doom(message.turn().room, at) {
             return Some(deed);
         }
         let ToWorker::Deliver(deliver) = message else { return None };
-        if let Some(deed) = self.doom(deliver.room, Task::Show).filter(|_| deliver.render_watch) {
+        if let Some(deed) =
+            self.doom(deliver.room, FailingTask::Show).filter(|_| deliver.render_watch)
+        {
             return Some(deed);
         }
         deliver.items.iter().find_map(|item| self.deed_on(item))
     }
 
-    fn doom(&self, room: RoomId, at: Task) -> Option<Deed> {
+    fn doom(&self, room: RoomId, at: FailingTask) -> Option<GameFailure> {
         self.doomed.get(&room).filter(|doom| doom.at == at).map(|doom| doom.deed)
     }
 
@@ -253,9 +255,9 @@ impl Worker {
         })
     }
 
-    fn deed_on(&self, item: &Item) -> Option<Deed> {
+    fn deed_on(&self, item: &Item) -> Option<GameFailure> {
         let (session, hook) = match item {
-            Item::Input { payload, .. } => return Deed::on_input(payload, self.release),
+            Item::Input { payload, .. } => return GameFailure::on_input(payload, self.release),
             Item::Join { session, .. } => (session, 1),
             Item::Away(session) => (session, 2),
             Item::Back { session, .. } => (session, 3),
@@ -263,7 +265,7 @@ impl Worker {
             _ => return None,
         };
         let lot = mix(session.0 ^ (hook << 32));
-        (lot % 400 < self.cursed).then(|| Deed::of(lot >> 32))
+        (lot % 400 < self.cursed).then(|| GameFailure::of(lot >> 32))
     }
 
     fn obey(&mut self, rng: &mut Rng) -> Option<FromWorker> {
@@ -272,12 +274,12 @@ impl Worker {
             ToWorker::Prewarm { room, attempt, .. }
             | ToWorker::Tail { room, attempt, .. }
             | ToWorker::Export { room, attempt, .. }
-                if self.doom(room, Task::Copy).is_some() =>
+                if self.doom(room, FailingTask::Copy).is_some() =>
             {
                 Some(self.fault(room, attempt, Stage::Prewarm, "panicked at the copy"))
             }
             ToWorker::Open { room, attempt, version, .. }
-                if version != self.version() && self.doom(room, Task::Copy).is_some() =>
+                if version != self.version() && self.doom(room, FailingTask::Copy).is_some() =>
             {
                 Some(self.fault(room, attempt, Stage::Open, "panicked at the copy"))
             }
@@ -457,7 +459,7 @@ impl Worker {
             self.wronged = Some(format!("I8: {} is delivered where it is not held", deliver.room));
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
         }
-        if self.doom(deliver.room, Task::Run).is_some()
+        if self.doom(deliver.room, FailingTask::Run).is_some()
             || rng.below(1_000) < self.panic
             || deliver.items.iter().any(|item| self.deed_on(item).is_some())
         {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use playon_core::fleet::Berth;
-use playon_sim::deeds::Deed;
+use playon_sim::deeds::GameFailure;
 use playon_sim::worker::{Stepped, Worker};
 use playon_types::attach::{FromWorker, ToWorker};
 use playon_types::ids::{ReleaseId, WorkerId};
@@ -39,7 +39,7 @@ fn model() -> (Model, GameUnderTest) {
         version: 1,
         profile: Bytes::new(),
         input: Bytes::from_static(b"\x01"),
-        poison: Deed::Panic.poison(None),
+        poison: GameFailure::Panic.poison(None),
     };
     (Model { worker, rng: Rng::new(1) }, game)
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use playon_sim::decisions::{DecisionsModel, Untaken};
-use playon_sim::disk::{Asleep, Disk, Fate};
+use playon_sim::disk::{Asleep, BatchFate, Disk};
 use playon_store::testing::{self, Engine};
 use playon_store::{
     Batch, Damage, Decision, Decisions, DeployRow, Done, RestGroup, RestingRoom, RestingRooms,
@@ -138,10 +138,10 @@ impl Model {
             }
         };
         let error = match fate {
-            Fate::Safe => return Ok(()),
-            Fate::Fenced => StoreError::Fenced("a later keeper has the disk".into()),
-            Fate::Misused(why) => StoreError::Misused(why),
-            Fate::Stopped => StoreError::Stopped("it has stopped".into()),
+            BatchFate::Safe => return Ok(()),
+            BatchFate::Fenced => StoreError::Fenced("a later keeper has the disk".into()),
+            BatchFate::Misused(why) => StoreError::Misused(why),
+            BatchFate::Stopped => StoreError::Stopped("it has stopped".into()),
         };
         Err(self.end(error))
     }

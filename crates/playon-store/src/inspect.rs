@@ -13,7 +13,7 @@ use crate::error::OpenError;
 use crate::lock::DirLock;
 use crate::log::{self, FoundEntry};
 use crate::sqlite::judge::{Judged, judge};
-use crate::sqlite::open::Found;
+use crate::sqlite::open::FoundDatabase;
 use crate::sqlite::scan::{ID_END, read_batches, read_carried};
 use crate::sqlite::{DATABASE_FILE, connect, open, rooms};
 
@@ -114,7 +114,7 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, OpenError> {
 
 fn verify_with(conn: &Connection, dir: &Path, report: &mut VerifyReport) -> Result<(), OpenError> {
     let promised = open::promised(dir)?;
-    let Found::Used(schema) = open::examine(conn, dir, promised)? else {
+    let FoundDatabase::Used(schema) = open::examine(conn, dir, promised)? else {
         return Err(OpenError::Missing { dir: dir.to_owned() });
     };
     report.schema = schema;

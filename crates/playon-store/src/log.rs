@@ -146,7 +146,7 @@ pub(crate) fn decode(id: u64, epoch: Epoch, row: &Bytes) -> Result<Decoded, Stri
         return Err(format!("it is too short for its {count} entries"));
     }
     let mut reader =
-        Reader { id, epoch, row, bodies_at, items: Vec::with_capacity(count), lost: None };
+        LogReader { id, epoch, row, bodies_at, items: Vec::with_capacity(count), lost: None };
     for index in 0..count {
         reader.entry(index)?;
     }
@@ -156,7 +156,7 @@ pub(crate) fn decode(id: u64, epoch: Epoch, row: &Bytes) -> Result<Decoded, Stri
     Ok(Decoded { first: u64_at(head, 8), items: reader.items })
 }
 
-struct Reader<'a> {
+struct LogReader<'a> {
     id: u64,
     epoch: Epoch,
     row: &'a Bytes,
@@ -166,7 +166,7 @@ struct Reader<'a> {
     lost: Option<usize>,
 }
 
-impl Reader<'_> {
+impl LogReader<'_> {
     fn entry(&mut self, index: usize) -> Result<(), String> {
         let at = HEAD_BYTES + ENTRY_BYTES * index;
         let raw = &self.row[at..at + ENTRY_BYTES];

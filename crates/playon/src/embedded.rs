@@ -56,7 +56,7 @@ pub(crate) fn run(app: App) -> ExitCode {
     let queue = match LogQueue::start("log", std::io::stderr(), colours) {
         Ok(queue) => queue,
         Err(why) => {
-            crate::executable::say(&Failure::from(why).to_string());
+            crate::executable::say(&EmbeddedFailure::from(why).to_string());
             return ExitCode::from(EXIT_FAILED);
         }
     };
@@ -115,7 +115,7 @@ impl LogLevels for Log {
     }
 }
 
-fn serve(app: App, log: Log) -> Result<(), Failure> {
+fn serve(app: App, log: Log) -> Result<(), EmbeddedFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let log: Arc<dyn LogLevels> = Arc::new(log);
     let keeper = Keeper::start(&KeeperConfig { log: Some(log), ..config()? })?;
@@ -130,13 +130,13 @@ fn serve(app: App, log: Log) -> Result<(), Failure> {
     })
 }
 
-fn config() -> Result<KeeperConfig, Failure> {
+fn config() -> Result<KeeperConfig, EmbeddedFailure> {
     let data = std::env::var_os(ENV_DATA).map_or_else(|| PathBuf::from(".playon"), PathBuf::from);
     let mut config = KeeperConfig::new(data);
     for (name, address) in [(ENV_LISTEN, &mut config.listen), (ENV_ADMIN, &mut config.admin)] {
         if let Ok(text) = std::env::var(name) {
             *address = text.parse::<SocketAddr>().map_err(|_| {
-                Failure(format!("PLY-0442 {name} is not an address and a port: {text}"))
+                EmbeddedFailure(format!("PLY-0442 {name} is not an address and a port: {text}"))
             })?;
         }
     }
@@ -146,10 +146,10 @@ fn config() -> Result<KeeperConfig, Failure> {
 /// Attaches for as long as the process lives. The keeper closes the link of a worker that it holds to be
 /// hung; its rooms are opened again over the next link.
 /// What it returns ends when the thread does, which it only does by a panic or with the keeper.
-fn start_worker(app: App, data: &DataDir) -> Result<oneshot::Receiver<()>, Failure> {
+fn start_worker(app: App, data: &DataDir) -> Result<oneshot::Receiver<()>, EmbeddedFailure> {
     let text = secret_file(&data.worker_secret())?;
     let secret = LinkSecret::parse(&text).ok_or_else(|| {
-        Failure(format!("PLY-0420 {} holds no secret", data.worker_secret().display()))
+        EmbeddedFailure(format!("PLY-0420 {} holds no secret", data.worker_secret().display()))
     })?;
     let socket = data.attach_socket();
     let (alive, attached) = oneshot::channel::<()>();
@@ -175,34 +175,34 @@ async fn until_ended(
     keeper: &Keeper,
     signals: &mut Signals,
     attached: oneshot::Receiver<()>,
-) -> Result<(), Failure> {
+) -> Result<(), EmbeddedFailure> {
     let mut failure = keeper.failure();
     tokio::select! {
         () = signals.caught() => Ok(()),
-        _ = attached => Err(Failure("PLY-0443 the game's thread has ended".to_owned())),
+        _ = attached => Err(EmbeddedFailure("PLY-0443 the game's thread has ended".to_owned())),
         failed = failure.wait_for(Option::is_some) => match failed.ok().and_then(|coded| coded.clone()) {
             Some(coded) => Err(coded.into()),
-            None => Err(Failure("PLY-0443 the keeper ended by itself".to_owned())),
+            None => Err(EmbeddedFailure("PLY-0443 the keeper ended by itself".to_owned())),
         },
     }
 }
 
 /// One line for people, with its code.
-struct Failure(String);
+struct EmbeddedFailure(String);
 
-impl fmt::Display for Failure {
+impl fmt::Display for EmbeddedFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl From<Coded> for Failure {
+impl From<Coded> for EmbeddedFailure {
     fn from(coded: Coded) -> Self {
         Self(format!("{coded}\n{}", coded.remedy))
     }
 }
 
-impl From<std::io::Error> for Failure {
+impl From<std::io::Error> for EmbeddedFailure {
     fn from(why: std::io::Error) -> Self {
         Self(format!("PLY-0443 the system refuses: {why}"))
     }

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::codec::{DEPTH_MAX, Encoded, ReadError, Reader, Shapes, WriteError, Writer};
+use crate::codec::{DEPTH_MAX, Encoded, ReadError, Shapes, StateReader, StateWriter, WriteError};
 use crate::hidden::Hidden;
 
 /// MessagePack with named fields, as earlier builds wrote it: types with two forms in the compact one. Read, not written.
@@ -18,7 +18,7 @@ const BYTES_MIN: usize = 1_024;
 const CODEC_EXACT: u8 = 2;
 
 /// A decoded room.
-pub(crate) struct Opened<T> {
+pub(crate) struct OpenedEnvelope<T> {
     pub(crate) hidden: Hidden,
     pub(crate) state: T,
 }
@@ -123,7 +123,7 @@ pub(crate) fn encode<T: Serialize>(
     shapes: Option<&mut Shapes>,
 ) -> Result<Encoded, Trouble> {
     let written = Written { kind, version, codec: CODEC_EXACT, hidden, state };
-    let mut writer = Writer::new(Vec::with_capacity(bytes.max(BYTES_MIN)), shapes);
+    let mut writer = StateWriter::new(Vec::with_capacity(bytes.max(BYTES_MIN)), shapes);
     written.serialize(&mut writer).map_err(|why| match why {
         WriteError::TooDeep => Trouble::TooDeep { max: DEPTH_MAX },
         WriteError::Other(what) => Trouble::Unwritable(what),
@@ -132,13 +132,13 @@ pub(crate) fn encode<T: Serialize>(
 }
 
 /// Decodes a room whose state has the shape of `T`.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Opened<T>, Trouble> {
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<OpenedEnvelope<T>, Trouble> {
     let reader = match head(bytes)?.codec {
-        CODEC_MESSAGEPACK => Reader::new(bytes).compact(),
-        _ => Reader::new(bytes),
+        CODEC_MESSAGEPACK => StateReader::new(bytes).compact(),
+        _ => StateReader::new(bytes),
     };
     let read: Read<Hidden, T> = reader.read_all().map_err(unreadable)?;
-    Ok(Opened { hidden: read.hidden, state: read.state })
+    Ok(OpenedEnvelope { hidden: read.hidden, state: read.state })
 }
 
 /// The version of a room's state, whatever its shape; checks the kind and the codec.
@@ -158,13 +158,14 @@ fn head(bytes: &[u8]) -> Result<Head, Trouble> {
     if let Some(head) = first_entries(bytes) {
         return Ok(head);
     }
-    let read: Read<IgnoredAny, IgnoredAny> = Reader::new(bytes).read_all().map_err(unreadable)?;
+    let read: Read<IgnoredAny, IgnoredAny> =
+        StateReader::new(bytes).read_all().map_err(unreadable)?;
     let Read { kind, version, codec, hidden: _, state: _ } = read;
     Ok(Head { kind, version, codec })
 }
 
 fn first_entries(bytes: &[u8]) -> Option<Head> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = StateReader::new(bytes);
     let entries = reader.read_map().ok()?;
     if entries < 3 {
         return None;
@@ -177,7 +178,7 @@ fn first_entries(bytes: &[u8]) -> Option<Head> {
     Some(Head { kind, version, codec: reader.read().ok()? })
 }
 
-fn expect(reader: &mut Reader<'_>, name: &str) -> Option<()> {
+fn expect(reader: &mut StateReader<'_>, name: &str) -> Option<()> {
     reader.read::<&str>().ok().filter(|found| *found == name).map(drop)
 }
 

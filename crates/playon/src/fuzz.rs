@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::envelope::{Opened, Trouble, decode, encode, header};
+use crate::envelope::{OpenedEnvelope, Trouble, decode, encode, header};
 
 /// A state of every shape: lists, maps, texts, bytes, choices, and itself again.
 #[derive(Serialize, Deserialize)]
@@ -48,10 +48,10 @@ pub fn sample() -> Vec<u8> {
         inner: Some(Box::new(State { choice: Choice::Text("x".to_owned()), ..inner })),
     };
     let hidden = crate::hidden::Hidden::new(7);
-    written(3, &Opened { hidden, state }).unwrap_or_default()
+    written(3, &OpenedEnvelope { hidden, state }).unwrap_or_default()
 }
 
-fn written(version: u32, opened: &Opened<State>) -> Result<Vec<u8>, Trouble> {
+fn written(version: u32, opened: &OpenedEnvelope<State>) -> Result<Vec<u8>, Trouble> {
     let encoded = encode(KIND, version, &opened.hidden, &opened.state, 0, None)?;
     Ok(encoded.bytes)
 }

@@ -6,7 +6,7 @@ use playon_types::kind::KindInfo;
 use serde::de::DeserializeOwned;
 
 use crate::check::{self, Tried};
-use crate::envelope::{Opened, Trouble};
+use crate::envelope::{OpenedEnvelope, Trouble};
 use crate::hidden::Hidden;
 use crate::live::{Live, LiveRoom};
 use crate::{Cx, Room, Versions};
@@ -47,7 +47,7 @@ impl<R: Room> TypedKind<R> {
     }
 
     pub(crate) fn open_room(&self, bytes: &[u8]) -> Result<LiveRoom<R>, Trouble> {
-        let Opened { hidden, state } = self.versions.open(R::KIND, bytes)?;
+        let OpenedEnvelope { hidden, state } = self.versions.open(R::KIND, bytes)?;
         Ok(LiveRoom { state, cx: Cx::new(hidden), version: self.versions.newest() })
     }
 }
@@ -76,7 +76,7 @@ impl<R: Room> Kind for TypedKind<R> {
     }
 
     fn export(&self, bytes: &[u8], version: u32) -> Result<Vec<u8>, Trouble> {
-        let Opened { hidden, state } = self.versions.open(R::KIND, bytes)?;
+        let OpenedEnvelope { hidden, state } = self.versions.open(R::KIND, bytes)?;
         self.versions.export(R::KIND, &hidden, state, version)
     }
 

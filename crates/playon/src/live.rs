@@ -15,7 +15,7 @@ use crate::{Cx, Player, PlayerId, Refusal, Room};
 /// A room whose type is known to its kind alone.
 pub(crate) trait Live: Send {
     /// Runs one batch: due timers first, then the items in order.
-    fn run(&mut self, now: RoomTime, items: &[Item]) -> Outcome;
+    fn run(&mut self, now: RoomTime, items: &[Item]) -> BatchOutcome;
     /// What the player may see now, as JSON; nothing without a seat.
     fn view(&self, who: SessionId) -> Result<Option<Bytes>, Trouble>;
     /// What spectators may see now, as JSON.
@@ -34,7 +34,7 @@ pub(crate) trait Live: Send {
 
 /// What a batch did beside changing the state.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct BatchOutcome {
     /// Joins that were refused, and why.
     pub(crate) refused: Vec<(SessionId, String)>,
     /// Players sent away, and why.
@@ -65,8 +65,8 @@ pub(crate) struct LiveRoom<R: Room> {
 }
 
 impl<R: Room> Live for LiveRoom<R> {
-    fn run(&mut self, now: RoomTime, items: &[Item]) -> Outcome {
-        let mut outcome = Outcome::default();
+    fn run(&mut self, now: RoomTime, items: &[Item]) -> BatchOutcome {
+        let mut outcome = BatchOutcome::default();
         self.cx.begin(now);
         self.fire_timers();
         for item in items {
@@ -135,7 +135,7 @@ impl<R: Room> LiveRoom<R> {
         }
     }
 
-    fn item(&mut self, item: &Item, outcome: &mut Outcome) {
+    fn item(&mut self, item: &Item, outcome: &mut BatchOutcome) {
         outcome.inputs += u32::from(matches!(item, Item::Input { .. }));
         if self.cx.hidden.ended {
             if let Item::Join { session, .. } = item {

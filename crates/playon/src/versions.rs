@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::check;
-use crate::envelope::{self, Opened, Trouble};
+use crate::envelope::{self, OpenedEnvelope, Trouble};
 use crate::hidden::Hidden;
 
-type Opener<T> = Arc<dyn Fn(&[u8]) -> Result<Opened<T>, Trouble> + Send + Sync>;
+type Opener<T> = Arc<dyn Fn(&[u8]) -> Result<OpenedEnvelope<T>, Trouble> + Send + Sync>;
 type Exporter<T> = Arc<dyn Fn(&str, &Hidden, T) -> Result<Vec<u8>, Trouble> + Send + Sync>;
 
 /// Every version of a state that a release reads, ending with the one it writes.
@@ -67,8 +67,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {
         let chain = self.openers.into_iter().map(|older| {
             let upgrade = Arc::clone(&upgrade);
             Arc::new(move |bytes: &[u8]| {
-                let Opened { hidden, state } = older(bytes)?;
-                Ok(Opened { hidden, state: upgrade(state) })
+                let OpenedEnvelope { hidden, state } = older(bytes)?;
+                Ok(OpenedEnvelope { hidden, state: upgrade(state) })
             }) as Opener<N>
         });
         let openers = chain.chain([opener()]).collect();
@@ -113,7 +113,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {
     }
 
     /// Opens bytes of any version that is read.
-    pub(crate) fn open(&self, kind: &str, bytes: &[u8]) -> Result<Opened<T>, Trouble> {
+    pub(crate) fn open(&self, kind: &str, bytes: &[u8]) -> Result<OpenedEnvelope<T>, Trouble> {
         let found = envelope::header(kind, bytes)?;
         if found > self.newest() {
             return Err(Trouble::Newer { found, newest: self.newest() });

@@ -85,7 +85,7 @@ pub struct Sleepers {
 
 /// A room at rest of which a copy is being opened, and the others of its group.
 #[derive(Debug)]
-pub(super) struct Trial {
+pub(super) struct SleeperTrial {
     pub(super) sleeper: Sleeper,
     pub(super) others: Vec<Sleeper>,
 }
@@ -96,7 +96,7 @@ pub(super) struct Checks {
     /// Rooms in memory of which a copy is being opened.
     pub(super) rooms: BTreeSet<RoomId>,
     /// Rooms at rest.
-    pub(super) sleepers: BTreeMap<RoomId, Trial>,
+    pub(super) sleepers: BTreeMap<RoomId, SleeperTrial>,
     /// The shell looks for rooms at rest.
     pub(super) looking: bool,
     /// Why the first copy did not open.

@@ -71,7 +71,7 @@ pub enum ExpiryEffect {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum PassStep {
     /// Not all rooms are known yet.
     Unready,
     /// Something is due then.
@@ -84,7 +84,7 @@ enum Step {
 #[derive(Debug)]
 pub struct Expiry {
     config: ExpiryConfig,
-    step: Step,
+    step: PassStep,
     /// Groups that have rooms past their age, with the time by which those were put to rest.
     groups: VecDeque<(Resting, WallTime)>,
     /// The last room that was handed out of the first group.
@@ -104,7 +104,7 @@ impl Expiry {
     pub const fn new(config: ExpiryConfig) -> Self {
         Self {
             config,
-            step: Step::Unready,
+            step: PassStep::Unready,
             groups: VecDeque::new(),
             after: None,
             left: 0,
@@ -118,7 +118,7 @@ impl Expiry {
 
     /// All rooms are known: what is past its age is looked for from now on.
     pub fn handle_recovery_done(&mut self) {
-        if self.step == Step::Unready {
+        if self.step == PassStep::Unready {
             self.begin_pass();
         }
     }
@@ -126,17 +126,17 @@ impl Expiry {
     /// Another release is current: it may keep rooms longer, so the pass begins anew.
     pub fn handle_current(&mut self) {
         match self.step {
-            Step::Unready => {}
+            PassStep::Unready => {}
             _ if broken(Mutant::ExpiryStale) => {}
-            Step::Asked => self.stale = true,
-            Step::Until(_) => self.begin_pass(),
+            PassStep::Asked => self.stale = true,
+            PassStep::Until(_) => self.begin_pass(),
         }
     }
 
     fn begin_pass(&mut self) {
         self.groups.clear();
         self.after = None;
-        self.step = Step::Asked;
+        self.step = PassStep::Asked;
         self.stale = false;
         self.out.push_back(ExpiryEffect::Count);
     }
@@ -149,8 +149,8 @@ impl Expiry {
     /// When to call [`Self::handle_timeout`].
     pub const fn next_timeout(&self) -> Option<Time> {
         match self.step {
-            Step::Until(at) => Some(at),
-            Step::Unready | Step::Asked => None,
+            PassStep::Until(at) => Some(at),
+            PassStep::Unready | PassStep::Asked => None,
         }
     }
 
@@ -220,10 +220,10 @@ impl Expiry {
         }
         let (after, limit) = (self.after, self.left);
         if limit == 0 {
-            self.step = Step::Until(self.last.unwrap_or(now) + HAND_OUT_EVERY);
+            self.step = PassStep::Until(self.last.unwrap_or(now) + HAND_OUT_EVERY);
             return;
         }
-        self.step = Step::Asked;
+        self.step = PassStep::Asked;
         let due = DueAtRest { need: need.clone(), slept_by: *slept_by, after, limit };
         self.out.push_back(ExpiryEffect::Find(due));
     }
@@ -236,7 +236,7 @@ impl Expiry {
         (self.handed_out, self.deleted) = (0, 0);
         self.out.push_back(ExpiryEffect::Ended { handed_out, deleted });
         // However short: time that has been handled is over.
-        self.step = Step::Until(now + self.config.every.max(Span(1)));
+        self.step = PassStep::Until(now + self.config.every.max(Span(1)));
     }
 
     /// The next thing to do.

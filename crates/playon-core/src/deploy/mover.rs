@@ -14,7 +14,7 @@ use crate::mutant::{Mutant, broken};
 
 /// Where a room is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Errand {
+pub(super) struct MoveErrand {
     pub(super) deploy: DeployId,
     pub(super) to: ReleaseId,
     pub(super) at_once: bool,
@@ -22,7 +22,7 @@ pub(super) struct Errand {
     pub(super) since: Option<Time>,
 }
 
-impl Errand {
+impl MoveErrand {
     const fn order(self, room: RoomId) -> Order {
         let Self { deploy, to, at_once, since } = self;
         Order::Move { deploy, room, to, at_once, since }
@@ -31,14 +31,14 @@ impl Errand {
 
 /// What waits for its turn.
 #[derive(Clone, Copy, Debug)]
-enum Waiting {
+enum QueuedMove {
     /// An order to move.
-    Order(Errand),
+    Order(MoveErrand),
     /// The room has the order already, and is to hurry.
     Haste(DeployId),
 }
 
-impl Waiting {
+impl QueuedMove {
     const fn deploy(self) -> DeployId {
         match self {
             Self::Order(errand) => errand.deploy,
@@ -49,7 +49,7 @@ impl Waiting {
 
 /// An order that a room has been given.
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct UnansweredOrder {
     deploy: DeployId,
     at_once: bool,
 }
@@ -60,9 +60,9 @@ pub(super) struct Mover {
     every: Span,
     next: Time,
     turn: VecDeque<RoomId>,
-    queued: BTreeMap<RoomId, Waiting>,
+    queued: BTreeMap<RoomId, QueuedMove>,
     /// The last order that each room was given and has not answered.
-    unanswered: BTreeMap<RoomId, Told>,
+    unanswered: BTreeMap<RoomId, UnansweredOrder>,
     /// Rooms that stay where they are until the next deploy.
     declined: BTreeSet<RoomId>,
     /// Moves outside of a deploy that failed because a process went away, since a worker of the current release came.
@@ -85,11 +85,11 @@ impl Mover {
     }
 
     /// Takes an order; one that the same room has not been given yet is dropped for it.
-    pub(super) fn push(&mut self, room: RoomId, errand: Errand) {
-        self.queue(room, Waiting::Order(errand));
+    pub(super) fn push(&mut self, room: RoomId, errand: MoveErrand) {
+        self.queue(room, QueuedMove::Order(errand));
     }
 
-    fn queue(&mut self, room: RoomId, what: Waiting) {
+    fn queue(&mut self, room: RoomId, what: QueuedMove) {
         if self.queued.insert(room, what).is_none() {
             self.turn.push_back(room);
         }
@@ -97,11 +97,11 @@ impl Mover {
 
     /// The room has that order, or is about to get it, and is to carry it out at once. If it has it, that takes a turn too:
     /// so many rooms move per second.
-    pub(super) fn hurry(&mut self, room: RoomId, errand: Errand) {
+    pub(super) fn hurry(&mut self, room: RoomId, errand: MoveErrand) {
         if self.queued.get(&room).is_some_and(|waiting| waiting.deploy() == errand.deploy) {
             self.push(room, errand);
         } else if self.unanswered.get(&room).is_some_and(|told| told.deploy == errand.deploy) {
-            self.queue(room, Waiting::Haste(errand.deploy));
+            self.queue(room, QueuedMove::Haste(errand.deploy));
         }
     }
 
@@ -121,12 +121,12 @@ impl Mover {
             let Some(waiting) = self.queued.remove(&room) else { continue };
             self.next = now + self.every;
             let order = match waiting {
-                Waiting::Order(errand) => {
-                    let Errand { deploy, at_once, .. } = errand;
-                    self.unanswered.insert(room, Told { deploy, at_once });
+                QueuedMove::Order(errand) => {
+                    let MoveErrand { deploy, at_once, .. } = errand;
+                    self.unanswered.insert(room, UnansweredOrder { deploy, at_once });
                     errand.order(room)
                 }
-                Waiting::Haste(deploy) => Order::Hurry { deploy, room },
+                QueuedMove::Haste(deploy) => Order::Hurry { deploy, room },
             };
             return Some((room, order));
         }
@@ -142,7 +142,7 @@ impl Mover {
         if broken(Mutant::DroppedUnanswered) {
             // As if they had been handed out.
             let of_it = self.queued.iter().filter(|(_, waiting)| waiting.deploy() == ended);
-            let told = Told { deploy: ended, at_once: true };
+            let told = UnansweredOrder { deploy: ended, at_once: true };
             self.unanswered.extend(of_it.map(|(room, _)| (*room, told)));
         }
         self.queued.retain(|_, waiting| waiting.deploy() != ended);
@@ -154,7 +154,8 @@ impl Mover {
         let last = self.unanswered.get(&room).is_some_and(|told| told.deploy == deploy);
         if last {
             self.unanswered.remove(&room);
-            let haste = |waiting: &Waiting| matches!(waiting, Waiting::Haste(of) if *of == deploy);
+            let haste =
+                |waiting: &QueuedMove| matches!(waiting, QueuedMove::Haste(of) if *of == deploy);
             if self.queued.get(&room).is_some_and(haste) {
                 self.drop_queued(room);
             }
@@ -193,7 +194,7 @@ impl Mover {
 
     /// The room stays where it is until the next deploy. It may have tried by itself what it has not been told yet.
     pub(super) fn decline(&mut self, room: RoomId) {
-        let unasked = |waiting: &Waiting| waiting.deploy() == DeployId::NONE;
+        let unasked = |waiting: &QueuedMove| waiting.deploy() == DeployId::NONE;
         if self.queued.get(&room).is_some_and(unasked) {
             self.drop_queued(room);
         }
@@ -237,8 +238,8 @@ mod tests {
         RoomId([n; 16])
     }
 
-    const fn errand(deploy: u64) -> Errand {
-        Errand { deploy: DeployId(deploy), to: ReleaseId([1; 32]), at_once: true, since: None }
+    const fn errand(deploy: u64) -> MoveErrand {
+        MoveErrand { deploy: DeployId(deploy), to: ReleaseId([1; 32]), at_once: true, since: None }
     }
 
     #[test]

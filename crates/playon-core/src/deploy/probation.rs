@@ -23,7 +23,7 @@ pub(super) const FAILED_BEFORE: Span = Span::secs(300);
 
 /// What a room did on a release that was not on probation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Failed {
+pub(super) struct FailedBefore {
     pub(super) release: ReleaseId,
     pub(super) at: Time,
     /// It was given up there.

@@ -20,7 +20,7 @@ use crate::mutant::{Mutant, broken};
 
 use super::checks::Checks;
 use super::config::DirectorConfig;
-use super::mover::Errand;
+use super::mover::MoveErrand;
 
 /// How far a deploy is, is stored at most this often; what happens between two times is counted from the rooms.
 pub(super) const KEPT_EVERY: Span = Span::millis(500);
@@ -158,8 +158,8 @@ impl Rollout {
         self.record.damaged_at_rest += 1;
     }
 
-    pub(super) const fn errand(&self) -> Errand {
-        Errand {
+    pub(super) const fn errand(&self) -> MoveErrand {
+        MoveErrand {
             deploy: self.record.id,
             to: self.record.to,
             at_once: self.record.at_once,

@@ -45,7 +45,7 @@ pub(crate) enum Portion {
 
 /// How a batch, or an opening, failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Damage {
+pub(crate) enum FaultDamage {
     /// The game panicked and the worker caught it: no other room has noticed.
     Panic,
     /// The commit was refused: no other room has noticed, and the same batch may do better.
@@ -55,7 +55,7 @@ pub(crate) enum Damage {
 }
 
 #[derive(Debug, Default)]
-struct Trial {
+struct ItemTrial {
     /// The moment has passed without any of them.
     control_passed: bool,
     /// What is still under suspicion, in the order in which it came.
@@ -68,7 +68,7 @@ struct Trial {
     guilty: bool,
 }
 
-impl Trial {
+impl ItemTrial {
     /// Nothing that was in a batch is under suspicion any more.
     fn is_cleared(&self) -> bool {
         self.groups.is_empty() && self.accused.is_none()
@@ -161,7 +161,7 @@ pub(crate) struct Blame {
     own_faults: u32,
     /// Openings in a row that took too long. They may be due to load, so they make the room wait and nothing else.
     slow_openings: u32,
-    trial: Option<Trial>,
+    trial: Option<ItemTrial>,
     viewers: Viewers,
     confinement: Confinement,
     beside: Option<Beside>,
@@ -381,7 +381,7 @@ impl Blame {
     }
 
     /// The room could not be opened.
-    pub(crate) fn opening_failed(&mut self, damage: Damage, timers: &mut Timers) {
+    pub(crate) fn opening_failed(&mut self, damage: FaultDamage, timers: &mut Timers) {
         self.own_faults = self.own_faults.saturating_add(1);
         self.confine(damage, timers);
     }
@@ -393,7 +393,7 @@ impl Blame {
         (now, limits, timers): When<'_>,
         portion: Portion,
         (items, saw): (Vec<Item>, Vec<SessionId>),
-        damage: Damage,
+        damage: FaultDamage,
     ) -> Option<SessionId> {
         self.confine(damage, timers);
         let trial = self.trial.get_or_insert_default();
@@ -424,7 +424,7 @@ impl Blame {
             Portion::Group if broken(Mutant::PoisonKept) => trial.groups.push_front(items),
             Portion::Group => {
                 let before = trial.accused.take().map_or(0, |accused| accused.strikes);
-                let proven = damage == Damage::Panic || broken(Mutant::OneStrike);
+                let proven = damage == FaultDamage::Panic || broken(Mutant::OneStrike);
                 trial.accused = items.into_iter().next().map(|item| {
                     let mut accused = Accused { item, strikes: before + 1 };
                     if proven && !accused.is_the_room() {
@@ -439,8 +439,8 @@ impl Blame {
     }
 
     /// A fault that took the process down is tried where nobody else is.
-    fn confine(&mut self, damage: Damage, timers: &mut Timers) {
-        if damage != Damage::Process || broken(Mutant::TrialInCommon) {
+    fn confine(&mut self, damage: FaultDamage, timers: &mut Timers) {
+        if damage != FaultDamage::Process || broken(Mutant::TrialInCommon) {
             return;
         }
         self.beside = None;

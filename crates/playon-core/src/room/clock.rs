@@ -4,12 +4,12 @@ use playon_types::time::{RoomTime, Span, Time};
 
 /// Where room time stands, and since when it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Clock {
+pub(crate) struct RoomClock {
     stood_at: RoomTime,
     running_since: Option<Time>,
 }
 
-impl Clock {
+impl RoomClock {
     /// A clock that stands still.
     pub(crate) const fn standing(at: RoomTime) -> Self {
         Self { stood_at: at, running_since: None }
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_clock_stands_still_while_stopped() {
-        let mut clock = Clock::standing(RoomTime(100));
+        let mut clock = RoomClock::standing(RoomTime(100));
         clock.start(Time(1_000), None, Span::ZERO);
         assert_eq!(clock.read(Time(1_050)), RoomTime(150));
         clock.stop(Time(1_050));
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_next_tick_falls_on_the_grid() {
-        let mut clock = Clock::standing(RoomTime(30));
+        let mut clock = RoomClock::standing(RoomTime(30));
         clock.start(Time(1_003), Some(RoomTime(50)), Span(10));
         assert_eq!(clock.when(RoomTime(50)), Some(Time(1_030)));
         assert_eq!(clock.read(Time(1_003)), RoomTime(30), "never runs backwards before it starts");
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_tick_at_the_end_of_time_is_not_beyond_it() {
         for late in 0..12 {
-            let mut clock = Clock::standing(RoomTime(0));
+            let mut clock = RoomClock::standing(RoomTime(0));
             clock.start(Time(7), Some(RoomTime(u64::MAX - late)), Span(10));
             assert!(clock.when(RoomTime(1)) < Some(Time(20)));
         }

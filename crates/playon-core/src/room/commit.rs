@@ -18,7 +18,7 @@ use crate::mutant::{Mutant, broken};
 use crate::session::Standing;
 
 use super::Room;
-use super::durability::Whole;
+use super::durability::WholeImage;
 use super::held::HeldOutput;
 use super::phase::{Inflight, Phase};
 use super::timers::Timer;
@@ -306,7 +306,7 @@ impl Room {
     /// Stores the room as it is, now or as soon as the snapshot that is with the store is safe.
     pub(crate) fn snapshot<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.image.clean |= self.policies_known && self.durable() && self.losses_settled();
-        self.store_whole(env, now, Whole::Checkpoint);
+        self.store_whole(env, now, WholeImage::Checkpoint);
     }
 
     /// Whether the room may be called complete: nobody has lost anything before this life that is not counted in it.
@@ -321,17 +321,22 @@ impl Room {
     /// The room was asleep: it is back in the hot log before anything else is written about it.
     pub(crate) fn wake<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         self.durability.handle_woken();
-        self.store_whole(env, now, Whole::Checkpoint);
+        self.store_whole(env, now, WholeImage::Checkpoint);
     }
 
-    pub(super) fn store_whole<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, why: Whole) {
+    pub(super) fn store_whole<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        why: WholeImage,
+    ) {
         self.image.clock = self.clock.read(now).max(self.image.now);
         self.note_absences(env, now);
         // Now, or as soon as the one before is safe.
         self.timers.stop(Timer::Checkpoint);
         let (room, at, given) = (self.id(), self.image.seq, self.durability.issued());
         ensure!(env, room, given <= at, "commit {at} is stored whole, the store was given {given}");
-        let free = !self.durability.is_storing() || why == Whole::Switch;
+        let free = !self.durability.is_storing() || why == WholeImage::Switch;
         if !self.is_resting() && self.durability.begin_snapshot(&self.image, why) {
             ensure!(env, room, free, "commit {at} is stored whole beside another one");
             self.image.epoch = env.epoch;

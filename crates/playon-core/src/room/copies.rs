@@ -7,8 +7,8 @@ use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
-use crate::deadly::{Deed, Task};
-use crate::effect::Blame;
+use crate::deadly::{DeadlyDeed, DeadlyTask};
+use crate::effect::AtFault;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd};
 use crate::placement::Placement;
@@ -23,7 +23,7 @@ pub(super) enum After {
     /// It is tried where nobody else is.
     Apart,
     /// It has come to nothing.
-    Fails(Blame, Reason),
+    Fails(AtFault, Reason),
 }
 
 /// Why a room stays where it is that cannot be tried.
@@ -31,10 +31,10 @@ pub(super) const NOT_TRIED: Reason = Reason::fixed(
     "PLY-0621 a worker died of a copy of the room, and none came in time where it could be tried alone",
 );
 
-pub(super) fn died(task: Task) -> Reason {
+pub(super) fn died(task: DeadlyTask) -> Reason {
     match task {
-        Task::Copy => reason!("PLY-0620 the worker died while it opened a copy of the room"),
-        Task::Export => {
+        DeadlyTask::Copy => reason!("PLY-0620 the worker died while it opened a copy of the room"),
+        DeadlyTask::Export => {
             reason!("PLY-0620 the worker died while it wrote an older version of the room")
         }
     }
@@ -42,8 +42,8 @@ pub(super) fn died(task: Task) -> Reason {
 
 impl Room {
     /// What is done of this room with that release's code.
-    pub(super) const fn deed(&self, release: ReleaseId, task: Task) -> Deed {
-        Deed { room: self.id(), release, task }
+    pub(super) const fn deed(&self, release: ReleaseId, task: DeadlyTask) -> DeadlyDeed {
+        DeadlyDeed { room: self.id(), release, task }
     }
 
     /// How long a worker may be at it. What takes a quarter of what a room may stand still is not moved at all (`PLY-0312`), so
@@ -66,9 +66,9 @@ impl Room {
         env: &Env<C>,
         to: ReleaseId,
         exports: bool,
-    ) -> Option<Deed> {
-        let copy = self.deed(to, Task::Copy);
-        let export = exports.then(|| self.deed(self.release(), Task::Export));
+    ) -> Option<DeadlyDeed> {
+        let copy = self.deed(to, DeadlyTask::Copy);
+        let export = exports.then(|| self.deed(self.release(), DeadlyTask::Export));
         export.into_iter().chain([copy]).find(|deed| env.deadly.has(*deed))
     }
 
@@ -82,7 +82,7 @@ impl Room {
     ) -> bool {
         let Some(deadly) = self.deadly_part(env, to, exports) else { return false };
         // What writes an older version is a worker of its own release: there is none, or it is where the room can run.
-        let runs = deadly.task == Task::Export || env.fleet.has_release(self.release());
+        let runs = deadly.task == DeadlyTask::Export || env.fleet.has_release(self.release());
         runs && self.blame.own_faults() == 0
     }
 
@@ -92,8 +92,8 @@ impl Room {
             return None;
         }
         let exports = matches!(self.version_for(env, order), Ok(Some(_)));
-        let export = exports.then(|| self.deed(self.release(), Task::Export));
-        let parts = export.into_iter().chain([self.deed(order.to, Task::Copy)]);
+        let export = exports.then(|| self.deed(self.release(), DeadlyTask::Export));
+        let parts = export.into_iter().chain([self.deed(order.to, DeadlyTask::Copy)]);
         let declined = parts.into_iter().find(|deed| env.deadly.is_declined(*deed))?;
         Some(died(declined.task).and(", and that was so before"))
     }
@@ -112,13 +112,13 @@ impl Room {
             self.wait_apart(env, now, order);
             return None;
         }
-        let deed = self.deed(order.to, Task::Copy);
+        let deed = self.deed(order.to, DeadlyTask::Copy);
         let placement = env.occupy_for(deed, &self.image.kind);
         if placement.is_none() && env.deadly.has(deed) {
             self.wait_apart(env, now, order);
         } else if placement.is_none() {
             let why = reason!("PLY-0302 no worker of the new release serves this kind");
-            self.move_failed(env, order, Blame::Circumstance, why);
+            self.move_failed(env, order, AtFault::Circumstance, why);
         }
         placement
     }
@@ -130,7 +130,7 @@ impl Room {
         now: Time,
         order: MoveOrder,
     ) {
-        if env.deadly.has(self.deed(self.release(), Task::Export)) {
+        if env.deadly.has(self.deed(self.release(), DeadlyTask::Export)) {
             self.wait_apart(env, now, order);
         } else {
             self.wish = Some(order);
@@ -142,7 +142,7 @@ impl Room {
         let since = order.apart.map_or(now, |apart| apart.since);
         let until = env.apart_until(self.id(), Place::Trial, since);
         if until <= now {
-            return self.move_failed(env, order, Blame::Release, NOT_TRIED);
+            return self.move_failed(env, order, AtFault::Release, NOT_TRIED);
         }
         order.apart = Some(Apart { since, until });
         self.wish = Some(order);
@@ -162,7 +162,7 @@ impl Room {
             apart.until <= now
         };
         let Some(order) = self.wish.take_if(over) else { return false };
-        self.move_failed(env, order, Blame::Release, NOT_TRIED);
+        self.move_failed(env, order, AtFault::Release, NOT_TRIED);
         true
     }
 
@@ -175,7 +175,7 @@ impl Room {
         end: &WorkerEnd,
     ) -> After {
         const GONE: After = After::Fails(
-            Blame::Circumstance,
+            AtFault::Circumstance,
             Reason::fixed("PLY-0303 a worker that takes part in the handoff went away"),
         );
         let asked = match &self.phase {
@@ -195,7 +195,7 @@ impl Room {
         match placement.berth {
             Berth::Trial(_) => {
                 env.deadly.decline(deed);
-                After::Fails(Blame::Release, died(task))
+                After::Fails(AtFault::Release, died(task))
             }
             Berth::Common | Berth::Quarantine => {
                 env.deadly.note(deed);
@@ -205,8 +205,8 @@ impl Room {
     }
 
     /// Whether that is not the opening of the room where it belongs.
-    fn is_copy(&self, (placement, task): (Placement, Task)) -> bool {
-        task == Task::Export || placement.release != self.release()
+    fn is_copy(&self, (placement, task): (Placement, DeadlyTask)) -> bool {
+        task == DeadlyTask::Export || placement.release != self.release()
     }
 
     /// A worker that prepares a handoff is gone; the room plays on. A check whose worker went for another reason is made once more.
@@ -214,7 +214,7 @@ impl Room {
         let Phase::Live(Live { warm: Some(warm), .. }) = &mut self.phase else { return };
         let once = warm.order.check && !warm.order.tried;
         match after {
-            After::Fails(Blame::Circumstance, _) if once => {
+            After::Fails(AtFault::Circumstance, _) if once => {
                 warm.order.tried = true;
                 self.put_warm_back(env);
             }
@@ -252,7 +252,7 @@ impl Room {
                 env.handoffs.end(self.id());
                 self.enter(Phase::Idle);
                 self.put_back(env, order);
-                return self.fall(env, now, Blame::Circumstance, (0, died(task)));
+                return self.fall(env, now, AtFault::Circumstance, (0, died(task)));
             }
         };
         self.thaw(env, now, blame, why);
@@ -262,12 +262,12 @@ impl Room {
     /// from there.
     pub(super) fn open_at_home<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let task = match &self.phase {
-            Phase::Opening(Opening { export: Some(_), .. }) => Task::Export,
-            _ => Task::Copy,
+            Phase::Opening(Opening { export: Some(_), .. }) => DeadlyTask::Export,
+            _ => DeadlyTask::Copy,
         };
         // The move has not failed.
         let wish = self.wish.take();
-        self.fall(env, now, Blame::Circumstance, (0, died(task)));
+        self.fall(env, now, AtFault::Circumstance, (0, died(task)));
         self.wish = self.wish.take().or(wish);
     }
 

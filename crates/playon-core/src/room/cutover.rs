@@ -7,7 +7,7 @@ use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
-use crate::effect::{Blame, Report};
+use crate::effect::{AtFault, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
@@ -65,7 +65,7 @@ impl Room {
                     return self.move_failed(
                         env,
                         warm.order,
-                        Blame::Circumstance,
+                        AtFault::Circumstance,
                         reason!("PLY-0303 no worker of the present release is there"),
                     );
                 };
@@ -114,7 +114,7 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         now: Time,
-        blame: Blame,
+        blame: AtFault,
         reason: Reason,
     ) {
         let Phase::Cutover(cutover) = &self.phase else {
@@ -134,11 +134,11 @@ impl Room {
         let Phase::Cutover(cutover) = &self.phase else { return };
         let order = MoveOrder { late: true, ..cutover.order };
         if cutover.order.late || broken(Mutant::LateOnce) {
-            return self.thaw(env, now, Blame::Release, why);
+            return self.thaw(env, now, AtFault::Release, why);
         }
         match self.end_freeze(env, now) {
             Some(placement) => self.thaw_and_wait(env, now, order, placement),
-            None => self.fall(env, now, Blame::Circumstance, (1, why)),
+            None => self.fall(env, now, AtFault::Circumstance, (1, why)),
         }
     }
 

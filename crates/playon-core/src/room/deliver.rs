@@ -19,7 +19,7 @@ use super::phase::{Inflight, Live, Phase, WarmStep};
 use super::timers::{At, Timer};
 
 /// What leaves next.
-struct Batch {
+struct NextBatch {
     portion: Portion,
     items: Vec<Item>,
     at: RoomTime,
@@ -97,7 +97,7 @@ impl Room {
     }
 
     /// What the next batch brings and when it happens in room time, if one is due.
-    fn next_batch<C: StateCodec>(&mut self, env: &Env<C>, now: Time) -> Option<Batch> {
+    fn next_batch<C: StateCodec>(&mut self, env: &Env<C>, now: Time) -> Option<NextBatch> {
         let due = self.due_at().filter(|at| *at <= self.clock.read(now));
         let portion = self.blame.portion();
         let Some(period) = self.period() else {
@@ -114,7 +114,7 @@ impl Room {
                 items.push(Item::Wake);
             }
             let at = self.clock.read(now).max(self.image.now);
-            return Some(Batch { portion, items, at, rest });
+            return Some(NextBatch { portion, items, at, rest });
         };
         let due = due?;
         if self.clock.read(now).since(due) > period {
@@ -123,7 +123,7 @@ impl Room {
         }
         let mut items = self.take(&env.limits, portion);
         items.push(Item::Tick(self.image.tick.saturating_add(1)));
-        Some(Batch { portion, items, at: due, rest: false })
+        Some(NextBatch { portion, items, at: due, rest: false })
     }
 
     fn take(&mut self, limits: &Limits, portion: Portion) -> Vec<Item> {
@@ -138,7 +138,7 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         now: Time,
-        Batch { portion, items, at, rest }: Batch,
+        NextBatch { portion, items, at, rest }: NextBatch,
     ) {
         let (room, seq) = (self.id(), self.image.seq.next());
         let (read, before) = (self.clock.read(now), self.image.now);

@@ -22,7 +22,7 @@ pub(super) const COMMITS_SCALE_MAX: usize = 4;
 
 /// Why a room is stored whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whole {
+pub(super) enum WholeImage {
     /// By and by: it may wait for the one before.
     Checkpoint,
     /// It carries a handoff of a room that has no records. The room stands still until it is safe, so it does not wait, and
@@ -34,7 +34,7 @@ pub(super) enum Whole {
 
 /// A snapshot as it was handed to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Given {
+struct SnapshotGiven {
     seq: Seq,
     /// The store calls it complete.
     clean: bool,
@@ -62,7 +62,7 @@ pub(crate) struct Durability {
     /// The last commit that the store has or was given, in a record or a snapshot.
     issued: Seq,
     /// The last snapshot that the store has or was given.
-    last: Option<Given>,
+    last: Option<SnapshotGiven>,
     /// Bytes of it.
     size: usize,
     /// The commit of the snapshot that is with the store.
@@ -99,7 +99,7 @@ impl Durability {
     pub(super) fn recovered(&mut self, image: &Image) {
         let Image { seq, clean, clock, .. } = *image;
         (self.safe, self.issued) = (seq, seq);
-        self.last = Some(Given { seq, clean, clock });
+        self.last = Some(SnapshotGiven { seq, clean, clock });
         self.size = image.bytes();
         if !clean {
             self.marked = false;
@@ -188,21 +188,23 @@ impl Durability {
 
     /// A snapshot of the image is wanted. Tells whether to hand it over now: not while another one is with the store, and
     /// not if the store was given this very one. Its clock alone makes no other one unless it is the last.
-    pub(super) fn begin_snapshot(&mut self, image: &Image, why: Whole) -> bool {
-        let waits = why != Whole::Switch && !broken(Mutant::CheckpointsPile);
+    pub(super) fn begin_snapshot(&mut self, image: &Image, why: WholeImage) -> bool {
+        let waits = why != WholeImage::Switch && !broken(Mutant::CheckpointsPile);
         if self.under_way.is_some() && waits {
             self.due = true;
             return false;
         }
         let Image { seq, clean, clock, .. } = *image;
-        let known = |given: &Given| {
-            given.seq == seq && given.clean == clean && (given.clock >= clock || why != Whole::Last)
+        let known = |given: &SnapshotGiven| {
+            given.seq == seq
+                && given.clean == clean
+                && (given.clock >= clock || why != WholeImage::Last)
         };
         self.due = false;
         if self.last.as_ref().is_some_and(known) {
             return false;
         }
-        self.last = Some(Given { seq, clean, clock });
+        self.last = Some(SnapshotGiven { seq, clean, clock });
         self.size = image.bytes();
         self.issued = self.issued.max(seq);
         self.under_way = Some(seq);
@@ -304,7 +306,7 @@ mod tests {
         for seq in 2..2 + commits {
             bytes += delta + 100 * events;
             if room.handle_record(&limits, &record(seq, delta, events)) {
-                assert!(room.begin_snapshot(&image(seq, size), Whole::Checkpoint));
+                assert!(room.begin_snapshot(&image(seq, size), WholeImage::Checkpoint));
                 assert!(!room.handle_snapshot_safe(Seq(seq)));
                 found.push((seq - last, bytes));
                 (last, bytes) = (seq, 0);
@@ -343,18 +345,18 @@ mod tests {
     fn one_checkpoint_is_under_way_and_the_next_is_of_the_room_as_it_is_then() {
         let limits = Limits::default();
         let mut room = Durability::new(&limits);
-        assert!(room.begin_snapshot(&image(1, 10), Whole::Checkpoint));
+        assert!(room.begin_snapshot(&image(1, 10), WholeImage::Checkpoint));
         for seq in 2..9 {
             room.handle_kept(Seq(seq), false);
-            assert!(!room.begin_snapshot(&image(seq, 10), Whole::Checkpoint));
+            assert!(!room.begin_snapshot(&image(seq, 10), WholeImage::Checkpoint));
         }
         assert!(room.handle_snapshot_safe(Seq(1)), "one more, not seven");
-        assert!(room.begin_snapshot(&image(8, 10), Whole::Checkpoint));
+        assert!(room.begin_snapshot(&image(8, 10), WholeImage::Checkpoint));
         assert!(!room.handle_snapshot_safe(Seq(8)));
         // A handoff does not wait, and what had to wait is in it.
-        assert!(room.begin_snapshot(&image(9, 10), Whole::Checkpoint));
-        assert!(!room.begin_snapshot(&image(9, 10), Whole::Checkpoint));
-        assert!(room.begin_snapshot(&image(10, 10), Whole::Switch));
+        assert!(room.begin_snapshot(&image(9, 10), WholeImage::Checkpoint));
+        assert!(!room.begin_snapshot(&image(9, 10), WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&image(10, 10), WholeImage::Switch));
         assert!(!room.handle_snapshot_safe(Seq(9)) && !room.is_settled(Seq(0)));
         assert!(!room.handle_snapshot_safe(Seq(10)) && room.is_settled(Seq(0)));
     }
@@ -363,17 +365,20 @@ mod tests {
     fn the_same_commit_is_not_stored_whole_twice_unless_more_is_known_of_it() {
         let mut room = Durability::new(&Limits::default());
         room.recovered(&image(3, 10));
-        assert!(!room.begin_snapshot(&image(3, 10), Whole::Checkpoint), "the store has it");
-        assert!(!room.begin_snapshot(&image(3, 10), Whole::Last));
+        assert!(!room.begin_snapshot(&image(3, 10), WholeImage::Checkpoint), "the store has it");
+        assert!(!room.begin_snapshot(&image(3, 10), WholeImage::Last));
         let dirty = Image { clean: false, ..image(3, 10) };
-        assert!(room.begin_snapshot(&dirty, Whole::Checkpoint));
+        assert!(room.begin_snapshot(&dirty, WholeImage::Checkpoint));
         room.handle_snapshot_safe(Seq(3));
         let later = Image { clock: RoomTime(9), ..dirty };
-        assert!(!room.begin_snapshot(&later, Whole::Checkpoint), "the clock alone is nothing new");
-        assert!(room.begin_snapshot(&later, Whole::Last), "but where it stands at a stop is");
+        assert!(
+            !room.begin_snapshot(&later, WholeImage::Checkpoint),
+            "the clock alone is nothing new"
+        );
+        assert!(room.begin_snapshot(&later, WholeImage::Last), "but where it stands at a stop is");
         room.handle_snapshot_safe(Seq(3));
         room.handle_woken();
-        assert!(room.begin_snapshot(&later, Whole::Checkpoint), "asleep, it left the hot log");
+        assert!(room.begin_snapshot(&later, WholeImage::Checkpoint), "asleep, it left the hot log");
     }
 
     #[test]
@@ -384,7 +389,7 @@ mod tests {
         assert!(!room.misses_commits_before(Seq(4)));
         room.handle_kept(Seq(4), true);
         assert!(room.misses_commits_before(Seq(5)));
-        assert!(room.begin_snapshot(&image(5, 10), Whole::Checkpoint));
+        assert!(room.begin_snapshot(&image(5, 10), WholeImage::Checkpoint));
         assert!(!room.misses_commits_before(Seq(6)));
     }
 }

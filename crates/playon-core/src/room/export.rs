@@ -7,13 +7,13 @@ use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
-use crate::deadly::Task;
-use crate::effect::Blame;
+use crate::deadly::DeadlyTask;
+use crate::effect::AtFault;
 use crate::env::Env;
 use crate::errand::Errand;
 
 use super::Room;
-use super::phase::{Export, Live, MoveOrder, Phase, Tail, WarmStep};
+use super::phase::{ExportStep, Live, MoveOrder, Phase, Tail, WarmStep};
 use super::timers::Timer;
 
 impl Room {
@@ -51,12 +51,12 @@ impl Room {
         &self,
         env: &mut Env<C>,
         version: u32,
-    ) -> Option<(Export, ToWorker)> {
+    ) -> Option<(ExportStep, ToWorker)> {
         let (room, kind) = (self.id(), self.image.kind.clone());
-        let placement = env.occupy_for(self.deed(self.release(), Task::Export), &kind)?;
+        let placement = env.occupy_for(self.deed(self.release(), DeadlyTask::Export), &kind)?;
         let (attempt, seq, state) = (placement.attempt, self.image.seq, self.image.state.clone());
         let message = ToWorker::Export { room, attempt, kind, seq, version, state };
-        Some((Export { placement, version }, message))
+        Some((ExportStep { placement, version }, message))
     }
 
     /// A worker has written an older version.
@@ -66,7 +66,7 @@ impl Room {
         now: Time,
         exported: Exported,
     ) {
-        let is = |export: Export| {
+        let is = |export: ExportStep| {
             export.placement.attempt == exported.attempt && export.version == exported.version
         };
         let (seq, cost) = (self.image.seq, Span(u64::from(exported.cost_us)));
@@ -120,7 +120,7 @@ impl Room {
         }
         env.openings.end(self.id());
         if let Some(order) = self.wish.take() {
-            self.move_failed(env, order, Blame::Release, why);
+            self.move_failed(env, order, AtFault::Release, why);
         }
         self.enter(Phase::Idle);
         self.want_open(env, now);

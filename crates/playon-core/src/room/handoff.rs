@@ -14,7 +14,7 @@ use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
-use crate::effect::{Blame, Cost, Effect, Report};
+use crate::effect::{AtFault, Cost, Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
@@ -64,12 +64,12 @@ impl Room {
             // It is on its way there already, and perhaps in more of a hurry. Both orders are answered, once each.
             if earlier.deploy != DeployId::NONE {
                 let reason = reason!("PLY-0306 the room is on its way there already");
-                self.report_failed(env, order, Blame::Circumstance, reason);
+                self.report_failed(env, order, AtFault::Circumstance, reason);
             }
             return;
         }
         if let Some(reason) = self.refuses(env, &order) {
-            return self.report_failed(env, order, Blame::Release, reason);
+            return self.report_failed(env, order, AtFault::Release, reason);
         }
         order.patient = !forced && !order.check;
         let known = if order.patient { self.on_deploy(env) } else { Some(OnDeploy::Now) };
@@ -79,7 +79,7 @@ impl Room {
         if let Some(earlier) = self.wish.replace(order) {
             let reason = reason!("PLY-0306 a newer deploy has taken its place");
             // It had not begun; another one may have, and keeps its place among the rooms being moved.
-            self.report_failed(env, earlier, Blame::Circumstance, reason);
+            self.report_failed(env, earlier, AtFault::Circumstance, reason);
         }
         self.pump(env, now);
         if matches!(self.phase, Phase::Idle) {
@@ -127,8 +127,12 @@ impl Room {
         let meant = |order: &MoveOrder| deploy.is_none_or(|deploy| deploy == order.deploy);
         let begun = self.begun_move().is_some_and(|order| meant(&order));
         match &self.phase {
-            Phase::Live(_) if begun => self.abandon_warm(env, Blame::Circumstance, reason.clone()),
-            Phase::Cutover(_) if begun => self.thaw(env, now, Blame::Circumstance, reason.clone()),
+            Phase::Live(_) if begun => {
+                self.abandon_warm(env, AtFault::Circumstance, reason.clone())
+            }
+            Phase::Cutover(_) if begun => {
+                self.thaw(env, now, AtFault::Circumstance, reason.clone())
+            }
             Phase::Opening(opening) if begun && opening.placement.release != self.release() => {
                 for placement in self.phase.posts() {
                     env.leave(self.id(), placement);
@@ -140,7 +144,7 @@ impl Room {
             _ => {}
         }
         if let Some(order) = self.wish.take_if(|wish| meant(wish)) {
-            self.move_failed(env, order, Blame::Circumstance, reason);
+            self.move_failed(env, order, AtFault::Circumstance, reason);
         }
         self.pump(env, now);
     }
@@ -201,7 +205,7 @@ impl Room {
         }
         let version = match self.version_for(env, &order) {
             Ok(version) => version,
-            Err(reason) => return self.move_failed(env, order, Blame::Release, reason),
+            Err(reason) => return self.move_failed(env, order, AtFault::Release, reason),
         };
         let Some(placement) = self.post_for_move(env, now, order, version.is_some()) else {
             return;
@@ -289,7 +293,7 @@ impl Room {
         let predicted = warm.cost;
         env.handoffs.took(&self.image.kind, self.image.state.len(), predicted);
         if let Some(reason) = too_slow(predicted, env.limits.freeze_max) {
-            self.abandon_warm(env, Blame::Release, reason);
+            self.abandon_warm(env, AtFault::Release, reason);
             return self.pump(env, now);
         }
         if warm.order.check {
@@ -335,7 +339,7 @@ impl Room {
     pub(super) fn put_back<C: StateCodec>(&mut self, env: &mut Env<C>, order: MoveOrder) {
         if self.wish.is_some() {
             let reason = reason!("PLY-0306 a newer deploy has taken its place");
-            self.report_failed(env, order, Blame::Circumstance, reason);
+            self.report_failed(env, order, AtFault::Circumstance, reason);
         } else {
             self.wish = Some(order);
         }
@@ -394,7 +398,7 @@ impl Room {
                 env.deadly.note(self.deed(placement.release, task));
             }
             let why = reason!("PLY-0307 the new release did not open a copy of the room in time");
-            self.abandon_warm(env, Blame::Release, why.clone());
+            self.abandon_warm(env, AtFault::Release, why.clone());
             if hangs {
                 // One of its threads would never come back.
                 env.emit(Effect::Suspect { worker, why });
@@ -407,7 +411,7 @@ impl Room {
         &self,
         env: &mut Env<C>,
         order: MoveOrder,
-        blame: Blame,
+        blame: AtFault,
         reason: Reason,
     ) {
         env.handoffs.end(self.id());
@@ -418,7 +422,7 @@ impl Room {
         &self,
         env: &mut Env<C>,
         order: MoveOrder,
-        blame: Blame,
+        blame: AtFault,
         reason: Reason,
     ) {
         let (deploy, room) = (order.deploy, self.id());
@@ -446,17 +450,17 @@ impl Room {
                 if warm.step.placement().attempt == fault.attempt
                     || warm.step.export().is_some_and(|e| e.placement.attempt == fault.attempt) =>
             {
-                self.abandon_warm(env, Blame::Release, fault.reason());
+                self.abandon_warm(env, AtFault::Release, fault.reason());
                 self.pump(env, now);
             }
             Phase::Cutover(cutover) if cutover.new.attempt == fault.attempt => {
-                self.thaw(env, now, Blame::Release, fault.reason());
+                self.thaw(env, now, AtFault::Release, fault.reason());
             }
             Phase::Cutover(Cutover { exporting: Some(export), .. })
                 if export.placement.attempt == fault.attempt =>
             {
                 // The older version could not be written; nothing else has happened.
-                self.thaw(env, now, Blame::Release, fault.reason());
+                self.thaw(env, now, AtFault::Release, fault.reason());
             }
             Phase::Switching(switching)
                 if switching.new.is_some_and(|n| n.attempt == fault.attempt) =>

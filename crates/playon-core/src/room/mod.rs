@@ -52,7 +52,7 @@ use crate::session::Session;
 use backlog::Backlog;
 use blame::Blame;
 pub(crate) use blame::{Place, TOGETHER_MAX};
-use clock::Clock;
+use clock::RoomClock;
 use durability::Durability;
 pub(crate) use handoff::too_slow;
 pub(crate) use phase::{MoveOrder, Phase};
@@ -74,7 +74,7 @@ pub(crate) struct Room {
     policies: Policies,
     /// A worker has said what the policies are.
     policies_known: bool,
-    clock: Clock,
+    clock: RoomClock,
     timers: Timers,
     presence: Presence,
     backlog: Backlog,
@@ -143,7 +143,7 @@ impl Room {
             phase: Phase::Idle,
             policies: Policies::default(),
             policies_known: false,
-            clock: Clock::standing(image.clock.max(image.now)),
+            clock: RoomClock::standing(image.clock.max(image.now)),
             timers: Timers::default(),
             presence: Presence::new(now),
             backlog: Backlog::default(),

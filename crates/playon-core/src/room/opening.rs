@@ -7,8 +7,8 @@ use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
-use crate::deadly::Task;
-use crate::effect::{Blame, Effect, Report};
+use crate::deadly::DeadlyTask;
+use crate::effect::{AtFault, Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
@@ -17,9 +17,9 @@ use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
 use super::Room;
-use super::blame::{Damage, Stake};
+use super::blame::{FaultDamage, Stake};
 use super::copies::{After, died};
-use super::durability::Whole;
+use super::durability::WholeImage;
 use super::phase::{Inflight, Live, MoveOrder, Opening, Phase, Switching, Warm};
 use super::timers::Timer;
 
@@ -93,16 +93,16 @@ impl Room {
             Ok(version) if self.goes_from_home(env, order.to, version.is_some()) => {
                 (self.image.release, None)
             }
-            Ok(Some(_)) if env.deadly.has(self.deed(self.release(), Task::Export)) => {
+            Ok(Some(_)) if env.deadly.has(self.deed(self.release(), DeadlyTask::Export)) => {
                 // It cannot play on where it is while that is tried.
                 self.wish = None;
-                self.move_failed(env, order, Blame::Release, died(Task::Export));
+                self.move_failed(env, order, AtFault::Release, died(DeadlyTask::Export));
                 (self.image.release, None)
             }
             Ok(version) => (order.to, version),
             Err(reason) => {
                 self.wish = None;
-                self.move_failed(env, order, Blame::Release, reason);
+                self.move_failed(env, order, AtFault::Release, reason);
                 (self.image.release, None)
             }
         }
@@ -241,7 +241,7 @@ impl Room {
         }
         let count = self.blame.opening_slow();
         let why = reason!("PLY-0403 the worker did not open the room in time");
-        self.fall(env, now, Blame::Release, (count, why));
+        self.fall(env, now, AtFault::Release, (count, why));
     }
 
     /// A move that was under way when the room fell has failed; one that had not begun goes on later. So does one that was
@@ -249,7 +249,7 @@ impl Room {
     pub(super) fn settle_move<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
-        blame: Blame,
+        blame: AtFault,
         reason: Reason,
     ) {
         if let Phase::Live(live) = &mut self.phase
@@ -359,8 +359,8 @@ impl Room {
                 }
                 match after {
                     After::Apart => self.open_at_home(env, now),
-                    After::Fails(Blame::Release, why) => {
-                        self.opening_failed(env, now, Damage::Process, why);
+                    After::Fails(AtFault::Release, why) => {
+                        self.opening_failed(env, now, FaultDamage::Process, why);
                     }
                     After::Fails(..) => self.opening_worker_gone(env, now, placement, end),
                 }
@@ -368,7 +368,7 @@ impl Room {
             _ => self.fall(
                 env,
                 now,
-                Blame::Circumstance,
+                AtFault::Circumstance,
                 (0, reason!("PLY-0402 the worker went away")),
             ),
         }
@@ -404,7 +404,7 @@ impl Room {
                     self.append(env, now, record);
                 } else {
                     // A handoff is never only in memory, whatever the kind's policy.
-                    self.store_whole(env, now, Whole::Switch);
+                    self.store_whole(env, now, WholeImage::Switch);
                 }
                 // The director must know before it is safe: it may want the room elsewhere already.
                 self.list(env);
@@ -421,11 +421,11 @@ impl Room {
                 if matches!(self.phase, Phase::Opening(_)) {
                     // `fall` reports it.
                     self.wish = self.wish.or(order);
-                    return self.opening_failed(env, now, Damage::Refused, reason);
+                    return self.opening_failed(env, now, FaultDamage::Refused, reason);
                 }
                 match order {
-                    Some(_) if old.is_some() => self.thaw(env, now, Blame::Release, reason),
-                    _ => self.fall(env, now, Blame::Release, (1, reason)),
+                    Some(_) if old.is_some() => self.thaw(env, now, AtFault::Release, reason),
+                    _ => self.fall(env, now, AtFault::Release, (1, reason)),
                 }
             }
         }
@@ -481,7 +481,7 @@ impl Room {
     pub(super) fn abandon_warm<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
-        blame: Blame,
+        blame: AtFault,
         reason: Reason,
     ) {
         if let Some(order) = self.drop_warm(env) {

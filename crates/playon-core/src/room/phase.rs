@@ -5,7 +5,7 @@ use playon_types::attach::{Item, LeftOut};
 use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, SessionId, WorkerId};
 use playon_types::time::{RoomTime, Span, Time};
 
-use crate::deadly::Task;
+use crate::deadly::DeadlyTask;
 use crate::errand::Errand;
 use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
@@ -34,7 +34,7 @@ pub(crate) enum Phase {
 pub(crate) struct Opening {
     pub(crate) placement: Placement,
     /// Who writes the version that the new release reads, until that is done.
-    pub(crate) export: Option<Export>,
+    pub(crate) export: Option<ExportStep>,
     /// The bytes the worker was given, if they are not the image's own.
     pub(crate) given: Option<Bytes>,
     pub(crate) errand: Errand,
@@ -42,14 +42,16 @@ pub(crate) struct Opening {
 
 impl Opening {
     /// Who is asked for something.
-    pub(crate) fn asked(&self) -> (Placement, Task) {
-        self.export.map_or((self.placement, Task::Copy), |export| (export.placement, Task::Export))
+    pub(crate) fn asked(&self) -> (Placement, DeadlyTask) {
+        self.export.map_or((self.placement, DeadlyTask::Copy), |export| {
+            (export.placement, DeadlyTask::Export)
+        })
     }
 }
 
 /// A worker of the release that the room leaves writes an older version, from committed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Export {
+pub(crate) struct ExportStep {
     pub(crate) placement: Placement,
     pub(crate) version: u32,
 }
@@ -110,7 +112,7 @@ pub(crate) struct Warm {
 #[derive(Debug)]
 pub(crate) enum WarmStep {
     /// A worker of the present release writes a version that the new one reads.
-    Exporting { placement: Placement, export: Export },
+    Exporting { placement: Placement, export: ExportStep },
     /// The new worker opens a copy.
     Prewarming { placement: Placement, tail: Tail },
     /// The copy works; the room is handed over at the next quiet moment.
@@ -119,7 +121,7 @@ pub(crate) enum WarmStep {
 
 impl Warm {
     /// What is asked of a worker for it.
-    pub(crate) fn into_errand(self) -> Option<(Placement, Errand, Option<Task>)> {
+    pub(crate) fn into_errand(self) -> Option<(Placement, Errand, Option<DeadlyTask>)> {
         let (placement, task) = self.step.asked()?;
         Some((placement, self.errand, Some(task)))
     }
@@ -135,15 +137,15 @@ impl WarmStep {
     }
 
     /// Who is asked for something.
-    pub(crate) const fn asked(&self) -> Option<(Placement, Task)> {
+    pub(crate) const fn asked(&self) -> Option<(Placement, DeadlyTask)> {
         match self {
-            Self::Exporting { export, .. } => Some((export.placement, Task::Export)),
-            Self::Prewarming { placement, .. } => Some((*placement, Task::Copy)),
+            Self::Exporting { export, .. } => Some((export.placement, DeadlyTask::Export)),
+            Self::Prewarming { placement, .. } => Some((*placement, DeadlyTask::Copy)),
             Self::Ready { .. } => None,
         }
     }
 
-    pub(crate) const fn export(&self) -> Option<Export> {
+    pub(crate) const fn export(&self) -> Option<ExportStep> {
         match self {
             Self::Exporting { export, .. } => Some(*export),
             Self::Prewarming { .. } | Self::Ready { .. } => None,
@@ -171,7 +173,7 @@ pub(crate) struct Cutover {
     /// The bytes the new worker was given, once they are not the image's own.
     pub(crate) given: Option<Bytes>,
     /// Who writes an older version, until that is done.
-    pub(crate) exporting: Option<Export>,
+    pub(crate) exporting: Option<ExportStep>,
     /// The last commit, which the room goes on from if it is not handed over.
     pub(crate) seq: Seq,
     pub(crate) frozen_at: Time,
@@ -181,8 +183,9 @@ pub(crate) struct Cutover {
 
 impl Cutover {
     /// Who is asked for something.
-    pub(crate) fn asked(&self) -> (Placement, Task) {
-        self.exporting.map_or((self.new, Task::Copy), |export| (export.placement, Task::Export))
+    pub(crate) fn asked(&self) -> (Placement, DeadlyTask) {
+        self.exporting
+            .map_or((self.new, DeadlyTask::Copy), |export| (export.placement, DeadlyTask::Export))
     }
 }
 
@@ -289,7 +292,9 @@ impl Phase {
     }
 
     /// What workers were asked and have not answered; what it was if not a batch. The opening of a room is told as that of a copy.
-    pub(crate) fn into_errands(self) -> impl Iterator<Item = (Placement, Errand, Option<Task>)> {
+    pub(crate) fn into_errands(
+        self,
+    ) -> impl Iterator<Item = (Placement, Errand, Option<DeadlyTask>)> {
         let errands = match self {
             Self::Opening(opening) => {
                 let (asked, task) = opening.asked();

@@ -12,7 +12,7 @@ use crate::env::Env;
 use crate::mutant::{Mutant, broken};
 
 use super::Room;
-use super::durability::Whole;
+use super::durability::WholeImage;
 use super::phase::{Live, Phase};
 use super::timers::{At, Timer};
 
@@ -136,7 +136,7 @@ impl Room {
         // The commits of this room end here, so even a `WorkerCrash` room has lost none.
         self.image.clean |= self.losses_settled();
         let ticks = self.period().is_some();
-        self.store_whole(env, now, if ticks { Whole::Checkpoint } else { Whole::Last });
+        self.store_whole(env, now, if ticks { WholeImage::Checkpoint } else { WholeImage::Last });
         true
     }
 

@@ -11,7 +11,7 @@ use playon_types::time::{RoomTime, Time};
 
 use crate::mutant::{Mutant, broken};
 
-use super::clock::Clock;
+use super::clock::RoomClock;
 
 /// What a room waits for. Of what is due at the same time the first goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(super) enum At {
 
 impl At {
     /// When that is on the keeper's clock; never, while the room's stands.
-    fn on(self, clock: &Clock) -> Option<Time> {
+    fn on(self, clock: &RoomClock) -> Option<Time> {
         match self {
             Self::Keeper(at) => Some(at),
             Self::Room(at) => clock.when(at),
@@ -138,14 +138,14 @@ impl Timers {
     }
 
     /// What is due next, and when.
-    pub(super) fn next(&self, clock: &Clock) -> Option<(Time, Timer)> {
+    pub(super) fn next(&self, clock: &RoomClock) -> Option<(Time, Timer)> {
         let due = |timer: Timer| Some((self.get(timer)?.on(clock)?, timer));
         // Of equals the first.
         Timer::ALL.into_iter().filter_map(due).min_by_key(|(at, _)| *at)
     }
 
     /// Takes out what is due, the earliest first.
-    pub(super) fn take_due(&mut self, clock: &Clock, now: Time) -> Option<Timer> {
+    pub(super) fn take_due(&mut self, clock: &RoomClock, now: Time) -> Option<Timer> {
         let (_, timer) = self.next(clock).filter(|(at, _)| *at <= now)?;
         self.stop(timer);
         Some(timer)
@@ -158,8 +158,8 @@ mod tests {
     use playon_types::time::Span;
 
     /// A clock that stands at 100.
-    const fn clock() -> Clock {
-        Clock::standing(RoomTime(100))
+    const fn clock() -> RoomClock {
+        RoomClock::standing(RoomTime(100))
     }
 
     #[test]

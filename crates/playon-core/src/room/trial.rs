@@ -11,8 +11,8 @@ use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::appeals::Appeal;
-use crate::deadly::Task;
-use crate::effect::{Aside, Blame as AtFault, Effect, Report};
+use crate::deadly::DeadlyTask;
+use crate::effect::{Aside, AtFault, Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd};
@@ -20,7 +20,7 @@ use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
 use super::Room;
-use super::blame::{Damage, Place};
+use super::blame::{FaultDamage, Place};
 use super::copies::NOT_TRIED;
 use super::phase::{Inflight, Live, Phase, backoff};
 use super::timers::Timer;
@@ -39,11 +39,11 @@ impl Room {
     ) {
         match &mut self.phase {
             Phase::Opening(opening) if opening.placement.attempt == fault.attempt => {
-                self.opening_failed(env, now, Damage::Panic, fault.reason());
+                self.opening_failed(env, now, FaultDamage::Panic, fault.reason());
             }
             Phase::Live(live) if live.placement.attempt == fault.attempt => {
                 let inflight = live.inflight.take();
-                self.batch_failed(env, now, inflight, Damage::Panic, fault.reason());
+                self.batch_failed(env, now, inflight, FaultDamage::Panic, fault.reason());
             }
             _ => self.handoff_fault(env, now, fault),
         }
@@ -60,7 +60,7 @@ impl Room {
     ) {
         let reason = reason!("PLY-0104 {misfit}");
         env.report(Report::Refused { room: self.id(), reason: reason.clone() });
-        self.batch_failed(env, now, Some(inflight), Damage::Refused, reason);
+        self.batch_failed(env, now, Some(inflight), FaultDamage::Refused, reason);
     }
 
     /// A batch that takes too long: its worker is reported.
@@ -102,7 +102,7 @@ impl Room {
             {
                 let how = if end.by_itself() { "died" } else { "was killed" };
                 let why = reason!("PLY-0402 the worker {how} while it ran the room");
-                self.batch_failed(env, now, Some(inflight), Damage::Process, why);
+                self.batch_failed(env, now, Some(inflight), FaultDamage::Process, why);
             }
             inflight => {
                 if end.is_unexplained() && inflight.is_none() {
@@ -128,7 +128,7 @@ impl Room {
         if (at_it && end.is_held_against(hung)) || unexplained {
             let how = if end.by_itself() { "died" } else { "was killed" };
             let why = reason!("PLY-0402 the worker {how} while it opened the room");
-            return self.opening_failed(env, now, Damage::Process, why);
+            return self.opening_failed(env, now, FaultDamage::Process, why);
         }
         self.fall(env, now, AtFault::Circumstance, (0, reason!("PLY-0402 the worker went away")));
     }
@@ -138,7 +138,7 @@ impl Room {
         env: &mut Env<C>,
         now: Time,
         inflight: Option<Inflight>,
-        damage: Damage,
+        damage: FaultDamage,
         reason: Reason,
     ) {
         if let Some(inflight) = inflight {
@@ -210,13 +210,13 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         now: Time,
-        damage: Damage,
+        damage: FaultDamage,
         reason: Reason,
     ) {
         let elsewhere = |placement: Placement| placement.release != self.release();
         if let Some(placement) = self.phase.posts().find(|placement| elsewhere(*placement)) {
-            if damage == Damage::Process {
-                env.deadly.decline(self.deed(placement.release, Task::Copy));
+            if damage == FaultDamage::Process {
+                env.deadly.decline(self.deed(placement.release, DeadlyTask::Copy));
             }
             return self.fall(env, now, AtFault::Release, (0, reason));
         }
@@ -347,7 +347,7 @@ impl Room {
         let elsewhere = release != self.release();
         let (id, kind) = (self.id(), &self.image.kind);
         let place = if elsewhere { Place::Common } else { self.blame.place() };
-        let deed = self.deed(release, Task::Copy);
+        let deed = self.deed(release, DeadlyTask::Copy);
         let place = if elsewhere && env.deadly.has(deed) { Place::Trial } else { place };
         let placement = match place {
             Place::Trial if elsewhere => env.occupy_for(deed, kind),

@@ -13,7 +13,7 @@ use playon_types::image::StateCodec;
 use playon_types::reason;
 use playon_types::time::Time;
 
-use crate::appeals::{Appeal, INTERRUPTED_MAX, Step, Work};
+use crate::appeals::{Appeal, AppealStep, INTERRUPTED_MAX, Work};
 use crate::effect::{Effect, Report};
 use crate::errand::Errand;
 use crate::fleet::WorkerEnd;
@@ -39,14 +39,15 @@ impl<C: StateCodec> Shard<C> {
             if let Some(appeal) = self.env.appeals.next() {
                 self.begin_appeal(now, appeal);
             }
-            let waits = |(_, step): &&(Appeal, Step)| matches!(step, Step::Waiting { .. });
+            let waits =
+                |(_, step): &&(Appeal, AppealStep)| matches!(step, AppealStep::Waiting { .. });
             if self.env.appeals.current().filter(waits).is_none() || !self.ask(now) {
                 return;
             }
         }
     }
 
-    fn put_appeal(&mut self, appeal: Appeal, step: Step) {
+    fn put_appeal(&mut self, appeal: Appeal, step: AppealStep) {
         self.env.appeals.put(&mut self.env.agenda, appeal, step);
     }
 
@@ -59,7 +60,10 @@ impl<C: StateCodec> Shard<C> {
             (Some(reader), Some(writer)) if writer.exports(reader.writes) => Some(reader.writes),
             _ => return self.judge(now, appeal, None, false),
         };
-        self.put_appeal(appeal, Step::Waiting { until: now + self.env.limits.trial_wait, export });
+        self.put_appeal(
+            appeal,
+            AppealStep::Waiting { until: now + self.env.limits.trial_wait, export },
+        );
     }
 
     /// Asks a worker for the next step, if there is one. Tells whether the appeal has ended instead.
@@ -68,7 +72,7 @@ impl<C: StateCodec> Shard<C> {
         let Some((appeal, step)) = self.env.appeals.take(&mut self.env.agenda) else {
             return false;
         };
-        let (Step::Waiting { until, export }, Some(before)) = (&step, before) else {
+        let (AppealStep::Waiting { until, export }, Some(before)) = (&step, before) else {
             return false;
         };
         let (until, export) = (*until, *export);
@@ -95,13 +99,13 @@ impl<C: StateCodec> Shard<C> {
             }
         };
         self.env.tell(placement.worker, message);
-        self.put_appeal(appeal, Step::Asked { placement, errand, work });
+        self.put_appeal(appeal, AppealStep::Asked { placement, errand, work });
         false
     }
 
     /// What a worker answers.
     pub(super) fn handle_appealed(&mut self, now: Time, message: &FromWorker) {
-        let Some((mut appeal, Step::Asked { placement, work, .. })) =
+        let Some((mut appeal, AppealStep::Asked { placement, work, .. })) =
             self.env.appeals.take(&mut self.env.agenda)
         else {
             return;
@@ -113,7 +117,7 @@ impl<C: StateCodec> Shard<C> {
                 self.env.retire(appeal.room, placement);
                 (appeal.version, appeal.state) = (version, exported.state.clone());
                 let until = now + self.env.limits.trial_wait;
-                self.put_appeal(appeal, Step::Waiting { until, export: None });
+                self.put_appeal(appeal, AppealStep::Waiting { until, export: None });
             }
             (FromWorker::Ready(_), Work::Open) => {
                 let kind = self.env.fleet.kind(placement.release, &appeal.kind);
@@ -121,7 +125,7 @@ impl<C: StateCodec> Shard<C> {
                 let batch = appeal.batch(placement.attempt);
                 self.env.tell(placement.worker, ToWorker::Deliver(batch));
                 let errand = Errand::new(now, most);
-                self.put_appeal(appeal, Step::Asked { placement, errand, work: Work::Try });
+                self.put_appeal(appeal, AppealStep::Asked { placement, errand, work: Work::Try });
             }
             (FromWorker::Fault(fault), Work::Try) => {
                 let too = fault.stage == Stage::Deliver && !fault.refusal;
@@ -136,7 +140,9 @@ impl<C: StateCodec> Shard<C> {
     pub(super) fn appeal_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
         let Some((mut appeal, step)) = self.env.appeals.take(&mut self.env.agenda) else { return };
         let (placement, work) = match step {
-            Step::Asked { placement, work, .. } if placement.worker == worker => (placement, work),
+            AppealStep::Asked { placement, work, .. } if placement.worker == worker => {
+                (placement, work)
+            }
             step => return self.put_appeal(appeal, step),
         };
         let at_it = end.was_at(appeal.room, placement.attempt).unwrap_or(true);
@@ -149,7 +155,7 @@ impl<C: StateCodec> Shard<C> {
                 Work::Open | Work::Try => None,
             };
             let until = now + self.env.limits.trial_wait;
-            return self.put_appeal(appeal, Step::Waiting { until, export });
+            return self.put_appeal(appeal, AppealStep::Waiting { until, export });
         }
         self.judge(now, appeal, Some(placement), work == Work::Try && at_it && end.by_itself());
     }
@@ -157,9 +163,9 @@ impl<C: StateCodec> Shard<C> {
     /// Somebody takes too long. Whoever is at it hangs, and is ended.
     pub(super) fn appeal_timed_out(&mut self, now: Time) {
         match self.env.appeals.take(&mut self.env.agenda) {
-            Some((appeal, Step::Asked { placement, mut errand, work })) => {
+            Some((appeal, AppealStep::Asked { placement, mut errand, work })) => {
                 if !self.env.is_overdue(&mut errand, placement.worker, now) {
-                    return self.put_appeal(appeal, Step::Asked { placement, errand, work });
+                    return self.put_appeal(appeal, AppealStep::Asked { placement, errand, work });
                 }
                 let hangs = errand.is_begun();
                 if hangs {
@@ -181,8 +187,8 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// Ends what nobody wants to know any more.
-    fn end_step(&mut self, appeal: &Appeal, step: Step) {
-        if let Step::Asked { placement, errand, .. } = step {
+    fn end_step(&mut self, appeal: &Appeal, step: AppealStep) {
+        if let AppealStep::Asked { placement, errand, .. } = step {
             self.env.abandon(placement, errand, None);
             self.env.retire(appeal.room, placement);
         }

@@ -9,7 +9,7 @@ use playon_types::time::{RoomTime, Time};
 use crate::agenda::Due;
 use crate::facts::{Place, RoomFacts, ShardFacts};
 
-use super::{Entry, Shard, Slot};
+use super::{RoomSlot, Shard, ShardEntry};
 
 impl<C: StateCodec> Shard<C> {
     /// The shard's queues.
@@ -38,7 +38,7 @@ impl<C: StateCodec> Shard<C> {
             return Ok(());
         }
         for entry in self.rooms.values() {
-            if let Slot::Room(room) = &entry.slot {
+            if let RoomSlot::Room(room) = &entry.slot {
                 room.check_timers()?;
             }
         }
@@ -58,14 +58,16 @@ impl<C: StateCodec> Shard<C> {
     }
 }
 
-impl Entry {
+impl ShardEntry {
     fn facts(&self, id: RoomId, now: Time) -> RoomFacts<'_> {
         let (place, waiting) = match &self.slot {
-            Slot::Room(room) => return RoomFacts { waiting: self.late.len(), ..room.facts(now) },
-            Slot::Loading(loading) => (Place::Loading, loading.waiting.len()),
-            Slot::Leaving { .. } => (Place::Resting, self.late.len()),
-            Slot::Creating(creating) => (Place::Creating, creating.waiting.len()),
-            Slot::Halted(_) => (Place::Halted, 0),
+            RoomSlot::Room(room) => {
+                return RoomFacts { waiting: self.late.len(), ..room.facts(now) };
+            }
+            RoomSlot::Loading(loading) => (Place::Loading, loading.waiting.len()),
+            RoomSlot::Leaving { .. } => (Place::Resting, self.late.len()),
+            RoomSlot::Creating(creating) => (Place::Creating, creating.waiting.len()),
+            RoomSlot::Halted(_) => (Place::Halted, 0),
         };
         RoomFacts {
             room: id,

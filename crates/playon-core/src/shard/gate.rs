@@ -11,7 +11,7 @@ use crate::sockets::SocketPlace;
 
 use super::rest::nobody;
 use super::storage::NO_SUCH_ROOM;
-use super::{Entry, Halted, Loading, Shard, Slot};
+use super::{Halted, Loading, RoomSlot, Shard, ShardEntry};
 
 impl<C: StateCodec> Shard<C> {
     /// Something from the gateway. What comes from a socket that this side has closed meanwhile has no effect.
@@ -39,7 +39,7 @@ impl<C: StateCodec> Shard<C> {
         message: ToOwner,
     ) {
         let gone = matches!(message, ToOwner::Gone { .. });
-        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+        if let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get_mut(&id) {
             let env = &mut self.env;
             match message {
                 ToOwner::Hello(_) => {}
@@ -63,10 +63,9 @@ impl<C: StateCodec> Shard<C> {
     fn handle_waiting(&mut self, conn: ConnId, room: RoomId, message: &ToOwner) {
         let Some(entry) = self.rooms.get_mut(&room) else { return };
         let waiting = match &mut entry.slot {
-            Slot::Loading(Loading { waiting, .. }) | Slot::Creating(Creating { waiting, .. }) => {
-                waiting
-            }
-            Slot::Room(_) | Slot::Halted(_) | Slot::Leaving { .. } => &mut entry.late,
+            RoomSlot::Loading(Loading { waiting, .. })
+            | RoomSlot::Creating(Creating { waiting, .. }) => waiting,
+            RoomSlot::Room(_) | RoomSlot::Halted(_) | RoomSlot::Leaving { .. } => &mut entry.late,
         };
         let Some(at) = waiting.iter().position(|hello| hello.conn == conn) else { return };
         match message {
@@ -88,11 +87,8 @@ impl<C: StateCodec> Shard<C> {
     pub(super) fn handle_hello(&mut self, now: Time, hello: Hello) {
         let id = hello.room;
         if self.env.stopping {
-            return self.env.close(
-                hello.conn,
-                Close::Restarting,
-                reason!("PLY-0118 the server restarts"),
-            );
+            let why = reason!("PLY-0118 the server restarts");
+            return self.env.close(hello.conn, Close::Restarting, why);
         }
         let Some(entry) = self.rooms.get_mut(&id) else {
             if self.rooms.len() >= self.env.limits.rooms_per_shard_max {
@@ -102,15 +98,17 @@ impl<C: StateCodec> Shard<C> {
             return self.load(now, id, Loading::of(vec![hello]));
         };
         let waiting = match &mut entry.slot {
-            Slot::Room(room) if let Some(why) = room.halted() => {
+            RoomSlot::Room(room) if let Some(why) = room.halted() => {
                 return self.env.close(hello.conn, Close::RoomFails, why.clone());
             }
-            Slot::Room(room) if room.unopened().is_some_and(|image| nobody(&self.env, image)) => {
+            RoomSlot::Room(room)
+                if room.unopened().is_some_and(|image| nobody(&self.env, image)) =>
+            {
                 let detail = reason!("PLY-0130 no release that is kept reads the room");
                 return self.env.close(hello.conn, Close::RoomFails, detail);
             }
             // A new player waits until it is known how many the room takes.
-            Slot::Room(room)
+            RoomSlot::Room(room)
                 if !room.is_resting()
                     && (room.takes_joins() || !matches!(hello.who, Who::New { .. })) =>
             {
@@ -129,24 +127,20 @@ impl<C: StateCodec> Shard<C> {
                 return self.settle(now, id);
             }
             // Nobody has a seat in a room that is only being made.
-            Slot::Creating(_) if matches!(hello.who, Who::Known { .. }) => {
+            RoomSlot::Creating(_) if matches!(hello.who, Who::Known { .. }) => {
                 return self.env.close(hello.conn, Close::UnknownRoom, NO_SUCH_ROOM);
             }
-            Slot::Room(_) | Slot::Leaving { .. } => &mut entry.late,
-            Slot::Loading(Loading { waiting, .. }) | Slot::Creating(Creating { waiting, .. }) => {
-                waiting
-            }
-            Slot::Halted(Halted { why, .. }) => {
+            RoomSlot::Room(_) | RoomSlot::Leaving { .. } => &mut entry.late,
+            RoomSlot::Loading(Loading { waiting, .. })
+            | RoomSlot::Creating(Creating { waiting, .. }) => waiting,
+            RoomSlot::Halted(Halted { why, .. }) => {
                 let detail = reason!("PLY-0119 the room is halted: {why}");
                 return self.env.close(hello.conn, Close::RoomHalted, detail);
             }
         };
         if waiting.len() >= self.env.limits.waiting_max {
-            return self.env.close(
-                hello.conn,
-                Close::Busy,
-                reason!("PLY-0101 too many wait for this room"),
-            );
+            let why = reason!("PLY-0101 too many wait for this room");
+            return self.env.close(hello.conn, Close::Busy, why);
         }
         let leaving = matches!(
             self.env.sockets.find(hello.conn),

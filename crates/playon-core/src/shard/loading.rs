@@ -22,7 +22,7 @@ pub(super) struct Loading {
 
 /// What becomes of a room that is found at rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum LoadFate {
     /// Somebody asks for it.
     Wakes,
     /// It is deleted, because of its age or because an operator says so.
@@ -42,18 +42,18 @@ impl Loading {
 
     /// What becomes of the room if it rests since then. Whoever asks for it at this moment is asked for before its age counts; what
     /// the operator says counts before both.
-    pub(super) fn fate(&self, since: WallTime) -> Fate {
+    pub(super) fn fate(&self, since: WallTime) -> LoadFate {
         let asked = !self.waiting.is_empty() || self.create.is_some();
         let due = |slept_by| since <= slept_by || broken(Mutant::ExpireYoung);
         match self.expire {
-            _ if self.close => Fate::Leaves { expired: false },
+            _ if self.close => LoadFate::Leaves { expired: false },
             Some(slept_by) if due(slept_by) && (!asked || broken(Mutant::ExpireAsked)) => {
-                Fate::Leaves { expired: true }
+                LoadFate::Leaves { expired: true }
             }
-            Some(_) if !asked => Fate::Stays,
-            None if self.probe && !asked && !broken(Mutant::ProbeWakes) => Fate::Stays,
+            Some(_) if !asked => LoadFate::Stays,
+            None if self.probe && !asked && !broken(Mutant::ProbeWakes) => LoadFate::Stays,
             // Also if whoever asked has gone again: an age that nobody looks for says nothing.
-            _ => Fate::Wakes,
+            _ => LoadFate::Wakes,
         }
     }
 }
@@ -69,16 +69,16 @@ mod tests {
         let hello =
             Hello { conn: ConnId(1), room: RoomId([1; 16]), who: Who::Watcher, create: None };
         let old = Loading { expire: Some(WallTime(10)), ..Loading::default() };
-        assert_eq!(old.fate(WallTime(10)), Fate::Leaves { expired: true });
-        assert_eq!(old.fate(WallTime(11)), Fate::Stays);
+        assert_eq!(old.fate(WallTime(10)), LoadFate::Leaves { expired: true });
+        assert_eq!(old.fate(WallTime(11)), LoadFate::Stays);
         let asked = Loading { waiting: vec![hello.clone()], ..old };
-        assert_eq!(asked.fate(WallTime(10)), Fate::Wakes);
+        assert_eq!(asked.fate(WallTime(10)), LoadFate::Wakes);
         assert_eq!(
             Loading { close: true, ..asked }.fate(WallTime(11)),
-            Fate::Leaves { expired: false }
+            LoadFate::Leaves { expired: false }
         );
-        assert_eq!(Loading::of(vec![hello]).fate(WallTime(0)), Fate::Wakes);
-        assert_eq!(Loading::default().fate(WallTime(0)), Fate::Wakes);
+        assert_eq!(Loading::of(vec![hello]).fate(WallTime(0)), LoadFate::Wakes);
+        assert_eq!(Loading::default().fate(WallTime(0)), LoadFate::Wakes);
     }
 
     #[test]
@@ -87,12 +87,12 @@ mod tests {
             Hello { conn: ConnId(1), room: RoomId([1; 16]), who: Who::Watcher, create: None };
         let probe = || Loading { probe: true, ..Loading::default() };
         let since = WallTime(5);
-        assert_eq!(probe().fate(since), Fate::Stays);
-        assert_eq!(Loading { waiting: vec![hello], ..probe() }.fate(since), Fate::Wakes);
+        assert_eq!(probe().fate(since), LoadFate::Stays);
+        assert_eq!(Loading { waiting: vec![hello], ..probe() }.fate(since), LoadFate::Wakes);
         let closed = Loading { close: true, ..probe() };
-        assert_eq!(closed.fate(since), Fate::Leaves { expired: false });
+        assert_eq!(closed.fate(since), LoadFate::Leaves { expired: false });
         let old = Loading { expire: Some(since), ..probe() };
-        assert_eq!(old.fate(since), Fate::Leaves { expired: true });
-        assert_eq!(old.fate(WallTime(6)), Fate::Stays);
+        assert_eq!(old.fate(since), LoadFate::Leaves { expired: true });
+        assert_eq!(old.fate(WallTime(6)), LoadFate::Stays);
     }
 }

@@ -20,7 +20,7 @@ use playon_types::reason;
 use playon_types::time::Time;
 
 use crate::agenda::Due;
-use crate::creating::{Creating, Outcome};
+use crate::creating::{CreateOutcome, Creating};
 use crate::effect::Effect;
 use crate::env::Env;
 use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
@@ -38,7 +38,7 @@ pub use probe::PROBES_MAX;
 const STEPS_MAX: u32 = 4;
 
 /// What the shard has under a room's id.
-enum Slot {
+enum RoomSlot {
     /// The store is asked about it, or recovery has not reached it yet.
     Loading(Loading),
     Creating(Creating),
@@ -57,18 +57,18 @@ struct Halted {
     given_up: bool,
 }
 
-struct Entry {
-    slot: Slot,
+struct ShardEntry {
+    slot: RoomSlot,
     /// Sockets that came while the room was going to sleep, and new players before it was opened.
     late: Vec<Hello>,
 }
 
-impl Entry {
+impl ShardEntry {
     fn next_timeout(&self) -> Option<Time> {
         match &self.slot {
-            Slot::Room(room) => room.next_timeout(),
-            Slot::Creating(creating) => Some(creating.next_timeout()),
-            Slot::Loading(_) | Slot::Halted(_) | Slot::Leaving { .. } => None,
+            RoomSlot::Room(room) => room.next_timeout(),
+            RoomSlot::Creating(creating) => Some(creating.next_timeout()),
+            RoomSlot::Loading(_) | RoomSlot::Halted(_) | RoomSlot::Leaving { .. } => None,
         }
     }
 }
@@ -76,7 +76,7 @@ impl Entry {
 /// All rooms of one shard. See the crate's front page for how it is driven.
 pub struct Shard<C> {
     env: Env<C>,
-    rooms: BTreeMap<RoomId, Entry>,
+    rooms: BTreeMap<RoomId, ShardEntry>,
     recovery_done: bool,
     /// Copies that deploys want of rooms that nobody runs.
     probes: Probes,
@@ -131,8 +131,8 @@ impl<C: StateCodec> Shard<C> {
             Due::Appeal => self.appeal_timed_out(now),
             Due::Room(id) => {
                 match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-                    Some(Slot::Room(room)) => room.handle_timeout(&mut self.env, now),
-                    Some(Slot::Creating(creating)) => {
+                    Some(RoomSlot::Room(room)) => room.handle_timeout(&mut self.env, now),
+                    Some(RoomSlot::Creating(creating)) => {
                         let outcome = creating.handle_timeout(&mut self.env, now);
                         self.conclude(now, id, outcome);
                     }
@@ -169,8 +169,8 @@ impl<C: StateCodec> Shard<C> {
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-                Some(Slot::Room(room)) => room.handle_worker_up(&mut self.env, now),
-                Some(Slot::Creating(creating)) => creating.ask(&mut self.env, now),
+                Some(RoomSlot::Room(room)) => room.handle_worker_up(&mut self.env, now),
+                Some(RoomSlot::Creating(creating)) => creating.ask(&mut self.env, now),
                 _ => {}
             }
             self.refresh(id);
@@ -195,8 +195,8 @@ impl<C: StateCodec> Shard<C> {
         self.probes.handle_turn(&mut self.env.agenda, now, turn.attempt);
         self.env.appeals.handle_turn(&mut self.env.agenda, now, turn.attempt);
         match self.rooms.get_mut(&turn.room).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) => room.handle_turn(now, turn),
-            Some(Slot::Creating(creating)) => creating.handle_turn(now),
+            Some(RoomSlot::Room(room)) => room.handle_turn(now, turn),
+            Some(RoomSlot::Creating(creating)) => creating.handle_turn(now),
             _ => {}
         }
         self.refresh(turn.room);
@@ -212,13 +212,13 @@ impl<C: StateCodec> Shard<C> {
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-                Some(Slot::Room(room)) => {
+                Some(RoomSlot::Room(room)) => {
                     if let Some(release) = lost {
                         room.note_loss(&self.env, worker, release);
                     }
                     room.handle_worker_down(&mut self.env, now, worker, end);
                 }
-                Some(Slot::Creating(creating)) => {
+                Some(RoomSlot::Creating(creating)) => {
                     let outcome = creating.handle_worker_down(&mut self.env, now, worker, end);
                     self.conclude(now, id, outcome);
                 }
@@ -270,7 +270,7 @@ impl<C: StateCodec> Shard<C> {
             return self.handle_appealed(now, &message);
         }
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) => match message {
+            Some(RoomSlot::Room(room)) => match message {
                 FromWorker::Commit(commit) => room.handle_commit(&mut self.env, now, commit),
                 FromWorker::Ready(ready) => room.handle_ready(&mut self.env, now, &ready),
                 FromWorker::Exported(exported) => {
@@ -281,13 +281,13 @@ impl<C: StateCodec> Shard<C> {
                 }
                 FromWorker::Fault(fault) => room.handle_fault(&mut self.env, now, &fault),
             },
-            Some(Slot::Creating(creating)) => {
+            Some(RoomSlot::Creating(creating)) => {
                 let outcome = match message {
                     FromWorker::Commit(commit) => {
                         creating.handle_commit(&mut self.env, now, commit)
                     }
                     FromWorker::Fault(fault) => creating.handle_fault(&mut self.env, now, &fault),
-                    _ => Outcome::Pending,
+                    _ => CreateOutcome::Pending,
                 };
                 self.conclude(now, id, outcome);
             }
@@ -298,24 +298,24 @@ impl<C: StateCodec> Shard<C> {
 
     fn holder(&self, id: RoomId, attempt: Attempt) -> Option<WorkerId> {
         let of_room = match self.rooms.get(&id).map(|entry| &entry.slot) {
-            Some(Slot::Room(room)) => room.holder(attempt),
-            Some(Slot::Creating(creating)) => creating.holder(attempt),
+            Some(RoomSlot::Room(room)) => room.holder(attempt),
+            Some(RoomSlot::Creating(creating)) => creating.holder(attempt),
             _ => None,
         };
         let probed = || self.probes.holder(attempt);
         of_room.or_else(probed).or_else(|| self.env.appeals.holder(attempt))
     }
 
-    fn conclude(&mut self, now: Time, id: RoomId, outcome: Outcome) {
+    fn conclude(&mut self, now: Time, id: RoomId, outcome: CreateOutcome) {
         match outcome {
-            Outcome::Pending => {}
-            Outcome::Born(room, waiting) => {
+            CreateOutcome::Pending => {}
+            CreateOutcome::Born(room, waiting) => {
                 if let Some(entry) = self.rooms.get_mut(&id) {
-                    entry.slot = Slot::Room(room);
+                    entry.slot = RoomSlot::Room(room);
                 }
                 waiting.into_iter().for_each(|hello| self.handle_hello(now, hello));
             }
-            Outcome::Refused(waiting, why, detail) => {
+            CreateOutcome::Refused(waiting, why, detail) => {
                 self.remove(id);
                 for hello in waiting {
                     self.env.close(hello.conn, why, detail.clone());
@@ -330,7 +330,7 @@ impl<C: StateCodec> Shard<C> {
             self.halt_unsound(now, id, &what);
         }
         self.admit_late(now, id);
-        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+        if let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get_mut(&id) {
             room.note_presence(now);
         }
         self.refresh(id);
@@ -344,8 +344,8 @@ impl<C: StateCodec> Shard<C> {
     fn halt_unsound(&mut self, now: Time, id: RoomId, what: &str) {
         let why = reason!("PLY-0128 a rule of the keeper does not hold: {what}");
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) => room.abandon(&mut self.env, &why),
-            Some(Slot::Creating(creating)) => creating.release(&mut self.env),
+            Some(RoomSlot::Room(room)) => room.abandon(&mut self.env, &why),
+            Some(RoomSlot::Creating(creating)) => creating.release(&mut self.env),
             _ => {}
         }
         self.halt(now, id, why.to_string());
@@ -358,7 +358,7 @@ impl<C: StateCodec> Shard<C> {
         };
         let ready =
             |room: &Room| !room.is_resting() && room.takes_joins() || room.halted().is_some();
-        if matches!(&entry.slot, Slot::Room(room) if ready(room)) {
+        if matches!(&entry.slot, RoomSlot::Room(room) if ready(room)) {
             let late = std::mem::take(&mut entry.late);
             late.into_iter().for_each(|hello| self.handle_hello(now, hello));
         }
@@ -368,7 +368,7 @@ impl<C: StateCodec> Shard<C> {
         let Some(entry) = self.rooms.get(&id) else {
             return;
         };
-        if let Slot::Room(room) = &entry.slot {
+        if let RoomSlot::Room(room) = &entry.slot {
             room.end_copies(&mut self.env);
         }
         let next = entry.next_timeout();
@@ -379,8 +379,8 @@ impl<C: StateCodec> Shard<C> {
         self.run_moves(now);
         while let Some(id) = self.env.next_opening() {
             match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-                Some(Slot::Room(room)) => room.take_turn(&mut self.env, now),
-                Some(Slot::Creating(creating)) => creating.ask(&mut self.env, now),
+                Some(RoomSlot::Room(room)) => room.take_turn(&mut self.env, now),
+                Some(RoomSlot::Creating(creating)) => creating.ask(&mut self.env, now),
                 _ => {}
             }
             self.refresh(id);
@@ -393,7 +393,7 @@ impl<C: StateCodec> Shard<C> {
     /// Rooms whose turn it is begin to be handed over.
     fn run_moves(&mut self, now: Time) {
         while let Some(id) = self.env.handoffs.next() {
-            if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+            if let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get_mut(&id) {
                 room.take_move_turn(&mut self.env, now);
             }
             self.env.handoffs.pass(id);
@@ -402,12 +402,12 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// Puts something in the place of a room; gives what was there.
-    fn put(&mut self, id: RoomId, slot: Slot) -> Option<Entry> {
+    fn put(&mut self, id: RoomId, slot: RoomSlot) -> Option<ShardEntry> {
         self.env.agenda.stop(Due::Room(id));
-        self.rooms.insert(id, Entry { slot, late: Vec::new() })
+        self.rooms.insert(id, ShardEntry { slot, late: Vec::new() })
     }
 
-    fn remove(&mut self, id: RoomId) -> Option<Entry> {
+    fn remove(&mut self, id: RoomId) -> Option<ShardEntry> {
         let entry = self.rooms.remove(&id)?;
         self.env.end_copy(id, None);
         self.env.confine(id, ReleaseId::default(), Berth::Common);

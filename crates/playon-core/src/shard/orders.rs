@@ -11,8 +11,8 @@ use playon_types::time::Time;
 use crate::effect::{Effect, Order, Report};
 use crate::room::MoveOrder;
 
-use super::probe::Wanted;
-use super::{Loading, Shard, Slot};
+use super::probe::WantedProbe;
+use super::{Loading, RoomSlot, Shard};
 
 impl<C: StateCodec> Shard<C> {
     /// What a release says about its kinds, known before any worker of it attaches.
@@ -35,7 +35,7 @@ impl<C: StateCodec> Shard<C> {
                 self.order_move(now, room, order, true);
             }
             Order::Probe { deploy, room, to } => {
-                self.order_probe(now, Wanted { deploy, room, to });
+                self.order_probe(now, WantedProbe { deploy, room, to });
             }
             Order::CancelProbes { deploy } => self.cancel_probes(now, deploy),
             Order::Move { deploy, room, to, at_once, since } => {
@@ -43,7 +43,8 @@ impl<C: StateCodec> Shard<C> {
                 self.order_move(now, room, order, at_once);
             }
             Order::Hurry { deploy, room } => {
-                if let Some(Slot::Room(found)) = self.rooms.get_mut(&room).map(|e| &mut e.slot) {
+                if let Some(RoomSlot::Room(found)) = self.rooms.get_mut(&room).map(|e| &mut e.slot)
+                {
                     found.hurry(&mut self.env, now, deploy);
                     self.settle(now, room);
                 }
@@ -51,7 +52,8 @@ impl<C: StateCodec> Shard<C> {
             Order::CancelMoves { deploy } => {
                 let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
                 for id in ids {
-                    if let Some(Slot::Room(room)) = self.rooms.get_mut(&id).map(|e| &mut e.slot) {
+                    if let Some(RoomSlot::Room(room)) = self.rooms.get_mut(&id).map(|e| &mut e.slot)
+                    {
                         room.call_off(&mut self.env, now, Some(deploy));
                         self.settle(now, id);
                     }
@@ -77,7 +79,7 @@ impl<C: StateCodec> Shard<C> {
     fn ask_to_create(&mut self, now: Time, room: RoomId, create: Create) {
         let full = self.rooms.len() >= self.env.limits.rooms_per_shard_max;
         match self.rooms.get_mut(&room).map(|entry| &mut entry.slot) {
-            Some(Slot::Loading(loading)) => _ = loading.create.get_or_insert(create),
+            Some(RoomSlot::Loading(loading)) => _ = loading.create.get_or_insert(create),
             Some(_) => {}
             None if full => {}
             None => self.load(now, room, Loading { create: Some(create), ..Loading::default() }),
@@ -88,28 +90,28 @@ impl<C: StateCodec> Shard<C> {
     /// halted until its deletion is safe. One that is not in memory may be at rest.
     pub(super) fn close(&mut self, now: Time, id: RoomId) {
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) => {
+            Some(RoomSlot::Room(room)) => {
                 room.close_down(&mut self.env);
                 self.settle(now, id);
             }
-            Some(Slot::Halted(halted)) if !halted.given_up => {
+            Some(RoomSlot::Halted(halted)) if !halted.given_up => {
                 halted.given_up = true;
                 self.env.emit(Effect::Delete(id));
             }
-            Some(Slot::Loading(loading)) => loading.close = true,
+            Some(RoomSlot::Loading(loading)) => loading.close = true,
             // It is not there yet.
-            Some(Slot::Creating(_)) => {
+            Some(RoomSlot::Creating(_)) => {
                 self.env.report(Report::NotClosed { room: id, unreadable: None });
             }
             // That it is gone will be told.
-            Some(Slot::Halted(_) | Slot::Leaving { .. }) => {}
+            Some(RoomSlot::Halted(_) | RoomSlot::Leaving { .. }) => {}
             None => self.load(now, id, Loading { close: true, ..Loading::default() }),
         }
     }
 
     pub(super) fn order_move(&mut self, now: Time, id: RoomId, order: MoveOrder, at_once: bool) {
         match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) if !room.is_resting() => {
+            Some(RoomSlot::Room(room)) if !room.is_resting() => {
                 room.handle_move(&mut self.env, now, order, at_once);
                 self.settle(now, id);
             }
@@ -135,7 +137,7 @@ impl<C: StateCodec> Shard<C> {
             return;
         }
         let quiet = match self.rooms.get_mut(&id).map(|entry| &mut entry.slot) {
-            Some(Slot::Room(room)) => room.stop(&mut self.env, now),
+            Some(RoomSlot::Room(room)) => room.stop(&mut self.env, now),
             _ => true,
         };
         if quiet {

@@ -16,21 +16,21 @@ use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
 use crate::agenda::{Agenda, Due};
-use crate::deadly::{Deed, Task};
+use crate::deadly::{DeadlyDeed, DeadlyTask};
 use crate::effect::{Cost, Effect, Report, Unprobed};
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
 use crate::placement::Placement;
 use crate::room::{MoveOrder, too_slow};
 
-use super::{Loading, Shard, Slot};
+use super::{Loading, RoomSlot, Shard};
 
 /// Probes of one shard that wait or are under way. One more is not made, and says so.
 pub const PROBES_MAX: usize = 64;
 
 /// A copy that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct WantedProbe {
     /// By which deploy.
     pub(super) deploy: DeployId,
     /// Of which room.
@@ -39,9 +39,9 @@ pub(super) struct Wanted {
     pub(super) to: ReleaseId,
 }
 
-impl Wanted {
-    const fn deed(self) -> Deed {
-        Deed { room: self.room, release: self.to, task: Task::Copy }
+impl WantedProbe {
+    const fn deed(self) -> DeadlyDeed {
+        DeadlyDeed { room: self.room, release: self.to, task: DeadlyTask::Copy }
     }
 }
 
@@ -62,7 +62,7 @@ impl From<&Image> for Sample {
 }
 
 #[derive(Debug)]
-enum Step {
+enum ProbeStep {
     /// The store is asked for the room.
     Loading,
     /// A worker opens the copy.
@@ -72,8 +72,8 @@ enum Step {
 /// The probes of a shard.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
-    waiting: VecDeque<Wanted>,
-    current: Option<(Wanted, Step)>,
+    waiting: VecDeque<WantedProbe>,
+    current: Option<(WantedProbe, ProbeStep)>,
 }
 
 impl Probes {
@@ -91,7 +91,7 @@ impl Probes {
 
     fn placement(&self) -> Option<Placement> {
         match &self.current {
-            Some((_, Step::Opening { placement, .. })) => Some(*placement),
+            Some((_, ProbeStep::Opening { placement, .. })) => Some(*placement),
             _ => None,
         }
     }
@@ -104,14 +104,14 @@ impl Probes {
     /// When to look at the one that is under way, if a worker opens it; for checks.
     pub(super) fn until(&self) -> Option<Time> {
         match &self.current {
-            Some((_, Step::Opening { errand, .. })) => Some(errand.until()),
+            Some((_, ProbeStep::Opening { errand, .. })) => Some(errand.until()),
             _ => None,
         }
     }
 
     /// The worker is at something under that attempt.
     pub(super) fn handle_turn(&mut self, agenda: &mut Agenda, now: Time, attempt: Attempt) {
-        if let Some((_, Step::Opening { placement, errand })) = &mut self.current
+        if let Some((_, ProbeStep::Opening { placement, errand })) = &mut self.current
             && placement.attempt == attempt
         {
             errand.begin(now);
@@ -120,8 +120,8 @@ impl Probes {
     }
 
     /// It is under way.
-    fn begin(&mut self, agenda: &mut Agenda, wanted: Wanted, step: Step) {
-        if let Step::Opening { errand, .. } = &step {
+    fn begin(&mut self, agenda: &mut Agenda, wanted: WantedProbe, step: ProbeStep) {
+        if let ProbeStep::Opening { errand, .. } = &step {
             agenda.set(Due::Probe, errand.until());
         }
         self.current = Some((wanted, step));
@@ -131,17 +131,17 @@ impl Probes {
     fn end_if(
         &mut self,
         agenda: &mut Agenda,
-        meant: impl FnOnce(&mut (Wanted, Step)) -> bool,
-    ) -> Option<(Wanted, Step)> {
+        meant: impl FnOnce(&mut (WantedProbe, ProbeStep)) -> bool,
+    ) -> Option<(WantedProbe, ProbeStep)> {
         let ended = self.current.take_if(meant)?;
         agenda.stop(Due::Probe);
         Some(ended)
     }
 
     /// The probe for which the store was asked for that room.
-    fn take_loading(&mut self, agenda: &mut Agenda, room: RoomId) -> Option<Wanted> {
-        let of_room = |(wanted, step): &mut (Wanted, Step)| {
-            wanted.room == room && matches!(step, Step::Loading)
+    fn take_loading(&mut self, agenda: &mut Agenda, room: RoomId) -> Option<WantedProbe> {
+        let of_room = |(wanted, step): &mut (WantedProbe, ProbeStep)| {
+            wanted.room == room && matches!(step, ProbeStep::Loading)
         };
         self.end_if(agenda, of_room).map(|(wanted, _)| wanted)
     }
@@ -149,7 +149,7 @@ impl Probes {
 
 impl<C: StateCodec> Shard<C> {
     /// A deploy wants to know whether a copy of the room opens.
-    pub(super) fn order_probe(&mut self, now: Time, wanted: Wanted) {
+    pub(super) fn order_probe(&mut self, now: Time, wanted: WantedProbe) {
         if self.env.stopping || self.probes.len() >= PROBES_MAX {
             return self.not_probed(wanted, Unprobed::Full);
         }
@@ -172,30 +172,30 @@ impl<C: StateCodec> Shard<C> {
     /// when that takes too long.
     pub(super) fn run_probes(&mut self, now: Time) {
         while self.probes.current.is_none() && !self.env.stopping {
-            let here = |wanted: &mut Wanted| self.env.fleet.has_release(wanted.to);
+            let here = |wanted: &mut WantedProbe| self.env.fleet.has_release(wanted.to);
             let Some(wanted) = self.probes.waiting.pop_front_if(here) else { return };
             self.begin_probe(now, wanted);
         }
     }
 
-    fn begin_probe(&mut self, now: Time, wanted: Wanted) {
+    fn begin_probe(&mut self, now: Time, wanted: WantedProbe) {
         let room = wanted.room;
         let free = self.rooms.len() < self.env.limits.rooms_per_shard_max;
         match self.rooms.get_mut(&room).map(|entry| &mut entry.slot) {
             None if !self.recovery_done || !free => self.not_probed(wanted, Unprobed::Full),
             None => {
-                self.probes.begin(&mut self.env.agenda, wanted, Step::Loading);
+                self.probes.begin(&mut self.env.agenda, wanted, ProbeStep::Loading);
                 self.env.emit(Effect::Load(room));
-                self.put(room, Slot::Loading(Loading { probe: true, ..Loading::default() }));
+                self.put(room, RoomSlot::Loading(Loading { probe: true, ..Loading::default() }));
             }
-            Some(Slot::Loading(loading)) => {
+            Some(RoomSlot::Loading(loading)) => {
                 loading.probe = true;
-                self.probes.begin(&mut self.env.agenda, wanted, Step::Loading);
+                self.probes.begin(&mut self.env.agenda, wanted, ProbeStep::Loading);
             }
-            Some(Slot::Room(found)) if found.is_resting() => {
+            Some(RoomSlot::Room(found)) if found.is_resting() => {
                 self.not_probed(wanted, Unprobed::Claimed);
             }
-            Some(Slot::Room(found)) => {
+            Some(RoomSlot::Room(found)) => {
                 let order = MoveOrder { check: true, ..MoveOrder::to(wanted.deploy, wanted.to) };
                 let Some(sample) = found.without_worker().map(Sample::from) else {
                     return self.order_move(now, room, order, true);
@@ -206,15 +206,15 @@ impl<C: StateCodec> Shard<C> {
                     Err(reason) => self.probed(now, wanted, Err(reason)),
                 }
             }
-            Some(Slot::Halted(_)) => self.not_probed(wanted, Unprobed::Damaged),
-            Some(Slot::Creating(_) | Slot::Leaving { .. }) => {
+            Some(RoomSlot::Halted(_)) => self.not_probed(wanted, Unprobed::Damaged),
+            Some(RoomSlot::Creating(_) | RoomSlot::Leaving { .. }) => {
                 self.not_probed(wanted, Unprobed::Claimed);
             }
         }
     }
 
-    fn open_probe(&mut self, now: Time, wanted: Wanted, sample: Sample) {
-        let Wanted { room, to, .. } = wanted;
+    fn open_probe(&mut self, now: Time, wanted: WantedProbe, sample: Sample) {
+        let WantedProbe { room, to, .. } = wanted;
         if !self.env.fleet.has_release(to) {
             // Its worker has gone while the room was read.
             return self.probes.waiting.push_front(wanted);
@@ -227,7 +227,7 @@ impl<C: StateCodec> Shard<C> {
         self.env
             .tell(placement.worker, ToWorker::Prewarm { room, attempt, kind, seq, version, state });
         let errand = Errand::new(now, self.env.limits.prewarm_timeout);
-        self.probes.begin(&mut self.env.agenda, wanted, Step::Opening { placement, errand });
+        self.probes.begin(&mut self.env.agenda, wanted, ProbeStep::Opening { placement, errand });
     }
 
     /// The room rests, and nobody asks for it.
@@ -267,7 +267,7 @@ impl<C: StateCodec> Shard<C> {
         let Some((wanted, step)) = self.probes.end_if(&mut self.env.agenda, |_| true) else {
             return;
         };
-        if let Step::Opening { placement, .. } = step {
+        if let ProbeStep::Opening { placement, .. } = step {
             self.env.leave(wanted.room, placement);
         }
         self.probed(now, wanted, result);
@@ -303,7 +303,8 @@ impl<C: StateCodec> Shard<C> {
 
     /// A worker takes too long.
     pub(super) fn probe_timed_out(&mut self, now: Time) {
-        let Some((wanted, Step::Opening { placement, errand })) = &mut self.probes.current else {
+        let Some((wanted, ProbeStep::Opening { placement, errand })) = &mut self.probes.current
+        else {
             return;
         };
         let (wanted, worker) = (*wanted, placement.worker);
@@ -324,21 +325,21 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// Ends a probe that is not answered. If the store is still asked, what it says means nothing any more.
-    fn drop_probe(&mut self, wanted: Wanted, step: Step) {
-        if let Step::Opening { placement, errand } = step {
+    fn drop_probe(&mut self, wanted: WantedProbe, step: ProbeStep) {
+        if let ProbeStep::Opening { placement, errand } = step {
             self.env.leave(wanted.room, placement);
             self.env.abandon(placement, errand, Some(wanted.deed()));
         }
     }
 
-    fn probed(&mut self, now: Time, wanted: Wanted, result: Result<Cost, Reason>) {
-        let Wanted { deploy, room, .. } = wanted;
+    fn probed(&mut self, now: Time, wanted: WantedProbe, result: Result<Cost, Reason>) {
+        let WantedProbe { deploy, room, .. } = wanted;
         self.env.report(Report::Checked { deploy, room, result });
         self.run_probes(now);
     }
 
-    fn not_probed(&mut self, wanted: Wanted, why: Unprobed) {
-        let Wanted { deploy, room, .. } = wanted;
+    fn not_probed(&mut self, wanted: WantedProbe, why: Unprobed) {
+        let WantedProbe { deploy, room, .. } = wanted;
         self.env.report(Report::NotProbed { deploy, room, why });
     }
 }

@@ -11,7 +11,7 @@ use crate::effect::{Effect, Loaded, Report};
 use crate::env::Env;
 use crate::mutant::{Mutant, broken};
 
-use super::{Entry, Loading, Shard, Slot};
+use super::{Loading, RoomSlot, Shard, ShardEntry};
 
 /// See [`Shard::release_for`].
 fn release_for<C>(env: &Env<C>, image: &Image) -> Option<ReleaseId> {
@@ -34,7 +34,7 @@ impl<C: StateCodec> Shard<C> {
         if self.recovery_done {
             self.env.emit(Effect::Load(room));
         }
-        self.put(room, Slot::Loading(loading));
+        self.put(room, RoomSlot::Loading(loading));
     }
 
     /// The room is said to be at rest past its age. Whether it still is, the store says when nothing is under way with it; at the
@@ -50,8 +50,8 @@ impl<C: StateCodec> Shard<C> {
     pub(super) fn delete_at_rest(&mut self, id: RoomId, expired: bool) {
         self.env.emit(Effect::Delete(id));
         let Some(entry) = self.rooms.get_mut(&id) else { return };
-        if let Slot::Loading(loading) =
-            std::mem::replace(&mut entry.slot, Slot::Leaving { expired })
+        if let RoomSlot::Loading(loading) =
+            std::mem::replace(&mut entry.slot, RoomSlot::Leaving { expired })
         {
             entry.late.extend(loading.waiting);
         }
@@ -84,10 +84,12 @@ impl<C: StateCodec> Shard<C> {
 
     /// The same for one room.
     pub(super) fn find_reader(&mut self, now: Time, id: RoomId) {
-        let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get(&id) else { return };
+        let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get(&id) else {
+            return;
+        };
         let Some(image) = room.unopened() else { return };
         let Some(to) = self.release_for(image).filter(|to| *to != image.release) else { return };
-        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+        if let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get_mut(&id) {
             room.settle_on(&mut self.env, now, to);
         }
         self.settle(now, id);
@@ -95,7 +97,9 @@ impl<C: StateCodec> Shard<C> {
 
     /// Nobody can open the room: whoever asks is told at once, and it stays at rest.
     pub(super) fn strand(&mut self, id: RoomId, image: Image) {
-        let Some(Entry { slot: Slot::Loading(loading), .. }) = self.remove(id) else { return };
+        let Some(ShardEntry { slot: RoomSlot::Loading(loading), .. }) = self.remove(id) else {
+            return;
+        };
         let Image { kind, version, .. } = image;
         for hello in loading.waiting {
             let detail = reason!("PLY-0130 no release that is kept reads version {version} of it");

@@ -15,8 +15,8 @@ use crate::fleet::Berth;
 use crate::mutant::{Mutant, broken};
 use crate::room::{MoveOrder, Room};
 
-use super::loading::Fate;
-use super::{Entry, Halted, Loading, Shard, Slot};
+use super::loading::LoadFate;
+use super::{Halted, Loading, RoomSlot, Shard, ShardEntry};
 
 /// Told to whoever comes back to a room that there is not.
 pub(super) const NO_SUCH_ROOM: Reason = Reason::fixed("PLY-0121 there is no such room");
@@ -35,10 +35,10 @@ impl<C: StateCodec> Shard<C> {
             room.wake(&mut self.env, now);
         }
         room.list(&mut self.env);
-        let slot = Slot::Room(Box::new(room));
+        let slot = RoomSlot::Room(Box::new(room));
         let loading = self.put_for_loading(id, slot);
         loading.waiting.into_iter().for_each(|hello| self.handle_hello(now, hello));
-        if let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(&id) {
+        if let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get_mut(&id) {
             room.end_if_over(&mut self.env);
         }
         if loading.close {
@@ -48,9 +48,9 @@ impl<C: StateCodec> Shard<C> {
     }
 
     /// Puts what was found in the place of what was looked for; gives who waited for it, and why.
-    fn put_for_loading(&mut self, id: RoomId, slot: Slot) -> Loading {
+    fn put_for_loading(&mut self, id: RoomId, slot: RoomSlot) -> Loading {
         match self.put(id, slot) {
-            Some(Entry { slot: Slot::Loading(loading), .. }) => loading,
+            Some(ShardEntry { slot: RoomSlot::Loading(loading), .. }) => loading,
             _ => Loading::default(),
         }
     }
@@ -67,11 +67,15 @@ impl<C: StateCodec> Shard<C> {
     pub(super) fn halt(&mut self, now: Time, room: RoomId, why: String) {
         self.env.end_copy(room, None);
         self.env.confine(room, ReleaseId::default(), Berth::Common);
-        let slot = Slot::Halted(Halted { why: why.clone(), given_up: false });
+        let slot = RoomSlot::Halted(Halted { why: why.clone(), given_up: false });
         let (waiting, close) = match self.put(room, slot) {
-            Some(Entry { slot: Slot::Loading(loading), .. }) => (loading.waiting, loading.close),
-            Some(Entry { slot: Slot::Creating(creating), .. }) => (creating.waiting, false),
-            Some(Entry { late, .. }) => (late, false),
+            Some(ShardEntry { slot: RoomSlot::Loading(loading), .. }) => {
+                (loading.waiting, loading.close)
+            }
+            Some(ShardEntry { slot: RoomSlot::Creating(creating), .. }) => {
+                (creating.waiting, false)
+            }
+            Some(ShardEntry { late, .. }) => (late, false),
             None => (Vec::new(), false),
         };
         for hello in waiting {
@@ -98,7 +102,7 @@ impl<C: StateCodec> Shard<C> {
     pub fn handle_recovery_done(&mut self, _now: Time) {
         self.recovery_done = true;
         for (id, entry) in &self.rooms {
-            if matches!(entry.slot, Slot::Loading(_)) {
+            if matches!(entry.slot, RoomSlot::Loading(_)) {
                 self.env.emit(Effect::Load(*id));
             }
         }
@@ -106,20 +110,21 @@ impl<C: StateCodec> Shard<C> {
 
     /// What the store knows about a room that was asked for.
     pub fn handle_loaded(&mut self, now: Time, id: RoomId, loaded: Loaded) {
-        let Some(Entry { slot: Slot::Loading(loading), .. }) = self.rooms.get_mut(&id) else {
+        let Some(ShardEntry { slot: RoomSlot::Loading(loading), .. }) = self.rooms.get_mut(&id)
+        else {
             return;
         };
         match loaded {
             Loaded::Asleep { image, since } => match loading.fate(since) {
-                Fate::Wakes => {
+                LoadFate::Wakes => {
                     self.wake(now, *image);
                     self.probe_missed(now, id, Unprobed::Claimed);
                 }
-                Fate::Leaves { expired } => {
+                LoadFate::Leaves { expired } => {
                     self.delete_at_rest(id, expired);
                     self.probe_missed(now, id, Unprobed::Claimed);
                 }
-                Fate::Stays => {
+                LoadFate::Stays => {
                     self.remove(id);
                     self.probe_found(now, &image);
                 }
@@ -215,11 +220,12 @@ impl<C: StateCodec> Shard<C> {
             }
             return;
         }
-        let sought = matches!(self.rooms.get(&id), Some(Entry { slot: Slot::Loading(_), .. }));
+        let sought =
+            matches!(self.rooms.get(&id), Some(ShardEntry { slot: RoomSlot::Loading(_), .. }));
         ensure!(self.env, id, sought, "it is made, and the store was not asked for it");
         let mut creating = Creating::new(id, create, waiting, &self.env.limits, now);
         creating.ask(&mut self.env, now);
-        self.put(id, Slot::Creating(creating));
+        self.put(id, RoomSlot::Creating(creating));
     }
 
     /// An effect has become safe in the store.
@@ -228,12 +234,12 @@ impl<C: StateCodec> Shard<C> {
             return;
         };
         let room = match &mut entry.slot {
-            Slot::Room(room) => room,
-            Slot::Halted(Halted { given_up: true, .. }) if stored == Stored::Deleted => {
+            RoomSlot::Room(room) => room,
+            RoomSlot::Halted(Halted { given_up: true, .. }) if stored == Stored::Deleted => {
                 self.remove(id);
                 return self.env.report(Report::Gone { room: id, asleep: false });
             }
-            Slot::Leaving { expired } if stored == Stored::Deleted => {
+            RoomSlot::Leaving { expired } if stored == Stored::Deleted => {
                 let expired = *expired;
                 return self.gone_from_rest(now, id, expired);
             }
@@ -254,7 +260,7 @@ impl<C: StateCodec> Shard<C> {
 
     /// A room leaves memory; whoever came late wakes it again or starts afresh.
     fn depart(&mut self, now: Time, id: RoomId, asleep: bool, late: Vec<Hello>) {
-        let Some(Entry { slot: Slot::Room(room), .. }) = self.remove(id) else {
+        let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.remove(id) else {
             return;
         };
         self.env.report(Report::Gone { room: id, asleep });
@@ -270,7 +276,7 @@ impl<C: StateCodec> Shard<C> {
     /// Whoever came while the room left finds it as it is now.
     pub(super) fn begin_again(&mut self, now: Time, id: RoomId, late: Vec<Hello>, loaded: Loaded) {
         if !late.is_empty() {
-            self.put(id, Slot::Loading(Loading::of(late)));
+            self.put(id, RoomSlot::Loading(Loading::of(late)));
             self.handle_loaded(now, id, loaded);
         }
     }
@@ -278,7 +284,7 @@ impl<C: StateCodec> Shard<C> {
     /// The store wants to cut its log and needs snapshots of these rooms.
     pub fn handle_snapshots_wanted(&mut self, now: Time, rooms: &[RoomId]) {
         for id in rooms {
-            let Some(Entry { slot: Slot::Room(room), .. }) = self.rooms.get_mut(id) else {
+            let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get_mut(id) else {
                 continue;
             };
             room.snapshot(&mut self.env, now);

@@ -4,7 +4,7 @@ use playon_core::deploy::{
     DeployWish, Director, DirectorConfig, DirectorEffect, RESTING_GROUPS_MAX, Resting,
     SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers, Target,
 };
-use playon_core::effect::{Blame, Cost, Listing, Order, Report, Unprobed};
+use playon_core::effect::{AtFault, Cost, Listing, Order, Report, Unprobed};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::kind::Policies;
@@ -256,7 +256,7 @@ fn a_room_that_was_begun_for_a_deploy_before_it_stopped_comes_home() {
     let deploy = stage.ship(Course::Forward);
     stage.director.handle_sleepers(stage.now, deploy, found(0, Vec::new()));
     stage.answer(deploy, 1, Ok(()));
-    let (reason, blame) = (reason!("PLY-0305 it does not fit"), Blame::Release);
+    let (reason, blame) = (reason!("PLY-0305 it does not fit"), AtFault::Release);
     stage.hear(&Report::MoveFailed { deploy, room: room(1), reason, blame });
     assert_eq!(stage.record().phase, DeployPhase::Stopped);
     stage.orders();

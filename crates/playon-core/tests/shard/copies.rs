@@ -1,6 +1,6 @@
 //! Copies of a room that take processes down: they cost the others one, and are then tried where nobody else is.
 
-use playon_core::effect::{Blame, Effect, Order, Report};
+use playon_core::effect::{AtFault, Effect, Order, Report};
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{FromWorker, ToWorker, Turn};
@@ -95,7 +95,7 @@ fn what_takes_that_worker_down_as_well_is_given_up() {
     let turn = turn_of(&asked(&mut bench, ALONE));
     dies(&mut bench, ALONE, vec![turn]);
     let reports = bench.reports();
-    assert_eq!(failed(&reports), Some(Blame::Release));
+    assert_eq!(failed(&reports), Some(AtFault::Release));
     let why = reports.iter().find_map(|report| match report {
         Report::MoveFailed { reason, .. } => reason.code(),
         _ => None,
@@ -113,7 +113,7 @@ fn what_takes_that_worker_down_as_well_is_given_up() {
         at_once: true,
         since: None,
     });
-    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
     assert_eq!((asked(&mut bench, THREE), asked(&mut bench, ALONE)), (Vec::new(), Vec::new()));
     // Who asks for it has it tried apart.
     bench.move_to(NEW, true);
@@ -129,7 +129,7 @@ fn a_worker_that_dies_of_something_else_says_nothing_of_the_copy() {
         bench.move_to(NEW, true);
         asked(&mut bench, TWO);
         dies(&mut bench, TWO, turns);
-        assert_eq!(failed(&bench.reports()), Some(Blame::Circumstance));
+        assert_eq!(failed(&bench.reports()), Some(AtFault::Circumstance));
         up(&mut bench, THREE, NEW, Berth::Common);
         bench.move_to(NEW, true);
         assert!(matches!(asked(&mut bench, THREE).as_slice(), [ToWorker::Prewarm { .. }]));
@@ -172,7 +172,7 @@ fn a_frozen_room_whose_copy_takes_its_worker_down_goes_on_where_it_was() {
     assert_eq!(asked(&mut bench, THREE), []);
     let turn = turn_of(&asked(&mut bench, ALONE));
     dies(&mut bench, ALONE, vec![turn]);
-    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_copy_that_hangs_is_given_up_and_the_next_try_is_apart() {
     bench.wait(Span::secs(4));
     let suspect = |effect: &Effect| matches!(effect, Effect::Suspect { worker: TWO, .. });
     assert!(bench.effects.iter().any(suspect), "a room does not stand still for longer");
-    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
     let end = WorkerEnd { ended: Ended::Suspect, turns: Some(vec![turn]) };
     bench.shard.handle_worker_down(bench.now, TWO, &end);
     up(&mut bench, THREE, NEW, Berth::Common);
@@ -223,7 +223,7 @@ fn without_such_a_worker_the_room_stays_after_a_while() {
     bench.wait(Span::secs(4));
     assert_eq!(failed(&bench.reports()), None);
     bench.wait(Span::secs(1));
-    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
     assert_eq!(asked(&mut bench, THREE), []);
     lives_on(&mut bench, 1);
 }
@@ -251,7 +251,7 @@ fn a_room_that_nobody_runs_is_opened_where_it_was_and_goes_from_there() {
     up(&mut bench, ALONE, NEW, Berth::Trial(0));
     let turn = turn_of(&asked(&mut bench, ALONE));
     dies(&mut bench, ALONE, vec![turn]);
-    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
     lives_on(&mut bench, 1);
 }
 
@@ -291,7 +291,7 @@ fn a_version_whose_writing_took_a_worker_down_is_written_where_nobody_else_is() 
     let sent = asked(&mut bench, ALONE);
     assert!(matches!(sent.as_slice(), [ToWorker::Export { .. }]), "{sent:?}");
     dies(&mut bench, ALONE, vec![turn_of(&sent)]);
-    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
     // Nothing else is asked of the worker that has the room.
     assert_eq!(asked(&mut bench, THREE), []);
 }

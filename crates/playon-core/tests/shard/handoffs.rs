@@ -1,6 +1,6 @@
 //! Whose turn it is to be handed over, and what a room costs its players that is frozen for too long.
 
-use playon_core::effect::{Blame, Report};
+use playon_core::effect::{AtFault, Report};
 use playon_types::attach::ToWorker;
 use playon_types::kind::{OnDeploy, Policies, Survives};
 use playon_types::time::Span;
@@ -45,7 +45,7 @@ fn a_room_that_is_frozen_for_too_long_is_tried_once_more_and_then_stays() {
     bench.wait(Span::millis(500));
     let reports = bench.reports();
     assert_eq!(thawed(&reports), [(Span::millis(500), true)]);
-    assert_eq!((failed(&reports), moved(&reports)), (Some(Blame::Release), false));
+    assert_eq!((failed(&reports), moved(&reports)), (Some(AtFault::Release), false));
 }
 
 /// What has come in meanwhile is not forgotten with the handoff.

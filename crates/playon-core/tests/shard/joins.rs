@@ -3,7 +3,7 @@
 use playon_core::deploy::{
     DeployRefusal, DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Taken,
 };
-use playon_core::effect::{Blame, Cost, Listing, Order, Report};
+use playon_core::effect::{AtFault, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::attach::ToWorker;
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
@@ -200,7 +200,7 @@ fn a_room_that_has_answered_meanwhile_is_not_told_to_hurry() {
     let told = post.told();
     assert!(!told.contains(&(last, Told::Hurry)), "{turn} {told:?}");
     let reason = Reason::read("its worker went away");
-    let (deploy, blame) = (DeployId(1), Blame::Circumstance);
+    let (deploy, blame) = (DeployId(1), AtFault::Circumstance);
     post.hear(Report::MoveFailed { deploy, room: ROOMS[1], reason, blame });
     assert_eq!(post.told(), [(ROOMS[1], Told::Now)], "a try after that is in a hurry too");
 }
@@ -265,7 +265,7 @@ fn a_room_that_answers_a_deploy_only_after_the_next_one_was_undone_still_comes_t
     assert_eq!(post.told(), [], "both have an order, as far as anybody knows");
     // Their shards get to the word that the first deploy has ended, each at its own time.
     for room in [ROOMS[2], ROOMS[1]] {
-        let (deploy, blame) = (DeployId(1), Blame::Circumstance);
+        let (deploy, blame) = (DeployId(1), AtFault::Circumstance);
         post.hear(Report::MoveFailed { deploy, room, reason: Reason::read("superseded"), blame });
         assert_eq!(post.told(), [(room, Told::Patiently)]);
     }

@@ -21,7 +21,7 @@ mod views;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;
-use playon_core::effect::{Blame, Effect, Loaded, Order, Report};
+use playon_core::effect::{AtFault, Effect, Loaded, Order, Report};
 use playon_core::fleet::{Ended, WorkerEnd};
 use playon_types::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::gate::{Close, Create, ToOwner};
@@ -37,7 +37,7 @@ fn moved(reports: &[Report]) -> bool {
     reports.iter().any(|report| matches!(report, Report::Moved { deploy: DEPLOY, .. }))
 }
 
-fn failed(reports: &[Report]) -> Option<Blame> {
+fn failed(reports: &[Report]) -> Option<AtFault> {
     reports.iter().find_map(|report| match report {
         Report::MoveFailed { blame, .. } => Some(*blame),
         _ => None,
@@ -105,7 +105,7 @@ fn a_new_release_that_dies_in_the_cutover_leaves_the_room_where_it_was() {
     bench.sent_to(TWO);
     bench.input(1, 1);
     bench.worker_down(TWO);
-    assert_eq!(failed(&bench.reports()), Some(Blame::Circumstance));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Circumstance));
     let sent = bench.sent_to(ONE);
     assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "thawed, it plays on: {sent:?}");
 }
@@ -149,7 +149,7 @@ fn a_new_release_that_cannot_open_the_copy_is_to_blame() {
     let message = "state of another game".to_owned();
     let fault = Fault { room: ROOM, attempt, stage: Stage::Prewarm, message, refusal: false };
     bench.worker(TWO, FromWorker::Fault(fault));
-    assert_eq!(failed(&bench.reports()), Some(Blame::Release));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
     bench.input(1, 1);
     assert!(matches!(bench.sent_to(ONE).as_slice(), [ToWorker::Deliver(_)]));
 }

@@ -7,14 +7,14 @@ use axum::response::{IntoResponse, Response};
 use playon_types::ply;
 use std::sync::Arc;
 
-use super::error::Failed;
+use super::error::AdminFailure;
 use crate::error::Coded;
 
 /// The token that opens `/v1`.
 #[derive(Clone)]
-pub(super) struct Token(Arc<str>);
+pub(super) struct AdminToken(Arc<str>);
 
-impl Token {
+impl AdminToken {
     pub(super) fn new(token: &str) -> Self {
         Self(token.into())
     }
@@ -30,14 +30,18 @@ impl Token {
     }
 }
 
-pub(super) async fn require(State(token): State<Token>, request: Request, next: Next) -> Response {
+pub(super) async fn require(
+    State(token): State<AdminToken>,
+    request: Request,
+    next: Next,
+) -> Response {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = header.and_then(|value| value.strip_prefix("Bearer "));
     if shown.is_some_and(|shown| token.fits(shown)) {
         return next.run(request).await;
     }
     let remedy = "send the content of `admin.token` in the data directory as bearer token";
-    Failed(Coded::new(ply!("PLY-0515"), "the bearer token is missing or wrong", remedy))
+    AdminFailure(Coded::new(ply!("PLY-0515"), "the bearer token is missing or wrong", remedy))
         .into_response()
 }
 
@@ -47,7 +51,7 @@ mod tests {
 
     #[test]
     fn only_the_whole_token_fits() {
-        let token = Token::new("abc");
+        let token = AdminToken::new("abc");
         assert!(token.fits("abc"));
         for wrong in ["", "ab", "abd", "abcd"] {
             assert!(!token.fits(wrong), "{wrong}");

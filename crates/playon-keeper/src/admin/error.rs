@@ -16,9 +16,9 @@ const REASON_BYTES_MAX: usize = 4 << 10;
 
 /// An error on its way out.
 #[derive(Debug)]
-pub(super) struct Failed(pub(super) Coded);
+pub(super) struct AdminFailure(pub(super) Coded);
 
-impl From<Coded> for Failed {
+impl From<Coded> for AdminFailure {
     fn from(error: Coded) -> Self {
         Self(error)
     }
@@ -47,7 +47,7 @@ fn status(code: Code) -> StatusCode {
     found.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(status, _)| *status)
 }
 
-impl IntoResponse for Failed {
+impl IntoResponse for AdminFailure {
     fn into_response(self) -> Response {
         let error = self.0;
         let body = json!({"code": error.code.to_string(), "message": error.message, "remedy": error.remedy});
@@ -56,8 +56,8 @@ impl IntoResponse for Failed {
 }
 
 /// Nothing lies under that name.
-pub(super) fn not_found(what: &str, name: &str) -> Failed {
-    Failed(Coded::new(
+pub(super) fn not_found(what: &str, name: &str) -> AdminFailure {
+    AdminFailure(Coded::new(
         ply!("PLY-0514"),
         format!("there is no {what} {name}"),
         "look at the list of what there is",
@@ -65,8 +65,12 @@ pub(super) fn not_found(what: &str, name: &str) -> Failed {
 }
 
 /// The request cannot be read.
-pub(super) fn bad_request(message: impl Into<String>) -> Failed {
-    Failed(Coded::new(ply!("PLY-0516"), message, "see `docs/admin-api.md` for what may be asked"))
+pub(super) fn bad_request(message: impl Into<String>) -> AdminFailure {
+    AdminFailure(Coded::new(
+        ply!("PLY-0516"),
+        message,
+        "see `docs/admin-api.md` for what may be asked",
+    ))
 }
 
 /// What was refused before anyone here saw it, such as a body that is not JSON, is told like everything else.
@@ -79,7 +83,7 @@ pub(super) async fn coded(response: Response) -> Response {
     let text = to_bytes(response.into_body(), REASON_BYTES_MAX).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text).into_owned();
     let failed = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => Failed(Coded::new(
+        StatusCode::PAYLOAD_TOO_LARGE => AdminFailure(Coded::new(
             ply!("PLY-0452"),
             text,
             "only executables may be large; upload them to `/v1/releases`",

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use playon_types::ply;
 use tokio::time::timeout;
 
-use super::error::Failed;
+use super::error::AdminFailure;
 use crate::error::Coded;
 
 /// Answers requests that do not arrive in time, and those that are not answered in time. The two are told apart: what
@@ -33,21 +33,21 @@ pub(super) async fn in_time(
 }
 
 /// The request or a piece of it did not come in time.
-pub(super) fn too_slow() -> Failed {
-    Failed(Coded::new(
+pub(super) fn too_slow() -> AdminFailure {
+    AdminFailure(Coded::new(
         ply!("PLY-0451"),
         "the request did not arrive in time",
         "send it again, and all of it",
     ))
 }
 
-fn no_answer(changes: bool) -> Failed {
+fn no_answer(changes: bool) -> AdminFailure {
     let message = if changes {
         "the keeper did not answer in time: what was asked may still happen"
     } else {
         "the keeper did not answer in time"
     };
-    Failed(Coded::new(
+    AdminFailure(Coded::new(
         ply!("PLY-0542"),
         message,
         "look at `playon status` before you ask again, and at `/healthz` for what holds the keeper up",

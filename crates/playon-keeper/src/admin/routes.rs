@@ -12,8 +12,8 @@ use axum::{Json, Router};
 use playon_types::ids::{DeployId, RoomId};
 use serde::{Deserialize, Serialize};
 
-use super::auth::{Token, require};
-use super::error::{Failed, bad_request, coded, not_found};
+use super::auth::{AdminToken, require};
+use super::error::{AdminFailure, bad_request, coded, not_found};
 use super::patience::in_time;
 use super::upload::receive;
 use crate::control::{
@@ -76,7 +76,7 @@ struct UploadQuery {
     hint: Option<String>,
 }
 
-type Answer<T> = Result<Json<T>, Failed>;
+type Answer<T> = Result<Json<T>, AdminFailure>;
 
 /// The whole API.
 pub(crate) fn router(handle: Handle, token: &str, patience: Duration) -> Router {
@@ -96,7 +96,7 @@ pub(crate) fn router(handle: Handle, token: &str, patience: Duration) -> Router 
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         // An upload takes as long as it takes; only its pieces are waited for.
         .route("/v1/releases", post(add_release).with_state(uploads))
-        .layer(from_fn_with_state(Token::new(token), require));
+        .layer(from_fn_with_state(AdminToken::new(token), require));
     let open = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -116,7 +116,7 @@ struct Uploads {
     patience: Duration,
 }
 
-async fn nothing() -> Failed {
+async fn nothing() -> AdminFailure {
     bad_request("there is nothing under this path and method")
 }
 
@@ -149,7 +149,7 @@ async fn close_room(State(handle): State<Handle>, Path(id): Path<String>) -> Ans
     Ok(Json(handle.close_room(room_id(&id)?).await?))
 }
 
-fn room_id(text: &str) -> Result<RoomId, Failed> {
+fn room_id(text: &str) -> Result<RoomId, AdminFailure> {
     RoomId::parse(text).ok_or_else(|| bad_request(format!("{text} is not the id of a room")))
 }
 
@@ -161,7 +161,7 @@ async fn add_release(
     State(Uploads { handle, patience }): State<Uploads>,
     query: Query<UploadQuery>,
     body: Body,
-) -> Result<Response, Failed> {
+) -> Result<Response, AdminFailure> {
     let Query(UploadQuery { label, hint }) = query;
     let artifact = receive(handle.artifacts(), body, patience).await?;
     let status = if artifact.known { StatusCode::OK } else { StatusCode::CREATED };
@@ -208,7 +208,7 @@ async fn drain(State(handle): State<Handle>) -> Answer<StatusView> {
 }
 
 async fn log_levels(State(handle): State<Handle>) -> Answer<LogRequest> {
-    handle.log_levels().map(|levels| Json(LogRequest { levels })).map_err(Failed)
+    handle.log_levels().map(|levels| Json(LogRequest { levels })).map_err(AdminFailure)
 }
 
 async fn set_log_levels(

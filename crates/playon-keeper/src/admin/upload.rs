@@ -6,7 +6,7 @@ use axum::body::Body;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::error::{Failed, bad_request};
+use super::error::{AdminFailure, bad_request};
 use super::patience::too_slow;
 use crate::data::artifacts::{Artifact, Artifacts};
 
@@ -15,7 +15,7 @@ pub(super) async fn receive(
     artifacts: &Artifacts,
     body: Body,
     patience: Duration,
-) -> Result<Artifact, Failed> {
+) -> Result<Artifact, AdminFailure> {
     let mut upload = artifacts.begin()?;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = timeout(patience, chunks.next()).await.map_err(|_| too_slow())? {

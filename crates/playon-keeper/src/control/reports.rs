@@ -8,7 +8,7 @@ use playon_types::reason::Reason;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::control::catalog::Catalog;
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::{Metrics, MetricsOutcome};
 
 /// Writes down one report, before the catalog takes it in.
 pub(crate) fn log_report(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, report: &Report) {
@@ -102,7 +102,7 @@ fn note_fault(metrics: &Metrics, epoch: u64, report: &Report, catalog: &Catalog)
 
 /// What came of telling a room to move.
 fn note_move(metrics: &Metrics, epoch: u64, report: &Report, on: impl Fn(&RoomId) -> String) {
-    let outcome = |outcome| metrics.moves.get_or_create(&Outcome { outcome }).inc();
+    let outcome = |outcome| metrics.moves.get_or_create(&MetricsOutcome { outcome }).inc();
     match report {
         Report::Moved { deploy, room, pause, late } => {
             outcome("moved");

@@ -10,13 +10,13 @@ use playon_core::berths::Berths;
 use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Expiry, ExpiryConfig, Target};
 use playon_core::effect::{Listing, Order, Report};
 use playon_core::fleet::Berth;
-use playon_core::lobby::{Lobby, Opening};
+use playon_core::lobby::{Lobby, LobbyOpening};
 use playon_store::{Decisions, Releases, RestingRooms};
 use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::time::{Span, Time};
 use tokio::sync::oneshot;
 
-use crate::control::catalog::{Catalog, Rests, RoomEntry, Sites, WorkerEntry};
+use crate::control::catalog::{Catalog, RestsSeen, RoomEntry, Sites, WorkerEntry};
 use crate::control::commands::{Closings, unknown};
 use crate::control::reports::log_report;
 use crate::control::views::RoomView;
@@ -71,7 +71,7 @@ pub(crate) struct Control {
     /// What the supervisor was last told.
     pub(super) wanted: BTreeMap<ReleaseId, u32>,
     pub(super) sites: Sites,
-    pub(super) rests: Rests,
+    pub(super) rests: RestsSeen,
     /// Which release the store says is current.
     pub(super) stored_current: Option<ReleaseId>,
     shards_recovered: u16,
@@ -96,7 +96,7 @@ impl Control {
             setup,
             wanted: BTreeMap::new(),
             sites: Sites::default(),
-            rests: Rests::default(),
+            rests: RestsSeen::default(),
             stored_current: None,
             shards_recovered: 0,
             shards_stopped: 0,
@@ -236,7 +236,7 @@ impl Control {
     }
 
     fn note_listing(&self, listing: &Listing) {
-        let opening = Opening {
+        let opening = LobbyOpening {
             room: listing.room,
             kind: listing.kind.clone(),
             players: listing.players,

@@ -42,12 +42,12 @@ pub(crate) struct WatchSetup {
 
 /// The running watch.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct DataWatch {
     quit: Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Watch {
+impl DataWatch {
     /// Starts it; the small files of the keeper are all there by now.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Watch {
         }
         let (quit, told) = mpsc::channel();
         let alarm = setup.handle.alarms.part("the watch over the data directory");
-        let mut thread = Thread { setup, kept, hopeless: BTreeSet::new(), ailing: None };
+        let mut thread = WatchThread { setup, kept, hopeless: BTreeSet::new(), ailing: None };
         let spawned = alarm::spawn("watch", alarm, move |alarm| thread.run(&told, alarm));
         let thread = spawned.map_err(|error| system("no thread for the watch", error))?;
         Ok(Self { quit, thread: Some(thread) })
@@ -79,7 +79,7 @@ impl Watch {
     }
 }
 
-struct Thread {
+struct WatchThread {
     setup: WatchSetup,
     /// Files that others find the keeper by, with what is in them.
     kept: Vec<(PathBuf, Vec<u8>)>,
@@ -88,7 +88,7 @@ struct Thread {
     ailing: Option<Coded>,
 }
 
-impl Thread {
+impl WatchThread {
     fn run(&mut self, told: &Receiver<()>, alarm: &Alarm) {
         while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(LOOKED_AT_EVERY) {
             alarm.busy();

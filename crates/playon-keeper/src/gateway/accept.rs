@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::conn::Conn;
 use super::http::{Granted, answer};
 use super::local::Local;
-use super::stats::{Refusal, Slot};
+use super::stats::{HelloRefusal, StatsSlot};
 use crate::process::accepting::AcceptTrouble;
 
 /// Connections that the kernel completes for us while the threads are busy: a reconnect storm is one burst.
@@ -102,10 +102,10 @@ pub(super) async fn accept(listener: TcpListener, local: Rc<Local>) {
 
 fn take(local: &Rc<Local>, stream: TcpStream) {
     let max = local.shared.config.sockets_max;
-    match Slot::take(local.stats(), |stats| &stats.sockets, max) {
+    match StatsSlot::take(local.stats(), |stats| &stats.sockets, max) {
         Some(slot) => _ = spawn_local(serve(local.clone(), stream, slot)),
         None => {
-            local.stats().refuse(Refusal::Sockets);
+            local.stats().refuse(HelloRefusal::Sockets);
             const FULL: &[u8] =
                 b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
             _ = stream.try_write(FULL);
@@ -114,7 +114,7 @@ fn take(local: &Rc<Local>, stream: TcpStream) {
 }
 
 /// Serves requests until one is granted an upgrade; then a task of its own goes on with the socket.
-async fn serve(local: Rc<Local>, stream: TcpStream, socket: Slot) {
+async fn serve(local: Rc<Local>, stream: TcpStream, socket: StatsSlot) {
     let _mishap = local.shared.parts.alarms.one_of_many("a request of a player");
     // Frames are small and each is a whole one: waiting to fill packets would only delay them.
     if stream.set_nodelay(true).is_err() {

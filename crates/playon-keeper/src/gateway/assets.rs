@@ -41,11 +41,11 @@ pub enum SiteError {
 /// The files of one release.
 #[derive(Debug, Default)]
 pub struct Site {
-    files: BTreeMap<String, File>,
+    files: BTreeMap<String, SiteFile>,
 }
 
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct SiteFile {
     pub(super) mime: http::HeaderValue,
     pub(super) etag: http::HeaderValue,
     pub(super) body: Bytes,
@@ -71,13 +71,13 @@ impl Site {
             {
                 return Err(SiteError::Path(asset.path));
             }
-            site.files.insert(path.to_owned(), File::new(path, &asset)?);
+            site.files.insert(path.to_owned(), SiteFile::new(path, &asset)?);
         }
         Ok(site)
     }
 
     /// The file for a request's path: decoded, the index for a folder, nothing but exact matches.
-    pub(super) fn find(&self, path: &str) -> Option<&File> {
+    pub(super) fn find(&self, path: &str) -> Option<&SiteFile> {
         let path = decode(path.strip_prefix('/')?)?;
         match path.is_empty() || path.ends_with('/') {
             true => self.files.get(&format!("{path}index.html")),
@@ -86,7 +86,7 @@ impl Site {
     }
 }
 
-impl File {
+impl SiteFile {
     fn new(path: &str, asset: &Asset) -> Result<Self, SiteError> {
         let mime = match asset.mime.as_str() {
             "" => mime_of(path),

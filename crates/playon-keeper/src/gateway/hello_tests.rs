@@ -1,5 +1,5 @@
 use bytes::BytesMut;
-use playon_core::lobby::Opening;
+use playon_core::lobby::LobbyOpening;
 use playon_types::ids::{Generation, History};
 use playon_wire::player::ClientFrame;
 
@@ -33,8 +33,8 @@ fn refused(hello: ClientHello) -> Close {
     ask(hello, &Mutex::default()).unwrap_err().why
 }
 
-fn seat(room: RoomId, players: u32) -> Opening {
-    Opening { room, kind: "duel".into(), players, players_max: 2, open: true }
+fn seat(room: RoomId, players: u32) -> LobbyOpening {
+    LobbyOpening { room, kind: "duel".into(), players, players_max: 2, open: true }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::config::Origins;
 use super::local::Local;
-use super::stats::{Refusal, Slot};
+use super::stats::{HelloRefusal, StatsSlot};
 
 /// The body of a reply.
 pub type ReplyBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -34,7 +34,7 @@ pub type Extra = Arc<
 const PLAY: &str = "/play";
 
 /// A place for a player, left here by the request that was granted an upgrade.
-pub(super) type Granted = Rc<RefCell<Option<Slot>>>;
+pub(super) type Granted = Rc<RefCell<Option<StatsSlot>>>;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Reply, Infallible>>>>;
 
@@ -46,7 +46,7 @@ pub(super) fn answer(local: &Local, granted: &Granted, request: Request<Incoming
             granted.replace(Some(slot));
             reply
         });
-        return Box::pin(done(reply.unwrap_or_else(Refused::into_reply)));
+        return Box::pin(done(reply.unwrap_or_else(HttpRefusal::into_reply)));
     }
     local.stats().requests.add(1);
     if let Some(extra) = &local.shared.parts.extra
@@ -65,13 +65,13 @@ fn done(reply: Reply) -> Ready<Result<Reply, Infallible>> {
 }
 
 /// A request that gets no player socket.
-struct Refused {
+struct HttpRefusal {
     status: StatusCode,
     text: &'static str,
     extra: Option<(HeaderName, HeaderValue)>,
 }
 
-impl Refused {
+impl HttpRefusal {
     fn into_reply(self) -> Reply {
         let mut reply = text(self.status, self.text);
         reply.headers_mut().extend(self.extra);
@@ -80,10 +80,10 @@ impl Refused {
 }
 
 /// Whether the request is granted a player socket: the reply that says so, and the place taken.
-fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, Slot), Refused> {
-    let refuse = |why: Refusal, status, text, extra| {
+fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, StatsSlot), HttpRefusal> {
+    let refuse = |why: HelloRefusal, status, text, extra| {
         local.stats().refuse(why);
-        Refused { status, text, extra }
+        HttpRefusal { status, text, extra }
     };
     let later = |why, text, seconds: u64| {
         refuse(
@@ -96,7 +96,12 @@ fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, Slot), 
     let Some(key) = websocket_key(request) else {
         let version = (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         let text = "PLY-0153 this is the address of a WebSocket, version 13\n";
-        return Err(refuse(Refusal::Handshake, StatusCode::UPGRADE_REQUIRED, text, Some(version)));
+        return Err(refuse(
+            HelloRefusal::Handshake,
+            StatusCode::UPGRADE_REQUIRED,
+            text,
+            Some(version),
+        ));
     };
     let config = &local.shared.config;
     if !allowed(&config.origins, request) {
@@ -106,15 +111,15 @@ fn upgrade(local: &Local, request: &Request<Incoming>) -> Result<(Reply, Slot), 
         };
         local.shared.note_refused_origin(&told(header::ORIGIN), &told(header::HOST));
         let text = "PLY-0154 pages of that origin may not connect\n";
-        return Err(refuse(Refusal::Origin, StatusCode::FORBIDDEN, text, None));
+        return Err(refuse(HelloRefusal::Origin, StatusCode::FORBIDDEN, text, None));
     }
-    let slot = Slot::take(local.stats(), |stats| &stats.connections, config.connections_max)
+    let slot = StatsSlot::take(local.stats(), |stats| &stats.connections, config.connections_max)
         .ok_or_else(|| {
-            later(Refusal::Connections, "PLY-0155 too many players are connected\n", 5)
-        })?;
+        later(HelloRefusal::Connections, "PLY-0155 too many players are connected\n", 5)
+    })?;
     local.shared.admit().map_err(|wait| {
         later(
-            Refusal::Pace,
+            HelloRefusal::Pace,
             "PLY-0156 too many players connect at once\n",
             wait.as_millis().div_ceil(1_000).max(1),
         )

@@ -44,7 +44,7 @@ pub struct GatewayParts {
 }
 
 /// Shared by all threads of the gateway.
-pub(super) struct Shared {
+pub(super) struct LocalShared {
     pub(super) config: GatewayConfig,
     pub(super) parts: GatewayParts,
     pace: Mutex<Bucket>,
@@ -62,7 +62,7 @@ struct OriginsRefused {
 /// The shortest time between two lines about refused pages.
 const ORIGINS_SAID_EVERY: Span = Span::secs(60);
 
-impl Shared {
+impl LocalShared {
     pub(super) fn new(mut config: GatewayConfig, parts: GatewayParts) -> Self {
         // A message must hold the largest input, whichever of the two bounds was changed.
         const INPUT_HEAD_BYTES: usize = 64;
@@ -101,7 +101,7 @@ impl Shared {
 
 /// Shared by all tasks of one thread.
 pub(super) struct Local {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<LocalShared>,
     pub(super) switchboard: Switchboard,
     /// Messages are put together here, so that writing needs no memory of its own.
     pub(super) scratch: RefCell<BytesMut>,
@@ -120,7 +120,7 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn new(shared: Arc<Shared>, thread: u8) -> Self {
+    pub(super) fn new(shared: Arc<LocalShared>, thread: u8) -> Self {
         Self {
             shared,
             switchboard: Switchboard::default(),

@@ -32,5 +32,5 @@ pub use http::{Extra, Reply, ReplyBody};
 pub use labels::Labels;
 pub use local::GatewayParts;
 pub use owner::{GatewayLink, INBOX_BATCHES_MAX, Inboxes, NotTaken, OwnerLink, inboxes, shard_of};
-pub use stats::{Count, GatewayStats, Refusal};
+pub use stats::{GatewayStats, HelloRefusal, StatsCount};
 pub use threads::Gateway;

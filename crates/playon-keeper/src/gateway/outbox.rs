@@ -48,12 +48,12 @@ pub(super) struct Outbox {
     nows_bytes: usize,
     /// The last event that was queued, or is included in a view that was.
     last: u64,
-    gap: Gap,
+    gap: EventGap,
 }
 
 /// Whether events are missing after `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gap {
+enum EventGap {
     No,
     /// Some were dropped, up to this one.
     Dropped {
@@ -81,7 +81,7 @@ impl Outbox {
             nows: VecDeque::new(),
             nows_bytes: 0,
             last: 0,
-            gap: Gap::No,
+            gap: EventGap::No,
         }
     }
 
@@ -123,7 +123,7 @@ impl Outbox {
         if push.view.as_ref().is_some_and(|(_, view)| view.len() > max) {
             stats.views_too_large.add(1);
         } else if let Some((as_of, view)) = push.view {
-            if self.gap == Gap::No {
+            if self.gap == EventGap::No {
                 self.last = self.last.max(as_of);
             }
             if self.view.replace((as_of, own(view))).is_some() {
@@ -141,7 +141,7 @@ impl Outbox {
             return;
         }
         let cost = event.len() + ITEM_BYTES;
-        let missing = self.gap != Gap::No && seq != self.last + 1;
+        let missing = self.gap != EventGap::No && seq != self.last + 1;
         let over =
             !self.events.is_empty() && self.events_bytes + cost > self.bounds.events_bytes_max;
         if missing || over {
@@ -149,7 +149,7 @@ impl Outbox {
             self.gap = self.gap.widened(now, seq);
             return;
         }
-        self.gap = Gap::No;
+        self.gap = EventGap::No;
         self.last = seq;
         self.events_bytes += cost;
         self.events.push_back((seq, own(event)));
@@ -203,34 +203,34 @@ impl Outbox {
     fn ripe_view(&mut self, now: Time) -> Option<(u64, Bytes)> {
         let grace = Span(self.bounds.view_grace.as_micros() as u64);
         let as_of = self.view.as_ref()?.0;
-        if let Gap::Dropped { to } | Gap::Asked { to, .. } = self.gap
+        if let EventGap::Dropped { to } | EventGap::Asked { to, .. } = self.gap
             && as_of > self.last
         {
             match self.gap {
-                Gap::Asked { at, .. } if now.since(at) >= grace => {}
+                EventGap::Asked { at, .. } if now.since(at) >= grace => {}
                 _ => return None,
             }
             // The owner no longer has those events, so the view stands for them.
             self.last = as_of;
-            self.gap = if to > as_of { Gap::Dropped { to } } else { Gap::No };
+            self.gap = if to > as_of { EventGap::Dropped { to } } else { EventGap::No };
         }
         self.view.take()
     }
 
     /// To be called when all is written: the last event that was, if later ones were dropped.
     pub(super) fn drained(&mut self, now: Time) -> Option<u64> {
-        let Gap::Dropped { to } = self.gap else { return None };
+        let EventGap::Dropped { to } = self.gap else { return None };
         if !self.events.is_empty() {
             return None;
         }
-        self.gap = Gap::Asked { to, at: now };
+        self.gap = EventGap::Asked { to, at: now };
         Some(self.last)
     }
 
     /// When to try again although nothing has come.
     pub(super) fn next_timeout(&self) -> Option<Time> {
         match self.gap {
-            Gap::Asked { at, .. } if self.view.is_some() => {
+            EventGap::Asked { at, .. } if self.view.is_some() => {
                 Some(at + Span(self.bounds.view_grace.as_micros() as u64))
             }
             _ => None,
@@ -243,7 +243,7 @@ fn own(payload: Bytes) -> Bytes {
     if payload.len() > COPY_BYTES_MAX { payload } else { Bytes::copy_from_slice(&payload) }
 }
 
-impl Gap {
+impl EventGap {
     fn widened(self, now: Time, seq: u64) -> Self {
         match self {
             Self::No => Self::Dropped { to: seq },

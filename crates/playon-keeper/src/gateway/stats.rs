@@ -8,50 +8,50 @@ use playon_types::gate::Close;
 #[derive(Debug, Default)]
 pub struct GatewayStats {
     /// Sockets of any kind that are open now.
-    pub sockets: Count,
+    pub sockets: StatsCount,
     /// Player sockets that are open now.
-    pub connections: Count,
+    pub connections: StatsCount,
     /// Player sockets that were let in.
-    pub accepted: Count,
+    pub accepted: StatsCount,
     /// Sockets and requests that were not, by reason.
-    pub refused: [Count; Refusal::ALL.len()],
+    pub refused: [StatsCount; HelloRefusal::ALL.len()],
     /// Requests for anything but a player socket.
-    pub requests: Count,
+    pub requests: StatsCount,
     /// Frames from players.
-    pub frames_in: Count,
+    pub frames_in: StatsCount,
     /// Bytes of messages from players.
-    pub bytes_in: Count,
+    pub bytes_in: StatsCount,
     /// Frames to players.
-    pub frames_out: Count,
+    pub frames_out: StatsCount,
     /// Bytes of messages to players.
-    pub bytes_out: Count,
+    pub bytes_out: StatsCount,
     /// Messages to players.
-    pub messages_out: Count,
+    pub messages_out: StatsCount,
     /// Views replaced by newer ones before they were written.
-    pub views_replaced: Count,
+    pub views_replaced: StatsCount,
     /// Views left out because they are larger than may be sent.
-    pub views_too_large: Count,
+    pub views_too_large: StatsCount,
     /// Events dropped for a slow socket; they are asked for again.
-    pub events_dropped: Count,
+    pub events_dropped: StatsCount,
     /// Unnumbered messages dropped for a slow socket.
-    pub nows_dropped: Count,
+    pub nows_dropped: StatsCount,
     /// Slow sockets that caught up and asked for what was dropped.
-    pub drained: Count,
+    pub drained: StatsCount,
     /// Messages a full or stopped shard did not take.
-    pub owner_full: Count,
+    pub owner_full: StatsCount,
     /// Players that were sent to another room because the first was full.
-    pub rematched: Count,
+    pub rematched: StatsCount,
     /// Sockets closed by this side, in the order of [`Close::ALL`].
-    pub closed: [Count; Close::ALL.len()],
+    pub closed: [StatsCount; Close::ALL.len()],
     /// Sockets that had been welcomed and that this side closed for a reason that neither the player nor the game gave.
-    pub cut: Count,
+    pub cut: StatsCount,
     /// Sockets that ended from the other side: closed, reset or vanished.
-    pub left: Count,
+    pub left: StatsCount,
 }
 
 /// Why a socket or request was turned away before it was a player's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum HelloRefusal {
     /// `sockets_max` is reached.
     Sockets,
     /// `connections_max` is reached.
@@ -64,7 +64,7 @@ pub enum Refusal {
     Handshake,
 }
 
-impl Refusal {
+impl HelloRefusal {
     /// All of them, in the order of [`GatewayStats::refused`].
     pub const ALL: [Self; 5] =
         [Self::Sockets, Self::Connections, Self::Pace, Self::Origin, Self::Handshake];
@@ -82,7 +82,7 @@ impl Refusal {
 }
 
 impl GatewayStats {
-    pub(super) fn refuse(&self, why: Refusal) {
+    pub(super) fn refuse(&self, why: HelloRefusal) {
         self.refused[why as usize].add(1);
     }
 
@@ -91,7 +91,7 @@ impl GatewayStats {
     }
 
     /// How many sockets were refused for that reason.
-    pub fn refused(&self, why: Refusal) -> u64 {
+    pub fn refused(&self, why: HelloRefusal) -> u64 {
         self.refused[why as usize].get()
     }
 
@@ -103,9 +103,9 @@ impl GatewayStats {
 
 /// One number that many threads may change.
 #[derive(Debug, Default)]
-pub struct Count(AtomicU64);
+pub struct StatsCount(AtomicU64);
 
-impl Count {
+impl StatsCount {
     /// What it is now.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
@@ -127,23 +127,23 @@ impl Count {
 
 /// A place under a bound, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct StatsSlot {
     stats: std::sync::Arc<GatewayStats>,
-    which: fn(&GatewayStats) -> &Count,
+    which: fn(&GatewayStats) -> &StatsCount,
 }
 
-impl Slot {
+impl StatsSlot {
     /// Takes a place unless all `max` are taken.
     pub(super) fn take(
         stats: &std::sync::Arc<GatewayStats>,
-        which: fn(&GatewayStats) -> &Count,
+        which: fn(&GatewayStats) -> &StatsCount,
         max: usize,
     ) -> Option<Self> {
         which(stats).add_below(max).then(|| Self { stats: stats.clone(), which })
     }
 }
 
-impl Drop for Slot {
+impl Drop for StatsSlot {
     fn drop(&mut self) {
         (self.which)(&self.stats).sub(1);
     }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::accept::{accept, adopt, allow_files, open};
 use super::close::Farewell;
 use super::config::GatewayConfig;
-use super::local::{GatewayParts, Local, Shared};
+use super::local::{GatewayParts, Local, LocalShared};
 use super::owner::Inboxes;
 use crate::error::system;
 use crate::process::alarm::{self, Alarm};
@@ -26,13 +26,13 @@ use crate::process::alarm::{self, Alarm};
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
-    phase: watch::Sender<Phase>,
+    phase: watch::Sender<ThreadPhase>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 /// What the threads are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum ThreadPhase {
     Serve,
     /// Take no new connections.
     Drain,
@@ -59,8 +59,8 @@ impl Gateway {
             None => open(config.address, config.send_buffer_bytes)?,
         };
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(config, parts));
-        let (phase, phases) = watch::channel(Phase::Serve);
+        let shared = Arc::new(LocalShared::new(config, parts));
+        let (phase, phases) = watch::channel(ThreadPhase::Serve);
         let mut gateway = Self { address, phase, threads: Vec::new() };
         for (number, inbox) in (0_u8..).zip(inboxes.0) {
             let (shared, phases, listener) =
@@ -108,13 +108,13 @@ impl Gateway {
 
     /// Takes no new connections from now on. Those there are go on.
     pub fn drain(&self) {
-        self.phase.send_replace(Phase::Drain);
+        self.phase.send_replace(ThreadPhase::Drain);
     }
 
     /// Tells every player to come back (`4000`), waits for their sockets to close, and for its threads to
     /// end. Blocks for at most about `within`.
     pub fn shutdown(mut self, within: Duration) {
-        self.phase.send_replace(Phase::Close(within));
+        self.phase.send_replace(ThreadPhase::Close(within));
         for thread in self.threads.drain(..) {
             // Its panic has raised its alarm.
             let _ = thread.join();
@@ -126,7 +126,7 @@ async fn serve(
     local: Rc<Local>,
     listener: std::net::TcpListener,
     inbox: Inbox,
-    mut phases: watch::Receiver<Phase>,
+    mut phases: watch::Receiver<ThreadPhase>,
     alarm: &Alarm,
 ) {
     let accepting = match TcpListener::from_std(listener) {
@@ -136,16 +136,17 @@ async fn serve(
     let dispatching = run_guarded(&local, "telling players", dispatch(local.clone(), inbox));
     let waking = run_guarded(&local, "telling the rooms", wake_shards(local.clone()));
     // The sender's end counts as an order to end at once.
-    let serving = phases.wait_for(|phase| *phase != Phase::Serve).await.map(|phase| *phase);
+    let serving = phases.wait_for(|phase| *phase != ThreadPhase::Serve).await.map(|phase| *phase);
     accepting.abort();
     let last = match serving {
-        Ok(Phase::Drain) => {
-            phases.wait_for(|phase| matches!(phase, Phase::Close(_))).await.map(|phase| *phase)
-        }
+        Ok(ThreadPhase::Drain) => phases
+            .wait_for(|phase| matches!(phase, ThreadPhase::Close(_)))
+            .await
+            .map(|phase| *phase),
         other => other,
     };
     local.ending.set(true);
-    if let Ok(Phase::Close(within)) = last {
+    if let Ok(ThreadPhase::Close(within)) = last {
         local.closing.notify_one();
         let quiet = async {
             while local.live() > 0 {

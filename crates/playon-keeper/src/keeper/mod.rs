@@ -15,7 +15,7 @@ use crate::config::KeeperConfig;
 use crate::control::{Control, Handle, Queues};
 use crate::data::artifacts::Artifacts;
 use crate::data::dir::{DataDir, write_private};
-use crate::data::watch::{Watch, WatchSetup};
+use crate::data::watch::{DataWatch, WatchSetup};
 use crate::error::{Coded, data_dir, store_error, store_failed};
 use crate::gateway::{Extra, Gateway};
 use crate::links::Doors;
@@ -47,7 +47,7 @@ pub struct Keeper {
     control: Option<JoinHandle<()>>,
     links: RuntimeThread,
     admin: RuntimeThread,
-    watch: Option<Watch>,
+    watch: Option<DataWatch>,
     log: LogHandle,
     failure: watch::Receiver<Option<Coded>>,
     stop_timeout: Duration,
@@ -176,7 +176,7 @@ impl Keeper {
     }
 
     fn start_watch(&mut self, doors: Doors) -> Result<(), Coded> {
-        self.watch = Some(Watch::start(WatchSetup {
+        self.watch = Some(DataWatch::start(WatchSetup {
             data: self.data.clone(),
             log: Arc::clone(&self.log.0),
             age: self.age.clone(),

@@ -12,7 +12,7 @@ use super::hub::Hub;
 use crate::error::Coded;
 use crate::log::text::is_plain;
 use crate::messages::Attached;
-use crate::workers::Pass;
+use crate::workers::WorkerPass;
 
 /// The shortest step of a kind; `playon` offers none below it.
 const TICK_MIN: Span = Span::millis(1);
@@ -22,7 +22,7 @@ const REMEDY_VERSION: &str = "build the game with a `playon` crate that fits thi
 const REMEDY_DEFECT: &str = "fix what is named and build again";
 
 /// Who was not let in, if that is known, and why.
-pub(super) type Refused = (Option<Pass>, Coded);
+pub(super) type Refused = (Option<WorkerPass>, Coded);
 
 /// Checks a hello.
 ///
@@ -95,12 +95,12 @@ fn too_fast(step: Span) -> bool {
     step < TICK_MIN
 }
 
-fn attached(worker: WorkerId, pass: &Pass, hello: WorkerHello) -> Attached {
+fn attached(worker: WorkerId, pass: &WorkerPass, hello: WorkerHello) -> Attached {
     let (release, label, spawn, berth) = match pass {
-        Pass::Spawned { spawn, release, label, berth } => {
+        WorkerPass::Spawned { spawn, release, label, berth } => {
             (*release, label.clone(), Some(*spawn), *berth)
         }
-        Pass::External => {
+        WorkerPass::External => {
             (external_release(&hello.app, &hello.label), hello.label, None, Berth::Common)
         }
     };

@@ -20,7 +20,7 @@ use crate::messages::{Attached, FromLinks, ToShard};
 use crate::metrics::Metrics;
 use crate::owner::Shards;
 use crate::process::alarm::Alarms;
-use crate::workers::{Pass, Passes};
+use crate::workers::{Passes, WorkerPass};
 
 /// See [`stuck_after`].
 const STUCK_MARGIN: Duration = Duration::from_secs(5);
@@ -139,9 +139,9 @@ impl Hub {
         (self.news)(FromLinks::Down { worker, end: end.clone(), why });
     }
 
-    pub(super) fn refuse(&self, pass: Option<&Pass>, error: Coded) {
+    pub(super) fn refuse(&self, pass: Option<&WorkerPass>, error: Coded) {
         tracing::warn!(%error, "a worker was refused");
-        if let Some(Pass::Spawned { spawn, .. }) = pass {
+        if let Some(WorkerPass::Spawned { spawn, .. }) = pass {
             (self.news)(FromLinks::Refused { spawn: *spawn, error });
         }
     }

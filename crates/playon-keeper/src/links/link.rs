@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 use super::handshake;
 use super::hub::Hub;
 use super::outbound::{Ending, Outbound, encode_fitting};
-use super::turns::Turns;
+use super::turns::TurnsFile;
 use crate::error::Coded;
 use crate::messages::{Attached, ToShard};
 
@@ -123,7 +123,7 @@ async fn refuse(stream: &UnixStream, error: &Coded) {
 }
 
 /// Why a link ends.
-enum End {
+enum LinkEnd {
     /// The worker closed it.
     Closed,
     /// The worker broke the protocol or the socket failed.
@@ -136,13 +136,13 @@ enum End {
     Cut,
 }
 
-impl From<AttachError> for End {
+impl From<AttachError> for LinkEnd {
     fn from(error: AttachError) -> Self {
         Self::Broken(error)
     }
 }
 
-impl From<io::Error> for End {
+impl From<io::Error> for LinkEnd {
     fn from(error: io::Error) -> Self {
         Self::Broken(error.into())
     }
@@ -165,7 +165,7 @@ struct Link {
     looks: u32,
     /// When it has last answered something since then.
     answered: Option<std::time::Instant>,
-    turns: Turns,
+    turns: TurnsFile,
     nonce: u64,
     shutdown_sent: bool,
     /// Why it ended.
@@ -202,7 +202,7 @@ impl Link {
         let worker = attached.info.id;
         let label = attached.label.clone();
         let heartbeat_ms = u64::try_from(hub.bounds.ping_every.as_millis()).unwrap_or(1_000);
-        let turns = Turns::new();
+        let turns = TurnsFile::new();
         let welcome = KeeperWelcome {
             protocol,
             worker,
@@ -245,25 +245,25 @@ impl Link {
     async fn serve(mut self) {
         let end = self.converse().await;
         self.ended = match end {
-            End::Closed | End::Broken(_) if !self.shutdown_sent => Ended::ByItself,
-            End::Stuck(_) | End::Cut => Ended::Suspect,
+            LinkEnd::Closed | LinkEnd::Broken(_) if !self.shutdown_sent => Ended::ByItself,
+            LinkEnd::Stuck(_) | LinkEnd::Cut => Ended::Suspect,
             _ => Ended::Dismissed,
         };
         self.why = match end {
-            End::Closed => "the worker closed the link".to_owned(),
-            End::Broken(error) => error.to_string(),
-            End::Silent => {
+            LinkEnd::Closed => "the worker closed the link".to_owned(),
+            LinkEnd::Broken(error) => error.to_string(),
+            LinkEnd::Silent => {
                 format!("PLY-0409 nothing was heard for {:?}", self.hub.bounds.silent_max)
             }
-            End::Stuck(turn) => format!(
+            LinkEnd::Stuck(turn) => format!(
                 "PLY-0454 it was at one message of room {} for {:?}",
                 turn.room, self.hub.stuck_after
             ),
-            End::Cut => "the keeper ended the link".to_owned(),
+            LinkEnd::Cut => "the keeper ended the link".to_owned(),
         };
     }
 
-    async fn converse(&mut self) -> End {
+    async fn converse(&mut self) -> LinkEnd {
         // Bytes that came with the hello are already here.
         if let Err(end) = self.take_frames() {
             return end;
@@ -295,10 +295,10 @@ impl Link {
     }
 
     /// Encodes the next batch if the last one is written.
-    fn fill(&mut self) -> Result<(), End> {
+    fn fill(&mut self) -> Result<(), LinkEnd> {
         let ending = self.outbound.ending();
         if ending == Ending::AtOnce {
-            return Err(End::Cut);
+            return Err(LinkEnd::Cut);
         }
         if !self.unwritten.is_empty() {
             return Ok(());
@@ -316,7 +316,7 @@ impl Link {
     }
 
     /// What fits into no frame is a fault of its room, and not the end of the link.
-    fn encode(&mut self, batch: Vec<Down>) -> Result<Bytes, End> {
+    fn encode(&mut self, batch: Vec<Down>) -> Result<Bytes, LinkEnd> {
         let (bytes, misfits) = encode_fitting(batch);
         for (message, fault) in misfits {
             self.credit.returned(cost(&message))?;
@@ -326,7 +326,7 @@ impl Link {
         Ok(bytes)
     }
 
-    fn transfer(&mut self, readable: bool, writable: bool) -> Result<(), End> {
+    fn transfer(&mut self, readable: bool, writable: bool) -> Result<(), LinkEnd> {
         if readable {
             self.read()?;
         }
@@ -336,7 +336,7 @@ impl Link {
         Ok(())
     }
 
-    fn read(&mut self) -> Result<(), End> {
+    fn read(&mut self) -> Result<(), LinkEnd> {
         let mut total = 0;
         let mut closed = false;
         while total < READ_BYTES_MAX {
@@ -355,13 +355,13 @@ impl Link {
             self.take_frames()?;
         }
         match closed {
-            true if self.decoder.is_between_frames() => Err(End::Closed),
+            true if self.decoder.is_between_frames() => Err(LinkEnd::Closed),
             true => Err(AttachError::Cut.into()),
             false => Ok(()),
         }
     }
 
-    fn write(&mut self) -> Result<(), End> {
+    fn write(&mut self) -> Result<(), LinkEnd> {
         while !self.unwritten.is_empty() {
             match self.stream.try_write(&self.unwritten) {
                 Ok(count) => self.unwritten.advance(count),
@@ -373,7 +373,7 @@ impl Link {
     }
 
     /// Hands all whole frames over, each shard its part at once.
-    fn take_frames(&mut self) -> Result<(), End> {
+    fn take_frames(&mut self) -> Result<(), LinkEnd> {
         let outcome = self.sort_frames();
         for (inbox, events) in self.hub.shards.iter().zip(&mut self.sorted) {
             if !events.is_empty() {
@@ -385,7 +385,7 @@ impl Link {
         outcome
     }
 
-    fn sort_frames(&mut self) -> Result<(), End> {
+    fn sort_frames(&mut self) -> Result<(), LinkEnd> {
         while let Some(frame) = self.decoder.next_frame()? {
             for item in decode_up(frame)? {
                 self.take_item(item)?;
@@ -394,7 +394,7 @@ impl Link {
         Ok(())
     }
 
-    fn take_item(&mut self, item: Up) -> Result<(), End> {
+    fn take_item(&mut self, item: Up) -> Result<(), LinkEnd> {
         match item {
             Up::Room(message) => {
                 if let FromWorker::Commit(commit) = &message {
@@ -431,7 +431,7 @@ impl Link {
 
     /// Tells the shards whose turn has come and lasts, and that others were answered: all of them, as they share the worker,
     /// and none may take it for hung while it works for another.
-    fn look(&mut self) -> Result<(), End> {
+    fn look(&mut self) -> Result<(), LinkEnd> {
         self.look_at = Instant::now() + LOOK_EVERY;
         self.looks += 1;
         if self.looks >= LOOKS_PER_WORD {
@@ -445,17 +445,17 @@ impl Link {
         for turn in look.begun {
             self.hub.shards.push_each(|| ToShard::Turn(self.worker, turn));
         }
-        look.stuck.map_or(Ok(()), |turn| Err(End::Stuck(turn)))
+        look.stuck.map_or(Ok(()), |turn| Err(LinkEnd::Stuck(turn)))
     }
 
-    fn beat(&mut self, now: Instant) -> Result<(), End> {
+    fn beat(&mut self, now: Instant) -> Result<(), LinkEnd> {
         // While the keeper stood still nobody was asked, so nobody was silent.
         let late = now.saturating_duration_since(self.ping_at);
         if late > STALL_MIN {
             self.heard += late;
         }
         if now >= self.heard + self.hub.bounds.silent_max {
-            return Err(End::Silent);
+            return Err(LinkEnd::Silent);
         }
         if now >= self.ping_at {
             self.ping_at = now + self.hub.bounds.ping_every;

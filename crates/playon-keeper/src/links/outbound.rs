@@ -20,7 +20,7 @@ pub(super) enum Ending {
 }
 
 #[derive(Debug)]
-struct Queue {
+struct OutboundQueue {
     messages: VecDeque<ToWorker>,
     ending: Ending,
 }
@@ -31,17 +31,17 @@ struct Queue {
 /// one batch under way, a shard `opens_bytes_max` of states being opened and `handoffs_max` of copies and one of a room that nobody runs.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    queue: Mutex<Queue>,
+    queue: Mutex<OutboundQueue>,
     wake: Notify,
 }
 
 impl Outbound {
     pub(super) fn new() -> Self {
-        let queue = Queue { messages: VecDeque::new(), ending: Ending::No };
+        let queue = OutboundQueue { messages: VecDeque::new(), ending: Ending::No };
         Self { queue: Mutex::new(queue), wake: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, OutboundQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

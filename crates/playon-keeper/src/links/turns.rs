@@ -10,15 +10,15 @@ use playon_wire::attach::{AT_REST, TURNS_MAX, TURNS_PAGE_BYTES, decode_turns};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 /// The page of one worker. It outlives the process, so it says what the process died of.
-pub(super) struct Turns {
+pub(super) struct TurnsFile {
     /// Nothing if the system gives none: then the worker's time counts from its last answer.
     page: Option<File>,
-    threads: [Thread; TURNS_MAX],
+    threads: [ThreadTurn; TURNS_MAX],
 }
 
 /// What is known of one thread of the worker.
 #[derive(Clone, Copy, Default)]
-struct Thread {
+struct ThreadTurn {
     /// The count that the last look found.
     seen: u64,
     /// Looks in a row that found it.
@@ -34,10 +34,10 @@ pub(super) struct Look {
     pub(super) stuck: Option<Turn>,
 }
 
-impl Turns {
+impl TurnsFile {
     pub(super) fn new() -> Self {
         let page = make().inspect_err(|error| tracing::warn!(%error, "no page for turns")).ok();
-        Self { page, threads: [Thread::default(); TURNS_MAX] }
+        Self { page, threads: [ThreadTurn::default(); TURNS_MAX] }
     }
 
     /// Where the worker finds the page. It is a process of the same user on the same machine, or it does without.
@@ -55,7 +55,7 @@ impl Turns {
         for (number, count, turn) in self.read() {
             let Some(thread) = self.threads.get_mut(number) else { continue };
             if thread.seen != count {
-                *thread = Thread { seen: count, looks: 0 };
+                *thread = ThreadTurn { seen: count, looks: 0 };
             }
             thread.looks = thread.looks.saturating_add(1);
             if turn == AT_REST && !first {
@@ -109,8 +109,8 @@ mod tests {
     }
 
     /// A page and the way to write a note onto it.
-    fn shared() -> (Turns, impl Fn(usize, u64, Turn)) {
-        let turns = Turns::new();
+    fn shared() -> (TurnsFile, impl Fn(usize, u64, Turn)) {
+        let turns = TurnsFile::new();
         let page = OpenOptions::new().write(true).open(turns.path().unwrap()).unwrap();
         let note = move |thread: usize, count, turn: Turn| {
             let note = encode_turn(count, &turn);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_worker_cannot_change_its_size() {
-        let turns = Turns::new();
+        let turns = TurnsFile::new();
         let page = OpenOptions::new().write(true).open(turns.path().unwrap()).unwrap();
         assert!(page.set_len(1 << 30).is_err());
         assert!(page.set_len(0).is_err());

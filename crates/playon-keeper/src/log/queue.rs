@@ -47,19 +47,19 @@ pub fn may_hold_secrets(line: &tracing::Metadata<'_>) -> bool {
 
 /// What is written to one stream, in order. Copies share the queue.
 #[derive(Clone, Debug)]
-pub struct LogQueue(Arc<Shared>);
+pub struct LogQueue(Arc<LogShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct LogShared {
     colours: bool,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingLines>,
     more: Condvar,
     quiet: Condvar,
     dropped: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct WaitingLines {
     lines: VecDeque<Box<str>>,
     bytes: usize,
     /// The thread is writing what it has taken out.
@@ -78,7 +78,7 @@ impl LogQueue {
         stream: impl Write + Send + 'static,
         colours: bool,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(LogShared {
             colours,
             waiting: Mutex::default(),
             more: Condvar::new(),
@@ -122,8 +122,8 @@ impl LogQueue {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+impl LogShared {
+    fn lock(&self) -> MutexGuard<'_, WaitingLines> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

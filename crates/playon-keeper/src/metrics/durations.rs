@@ -130,13 +130,13 @@ impl Collector for Named {
         let unit = prometheus_client::registry::Unit::Seconds;
         let metric =
             encoder.encode_descriptor(self.0, self.1, Some(&unit), MetricType::Histogram)?;
-        EncodeMetric::encode(&Export(&self.2), metric)
+        EncodeMetric::encode(&DurationsExport(&self.2), metric)
     }
 }
 
-struct Export<'a>(&'a Durations);
+struct DurationsExport<'a>(&'a Durations);
 
-impl EncodeMetric for Export<'_> {
+impl EncodeMetric for DurationsExport<'_> {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
         let counted = self.0.counted();
         let sum = float(self.0.sum_ns.load(Relaxed)) / 1e9;

@@ -10,7 +10,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::gateway::{GatewayStats, Refusal};
+use crate::gateway::{GatewayStats, HelloRefusal};
 
 #[derive(Debug)]
 pub(super) struct Collected(pub(super) Arc<GatewayStats>);
@@ -67,7 +67,7 @@ impl Collector for Collected {
             None,
             MetricType::Counter,
         )?;
-        for why in Refusal::ALL {
+        for why in HelloRefusal::ALL {
             let value = ConstCounter::new(stats.refused(why));
             value.encode(refused.encode_family(&[("reason", why.label())])?)?;
         }

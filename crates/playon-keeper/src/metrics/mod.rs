@@ -26,12 +26,12 @@ pub(crate) use recent::{Recent, SAMPLE_EVERY};
 
 /// A label with the outcome of something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct Outcome {
+pub(crate) struct MetricsOutcome {
     /// `moved`, `failed` or `stayed`.
     pub(crate) outcome: &'static str,
 }
 
-impl Outcome {
+impl MetricsOutcome {
     /// All outcomes at 0: a series that is born with its first failure shows no increase.
     fn from_the_beginning() -> Family<Self, Counter> {
         let family = Family::<Self, Counter>::default();
@@ -44,21 +44,21 @@ impl Outcome {
 
 /// A label with the name of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct Queue {
+pub(crate) struct MetricsQueue {
     /// `owner`, `gateway`, `link` or `store`.
     pub(crate) queue: &'static str,
 }
 
 /// A label with a file of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct File {
+pub(crate) struct MetricsFile {
     /// `database` or `wal`.
     pub(crate) file: &'static str,
 }
 
 /// A label with the state of rooms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct State {
+pub(crate) struct MetricsState {
     /// `live`, `opening` or `halted`.
     pub(crate) state: &'static str,
 }
@@ -71,7 +71,7 @@ pub struct Metrics {
     pub(crate) epoch: Gauge,
     pub(crate) uptime: Gauge,
     pub(crate) rooms: Gauge,
-    pub(crate) rooms_by_state: Family<State, Gauge>,
+    pub(crate) rooms_by_state: Family<MetricsState, Gauge>,
     pub(crate) players: Gauge,
     pub(crate) workers: Gauge,
     pub(crate) worker_ends: Counter,
@@ -83,8 +83,8 @@ pub struct Metrics {
     pub(crate) store_bytes: Counter,
     pub(crate) store_seconds: Arc<Durations>,
     pub(crate) store_pending: Gauge,
-    pub(crate) store_files: Family<File, Gauge>,
-    pub(crate) queue_items: Family<Queue, Gauge>,
+    pub(crate) store_files: Family<MetricsFile, Gauge>,
+    pub(crate) queue_items: Family<MetricsQueue, Gauge>,
     pub(crate) tick_late: Arc<Durations>,
     pub(crate) batch_seconds: Arc<Durations>,
     pub(crate) shard_busy: Counter<f64, std::sync::atomic::AtomicU64>,
@@ -99,7 +99,7 @@ pub struct Metrics {
     pub(crate) rooms_unread: Gauge,
     pub(crate) rooms_recovered: Counter,
     pub(crate) outage_seconds: Histogram,
-    pub(crate) moves: Family<Outcome, Counter>,
+    pub(crate) moves: Family<MetricsOutcome, Counter>,
     pub(crate) pause_seconds: Histogram,
     pub(crate) deploys: Counter,
     pub(crate) deploy_running: Gauge,
@@ -154,7 +154,7 @@ impl Metrics {
             rooms_unread: Gauge::default(),
             rooms_recovered: Counter::default(),
             outage_seconds: seconds(),
-            moves: Outcome::from_the_beginning(),
+            moves: MetricsOutcome::from_the_beginning(),
             pause_seconds: seconds(),
             deploys: Counter::default(),
             deploy_running: Gauge::default(),
@@ -275,7 +275,7 @@ mod tests {
     fn counters_of_both_kinds_are_rendered() {
         let metrics = Metrics::new(Arc::default());
         metrics.rooms.set(3);
-        metrics.moves.get_or_create(&Outcome { outcome: "moved" }).inc();
+        metrics.moves.get_or_create(&MetricsOutcome { outcome: "moved" }).inc();
         let text = metrics.render();
         assert!(text.contains("playon_rooms 3"), "{text}");
         assert!(text.contains("playon_room_moves_total{outcome=\"moved\"} 1"), "{text}");

@@ -11,7 +11,7 @@ use crate::gateway::{NotTaken, OwnerLink, shard_of};
 use crate::messages::ToShard;
 
 #[derive(Debug, Default)]
-struct Queue {
+struct InboxQueue {
     events: VecDeque<ToShard>,
     /// How many of them came from the gateway; only those are bounded here. The others are bounded where they arise: a
     /// room has one batch with a worker and `unsafe_commits_max` with the store.
@@ -23,7 +23,7 @@ struct Queue {
 /// What waits for one shard: many may push, the shard's thread drains.
 #[derive(Debug)]
 pub struct Inbox {
-    queue: Mutex<Queue>,
+    queue: Mutex<InboxQueue>,
     waiting: Condvar,
     gate_max: usize,
 }
@@ -33,7 +33,7 @@ impl Inbox {
         Self { queue: Mutex::default(), waiting: Condvar::new(), gate_max }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, InboxQueue> {
         // The queue is whole between any two statements, so a panic elsewhere does not spoil it.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,7 +79,7 @@ impl Inbox {
         self.wake(queue);
     }
 
-    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+    fn wake(&self, mut queue: MutexGuard<'_, InboxQueue>) {
         let asleep = std::mem::take(&mut queue.asleep);
         drop(queue);
         if asleep {

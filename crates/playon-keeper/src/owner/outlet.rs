@@ -69,7 +69,7 @@ impl Storing {
     }
 }
 
-pub(super) struct Outlet {
+pub(super) struct ShardOutlet {
     pub(super) outside: Outside,
     pub(super) ticks: Ticks,
     number: u16,
@@ -82,7 +82,7 @@ pub(super) struct Outlet {
     reports: Vec<Report>,
 }
 
-impl Outlet {
+impl ShardOutlet {
     pub(super) fn new(number: u16, outside: Outside) -> Self {
         let gates = (0..outside.gates.threads()).map(|_| Vec::new()).collect();
         Self {

@@ -10,7 +10,7 @@ use playon_types::attach::FromWorker;
 use playon_types::time::Time;
 use playon_wire::state::ZstdXxh3;
 
-use super::outlet::{Outlet, Outside};
+use super::outlet::{Outside, ShardOutlet};
 use super::pulse::Pulse;
 use crate::messages::{FromShard, ToShard};
 use crate::process::alarm::{self, Alarm};
@@ -32,7 +32,7 @@ pub(crate) fn spawn(
         let number = config.shard;
         let shard = Shard::new(config, ZstdXxh3);
         let pulse = Pulse::new(outside.clock);
-        let outlet = Outlet::new(number, outside);
+        let outlet = ShardOutlet::new(number, outside);
         Driver { shard, outlet, pulse, number, events: VecDeque::new() }.run(alarm);
     };
     alarm::spawn(name, alarm, run)
@@ -40,7 +40,7 @@ pub(crate) fn spawn(
 
 struct Driver {
     shard: Shard<ZstdXxh3>,
-    outlet: Outlet,
+    outlet: ShardOutlet,
     pulse: Pulse,
     number: u16,
     events: VecDeque<ToShard>,

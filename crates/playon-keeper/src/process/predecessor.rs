@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a keeper leaves in `keeper.json`.
 #[derive(Debug, Deserialize)]
-struct Told {
+struct HolderTold {
     pid: u32,
     #[serde(default)]
     stopping: bool,
@@ -69,7 +69,7 @@ fn is_going(data: &DataDir, holder: &str) -> bool {
     // Unknown: it took the lock this very moment, and is the newer one. It will serve, and then it stays.
     let Ok(pid) = holder.parse::<u32>() else { return true };
     let told = fs::read(data.addresses()).ok();
-    let told = told.and_then(|bytes| serde_json::from_slice::<Told>(&bytes).ok());
+    let told = told.and_then(|bytes| serde_json::from_slice::<HolderTold>(&bytes).ok());
     // Our own number: the lock is free already, and what the kernel still has to close is the database.
     let serves = told.is_some_and(|told| told.pid == pid && !told.stopping);
     !serves || dies(pid)

@@ -67,7 +67,7 @@ fn up_ms() -> u64 {
 
 /// What is stored.
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
+struct StoredDays {
     day_ms: u64,
     at: Moment,
 }
@@ -89,9 +89,9 @@ impl Calendar {
     ) -> Result<Self, StoreError> {
         let now = Moment::now();
         let stored = store.setting(SETTING)?;
-        let stored = stored.and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok());
+        let stored = stored.and_then(|bytes| serde_json::from_slice::<StoredDays>(&bytes).ok());
         let day_ms = match stored {
-            Some(Stored { day_ms, at }) => day_ms.saturating_add(now.since(&at)),
+            Some(StoredDays { day_ms, at }) => day_ms.saturating_add(now.since(&at)),
             // Rooms that rest already were put to rest by a wall clock of which nothing is known.
             None => begin(newest_rest(store)?, now.wall_ms),
         };
@@ -118,7 +118,7 @@ impl Calendar {
     /// When it cannot be stored.
     pub(crate) fn write(&self, decisions: &(impl Decisions + ?Sized)) -> Result<(), StoreError> {
         let at = Moment::now();
-        let stored = Stored { day_ms: self.then(at.up_ms).0, at };
+        let stored = StoredDays { day_ms: self.then(at.up_ms).0, at };
         // Numbers and strings always have a JSON form.
         let bytes = serde_json::to_vec(&stored).unwrap_or_default();
         let (name, value) = (SETTING.to_owned(), Some(bytes.into()));

@@ -9,7 +9,7 @@ mod passes;
 mod process;
 mod supervisor;
 
-pub(crate) use passes::{Pass, Passes, SpawnId};
+pub(crate) use passes::{Passes, SpawnId, WorkerPass};
 pub(crate) use supervisor::{Supervisor, SupervisorSetup};
 
 /// Environment variables that workers see by these exact names; see also [`ENV_PREFIXES`].

@@ -13,7 +13,7 @@ pub(crate) struct SpawnId(pub(crate) u64);
 
 /// What the bearer of a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Pass {
+pub(crate) enum WorkerPass {
     /// A process that the keeper started.
     Spawned {
         /// Which one.
@@ -33,7 +33,7 @@ pub(crate) enum Pass {
 #[derive(Debug)]
 pub(crate) struct Passes {
     external: LinkSecret,
-    spawned: Mutex<HashMap<[u8; 32], Pass>>,
+    spawned: Mutex<HashMap<[u8; 32], WorkerPass>>,
 }
 
 impl Passes {
@@ -41,11 +41,11 @@ impl Passes {
         Self { external, spawned: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Pass>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], WorkerPass>> {
         self.spawned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn grant(&self, secret: LinkSecret, pass: Pass) {
+    pub(crate) fn grant(&self, secret: LinkSecret, pass: WorkerPass) {
         self.lock().insert(secret.0, pass);
     }
 
@@ -54,9 +54,9 @@ impl Passes {
     }
 
     /// Uses a secret up. Random secrets of 256 bits are looked up by value: what a guess learns from timing is useless.
-    pub(crate) fn present(&self, secret: LinkSecret) -> Option<Pass> {
+    pub(crate) fn present(&self, secret: LinkSecret) -> Option<WorkerPass> {
         if secret == self.external {
-            return Some(Pass::External);
+            return Some(WorkerPass::External);
         }
         self.lock().remove(&secret.0)
     }
@@ -74,14 +74,14 @@ mod tests {
     fn a_pass_is_good_for_one_attach() {
         let passes = Passes::new(SHARED);
         let (release, label) = (ReleaseId([1; 32]), "r1".into());
-        let pass = Pass::Spawned { spawn: SpawnId(1), release, label, berth: Berth::Common };
+        let pass = WorkerPass::Spawned { spawn: SpawnId(1), release, label, berth: Berth::Common };
         passes.grant(ONE, pass.clone());
         passes.grant(TWO, pass.clone());
         passes.revoke(TWO);
         assert_eq!(passes.present(ONE), Some(pass));
         assert_eq!(passes.present(ONE), None);
         assert_eq!(passes.present(TWO), None);
-        assert_eq!(passes.present(SHARED), Some(Pass::External));
-        assert_eq!(passes.present(SHARED), Some(Pass::External));
+        assert_eq!(passes.present(SHARED), Some(WorkerPass::External));
+        assert_eq!(passes.present(SHARED), Some(WorkerPass::External));
     }
 }

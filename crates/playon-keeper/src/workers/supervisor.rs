@@ -16,7 +16,7 @@ use playon_types::reason::Reason;
 use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 
 use super::backoff::Backoff;
-use super::passes::{Pass, Passes, SpawnId};
+use super::passes::{Passes, SpawnId, WorkerPass};
 use super::process::{Launch, Process, environment};
 use crate::config::Bounds;
 use crate::data::dir::random_bytes;
@@ -65,7 +65,7 @@ impl Supervisor {
             let failed = outcome.is_err();
             let _ = ready.send(outcome);
             if !failed {
-                Thread::new(setup, again).run(&inbox, alarm);
+                SupervisorThread::new(setup, again).run(&inbox, alarm);
             }
         };
         let thread = alarm::spawn("supervisor", alarm, run)
@@ -157,7 +157,7 @@ struct Roster {
     given_up: bool,
 }
 
-struct Thread {
+struct SupervisorThread {
     setup: SupervisorSetup,
     again: Sender<ToSupervisor>,
     crews: BTreeMap<Crew, Roster>,
@@ -166,7 +166,7 @@ struct Thread {
     stopping: bool,
 }
 
-impl Thread {
+impl SupervisorThread {
     fn new(setup: SupervisorSetup, again: Sender<ToSupervisor>) -> Self {
         Self {
             setup,
@@ -387,7 +387,7 @@ impl Thread {
         let label = known.want.label.clone();
         // Granted before the process exists, so that it cannot be too early.
         let Crew { release, berth } = crew;
-        self.setup.passes.grant(secret, Pass::Spawned { spawn, release, label, berth });
+        self.setup.passes.grant(secret, WorkerPass::Spawned { spawn, release, label, berth });
         let launch = Launch {
             executable: &known.want.executable,
             folder: &self.setup.folder,

@@ -192,7 +192,7 @@ fn workers_run_without_new_privileges_and_within_limits() {
     assert_eq!(limit("Max core file size"), ["0", "0"]);
     assert_eq!(limit("Max open files"), ["77", "77"]);
     let spawned = rig.passes.present(LinkSecret::parse(secret.trim()).unwrap());
-    assert!(matches!(spawned, Some(Pass::Spawned { .. })), "{spawned:?}");
+    assert!(matches!(spawned, Some(WorkerPass::Spawned { .. })), "{spawned:?}");
     rig.want(&rig.dir.path().join("script"), 0);
     rig.supervisor.stop(|| ());
     assert!(rig.news.try_recv().is_err(), "an end that was wished is no news");

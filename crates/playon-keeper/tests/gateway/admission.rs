@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use playon_keeper::gateway::{Origins, Refusal};
+use playon_keeper::gateway::{HelloRefusal, Origins};
 use playon_types::gate::Close;
 use tokio::task::spawn_blocking;
 use tokio_tungstenite::tungstenite::Error as WsError;
@@ -31,7 +31,7 @@ async fn a_page_from_elsewhere_is_kept_out() {
         assert_eq!(refused(&world, Some("https://evil.example")).await, (403, None));
         let own = format!("http://{}", world.address());
         Client::connect_with(world.address(), Some(&own), 0).await.unwrap();
-        assert_eq!(world.stats.refused(Refusal::Origin), 1);
+        assert_eq!(world.stats.refused(HelloRefusal::Origin), 1);
         let world = World::with(|config| {
             config.origins = Origins::Listed(vec!["https://play.example".into()])
         });
@@ -52,7 +52,7 @@ async fn more_players_than_there_are_places_are_told_to_come_back() {
         assert!(matches!(world.told().await, playon_types::gate::ToOwner::Gone { .. }));
         until(|| world.stats.connections.get() < 2).await;
         world.seated().await;
-        assert_eq!(world.stats.refused(Refusal::Connections), 1);
+        assert_eq!(world.stats.refused(HelloRefusal::Connections), 1);
     })
     .await;
 }
@@ -69,7 +69,7 @@ async fn a_storm_is_let_in_at_a_steady_pace() {
             inside.push(Client::connect(world.address()).await);
         }
         assert_eq!(refused(&world, None).await, (503, Some(1)));
-        assert_eq!(world.stats.refused(Refusal::Pace), 1);
+        assert_eq!(world.stats.refused(HelloRefusal::Pace), 1);
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! From HELLO to a seat.
 
-use playon_core::lobby::Opening;
+use playon_core::lobby::LobbyOpening;
 use playon_keeper::gateway::{Site, named_room, shard_of};
 use playon_types::gate::{Close, Mode, Push, ToGateway, ToOwner, Who};
 use playon_types::ids::{Generation, ReleaseId, SessionId};
@@ -97,8 +97,13 @@ async fn a_player_comes_back_with_its_key() {
 async fn a_matched_player_never_hears_of_the_full_room() {
     check(async {
         let mut world = World::new();
-        let opening =
-            Opening { room: ROOM, kind: "duel".into(), players: 3, players_max: 4, open: true };
+        let opening = LobbyOpening {
+            room: ROOM,
+            kind: "duel".into(),
+            players: 3,
+            players_max: 4,
+            open: true,
+        };
         world.lobby.lock().unwrap().handle_listing(opening);
         let mut client = Client::connect(world.address()).await;
         client.send(hello("")).await;

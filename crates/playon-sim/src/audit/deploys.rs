@@ -14,7 +14,7 @@ pub const PROBATION: Span = Span::secs(3);
 
 /// A release that was shipped, and what it did since.
 #[derive(Debug)]
-pub struct Watched {
+pub struct WatchedRelease {
     release: ReleaseId,
     /// Where its rooms came from.
     from: Option<ReleaseId>,
@@ -26,7 +26,7 @@ pub struct Watched {
     until: Option<Time>,
 }
 
-impl Watched {
+impl WatchedRelease {
     /// As the next keeper goes on with it, which has no room on trial.
     #[must_use]
     pub fn resumed(self) -> Self {
@@ -52,7 +52,7 @@ impl Audit {
         match record.phase {
             DeployPhase::Moving if before != Some(DeployPhase::Moving) => {
                 let (release, from) = (record.to, record.from);
-                let watched = Watched {
+                let watched = WatchedRelease {
                     release,
                     from,
                     faults: 0,
@@ -117,7 +117,7 @@ impl Audit {
         if self.watched.as_ref().and_then(|watched| watched.from).is_some_and(old) {
             return;
         }
-        let within = |watched: &&mut Watched| {
+        let within = |watched: &&mut WatchedRelease| {
             watched.release == of && watched.until.is_none_or(|until| now + self.age < until)
         };
         if let Some(watched) = self.watched.as_mut().filter(within) {
@@ -132,7 +132,7 @@ impl Audit {
     fn hears_of_inquiry(&mut self, now: Time, report: &Report) {
         let at = now + self.age;
         // What is found out after its time is held against nobody.
-        let within = |watched: &&mut Watched| watched.until.is_none_or(|until| at < until);
+        let within = |watched: &&mut WatchedRelease| watched.until.is_none_or(|until| at < until);
         let Some(watched) = self.watched.as_mut().filter(within) else { return };
         match report {
             Report::SetAside { room, release, appeal, .. } if *release == watched.release => {
@@ -159,7 +159,7 @@ impl Audit {
     /// When a release has failed twice on probation and nothing came of it.
     pub fn check_probation(&self) -> Result<(), String> {
         match &self.watched {
-            Some(Watched { release, faults: 2.., .. }) => {
+            Some(WatchedRelease { release, faults: 2.., .. }) => {
                 Err(format!("I26: {release} fails on probation, and nothing comes of it"))
             }
             _ => Ok(()),

@@ -1,6 +1,6 @@
 //! Records, snapshots and messages, as they leave the machines.
 
-use playon_core::effect::{Aside, Blame, Report};
+use playon_core::effect::{Aside, AtFault, Report};
 use playon_types::attach::{ToWorker, Turn};
 use playon_types::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
 use playon_types::image::{Image, Record, StateCodec};
@@ -9,8 +9,8 @@ use playon_wire::stored::{decode_image, decode_record, encode_image, encode_reco
 
 use super::Audit;
 use crate::game::Game;
-use crate::store::{Store, Write};
-use crate::world::Kind;
+use crate::store::{StoreModel, Write};
+use crate::world::RoomKind;
 
 impl Audit {
     /// A record on its way to the store.
@@ -64,14 +64,14 @@ impl Audit {
             return Err(format!("I10: {room} reads back as another image"));
         }
         check_state(&back)?;
-        let lossy = Kind::of(room).is_lossy();
+        let lossy = RoomKind::of(room).is_lossy();
         let book = self.book(room);
         if let Some(shadow) = book.shadow.as_mut().filter(|_| !lossy) {
             // What is told of the keeper's own life may differ; nothing else may.
             shadow.epoch = image.epoch;
             shadow.clean = image.clean;
             // The clock of a room with steps waits for it after an outage, so that none is skipped.
-            if image.clock < shadow.clock && Kind::of(room) == Kind::Turns {
+            if image.clock < shadow.clock && RoomKind::of(room) == RoomKind::Turns {
                 return Err(format!("I13: {room} is stored with its clock turned back"));
             }
             shadow.clock = image.clock;
@@ -96,7 +96,7 @@ impl Audit {
     ///
     /// # Errors
     /// When it has not ended, and was not at rest past its age.
-    pub fn ends(&mut self, room: RoomId, store: &Store, waiting: usize) -> Result<(), String> {
+    pub fn ends(&mut self, room: RoomId, store: &StoreModel, waiting: usize) -> Result<(), String> {
         let closed = self.closing.remove(&room);
         let slept_by = self.expiring.remove(&room);
         let shadow = self.rooms.get(&room).is_some_and(|book| book.shadow.is_some());
@@ -117,7 +117,7 @@ impl Audit {
         let over = book.shadow.as_ref().is_some_and(|image| image.ended && image.seq <= safe);
         let lost = |image: &Image| image.name.is_empty() && image.seats.is_empty();
         let lost = book.shadow.as_ref().is_some_and(lost);
-        if !closed && !over && !lost && !Kind::of(room).is_lossy() {
+        if !closed && !over && !lost && !RoomKind::of(room).is_lossy() {
             return Err(format!("I5: {room} is deleted, and no end of it is safe at {safe}"));
         }
         (book.shadow, book.ended, book.lies) = (None, true, 0);
@@ -136,7 +136,7 @@ impl Audit {
         &mut self,
         worker: WorkerId,
         message: &ToWorker,
-        store: &Store,
+        store: &StoreModel,
     ) -> Result<(), String> {
         let Turn { room, attempt, .. } = message.turn();
         let other = *self.minted.entry(attempt).or_insert(room);
@@ -246,7 +246,7 @@ impl Audit {
                 // What workers say, and the keeper of them, when a batch fails.
                 let of_batch = reason.words() == "panicked"
                     || reason.words().contains("while it ran the room");
-                if *blame == Blame::Release && of_batch {
+                if *blame == AtFault::Release && of_batch {
                     return Err(format!("I26: {room} cannot leave because of a batch: {reason}"));
                 }
                 self.move_failed(*room, *deploy, *blame)

@@ -1,6 +1,6 @@
 //! A handoff is one record, and one that fails leaves nothing behind.
 
-use playon_core::effect::{Blame, Order};
+use playon_core::effect::{AtFault, Order};
 use playon_core::facts::{Place, RoomFacts};
 use playon_types::ids::{DeployId, RoomId};
 use playon_types::image::{Image, Record};
@@ -10,7 +10,7 @@ use playon_types::time::{Span, Time};
 
 use super::Audit;
 use crate::game::Game;
-use crate::world::Kind;
+use crate::world::RoomKind;
 
 /// A thaw may come this much after its deadline: the shell's timer is not exact.
 const SLACK: Span = Span::millis(5);
@@ -33,7 +33,7 @@ pub(super) fn check_migrate(before: &Image, after: &Image, record: &Record) -> R
 
 impl Audit {
     pub(super) fn moved(&mut self, room: RoomId, deploy: DeployId) -> Result<(), String> {
-        let (lossy, target) = (Kind::of(room).is_lossy(), self.targets.get(&deploy).copied());
+        let (lossy, target) = (RoomKind::of(room).is_lossy(), self.targets.get(&deploy).copied());
         let book = self.book(room);
         let switched = book.switch.take_if(|(_, of)| *of == deploy).is_some();
         let there = |image: &Image| target.is_none_or(|to| image.release == to);
@@ -47,9 +47,9 @@ impl Audit {
         &mut self,
         room: RoomId,
         deploy: DeployId,
-        blame: Blame,
+        blame: AtFault,
     ) -> Result<(), String> {
-        if blame == Blame::Release {
+        if blame == AtFault::Release {
             self.rejected.insert((room, deploy));
         }
         match self.book(room).switch {

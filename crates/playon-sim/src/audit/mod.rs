@@ -26,7 +26,7 @@ use playon_types::reason::Reason;
 use playon_types::record::DeployRecord;
 use playon_types::time::{RoomTime, Span, Time, WallTime};
 
-pub use deploys::{PROBATION, Watched};
+pub use deploys::{PROBATION, WatchedRelease};
 use sides::Side;
 
 use crate::coverage::Coverage;
@@ -96,7 +96,7 @@ pub struct Audit {
     /// Groups of rooms at rest that each deploy is to be checked with.
     resting: BTreeMap<DeployId, u64>,
     /// The release that is watched, its hard faults and until when.
-    pub watched: Option<Watched>,
+    pub watched: Option<WatchedRelease>,
     /// Rooms that failed, and on which release.
     failed: BTreeSet<(RoomId, ReleaseId)>,
     /// When the keeper began.

@@ -5,8 +5,8 @@ use playon_types::gate::{Mode, ToGateway, ToOwner, Who};
 use playon_types::ids::ConnId;
 
 use super::{Audit, Intro};
-use crate::store::Store;
-use crate::world::Kind;
+use crate::store::StoreModel;
+use crate::world::RoomKind;
 
 impl Audit {
     /// Something from the gateway, on its way to the shard.
@@ -42,7 +42,7 @@ impl Audit {
     ///
     /// # Errors
     /// When an invariant is broken.
-    pub fn show(&mut self, message: &ToGateway, store: &Store) -> Result<(), String> {
+    pub fn show(&mut self, message: &ToGateway, store: &StoreModel) -> Result<(), String> {
         match message {
             ToGateway::Welcome { welcome, .. } if welcome.mode == Mode::Watching => Ok(()),
             ToGateway::Welcome { conn, welcome } => {
@@ -78,7 +78,7 @@ impl Audit {
         if welcome.lost != lost {
             return Err(format!("I14: {session:?} lost {lost} inputs, is told {}", welcome.lost));
         }
-        if Kind::of(room).is_lossy() {
+        if RoomKind::of(room).is_lossy() {
             return Ok(());
         }
         let shadow = self.book(room).shadow.as_ref();
@@ -92,9 +92,10 @@ impl Audit {
     }
 
     /// Nothing leaves before the commit that contains it is safe.
-    fn check_output_commit(&self, message: &ToGateway, store: &Store) -> Result<(), String> {
+    fn check_output_commit(&self, message: &ToGateway, store: &StoreModel) -> Result<(), String> {
         let ToGateway::Push { conn, push } = message else { return Ok(()) };
-        let Some(room) = self.conns.get(conn).filter(|room| !Kind::of(**room).is_lossy()) else {
+        let Some(room) = self.conns.get(conn).filter(|room| !RoomKind::of(**room).is_lossy())
+        else {
             return Ok(());
         };
         let safe = store.last(*room).unwrap_or_default();

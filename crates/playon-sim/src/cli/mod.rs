@@ -8,7 +8,7 @@ mod seeds;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use playon_sim::options::Mode;
+use playon_sim::options::SeedMode;
 
 /// Runs the keeper's real rules against seeded faults in virtual time, and checks every invariant after every step.
 ///
@@ -40,14 +40,14 @@ enum Command {
     Scenario(scenarios::Cases),
     /// Break the rules one by one: each must be noticed.
     #[cfg(feature = "mutants")]
-    Mutants(mutants::Choice),
+    Mutants(mutants::MutantChoice),
 }
 
 impl Args {
     pub(crate) fn run(self) -> ExitCode {
         match self.command {
-            Command::Lite(range) => seeds::run(Mode::Lite, &range),
-            Command::Swarm(range) => seeds::run(Mode::Swarm, &range),
+            Command::Lite(range) => seeds::run(SeedMode::Lite, &range),
+            Command::Swarm(range) => seeds::run(SeedMode::Swarm, &range),
             Command::Soak(soak) => seeds::soak(&soak),
             Command::Replay(replay) => seeds::replay(&replay),
             Command::Scenario(cases) => scenarios::run(&cases),

@@ -11,7 +11,7 @@ use super::say;
 
 /// Which rules.
 #[derive(Args)]
-pub(crate) struct Choice {
+pub(crate) struct MutantChoice {
     /// One rule by its name; all without.
     name: Option<String>,
     /// The folder of hand-written cases.
@@ -22,7 +22,7 @@ pub(crate) struct Choice {
     seeds: u64,
 }
 
-pub(crate) fn run(choice: &Choice) -> ExitCode {
+pub(crate) fn run(choice: &MutantChoice) -> ExitCode {
     let cases = match read_all(&choice.cases) {
         Ok(cases) => cases,
         Err(error) => {

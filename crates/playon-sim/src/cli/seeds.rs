@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use playon_sim::options::{Mode, Options};
+use playon_sim::options::{Options, SeedMode};
 use playon_sim::world::{KEY, Summary, World};
 
 use super::say;
@@ -58,7 +58,7 @@ enum ModeName {
     Soak,
 }
 
-impl From<ModeName> for Mode {
+impl From<ModeName> for SeedMode {
     fn from(name: ModeName) -> Self {
         match name {
             ModeName::Lite => Self::Lite,
@@ -69,32 +69,32 @@ impl From<ModeName> for Mode {
 }
 
 /// A run that broke an invariant.
-struct Failure {
+struct SeedFailure {
     seed: u64,
     error: String,
 }
 
 /// All runs together.
-struct Batch {
-    mode: Mode,
+struct SeedBatch {
+    mode: SeedMode,
     next: AtomicU64,
     until: u64,
     deadline: Option<Instant>,
     done: AtomicU64,
     stop: AtomicBool,
     sum: Mutex<Summary>,
-    failure: Mutex<Option<Failure>>,
+    failure: Mutex<Option<SeedFailure>>,
 }
 
-pub(crate) fn run(mode: Mode, range: &Range) -> ExitCode {
-    let batch = Batch::new(mode, range.from, range.from.saturating_add(range.seeds), None);
+pub(crate) fn run(mode: SeedMode, range: &Range) -> ExitCode {
+    let batch = SeedBatch::new(mode, range.from, range.from.saturating_add(range.seeds), None);
     batch.run_all();
     batch.conclude(range.coverage)
 }
 
 pub(crate) fn soak(soak: &Soak) -> ExitCode {
     let deadline = Instant::now() + Duration::from_secs(60 * soak.minutes);
-    let batch = Batch::new(Mode::Soak, soak.from, u64::MAX, Some(deadline));
+    let batch = SeedBatch::new(SeedMode::Soak, soak.from, u64::MAX, Some(deadline));
     batch.run_all();
     batch.conclude(true)
 }
@@ -117,8 +117,8 @@ pub(crate) fn replay(replay: &Replay) -> ExitCode {
     }
 }
 
-impl Batch {
-    fn new(mode: Mode, from: u64, until: u64, deadline: Option<Instant>) -> Self {
+impl SeedBatch {
+    fn new(mode: SeedMode, from: u64, until: u64, deadline: Option<Instant>) -> Self {
         Self {
             mode,
             next: AtomicU64::new(from),
@@ -170,7 +170,7 @@ impl Batch {
                     let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
                     // Of several the lowest, so that the report does not depend on threads.
                     if failure.as_ref().is_none_or(|known| known.seed > seed) {
-                        *failure = Some(Failure { seed, error });
+                        *failure = Some(SeedFailure { seed, error });
                     }
                 }
             }
@@ -179,7 +179,7 @@ impl Batch {
 
     fn conclude(&self, coverage: bool) -> ExitCode {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Failure { seed, error }) = &*failure {
+        if let Some(SeedFailure { seed, error }) = &*failure {
             let mode = self.mode.name();
             say(&format!("seed {seed} FAILED {error}\n{:?}", Options::new(self.mode, *seed)));
             say(&format!(

@@ -9,7 +9,7 @@ use playon_types::kind::OnDeploy;
 use playon_types::record::DeployPhase;
 use playon_types::time::Span;
 
-use super::{Kind, World};
+use super::{RoomKind, World};
 use crate::game::Game;
 use crate::keeper::limits;
 use crate::worker::Worker;
@@ -132,7 +132,7 @@ impl World {
 
     /// A seat that nobody holds has been given up, in rooms that do so soon.
     fn check_seats(&self, image: &Image, game: &Game) -> Result<(), String> {
-        if image.kind != Kind::Ticking.name() {
+        if image.kind != RoomKind::Ticking.name() {
             return Ok(());
         }
         let of_room = self.clients.iter().filter(|client| client.room == image.room);

@@ -12,11 +12,11 @@ use playon_types::rng::Rng;
 use playon_types::time::Span;
 
 use super::players::create;
-use super::{Event, World, room_id};
+use super::{World, WorldEvent, room_id};
 use crate::client::Client;
-use crate::deeds::{Deed, Doom, Task};
+use crate::deeds::{Doom, FailingTask, GameFailure};
 use crate::keeper::wall;
-use crate::owner::Told;
+use crate::owner::ShardInput;
 use crate::worker::{RELEASES, Worker};
 
 impl World {
@@ -29,7 +29,7 @@ impl World {
             }
             return Ok(());
         }
-        self.schedule(Span::millis(50), 0, Event::Trouble);
+        self.schedule(Span::millis(50), 0, WorldEvent::Trouble);
         if self.keeper.is_none() {
             return Ok(());
         }
@@ -48,7 +48,7 @@ impl World {
             self.summary.worker_crashes += 1;
             let turns = self.workers.remove(&id).and_then(|worker| worker.turns());
             let end = WorkerEnd { ended: Ended::ByItself, turns };
-            self.step_keeper(Event::WorkerGone(id, end))?;
+            self.step_keeper(WorldEvent::WorkerGone(id, end))?;
         }
         if per(&mut self.rng, options.hang_worker) {
             let until = self.now + Span::secs(3);
@@ -160,7 +160,7 @@ impl World {
     /// An operator has an order for a room.
     fn order_later(&mut self, after: Span, room: RoomId, order: Order) {
         let number = self.keeper.as_ref().map_or(0, |keeper| keeper.shard_of(room));
-        self.schedule(after, self.life, Event::Order(number, order));
+        self.schedule(after, self.life, WorldEvent::Order(number, order));
     }
 
     /// An operator sees that a room keeps failing, and after a while has it tried again on the release it has.
@@ -173,7 +173,7 @@ impl World {
 
     /// An operator closes a room.
     pub(super) fn close_room(&mut self, room: RoomId) -> Result<(), String> {
-        self.tell_of(room, Told::Order(Order::Close { room }))?;
+        self.tell_of(room, ShardInput::Order(Order::Close { room }))?;
         self.drain()
     }
 
@@ -182,7 +182,7 @@ impl World {
         let index = self.rng.below(self.clients.len() as u64) as usize;
         let room = self.clients[index].room;
         let slept_by = wall(self.now).before(Span::millis(self.rng.below(2) * 700));
-        self.tell_of(room, Told::Order(Order::Expire { room, slept_by }))?;
+        self.tell_of(room, ShardInput::Order(Order::Expire { room, slept_by }))?;
         self.drain()
     }
 
@@ -204,7 +204,7 @@ impl World {
             _ => None,
         };
         let after = Span(self.rng.below(2 * self.options.delay_max.0 + self.options.fsync_max.0));
-        self.schedule(after, self.life, Event::Strike(victim));
+        self.schedule(after, self.life, WorldEvent::Strike(victim));
     }
 
     pub(super) fn any_worker(&mut self) -> Option<WorkerId> {
@@ -216,11 +216,11 @@ impl World {
         let to = RELEASES[self.rng.below(self.options.releases) as usize];
         if self.options.doom > 0 && self.rng.percent(self.options.doom) {
             let index = self.rng.below(self.clients.len() as u64) as usize;
-            let deed = if self.rng.percent(50) { Deed::Panic } else { Deed::Abort };
+            let deed = if self.rng.percent(50) { GameFailure::Panic } else { GameFailure::Abort };
             let doom = match self.rng.below(10) {
-                0..5 => Doom { at: Task::Run, deed },
-                5..8 => Doom { at: Task::Copy, deed: Deed::of(self.rng.below(3)) },
-                _ => Doom { at: Task::Show, deed: Deed::of(self.rng.below(3)) },
+                0..5 => Doom { at: FailingTask::Run, deed },
+                5..8 => Doom { at: FailingTask::Copy, deed: GameFailure::of(self.rng.below(3)) },
+                _ => Doom { at: FailingTask::Show, deed: GameFailure::of(self.rng.below(3)) },
             };
             self.doom(to, self.clients[index].room, doom);
         }
@@ -230,7 +230,7 @@ impl World {
 
     /// From now on a release cannot run a batch of a room, or make a copy of it, or show it to spectators.
     pub(super) fn doom(&mut self, release: ReleaseId, room: RoomId, doom: Doom) {
-        if doom.at != Task::Show {
+        if doom.at != FailingTask::Show {
             self.unrunnable.insert(room);
         }
         self.doomed.entry(release).or_default().insert(room, doom);

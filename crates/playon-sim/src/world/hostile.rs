@@ -6,7 +6,7 @@ use playon_types::gate::{Hello, ToOwner, Who};
 use playon_types::ids::{ConnId, SessionId};
 use playon_types::time::Span;
 
-use super::{Event, World};
+use super::{World, WorldEvent};
 use crate::keeper::limits;
 
 impl World {
@@ -18,7 +18,7 @@ impl World {
         }
         let ghost = self.workers.iter_mut().find_map(|(id, w)| Some((*id, w.haunt(deliver)?)));
         if let Some((id, commit)) = ghost {
-            self.schedule(Span(1), self.life, Event::FromWorker(id, commit));
+            self.schedule(Span(1), self.life, WorldEvent::FromWorker(id, commit));
         }
     }
 

@@ -34,11 +34,11 @@ use playon_types::time::{Span, Time};
 use crate::client::Client;
 use crate::deeds::Doom;
 use crate::gate::Gate;
-use crate::keeper::{Asks, Keeper, Wish, limits};
+use crate::keeper::{Asks, KeeperModel, Wish, limits};
 use crate::lives::Lives;
 use crate::options::Options;
-use crate::owner::Told;
-use crate::store::{Backup, Found, Store};
+use crate::owner::ShardInput;
+use crate::store::{Backup, RecoveredRoom, StoreModel};
 use crate::worker::{RELEASES, Worker};
 
 /// Between the keeper's own threads messages take a while, too.
@@ -47,7 +47,7 @@ const TO_DIRECTOR: u8 = 6;
 
 /// The kinds of rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RoomKind {
     /// Ticks, and gives up the seats of absent players soon.
     Ticking,
     /// Goes by inputs and timers, and sleeps soon.
@@ -56,7 +56,7 @@ pub enum Kind {
     Lossy,
 }
 
-impl Kind {
+impl RoomKind {
     /// Rooms take turns in being of each kind.
     pub const fn of(room: RoomId) -> Self {
         match room.0[15] % 3 {
@@ -83,7 +83,7 @@ impl Kind {
 
 /// What is going to happen.
 #[derive(Debug)]
-enum Event {
+enum WorldEvent {
     ToOwner(u16, ToOwner),
     ToClient(ToGateway),
     WorkerStep(WorkerId),
@@ -115,7 +115,7 @@ enum Event {
     /// The same for rooms that are past their age.
     FindDue(DueAtRest),
     Timer,
-    RecoverNext(Vec<Found>),
+    RecoverNext(Vec<RecoveredRoom>),
     /// A slow socket has written what it had.
     CaughtUp(ConnId),
     /// The gateway has kept a view back for long enough.
@@ -143,12 +143,12 @@ pub struct World {
     rng: Rng,
     now: Time,
     events: BinaryHeap<Reverse<(Time, u64)>>,
-    payloads: BTreeMap<u64, (u64, Event)>,
+    payloads: BTreeMap<u64, (u64, WorldEvent)>,
     serial: u64,
     /// Which life of the keeper events belong to.
     life: u64,
-    keeper: Option<Keeper>,
-    store: Store,
+    keeper: Option<KeeperModel>,
+    store: StoreModel,
     workers: BTreeMap<WorkerId, Worker>,
     attempts: BTreeMap<WorkerId, BTreeSet<(RoomId, Attempt)>>,
     wanted: BTreeMap<(ReleaseId, Berth), u32>,
@@ -169,7 +169,7 @@ pub struct World {
     /// Which rooms have ended.
     lives: Lives,
     /// The release that the last keeper watched.
-    watched: Option<crate::audit::Watched>,
+    watched: Option<crate::audit::WatchedRelease>,
     /// Inputs that make the game panic.
     poison: BTreeSet<(RoomId, u64)>,
     /// Players whose views failed until when they may be shown nothing.
@@ -196,7 +196,7 @@ pub struct World {
     /// The keeper has been told to stop.
     stopping: bool,
     /// The rooms as the last keeper left them, if it stopped in order and the next one has not begun.
-    left: BTreeMap<RoomId, stops::Left>,
+    left: BTreeMap<RoomId, stops::LeftBehind>,
     /// A copy of the store.
     backup: Option<Backup>,
     /// How long the player whose socket is being cut stays away; by chance otherwise.
@@ -218,7 +218,7 @@ impl World {
             serial: 0,
             life: 0,
             keeper: None,
-            store: Store::new(RELEASES[0]),
+            store: StoreModel::new(RELEASES[0]),
             workers: BTreeMap::new(),
             attempts: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -259,10 +259,10 @@ impl World {
             let room = index / world.options.players;
             world.clients.push(Client::new(index, room_id(room)));
             let at = world.rng.below(500_000);
-            world.schedule(Span(at), 0, Event::Connect(index));
+            world.schedule(Span(at), 0, WorldEvent::Connect(index));
         }
-        world.schedule(Span::ZERO, 0, Event::KeeperStart);
-        world.schedule(Span::millis(50), 0, Event::Trouble);
+        world.schedule(Span::ZERO, 0, WorldEvent::KeeperStart);
+        world.schedule(Span::millis(50), 0, WorldEvent::Trouble);
         world
     }
 
@@ -304,7 +304,7 @@ impl World {
         Ok(())
     }
 
-    fn note(&mut self, event: &Event) {
+    fn note(&mut self, event: &WorldEvent) {
         self.summary.steps += 1;
         if !self.options.trace && !self.options.digest {
             return;
@@ -317,14 +317,14 @@ impl World {
         }
     }
 
-    fn schedule(&mut self, after: Span, life: u64, event: Event) {
+    fn schedule(&mut self, after: Span, life: u64, event: WorldEvent) {
         self.serial += 1;
         self.events.push(Reverse((self.now + after, self.serial)));
         self.payloads.insert(self.serial, (life, event));
     }
 
     /// Schedules on an ordered link: never before what was sent there earlier.
-    fn send(&mut self, link: (u8, u64), life: u64, event: Event) {
+    fn send(&mut self, link: (u8, u64), life: u64, event: WorldEvent) {
         let delay = Span(50 + self.rng.below(self.options.delay_max.0));
         let last = self.links.get(&link).copied().unwrap_or_default();
         let at = (self.now + delay).max(last + Span(1));
@@ -341,72 +341,72 @@ impl World {
         self.next_id
     }
 
-    fn step(&mut self, event: Event) -> Result<(), String> {
+    fn step(&mut self, event: WorldEvent) -> Result<(), String> {
         match event {
-            Event::KeeperStart => return self.start_keeper(),
-            Event::Trouble => return self.trouble(),
-            Event::Strike(None) if self.keeper.is_some() => return self.crash_keeper(),
-            Event::Strike(Some(id)) => {
+            WorldEvent::KeeperStart => return self.start_keeper(),
+            WorldEvent::Trouble => return self.trouble(),
+            WorldEvent::Strike(None) if self.keeper.is_some() => return self.crash_keeper(),
+            WorldEvent::Strike(Some(id)) => {
                 self.summary.worker_crashes += 1;
                 self.kill_worker(id, Ended::ByItself);
             }
-            Event::Connect(index) => return self.connect(index),
-            Event::Act(index) => return self.act(index),
-            Event::ToClient(message) => return self.tell_client(message),
-            Event::WorkerStep(id) => return self.step_worker(id),
-            Event::CaughtUp(conn) => return self.caught_up(conn),
-            Event::Ripe(conn) => return self.ripe(conn),
-            Event::Pong(conn) => return self.pong(conn),
-            Event::HangUp(conn) => return self.hang_up(conn),
-            Event::Empty => return self.empty_queue(),
-            Event::StopLate => return self.end_stop(false),
+            WorldEvent::Connect(index) => return self.connect(index),
+            WorldEvent::Act(index) => return self.act(index),
+            WorldEvent::ToClient(message) => return self.tell_client(message),
+            WorldEvent::WorkerStep(id) => return self.step_worker(id),
+            WorldEvent::CaughtUp(conn) => return self.caught_up(conn),
+            WorldEvent::Ripe(conn) => return self.ripe(conn),
+            WorldEvent::Pong(conn) => return self.pong(conn),
+            WorldEvent::HangUp(conn) => return self.hang_up(conn),
+            WorldEvent::Empty => return self.empty_queue(),
+            WorldEvent::StopLate => return self.end_stop(false),
             other => return self.step_keeper(other),
         }
         Ok(())
     }
 
-    fn step_keeper(&mut self, event: Event) -> Result<(), String> {
+    fn step_keeper(&mut self, event: WorldEvent) -> Result<(), String> {
         let now = self.now;
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let clock = keeper.clock(now);
         match event {
-            Event::ToOwner(number, message) => self.tell(number, Told::Gate(message))?,
-            Event::FromWorker(id, message) => {
+            WorldEvent::ToOwner(number, message) => self.tell(number, ShardInput::Gate(message))?,
+            WorldEvent::FromWorker(id, message) => {
                 self.overhear(id);
-                self.tell_of(message.about().0, Told::Worker(id, message))?;
+                self.tell_of(message.about().0, ShardInput::Worker(id, message))?;
             }
-            Event::WorkerAttached(release, berth) => self.attach(release, berth)?,
-            Event::Turn(id, turn)
+            WorldEvent::WorkerAttached(release, berth) => self.attach(release, berth)?,
+            WorldEvent::Turn(id, turn)
                 if self.workers.get(&id).is_some_and(|w| w.turn == Some(turn)) =>
             {
-                self.tell_each(|_| Told::Turn(id, turn))?;
+                self.tell_each(|_| ShardInput::Turn(id, turn))?;
             }
-            Event::Heard(id) => self.word_of(id)?,
-            Event::WorkerGone(id, end) => self.detach(id, &end)?,
-            Event::Inbox(number) => return self.take_next(number),
-            Event::Flush(number) => return self.flush(number),
-            Event::Fsync => return self.make_safe(),
-            Event::Wanted(rooms) => self.tell_wanted(&rooms)?,
-            Event::Order(number, order) => self.tell(number, Told::Order(order))?,
-            Event::Report(number, Report::Berths(needed)) => {
+            WorldEvent::Heard(id) => self.word_of(id)?,
+            WorldEvent::WorkerGone(id, end) => self.detach(id, &end)?,
+            WorldEvent::Inbox(number) => return self.take_next(number),
+            WorldEvent::Flush(number) => return self.flush(number),
+            WorldEvent::Fsync => return self.make_safe(),
+            WorldEvent::Wanted(rooms) => self.tell_wanted(&rooms)?,
+            WorldEvent::Order(number, order) => self.tell(number, ShardInput::Order(order))?,
+            WorldEvent::Report(number, Report::Berths(needed)) => {
                 keeper.berths.handle_report(clock, number, &needed);
             }
-            Event::Report(number, report) => {
+            WorldEvent::Report(number, report) => {
                 keeper.audit.director_hears(clock, &report);
                 keeper.director.handle_report(clock, number, &report);
             }
-            Event::Listed(_) => keeper.heard_list(now),
-            Event::Loaded(room) => return self.answer_load(room),
-            Event::FindSleepers(search) => return self.find_sleepers(&search),
-            Event::CountRests(asks) => return self.count_rests(asks),
-            Event::FindDue(due) => return self.find_due(&due),
+            WorldEvent::Listed(_) => keeper.heard_list(now),
+            WorldEvent::Loaded(room) => return self.answer_load(room),
+            WorldEvent::FindSleepers(search) => return self.find_sleepers(&search),
+            WorldEvent::CountRests(asks) => return self.count_rests(asks),
+            WorldEvent::FindDue(due) => return self.find_due(&due),
             // One that was set before an earlier one was needed has nothing left to do.
-            Event::Timer if self.timer_at != Some(now) => return Ok(()),
-            Event::Timer => {
+            WorldEvent::Timer if self.timer_at != Some(now) => return Ok(()),
+            WorldEvent::Timer => {
                 self.timer_at = None;
                 keeper.handle_timeout(now)?;
             }
-            Event::RecoverNext(rooms) => self.recover_next(rooms)?,
+            WorldEvent::RecoverNext(rooms) => self.recover_next(rooms)?,
             _ => {}
         }
         self.drain()
@@ -424,7 +424,7 @@ impl World {
             // One timer event is enough, unless an earlier one is needed now.
             if self.timer_at.is_none_or(|set| set <= self.now || set > at) {
                 self.timer_at = Some(at);
-                self.schedule(at.since(self.now), self.life, Event::Timer);
+                self.schedule(at.since(self.now), self.life, WorldEvent::Timer);
             }
         }
         wishes.into_iter().try_for_each(|wish| self.grant(wish))?;
@@ -438,7 +438,7 @@ impl World {
                 if let ToGateway::Welcome { welcome, .. } = &message {
                     self.lives.seat(welcome.room, welcome.session);
                 }
-                self.send((1, message.conn().0), life, Event::ToClient(message))
+                self.send((1, message.conn().0), life, WorldEvent::ToClient(message))
             }
             Wish::Worker(id, message) => {
                 if self.options.trace {
@@ -448,7 +448,7 @@ impl World {
                 self.haunt(&message);
                 if let Some(worker) = self.workers.get_mut(&id) {
                     worker.inbox.push_back(message);
-                    self.send((2, id.0), life, Event::WorkerStep(id));
+                    self.send((2, id.0), life, WorldEvent::WorkerStep(id));
                 }
             }
             Wish::Batch(number) => self.gather(number)?,
@@ -458,12 +458,12 @@ impl World {
             }
             Wish::Load(room) => self.look_for(room),
             Wish::FindSleepers(search) => {
-                self.send((TO_DIRECTOR, 0), life, Event::FindSleepers(search));
+                self.send((TO_DIRECTOR, 0), life, WorldEvent::FindSleepers(search));
             }
             Wish::CountRests(asks) => {
-                self.send((TO_DIRECTOR, 0), life, Event::CountRests(asks));
+                self.send((TO_DIRECTOR, 0), life, WorldEvent::CountRests(asks));
             }
-            Wish::FindDue(due) => self.send((TO_DIRECTOR, 0), life, Event::FindDue(due)),
+            Wish::FindDue(due) => self.send((TO_DIRECTOR, 0), life, WorldEvent::FindDue(due)),
             Wish::Expire(room, slept_by) => self.expire(room, slept_by)?,
             Wish::Discard(executables) => self.discard(&executables)?,
             Wish::Kill(id, why) => {
@@ -478,14 +478,14 @@ impl World {
             }
             Wish::Deploy(record) => self.follow_deploy(&record)?,
             Wish::Order(number, order) => {
-                self.send((TO_SHARD, number.into()), life, Event::Order(number, order));
+                self.send((TO_SHARD, number.into()), life, WorldEvent::Order(number, order));
             }
             Wish::Note(number, report) => {
                 if let Report::Halted { room, .. } = &report {
                     self.check_halt(*room)?;
                 }
                 self.count(&report);
-                self.send((TO_DIRECTOR, number.into()), life, Event::Report(number, report));
+                self.send((TO_DIRECTOR, number.into()), life, WorldEvent::Report(number, report));
             }
         }
         Ok(())

@@ -9,14 +9,14 @@ use playon_types::kind::OnDeploy;
 use playon_types::record::{Course, DeployRecord};
 use playon_types::time::{Span, Time};
 
-use super::{Event, Summary, World, room_id};
+use super::{Summary, World, WorldEvent, room_id};
 use crate::client::Client;
-use crate::deeds::Deed;
+use crate::deeds::GameFailure;
 use crate::gate::Out;
 use crate::keeper::wall;
 use crate::options::Options;
-use crate::owner::Told;
-use crate::scenario::{Count, Scenario, Step};
+use crate::owner::ShardInput;
+use crate::scenario::{Counter, Scenario, ScenarioStep};
 use crate::worker::RELEASES;
 
 /// How long a line may wait for what it waits for.
@@ -37,88 +37,100 @@ impl World {
         world.run()
     }
 
-    fn carry_out(&mut self, step: &Step) -> Result<(), String> {
+    fn carry_out(&mut self, step: &ScenarioStep) -> Result<(), String> {
         match step {
-            Step::Shards(count) => self.options.shards = *count,
-            Step::Room(room, players) => self.open_room(room_id(u64::from(*room)), *players),
-            Step::Play(time) => return self.play(*time),
-            Step::Deploy(to, now) => return self.ship(release(*to)?, *now),
-            Step::Rollback => return self.roll_back(true),
-            Step::Doom(of, room, doom) => {
+            ScenarioStep::Shards(count) => self.options.shards = *count,
+            ScenarioStep::Room(room, players) => {
+                self.open_room(room_id(u64::from(*room)), *players)
+            }
+            ScenarioStep::Play(time) => return self.play(*time),
+            ScenarioStep::Deploy(to, now) => return self.ship(release(*to)?, *now),
+            ScenarioStep::Rollback => return self.roll_back(true),
+            ScenarioStep::Doom(of, room, doom) => {
                 self.doom(release(*of)?, room_id(u64::from(*room)), *doom);
             }
-            Step::UntilPlace(..)
-            | Step::UntilOn(..)
-            | Step::UntilDeploy(_)
-            | Step::UntilWelcomed(_) => return self.wait_for(step),
-            Step::Watch(room) => return self.watch_room(room_id(u64::from(*room))),
-            Step::Stall(time) => self.stalled_until = self.now + *time,
-            Step::KillWorker(of, room) => {
+            ScenarioStep::UntilPlace(..)
+            | ScenarioStep::UntilOn(..)
+            | ScenarioStep::UntilDeploy(_)
+            | ScenarioStep::UntilWelcomed(_) => return self.wait_for(step),
+            ScenarioStep::Watch(room) => return self.watch_room(room_id(u64::from(*room))),
+            ScenarioStep::Stall(time) => self.stalled_until = self.now + *time,
+            ScenarioStep::KillWorker(of, room) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;
                 self.summary.worker_crashes += 1;
                 self.kill_worker(id, Ended::ByItself);
             }
-            Step::HangWorker(of, room, time) => {
+            ScenarioStep::HangWorker(of, room, time) => {
                 let id = self.worker_of(release(*of)?, room_id(u64::from(*room)))?;
                 let until = self.now + *time;
                 self.workers.entry(id).and_modify(|worker| worker.hung_until = until);
             }
-            Step::Spoil(of) => {
+            ScenarioStep::Spoil(of) => {
                 let spoilt = release(*of)?;
                 self.spoilt.insert(spoilt);
                 let of_release = self.workers.values_mut().filter(|w| w.release == spoilt);
                 of_release.for_each(|worker| worker.bad_copy = 100);
             }
-            Step::KillKeeper(keeping) => return self.crash_keeper_with(Some(*keeping)),
-            Step::StopKeeper => return self.stop_keeper(),
-            Step::BackUp => self.back_up(),
-            Step::Restore => return self.restore(),
-            Step::Cut(player, time) => return self.cut_player(*player, *time),
-            Step::Farewell(player) => {
+            ScenarioStep::KillKeeper(keeping) => return self.crash_keeper_with(Some(*keeping)),
+            ScenarioStep::StopKeeper => return self.stop_keeper(),
+            ScenarioStep::BackUp => self.back_up(),
+            ScenarioStep::Restore => return self.restore(),
+            ScenarioStep::Cut(player, time) => return self.cut_player(*player, *time),
+            ScenarioStep::Farewell(player) => {
                 return self.send_last(*player, |client| client.say_farewell());
             }
-            Step::Poison(player, on, deed) => {
+            ScenarioStep::Poison(player, on, deed) => {
                 let on = (*on).map(release).transpose()?;
                 return self.send_last(*player, |client| client.poison(deed.poison(on)));
             }
-            Step::Close(room) => return self.close_room(room_id(u64::from(*room))),
-            Step::Expire(room, player) => {
+            ScenarioStep::Close(room) => return self.close_room(room_id(u64::from(*room))),
+            ScenarioStep::Expire(room, player) => {
                 let room = room_id(u64::from(*room));
                 return self.expire_as_asked(room, *player);
             }
-            Step::Keep(most) => self.options.artifacts = *most,
-            Step::TurnsFinish => self.options.manners.turns = OnDeploy::Finish,
-            Step::Keeps(time) => self.options.manners.expire = *time,
-            Step::Damage(room) => {
+            ScenarioStep::Keep(most) => self.options.artifacts = *most,
+            ScenarioStep::TurnsFinish => self.options.manners.turns = OnDeploy::Finish,
+            ScenarioStep::Keeps(time) => self.options.manners.expire = *time,
+            ScenarioStep::Damage(room) => {
                 self.decaying.insert(room_id(u64::from(*room)));
             }
-            Step::ExpectOn(room, to) => {
-                return self.expect_on(room_id(u64::from(*room)), release(*to)?);
-            }
-            Step::ExpectAsleep(room) => return self.expect_asleep(room_id(u64::from(*room))),
-            Step::ExpectLoss if self.summary.lost == 0 => return Err("no input was lost".into()),
-            Step::ExpectLoss => {}
-            Step::Expect(what, most) => return self.expect(*what, *most),
+            ScenarioStep::ExpectOn(..)
+            | ScenarioStep::ExpectAsleep(_)
+            | ScenarioStep::ExpectLoss
+            | ScenarioStep::Expect(..) => return self.expect_that(step),
         }
         Ok(())
     }
 
-    /// Plays on until it is as the line wants it.
-    fn wait_for(&mut self, step: &Step) -> Result<(), String> {
+    /// Whether it is as the line wants it now.
+    fn expect_that(&self, step: &ScenarioStep) -> Result<(), String> {
         match step {
-            Step::UntilPlace(room, place) => {
+            ScenarioStep::ExpectOn(room, to) => {
+                self.expect_on(room_id(u64::from(*room)), release(*to)?)
+            }
+            ScenarioStep::ExpectAsleep(room) => self.expect_asleep(room_id(u64::from(*room))),
+            ScenarioStep::ExpectLoss if self.summary.lost == 0 => Err("no input was lost".into()),
+            ScenarioStep::Expect(what, most) => self.expect(*what, *most),
+            _ => Ok(()),
+        }
+    }
+
+    /// Plays on until it is as the line wants it.
+    fn wait_for(&mut self, step: &ScenarioStep) -> Result<(), String> {
+        match step {
+            ScenarioStep::UntilPlace(room, place) => {
                 let room = room_id(u64::from(*room));
                 self.wait(|world| world.place(room) == Some(*place))
             }
-            Step::UntilOn(room, to) => {
+            ScenarioStep::UntilOn(room, to) => {
                 let (room, to) = (room_id(u64::from(*room)), release(*to)?);
                 self.wait(|world| world.release_of(room) == Some(to))
             }
-            Step::UntilWelcomed(player) => {
+            ScenarioStep::UntilWelcomed(player) => {
                 let player = *player as usize;
                 self.wait(|world| world.clients.get(player).is_some_and(|c| c.welcomed))
             }
-            Step::UntilDeploy(phase) => {
+            ScenarioStep::UntilDeploy(phase) => {
                 let stands = |deploy: &DeployRecord| deploy.phase == *phase;
                 self.wait(|world| {
                     let keeper = world.keeper.as_ref();
@@ -133,7 +145,7 @@ impl World {
         for _ in 0..players {
             let index = self.clients.len() as u64;
             self.clients.push(Client::new(index, room));
-            self.schedule(Span::millis(20 * (index + 1)), 0, Event::Connect(index));
+            self.schedule(Span::millis(20 * (index + 1)), 0, WorldEvent::Connect(index));
         }
     }
 
@@ -197,7 +209,7 @@ impl World {
         let recv = client.seat.map_or(0, |seat| seat.recv);
         let message = ToOwner::Input { conn, seq, recv, payload: client.payload(seq) };
         self.summary.inputs += 1;
-        if Deed::is_poison(&client.payload(seq)) {
+        if GameFailure::is_poison(&client.payload(seq)) {
             self.poison.insert((client.room, seq));
             self.keeper.iter_mut().for_each(|k| k.audit.poison.clone_from(&self.poison));
         }
@@ -210,13 +222,13 @@ impl World {
             return Err("there is no such player, or it has a socket".into());
         }
         let slept_by = wall(self.now);
-        self.tell_of(room, Told::Order(Order::Expire { room, slept_by }))?;
+        self.tell_of(room, ShardInput::Order(Order::Expire { room, slept_by }))?;
         self.drain()?;
         let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
         let hello = self.introduce(player, conn, fresh);
         for out in self.gate.introduce(hello, false) {
             if let Out::Owner(message) = out {
-                self.tell_of(room, Told::Gate(message))?;
+                self.tell_of(room, ShardInput::Gate(message))?;
                 self.drain()?;
             }
         }
@@ -234,16 +246,16 @@ impl World {
         if rests { Ok(()) } else { Err(format!("the room is {place:?}")) }
     }
 
-    fn expect(&self, what: Count, expected: u64) -> Result<(), String> {
+    fn expect(&self, what: Counter, expected: u64) -> Result<(), String> {
         let last = || self.keeper.as_ref().and_then(|keeper| keeper.director.deploy());
         let found = match what {
-            Count::Checked => last().map_or(0, |record| record.checked),
-            Count::CheckedAsleep => last().map_or(0, |record| record.checked_at_rest),
-            Count::Moved => self.summary.moved,
-            Count::Undone => self.summary.move_failed,
-            Count::Slept => self.summary.slept,
-            Count::Ended => self.summary.ended,
-            Count::Lost => self.summary.lost,
+            Counter::Checked => last().map_or(0, |record| record.checked),
+            Counter::CheckedAsleep => last().map_or(0, |record| record.checked_at_rest),
+            Counter::Moved => self.summary.moved,
+            Counter::Undone => self.summary.move_failed,
+            Counter::Slept => self.summary.slept,
+            Counter::Ended => self.summary.ended,
+            Counter::Lost => self.summary.lost,
         };
         if found == expected { Ok(()) } else { Err(format!("{found}, not {expected}")) }
     }

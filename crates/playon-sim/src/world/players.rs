@@ -5,15 +5,15 @@ use playon_types::gate::{Create, Hello, ToOwner, Who};
 use playon_types::ids::{ConnId, RoomId, SessionId};
 use playon_types::time::Span;
 
-use super::{Event, Kind, World, room_id};
+use super::{RoomKind, World, WorldEvent, room_id};
 use crate::client::Client;
-use crate::deeds::Deed;
+use crate::deeds::GameFailure;
 
 impl World {
     pub(super) fn connect(&mut self, index: u64) -> Result<(), String> {
         let (conn, fresh) = (ConnId(self.fresh()), SessionId(1_000_000 + self.fresh()));
         if self.keeper.is_none() || self.life == 0 {
-            self.schedule(Span::millis(100), 0, Event::Connect(index));
+            self.schedule(Span::millis(100), 0, WorldEvent::Connect(index));
             return Ok(());
         }
         if self.clients[index as usize].conn.is_some() {
@@ -37,7 +37,7 @@ impl World {
             self.summary.inputs += 1;
             let poison = self.options.poison;
             if self.now < self.calm_from && self.rng.below(1_000) < poison {
-                client.poison(Deed::of(self.rng.below(3)).poison(None));
+                client.poison(GameFailure::of(self.rng.below(3)).poison(None));
                 self.poison.insert((client.room, seq));
                 self.keeper.iter_mut().for_each(|k| k.audit.poison.clone_from(&self.poison));
             }
@@ -64,7 +64,7 @@ impl World {
             return self.speak(ToOwner::Bye { conn });
         }
         let after = Span::millis(20 + self.rng.below(200));
-        self.schedule(after, self.life, Event::Act(index));
+        self.schedule(after, self.life, WorldEvent::Act(index));
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl World {
         let holiday = self.in_trouble() && self.rng.percent(self.options.holiday);
         let pause = if holiday { 2_000 + self.rng.below(7_000) } else { 5 + self.rng.below(500) };
         let pause = self.away_for.unwrap_or(Span::millis(pause));
-        self.schedule(pause, 0, Event::Connect(index));
+        self.schedule(pause, 0, WorldEvent::Connect(index));
     }
 }
 
@@ -101,7 +101,7 @@ pub(super) fn hello(conn: ConnId, room: RoomId, who: Who) -> Hello {
 
 /// How a room is made.
 pub(super) fn create(room: RoomId) -> Create {
-    let kind = Kind::of(room).name().to_owned();
+    let kind = RoomKind::of(room).name().to_owned();
     // One that nobody can ask for by name is deleted when everybody has left.
     let number = room.0[15];
     let name = if number.is_multiple_of(4) { String::new() } else { format!("room-{number}") };

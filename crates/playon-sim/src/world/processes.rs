@@ -6,12 +6,12 @@ use playon_types::ids::{ReleaseId, WorkerId};
 use playon_types::kind::Declared;
 use playon_types::time::{Span, Time};
 
-use super::{Event, World};
-use crate::audit::Watched;
+use super::{World, WorldEvent};
+use crate::audit::WatchedRelease;
 use crate::deeds::Copying;
-use crate::keeper::{Keeper, limits};
-use crate::owner::Told;
-use crate::store::Found;
+use crate::keeper::{KeeperModel, limits};
+use crate::owner::ShardInput;
+use crate::store::RecoveredRoom;
 use crate::worker::{Stepped, Worker, kinds_of};
 
 impl World {
@@ -24,9 +24,9 @@ impl World {
         }
         std::mem::take(&mut self.decaying).into_iter().for_each(|room| self.store.damage(room));
         let (epoch, rooms) = self.store.open(&limits().recovering())?;
-        let mut keeper = Keeper::new(&self.options, epoch, self.store.current(), self.now);
+        let mut keeper = KeeperModel::new(&self.options, epoch, self.store.current(), self.now);
         self.expired.clear();
-        keeper.audit.watched = self.watched.take().map(Watched::resumed);
+        keeper.audit.watched = self.watched.take().map(WatchedRelease::resumed);
         keeper.audit.poison = self.poison.clone();
         keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
         keeper.audit.cursed = self.options.cursed > 0;
@@ -43,7 +43,7 @@ impl World {
         self.keeper = Some(keeper);
         self.check_left(&rooms)?;
         let after = Span(self.rng.below(5_000));
-        self.schedule(after, self.life, Event::RecoverNext(rooms));
+        self.schedule(after, self.life, WorldEvent::RecoverNext(rooms));
         self.drain()
     }
 
@@ -88,7 +88,7 @@ impl World {
         self.lose_sockets();
         self.life += 1;
         let after = Span::millis(50 + self.rng.below(200));
-        self.schedule(after, 0, Event::KeeperStart);
+        self.schedule(after, 0, WorldEvent::KeeperStart);
     }
 
     /// What a supervisor does: as many workers as are wanted.
@@ -103,7 +103,7 @@ impl World {
             for _ in running + spawning..u64::from(count) {
                 *self.spawning.entry(crew).or_default() += 1;
                 let after = Span::millis(5 + self.rng.below(60));
-                self.schedule(after, self.life, Event::WorkerAttached(crew.0, crew.1));
+                self.schedule(after, self.life, WorldEvent::WorkerAttached(crew.0, crew.1));
             }
             if count == 0 {
                 let idle: Vec<WorkerId> = self.workers.values().filter(of).map(|w| w.id).collect();
@@ -137,7 +137,7 @@ impl World {
         let declared = info.kinds.iter().map(Declared::from).collect();
         self.store.declared.insert(release, declared);
         // As the real one: the shards are told first, and get to it when they do.
-        self.tell_each(|_| Told::Up(info.clone()))?;
+        self.tell_each(|_| ShardInput::Up(info.clone()))?;
         if let Some(keeper) = self.keeper.as_mut().filter(|_| berth == Berth::Common) {
             keeper.director.handle_worker_up(keeper.clock(self.now), &info);
         }
@@ -147,10 +147,10 @@ impl World {
     /// A worker's link has ended: each shard is told, and then the director.
     pub(super) fn detach(&mut self, id: WorkerId, end: &WorkerEnd) -> Result<(), String> {
         let attempts = self.attempts.remove(&id).unwrap_or_default();
-        let count = self.keeper.as_ref().map_or(0, Keeper::count);
+        let count = self.keeper.as_ref().map_or(0, KeeperModel::count);
         self.tell_each(|number| {
             let here = attempts.iter().filter(|(room, _)| room.shard(count) == number);
-            Told::Down(id, end.clone(), here.map(|(_, attempt)| *attempt).collect())
+            ShardInput::Down(id, end.clone(), here.map(|(_, attempt)| *attempt).collect())
         })?;
         if let Some(keeper) = &mut self.keeper {
             keeper.director.handle_worker_down(keeper.clock(self.now), id);
@@ -160,16 +160,16 @@ impl World {
     }
 
     /// The next room that was found in the store comes to its shard.
-    pub(super) fn recover_next(&mut self, mut rooms: Vec<Found>) -> Result<(), String> {
-        let Some(found) = rooms.pop() else { return self.tell_each(|_| Told::Listed) };
+    pub(super) fn recover_next(&mut self, mut rooms: Vec<RecoveredRoom>) -> Result<(), String> {
+        let Some(found) = rooms.pop() else { return self.tell_each(|_| ShardInput::Listed) };
         let room = found.room();
-        let damaged = matches!(found, Found::Damaged(_));
-        self.tell_of(room, Told::Found(found))?;
+        let damaged = matches!(found, RecoveredRoom::Damaged(_));
+        self.tell_of(room, ShardInput::Found(found))?;
         if damaged {
             self.give_up(room);
         }
         let after = Span(self.rng.below(3_000));
-        self.schedule(after, self.life, Event::RecoverNext(rooms));
+        self.schedule(after, self.life, WorldEvent::RecoverNext(rooms));
         Ok(())
     }
 
@@ -177,7 +177,7 @@ impl World {
         let Some(worker) = self.workers.get_mut(&id) else { return Ok(()) };
         if worker.hung_until > self.now {
             let after = worker.hung_until.since(self.now);
-            self.schedule(after, self.life, Event::WorkerStep(id));
+            self.schedule(after, self.life, WorldEvent::WorkerStep(id));
             return Ok(());
         }
         let byte_us = if self.calm_from > self.now { self.options.byte_us } else { 0 };
@@ -186,9 +186,9 @@ impl World {
             if let (Some(turn), true) = (worker.turn, worker.notes && self.rng.percent(20)) {
                 // The keeper looks now and then at what it is at.
                 let after = Span(self.rng.below(done_at.since(self.now).0));
-                self.schedule(after, self.life, Event::Turn(id, turn));
+                self.schedule(after, self.life, WorldEvent::Turn(id, turn));
             }
-            self.schedule(done_at.since(self.now), self.life, Event::WorkerStep(id));
+            self.schedule(done_at.since(self.now), self.life, WorldEvent::WorkerStep(id));
             return Ok(());
         }
         let answer = match worker.step(&mut self.rng) {
@@ -205,7 +205,7 @@ impl World {
                 self.blame(id, turn, copies)?;
                 // The keeper looks now and then at what lasts.
                 let after = Span::millis(50 + self.rng.below(50));
-                let seen = turn.filter(|_| notes).map(|turn| Event::Turn(id, turn));
+                let seen = turn.filter(|_| notes).map(|turn| WorldEvent::Turn(id, turn));
                 seen.into_iter().for_each(|event| self.schedule(after, self.life, event));
                 return Ok(());
             }
@@ -219,7 +219,7 @@ impl World {
         if let Some(message) = answer {
             self.attempts.entry(id).or_default().insert(message.about());
             if self.in_trouble() && self.rng.percent(self.options.repeat) {
-                self.send((4, id.0), self.life, Event::FromWorker(id, message.clone()));
+                self.send((4, id.0), self.life, WorldEvent::FromWorker(id, message.clone()));
             }
             // What belongs to a handoff is repeated more often, and sooner, so that it falls into its next step.
             let (often, within) = match message {
@@ -228,9 +228,9 @@ impl World {
             };
             if self.in_trouble() && self.rng.percent(often * self.options.late) {
                 let after = Span(self.rng.below(within));
-                self.schedule(after, self.life, Event::FromWorker(id, message.clone()));
+                self.schedule(after, self.life, WorldEvent::FromWorker(id, message.clone()));
             }
-            self.send((4, id.0), self.life, Event::FromWorker(id, message));
+            self.send((4, id.0), self.life, WorldEvent::FromWorker(id, message));
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ impl World {
         if let Some(worker) = self.workers.remove(&id) {
             let end = WorkerEnd { ended, turns: worker.turns() };
             let after = Span(100 + self.rng.below(3_000));
-            self.schedule(after, self.life, Event::WorkerGone(id, end));
+            self.schedule(after, self.life, WorldEvent::WorkerGone(id, end));
         }
     }
 }

@@ -5,8 +5,8 @@ use playon_core::effect::{Order, Stored};
 use playon_types::ids::{RoomId, WorkerId};
 use playon_types::time::Span;
 
-use super::{Event, TO_DIRECTOR, World};
-use crate::owner::Told;
+use super::{TO_DIRECTOR, World, WorldEvent};
+use crate::owner::ShardInput;
 
 /// The link on which a shard's thread gets to what is in its queue.
 const INBOX: u8 = 7;
@@ -19,7 +19,7 @@ const WORD_EVERY: Span = Span::millis(250);
 
 impl World {
     /// A shard is told something, and may have to be drained afterwards.
-    pub(super) fn tell(&mut self, number: u16, told: Told) -> Result<(), String> {
+    pub(super) fn tell(&mut self, number: u16, told: ShardInput) -> Result<(), String> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         if keeper.count() == 1 {
             return self.hand(number, told);
@@ -31,12 +31,12 @@ impl World {
             let until = self.now + Span::millis(self.rng.below(LAG_MS));
             self.links.entry(link).and_modify(|at| *at = until.max(*at)).or_insert(until);
         }
-        self.send(link, self.life, Event::Inbox(number));
+        self.send(link, self.life, WorldEvent::Inbox(number));
         Ok(())
     }
 
     /// The shard of a room is told something.
-    pub(super) fn tell_of(&mut self, room: RoomId, told: Told) -> Result<(), String> {
+    pub(super) fn tell_of(&mut self, room: RoomId, told: ShardInput) -> Result<(), String> {
         match self.keeper.as_ref().map(|keeper| keeper.shard_of(room)) {
             Some(number) => self.tell(number, told),
             None => Ok(()),
@@ -44,14 +44,14 @@ impl World {
     }
 
     /// Each shard is told something.
-    pub(super) fn tell_each(&mut self, told: impl Fn(u16) -> Told) -> Result<(), String> {
+    pub(super) fn tell_each(&mut self, told: impl Fn(u16) -> ShardInput) -> Result<(), String> {
         let numbers = self.keeper.iter().flat_map(|keeper| keeper.numbers()).collect::<Vec<_>>();
         numbers.into_iter().try_for_each(|number| self.tell(number, told(number)))
     }
 
     /// Somebody who is no shard has an order for each of them.
     pub(super) fn order_each(&mut self, order: &Order) -> Result<(), String> {
-        self.tell_each(|_| Told::Order(order.clone()))
+        self.tell_each(|_| ShardInput::Order(order.clone()))
     }
 
     /// A shard's thread gets to the next thing in its queue.
@@ -82,13 +82,13 @@ impl World {
         owners.map(|owner| owner.inbox.len()).sum::<usize>() > 0
     }
 
-    fn hand(&mut self, number: u16, told: Told) -> Result<(), String> {
-        let listed = matches!(told, Told::Listed);
+    fn hand(&mut self, number: u16, told: ShardInput) -> Result<(), String> {
+        let listed = matches!(told, ShardInput::Listed);
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         keeper.take(self.now, number, told);
         if listed {
             self.drain()?;
-            self.send((TO_DIRECTOR, number.into()), self.life, Event::Listed(number));
+            self.send((TO_DIRECTOR, number.into()), self.life, WorldEvent::Listed(number));
         }
         Ok(())
     }
@@ -98,14 +98,14 @@ impl World {
         let several = self.keeper.as_ref().filter(|keeper| keeper.count() > 1);
         let Some(at) = several.map(|keeper| keeper.clock(self.now)) else { return };
         if self.overheard.insert(id, at).is_none() {
-            self.schedule(WORD_EVERY, self.life, Event::Heard(id));
+            self.schedule(WORD_EVERY, self.life, WorldEvent::Heard(id));
         }
     }
 
     /// Each shard is told that a worker has answered lately.
     pub(super) fn word_of(&mut self, id: WorkerId) -> Result<(), String> {
         let Some(at) = self.overheard.remove(&id) else { return Ok(()) };
-        self.tell_each(|_| Told::Heard(id, at))
+        self.tell_each(|_| ShardInput::Heard(id, at))
     }
 
     /// Shards are told what has become safe of their rooms.
@@ -115,7 +115,7 @@ impl World {
             let here = outcomes.iter().filter(|(room, _)| room.shard(count) == number);
             let here: Vec<_> = here.copied().collect();
             if !here.is_empty() {
-                self.tell(number, Told::Stored(here))?;
+                self.tell(number, ShardInput::Stored(here))?;
             }
         }
         Ok(())
@@ -128,7 +128,7 @@ impl World {
             let here = rooms.iter().copied().filter(|room| room.shard(count) == number);
             let here: Vec<_> = here.collect();
             if !here.is_empty() {
-                self.tell(number, Told::Wanted(here))?;
+                self.tell(number, ShardInput::Wanted(here))?;
             }
         }
         Ok(())

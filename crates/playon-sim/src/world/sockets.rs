@@ -5,7 +5,7 @@ use playon_types::ids::{ConnId, RoomId, SessionId};
 use playon_types::time::Span;
 
 use super::players::{create, hello};
-use super::{Event, World, room_id};
+use super::{World, WorldEvent, room_id};
 use crate::client::Circumstances;
 use crate::gate::{Gate, Heard, Out, VIEW_GRACE};
 
@@ -61,7 +61,7 @@ impl World {
                     let Some(keeper) = &self.keeper else { continue };
                     // The socket is in the room that it asked for last.
                     let number = keeper.audit.conns.get(&conn).map(|room| keeper.shard_of(*room));
-                    let event = Event::ToOwner(number.unwrap_or_default(), message);
+                    let event = WorldEvent::ToOwner(number.unwrap_or_default(), message);
                     self.send((0, conn.0), self.life, event);
                 }
                 Out::Player(conn, heard) => self.tell_player(conn, heard)?,
@@ -83,7 +83,7 @@ impl World {
             let out = self.gate.take(self.now, conn, false);
             self.carry(out)?;
             let after = Span::millis(self.rng.below(400));
-            self.schedule(after, self.life, Event::CaughtUp(conn));
+            self.schedule(after, self.life, WorldEvent::CaughtUp(conn));
         }
         let other = self.another_like(conn, self.clients[index as usize].room);
         let out = self.gate.hear(self.now, message, || (other, Some(create(other))));
@@ -136,7 +136,7 @@ impl World {
                 }
                 self.maybe_elsewhere(index);
                 let after = Span::millis(20 + self.rng.below(300));
-                self.schedule(after, 0, Event::Connect(index));
+                self.schedule(after, 0, WorldEvent::Connect(index));
                 Ok(())
             }
         }
@@ -151,14 +151,14 @@ impl World {
         }
         if self.in_trouble() && self.rng.percent(50) {
             let after = Span::millis(self.rng.below(NOTICED_MS));
-            self.schedule(after, self.life, Event::Pong(conn));
+            self.schedule(after, self.life, WorldEvent::Pong(conn));
         }
         let recv = self.clients[index as usize].seat.map_or(0, |seat| seat.recv);
         for seq in again {
             let payload = self.clients[index as usize].payload(seq);
             self.speak(ToOwner::Input { conn, seq, recv, payload })?;
         }
-        self.schedule(Span::millis(10), self.life, Event::Act(index));
+        self.schedule(Span::millis(10), self.life, WorldEvent::Act(index));
         Ok(())
     }
 
@@ -169,7 +169,7 @@ impl World {
     /// A slow player takes what there is. What is sent again meanwhile is waited for, though not for ever.
     pub(super) fn caught_up(&mut self, conn: ConnId) -> Result<(), String> {
         let out = self.gate.take(self.now, conn, true);
-        self.schedule(VIEW_GRACE, self.life, Event::Ripe(conn));
+        self.schedule(VIEW_GRACE, self.life, WorldEvent::Ripe(conn));
         self.carry(out)
     }
 
@@ -192,7 +192,7 @@ impl World {
         self.lose_socket(conn);
         if self.in_trouble() && self.rng.percent(self.options.half_open) {
             let after = Span::millis(self.rng.below(NOTICED_MS));
-            self.schedule(after, self.life, Event::HangUp(conn));
+            self.schedule(after, self.life, WorldEvent::HangUp(conn));
             return Ok(());
         }
         self.hang_up(conn)
@@ -209,7 +209,7 @@ impl World {
     pub(super) fn fill_queue(&mut self) {
         self.gate.refuse(true);
         let after = Span::millis(1 + self.rng.below(60));
-        self.schedule(after, self.life, Event::Empty);
+        self.schedule(after, self.life, WorldEvent::Empty);
     }
 
     /// The shard's queue takes something again.

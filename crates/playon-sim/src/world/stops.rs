@@ -7,8 +7,8 @@ use playon_core::facts::Place;
 use playon_types::ids::{Epoch, RoomId, Seq};
 use playon_types::time::{RoomTime, Span};
 
-use super::{Event, Kind, World};
-use crate::store::{Backup, Found};
+use super::{RoomKind, World, WorldEvent};
+use crate::store::{Backup, RecoveredRoom};
 use crate::worker::RELEASES;
 
 /// How long a keeper may take to stop; then it is ended as it is.
@@ -19,7 +19,7 @@ const EPOCHS_APART: u64 = 1 << 20;
 
 /// A room as a keeper left it that stopped in order.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
+pub(super) struct LeftBehind {
     /// Its last commit that is safe.
     seq: Seq,
     /// Nothing had been lost when that keeper began.
@@ -35,7 +35,7 @@ impl World {
             return Ok(());
         }
         self.order_each(&Order::Stop)?;
-        self.schedule(STOP_WITHIN, self.life, Event::StopLate);
+        self.schedule(STOP_WITHIN, self.life, WorldEvent::StopLate);
         self.drain()
     }
 
@@ -47,9 +47,9 @@ impl World {
             let Some(image) = facts.image.filter(|image| !image.ended) else { continue };
             // It is on its way to sleep or to its deletion, which may be safe or not.
             if facts.place != Place::Resting {
-                let clock = (Kind::of(facts.room) == Kind::Turns).then_some(facts.clock);
+                let clock = (RoomKind::of(facts.room) == RoomKind::Turns).then_some(facts.clock);
                 let whole = keeper.audit.began_whole(facts.room);
-                left.insert(image.room, Left { seq: facts.safe, whole, clock });
+                left.insert(image.room, LeftBehind { seq: facts.safe, whole, clock });
             }
         }
         self.close_store()?;
@@ -60,10 +60,10 @@ impl World {
     }
 
     /// What the next keeper finds is what the last one left, complete.
-    pub(super) fn check_left(&mut self, found: &[Found]) -> Result<(), String> {
-        for (room, Left { seq, whole, clock }) in std::mem::take(&mut self.left) {
+    pub(super) fn check_left(&mut self, found: &[RecoveredRoom]) -> Result<(), String> {
+        for (room, LeftBehind { seq, whole, clock }) in std::mem::take(&mut self.left) {
             let image = found.iter().find_map(|found| match found {
-                Found::Whole(image) if image.room == room => Some(image),
+                RecoveredRoom::Whole(image) if image.room == room => Some(image),
                 _ => None,
             });
             let damaged = self.store.is_damaged(room);

@@ -4,9 +4,9 @@ use playon_core::effect::Loaded;
 use playon_types::ids::RoomId;
 use playon_types::time::Span;
 
-use super::{Event, World};
+use super::{World, WorldEvent};
 use crate::keeper::limits;
-use crate::owner::{Owner, Told};
+use crate::owner::{Owner, ShardInput};
 
 impl World {
     /// A shard has written something. A thread that finds more to do hands over what came of all of it at once.
@@ -19,7 +19,7 @@ impl World {
         }
         self.owner(number).into_iter().for_each(|owner| owner.gathering = true);
         let after = Span(self.rng.below(self.options.delay_max.0));
-        self.schedule(after, self.life, Event::Flush(number));
+        self.schedule(after, self.life, WorldEvent::Flush(number));
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl World {
         let last = self.links.get(&(3, 0)).copied().unwrap_or_default();
         let at = (self.now + delay).max(last + Span(1)).max(self.stalled_until);
         self.links.insert((3, 0), at);
-        self.schedule(at.since(self.now), self.life, Event::Fsync);
+        self.schedule(at.since(self.now), self.life, WorldEvent::Fsync);
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl World {
         let wanted = self.store.wanted();
         if !wanted.is_empty() {
             let after = Span(self.rng.below(self.options.delay_max.0));
-            self.schedule(after, self.life, Event::Wanted(wanted));
+            self.schedule(after, self.life, WorldEvent::Wanted(wanted));
         }
         self.drain()
     }
@@ -74,7 +74,7 @@ impl World {
     /// A room is looked for that the keeper does not have.
     pub(super) fn look_for(&mut self, room: RoomId) {
         let after = Span(100 + self.rng.below(self.options.fsync_max.0));
-        self.schedule(after, self.life, Event::Loaded(room));
+        self.schedule(after, self.life, WorldEvent::Loaded(room));
     }
 
     /// What the store knows of a room that is not in the hot log.
@@ -93,7 +93,7 @@ impl World {
             }
             found => found,
         };
-        self.tell_of(room, Told::Loaded(room, loaded))?;
+        self.tell_of(room, ShardInput::Loaded(room, loaded))?;
         self.drain()
     }
 }

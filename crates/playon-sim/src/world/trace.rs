@@ -9,9 +9,9 @@ use playon_types::ids::{ReleaseId, RoomId, WorkerId};
 use playon_types::reason::Reason;
 use playon_types::record::DeployRecord;
 
-use super::{Event, World};
-use crate::owner::Told;
-use crate::store::Found;
+use super::{World, WorldEvent};
+use crate::owner::ShardInput;
+use crate::store::RecoveredRoom;
 
 /// What the columns mean.
 pub const KEY: &str = "\
@@ -34,7 +34,7 @@ fn release(id: ReleaseId) -> u8 {
 
 impl World {
     /// Prints a step.
-    pub(super) fn print(&self, event: &Event) {
+    pub(super) fn print(&self, event: &WorldEvent) {
         let ms = self.now.0 as f64 / 1e3;
         eprintln!("{ms:>10.3} L{} {event}", self.life);
     }
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Prints what a shard takes out of its queue.
-    pub(super) fn print_told(&self, number: u16, told: &Told) {
+    pub(super) fn print_told(&self, number: u16, told: &ShardInput) {
         eprintln!("{:>14} shard {number}: {told}", "");
     }
 
@@ -122,7 +122,7 @@ impl Display for Line<'_> {
     }
 }
 
-impl Display for Event {
+impl Display for WorldEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ToOwner(_, message) => owner(f, message),
@@ -167,7 +167,7 @@ impl Display for Event {
     }
 }
 
-impl Display for Told {
+impl Display for ShardInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gate(message) => owner(f, message),
@@ -188,8 +188,10 @@ impl Display for Told {
                 rooms.iter().try_for_each(|room| write!(f, " {}", short(*room)))
             }
             Self::Loaded(room, _) => write!(f, "loaded {}", short(*room)),
-            Self::Found(Found::Whole(image)) => write!(f, "found {}", short(image.room)),
-            Self::Found(Found::Damaged(room)) => write!(f, "found {} damaged", short(*room)),
+            Self::Found(RecoveredRoom::Whole(image)) => write!(f, "found {}", short(image.room)),
+            Self::Found(RecoveredRoom::Damaged(room)) => {
+                write!(f, "found {} damaged", short(*room))
+            }
             Self::Listed => f.write_str("that was all"),
         }
     }

@@ -9,7 +9,7 @@ use playon_types::kind::Declared;
 use playon_types::record::DeployRecord;
 use playon_types::time::{Span, WallTime};
 
-use super::{Event, TO_SHARD, World};
+use super::{TO_SHARD, World, WorldEvent};
 use crate::keeper::{Asks, EXPIRIES_PER_SECOND, wall};
 use crate::worker::kinds_of;
 
@@ -76,7 +76,7 @@ impl World {
         }
         let number = self.keeper.as_ref().map_or(0, |keeper| keeper.shard_of(room));
         let order = Order::Expire { room, slept_by };
-        self.send((TO_SHARD, number.into()), self.life, Event::Order(number, order));
+        self.send((TO_SHARD, number.into()), self.life, WorldEvent::Order(number, order));
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use playon_types::ids::{ConnId, RoomId};
 use playon_types::time::{Span, Time};
 
 use super::sockets::bygone;
-use super::{Event, Kind, World};
-use crate::deeds::Task;
+use super::{RoomKind, World, WorldEvent};
+use crate::deeds::FailingTask;
 use crate::gate::Heard;
 
 /// Of those who have come so many go again while there is trouble. Percent.
@@ -48,7 +48,7 @@ impl World {
         self.watchers.insert(conn, Watcher { room, heard: None, seq: 0 });
         if self.rng.percent(GO) {
             let after = Span::millis(self.rng.below(STAY_MS));
-            self.schedule(after, self.life, Event::HangUp(conn));
+            self.schedule(after, self.life, WorldEvent::HangUp(conn));
         }
         let hello = Hello { conn, room, who: Who::Watcher, create: None };
         let out = self.gate.introduce(hello, false);
@@ -79,7 +79,7 @@ impl World {
                     // It cannot be shown to spectators, or not be made; or it failed by accident each time that it was shown.
                     Close::Refused => {
                         panics
-                            || self.is_doomed(room, Task::Show)
+                            || self.is_doomed(room, FailingTask::Show)
                             || self.unrunnable.contains(&room)
                     }
                     _ => false,
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    fn is_doomed(&self, room: RoomId, at: Task) -> bool {
+    fn is_doomed(&self, room: RoomId, at: FailingTask) -> bool {
         self.doomed.values().any(|rooms| rooms.get(&room).is_some_and(|doom| doom.at == at))
     }
 
@@ -103,7 +103,7 @@ impl World {
     pub(super) fn check_halt(&self, room: RoomId) -> Result<(), String> {
         let otherwise = self.unrunnable.contains(&room);
         let by_chance = self.options.panic + self.options.cursed > 0;
-        match self.is_doomed(room, Task::Show) && !otherwise && !by_chance {
+        match self.is_doomed(room, FailingTask::Show) && !otherwise && !by_chance {
             true => Err(format!("I7: {room} is given up for what spectators are shown")),
             false => Ok(()),
         }
@@ -112,7 +112,7 @@ impl World {
     /// Whoever still looks at a room is shown it.
     pub(super) fn check_watchers(&self) -> Result<(), String> {
         for (conn, Watcher { room, heard, .. }) in &self.watchers {
-            let due = Kind::of(*room) != Kind::Turns;
+            let due = RoomKind::of(*room) != RoomKind::Turns;
             let Some(heard) = heard else {
                 return Err(format!("I17: spectator {} of {room} is kept waiting", conn.0));
             };

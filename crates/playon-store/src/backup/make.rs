@@ -7,7 +7,7 @@ use playon_types::ids::Epoch;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::place::Place;
+use super::place::BackupTarget;
 use super::{
     ARTIFACTS, ArtifactEntry, BackupError, MANIFEST_FILE, Manifest, Progress, at, copy,
     leave_reserve,
@@ -42,7 +42,7 @@ pub fn backup(
     if !data.join(DATABASE_FILE).is_file() {
         return Err(OpenError::Missing { dir: data.to_owned() }.into());
     }
-    let place = Place::begin(to, MANIFEST_FILE)?;
+    let place = BackupTarget::begin(to, MANIFEST_FILE)?;
     match fill(data, place.part(), progress) {
         Ok(manifest) => place.finish().map(|()| manifest),
         Err(error) => {

@@ -19,7 +19,7 @@ const OF_THE_SYSTEM: &str = "lost+found";
 
 /// A directory in the making.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct BackupTarget {
     dir: PathBuf,
     part: PathBuf,
     /// Whether the directory was there, empty.
@@ -28,7 +28,7 @@ pub(super) struct Place {
     last: &'static str,
 }
 
-impl Place {
+impl BackupTarget {
     /// Begins a directory that will be `dir`; what an earlier attempt left is removed.
     pub(super) fn begin(dir: &Path, last: &'static str) -> Result<Self, BackupError> {
         let dir = target(dir)?;

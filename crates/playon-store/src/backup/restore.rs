@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::manifest::{ArtifactEntry, Manifest};
-use super::place::Place;
+use super::place::BackupTarget;
 use super::{ARTIFACTS, BackupError, Progress, copy};
 use crate::error::OpenError;
 use crate::inspect;
@@ -39,7 +39,7 @@ pub fn restore(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Restored, BackupError> {
     let manifest = Manifest::read(from)?;
-    let place = Place::begin(data, DATABASE_FILE)?;
+    let place = BackupTarget::begin(data, DATABASE_FILE)?;
     match fill(from, &manifest, place.part(), progress) {
         Ok(epoch) => {
             place.finish().map(|()| Restored { data: data.to_owned(), backup: manifest, epoch })

@@ -11,8 +11,8 @@ use crate::error::StoreError;
 use crate::inspect;
 use crate::private;
 use crate::sqlite::apply::Group;
-use crate::sqlite::fault::Fault;
-use crate::sqlite::open::{self, Opened};
+use crate::sqlite::fault::SqliteFault;
+use crate::sqlite::open::{self, OpenedDatabase};
 use crate::sqlite::rewind::rewind;
 use crate::sqlite::tables::Put;
 use crate::sqlite::{SqliteOptions, connect};
@@ -49,7 +49,7 @@ fn fill(source: &Connection, part: &Path, salvage: &Salvage) -> Result<(), Repai
     let options = SqliteOptions::default();
     let mut opened = open::open(part, &options)?;
     opened.books.carry_over_bytes = u64::MAX;
-    let fault = |fault: Fault| RepairError::Open(fault.into_open(part));
+    let fault = |fault: SqliteFault| RepairError::Open(fault.into_open(part));
     if salvage.epoch > opened.books.epoch {
         open::begin_epoch(&opened.conn, &mut opened.books, salvage.epoch).map_err(fault)?;
     }
@@ -64,7 +64,7 @@ fn fill(source: &Connection, part: &Path, salvage: &Salvage) -> Result<(), Repai
     opened.watermark.raise(mark).map_err(at(part))
 }
 
-fn put_small(opened: &mut Opened, salvage: &Salvage) -> Result<(), StoreError> {
+fn put_small(opened: &mut OpenedDatabase, salvage: &Salvage) -> Result<(), StoreError> {
     let releases = salvage.releases.iter().cloned().map(Put::Release);
     let deploys = salvage.deploys.iter().cloned().map(Put::Deploy);
     let settings = salvage.settings.iter();
@@ -79,7 +79,7 @@ fn put_small(opened: &mut Opened, salvage: &Salvage) -> Result<(), StoreError> {
 
 /// Writes the rooms, in transactions of about `bytes_max` each.
 fn put_rooms(
-    opened: &mut Opened,
+    opened: &mut OpenedDatabase,
     source: &Connection,
     salvage: &Salvage,
     bytes_max: usize,
@@ -110,7 +110,7 @@ fn put_rooms(
     commit(opened, batch)
 }
 
-fn commit(opened: &mut Opened, batch: Batch) -> Result<(), StoreError> {
+fn commit(opened: &mut OpenedDatabase, batch: Batch) -> Result<(), StoreError> {
     let mut group = Group::begin(&opened.conn, &mut opened.books)?;
     group.add(batch)?;
     group.commit().map(drop)

@@ -11,7 +11,7 @@ use crate::contract::{Batch, RestNote, RestRow, SnapshotRow};
 use crate::error::StoreError;
 use crate::log::{self, EntryKind, FoundEntry, LogEntry};
 use crate::sqlite::census::{Census, carried_key};
-use crate::sqlite::fault::Fault;
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::judge::Owed;
 use crate::sqlite::ledger::{Ledger, Op, SEQ_MAX};
 use crate::sqlite::row::number;
@@ -79,7 +79,7 @@ impl<'a> Group<'a> {
         for op in std::mem::take(&mut self.ops) {
             self.apply(op)?;
         }
-        let first = self.cut_head().map_err(Fault::into_store)?;
+        let first = self.cut_head().map_err(SqliteFault::into_store)?;
         let Self { tx, books, id, entries, .. } = self;
         let body = log::encode(id, books.epoch, first, &entries).map_err(StoreError::Misused)?;
         insert_batch(&tx, id, books.epoch, &body)?;
@@ -125,7 +125,7 @@ impl<'a> Group<'a> {
 
     /// Removes a bounded portion of batches that nobody needs, or, when the log is far over its bound, carries
     /// over what is needed and removes them too. Returns where the log begins from now on.
-    fn cut_head(&mut self) -> Result<u64, Fault> {
+    fn cut_head(&mut self) -> Result<u64, SqliteFault> {
         let ledger = &self.books.ledger;
         if self.spoilt {
             return Ok(ledger.first());
@@ -144,13 +144,13 @@ impl<'a> Group<'a> {
     }
 
     /// Copies what rooms still need of the batches before `until` out of the log.
-    fn carry(&mut self, until: u64) -> Result<(), Fault> {
+    fn carry(&mut self, until: u64) -> Result<(), SqliteFault> {
         let Books { ledger, census, last_found, .. } = &mut *self.books;
         let tx = &self.tx;
         let mut carried: HashMap<RoomId, Seq> = HashMap::new();
         read_batches(tx, ledger.first(), until, |id, epoch, body| {
             let decoded = log::decode(id, epoch, body)
-                .map_err(|why| Fault::Damage(format!("table batch, row {id}: {why}")))?;
+                .map_err(|why| SqliteFault::Damage(format!("table batch, row {id}: {why}")))?;
             let ends = last_deletions(&decoded.items);
             for (index, item) in decoded.items.into_iter().enumerate() {
                 let (entry, sum) = to_carry(id, epoch, item);

@@ -28,12 +28,12 @@ pub(crate) const SMALL: [(&str, &str); 3] = [
 
 /// Rows and digest of one table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct RowTally {
     pub(crate) rows: i64,
     pub(crate) digest: u64,
 }
 
-impl Tally {
+impl RowTally {
     /// Counts a row in.
     pub(crate) fn add(&mut self, table: &str, key: &[u8], version: u64) {
         self.rows += 1;
@@ -50,7 +50,7 @@ impl Tally {
 /// The tallies of all counted tables.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Census {
-    tallies: HashMap<&'static str, Tally>,
+    tallies: HashMap<&'static str, RowTally>,
     changed: Vec<&'static str>,
 }
 
@@ -63,7 +63,10 @@ impl Census {
                 "SELECT rows, digest FROM census WHERE name = ?1",
                 [table],
                 |row| {
-                    Ok(Tally { rows: row.get(0)?, digest: row.get::<_, i64>(1)?.cast_unsigned() })
+                    Ok(RowTally {
+                        rows: row.get(0)?,
+                        digest: row.get::<_, i64>(1)?.cast_unsigned(),
+                    })
                 },
             )?;
             census.tallies.insert(table, tally);
@@ -72,7 +75,7 @@ impl Census {
     }
 
     /// What a table should have.
-    pub(crate) fn of(&self, table: &str) -> Tally {
+    pub(crate) fn of(&self, table: &str) -> RowTally {
         self.tallies.get(table).copied().unwrap_or_default()
     }
 
@@ -86,7 +89,7 @@ impl Census {
         self.change(table).remove(table, key, version);
     }
 
-    fn change(&mut self, table: &'static str) -> &mut Tally {
+    fn change(&mut self, table: &'static str) -> &mut RowTally {
         if !self.changed.contains(&table) {
             self.changed.push(table);
         }
@@ -110,8 +113,8 @@ pub(crate) fn carried_key(room: &[u8], kind: u32, seq: u64) -> Vec<u8> {
 }
 
 /// Counts the rows that a query finds: of each the key and the version.
-pub(crate) fn count(conn: &Connection, table: &str, query: &str) -> rusqlite::Result<Tally> {
-    let mut tally = Tally::default();
+pub(crate) fn count(conn: &Connection, table: &str, query: &str) -> rusqlite::Result<RowTally> {
+    let mut tally = RowTally::default();
     let mut statement = conn.prepare(query)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

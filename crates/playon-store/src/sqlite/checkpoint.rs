@@ -11,20 +11,20 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use crate::sqlite::connect::{self, PAGE_BYTES};
-use crate::sqlite::writer::Command;
+use crate::sqlite::writer::WriterCommand;
 
 /// Rounds on the second connection before the writer finishes whatever is left.
 const ROUNDS_MAX: u32 = 4;
 
 /// The way to the writer, which is also told of a panic: it would wait for the end of the round for ever, and the log grow.
-struct Told(Sender<Command>);
+struct CheckpointTold(Sender<WriterCommand>);
 
-impl Drop for Told {
+impl Drop for CheckpointTold {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let why = "its thread has panicked".to_owned();
             // A writer that is gone waits for nothing.
-            let _ = self.0.send(Command::Checkpointed(Err(why)));
+            let _ = self.0.send(WriterCommand::Checkpointed(Err(why)));
         }
     }
 }
@@ -50,17 +50,17 @@ impl Checkpointer {
         conn: Connection,
         pin: Connection,
         wal_bytes_max: u64,
-        commands: Sender<Command>,
+        commands: Sender<WriterCommand>,
     ) -> std::io::Result<Self> {
         let (rounds, orders) = mpsc::channel();
         let thread =
             std::thread::Builder::new().name("playon-checkpoint".to_owned()).spawn(move || {
-                let commands = Told(commands);
+                let commands = CheckpointTold(commands);
                 while orders.recv().is_ok() {
                     let outcome = connect::checkpoint(&conn)
                         .map(|(pages, copied)| (pages - copied).max(0).cast_unsigned())
                         .map_err(|error| error.to_string());
-                    if commands.0.send(Command::Checkpointed(outcome)).is_err() {
+                    if commands.0.send(WriterCommand::Checkpointed(outcome)).is_err() {
                         return;
                     }
                 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::sqlite::connect::PAGE_BYTES;
-use crate::sqlite::wal::Frames;
+use crate::sqlite::wal::WalFrames;
 
 /// Pages of the database, the first one and others all over it, by which one that somebody has written is told from one that was
 /// only touched. Others of the same size can be as they are, so an older copy of a large one may pass; the next start tells.
@@ -52,7 +52,7 @@ impl Content {
         pages: u64,
         copied: u64,
     ) -> io::Result<bool> {
-        let frames = Frames::read(log, pages)?;
+        let frames = WalFrames::read(log, pages)?;
         let bytes = database.metadata()?.len();
         if copied == pages && pages > 0 && bytes != frames.database_pages * PAGE_BYTES {
             return Ok(false);
@@ -70,7 +70,7 @@ impl Content {
         let step = (done.len() / SAMPLE_PAGES as usize).max(1);
         let mut page = [0; PAGE_BYTES as usize];
         for (number, frame) in done.into_iter().step_by(step) {
-            Frames::page(log, frame, &mut page)?;
+            WalFrames::page(log, frame, &mut page)?;
             if hash_of(database, number)? != xxh3_64(&page) {
                 return Ok(false);
             }

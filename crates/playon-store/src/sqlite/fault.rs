@@ -8,7 +8,7 @@ use crate::sqlite::connect;
 
 /// Why a part of the database cannot be used.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum SqliteFault {
     /// The engine failed.
     Sql(rusqlite::Error),
     /// What is stored cannot be right, and it is not certain which rooms are concerned.
@@ -17,13 +17,13 @@ pub(crate) enum Fault {
     Room(RoomDamage),
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for SqliteFault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
     }
 }
 
-impl Fault {
+impl SqliteFault {
     /// As the answer to an attempt to open.
     pub(crate) fn into_open(self, dir: &Path) -> OpenError {
         match self {

@@ -6,8 +6,8 @@ use playon_types::ids::{Epoch, RoomId, Seq};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::log::EntryKind;
-use crate::sqlite::census::{self, Census, SMALL, Tally};
-use crate::sqlite::fault::Fault;
+use crate::sqlite::census::{self, Census, RowTally, SMALL};
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::ledger::{FoundRoom, Ledger};
 use crate::sqlite::row::number;
 use crate::sqlite::scan::{LoggedRecord, LoggedRoom, Scan, scan};
@@ -31,7 +31,7 @@ pub(crate) struct Judged {
 }
 
 /// Reads and verifies everything. An error means that damage cannot be pinned to rooms.
-pub(crate) fn judge(conn: &Connection) -> Result<Judged, Fault> {
+pub(crate) fn judge(conn: &Connection) -> Result<Judged, SqliteFault> {
     let keeper = conn
         .query_row("SELECT epoch FROM keeper WHERE id = 1", [], |row| number(row, 0))
         .map(Epoch)?;
@@ -44,7 +44,7 @@ pub(crate) fn judge(conn: &Connection) -> Result<Judged, Fault> {
     };
     if judged.scan.epoch != keeper {
         let found = judged.scan.epoch;
-        return Err(Fault::Damage(format!(
+        return Err(SqliteFault::Damage(format!(
             "table keeper has epoch {keeper}, the last batch has {found}"
         )));
     }
@@ -54,13 +54,13 @@ pub(crate) fn judge(conn: &Connection) -> Result<Judged, Fault> {
     Ok(judged)
 }
 
-fn read_hot(conn: &Connection) -> Result<HashMap<RoomId, (Seq, Epoch)>, Fault> {
+fn read_hot(conn: &Connection) -> Result<HashMap<RoomId, (Seq, Epoch)>, SqliteFault> {
     let mut query = conn.prepare("SELECT room, seq, epoch, rowid FROM snapshot NOT INDEXED")?;
     let mut rows = query.query([])?;
     let mut hot = HashMap::new();
     while let Some(row) = rows.next()? {
         let rowid: i64 = row.get(3)?;
-        let at = |why: &str| Fault::Damage(format!("table snapshot, row {rowid}: {why}"));
+        let at = |why: &str| SqliteFault::Damage(format!("table snapshot, row {rowid}: {why}"));
         let room = RoomId(row.get(0).map_err(|_| at("its room is not 16 bytes"))?);
         if hot.insert(room, (Seq(number(row, 1)?), Epoch(number(row, 2)?))).is_some() {
             return Err(at("its room has another row"));
@@ -70,7 +70,7 @@ fn read_hot(conn: &Connection) -> Result<HashMap<RoomId, (Seq, Epoch)>, Fault> {
 }
 
 impl Judged {
-    fn rooms(&mut self, conn: &Connection) -> Result<Owed, Fault> {
+    fn rooms(&mut self, conn: &Connection) -> Result<Owed, SqliteFault> {
         let mut owed = Owed::default();
         let mut asleep = conn.prepare("SELECT seq FROM sleeping WHERE room = ?1")?;
         for (room, found) in &self.scan.rooms {
@@ -89,7 +89,7 @@ impl Judged {
     }
 
     /// Compares the tables with their census, with what is owed instead of what is there.
-    fn count(&self, conn: &Connection) -> Result<(), Fault> {
+    fn count(&self, conn: &Connection) -> Result<(), SqliteFault> {
         let asleep = "SELECT room, 0 FROM sleeping INDEXED BY sqlite_autoindex_sleeping_1";
         for (table, listing) in SMALL.into_iter().chain([("sleeping", asleep)]) {
             let mut found = census::count(conn, table, listing)?;
@@ -101,10 +101,10 @@ impl Judged {
     }
 
     /// Counts the snapshots; the index must know the same rooms as the table.
-    fn count_hot(&self, conn: &Connection) -> Result<Tally, Fault> {
+    fn count_hot(&self, conn: &Connection) -> Result<RowTally, SqliteFault> {
         let listing = "SELECT room, 0 FROM snapshot INDEXED BY sqlite_autoindex_snapshot_1";
         let indexed = census::count(conn, "snapshot", listing)?;
-        let (mut found, mut rooms) = (Tally::default(), Tally::default());
+        let (mut found, mut rooms) = (RowTally::default(), RowTally::default());
         for (room, (Seq(seq), _)) in &self.hot {
             rooms.add("snapshot", &room.0, 0);
             if !self.owed.contains_key(&("snapshot", *room)) {
@@ -112,24 +112,26 @@ impl Judged {
             }
         }
         if rooms != indexed {
-            return Err(Fault::Damage("table snapshot: its index has other rooms".to_owned()));
+            return Err(SqliteFault::Damage(
+                "table snapshot: its index has other rooms".to_owned(),
+            ));
         }
         self.add_owed("snapshot", &mut found);
         Ok(found)
     }
 
-    fn add_owed(&self, table: &str, found: &mut Tally) {
+    fn add_owed(&self, table: &str, found: &mut RowTally) {
         for ((_, room), version) in self.owed.iter().filter(|((of, _), _)| *of == table) {
             found.add(table, &room.0, *version);
         }
     }
 
-    fn agree(&self, table: &str, found: Tally) -> Result<(), Fault> {
+    fn agree(&self, table: &str, found: RowTally) -> Result<(), SqliteFault> {
         let counted = self.census.of(table);
         if counted == found {
             return Ok(());
         }
-        Err(Fault::Damage(format!(
+        Err(SqliteFault::Damage(format!(
             "table {table}: {} rows were counted when it was last written, {} are found{}",
             counted.rows,
             found.rows,
@@ -252,8 +254,8 @@ fn verdict_on_gone(
     }
 }
 
-fn count_carried(conn: &Connection) -> Result<Tally, Fault> {
-    let mut tally = Tally::default();
+fn count_carried(conn: &Connection) -> Result<RowTally, SqliteFault> {
+    let mut tally = RowTally::default();
     let mut query = conn.prepare("SELECT room, kind, seq FROM carried NOT INDEXED")?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {

@@ -57,7 +57,7 @@ pub(crate) enum Op {
 }
 
 /// What a batch says about one room's snapshot.
-struct Given {
+struct GivenSnapshot {
     /// The commits of all that are in the batch.
     commits: Vec<Seq>,
     /// The newest of them; older ones are passed over.
@@ -156,11 +156,11 @@ impl Ledger {
     }
 
     /// Which snapshots the batch has of each room. However many they are, one of them replaces what is stored.
-    fn given(&self, rows: &[SnapshotRow]) -> HashMap<RoomId, Given> {
-        let mut given: HashMap<RoomId, Given> = HashMap::with_capacity(rows.len());
+    fn given(&self, rows: &[SnapshotRow]) -> HashMap<RoomId, GivenSnapshot> {
+        let mut given: HashMap<RoomId, GivenSnapshot> = HashMap::with_capacity(rows.len());
         for (index, row) in rows.iter().enumerate() {
             let known = self.rooms.get(&row.room);
-            let given = given.entry(row.room).or_insert_with(|| Given {
+            let given = given.entry(row.room).or_insert_with(|| GivenSnapshot {
                 commits: Vec::with_capacity(1),
                 newest: row.seq,
                 row: index,
@@ -190,7 +190,7 @@ impl Ledger {
         &mut self,
         room: RoomId,
         seq: Seq,
-        given: Option<&Given>,
+        given: Option<&GivenSnapshot>,
         id: u64,
     ) -> Result<(), String> {
         let Some(mark) = self.rooms.get_mut(&room) else {
@@ -214,7 +214,13 @@ impl Ledger {
     }
 
     /// Lets go of the batches that a snapshot makes needless.
-    fn end_snapshot(&mut self, row: SnapshotRow, given: &Given, id: u64, ops: &mut Vec<Op>) {
+    fn end_snapshot(
+        &mut self,
+        row: SnapshotRow,
+        given: &GivenSnapshot,
+        id: u64,
+        ops: &mut Vec<Op>,
+    ) {
         let room = row.room;
         let Some(mark) = self.rooms.get_mut(&room) else { return };
         mark.snapshot = row.seq;

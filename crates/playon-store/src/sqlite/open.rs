@@ -16,30 +16,30 @@ use crate::private;
 use crate::sqlite::apply::{Books, insert_batch};
 use crate::sqlite::census::Census;
 use crate::sqlite::connect::{self, open_error};
-use crate::sqlite::fault::Fault;
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::judge::{Judged, judge};
-use crate::sqlite::place::Place;
+use crate::sqlite::place::DataPlace;
 use crate::sqlite::rewind::rewound;
 use crate::sqlite::schema::{self, Identity, MIGRATIONS};
 use crate::sqlite::{DATABASE_FILE, SqliteOptions, wal};
 use crate::watermark::{self, Reading, Watermark, WatermarkFile};
 
 /// What a successful opening leaves.
-pub(crate) struct Opened {
+pub(crate) struct OpenedDatabase {
     pub(crate) lock: DirLock,
     pub(crate) conn: Connection,
     pub(crate) books: Books,
     pub(crate) watermark: WatermarkFile,
     pub(crate) judged: Judged,
     pub(crate) wal_pages: Arc<AtomicU64>,
-    pub(crate) place: Place,
+    pub(crate) place: DataPlace,
     /// The epoch before which the store was last restored or repaired; 0 if it never was.
     pub(crate) rewound: Epoch,
 }
 
 /// What a database is that may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum FoundDatabase {
     /// Nothing has been written to it.
     Empty,
     /// It has this schema, and nothing else: the schema is made in one transaction, the first epoch in the next.
@@ -48,7 +48,7 @@ pub(crate) enum Found {
     Used(u32),
 }
 
-impl Found {
+impl FoundDatabase {
     fn schema(self) -> u32 {
         match self {
             Self::Empty => 0,
@@ -62,7 +62,7 @@ impl Found {
 }
 
 /// Opens or creates the store in `dir`.
-pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
+pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<OpenedDatabase, OpenError> {
     let sql = |error| open_error(dir, &error);
     private::make_folder(dir).map_err(|e| from_io(dir, &e))?;
     let lock = DirLock::take(dir)?;
@@ -73,7 +73,7 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
         // The engine makes its other files as this one is.
         private::make_file(dir, &dir.join(DATABASE_FILE)).map_err(|e| from_io(dir, &e))?;
     }
-    let content = Place::open_content(dir).map_err(|e| from_io(dir, &e))?;
+    let content = DataPlace::open_content(dir).map_err(|e| from_io(dir, &e))?;
     let mut conn = connect::writer(dir, !exists).map_err(sql)?;
     if conn.is_readonly("main").map_err(sql)? {
         return Err(OpenError::ReadOnly {
@@ -103,8 +103,8 @@ pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenEr
     let mark = Watermark { epoch: books.epoch, batch: books.last };
     let watermark = WatermarkFile::open(dir, mark).map_err(|e| from_io(dir, &e))?;
     sync_names(dir)?;
-    let place = Place::note(dir, content).map_err(|e| from_io(dir, &e))?;
-    Ok(Opened { lock, conn, books, watermark, judged, wal_pages, place, rewound })
+    let place = DataPlace::note(dir, content).map_err(|e| from_io(dir, &e))?;
+    Ok(OpenedDatabase { lock, conn, books, watermark, judged, wal_pages, place, rewound })
 }
 
 /// Begins the next epoch, and moves everything into the database if nobody reads the log.
@@ -170,13 +170,17 @@ fn refuse_remains(dir: &Path, promised: u64) -> Result<(), OpenError> {
 }
 
 /// Tells whether the database is ours, of a version we know, and not older than promised; reads only.
-pub(crate) fn examine(conn: &Connection, dir: &Path, promised: u64) -> Result<Found, OpenError> {
+pub(crate) fn examine(
+    conn: &Connection,
+    dir: &Path,
+    promised: u64,
+) -> Result<FoundDatabase, OpenError> {
     let sql = |error| open_error(dir, &error);
     let lost = |found| OpenError::LostWrites { dir: dir.to_owned(), found, promised };
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     match schema::identify(conn).map_err(sql)? {
         Identity::Empty if promised > 0 => Err(lost(0)),
-        Identity::Empty => Ok(Found::Empty),
+        Identity::Empty => Ok(FoundDatabase::Empty),
         Identity::Foreign(why) => Err(OpenError::NotOurs { file: dir.join(DATABASE_FILE), why }),
         Identity::Ours(found) if found > known => {
             Err(OpenError::Newer { dir: dir.to_owned(), found, known })
@@ -186,7 +190,7 @@ pub(crate) fn examine(conn: &Connection, dir: &Path, promised: u64) -> Result<Fo
             schema.map_err(|why| OpenError::Schema { dir: dir.to_owned(), why })?;
             let tail: Option<i64> = conn
                 .query_row("SELECT max(id) FROM batch", [], |row| row.get(0))
-                .map_err(|error| Fault::Sql(error).into_open(dir))?;
+                .map_err(|error| SqliteFault::Sql(error).into_open(dir))?;
             let found = tail.unwrap_or(0).cast_unsigned();
             if found < promised {
                 return Err(lost(found));
@@ -195,8 +199,8 @@ pub(crate) fn examine(conn: &Connection, dir: &Path, promised: u64) -> Result<Fo
             let unused = found == 0
                 && conn
                     .query_row(unused, [], |row| row.get::<_, bool>(0))
-                    .map_err(|error| Fault::Sql(error).into_open(dir))?;
-            Ok(if unused { Found::Unused(version) } else { Found::Used(version) })
+                    .map_err(|error| SqliteFault::Sql(error).into_open(dir))?;
+            Ok(if unused { FoundDatabase::Unused(version) } else { FoundDatabase::Used(version) })
         }
     }
 }
@@ -237,13 +241,17 @@ pub(crate) fn books(judged: &Judged, options: &SqliteOptions) -> Books {
 }
 
 /// Raises the epoch and begins it with an empty batch, in one synced transaction.
-pub(crate) fn begin_epoch(conn: &Connection, books: &mut Books, epoch: Epoch) -> Result<(), Fault> {
+pub(crate) fn begin_epoch(
+    conn: &Connection,
+    books: &mut Books,
+    epoch: Epoch,
+) -> Result<(), SqliteFault> {
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
     let id = books.last + 1;
     let first = books.ledger.first().max(1);
-    let body = log::encode(id, epoch, first, &[]).map_err(Fault::Damage)?;
+    let body = log::encode(id, epoch, first, &[]).map_err(SqliteFault::Damage)?;
     tx.execute("UPDATE keeper SET epoch = ?1 WHERE id = 1", [epoch.0.cast_signed()])?;
-    insert_batch(&tx, id, epoch, &body).map_err(|error| Fault::Damage(error.to_string()))?;
+    insert_batch(&tx, id, epoch, &body).map_err(|error| SqliteFault::Damage(error.to_string()))?;
     tx.commit()?;
     books.epoch = Epoch(epoch.0);
     books.last = id;

@@ -75,7 +75,7 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
 
 /// The directory and the files of the engine in it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct DataPlace {
     folder: NamedFile,
     database: NamedFile,
     log: NamedFile,
@@ -90,7 +90,7 @@ pub(crate) struct Place {
     changing: bool,
 }
 
-impl Place {
+impl DataPlace {
     /// The database of a directory, opened to look at; to be had before the engine opens it.
     pub(crate) fn open_content(dir: &Path) -> io::Result<File> {
         File::open(dir.join(DATABASE_FILE))
@@ -220,20 +220,20 @@ mod tests {
         conn: Connection,
         /// Keeps the log from beginning anew, as the checkpointer does while it is at it.
         pin: Connection,
-        place: Place,
+        place: DataPlace,
     }
 
     impl Open {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             File::create(dir.path().join(DATABASE_FILE)).unwrap();
-            let content = Place::open_content(dir.path()).unwrap();
+            let content = DataPlace::open_content(dir.path()).unwrap();
             let conn = connect::writer(dir.path(), true).unwrap();
             connect::use_wal(&conn, 1 << 20, 1 << 20).unwrap();
             conn.execute_batch("CREATE TABLE row (id INTEGER PRIMARY KEY, body BLOB)").unwrap();
             write(&conn, 1..40);
             assert!(connect::checkpoint_whole(&conn).unwrap());
-            let place = Place::note(dir.path(), content).unwrap();
+            let place = DataPlace::note(dir.path(), content).unwrap();
             let pin = connect::reader(dir.path()).unwrap();
             Self { dir, conn, pin, place }
         }

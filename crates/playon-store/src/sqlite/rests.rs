@@ -4,7 +4,7 @@ use playon_types::ids::{ReleaseId, RoomId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::contract::{RestGroup, RestNote, RestingRoom};
-use crate::sqlite::fault::Fault;
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::row::number;
 
 /// The note of a row, from its columns kind, name, version, release, seats and since_ms, which begin at `at`.
@@ -20,7 +20,7 @@ pub(crate) fn note(row: &Row<'_>, at: usize) -> rusqlite::Result<RestNote> {
 }
 
 /// How many there are of each kind, version and release. It is read from an index alone.
-pub(crate) fn groups(conn: &Connection) -> Result<Vec<RestGroup>, Fault> {
+pub(crate) fn groups(conn: &Connection) -> Result<Vec<RestGroup>, SqliteFault> {
     let mut query = conn.prepare_cached(
         "SELECT kind, version, release, count(*), min(since_ms) FROM sleeping INDEXED BY sleeping_of
          GROUP BY kind, version, release",
@@ -46,7 +46,7 @@ pub(crate) fn page(
     conn: &Connection,
     after: Option<RoomId>,
     limit: usize,
-) -> Result<Vec<RestingRoom>, Fault> {
+) -> Result<Vec<RestingRoom>, SqliteFault> {
     let mut query = conn.prepare_cached(
         "SELECT room, kind, name, version, release, seats, since_ms, bytes FROM sleeping
          WHERE room > ?1 ORDER BY room LIMIT ?2",
@@ -66,7 +66,7 @@ pub(crate) fn of_group(
     after: Option<(u64, RoomId)>,
     by_ms: u64,
     limit: usize,
-) -> Result<Vec<RestingRoom>, Fault> {
+) -> Result<Vec<RestingRoom>, SqliteFault> {
     let mut query = conn.prepare_cached(
         "SELECT room, kind, name, version, release, seats, since_ms, bytes FROM sleeping
          WHERE kind = ?1 AND version = ?2 AND release = ?3
@@ -89,7 +89,7 @@ pub(crate) fn of_group(
 }
 
 /// One room, as it is listed; nothing if it is not at rest.
-pub(crate) fn one(conn: &Connection, room: RoomId) -> Result<Option<RestingRoom>, Fault> {
+pub(crate) fn one(conn: &Connection, room: RoomId) -> Result<Option<RestingRoom>, SqliteFault> {
     let mut query = conn.prepare_cached(
         "SELECT room, kind, name, version, release, seats, since_ms, bytes FROM sleeping
          WHERE room = ?1",

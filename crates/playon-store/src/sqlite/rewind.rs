@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::error::StoreError;
 use crate::sqlite::apply::{Books, Group};
-use crate::sqlite::fault::Fault;
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::open::begin_epoch;
 use crate::sqlite::tables::{self, Put};
 
@@ -17,7 +17,7 @@ use crate::sqlite::tables::{self, Put};
 const SETTING_REWOUND: &str = "rewound";
 
 /// The epoch before which the store was last restored or repaired; 0 if it never was.
-pub(crate) fn rewound(conn: &Connection) -> Result<Epoch, Fault> {
+pub(crate) fn rewound(conn: &Connection) -> Result<Epoch, SqliteFault> {
     let value = tables::setting(conn, SETTING_REWOUND)?;
     let text = value.as_deref().map(std::str::from_utf8);
     let epoch = text.map(|text| text.ok().and_then(|text| text.parse().ok()));
@@ -25,7 +25,7 @@ pub(crate) fn rewound(conn: &Connection) -> Result<Epoch, Fault> {
         None => Ok(Epoch(0)),
         Some(Some(epoch)) => Ok(Epoch(epoch)),
         Some(None) => {
-            Err(Fault::Damage(format!("table setting, row {SETTING_REWOUND}: not a number")))
+            Err(SqliteFault::Damage(format!("table setting, row {SETTING_REWOUND}: not a number")))
         }
     }
 }
@@ -38,12 +38,12 @@ const SECONDS_MAX: u64 = (1 << 32) - 1;
 
 /// An epoch that no keeper has had, not even one that went on from the same older state: the time of rewinding, and chance.
 /// Later than `last` and, unless the clock went back, than every epoch that players may know of.
-fn unknown_epoch(last: Epoch) -> Result<Epoch, Fault> {
+fn unknown_epoch(last: Epoch) -> Result<Epoch, SqliteFault> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs()).min(SECONDS_MAX);
     let mut chance = [0; 8];
     getrandom::fill(&mut chance)
-        .map_err(|error| Fault::Damage(format!("there are no random numbers: {error}")))?;
+        .map_err(|error| SqliteFault::Damage(format!("there are no random numbers: {error}")))?;
     let chance = u64::from_le_bytes(chance) % (1 << CHANCE_BITS);
     // A clock that stands before what is known must not lead back to it.
     let floor = last.0.saturating_add(1 << CHANCE_BITS);
@@ -52,10 +52,10 @@ fn unknown_epoch(last: Epoch) -> Result<Epoch, Fault> {
 
 /// Goes on in an epoch that cannot have been before, and notes that all before it may be older than what
 /// players were told.
-pub(crate) fn rewind(conn: &Connection, books: &mut Books) -> Result<(), Fault> {
+pub(crate) fn rewind(conn: &Connection, books: &mut Books) -> Result<(), SqliteFault> {
     let epoch = unknown_epoch(books.epoch)?;
     begin_epoch(conn, books, epoch)?;
-    let failed = |error: StoreError| Fault::Damage(error.to_string());
+    let failed = |error: StoreError| SqliteFault::Damage(error.to_string());
     let mut group = Group::begin(conn, books).map_err(failed)?;
     let value = epoch.0.to_string().into();
     let put = Put::Setting { name: SETTING_REWOUND.to_owned(), value };

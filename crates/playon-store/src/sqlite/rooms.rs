@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::check;
 use crate::contract::{SnapshotRow, StoredRoom};
 use crate::damage::RoomDamage;
-use crate::sqlite::fault::Fault;
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::judge::Judged;
 use crate::sqlite::rests;
 use crate::sqlite::row::number;
@@ -23,7 +23,7 @@ pub(crate) fn recover(
     rewound: Epoch,
     except: Option<Epoch>,
     each: &mut dyn FnMut(Result<StoredRoom, RoomDamage>),
-) -> Result<(), Fault> {
+) -> Result<(), SqliteFault> {
     for (room, place) in &judged.damaged {
         each(Err(RoomDamage { room: *room, place: place.clone() }));
     }
@@ -76,7 +76,7 @@ pub(crate) fn load_sleeping(
     conn: &Connection,
     room: RoomId,
     rewound: Epoch,
-) -> Result<Option<StoredRoom>, Fault> {
+) -> Result<Option<StoredRoom>, SqliteFault> {
     // Both questions must be put to the same state of the database.
     let tx = conn.unchecked_transaction()?;
     let found = tx
@@ -84,11 +84,11 @@ pub(crate) fn load_sleeping(
         .query_row([&room.0[..]], |row| read_row("sleeping", room, row))
         .optional()?;
     if let Some(found) = found {
-        return found.map(|found| Some(found.seen_from(rewound))).map_err(Fault::Room);
+        return found.map(|found| Some(found.seen_from(rewound))).map_err(SqliteFault::Room);
     }
     if tx.prepare_cached("SELECT 1 FROM snapshot WHERE room = ?1")?.exists([&room.0[..]])? {
         let place = format!("room {room} is in the hot log, not at rest");
-        return Err(Fault::Room(RoomDamage { room, place }));
+        return Err(SqliteFault::Room(RoomDamage { room, place }));
     }
     Ok(None)
 }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::check::Check;
 use crate::contract::LogRecord;
 use crate::log::{self, EntryKind, FoundEntry, LogEntry};
-use crate::sqlite::fault::Fault;
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::row::number;
 use crate::sqlite::tables::Announced;
 
@@ -53,7 +53,7 @@ pub(crate) struct Scan {
 }
 
 /// Reads the log. An error means that the damage cannot be pinned to rooms.
-pub(crate) fn scan(conn: &Connection) -> Result<Scan, Fault> {
+pub(crate) fn scan(conn: &Connection) -> Result<Scan, SqliteFault> {
     let mut scan = Scan::default();
     read_carried(conn, |epoch, item| scan.take(0, epoch, item))?;
     let mut said_first = 0;
@@ -68,25 +68,25 @@ pub(crate) fn scan(conn: &Connection) -> Result<Scan, Fault> {
         Ok(())
     })?;
     if scan.last == 0 {
-        return Err(Fault::Damage("table batch is empty".to_owned()));
+        return Err(SqliteFault::Damage("table batch is empty".to_owned()));
     }
     if scan.first != said_first {
         let (first, last) = (scan.first, scan.last);
         let place = format!(
             "table batch begins with row {first}, but row {last} says that row {said_first} is the first"
         );
-        return Err(Fault::Damage(place));
+        return Err(SqliteFault::Damage(place));
     }
     Ok(scan)
 }
 
 impl Scan {
     /// Checks that a batch follows the one before it.
-    fn follow(&mut self, id: u64, epoch: Epoch) -> Result<(), Fault> {
+    fn follow(&mut self, id: u64, epoch: Epoch) -> Result<(), SqliteFault> {
         if self.first == 0 {
             self.first = id;
         } else if id != self.last + 1 {
-            return Err(Fault::Damage(format!(
+            return Err(SqliteFault::Damage(format!(
                 "table batch: row {} is followed by row {id}",
                 self.last
             )));
@@ -181,8 +181,8 @@ pub(crate) fn read_batches(
     conn: &Connection,
     from: u64,
     until: u64,
-    mut each: impl FnMut(u64, Epoch, &Bytes) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    mut each: impl FnMut(u64, Epoch, &Bytes) -> Result<(), SqliteFault>,
+) -> Result<(), SqliteFault> {
     let mut query = conn.prepare_cached(
         "SELECT id, epoch, body FROM batch WHERE id >= ?1 AND id < ?2 ORDER BY id",
     )?;
@@ -198,13 +198,13 @@ pub(crate) fn read_batches(
 pub(crate) fn read_carried(
     conn: &Connection,
     mut each: impl FnMut(Epoch, FoundEntry),
-) -> Result<(), Fault> {
+) -> Result<(), SqliteFault> {
     let mut query =
         conn.prepare("SELECT id, room, kind, seq, epoch, body, sum FROM carried ORDER BY id")?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         let id = number(row, 0)?;
-        let at = |why: &str| Fault::Damage(format!("table carried, row {id}: {why}"));
+        let at = |why: &str| SqliteFault::Damage(format!("table carried, row {id}: {why}"));
         let room = RoomId(row.get(1).map_err(|_| at("its room is not 16 bytes"))?);
         let kind = EntryKind::of(row.get(2)?).ok_or_else(|| at("its kind is not known"))?;
         let (seq, epoch) = (Seq(number(row, 3)?), Epoch(number(row, 4)?));
@@ -235,8 +235,8 @@ pub(crate) fn carried_sum(epoch: Epoch, entry: &LogEntry) -> u64 {
         .sum()
 }
 
-fn damage(id: u64, why: &str) -> Fault {
-    Fault::Damage(format!("table batch, row {id}: {why}"))
+fn damage(id: u64, why: &str) -> SqliteFault {
+    SqliteFault::Damage(format!("table batch, row {id}: {why}"))
 }
 
 fn place(batch: u64, offset: usize, room: RoomId, seq: Seq, why: &str) -> String {

@@ -18,10 +18,10 @@ use crate::damage::RoomDamage;
 use crate::error::{OpenError, StoreError};
 use crate::lock::from_io;
 use crate::sqlite::checkpoint::Checkpointer;
-use crate::sqlite::fault::Fault;
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::judge::{self, Judged};
 use crate::sqlite::tables::{self, Put};
-use crate::sqlite::writer::{Answer, Command, Wanted, Writer, send};
+use crate::sqlite::writer::{Answer, Wanted, Writer, WriterCommand, send};
 use crate::sqlite::{SqliteOptions, connect, open, rests, rooms};
 
 /// The embedded store of one data directory.
@@ -30,7 +30,7 @@ pub struct SqliteStore {
     epoch: Epoch,
     /// The epoch before which it was last restored or repaired.
     rewound: Epoch,
-    commands: Sender<Command>,
+    commands: Sender<WriterCommand>,
     wanted: Wanted,
     /// What opening found, until it is recovered.
     found: Mutex<Option<Judged>>,
@@ -99,22 +99,28 @@ impl SqliteStore {
     }
 
     fn put(&self, put: Put) -> Result<(), StoreError> {
-        self.ask(|answer| Command::Put(put, answer))
+        self.ask(|answer| WriterCommand::Put(put, answer))
     }
 
     /// Sends a command and waits for the answer.
-    fn ask(&self, command: impl FnOnce(Answer) -> Command) -> Result<(), StoreError> {
+    fn ask(&self, command: impl FnOnce(Answer) -> WriterCommand) -> Result<(), StoreError> {
         let (tell, told) = mpsc::channel();
         let answer = Answer::new(Box::new(move |outcome| drop(tell.send(outcome))));
         send(&self.commands, command(answer));
         told.recv().unwrap_or_else(|_| Err(StoreError::Stopped("its thread is gone".to_owned())))
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, SqliteFault>,
+    ) -> Result<T, StoreError> {
         read_with(&self.reader, read)
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+    fn look<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, SqliteFault>,
+    ) -> Result<T, StoreError> {
         read_with(&self.looker, look)
     }
 }
@@ -125,7 +131,7 @@ impl RoomLog for SqliteStore {
     }
 
     fn submit(&self, batch: Batch, done: Done) {
-        send(&self.commands, Command::Batch(batch, Answer::new(done)));
+        send(&self.commands, WriterCommand::Batch(batch, Answer::new(done)));
     }
 
     /// The first call gives the rooms as they were found at opening, whatever was submitted since; a later one
@@ -143,9 +149,9 @@ impl RoomLog for SqliteStore {
         let tx = conn.unchecked_transaction()?;
         let (judged, except) = match found {
             Some(judged) => (judged, Some(self.epoch)),
-            None => (judge::judge(&tx).map_err(Fault::into_store)?, None),
+            None => (judge::judge(&tx).map_err(SqliteFault::into_store)?, None),
         };
-        rooms::recover(&tx, judged, self.rewound, except, each).map_err(Fault::into_store)
+        rooms::recover(&tx, judged, self.rewound, except, each).map_err(SqliteFault::into_store)
     }
 
     fn on_snapshots_wanted(&self, wanted: Box<dyn Fn(Vec<RoomId>) + Send>) {
@@ -155,7 +161,7 @@ impl RoomLog for SqliteStore {
     fn in_place(&self) -> Result<Option<String>, StoreError> {
         let (tell, told) = mpsc::channel();
         let tell = Box::new(move |seen| drop(tell.send(seen)));
-        send(&self.commands, Command::Look(tell));
+        send(&self.commands, WriterCommand::Look(tell));
         told.recv().unwrap_or_else(|_| Err(StoreError::Stopped("its thread is gone".to_owned())))
     }
 
@@ -168,10 +174,10 @@ impl RoomLog for SqliteStore {
         drop(held(&self.looker).take());
         if thread.thread().id() == std::thread::current().id() {
             // Called from a `Done`: the thread ends when it gets there, nobody can wait for it here.
-            send(&self.commands, Command::Close(Answer::new(Box::new(drop))));
+            send(&self.commands, WriterCommand::Close(Answer::new(Box::new(drop))));
             return Ok(());
         }
-        let outcome = self.ask(Command::Close);
+        let outcome = self.ask(WriterCommand::Close);
         let joined =
             thread.join().map_err(|_| StoreError::Stopped("its thread panicked".to_owned()));
         outcome.and(joined)
@@ -250,10 +256,10 @@ impl fmt::Debug for SqliteStore {
 
 fn read_with<T>(
     reader: &Mutex<Option<Connection>>,
-    read: impl FnOnce(&Connection) -> Result<T, Fault>,
+    read: impl FnOnce(&Connection) -> Result<T, SqliteFault>,
 ) -> Result<T, StoreError> {
     match held(reader).as_ref() {
-        Some(reader) => read(reader).map_err(Fault::into_store),
+        Some(reader) => read(reader).map_err(SqliteFault::into_store),
         None => Err(StoreError::Stopped("it is closed".to_owned())),
     }
 }

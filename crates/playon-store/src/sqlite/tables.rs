@@ -11,7 +11,7 @@ use crate::contract::{Decision, DeployRow, ReleaseRow};
 use crate::error::StoreError;
 use crate::log::{EntryKind, LogEntry};
 use crate::sqlite::census::Census;
-use crate::sqlite::fault::Fault;
+use crate::sqlite::fault::SqliteFault;
 use crate::sqlite::row::number;
 
 /// Deploys that are kept; beyond it the oldest are removed.
@@ -156,7 +156,7 @@ fn recount(census: &mut Census, table: &'static str, key: &[u8], former: Option<
 }
 
 /// All releases, oldest first.
-pub(crate) fn releases(conn: &Connection) -> Result<Vec<ReleaseRow>, Fault> {
+pub(crate) fn releases(conn: &Connection) -> Result<Vec<ReleaseRow>, SqliteFault> {
     let mut query =
         conn.prepare_cached("SELECT id, label, added_ms, sum FROM release ORDER BY added_ms, id")?;
     let mut rows = query.query([])?;
@@ -174,7 +174,7 @@ pub(crate) fn releases(conn: &Connection) -> Result<Vec<ReleaseRow>, Fault> {
 }
 
 /// The newest deploys, newest first.
-pub(crate) fn deploys(conn: &Connection, limit: usize) -> Result<Vec<DeployRow>, Fault> {
+pub(crate) fn deploys(conn: &Connection, limit: usize) -> Result<Vec<DeployRow>, SqliteFault> {
     let mut query =
         conn.prepare_cached("SELECT id, body, sum FROM deploy ORDER BY id DESC LIMIT ?1")?;
     let mut rows = query.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
@@ -189,7 +189,7 @@ pub(crate) fn deploys(conn: &Connection, limit: usize) -> Result<Vec<DeployRow>,
 }
 
 /// One named value.
-pub(crate) fn setting(conn: &Connection, name: &str) -> Result<Option<Bytes>, Fault> {
+pub(crate) fn setting(conn: &Connection, name: &str) -> Result<Option<Bytes>, SqliteFault> {
     let found: Option<(Vec<u8>, i64)> = conn
         .prepare_cached("SELECT value, sum FROM setting WHERE name = ?1")?
         .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -204,7 +204,7 @@ pub(crate) fn setting(conn: &Connection, name: &str) -> Result<Option<Bytes>, Fa
 pub(crate) type Announced = HashMap<RoomId, Option<u64>>;
 
 /// Verifies all small tables against their own checksums and against the log.
-pub(crate) fn verify(conn: &Connection, announced: &Announced) -> Result<(), Fault> {
+pub(crate) fn verify(conn: &Connection, announced: &Announced) -> Result<(), SqliteFault> {
     let mut open = announced.clone();
     for row in releases(conn)? {
         agree(&mut open, "release", &row.label, &row.id.0, release_sum(&row))?;
@@ -220,30 +220,36 @@ pub(crate) fn verify(conn: &Connection, announced: &Announced) -> Result<(), Fau
         agree(&mut open, "setting", &name, name.as_bytes(), setting_sum(&name, &value))?;
     }
     if open.values().any(Option::is_some) {
-        return Err(Fault::Damage(
+        return Err(SqliteFault::Damage(
             "the log names a release, a deploy or a setting that no table has".to_owned(),
         ));
     }
     Ok(())
 }
 
-fn agree(open: &mut Announced, table: &str, name: &str, key: &[u8], sum: u64) -> Result<(), Fault> {
+fn agree(
+    open: &mut Announced,
+    table: &str,
+    name: &str,
+    key: &[u8],
+    sum: u64,
+) -> Result<(), SqliteFault> {
     match open.remove(&key_hash(table, key)) {
-        Some(said) if said != Some(sum) => Err(Fault::Damage(format!(
+        Some(said) if said != Some(sum) => Err(SqliteFault::Damage(format!(
             "table {table}, row {name}: the log says that it was changed later"
         ))),
         _ => Ok(()),
     }
 }
 
-fn trust(table: &str, name: &str, computed: u64, stored: i64) -> Result<(), Fault> {
+fn trust(table: &str, name: &str, computed: u64, stored: i64) -> Result<(), SqliteFault> {
     if computed == stored.cast_unsigned() {
         return Ok(());
     }
     let place = format!(
         "table {table}, row {name}: the checksum is {stored:#x}, the contents have {computed:#x}"
     );
-    Err(Fault::Damage(place))
+    Err(SqliteFault::Damage(place))
 }
 
 fn announce(table: &str, key: &[u8], sum: Option<u64>) -> LogEntry {

@@ -76,14 +76,14 @@ pub(crate) fn settle(wal: &Path) -> io::Result<()> {
 
 /// Which frame of a log is the last one of each page.
 #[derive(Debug, Default)]
-pub(crate) struct Frames {
+pub(crate) struct WalFrames {
     /// By the number of the page, counted from 0, the number of the frame, counted from 1.
     pub(crate) last: HashMap<u64, u64>,
     /// Pages of the database as of the last frame.
     pub(crate) database_pages: u64,
 }
 
-impl Frames {
+impl WalFrames {
     /// Reads the heads of the first `count` frames.
     pub(crate) fn read(log: &File, count: u64) -> io::Result<Self> {
         let mut found = Self::default();

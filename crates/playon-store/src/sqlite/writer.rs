@@ -16,7 +16,7 @@ use crate::sqlite::SqliteOptions;
 use crate::sqlite::apply::{Books, Group};
 use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::connect;
-use crate::sqlite::place::{Place, Sight};
+use crate::sqlite::place::{DataPlace, Sight};
 use crate::sqlite::tables::Put;
 use crate::watermark::{Watermark, WatermarkFile};
 
@@ -30,7 +30,7 @@ const GROUP_COMMANDS_MAX: usize = 4_096;
 pub(crate) type Wanted = Arc<Mutex<Option<Box<dyn Fn(Vec<RoomId>) + Send>>>>;
 
 /// What the writer is asked to do.
-pub(crate) enum Command {
+pub(crate) enum WriterCommand {
     /// Make a batch safe.
     Batch(Batch, Answer),
     /// Make a row of a small table safe.
@@ -82,14 +82,14 @@ pub(crate) struct Writer {
     pub(crate) next_wish: u64,
     pub(crate) dir: PathBuf,
     /// Closed after the connections.
-    pub(crate) place: Place,
+    pub(crate) place: DataPlace,
     /// Let go of last.
     pub(crate) lock: DirLock,
 }
 
 impl Writer {
     /// Runs until closed.
-    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+    pub(crate) fn run(mut self, commands: &Receiver<WriterCommand>) {
         while let Ok(first) = commands.recv() {
             let mut group = vec![first];
             let mut bytes = 0;
@@ -109,18 +109,18 @@ impl Writer {
     }
 
     /// Writes everything in the group. Returns the one who asked to close.
-    fn group(&mut self, group: Vec<Command>) -> Option<Answer> {
+    fn group(&mut self, group: Vec<WriterCommand>) -> Option<Answer> {
         let mut closing = None;
         let mut writes = Vec::with_capacity(group.len());
         let mut looks = Vec::new();
         for command in group {
             match command {
-                Command::Checkpointed(Ok(rest)) => self.finish_round(rest),
-                Command::Checkpointed(Err(why)) => {
+                WriterCommand::Checkpointed(Ok(rest)) => self.finish_round(rest),
+                WriterCommand::Checkpointed(Err(why)) => {
                     self.stop(&StoreError::Io(format!("checkpoint: {why}")))
                 }
-                Command::Close(answer) => closing = Some(answer),
-                Command::Look(tell) => looks.push(tell),
+                WriterCommand::Close(answer) => closing = Some(answer),
+                WriterCommand::Look(tell) => looks.push(tell),
                 write => writes.push(write),
             }
         }
@@ -133,7 +133,7 @@ impl Writer {
         closing
     }
 
-    fn write(&mut self, writes: Vec<Command>) {
+    fn write(&mut self, writes: Vec<WriterCommand>) {
         if let Some(error) = self.stopped.clone() {
             return writes.into_iter().for_each(|write| write.answer(Err(error.clone())));
         }
@@ -160,7 +160,7 @@ impl Writer {
     /// those whose writes are in it, `refused` one that broke the rules and those that came after. Returns how it broke them.
     fn transaction(
         &mut self,
-        writes: Vec<Command>,
+        writes: Vec<WriterCommand>,
         safe: &mut Vec<Answer>,
         refused: &mut Vec<Answer>,
     ) -> Result<Option<StoreError>, StoreError> {
@@ -172,13 +172,13 @@ impl Writer {
             let mut group = match begun {
                 Ok(group) => group,
                 Err(error) => {
-                    safe.extend(writes.filter_map(Command::into_answer));
+                    safe.extend(writes.filter_map(WriterCommand::into_answer));
                     return Err(error);
                 }
             };
             for write in writes.by_ref() {
                 match write {
-                    Command::Batch(batch, answer) => match group.add(batch) {
+                    WriterCommand::Batch(batch, answer) => match group.add(batch) {
                         Ok(()) => safe.push(answer),
                         Err(error) => {
                             broken = Some(error);
@@ -186,19 +186,21 @@ impl Writer {
                             break;
                         }
                     },
-                    Command::Put(put, answer) => match group.put(&put) {
+                    WriterCommand::Put(put, answer) => match group.put(&put) {
                         Ok(Ok(())) => safe.push(answer),
                         Ok(Err(own)) => answer.give(Err(own)),
                         Err(error) => {
                             safe.push(answer);
-                            safe.extend(writes.filter_map(Command::into_answer));
+                            safe.extend(writes.filter_map(WriterCommand::into_answer));
                             return Err(error);
                         }
                     },
-                    Command::Checkpointed(_) | Command::Look(_) | Command::Close(_) => {}
+                    WriterCommand::Checkpointed(_)
+                    | WriterCommand::Look(_)
+                    | WriterCommand::Close(_) => {}
                 }
             }
-            refused.extend(writes.filter_map(Command::into_answer));
+            refused.extend(writes.filter_map(WriterCommand::into_answer));
             group.commit()?
         };
         if let Some(batch) = written {
@@ -369,7 +371,7 @@ fn closed() -> StoreError {
     StoreError::Stopped("it is closed".to_owned())
 }
 
-impl Command {
+impl WriterCommand {
     fn bytes(&self) -> usize {
         match self {
             Self::Batch(batch, _) => {
@@ -397,6 +399,6 @@ impl Command {
 }
 
 /// Sends a command; when the writer is gone, dropping the command tells whoever waits.
-pub(crate) fn send(commands: &Sender<Command>, command: Command) {
+pub(crate) fn send(commands: &Sender<WriterCommand>, command: WriterCommand) {
     drop(commands.send(command));
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::Encoded;
-use crate::envelope::{self, Opened, Trouble};
+use crate::envelope::{self, OpenedEnvelope, Trouble};
 use crate::hidden::Hidden;
 
 pub(crate) use made_up::{MadeUp, make_up};
@@ -93,7 +93,7 @@ fn read_and_write<T: Serialize + DeserializeOwned>(
     kind: &str,
     version: u32,
     bytes: &[u8],
-) -> Result<(Opened<T>, Encoded), Trouble> {
+) -> Result<(OpenedEnvelope<T>, Encoded), Trouble> {
     let kind_of = || kind.to_owned();
     let copy = envelope::decode::<T>(bytes).map_err(|why| match why {
         Trouble::Unreadable(why) => Trouble::NotReadable { kind: kind_of(), why },

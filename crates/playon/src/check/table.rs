@@ -24,7 +24,7 @@ fn verdict<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> &'
     if prove("table", 1, value, &encoded, COPIES).is_err() {
         return "undone";
     }
-    let copy: Opened<T> = envelope::decode(&encoded.bytes).unwrap();
+    let copy: OpenedEnvelope<T> = envelope::decode(&encoded.bytes).unwrap();
     if copy.state == *value { "exact" } else { "not noticed" }
 }
 
@@ -103,22 +103,22 @@ fn rounded<S: Serializer>(number: &f32, serializer: S) -> Result<S::Ok, S::Error
 
 /// Two holders of one thing, written as serde writes them with its feature `rc`.
 #[derive(Debug)]
-struct Shared(Rc<Cell<u8>>, Rc<Cell<u8>>);
+struct SharedRc(Rc<Cell<u8>>, Rc<Cell<u8>>);
 
-impl Serialize for Shared {
+impl Serialize for SharedRc {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (&*self.0, &*self.1).serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Shared {
+impl<'de> Deserialize<'de> for SharedRc {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (a, b) = Deserialize::deserialize(deserializer)?;
         Ok(Self(Rc::new(a), Rc::new(b)))
     }
 }
 
-impl PartialEq for Shared {
+impl PartialEq for SharedRc {
     /// They are the same if a change of one is seen by the other.
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &self.1) == Rc::ptr_eq(&other.0, &other.1)
@@ -176,7 +176,7 @@ fn found() -> BTreeMap<&'static str, &'static str> {
     row!("`skip_serializing` with `default`": Lost { a: 1 });
     row!("`untagged`, variants that look the same": Twins::Gems { count: 1 });
     row!("`with`, `serialize_with` that leave something out": Rounded(0.3));
-    row!("`Rc`, `Arc` with several holders": { let one = Rc::new(Cell::new(1)); Shared(Rc::clone(&one), one) });
+    row!("`Rc`, `Arc` with several holders": { let one = Rc::new(Cell::new(1)); SharedRc(Rc::clone(&one), one) });
     rows
 }
 

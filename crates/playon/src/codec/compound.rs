@@ -6,7 +6,7 @@ use serde::ser::{
 };
 
 use super::error::WriteError;
-use super::write::{Around, Call, Head, Writer, identity, mix};
+use super::write::{Around, Call, SequenceHead, StateWriter, identity, mix};
 
 /// Bytes of a text that may be taken for the name of a variant.
 const NAME_BYTES_MAX: usize = 32;
@@ -16,10 +16,10 @@ const TUPLE_PARTS_MAX: usize = 16;
 
 /// A list, a map or a struct that is being written.
 pub(crate) struct Compound<'w, 's> {
-    writer: &'w mut Writer<'s>,
+    writer: &'w mut StateWriter<'s>,
     around: Around,
     own: u64,
-    head: &'static Head,
+    head: &'static SequenceHead,
     len: Option<usize>,
     count: usize,
     /// Where its length stands.
@@ -28,8 +28,8 @@ pub(crate) struct Compound<'w, 's> {
 
 impl<'w, 's> Compound<'w, 's> {
     pub(super) fn new(
-        writer: &'w mut Writer<'s>,
-        head: &'static Head,
+        writer: &'w mut StateWriter<'s>,
+        head: &'static SequenceHead,
         len: Option<usize>,
         around: Around,
         at: usize,

@@ -6,7 +6,7 @@ use serde::{de, ser};
 
 /// One step from a value into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum PathStep {
     /// A field, or the value of a key that is text.
     Field(String),
     /// An item of a list.
@@ -15,7 +15,7 @@ pub(crate) enum Step {
     Key(String),
 }
 
-impl Display for Step {
+impl Display for PathStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(name) => write!(f, ".{name}"),
@@ -56,7 +56,7 @@ impl ser::Error for WriteError {
 pub(crate) struct ReadError {
     what: String,
     /// From the inside outwards.
-    path: Vec<Step>,
+    path: Vec<PathStep>,
 }
 
 impl ReadError {
@@ -65,7 +65,7 @@ impl ReadError {
     }
 
     /// The error as the value around sees it.
-    pub(super) fn within(mut self, step: Step) -> Self {
+    pub(super) fn within(mut self, step: PathStep) -> Self {
         self.path.push(step);
         self
     }
@@ -75,7 +75,7 @@ impl std::error::Error for ReadError {}
 
 impl Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path: String = self.path.iter().rev().map(Step::to_string).collect();
+        let path: String = self.path.iter().rev().map(PathStep::to_string).collect();
         match path.trim_start_matches('.') {
             "" => f.write_str(&self.what),
             path => write!(f, "`{}`: {}", path.strip_prefix("state.").unwrap_or(path), self.what),

@@ -5,7 +5,7 @@
 //! - `Some` around something that is written as nil is told apart from `None` (an extension value).
 //! - Both sides call the format human readable. Serde buffers what is inside of tagged, untagged and flattened types, and
 //!   replays it as if the format were; types with two forms, like IP addresses, would be written in one and read in the other.
-//! - While it writes, the [`Writer`] takes notes: the sequence of serde's calls as a number ([`Encoded::calls`]), which
+//! - While it writes, the [`StateWriter`] takes notes: the sequence of serde's calls as a number ([`Encoded::calls`]), which
 //!   tells apart what looks the same in bytes, and the [`Shapes`] that it has not seen before.
 
 mod compound;
@@ -15,9 +15,9 @@ mod shapes;
 mod write;
 
 pub(crate) use error::{ReadError, WriteError};
-pub(crate) use read::Reader;
+pub(crate) use read::StateReader;
 pub(crate) use shapes::Shapes;
-pub(crate) use write::{Encoded, Writer};
+pub(crate) use write::{Encoded, StateWriter};
 
 /// Depth of a state: structs, variants, lists, maps and `Some`s inside of each other. One more is refused when it is
 /// written (`PLY-0445`), as reading it again would take more stack than there may be.

@@ -6,7 +6,7 @@ use serde::de::{
     MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
-use super::error::{ReadError, Step};
+use super::error::{PathStep, ReadError};
 use super::{
     ARRAY16, ARRAY32, BIN8, BIN16, BIN32, DEPTH_MAX, EXT_SOME, F32, F64, FALSE, FIXEXT1, I8, I16,
     I32, I64, MAP16, MAP32, NIL, STR8, STR16, STR32, TRUE, U8, U16, U32, U64,
@@ -14,7 +14,7 @@ use super::{
 
 /// What stands next.
 #[derive(Clone, Copy)]
-enum Token<'de> {
+enum StateToken<'de> {
     Nil,
     Bool(bool),
     Unsigned(u64),
@@ -31,7 +31,7 @@ enum Token<'de> {
 
 /// Reads one value after the other.
 #[derive(Clone)]
-pub(crate) struct Reader<'de> {
+pub(crate) struct StateReader<'de> {
     rest: &'de [u8],
     /// Inside of `Some`s around nil: how many are still to come.
     somes: Option<u8>,
@@ -39,7 +39,7 @@ pub(crate) struct Reader<'de> {
     human: bool,
 }
 
-impl<'de> Reader<'de> {
+impl<'de> StateReader<'de> {
     pub(crate) const fn new(bytes: &'de [u8]) -> Self {
         Self { rest: bytes, somes: None, depth: 0, human: true }
     }
@@ -62,7 +62,7 @@ impl<'de> Reader<'de> {
     /// Reads how many entries a map has; they follow.
     pub(crate) fn read_map(&mut self) -> Result<usize, ReadError> {
         match self.token()? {
-            Token::Map(len) => Ok(len),
+            StateToken::Map(len) => Ok(len),
             _ => Err(ReadError::new("it is not a map")),
         }
     }
@@ -96,58 +96,58 @@ impl<'de> Reader<'de> {
         self.array().map(|bytes| u32::from_be_bytes(bytes) as usize)
     }
 
-    fn text(&mut self, len: usize) -> Result<Token<'de>, ReadError> {
+    fn text(&mut self, len: usize) -> Result<StateToken<'de>, ReadError> {
         let text = std::str::from_utf8(self.take(len)?);
-        text.map(Token::Text).map_err(|_| ReadError::new("a text is not UTF-8"))
+        text.map(StateToken::Text).map_err(|_| ReadError::new("a text is not UTF-8"))
     }
 
-    fn blob(&mut self, len: usize) -> Result<Token<'de>, ReadError> {
-        self.take(len).map(Token::Blob)
+    fn blob(&mut self, len: usize) -> Result<StateToken<'de>, ReadError> {
+        self.take(len).map(StateToken::Blob)
     }
 
     #[inline]
-    fn token(&mut self) -> Result<Token<'de>, ReadError> {
+    fn token(&mut self) -> Result<StateToken<'de>, ReadError> {
         if let Some(somes) = self.somes.take() {
-            return Ok(if somes == 0 { Token::Nil } else { Token::Somes(somes) });
+            return Ok(if somes == 0 { StateToken::Nil } else { StateToken::Somes(somes) });
         }
         let [marker] = self.array()?;
         Ok(match marker {
-            0x00..0x80 => Token::Unsigned(u64::from(marker)),
-            0xe0.. => Token::Signed(i64::from(marker as i8)),
-            0x80..0x90 => Token::Map(usize::from(marker & 0xf)),
-            0x90..0xa0 => Token::List(usize::from(marker & 0xf)),
+            0x00..0x80 => StateToken::Unsigned(u64::from(marker)),
+            0xe0.. => StateToken::Signed(i64::from(marker as i8)),
+            0x80..0x90 => StateToken::Map(usize::from(marker & 0xf)),
+            0x90..0xa0 => StateToken::List(usize::from(marker & 0xf)),
             0xa0..0xc0 => self.text(usize::from(marker & 0x1f))?,
             _ => return self.long_token(marker),
         })
     }
 
-    fn long_token(&mut self, marker: u8) -> Result<Token<'de>, ReadError> {
+    fn long_token(&mut self, marker: u8) -> Result<StateToken<'de>, ReadError> {
         Ok(match marker {
-            NIL => Token::Nil,
-            FALSE => Token::Bool(false),
-            TRUE => Token::Bool(true),
-            U8 => Token::Unsigned(u64::from(u8::from_be_bytes(self.array()?))),
-            U16 => Token::Unsigned(u64::from(u16::from_be_bytes(self.array()?))),
-            U32 => Token::Unsigned(u64::from(u32::from_be_bytes(self.array()?))),
-            U64 => Token::Unsigned(u64::from_be_bytes(self.array()?)),
-            I8 => Token::Signed(i64::from(i8::from_be_bytes(self.array()?))),
-            I16 => Token::Signed(i64::from(i16::from_be_bytes(self.array()?))),
-            I32 => Token::Signed(i64::from(i32::from_be_bytes(self.array()?))),
-            I64 => Token::Signed(i64::from_be_bytes(self.array()?)),
-            F32 => Token::F32(f32::from_bits(u32::from_be_bytes(self.array()?))),
-            F64 => Token::F64(f64::from_bits(u64::from_be_bytes(self.array()?))),
+            NIL => StateToken::Nil,
+            FALSE => StateToken::Bool(false),
+            TRUE => StateToken::Bool(true),
+            U8 => StateToken::Unsigned(u64::from(u8::from_be_bytes(self.array()?))),
+            U16 => StateToken::Unsigned(u64::from(u16::from_be_bytes(self.array()?))),
+            U32 => StateToken::Unsigned(u64::from(u32::from_be_bytes(self.array()?))),
+            U64 => StateToken::Unsigned(u64::from_be_bytes(self.array()?)),
+            I8 => StateToken::Signed(i64::from(i8::from_be_bytes(self.array()?))),
+            I16 => StateToken::Signed(i64::from(i16::from_be_bytes(self.array()?))),
+            I32 => StateToken::Signed(i64::from(i32::from_be_bytes(self.array()?))),
+            I64 => StateToken::Signed(i64::from_be_bytes(self.array()?)),
+            F32 => StateToken::F32(f32::from_bits(u32::from_be_bytes(self.array()?))),
+            F64 => StateToken::F64(f64::from_bits(u64::from_be_bytes(self.array()?))),
             STR8 => self.len8().and_then(|len| self.text(len))?,
             STR16 => self.len16().and_then(|len| self.text(len))?,
             STR32 => self.len32().and_then(|len| self.text(len))?,
             BIN8 => self.len8().and_then(|len| self.blob(len))?,
             BIN16 => self.len16().and_then(|len| self.blob(len))?,
             BIN32 => self.len32().and_then(|len| self.blob(len))?,
-            ARRAY16 => Token::List(self.len16()?),
-            ARRAY32 => Token::List(self.len32()?),
-            MAP16 => Token::Map(self.len16()?),
-            MAP32 => Token::Map(self.len32()?),
+            ARRAY16 => StateToken::List(self.len16()?),
+            ARRAY32 => StateToken::List(self.len32()?),
+            MAP16 => StateToken::Map(self.len16()?),
+            MAP32 => StateToken::Map(self.len32()?),
             FIXEXT1 => match self.array()? {
-                [EXT_SOME, somes] if somes > 0 => Token::Somes(somes),
+                [EXT_SOME, somes] if somes > 0 => StateToken::Somes(somes),
                 _ => return Err(ReadError::new("an extension value of no known type")),
             },
             _ => return Err(ReadError::new(format!("{marker:#04x} is no marker known here"))),
@@ -165,21 +165,21 @@ impl<'de> Reader<'de> {
     /// A visitor is given what a token begins.
     fn visit<V: Visitor<'de>>(
         &mut self,
-        token: Token<'de>,
+        token: StateToken<'de>,
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         match token {
-            Token::Nil => visitor.visit_unit(),
-            Token::Bool(flag) => visitor.visit_bool(flag),
-            Token::Unsigned(number) => visitor.visit_u64(number),
-            Token::Signed(number) => visitor.visit_i64(number),
-            Token::F32(number) => visitor.visit_f32(number),
-            Token::F64(number) => visitor.visit_f64(number),
-            Token::Text(text) => visitor.visit_borrowed_str(text),
-            Token::Blob(bytes) => visitor.visit_borrowed_bytes(bytes),
-            Token::List(len) => self.list(len, visitor),
-            Token::Map(len) => self.map(len, visitor),
-            Token::Somes(somes) => {
+            StateToken::Nil => visitor.visit_unit(),
+            StateToken::Bool(flag) => visitor.visit_bool(flag),
+            StateToken::Unsigned(number) => visitor.visit_u64(number),
+            StateToken::Signed(number) => visitor.visit_i64(number),
+            StateToken::F32(number) => visitor.visit_f32(number),
+            StateToken::F64(number) => visitor.visit_f64(number),
+            StateToken::Text(text) => visitor.visit_borrowed_str(text),
+            StateToken::Blob(bytes) => visitor.visit_borrowed_bytes(bytes),
+            StateToken::List(len) => self.list(len, visitor),
+            StateToken::Map(len) => self.map(len, visitor),
+            StateToken::Somes(somes) => {
                 self.somes = Some(somes - 1);
                 self.some(visitor)
             }
@@ -213,18 +213,18 @@ impl<'de> Reader<'de> {
         while left > 0 {
             left -= 1;
             left = match self.token()? {
-                Token::List(len) => left.saturating_add(len),
-                Token::Map(len) => left.saturating_add(len.saturating_mul(2)),
+                StateToken::List(len) => left.saturating_add(len),
+                StateToken::Map(len) => left.saturating_add(len.saturating_mul(2)),
                 _ => left,
             };
         }
         Ok(())
     }
 
-    fn wide(&mut self) -> Result<Token<'de>, ReadError> {
+    fn wide(&mut self) -> Result<StateToken<'de>, ReadError> {
         let token = self.token()?;
         match token {
-            Token::Blob(bytes) if bytes.len() != 16 => {
+            StateToken::Blob(bytes) if bytes.len() != 16 => {
                 Err(ReadError::invalid_length(bytes.len(), &"16 bytes of a number"))
             }
             _ => Ok(token),
@@ -245,7 +245,7 @@ macro_rules! as_any {
     )* };
 }
 
-impl<'de> Deserializer<'de> for &mut Reader<'de> {
+impl<'de> Deserializer<'de> for &mut StateReader<'de> {
     type Error = ReadError;
 
     as_any! {
@@ -263,14 +263,14 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.wide()? {
-            Token::Blob(bytes) => visitor.visit_i128(number(bytes)),
+            StateToken::Blob(bytes) => visitor.visit_i128(number(bytes)),
             token => self.visit(token, visitor),
         }
     }
 
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.wide()? {
-            Token::Blob(bytes) => visitor.visit_u128(number(bytes) as u128),
+            StateToken::Blob(bytes) => visitor.visit_u128(number(bytes) as u128),
             token => self.visit(token, visitor),
         }
     }
@@ -281,7 +281,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             _ => self.token()?,
         };
         match token {
-            Token::Nil => visitor.visit_none(),
+            StateToken::Nil => visitor.visit_none(),
             token => self.visit(token, visitor),
         }
     }
@@ -293,7 +293,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         match self.token()? {
-            Token::List(0) => visitor.visit_unit(),
+            StateToken::List(0) => visitor.visit_unit(),
             token => self.visit(token, visitor),
         }
     }
@@ -311,7 +311,9 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     /// Bytes will do for a list of small numbers.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.token()? {
-            Token::Blob(bytes) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
+            StateToken::Blob(bytes) => {
+                visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied()))
+            }
             token => self.visit(token, visitor),
         }
     }
@@ -349,13 +351,13 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         match self.token()? {
-            Token::Text(name) => visitor.visit_enum(name.into_deserializer()),
-            Token::Map(1) => {
+            StateToken::Text(name) => visitor.visit_enum(name.into_deserializer()),
+            StateToken::Map(1) => {
                 let value = visitor.visit_enum(Variant(self.deeper()?))?;
                 self.depth -= 1;
                 Ok(value)
             }
-            Token::Map(_) => Err(ReadError::invalid_type(Unexpected::Map, &"a variant")),
+            StateToken::Map(_) => Err(ReadError::invalid_type(Unexpected::Map, &"a variant")),
             token => self.visit(token, visitor),
         }
     }
@@ -377,11 +379,11 @@ fn number(bytes: &[u8]) -> i128 {
 
 /// The items of a list, or the entries of a map.
 struct Parts<'r, 'de> {
-    reader: &'r mut Reader<'de>,
+    reader: &'r mut StateReader<'de>,
     at: usize,
     len: usize,
     /// Where the last key began.
-    key: Option<Reader<'de>>,
+    key: Option<StateReader<'de>>,
 }
 
 impl<'de> Parts<'_, 'de> {
@@ -399,12 +401,12 @@ impl<'de> Parts<'_, 'de> {
         (self.len - self.at).min(self.reader.rest.len())
     }
 
-    fn step(&self) -> Step {
+    fn step(&self) -> PathStep {
         match self.key.clone().and_then(|mut key| key.token().ok()) {
-            Some(Token::Text(name)) => Step::Field(name.to_owned()),
-            Some(Token::Unsigned(number)) => Step::Key(number.to_string()),
-            Some(Token::Signed(number)) => Step::Key(number.to_string()),
-            _ => Step::Key(format!("entry {}", self.at - 1)),
+            Some(StateToken::Text(name)) => PathStep::Field(name.to_owned()),
+            Some(StateToken::Unsigned(number)) => PathStep::Key(number.to_string()),
+            Some(StateToken::Signed(number)) => PathStep::Key(number.to_string()),
+            _ => PathStep::Key(format!("entry {}", self.at - 1)),
         }
     }
 }
@@ -422,7 +424,7 @@ impl<'de> SeqAccess<'de> for Parts<'_, 'de> {
         }
         self.at += 1;
         let item = seed.deserialize(&mut *self.reader);
-        item.map(Some).map_err(|error| error.within(Step::Item(self.at - 1)))
+        item.map(Some).map_err(|error| error.within(PathStep::Item(self.at - 1)))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -457,7 +459,7 @@ impl<'de> MapAccess<'de> for Parts<'_, 'de> {
 }
 
 /// A variant that holds something.
-struct Variant<'r, 'de>(&'r mut Reader<'de>);
+struct Variant<'r, 'de>(&'r mut StateReader<'de>);
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     type Error = ReadError;

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::*;
 
 fn write<T: Serialize>(value: &T) -> Encoded {
-    let mut writer = Writer::new(Vec::new(), None);
+    let mut writer = StateWriter::new(Vec::new(), None);
     value.serialize(&mut writer).unwrap();
     writer.finish()
 }
 
 fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Vec<u8> {
     let encoded = write(value);
-    let read: T = Reader::new(&encoded.bytes).read_all().unwrap();
+    let read: T = StateReader::new(&encoded.bytes).read_all().unwrap();
     assert_eq!(read, *value);
     let again = write(&read);
     assert_eq!((again.calls, again.depth), (encoded.calls, encoded.depth));
@@ -107,7 +107,7 @@ fn numbers_at_every_edge_come_back() {
     }
     let odd = f64::from_bits(0x7ff8_0000_dead_beef);
     let bytes = write(&odd).bytes;
-    let read: f64 = Reader::new(&bytes).read_all().unwrap();
+    let read: f64 = StateReader::new(&bytes).read_all().unwrap();
     assert_eq!(read.to_bits(), odd.to_bits());
 }
 
@@ -163,23 +163,23 @@ fn depth_is_bounded_when_writing_and_when_reading() {
     let deepest = chain(DEPTH_MAX / 2);
     let encoded = write(&deepest);
     assert_eq!(encoded.depth, DEPTH_MAX - 1);
-    assert!(Reader::new(&encoded.bytes).read_all::<Link>().is_ok());
-    let mut writer = Writer::new(Vec::new(), None);
+    assert!(StateReader::new(&encoded.bytes).read_all::<Link>().is_ok());
+    let mut writer = StateWriter::new(Vec::new(), None);
     let error = chain(DEPTH_MAX / 2 + 1).serialize(&mut writer).unwrap_err();
     assert!(matches!(error, WriteError::TooDeep));
     let nested = vec![0x91; 1 << 20];
     #[derive(Debug, Deserialize)]
     struct List(#[expect(dead_code, reason = "it is only read")] Vec<List>);
-    let error = Reader::new(&nested).read_all::<List>().unwrap_err().to_string();
+    let error = StateReader::new(&nested).read_all::<List>().unwrap_err().to_string();
     assert!(error.ends_with("it is deeper than 1024"), "{error}");
-    assert!(Reader::new(&nested).read_all::<serde::de::IgnoredAny>().is_err());
+    assert!(StateReader::new(&nested).read_all::<serde::de::IgnoredAny>().is_err());
     let mut somes = Box::new(chain_of_somes(DEPTH_MAX));
-    let mut writer = Writer::new(Vec::new(), None);
+    let mut writer = StateWriter::new(Vec::new(), None);
     assert!(somes.serialize(&mut writer).is_err());
     *somes = chain_of_somes(250);
     let bytes = write(&somes).bytes;
     assert_eq!(bytes.len(), 3);
-    assert_eq!(write(&Reader::new(&bytes).read_all::<Somes>().unwrap()).bytes, bytes);
+    assert_eq!(write(&StateReader::new(&bytes).read_all::<Somes>().unwrap()).bytes, bytes);
 }
 
 #[derive(Serialize, Deserialize)]
@@ -206,9 +206,9 @@ fn an_error_says_where() {
     // A map whose key is a number, and in it a field that is no text.
     bytes.truncate(bytes.len() - 1);
     bytes.extend([0x81, 5, 0x81, 0xa4, b't', b'e', b'x', b't', 9]);
-    let error = Reader::new(&bytes).read_all::<Outer>().unwrap_err().to_string();
+    let error = StateReader::new(&bytes).read_all::<Outer>().unwrap_err().to_string();
     assert_eq!(error, "`list[1]{5}.text`: invalid type: integer `9`, expected a string");
-    let error = Reader::new(&[1, 2]).read_all::<u8>().unwrap_err().to_string();
+    let error = StateReader::new(&[1, 2]).read_all::<u8>().unwrap_err().to_string();
     assert_eq!(error, "1 bytes follow it");
 }
 
@@ -236,7 +236,7 @@ fn a_type_that_announces_other_parts_than_it_writes_is_refused() {
             seq.end()
         }
     }
-    let mut writer = Writer::new(Vec::new(), None);
+    let mut writer = StateWriter::new(Vec::new(), None);
     let error = Liar.serialize(&mut writer).unwrap_err().to_string();
     assert_eq!(error, "its `Serialize` announces 3 parts and writes 1");
 }
@@ -245,7 +245,7 @@ fn a_type_that_announces_other_parts_than_it_writes_is_refused() {
 fn a_new_shape_is_noticed_and_a_new_value_is_not() {
     let mut shapes = Shapes::default();
     let mut news = |value: &Vec<Tagged>| {
-        let mut writer = Writer::new(Vec::new(), Some(&mut shapes));
+        let mut writer = StateWriter::new(Vec::new(), Some(&mut shapes));
         value.serialize(&mut writer).unwrap();
         let depth = writer.finish().depth;
         let news = shapes.is_news(depth);
@@ -278,7 +278,7 @@ fn a_new_shape_is_noticed_and_a_new_value_is_not() {
 fn a_type_inside_of_itself_has_few_shapes() {
     let mut shapes = Shapes::default();
     let mut news = |links| {
-        let mut writer = Writer::new(Vec::new(), Some(&mut shapes));
+        let mut writer = StateWriter::new(Vec::new(), Some(&mut shapes));
         chain(links).serialize(&mut writer).unwrap();
         let depth = writer.finish().depth;
         let news = shapes.is_news(depth);
@@ -382,7 +382,7 @@ mod any {
         #[test]
         fn every_value_comes_back(value in value()) {
             let encoded = write(&value);
-            let read: Any = Reader::new(&encoded.bytes).read_all().unwrap();
+            let read: Any = StateReader::new(&encoded.bytes).read_all().unwrap();
             let again = write(&read);
             // Bit by bit: `NaN` is not equal to itself.
             prop_assert_eq!(&again.bytes, &encoded.bytes);
@@ -411,12 +411,12 @@ mod any {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
-            if let Ok(read) = Reader::new(&bytes).read_all::<Any>() {
+            if let Ok(read) = StateReader::new(&bytes).read_all::<Any>() {
                 let again = write(&read).bytes;
-                let twice: Any = Reader::new(&again).read_all().unwrap();
+                let twice: Any = StateReader::new(&again).read_all().unwrap();
                 prop_assert_eq!(write(&twice).bytes, again);
             }
-            let _ = Reader::new(&bytes).read_all::<serde::de::IgnoredAny>();
+            let _ = StateReader::new(&bytes).read_all::<serde::de::IgnoredAny>();
         }
     }
 
@@ -431,6 +431,6 @@ mod any {
         }
         let old = Old { at: "127.0.0.1".parse().unwrap(), unit: Unit, wide: 5, option: None };
         let bytes = rmp_serde::to_vec_named(&old).unwrap();
-        assert_eq!(Reader::new(&bytes).compact().read_all::<Old>().unwrap(), old);
+        assert_eq!(StateReader::new(&bytes).compact().read_all::<Old>().unwrap(), old);
     }
 }

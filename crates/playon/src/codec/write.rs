@@ -57,7 +57,7 @@ pub(crate) struct Encoded {
 }
 
 /// Writes one value.
-pub(crate) struct Writer<'s> {
+pub(crate) struct StateWriter<'s> {
     pub(super) out: Vec<u8>,
     pub(super) calls: u64,
     pub(super) shapes: Option<&'s mut Shapes>,
@@ -69,7 +69,7 @@ pub(crate) struct Writer<'s> {
     above: u64,
 }
 
-impl<'s> Writer<'s> {
+impl<'s> StateWriter<'s> {
     /// Writes behind what is in `out`; shapes are noted if there is somewhere to note them.
     pub(crate) const fn new(out: Vec<u8>, shapes: Option<&'s mut Shapes>) -> Self {
         Self { out, calls: 0, shapes, depth: 0, deepest: 0, place: 0, above: 0 }
@@ -136,7 +136,7 @@ impl<'s> Writer<'s> {
         self.above = around.above;
     }
 
-    pub(super) fn head(&mut self, head: &Head, len: usize) -> Result<(), WriteError> {
+    pub(super) fn head(&mut self, head: &SequenceHead, len: usize) -> Result<(), WriteError> {
         let len = u32::try_from(len).map_err(|_| other("more than 2^32 items"))?;
         match len {
             0..16 => self.out.push(head.fix | len as u8),
@@ -224,7 +224,7 @@ impl<'s> Writer<'s> {
 
     fn compound(
         &mut self,
-        head: &'static Head,
+        head: &'static SequenceHead,
         len: Option<usize>,
         around: Around,
     ) -> Result<Compound<'_, 's>, WriteError> {
@@ -243,14 +243,14 @@ pub(super) struct Around {
 }
 
 /// The markers of lists or maps by their length.
-pub(super) struct Head {
+pub(super) struct SequenceHead {
     fix: u8,
     mid: u8,
     long: u8,
 }
 
-const LIST: Head = Head { fix: 0x90, mid: ARRAY16, long: ARRAY32 };
-const MAP: Head = Head { fix: 0x80, mid: MAP16, long: MAP32 };
+const LIST: SequenceHead = SequenceHead { fix: 0x90, mid: ARRAY16, long: ARRAY32 };
+const MAP: SequenceHead = SequenceHead { fix: 0x80, mid: MAP16, long: MAP32 };
 
 #[inline]
 pub(super) const fn mix(a: u64, b: u64) -> u64 {
@@ -278,7 +278,7 @@ macro_rules! numbers {
     )* };
 }
 
-impl<'w, 's> Serializer for &'w mut Writer<'s> {
+impl<'w, 's> Serializer for &'w mut StateWriter<'s> {
     type Ok = ();
     type Error = WriteError;
     type SerializeSeq = Compound<'w, 's>;

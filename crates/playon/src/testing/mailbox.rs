@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::PlayerId;
-use crate::live::Outcome;
+use crate::live::BatchOutcome;
 
 /// Everything said and not yet looked at.
 #[derive(Default)]
@@ -17,7 +17,7 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    pub(super) fn take_in(&mut self, outcome: Outcome) {
+    pub(super) fn take_in(&mut self, outcome: BatchOutcome) {
         for output in outcome.outputs {
             let tray = if output.reliable { &mut self.sent } else { &mut self.flashed };
             tray.entry(output.session.into()).or_default().push(output.payload);

@@ -13,7 +13,7 @@ use super::mailbox::Mailbox;
 use crate::check;
 use crate::envelope::Trouble;
 use crate::kind::{Kind, TypedKind};
-use crate::live::{Live, LiveRoom, Outcome};
+use crate::live::{BatchOutcome, Live, LiveRoom};
 use crate::policies::span;
 use crate::{Player, PlayerId, Refusal, Room};
 
@@ -295,7 +295,7 @@ impl<R: Room> TestRoom<R> {
 
     /// Runs one batch and commits it; gives the refused joins.
     fn batch(&mut self, items: &[Item]) -> Vec<(SessionId, String)> {
-        let mut outcome: Outcome = self.live.run(self.now, items);
+        let mut outcome: BatchOutcome = self.live.run(self.now, items);
         let refused = std::mem::take(&mut outcome.refused);
         self.mailbox.take_in(outcome);
         self.commit();

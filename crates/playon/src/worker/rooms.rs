@@ -17,7 +17,7 @@ use playon_wire::state::{ZstdXxh3, diff};
 use super::batch;
 use super::guard::{Panicked, guard};
 use super::proofs::{Proof, Proofs};
-use super::slot::{OpenRoom, Slot, WarmCopy};
+use super::slot::{OpenRoom, WarmCopy, WorkerSlot};
 use crate::check;
 use crate::codec::Encoded;
 use crate::envelope::Trouble;
@@ -30,7 +30,7 @@ type Key = (RoomId, Attempt);
 /// The rooms of one thread.
 pub(super) struct Rooms {
     kinds: BTreeMap<String, Arc<dyn Kind>>,
-    slots: HashMap<Key, Slot>,
+    slots: HashMap<Key, WorkerSlot>,
     proofs: Proofs,
     state_bytes_max: usize,
     view_bytes_max: usize,
@@ -67,7 +67,7 @@ impl Rooms {
                 }
             }
             ToWorker::Open { room, attempt, kind, seq, version: _, state } => {
-                if !matches!(self.slots.get(&(room, attempt)), Some(Slot::Open(_))) {
+                if !matches!(self.slots.get(&(room, attempt)), Some(WorkerSlot::Open(_))) {
                     let opened = self.open((room, attempt), &kind, seq, state, out);
                     self.answer((room, attempt), Stage::Open, opened, out);
                 }
@@ -84,7 +84,7 @@ impl Rooms {
                 }
             }
             ToWorker::Tail { room, attempt, seq, hash, deltas } => {
-                if !matches!(self.slots.get(&(room, attempt)), Some(Slot::Open(_))) {
+                if !matches!(self.slots.get(&(room, attempt)), Some(WorkerSlot::Open(_))) {
                     let opened = self.tail((room, attempt), seq, hash, &deltas, out);
                     self.answer((room, attempt), Stage::Open, opened, out);
                 }
@@ -220,7 +220,8 @@ impl Rooms {
         })?;
         let size = encoded.bytes.len() as u64;
         let name = name.to_owned();
-        self.slots.insert(key, Slot::Warm(WarmCopy { name, kind, base: state, live, encoded }));
+        self.slots
+            .insert(key, WorkerSlot::Warm(WarmCopy { name, kind, base: state, live, encoded }));
         Ok(FromWorker::Prewarmed(Prewarmed { room: key.0, attempt: key.1, seq, size, cost_us }))
     }
 
@@ -232,7 +233,7 @@ impl Rooms {
         deltas: &[Bytes],
         out: &mut Vec<Up>,
     ) -> Result<FromWorker, Trouble> {
-        let Some(Slot::Warm(copy)) = self.slots.remove(&key) else {
+        let Some(WorkerSlot::Warm(copy)) = self.slots.remove(&key) else {
             return Err(Trouble::NotHeld);
         };
         let WarmCopy { name, kind, base, live, encoded } = copy;
@@ -278,7 +279,7 @@ impl Rooms {
 
     fn deliver(&mut self, deliver: &Deliver, out: &mut Vec<Up>) {
         let key = (deliver.room, deliver.attempt);
-        let Some(Slot::Open(open)) = self.slots.get_mut(&key) else {
+        let Some(WorkerSlot::Open(open)) = self.slots.get_mut(&key) else {
             self.answer(key, Stage::Deliver, Err(Trouble::NotHeld), out);
             return;
         };
@@ -367,7 +368,7 @@ impl Rooms {
             view_bytes_max: self.view_bytes_max,
             left_out: 0,
         };
-        self.slots.insert(key, Slot::Open(open));
+        self.slots.insert(key, WorkerSlot::Open(open));
     }
 
     /// What is known of a room that has just been made.

@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::live::Live;
 
 /// A room, or a copy of one.
-pub(super) enum Slot {
+pub(super) enum WorkerSlot {
     /// Waits for batches.
     Open(OpenRoom),
     /// The copy of a room that is live elsewhere: bytes on which a tail can be put.

@@ -8,7 +8,7 @@ use playon_types::record::{DeployPhase, DeployRecord};
 use playon_types::time::Time;
 
 use crate::deploy::checks::{
-    RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers, Trial, describe,
+    RESTING_GROUPS_MAX, SLEEPERS_PER_GROUP, Search, Sleeper, SleeperTrial, Sleepers, describe,
 };
 use crate::deploy::effect::{DirectorEffect, Target};
 use crate::deploy::rests::Resting;
@@ -127,7 +127,7 @@ impl Director {
             let (room, shard) = (sleeper.room, Target::Shard(sleeper.shard));
             let order = Order::Probe { deploy, room, to };
             self.out.push_back(DirectorEffect::Order(shard, order));
-            rollout.checks.sleepers.insert(room, Trial { sleeper, others: others.clone() });
+            rollout.checks.sleepers.insert(room, SleeperTrial { sleeper, others: others.clone() });
         }
     }
 

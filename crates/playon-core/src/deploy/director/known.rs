@@ -2,7 +2,7 @@
 
 use playon_types::ids::ReleaseId;
 
-use crate::deploy::probation::Failed;
+use crate::deploy::probation::FailedBefore;
 
 /// What the director knows about a room.
 #[derive(Debug)]
@@ -15,5 +15,5 @@ pub(super) struct Known {
     /// Faults since the keeper began that are held against the room.
     pub(super) faults: u32,
     /// The last one, of a release that is not on probation.
-    pub(super) failed: Option<Failed>,
+    pub(super) failed: Option<FailedBefore>,
 }

@@ -16,7 +16,7 @@ use playon_types::kind::Declared;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::Time;
 
-use crate::effect::{Blame, Listing, Order, Report};
+use crate::effect::{AtFault, Listing, Order, Report};
 use crate::fleet::WorkerInfo;
 use crate::mutant::{Mutant, broken};
 
@@ -24,7 +24,7 @@ use super::config::DirectorConfig;
 use super::demand::Demand;
 use super::effect::{DeployRefusal, DeployWish, DirectorEffect, DirectorFacts, Taken, Target};
 use super::executables::Executables;
-use super::mover::{Errand, Mover};
+use super::mover::{MoveErrand, Mover};
 use super::probation::Probation;
 use super::rests::Rests;
 use super::rollout::Rollout;
@@ -403,7 +403,7 @@ impl Director {
         let stays = self.mover.stays(room, self.config.tries_max);
         if calm && known.release != to && !self.mover.is_busy(room) && !stays {
             self.mover
-                .push(room, Errand { deploy: DeployId::NONE, to, at_once: false, since: None });
+                .push(room, MoveErrand { deploy: DeployId::NONE, to, at_once: false, since: None });
         }
     }
 
@@ -417,10 +417,10 @@ impl Director {
     }
 
     /// A room that was told to come home is still where it was.
-    fn homecoming_failed(&mut self, room: RoomId, blame: Blame) {
+    fn homecoming_failed(&mut self, room: RoomId, blame: AtFault) {
         match blame {
-            Blame::Release => self.mover.decline(room),
-            Blame::Circumstance => {
+            AtFault::Release => self.mover.decline(room),
+            AtFault::Circumstance => {
                 self.mover.failed(room);
                 self.bring_home(room);
             }

@@ -7,7 +7,7 @@ use playon_types::time::Time;
 
 use crate::deploy::effect::{DirectorEffect, Target};
 use crate::deploy::rollout::{KEPT_EVERY, Rollout, rule};
-use crate::effect::{Blame, Order, Report};
+use crate::effect::{AtFault, Order, Report};
 
 use super::Director;
 
@@ -190,7 +190,7 @@ impl Director {
         });
     }
 
-    fn handle_move_failed(&mut self, now: Time, room: RoomId, reason: &Reason, blame: Blame) {
+    fn handle_move_failed(&mut self, now: Time, room: RoomId, reason: &Reason, blame: AtFault) {
         let tries_max = self.config.tries_max;
         let Some(rollout) = &mut self.rollout else { return };
         if rollout.record.phase != DeployPhase::Moving {
@@ -201,7 +201,7 @@ impl Director {
         let errand = rollout.errand();
         let Some(failed) = rollout.ordered.get_mut(&room) else { return };
         *failed += 1;
-        if blame == Blame::Circumstance && *failed < tries_max && self.rooms.contains_key(&room) {
+        if blame == AtFault::Circumstance && *failed < tries_max && self.rooms.contains_key(&room) {
             self.mover.push(room, errand);
         } else if rollout.record.course.leaves_behind() {
             rollout.left.insert(room);

@@ -7,7 +7,7 @@ use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
 
 use crate::deploy::effect::{DeployWish, DirectorEffect, Target};
-use crate::deploy::probation::{FAILED_BEFORE, FAULTS_MAX, Failed, Probation};
+use crate::deploy::probation::{FAILED_BEFORE, FAULTS_MAX, FailedBefore, Probation};
 use crate::effect::{Order, Report};
 use crate::mutant::{Mutant, broken};
 
@@ -161,7 +161,7 @@ impl Director {
 
     fn note_failed(&mut self, now: Time, (room, release): (RoomId, ReleaseId), halted: bool) {
         if self.probation.as_ref().is_none_or(|probation| probation.release != release) {
-            let failed = Failed { release, at: now, halted };
+            let failed = FailedBefore { release, at: now, halted };
             self.rooms.entry(room).and_modify(|known| known.failed = Some(failed));
         }
     }
@@ -169,7 +169,7 @@ impl Director {
     /// Whether the room had failed already where it came from.
     fn failed_before(&self, now: Time, room: RoomId, from: ReleaseId) -> bool {
         let failed = self.rooms.get(&room).and_then(|known| known.failed);
-        let recent = |failed: Failed| failed.halted || now.since(failed.at) < FAILED_BEFORE;
+        let recent = |failed: FailedBefore| failed.halted || now.since(failed.at) < FAILED_BEFORE;
         !broken(Mutant::OldFaultsHeld)
             && failed.is_some_and(|failed| failed.release == from && recent(failed))
     }

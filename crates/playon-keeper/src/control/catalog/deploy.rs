@@ -42,7 +42,7 @@ pub(crate) struct UnreadCounts {
 
 /// How a deploy lies in the store. Fields are only ever added.
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
+struct StoredDeploy {
     id: u64,
     from: Option<String>,
     to: String,
@@ -220,7 +220,7 @@ impl DeployEntry {
         let numbers = record.numbers;
         let left =
             |left: &Left| StoredLeft { room: left.room.to_string(), reason: left.reason.clone() };
-        let stored = Stored {
+        let stored = StoredDeploy {
             id: record.id.0,
             from: record.from.map(|id| id.to_string()),
             to: record.to.to_string(),
@@ -266,7 +266,7 @@ impl DeployEntry {
 
     /// Reads what `encode` wrote, in this or an earlier build; nothing if a later build wrote something new.
     pub(crate) fn decode(bytes: &[u8], base_cut: u64) -> Option<Self> {
-        let stored: Stored = serde_json::from_slice(bytes).ok()?;
+        let stored: StoredDeploy = serde_json::from_slice(bytes).ok()?;
         let from = match &stored.from {
             Some(text) => Some(ReleaseId::parse(text)?),
             None => None,

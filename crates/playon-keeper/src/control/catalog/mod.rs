@@ -16,7 +16,7 @@ use crate::control::views::{DeployView, KindView, ReleaseView, RoomView, WorkerV
 
 pub(crate) use deploy::{DeployEntry, UnreadCounts};
 use faults::Faults;
-pub(crate) use rests::Rests;
+pub(crate) use rests::RestsSeen;
 pub(crate) use sites::Sites;
 
 /// What the keeper knows; may lag behind by moments.

@@ -7,7 +7,7 @@ use playon_types::time::Time;
 
 /// What the control thread remembers of rooms at rest.
 #[derive(Debug, Default)]
-pub(crate) struct Rests {
+pub(crate) struct RestsSeen {
     /// When it was last written down where the days are.
     pub(crate) dated: Option<Time>,
     /// Of these it was said that no release reads them.

@@ -15,7 +15,7 @@ use crate::control::views::{
 use crate::gateway::GatewayLink;
 use crate::links::Hub;
 use crate::messages::{FromOperator, ToControl, ToShard};
-use crate::metrics::{Counted, File, Machine, Queue, State};
+use crate::metrics::{Counted, Machine, MetricsFile, MetricsQueue, MetricsState};
 use crate::owner::Shards;
 
 /// Where messages wait between the parts of a keeper.
@@ -180,13 +180,13 @@ impl Handle {
         metrics.open_files.set(whole(machine.open_files));
         metrics.threads.set(whole(machine.threads));
         for (file, bytes) in [("database", machine.database_bytes), ("wal", machine.wal_bytes)] {
-            metrics.store_files.get_or_create(&File { file }).set(whole(bytes));
+            metrics.store_files.get_or_create(&MetricsFile { file }).set(whole(bytes));
         }
         let QueuesView { owner, gateway, link, store } = self.queue_items();
         for (queue, items) in
             [("owner", owner), ("gateway", gateway), ("link", link), ("store", store)]
         {
-            metrics.queue_items.get_or_create(&Queue { queue }).set(count(items));
+            metrics.queue_items.get_or_create(&MetricsQueue { queue }).set(count(items));
         }
         let more =
             |counter: &Counter, now: u64| _ = counter.inc_by(now.saturating_sub(counter.get()));
@@ -202,7 +202,7 @@ impl Handle {
         metrics.rooms_unread.set(whole(catalog.at_rest.unread));
         let opening = rooms.saturating_sub(live + halted);
         for (state, rooms) in [("live", live), ("opening", opening), ("halted", halted)] {
-            metrics.rooms_by_state.get_or_create(&State { state }).set(count(rooms));
+            metrics.rooms_by_state.get_or_create(&MetricsState { state }).set(count(rooms));
         }
         let going = catalog.deploys().into_iter().next().filter(|deploy| !deploy.finished);
         metrics.deploy_running.set(i64::from(going.is_some()));

@@ -12,23 +12,23 @@ use tokio::time::{Duration, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
-use super::watched::Watched;
-use super::{Conn, End, Stage};
+use super::watched::WatchedSocket;
+use super::{Conn, ConnEnd, ConnStage};
 use crate::gateway::close::Farewell;
 
 /// Between two attempts to tell a full shard that a socket is gone.
 const GONE_RETRY: Duration = Duration::from_millis(20);
 
 impl Conn {
-    pub(super) async fn finish(self, end: End) {
+    pub(super) async fn finish(self, end: ConnEnd) {
         let Self { mut entry, ws, stage, _living, _slots, .. } = self;
         let local = entry.local.clone();
-        if let End::Owner(_) = end {
+        if let ConnEnd::Owner(_) = end {
             entry.shard = None;
-        } else if let Stage::Asking(request) = &stage {
+        } else if let ConnStage::Asking(request) = &stage {
             request.give_up(&local.shared.parts.lobby);
         }
-        let welcomed = matches!(stage, Stage::Seated);
+        let welcomed = matches!(stage, ConnStage::Seated);
         drop(stage);
         // The owner first, if it listens: the room should know before the other side has hung up.
         let mut told = entry.leave();
@@ -37,11 +37,11 @@ impl Conn {
             local.stats().cut.add(1);
         }
         match end {
-            End::Left => {
+            ConnEnd::Left => {
                 local.stats().left.add(1);
                 hang_up(ws, close_timeout).await;
             }
-            End::Close(farewell) | End::Owner(farewell) => {
+            ConnEnd::Close(farewell) | ConnEnd::Owner(farewell) => {
                 local.stats().close(farewell.why);
                 goodbye(ws, farewell, close_timeout).await;
             }
@@ -54,14 +54,14 @@ impl Conn {
 }
 
 /// Whether a socket ends for a reason that neither the player nor the game has given.
-const fn is_ours(end: &End) -> bool {
+const fn is_ours(end: &ConnEnd) -> bool {
     match end {
-        End::Left => false,
+        ConnEnd::Left => false,
         // What was read from it was at fault, unless nothing was, nobody had time for it, or the room was.
-        End::Close(farewell) => {
+        ConnEnd::Close(farewell) => {
             matches!(farewell.why, Close::Silent | Close::Busy | Close::RoomFails)
         }
-        End::Owner(farewell) => match farewell.why {
+        ConnEnd::Owner(farewell) => match farewell.why {
             Close::Restarting
             | Close::Busy
             | Close::Silent
@@ -89,7 +89,7 @@ const fn is_ours(end: &End) -> bool {
 ///
 /// What still arrives is read and thrown away: closing a socket with unread bytes in it resets the
 /// connection, and a reset can overtake the close frame.
-async fn goodbye(mut ws: WebSocketStream<Watched>, farewell: Farewell, within: Duration) {
+async fn goodbye(mut ws: WebSocketStream<WatchedSocket>, farewell: Farewell, within: Duration) {
     let frame = CloseFrame { code: farewell.why.code().into(), reason: farewell.text.into() };
     let leave = async {
         // It fails when the other side has begun to close, and then there is nothing to tell.
@@ -116,6 +116,6 @@ async fn hear_out(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Answers the other side's close frame, if it sent one, and drops the socket.
-async fn hang_up(mut ws: WebSocketStream<Watched>, within: Duration) {
+async fn hang_up(mut ws: WebSocketStream<WatchedSocket>, within: Duration) {
     _ = timeout(within, poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx))).await;
 }

@@ -10,7 +10,7 @@ use crate::gateway::mailbox::Mailbox;
 
 /// A socket's place on the switchboard and with the owner. Both are given up when it is dropped, so that
 /// not even a task that panics leaves a seat that counts as taken for ever.
-pub(super) struct Entry {
+pub(super) struct ConnEntry {
     pub(super) id: ConnId,
     pub(super) mailbox: Rc<Mailbox>,
     /// The shard that was asked for a seat and has not closed.
@@ -18,7 +18,7 @@ pub(super) struct Entry {
     pub(super) local: Rc<Local>,
 }
 
-impl Entry {
+impl ConnEntry {
     pub(super) fn new(local: &Rc<Local>) -> Self {
         let (id, local) = (local.new_conn(), local.clone());
         let mailbox = Rc::new(Mailbox::new(local.shared.config.outbox));
@@ -37,7 +37,7 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for ConnEntry {
     fn drop(&mut self) {
         self.leave();
     }

@@ -25,14 +25,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use self::entry::Entry;
-use self::watched::Watched;
+use self::entry::ConnEntry;
+use self::watched::WatchedSocket;
 use super::close::{Closing, Farewell};
 use super::hello::Request;
 use super::local::{Living, Local};
 use super::owner::shard_of;
 use super::pace::Bucket;
-use super::stats::Slot;
+use super::stats::StatsSlot;
 
 /// Bytes the library reads at once, and keeps for each socket.
 const READ_BUFFER_BYTES: usize = 4 << 10;
@@ -43,9 +43,9 @@ const STALL_MIN: Duration = Duration::from_millis(250);
 
 /// A player's socket.
 pub(super) struct Conn {
-    entry: Entry,
-    ws: WebSocketStream<Watched>,
-    stage: Stage,
+    entry: ConnEntry,
+    ws: WebSocketStream<WatchedSocket>,
+    stage: ConnStage,
     frames: Bucket,
     bytes: Bucket,
     born: Instant,
@@ -61,11 +61,11 @@ pub(super) struct Conn {
     /// When to stop trying to write what comes before a close.
     close_by: Option<Instant>,
     _living: Living,
-    _slots: (Slot, Slot),
+    _slots: (StatsSlot, StatsSlot),
 }
 
 /// How far a socket has come.
-enum Stage {
+enum ConnStage {
     /// Nothing was said yet.
     Silent,
     /// The owner was asked for a seat.
@@ -75,7 +75,7 @@ enum Stage {
 }
 
 /// How it ends.
-enum End {
+enum ConnEnd {
     /// This side closes; the owner does not know yet.
     Close(Farewell),
     /// The owner has closed.
@@ -84,23 +84,23 @@ enum End {
     Left,
 }
 
-impl From<Closing> for End {
+impl From<Closing> for ConnEnd {
     fn from(Closing { farewell, owner_knows }: Closing) -> Self {
         if owner_knows { Self::Owner(farewell) } else { Self::Close(farewell) }
     }
 }
 
-type Go = Result<(), End>;
+type Go = Result<(), ConnEnd>;
 
 impl Conn {
     pub(super) async fn new(
         local: Rc<Local>,
         stream: TcpStream,
         begun: Vec<u8>,
-        slots: (Slot, Slot),
+        slots: (StatsSlot, StatsSlot),
     ) -> Self {
         let config = &local.shared.config;
-        let stream = Watched::new(stream, begun.into());
+        let stream = WatchedSocket::new(stream, begun.into());
         let limits = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -112,9 +112,9 @@ impl Conn {
         let (clock, rate) = (local.shared.parts.clock.now(), config.rate);
         local.stats().accepted.add(1);
         Self {
-            entry: Entry::new(&local),
+            entry: ConnEntry::new(&local),
             ws,
-            stage: Stage::Silent,
+            stage: ConnStage::Silent,
             frames: Bucket::new(clock, rate.frames_per_second, rate.frames_burst),
             bytes: Bucket::new(clock, rate.bytes_per_second, rate.bytes_burst),
             born: Instant::now(),
@@ -138,7 +138,7 @@ impl Conn {
         self.finish(end).await;
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<End> {
+    fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<ConnEnd> {
         self.entry.mailbox.wake_with(cx.waker());
         let done = self
             .poll_read(cx)
@@ -163,7 +163,7 @@ impl Conn {
 
     fn next_timeout(&self) -> Instant {
         let config = &self.entry.local.shared.config;
-        if matches!(self.stage, Stage::Silent) {
+        if matches!(self.stage, ConnStage::Silent) {
             return self.born + config.hello_timeout;
         }
         let quiet = match self.pinged {
@@ -180,9 +180,9 @@ impl Conn {
         let config = &self.entry.local.shared.config;
         if self.close_by.is_some_and(|by| now >= by) {
             let close = self.entry.mailbox.outbox().take_close();
-            return Err(close.map_or(End::Left, End::from));
+            return Err(close.map_or(ConnEnd::Left, ConnEnd::from));
         }
-        if matches!(self.stage, Stage::Silent) {
+        if matches!(self.stage, ConnStage::Silent) {
             let late = now.saturating_duration_since(self.born + config.hello_timeout);
             if late > STALL_MIN {
                 self.born = now;
@@ -234,8 +234,8 @@ impl Conn {
     /// Asks the owner for what the socket wants.
     fn ask(&mut self, request: Box<Request>) -> Go {
         let shard = shard_of(request.room(), self.entry.local.shared.parts.owner.shards());
-        let hello = request.to_owner(self.entry.id).map_err(End::Close)?;
-        self.stage = Stage::Asking(request);
+        let hello = request.to_owner(self.entry.id).map_err(ConnEnd::Close)?;
+        self.stage = ConnStage::Asking(request);
         self.entry.shard = Some(shard);
         self.tell(ToOwner::Hello(hello))
     }
@@ -252,5 +252,5 @@ impl Conn {
 }
 
 fn close(why: Close, reason: Reason) -> Go {
-    Err(End::Close(Farewell::new(why, reason)))
+    Err(ConnEnd::Close(Farewell::new(why, reason)))
 }

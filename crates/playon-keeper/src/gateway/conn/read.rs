@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 
 use super::watched::Unwanted;
-use super::{Conn, End, Go, Stage, close};
+use super::{Conn, ConnEnd, ConnStage, Go, close};
 use crate::gateway::close::Farewell;
 use crate::gateway::hello::{Request, check_version};
 
@@ -35,7 +35,7 @@ impl Conn {
             }
             match came {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(None) => return Err(End::Left),
+                Poll::Ready(None) => return Err(ConnEnd::Left),
                 Poll::Ready(Some(Ok(message))) => self.handle_message(message)?,
                 Poll::Ready(Some(Err(error))) => return Err(read_error(&error)),
             }
@@ -51,7 +51,7 @@ impl Conn {
             Message::Binary(bytes) => self.handle_binary(bytes),
             Message::Ping(_) | Message::Pong(_) => self.pace(1, 0),
             Message::Text(_) => close(Close::BadFrame, reason!("PLY-0148 messages must be binary")),
-            Message::Close(_) | Message::Frame(_) => Err(End::Left),
+            Message::Close(_) | Message::Frame(_) => Err(ConnEnd::Left),
         }
     }
 
@@ -60,12 +60,12 @@ impl Conn {
             bytes = Bytes::copy_from_slice(&bytes);
         }
         let (size, large) = (bytes.len(), bytes.len() > COPY_BYTES_MAX);
-        if matches!(self.stage, Stage::Silent) {
-            check_version(&bytes).map_err(End::Close)?;
+        if matches!(self.stage, ConnStage::Silent) {
+            check_version(&bytes).map_err(ConnEnd::Close)?;
         }
         let frames =
             decode_client(bytes, &self.entry.local.shared.config.limits).map_err(|error| {
-                End::Close(Farewell::new(error.close(), Reason::of(error.code(), &error)))
+                ConnEnd::Close(Farewell::new(error.close(), Reason::of(error.code(), &error)))
             })?;
         self.entry.local.stats().frames_in.add(frames.len() as u64);
         self.entry.local.stats().bytes_in.add(size as u64);
@@ -95,55 +95,57 @@ impl Conn {
     fn handle_frame(&mut self, frame: ClientFrame) -> Go {
         let conn = self.entry.id;
         match (&self.stage, frame) {
-            (Stage::Silent, ClientFrame::Hello(hello)) => self.handle_hello(hello),
-            (Stage::Silent, _) => {
+            (ConnStage::Silent, ClientFrame::Hello(hello)) => self.handle_hello(hello),
+            (ConnStage::Silent, _) => {
                 close(Close::BadFrame, reason!("PLY-0144 the first frame must be HELLO"))
             }
             (_, ClientFrame::Hello(_)) => {
                 close(Close::BadFrame, reason!("PLY-0145 HELLO comes once"))
             }
-            (Stage::Asking(_), ClientFrame::Bye) => {
+            (ConnStage::Asking(_), ClientFrame::Bye) => {
                 // The owner may have the seat ready, or may have kept it for long: it is given up all the same.
                 self.tell(ToOwner::Bye { conn })?;
                 close(Close::Left, reason!("PLY-0109 the player left"))
             }
-            (Stage::Seated, ClientFrame::Pong { .. }) if !self.confirmed => {
+            (ConnStage::Seated, ClientFrame::Pong { .. }) if !self.confirmed => {
                 // A player that has nothing to say is there all the same.
                 self.confirmed = true;
                 self.tell(ToOwner::Ack { conn, recv: 0 })
             }
             (_, ClientFrame::Pong { .. }) => Ok(()),
-            (Stage::Asking(_), _) => {
+            (ConnStage::Asking(_), _) => {
                 close(Close::BadFrame, reason!("PLY-0146 nothing may be sent before WELCOME"))
             }
-            (Stage::Seated, ClientFrame::Input { seq, recv, payload }) => {
+            (ConnStage::Seated, ClientFrame::Input { seq, recv, payload }) => {
                 self.tell(ToOwner::Input { conn, seq, recv, payload })
             }
-            (Stage::Seated, ClientFrame::Ack { recv }) => self.tell(ToOwner::Ack { conn, recv }),
-            (Stage::Seated, ClientFrame::Bye) => self.tell(ToOwner::Bye { conn }),
+            (ConnStage::Seated, ClientFrame::Ack { recv }) => {
+                self.tell(ToOwner::Ack { conn, recv })
+            }
+            (ConnStage::Seated, ClientFrame::Bye) => self.tell(ToOwner::Bye { conn }),
         }
     }
 
     fn handle_hello(&mut self, hello: Box<ClientHello>) -> Go {
         let request = Request::new(hello, self.now(), &self.entry.local.shared.parts.lobby)
-            .map_err(End::Close)?;
+            .map_err(ConnEnd::Close)?;
         self.ask(Box::new(request))
     }
 }
 
-fn read_error(error: &WsError) -> End {
+fn read_error(error: &WsError) -> ConnEnd {
     let (why, reason) = match error {
         WsError::Capacity(error) => (Close::TooLarge, reason!("PLY-0180 {error}")),
-        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Left,
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return ConnEnd::Left,
         WsError::Protocol(error) => (Close::BadFrame, reason!("PLY-0151 {error}")),
         WsError::Io(error) => match error.get_ref().and_then(|why| why.downcast_ref()) {
             Some(unwanted @ (Unwanted::Pieces | Unwanted::LongFirst(_))) => {
                 (unwanted.close(), unwanted.reason())
             }
-            None => return End::Left,
+            None => return ConnEnd::Left,
         },
         WsError::Utf8(_) => (Close::BadFrame, reason!("PLY-0148 messages must be binary")),
-        _ => return End::Left,
+        _ => return ConnEnd::Left,
     };
-    End::Close(Farewell::new(why, reason))
+    ConnEnd::Close(Farewell::new(why, reason))
 }

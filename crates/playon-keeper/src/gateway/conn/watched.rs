@@ -59,7 +59,7 @@ impl std::error::Error for Unwanted {}
 
 /// A socket that is watched.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct WatchedSocket {
     stream: TcpStream,
     /// What came together with the request that asked for the upgrade.
     begun: Bytes,
@@ -67,7 +67,7 @@ pub(super) struct Watched {
     read: usize,
 }
 
-impl Watched {
+impl WatchedSocket {
     pub(super) fn new(stream: TcpStream, begun: Bytes) -> Self {
         Self { stream, begun, heads: Heads::default(), read: 0 }
     }
@@ -150,7 +150,7 @@ fn payload_bytes(head: &[u8; HEAD_BYTES_MAX]) -> u64 {
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for WatchedSocket {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -170,7 +170,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for WatchedSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

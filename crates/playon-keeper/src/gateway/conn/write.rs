@@ -10,7 +10,7 @@ use playon_wire::player::ServerFrame;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::{Conn, End, Go, Stage};
+use super::{Conn, ConnEnd, ConnStage, Go};
 use crate::gateway::close::{Closing, Farewell};
 
 impl Conn {
@@ -19,7 +19,7 @@ impl Conn {
             if self.writing {
                 match Pin::new(&mut self.ws).poll_flush(cx) {
                     Poll::Ready(Ok(())) => self.writing = false,
-                    Poll::Ready(Err(_)) => return Err(End::Left),
+                    Poll::Ready(Err(_)) => return Err(ConnEnd::Left),
                     Poll::Pending => {
                         self.limit_close();
                         return Ok(());
@@ -35,7 +35,7 @@ impl Conn {
             self.entry.local.stats().bytes_out.add(message.len() as u64);
             self.entry.local.stats().messages_out.add(1);
             if Pin::new(&mut self.ws).start_send(Message::Binary(message)).is_err() {
-                return Err(End::Left);
+                return Err(ConnEnd::Left);
             }
             self.writing = true;
             self.told = Instant::now();
@@ -65,11 +65,11 @@ impl Conn {
     }
 
     fn seat(&mut self, welcome: &Welcome) -> Option<ServerFrame> {
-        let Stage::Asking(request) = &self.stage else { return None };
+        let ConnStage::Asking(request) = &self.stage else { return None };
         let shared = &self.entry.local.shared;
         let label = shared.parts.labels.of(welcome.release);
         let welcome = request.welcome(welcome, &shared.config, label);
-        self.stage = Stage::Seated;
+        self.stage = ConnStage::Seated;
         Some(ServerFrame::Welcome(Box::new(welcome)))
     }
 
@@ -81,10 +81,10 @@ impl Conn {
         };
         match close {
             Some(Closing { farewell, owner_knows: true }) => return self.owner_closed(farewell),
-            Some(Closing { farewell, owner_knows: false }) => return Err(End::Close(farewell)),
+            Some(Closing { farewell, owner_knows: false }) => return Err(ConnEnd::Close(farewell)),
             None => {}
         }
-        if let (Some(sent), Stage::Seated) = (drained, &self.stage) {
+        if let (Some(sent), ConnStage::Seated) = (drained, &self.stage) {
             self.entry.local.stats().drained.add(1);
             return self.tell(ToOwner::Drained { conn: self.entry.id, sent });
         }
@@ -95,12 +95,15 @@ impl Conn {
     fn owner_closed(&mut self, farewell: Farewell) -> Go {
         self.entry.shard = None;
         let now = self.now();
-        let Stage::Asking(request) = &mut self.stage else { return Err(End::Owner(farewell)) };
+        let ConnStage::Asking(request) = &mut self.stage else {
+            return Err(ConnEnd::Owner(farewell));
+        };
         if !request.retry(farewell.why, now, &self.entry.local.shared.parts.lobby) {
-            return Err(End::Owner(farewell));
+            return Err(ConnEnd::Owner(farewell));
         }
         self.entry.local.stats().rematched.add(1);
-        let Stage::Asking(request) = std::mem::replace(&mut self.stage, Stage::Silent) else {
+        let ConnStage::Asking(request) = std::mem::replace(&mut self.stage, ConnStage::Silent)
+        else {
             return Ok(());
         };
         self.ask(request)
