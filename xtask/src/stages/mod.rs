@@ -197,10 +197,18 @@ fn tests(sh: &Sh) -> anyhow::Result<Tally> {
         "--profile",
         PROFILE,
     ];
+    let at_once = tests_at_once().to_string();
     let next =
         ["nextest", "run", "--locked", "--workspace", "--no-fail-fast", "--cargo-profile", PROFILE];
+    let next = [&next[..], &["--test-threads", &at_once]].concat();
     let args = if nextest(sh) { &next[..] } else { &plain[..] };
     Ok(Tally::count(sh, ".", "cargo", args))
+}
+
+/// Most tests look at real processes and wait for them: with only as many at a time as there are processors, those stand idle.
+fn tests_at_once() -> usize {
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    processors + processors.div_ceil(2)
 }
 
 /// Nextest gives every test a process and a deadline. Without it the tests run all the same.
