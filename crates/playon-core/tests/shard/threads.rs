@@ -3,7 +3,7 @@
 use playon_core::effect::Report;
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
-use playon_types::attach::ToWorker;
+use playon_types::attach::{ToWorker, Turn};
 use playon_types::ids::WorkerId;
 use playon_types::kind::Policies;
 use playon_types::time::Span;
@@ -85,4 +85,25 @@ fn a_room_that_had_done_nothing_for_a_while_is_no_suspect() {
         worker = up(&mut bench, 20 + n, Berth::Common);
         obey(&mut bench, worker);
     }
+}
+
+/// The room waits for an answer when its worker is ended so. Whether it is opened beside the others again.
+fn goes_back(ended: Ended, turns: Option<Vec<Turn>>) -> bool {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    bench.input(1, 1);
+    assert!(matches!(bench.sent_to(ONE).as_slice(), [ToWorker::Deliver(_)]));
+    bench.worker_ends(ONE, &WorkerEnd { ended, turns });
+    let common = up(&mut bench, 21, Berth::Common);
+    matches!(bench.sent_to(common).as_slice(), [ToWorker::Open { .. }])
+}
+
+/// Another room's time has run out first. That says nothing against that room, nor for this one.
+#[test]
+fn of_a_worker_that_hangs_and_notes_nothing_all_that_wait_are_suspects() {
+    assert!(!goes_back(Ended::Suspect, None));
+    assert!(
+        goes_back(Ended::Suspect, Some(Vec::new())),
+        "it notes what it is at, which is not this"
+    );
+    assert!(goes_back(Ended::Dismissed, None), "no room is the reason");
 }
