@@ -14,6 +14,9 @@ use crate::sh::Sh;
 
 const VERSION: &str = "27.0.0";
 
+/// See the workspace's `Cargo.toml`.
+const PROFILE: &str = "mutants";
+
 /// Mutants of one sample.
 const SAMPLE: usize = 2;
 
@@ -238,7 +241,8 @@ fn judged(
         "ulimit -v {MEMORY_MAX_KIB}; export CARGO_TARGET_DIR={built:?}; exec \"$0\" \"$@\""
     );
     let mut args = vec!["-c", &limited, tool, "mutants", "--in-place", "--dir", &dir];
-    args.extend(["--output", &out_dir, "--cargo-arg=--locked", "--test-package", judge]);
+    args.extend(["--output", &out_dir, "--profile", PROFILE, "--cargo-arg=--locked"]);
+    args.extend(["--test-package", judge]);
     args.extend(["--minimum-test-timeout", TESTS_TIMEOUT_S, "--no-shuffle", "--colors", "never"]);
     args.extend(field.mutate);
     args.extend(which.iter().map(String::as_str));
