@@ -331,6 +331,19 @@ fn an_order_to_create_a_room_that_is_not_there_makes_it() {
     assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Create { .. }]));
 }
 
+/// An outage is what players of a room feel, and it had none.
+#[test]
+fn a_room_that_has_just_been_made_has_recovered_from_nothing() {
+    let mut bench = Bench::new(&now());
+    bench.hello(1);
+    bench.obey(ONE, false);
+    bench.wait(Span::millis(200));
+    bench.obey(ONE, false);
+    let reports = bench.reports();
+    assert!(reports.iter().any(|report| matches!(report, Report::Listing(room) if room.live)));
+    assert!(!reports.iter().any(|report| matches!(report, Report::Recovered { .. })));
+}
+
 /// Whoever comes back to the room that was there before.
 #[test]
 fn nobody_has_a_seat_in_a_room_that_is_only_being_made() {
