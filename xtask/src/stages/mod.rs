@@ -2,7 +2,7 @@
 //!
 //! No stage is ever left out by itself. One that cannot run has failed; the later ones still run, so that one look at
 //! the end tells all that is wrong. Those in which real processes mostly wait for real time run one after the other; those that
-//! need a processor and no clock run [beside](beside) them, with what processor time is left.
+//! need a processor and no clock run [`beside`] them, with what processor time is left.
 
 mod beside;
 mod outcome;
@@ -80,7 +80,7 @@ pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
             return Ok(());
         }
         Choice::Named(stages) => stages.into_iter().map(|stage| run_one(sh, stage)).collect(),
-        Choice::All => run_all(sh)?,
+        Choice::All => run_all(sh),
     };
     report::header(&format!("all stages, {}", clock(begun.elapsed())));
     let mut sum = Tally::default();
@@ -95,7 +95,7 @@ pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_all(sh: &Sh) -> anyhow::Result<Vec<Outcome>> {
+fn run_all(sh: &Sh) -> Vec<Outcome> {
     let (apart, own): (Vec<_>, Vec<_>) = STAGES.iter().partition(|stage| stage.beside);
     let apart: Vec<_> = apart.into_iter().map(|stage| stage.name).collect();
     let mut beside = None;
@@ -103,11 +103,17 @@ fn run_all(sh: &Sh) -> anyhow::Result<Vec<Outcome>> {
     for stage in own {
         outcomes.push(run_one(sh, stage));
         if stage.name == BUILD {
-            beside = Some(Beside::begin(sh, &apart)?);
+            beside = Some(Beside::begin(sh, &apart));
         }
     }
-    outcomes.extend(beside.map(Beside::end).transpose()?.into_iter().flatten());
-    Ok(outcomes)
+    let ended = beside.into_iter().map(|begun| begun.and_then(Beside::end));
+    outcomes.extend(ended.flat_map(|ended| {
+        ended.unwrap_or_else(|error| {
+            report::error(&format!("{error:#}"));
+            apart.iter().map(|name| Outcome::lost(name)).collect()
+        })
+    }));
+    outcomes
 }
 
 fn run_one(sh: &Sh, stage: &Stage) -> Outcome {
