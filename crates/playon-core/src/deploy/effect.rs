@@ -48,11 +48,11 @@ pub enum DirectorEffect {
     },
     /// Show and store how far the deploy is. Nothing depends on it: what was not stored is counted again.
     Keep(DeployRecord),
-    /// Look for rooms at rest that the deploy may be checked with; answered by [`Director::handle_sleepers`].
+    /// Look for rooms at rest that the deploy may be checked with; answered by [`Director::handle_sleepers`](crate::deploy::Director::handle_sleepers).
     FindSleepers(Search),
-    /// Say what is at rest; answered by [`Director::handle_rests`], or by nothing if that cannot be said now.
+    /// Say what is at rest; answered by [`Director::handle_rests`](crate::deploy::Director::handle_rests), or by nothing if that cannot be said now.
     CountRests,
-    /// Delete these executables; answered by [`Director::handle_executables`].
+    /// Delete these executables; answered by [`Director::handle_executables`](crate::deploy::Director::handle_executables).
     Discard(Vec<ReleaseId>),
     /// Show how far the deploy is.
     Progress(DeployRecord),
