@@ -72,6 +72,8 @@ impl Room for Nap {
     fn policies() -> Policies {
         let policies = Policies::default()
             .on_deploy(OnDeploy::Now)
+            // Nobody asks these rooms how long they stood still.
+            .pause_budget(Duration::from_secs(60))
             .seat_hold(Duration::from_secs(600))
             .idle_hibernate(Duration::from_millis(100));
         match expire() {

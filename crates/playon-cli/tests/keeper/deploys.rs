@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::player::Player;
-use super::rig::{FIRST, PATIENCE, Rig, SECOND};
+use super::rig::{FIRST, PATIENCE, PAUSE_BUDGET, Rig, SECOND};
 use super::socket::{Socket, encoded, hello, input};
 
 #[tokio::test]
@@ -152,6 +152,20 @@ async fn a_keeper_killed_in_a_deploy_finishes_or_reverts_it() {
     player.play(5).await;
     let room = &rig.json(&["rooms"])[0];
     assert_eq!(room["release"], rig.status()["current"], "the room is where the deploy says");
+}
+
+#[tokio::test]
+async fn a_pause_over_the_budget_is_a_broken_promise() {
+    let rig = Rig::start_with_env(&[(PAUSE_BUDGET, "0")], &["--release", FIRST]);
+    let mut player = Player::join(&rig, "table").await;
+    player.play(3).await;
+    let output = rig.playon(&["deploy", SECOND, "--now", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["outcome"], &told["deploy"]["phase"]), (&"done".into(), &"done".into()));
+    assert_eq!(told["deploy"]["pauses_over_budget"], 1);
+    assert!(told["broken"][0].as_str().unwrap().contains("pause_budget"), "{told}");
+    player.until(|view| view.release == 2).await;
 }
 
 #[tokio::test]

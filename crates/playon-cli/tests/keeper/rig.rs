@@ -13,6 +13,9 @@ use serde_json::Value;
 /// How long anything may take on a machine that has other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a room of the drill game may stand still in a handoff: a machine that has other things to do breaks no promise.
+pub(crate) const PAUSE_BUDGET: &str = "PLAYON_DRILL_PAUSE_BUDGET_MS";
+
 pub(crate) const PLAYON: &str = env!("CARGO_BIN_EXE_playon");
 pub(crate) const FIRST: &str = env!("CARGO_BIN_EXE_playon-drill-r1");
 pub(crate) const SECOND: &str = env!("CARGO_BIN_EXE_playon-drill-r2");
@@ -113,8 +116,14 @@ impl Rig {
     ) -> Self {
         let log = dir.path().join("log");
         let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        if !command.get_envs().any(|(name, _)| name == PAUSE_BUDGET) {
+            let (name, longest) = (PAUSE_BUDGET, PATIENCE.as_millis().to_string());
+            command.env(name, longest).args(["serve", "--worker-env", name]);
+        } else {
+            command.arg("serve");
+        }
         let mut keeper = command
-            .args(["serve", "--announce", "--listen", players, "--admin", admin, "--data"])
+            .args(["--announce", "--listen", players, "--admin", admin, "--data"])
             .arg(dir.path().join("data"))
             .args(more)
             .stdout(Stdio::piped())

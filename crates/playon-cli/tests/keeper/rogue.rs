@@ -25,7 +25,8 @@ pub(crate) struct Rogue {
 pub(crate) fn hello(rig: &Rig, label: &str) -> WorkerHello {
     let secret = std::fs::read_to_string(rig.data().join("worker.secret")).unwrap();
     let (on_deploy, tick) = (OnDeploy::Now, Some(Span::millis(50)));
-    let policies = Policies { on_deploy, tick, ..Policies::default() };
+    let pause_budget = Span::secs(PATIENCE.as_secs());
+    let policies = Policies { on_deploy, pause_budget, tick, ..Policies::default() };
     let kind =
         KindInfo { name: "drill-20".into(), writes: 1, reads_from: 1, exports_to: 1, policies };
     WorkerHello {

@@ -69,7 +69,9 @@ impl Room for Deeds {
     type View = u64;
 
     fn policies() -> Policies {
-        Policies::default().hz(20).seat_hold(Duration::from_secs(2))
+        // Nobody asks these rooms how long they stood still.
+        let policies = Policies::default().pause_budget(Duration::from_secs(60));
+        policies.hz(20).seat_hold(Duration::from_secs(2))
     }
 
     fn create(params: Option<String>, cx: &mut Cx<Self>) -> Result<Self, Refusal> {
