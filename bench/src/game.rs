@@ -53,7 +53,7 @@ impl<const SAFE: bool> Room for Echo<SAFE> {
 
     fn input(&mut self, from: PlayerId, input: String, cx: &mut Cx<Self>) {
         self.count += 1;
-        cx.send(from, input);
+        cx.send(from, &input);
     }
 
     fn view(&self, _: PlayerId, _: &Cx<Self>) {}
@@ -90,7 +90,7 @@ impl Room for Tick {
 
     fn input(&mut self, from: PlayerId, input: String, cx: &mut Cx<Self>) {
         self.count += 1;
-        cx.send(from, input);
+        cx.send(from, &input);
     }
 
     fn tick(&mut self, _: &mut Cx<Self>) {
@@ -144,7 +144,7 @@ impl Room for Blob {
         let seed = mix(input ^ from.0);
         let at = usize::try_from(seed % (len - change + 1) as u64).unwrap_or(0);
         fill(&mut self.bytes[at..at + change], seed);
-        cx.send(from, input);
+        cx.send(from, &input);
     }
 
     fn view(&self, _: PlayerId, _: &Cx<Self>) {}

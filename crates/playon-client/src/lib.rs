@@ -28,6 +28,8 @@
 //!
 //! The rules are in [`session::Session`], a pure state machine; the rest moves bytes.
 
+#![warn(missing_debug_implementations)]
+
 mod counters;
 mod error;
 mod options;

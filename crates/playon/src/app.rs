@@ -1,5 +1,6 @@
 //! What a game is made of.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::Room;
@@ -9,6 +10,7 @@ use crate::kind::{Kind, TypedKind};
 ///
 /// The keeper serves it over HTTP on the players' port; `/` is `/index.html`. All of a release's together are at most 16 MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Asset {
     /// Where it is served, with a leading slash.
     pub path: &'static str,
@@ -34,6 +36,15 @@ pub struct App {
     kinds: Vec<Arc<dyn Kind>>,
     threads: Option<usize>,
     own_arguments: bool,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.info().name).collect();
+        let mut shown = f.debug_struct("App");
+        shown.field("name", &self.name).field("label", &self.label).field("kinds", &kinds);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// A game by name. See [`App`].

@@ -1,5 +1,6 @@
 //! What a room may ask of the world.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -7,9 +8,11 @@ use bytes::Bytes;
 use playon_types::attach::Output;
 use playon_types::ids::SessionId;
 use playon_types::time::RoomTime;
+use serde::Serialize;
 
 use crate::hidden::Hidden;
 use crate::policies::span;
+use crate::timer::name_of;
 use crate::{Player, PlayerId, Refusal, Rng, Room};
 
 /// A room's clock, random numbers, players, timers and mouth.
@@ -26,6 +29,14 @@ pub struct Cx<R: Room> {
     /// How many of `dismissed` have been told to [`Room::leave`].
     pub(crate) settled: usize,
     room: PhantomData<fn() -> R>,
+}
+
+impl<R: Room> fmt::Debug for Cx<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Cx");
+        shown.field("kind", &R::KIND).field("now", &self.now()).field("tick", &self.tick());
+        shown.field("players", &self.players()).finish_non_exhaustive()
+    }
 }
 
 impl<R: Room> Cx<R> {
@@ -108,9 +119,9 @@ impl<R: Room> Cx<R> {
     ///
     /// # Panics
     /// When the event cannot be JSON, or past [`Cx::OUTPUTS_MAX`] or [`Cx::OUTPUT_BYTES_MAX`].
-    pub fn send(&mut self, to: PlayerId, event: R::Event) {
+    pub fn send(&mut self, to: PlayerId, event: &R::Event) {
         if self.hidden.player(to).is_some() {
-            self.push(to, json(&event), true);
+            self.push(to, json(event), true);
         }
     }
 
@@ -118,8 +129,8 @@ impl<R: Room> Cx<R> {
     ///
     /// # Panics
     /// As [`Cx::send`].
-    pub fn broadcast(&mut self, event: R::Event) {
-        let payload = json(&event);
+    pub fn broadcast(&mut self, event: &R::Event) {
+        let payload = json(event);
         for to in self.player_ids() {
             self.push(to, payload.clone(), true);
         }
@@ -129,9 +140,9 @@ impl<R: Room> Cx<R> {
     ///
     /// # Panics
     /// As [`Cx::send`].
-    pub fn flash(&mut self, to: PlayerId, event: R::Event) {
+    pub fn flash(&mut self, to: PlayerId, event: &R::Event) {
         if self.hidden.player(to).is_some_and(Player::present) {
-            self.push(to, json(&event), false);
+            self.push(to, json(event), false);
         }
     }
 
@@ -139,8 +150,8 @@ impl<R: Room> Cx<R> {
     ///
     /// # Panics
     /// As [`Cx::send`].
-    pub fn flash_all(&mut self, event: R::Event) {
-        let payload = json(&event);
+    pub fn flash_all(&mut self, event: &R::Event) {
+        let payload = json(event);
         let here = self.hidden.players.iter().filter(|player| player.present());
         for to in here.map(Player::id).collect::<Vec<_>>() {
             self.push(to, payload.clone(), false);
@@ -158,15 +169,15 @@ impl<R: Room> Cx<R> {
         self.outputs.push(Output { session: to.into(), payload, reliable });
     }
 
-    /// Arms a timer: [`Room::timer`] is called once with this name when `after` has passed in room time.
+    /// Arms a timer: [`Room::timer`] is called once with it when `after` has passed in room time.
     ///
-    /// A timer of the same name is replaced. Timers due together fire in the order of deadline, then name;
-    /// one armed while others fire waits for the next batch, even if it is due.
+    /// It is known by its name, or by a value of the game's own (see [`Timer`](crate::Timer)). One that is armed already is replaced. Timers due
+    /// together fire in the order of deadline, then name; one armed while others fire waits for the next batch, even if it is due.
     ///
     /// # Panics
-    /// Past [`Cx::TIMERS_MAX`] or [`Cx::TIMER_NAME_BYTES_MAX`].
-    pub fn set_timer(&mut self, name: impl Into<String>, after: Duration) {
-        let name = name.into();
+    /// Past [`Cx::TIMERS_MAX`] or [`Cx::TIMER_NAME_BYTES_MAX`], or when the value cannot be JSON (`PLY-0436`).
+    pub fn set_timer<T: Serialize + ?Sized>(&mut self, timer: &T, after: Duration) {
+        let name = name(timer);
         let room =
             self.hidden.timers.len() < Self::TIMERS_MAX || self.hidden.timers.contains_key(&name);
         assert!(
@@ -179,13 +190,13 @@ impl<R: Room> Cx<R> {
     }
 
     /// Disarms a timer; nothing happens if it is not armed.
-    pub fn cancel_timer(&mut self, name: &str) {
-        self.hidden.timers.remove(name);
+    pub fn cancel_timer<T: Serialize + ?Sized>(&mut self, timer: &T) {
+        self.hidden.timers.remove(&name(timer));
     }
 
     /// How long until the timer is due, if it is armed.
-    pub fn timer(&self, name: &str) -> Option<Duration> {
-        let deadline = self.hidden.timers.get(name)?;
+    pub fn timer<T: Serialize + ?Sized>(&self, timer: &T) -> Option<Duration> {
+        let deadline = self.hidden.timers.get(&name(timer))?;
         Some(Duration::from_micros(deadline.saturating_sub(self.now.0)))
     }
 
@@ -209,9 +220,14 @@ impl<R: Room> Cx<R> {
     }
 }
 
-fn json<T: serde::Serialize>(event: &T) -> Bytes {
-    match serde_json::to_vec(event) {
-        Ok(bytes) => bytes.into(),
-        Err(why) => panic!("PLY-0436 {} cannot be JSON: {why}", std::any::type_name::<T>()),
-    }
+fn json<T: Serialize>(event: &T) -> Bytes {
+    serde_json::to_vec(event).unwrap_or_else(|why| no_json::<T>(&why)).into()
+}
+
+fn name<T: Serialize + ?Sized>(timer: &T) -> String {
+    name_of(timer).unwrap_or_else(|why| no_json::<T>(&why))
+}
+
+fn no_json<T: ?Sized>(why: &serde_json::Error) -> ! {
+    panic!("PLY-0436 {} cannot be JSON: {why}", std::any::type_name::<T>())
 }

@@ -10,7 +10,7 @@
 //! ```no_run
 //! use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 //!
-//! use playon::{Cx, Player, PlayerId, Refusal, Room};
+//! use playon::{Cx, Player, PlayerId, Refusal, Room, Timer};
 //! use serde::{Deserialize, Serialize};
 //!
 //! /// Whoever holds the potato when it goes off is burnt.
@@ -44,12 +44,12 @@
 //!         }
 //!     }
 //!
-//!     fn timer(&mut self, _: &str, cx: &mut Cx<Self>) {
+//!     fn timer(&mut self, _: &Timer, cx: &mut Cx<Self>) {
 //!         let fuse = cx.rng().range(5..20);
 //!         cx.set_timer("bang", Duration::from_secs(fuse));
 //!         let Some(holder) = self.holder else { return };
 //!         *self.burns.entry(holder).or_default() += 1;
-//!         cx.broadcast(format!("{holder} is burnt"));
+//!         cx.broadcast(&format!("{holder} is burnt"));
 //!     }
 //!
 //!     fn leave(&mut self, who: PlayerId, cx: &mut Cx<Self>) {
@@ -77,6 +77,8 @@
 //! - [`worker`] is what [`App::run`] does once a keeper has started the executable. With the feature `embedded` it is
 //!   a keeper as well when none has: `cargo run` in the game's folder is a whole server then.
 
+#![warn(missing_debug_implementations)]
+
 mod app;
 mod check;
 mod codec;
@@ -97,6 +99,7 @@ mod refusal;
 mod rng;
 mod room;
 pub mod testing;
+mod timer;
 mod versions;
 pub mod worker;
 
@@ -107,4 +110,5 @@ pub use policies::{OnDeploy, Policies, Survives};
 pub use refusal::Refusal;
 pub use rng::{Number, Rng};
 pub use room::Room;
+pub use timer::Timer;
 pub use versions::Versions;

@@ -7,6 +7,7 @@ use playon_types::time::Span;
 
 /// What losing a process may cost a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Survives {
     /// A worker may die without loss. A crash of the keeper takes the room back by up to `checkpoint`.
     WorkerCrash {
@@ -20,6 +21,7 @@ pub enum Survives {
 
 /// When a deploy may move a room to the new release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnDeploy {
     /// Never: the room ends on the release it has.
     Finish,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Cx, Player, PlayerId, Policies, Refusal, Versions};
+use crate::{Cx, Player, PlayerId, Policies, Refusal, Timer, Versions};
 
 /// One kind of room: its state is `Self`, its rules are these functions.
 ///
@@ -66,7 +66,7 @@ pub trait Room: Serialize + DeserializeOwned + Send + 'static {
     fn tick(&mut self, _cx: &mut Cx<Self>) {}
 
     /// A timer set with [`Cx::set_timer`] is due. It is gone by now and may be set again.
-    fn timer(&mut self, _name: &str, _cx: &mut Cx<Self>) {}
+    fn timer(&mut self, _timer: &Timer, _cx: &mut Cx<Self>) {}
 
     /// The player's socket is gone; the seat is kept.
     fn away(&mut self, _who: PlayerId, _cx: &mut Cx<Self>) {}

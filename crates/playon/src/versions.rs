@@ -1,5 +1,6 @@
 //! The versions of a room's state and the ways between them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -43,6 +44,14 @@ pub struct Versions<T> {
     /// Writes the newest and those before it.
     exporters: Vec<Exporter<T>>,
     oldest: u32,
+}
+
+impl<T> fmt::Debug for Versions<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (reads, writes) = (self.openers.len(), self.exporters.len());
+        let mut shown = f.debug_struct("Versions");
+        shown.field("oldest", &self.oldest).field("reads", &reads).field("writes", &writes).finish()
+    }
 }
 
 impl<T: Serialize + DeserializeOwned + 'static> Versions<T> {

@@ -457,7 +457,7 @@ impl Room for Talk {
     fn input(&mut self, from: PlayerId, number: f64, cx: &mut Cx<Self>) {
         self.pairs.insert((1, 2), number);
         if number < 0.0 {
-            cx.send(from, self.pairs.clone());
+            cx.send(from, &self.pairs);
         }
     }
     fn view(&self, _: PlayerId, _: &Cx<Self>) -> Self::View {

@@ -68,7 +68,7 @@ impl Room for Stuck {
     fn input(&mut self, _: PlayerId, hang: bool, cx: &mut Cx<Self>) {
         let open = DOOR.0.lock().unwrap();
         drop(DOOR.1.wait_while(open, |open| hang && !*open).unwrap());
-        cx.broadcast("moved".to_owned());
+        cx.broadcast(&"moved".to_owned());
     }
     fn view(&self, _: PlayerId, _: &Cx<Self>) {}
 }

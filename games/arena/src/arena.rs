@@ -115,8 +115,8 @@ impl<R: Release> Room for Arena<R> {
         for event in news {
             match event {
                 // Sparks are of the moment: nobody who was away wants to see them later.
-                Event::Pop { .. } => flash(&event, cx),
-                Event::Say { .. } => cx.broadcast(event),
+                Event::Pop { .. } => cx.flash_all(&event),
+                Event::Say { .. } => cx.broadcast(&event),
             }
         }
     }
@@ -145,10 +145,4 @@ impl<R: Release> Room for Arena<R> {
 fn moment<R: Room>(cx: &Cx<R>) -> Moment {
     // Microseconds of 64 bits are half a million years: the cut never happens.
     Moment { tick: cx.tick(), ms: cx.now().as_millis() as u64 }
-}
-
-fn flash<R: Release>(event: &Event, cx: &mut Cx<Arena<R>>) {
-    for who in cx.player_ids() {
-        cx.flash(who, event.clone());
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use playon::{Cx, OnDeploy, Player, PlayerId, Policies, Refusal, Room};
+use playon::{Cx, OnDeploy, Player, PlayerId, Policies, Refusal, Room, Timer};
 use serde::{Deserialize, Serialize};
 
 use crate::board::NoPlace;
@@ -16,10 +16,15 @@ const DEPLOY_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a seat is kept for a player who went away; the clock of the turn goes on.
 const SEAT_HOLD: Duration = Duration::from_secs(600);
 
-/// The timer that ends a turn.
-const TURN: &str = "turn";
-/// The timer that begins the next round.
-const NEXT: &str = "next";
+/// What the room waits for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Clock {
+    /// The end of a turn.
+    Turn,
+    /// The next round.
+    Next,
+}
 
 /// A duel.
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,7 +77,7 @@ impl Room for Duel {
         // The wins were won against somebody else.
         self.wins = Pair::default();
         if Side::BOTH.iter().all(|side| self.seats.of(*side).is_some()) {
-            cx.set_timer(NEXT, BREAK);
+            cx.set_timer(&Clock::Next, BREAK);
         }
         Ok(())
     }
@@ -89,14 +94,14 @@ impl Room for Duel {
             Move::Drop(column) => self.drop_disc(side, column, cx),
         };
         if let Err(why) = moved {
-            cx.send(from, Event::Rejected { why: why.to_owned() });
+            cx.send(from, &Event::Rejected { why: why.to_owned() });
         }
     }
 
-    fn timer(&mut self, name: &str, cx: &mut Cx<Self>) {
-        match (name, self.turn) {
-            (TURN, Some(side)) => self.finish(Some(side.other()), How::Clock, cx),
-            (NEXT, None) => self.start(cx),
+    fn timer(&mut self, timer: &Timer, cx: &mut Cx<Self>) {
+        match (timer.read(), self.turn) {
+            (Some(Clock::Turn), Some(side)) => self.finish(Some(side.other()), How::Clock, cx),
+            (Some(Clock::Next), None) => self.start(cx),
             _ => {}
         }
     }
@@ -107,7 +112,7 @@ impl Room for Duel {
             self.finish(Some(side.other()), How::Resigned, cx);
         }
         *self.seats.of_mut(side) = None;
-        cx.cancel_timer(NEXT);
+        cx.cancel_timer(&Clock::Next);
     }
 
     fn view(&self, who: PlayerId, cx: &Cx<Self>) -> View {
@@ -128,13 +133,13 @@ impl Duel {
         self.round += 1;
         self.board = Board::default();
         cx.between_rounds(false);
-        cx.broadcast(Event::Started { round: self.round, first: self.first });
+        cx.broadcast(&Event::Started { round: self.round, first: self.first });
         self.begin_turn(self.first, cx);
     }
 
     fn begin_turn(&mut self, side: Side, cx: &mut Cx<Self>) {
         self.turn = Some(side);
-        cx.set_timer(TURN, Duration::from_secs(self.turn_seconds));
+        cx.set_timer(&Clock::Turn, Duration::from_secs(self.turn_seconds));
     }
 
     fn drop_disc(
@@ -147,7 +152,7 @@ impl Duel {
             NoPlace::Outside => "there is no such column",
             NoPlace::Full => "the column is full",
         })?;
-        cx.broadcast(Event::Dropped { side, column });
+        cx.broadcast(&Event::Dropped { side, column });
         if wins {
             self.finish(Some(side), How::Row, cx);
         } else if self.board.is_full() {
@@ -160,15 +165,15 @@ impl Duel {
 
     fn finish(&mut self, winner: Option<Side>, how: How, cx: &mut Cx<Self>) {
         self.turn = None;
-        cx.cancel_timer(TURN);
+        cx.cancel_timer(&Clock::Turn);
         if let Some(winner) = winner {
             *self.wins.of_mut(winner) += 1;
         }
         // Who did not win may begin; after a draw the other one does.
         self.first = winner.unwrap_or(self.first).other();
-        cx.broadcast(Event::Ended { winner, how });
+        cx.broadcast(&Event::Ended { winner, how });
         cx.between_rounds(true);
-        cx.set_timer(NEXT, BREAK);
+        cx.set_timer(&Clock::Next, BREAK);
     }
 
     fn seen_by(&self, you: Option<Side>, cx: &Cx<Self>) -> View {
@@ -176,7 +181,7 @@ impl Duel {
             let player = cx.player((*id)?)?;
             Some(Seat { name: player.name(), here: player.present() })
         };
-        let clock = cx.timer(if self.turn.is_some() { TURN } else { NEXT });
+        let clock = cx.timer(if self.turn.is_some() { &Clock::Turn } else { &Clock::Next });
         View {
             you,
             seats: self.seats.map(seat),

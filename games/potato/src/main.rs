@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
-use playon::{Asset, Cx, Player, PlayerId, Refusal, Room};
+use playon::{Asset, Cx, Player, PlayerId, Refusal, Room, Timer};
 use serde::{Deserialize, Serialize};
 
 /// Whoever holds the potato when it goes off is burnt.
@@ -36,12 +36,12 @@ impl Room for Potato {
         }
     }
 
-    fn timer(&mut self, _: &str, cx: &mut Cx<Self>) {
+    fn timer(&mut self, _: &Timer, cx: &mut Cx<Self>) {
         let fuse = cx.rng().range(5..20);
         cx.set_timer("bang", Duration::from_secs(fuse));
         let Some(holder) = self.holder else { return };
         *self.burns.entry(holder).or_default() += 1;
-        cx.broadcast(format!("{holder} is burnt"));
+        cx.broadcast(&format!("{holder} is burnt"));
     }
 
     fn leave(&mut self, who: PlayerId, cx: &mut Cx<Self>) {

@@ -99,7 +99,7 @@ impl Room for Nap {
 
     fn input(&mut self, from: PlayerId, (): (), cx: &mut Cx<Self>) {
         self.words += 1;
-        cx.send(from, self.words);
+        cx.send(from, &self.words);
     }
 
     fn view(&self, _: PlayerId, _: &Cx<Self>) -> (u64, u64) {

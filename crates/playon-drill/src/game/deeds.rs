@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Duration;
 
-use playon::{Cx, Player, PlayerId, Policies, Refusal, Room};
+use playon::{Cx, Player, PlayerId, Policies, Refusal, Room, Timer};
 use serde::{Deserialize, Serialize};
 
 /// A room that does what it is told.
@@ -105,10 +105,10 @@ impl Room for Deeds {
             }
             None => commit(&word),
         }
-        cx.send(from, self.words);
+        cx.send(from, &self.words);
     }
 
-    fn timer(&mut self, _: &str, _: &mut Cx<Self>) {
+    fn timer(&mut self, _: &Timer, _: &mut Cx<Self>) {
         self.call("timer");
     }
 

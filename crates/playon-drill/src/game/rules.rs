@@ -127,7 +127,7 @@ where
         account.count.is_multiple_of(INPUTS_PER_EVENT).then(|| next(events))
     });
     if let Some(n) = event.filter(|_| !sabotage::loses_event(input)) {
-        cx.send(from, Event { n, tick: cx.tick() });
+        cx.send(from, &Event { n, tick: cx.tick() });
     }
 }
 
@@ -152,7 +152,7 @@ where
     for who in cx.player_ids() {
         let n = change(books, |books| books.of(who.0).map(|(_, events)| next(events)));
         if let Some(n) = n {
-            cx.send(who, Event { n, tick: cx.tick() });
+            cx.send(who, &Event { n, tick: cx.tick() });
         }
     }
 }

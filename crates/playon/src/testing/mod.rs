@@ -7,7 +7,7 @@
 //! ```
 //! use std::time::Duration;
 //! use playon::testing::TestRoom;
-//! # use playon::{Cx, Player, PlayerId, Refusal, Room};
+//! # use playon::{Cx, Player, PlayerId, Refusal, Room, Timer};
 //! # use serde::{Deserialize, Serialize};
 //! # #[derive(Serialize, Deserialize)]
 //! # struct Bell { rung: u32 }
@@ -22,9 +22,9 @@
 //! #     fn input(&mut self, _: PlayerId, seconds: u64, cx: &mut Cx<Self>) {
 //! #         cx.set_timer("bell", Duration::from_secs(seconds));
 //! #     }
-//! #     fn timer(&mut self, _: &str, cx: &mut Cx<Self>) {
+//! #     fn timer(&mut self, _: &Timer, cx: &mut Cx<Self>) {
 //! #         self.rung += 1;
-//! #         cx.broadcast("ding".to_owned());
+//! #         cx.broadcast(&"ding".to_owned());
 //! #     }
 //! #     fn view(&self, _: PlayerId, _: &Cx<Self>) -> u32 { self.rung }
 //! # }

@@ -1,5 +1,6 @@
 //! A room driven by a test.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +29,12 @@ pub struct TestRoom<R: Room> {
     joined: u64,
     inputs: u64,
     mailbox: Mailbox,
+}
+
+impl<R: Room> fmt::Debug for TestRoom<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestRoom").field("cx", &self.live.cx).finish_non_exhaustive()
+    }
 }
 
 impl<R: Room> TestRoom<R> {
@@ -110,6 +117,10 @@ impl<R: Room> TestRoom<R> {
     /// # Errors
     /// When the game refuses.
     pub fn join_with(&mut self, profile: &impl Serialize) -> Result<PlayerId, Refusal> {
+        if self.players().len() >= R::policies().declared().players_max as usize {
+            // In a real room nobody asks the game either.
+            return Err("the room is full".into());
+        }
         self.joined += 1;
         let who = PlayerId(self.joined);
         let profile = to_json(profile).into();

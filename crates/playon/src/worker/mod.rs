@@ -48,6 +48,7 @@ const UNWINDS: bool = cfg!(panic = "unwind");
 
 /// Why a worker stopped serving before it was told to.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ServeError {
     /// The link failed or the other side does not keep to the protocol.
     #[error(transparent)]

@@ -8,7 +8,7 @@ pub mod releases;
 
 use std::time::Duration;
 
-use playon::{Cx, Player, PlayerId, Policies, Refusal, Room};
+use playon::{Cx, Player, PlayerId, Policies, Refusal, Room, Timer};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub enum Do {
 impl Log {
     fn line(&mut self, text: impl Into<String>, cx: &mut Cx<Self>) {
         let text = text.into();
-        cx.broadcast(text.clone());
+        cx.broadcast(&text);
         self.lines.push(text);
     }
 }
@@ -67,7 +67,7 @@ impl Room for Log {
 
     fn join(&mut self, who: &Player, cx: &mut Cx<Self>) -> Result<(), Refusal> {
         if who.name() == "mallory" {
-            cx.broadcast("mallory is at the door".to_owned());
+            cx.broadcast(&"mallory is at the door".to_owned());
             return Err("not you".into());
         }
         self.line(format!("join {}", who.name()), cx);
@@ -77,9 +77,9 @@ impl Room for Log {
     fn input(&mut self, from: PlayerId, input: Do, cx: &mut Cx<Self>) {
         match input {
             Do::Say(text) => self.line(format!("{from}: {text}"), cx),
-            Do::Flash(text) => cx.flash(from, text),
-            Do::FlashAll(text) => cx.flash_all(text),
-            Do::Timer(name, millis) => cx.set_timer(name, Duration::from_millis(millis)),
+            Do::Flash(text) => cx.flash(from, &text),
+            Do::FlashAll(text) => cx.flash_all(&text),
+            Do::Timer(name, millis) => cx.set_timer(&name, Duration::from_millis(millis)),
             Do::Cancel(name) => cx.cancel_timer(&name),
             Do::Roll => {
                 let roll: u32 = cx.rng().range(0..1_000_000);
@@ -93,12 +93,12 @@ impl Room for Log {
             Do::Dismiss(who) => cx.dismiss(who, "rude"),
             Do::End => cx.end(),
             Do::Panic => panic!("asked to"),
-            Do::Flood(count) => (0..count).for_each(|_| cx.send(from, "drop".to_owned())),
+            Do::Flood(count) => (0..count).for_each(|_| cx.send(from, &"drop".to_owned())),
         }
     }
 
     fn unreadable(&mut self, from: PlayerId, _: &[u8], cx: &mut Cx<Self>) {
-        cx.send(from, "what?".to_owned());
+        cx.send(from, &"what?".to_owned());
     }
 
     fn tick(&mut self, cx: &mut Cx<Self>) {
@@ -107,7 +107,8 @@ impl Room for Log {
         }
     }
 
-    fn timer(&mut self, name: &str, cx: &mut Cx<Self>) {
+    fn timer(&mut self, timer: &Timer, cx: &mut Cx<Self>) {
+        let name = timer.name();
         self.line(format!("timer {name} at {:?}", cx.now()), cx);
         match name {
             "again" => cx.set_timer("again", Duration::ZERO),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use playon::{Cx, Player, PlayerId, Refusal, Room, Versions};
+use playon::{Cx, Player, PlayerId, Refusal, Room, Timer, Versions};
 use serde::{Deserialize, Serialize};
 
 #[derive(Default, Serialize, Deserialize)]
@@ -76,10 +76,10 @@ macro_rules! release {
             fn input(&mut self, from: PlayerId, team: usize, cx: &mut Cx<Self>) {
                 self.goal(team);
                 let told = (cx.rng().next_u64(), cx.now(), cx.new_id());
-                cx.send(from, told);
+                cx.send(from, &told);
             }
-            fn timer(&mut self, name: &str, cx: &mut Cx<Self>) {
-                assert_eq!(name, "whistle");
+            fn timer(&mut self, timer: &Timer, cx: &mut Cx<Self>) {
+                assert_eq!(timer.name(), "whistle");
                 cx.end();
             }
             fn view(&self, _: PlayerId, _: &Cx<Self>) -> String {
