@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -47,7 +48,7 @@ enum Spoilt {
     Ghost,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     disk: Disk,
     decisions: DecisionsModel<Bytes, Bytes>,
@@ -73,6 +74,7 @@ impl Engine<Model> for Place {
             shared: self.shared.clone(),
             spoilt: self.spoilt,
             epoch,
+            syncs: AtomicU64::new(0),
             found: Mutex::new(found),
             ended: Mutex::new(None),
         })
@@ -104,10 +106,12 @@ impl Engine<Model> for Place {
     }
 }
 
+#[derive(Debug)]
 struct Model {
     shared: Arc<Mutex<Shared>>,
     spoilt: Spoilt,
     epoch: Epoch,
+    syncs: AtomicU64,
     found: Mutex<Vec<Result<StoredRoom, RoomDamage>>>,
     ended: Mutex<Option<String>>,
 }
@@ -138,7 +142,10 @@ impl Model {
             }
         };
         let error = match fate {
-            BatchFate::Safe => return Ok(()),
+            BatchFate::Safe => {
+                self.syncs.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
             BatchFate::Fenced => StoreError::Fenced("a later keeper has the disk".into()),
             BatchFate::Misused(why) => StoreError::Misused(why),
             BatchFate::Stopped => StoreError::Stopped("it has stopped".into()),
@@ -170,6 +177,10 @@ impl RoomLog for Model {
         let deletes = deletes.into_iter().map(|one| Batch { deletes: vec![one], ..whole() });
         let mut pieces = records.chain(snapshots).chain(sleeps).chain(deletes);
         done(pieces.try_for_each(|piece| self.write(piece)));
+    }
+
+    fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
     fn recover(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
+use playon_store::RoomLog;
 use playon_types::ids::{Epoch, ReleaseId, RoomId};
 use playon_types::ply;
 use tokio::sync::oneshot;
@@ -35,6 +36,7 @@ pub struct Handle {
     pub(crate) epoch: Epoch,
     pub(crate) players_at: Arc<OnceLock<SocketAddr>>,
     pub(crate) data: PathBuf,
+    pub(crate) store: Arc<dyn RoomLog>,
     pub(crate) queues: Queues,
     pub(crate) recent: Arc<Recent>,
     pub(crate) log: Option<Arc<dyn LogLevels>>,

@@ -48,18 +48,9 @@ pub struct Keeper {
     links: RuntimeThread,
     admin: RuntimeThread,
     watch: Option<DataWatch>,
-    log: LogHandle,
+    log: Arc<dyn RoomLog>,
     failure: watch::Receiver<Option<Coded>>,
     stop_timeout: Duration,
-}
-
-/// The log has no name to print.
-struct LogHandle(Arc<dyn RoomLog>);
-
-impl std::fmt::Debug for LogHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RoomLog")
-    }
 }
 
 impl Keeper {
@@ -127,7 +118,7 @@ impl Keeper {
             links,
             admin,
             watch: None,
-            log: LogHandle(store),
+            log: store,
             failure,
             stop_timeout: config.bounds.stop_timeout,
         };
@@ -178,7 +169,7 @@ impl Keeper {
     fn start_watch(&mut self, doors: Doors) -> Result<(), Coded> {
         self.watch = Some(DataWatch::start(WatchSetup {
             data: self.data.clone(),
-            log: Arc::clone(&self.log.0),
+            log: Arc::clone(&self.log),
             age: self.age.clone(),
             handle: self.handle.clone(),
             doors,
@@ -243,7 +234,7 @@ impl Keeper {
             let _ = std::fs::remove_file(self.data.attach_socket());
             let _ = std::fs::remove_file(self.data.addresses());
         }
-        self.log.0.close().map_err(|error| store_failed(&error))
+        self.log.close().map_err(|error| store_failed(&error))
     }
 
     fn has_lost_store(&self) -> bool {

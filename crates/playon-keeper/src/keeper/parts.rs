@@ -118,6 +118,7 @@ pub(super) fn handle(
         epoch: context.store.epoch(),
         players_at: Arc::new(OnceLock::new()),
         data: data.root().to_owned(),
+        store: Arc::<dyn Store>::clone(&context.store),
         queues,
         recent: Arc::default(),
         log: config.log.clone(),

@@ -79,6 +79,7 @@ pub struct Metrics {
     pub(crate) worker_messages_out: Counter,
     pub(crate) views_left_out: Counter,
     pub(crate) store_batches: Counter,
+    pub(crate) store_syncs: Counter,
     pub(crate) store_records: Counter,
     pub(crate) store_bytes: Counter,
     pub(crate) store_seconds: Arc<Durations>,
@@ -134,6 +135,7 @@ impl Metrics {
             worker_messages_out: Counter::default(),
             views_left_out: Counter::default(),
             store_batches: Counter::default(),
+            store_syncs: Counter::default(),
             store_records: Counter::default(),
             store_bytes: Counter::default(),
             store_seconds: Arc::default(),
@@ -184,6 +186,7 @@ impl Metrics {
         let left_out = "Views that workers left out because of their size";
         r.register("views_left_out", left_out, self.views_left_out.clone());
         r.register("store_batches", "Batches handed to the store", self.store_batches.clone());
+        r.register("store_syncs", "Times that batches were made safe", self.store_syncs.clone());
         r.register("store_records", "Records handed to the store", self.store_records.clone());
         let bytes = "Bytes of records and snapshots handed to the store";
         r.register("store_bytes", bytes, self.store_bytes.clone());

@@ -1,5 +1,7 @@
 //! Commits: what the owners of rooms hand over, and what a keeper that comes after them finds.
 
+use std::fmt;
+
 use playon_types::ids::{Epoch, RoomId};
 
 use super::room::{LogRecord, RestRow, SnapshotRow, StoredRoom};
@@ -11,13 +13,17 @@ pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// The log of the rooms that one keeper owns, who was given an epoch with it: who holds a log of the same rooms with an earlier epoch
 /// writes nothing more. All methods may be called from any thread.
-pub trait RoomLog: Send + Sync {
+pub trait RoomLog: fmt::Debug + Send + Sync {
     /// The epoch raised and synced when this store was opened.
     fn epoch(&self) -> Epoch;
 
     /// Hands a batch over and returns at once; `done` is called in order of submission, when the batch is
     /// safe or the store has failed. After one failure every later batch fails: nothing is retried.
     fn submit(&self, batch: Batch, done: Done);
+
+    /// Times that something submitted was made safe, of which batches that wait at the same time share one: for an engine with a disk, its
+    /// syncs. It may grow a moment before the batches are answered, and counts from the opening.
+    fn syncs(&self) -> u64;
 
     /// Reads every room in the hot log once, in any order. Rooms that are damaged are reported as such and
     /// never served older than they were acknowledged.

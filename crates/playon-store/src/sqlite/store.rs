@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -28,6 +29,7 @@ use crate::sqlite::{SqliteOptions, connect, open, rests, rooms};
 pub struct SqliteStore {
     dir: PathBuf,
     epoch: Epoch,
+    syncs: Arc<AtomicU64>,
     /// The epoch before which it was last restored or repaired.
     rewound: Epoch,
     commands: Sender<WriterCommand>,
@@ -62,6 +64,7 @@ impl SqliteStore {
             .map_err(|e| from_io(dir, &e))?;
         let wanted = Wanted::default();
         let epoch = opened.books.epoch;
+        let syncs = Arc::<AtomicU64>::default();
         let writer = Writer {
             conn: opened.conn,
             books: opened.books,
@@ -70,6 +73,7 @@ impl SqliteStore {
             wanted: Arc::clone(&wanted),
             checkpointer,
             wal_pages: opened.wal_pages,
+            syncs: Arc::clone(&syncs),
             stopped: None,
             next_wish: 0,
             dir: dir.to_owned(),
@@ -84,6 +88,7 @@ impl SqliteStore {
             looker: Mutex::new(Some(looker)),
             dir: dir.to_owned(),
             epoch,
+            syncs,
             rewound: opened.rewound,
             commands,
             wanted,
@@ -132,6 +137,10 @@ impl RoomLog for SqliteStore {
 
     fn submit(&self, batch: Batch, done: Done) {
         send(&self.commands, WriterCommand::Batch(batch, Answer::new(done)));
+    }
+
+    fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
     /// The first call gives the rooms as they were found at opening, whatever was submitted since; a later one

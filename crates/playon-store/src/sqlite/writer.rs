@@ -76,6 +76,8 @@ pub(crate) struct Writer {
     pub(crate) checkpointer: Checkpointer,
     /// Pages in the write-ahead log as of the last commit; set by the engine's hook.
     pub(crate) wal_pages: Arc<AtomicU64>,
+    /// Transactions made safe since the opening.
+    pub(crate) syncs: Arc<AtomicU64>,
     /// Why nothing more is written, as everybody is told from then on.
     pub(crate) stopped: Option<StoreError>,
     /// The batch at which rooms are next asked for snapshots.
@@ -203,6 +205,7 @@ impl Writer {
             refused.extend(writes.filter_map(WriterCommand::into_answer));
             group.commit()?
         };
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         if let Some(batch) = written {
             self.find_place()?;
             self.watermark

@@ -54,6 +54,7 @@ pub fn room_log<S: RoomLog + ?Sized>(make: Make<'_, S>) {
         ("each opening raises the epoch", room_log::each_opening_raises_the_epoch),
         ("what is safe is recovered", room_log::what_is_safe_is_recovered),
         ("answers come in order", room_log::answers_come_in_order),
+        ("syncs are counted", room_log::syncs_are_counted),
         ("a snapshot covers what came before it", room_log::a_snapshot_covers_what_came_before_it),
         ("a snapshot may run ahead of records", room_log::a_snapshot_may_run_ahead_of_records),
         ("of several snapshots the last counts", several::of_several_snapshots_the_last_counts),

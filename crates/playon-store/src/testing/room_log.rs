@@ -54,6 +54,23 @@ pub(super) fn what_is_safe_is_recovered<S: RoomLog + ?Sized>(engine: &dyn Engine
     assert_eq!(epochs, [first, first, first, second]);
 }
 
+pub(super) fn syncs_are_counted<S: RoomLog + ?Sized>(engine: &dyn Engine<S>) {
+    let store = engine.open();
+    assert_eq!(store.syncs(), 0, "nothing was submitted");
+    for batches in 1..=5 {
+        write(&*store, born(batches as u8));
+        assert_eq!(store.syncs(), batches, "each was waited for");
+    }
+    let (tell, told) = mpsc::channel();
+    for number in 6..=20 {
+        let tell = tell.clone();
+        store.submit(born(number), Box::new(move |outcome| drop(tell.send(outcome))));
+    }
+    (6..=20).for_each(|_| told.recv_timeout(ANSWER_WITHIN).expect("an answer").expect("safe"));
+    assert!((6..=20).contains(&store.syncs()), "{}", store.syncs());
+    store.close().expect("closes");
+}
+
 pub(super) fn answers_come_in_order<S: RoomLog + ?Sized>(engine: &dyn Engine<S>) {
     let store = engine.open();
     write(&*store, born(1));

@@ -139,7 +139,7 @@ pub struct TotalsView {
     pub batches: u64,
     /// Commits handed to the store.
     pub commits: u64,
-    /// Batches of commits handed to the store.
+    /// Times that the store made batches of commits safe.
     pub syncs: u64,
     /// Faults of rooms.
     pub room_faults: u64,

@@ -144,7 +144,7 @@ impl Handle {
             accepted: stats.accepted.get(),
             batches: metrics.batch_seconds.counted().count(),
             commits: metrics.store_records.get(),
-            syncs: metrics.store_batches.get(),
+            syncs: self.store.syncs(),
             room_faults: metrics.room_faults.get(),
             worker_ends: metrics.worker_ends.get(),
             inputs_lost: metrics.inputs_lost.get(),
@@ -192,6 +192,7 @@ impl Handle {
             |counter: &Counter, now: u64| _ = counter.inc_by(now.saturating_sub(counter.get()));
         more(&metrics.log_dropped, self.log.as_ref().map_or(0, |log| log.dropped()));
         more(&metrics.panics, self.alarms.mishaps());
+        more(&metrics.store_syncs, self.store.syncs());
         let catalog = self.catalog();
         metrics.ready.set(i64::from(catalog.not_ready().is_none()));
         let (rooms, live, players) = catalog.totals();
