@@ -2,9 +2,13 @@
 
 import { execFile, spawn } from 'node:child_process';
 import process from 'node:process';
+import { readFile, readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
 const running = new Set();
+
+/** The kernel counts processor time in hundredths of a second for whoever asks, on every architecture. */
+const TICK_MS = 10;
 
 /** Starts a program. Its last words are kept for an error message. */
 export function start(program, args, options = {}) {
@@ -43,6 +47,23 @@ export function announced(child, timeout = 30_000) {
     });
     child.ended.then((why) => (done(), fail(`ended with ${why}`)));
   });
+}
+
+/** Milliseconds of processor time so far of all processes that were started here, and of those that they have started. */
+export async function busy() {
+  const parents = new Map();
+  const times = new Map();
+  for (const name of await readdir('/proc')) {
+    const stat = /^\d+$/.test(name) && (await readFile(`/proc/${name}/stat`, 'utf8').catch(() => ''));
+    if (!stat) continue;
+    // The name in parentheses may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    parents.set(Number(name), Number(fields[1]));
+    times.set(Number(name), (Number(fields[11]) + Number(fields[12])) * TICK_MS);
+  }
+  const roots = new Set([...running].map((child) => child.pid));
+  const ours = (pid) => roots.has(pid) || (parents.has(pid) && ours(parents.get(pid)));
+  return [...times].reduce((sum, [pid, time]) => sum + (ours(pid) ? time : 0), 0);
 }
 
 /** Ends a process in order, and with force when it does not. */

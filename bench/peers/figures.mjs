@@ -19,7 +19,8 @@ function spread(values, show = (value) => String(Math.round(value))) {
   return least === most ? middle : `${middle} (${least}–${most})`;
 }
 
-const HEAD = '| system | sockets closed | longest gap p50 | p99 | max | inputs lost | applied twice | rooms reset | all on version 2 |';
+const HEAD =
+  '| system | sockets closed | longest gap p50 | p99 | max | inputs lost | applied twice | rooms reset | all on version 2 | longest gap before p50 | server CPU per frame | client |';
 
 /** The table of what the players saw. */
 export function table(results, leftOut) {
@@ -30,9 +31,10 @@ export function table(results, leftOut) {
       title, of((run) => run.closed), ms((run) => run.gap.p50), ms((run) => run.gap.p99), ms((run) => run.gap.max),
       `${of((run) => run.lost)} of ${of((run) => run.sent)}`, of((run) => run.twice), of((run) => run.resets),
       of((run) => run.moved, (value) => `${value.toFixed(2)} s`),
+      ms((run) => run.calm.p50), `${of((run) => run.cost)} µs`, `${of((run) => run.client * 100)} %`,
     ];
     return `| ${cells.join(' | ')} |`;
   });
-  const missing = leftOut.map(({ title, why }) => `| ${title} | left out: ${why} | | | | | | | |`);
-  return [HEAD, `|${'---|'.repeat(9)}`, ...rows, ...missing].join('\n');
+  const missing = leftOut.map(({ title, why }) => `| ${title} | left out: ${why} | | | | | | | | | | |`);
+  return [HEAD, `|${'---|'.repeat(12)}`, ...rows, ...missing].join('\n');
 }

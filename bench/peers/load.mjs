@@ -26,6 +26,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 class Player {
   constructor(Seat, room, name) {
     Object.assign(this, { room, name, sent: 0, applied: 0, closed: 0, gap: 0, last: 0, tick: 0, resets: 0 });
+    Object.assign(this, { frames: 0, calm: 0 });
     this.seat = new Seat(() => address, room, name, {
       frame: (view) => this.frame(view),
       closed: () => {
@@ -37,6 +38,8 @@ class Player {
   frame(view) {
     const now = performance.now();
     if (now > mark) this.gap = Math.max(this.gap, now - this.last);
+    this.frames += 1;
+    this.calm = Math.max(this.calm, now - this.last);
     if (view.version === 2) this.second ??= now;
     if (view.tick < this.tick / 2) this.resets += 1;
     this.last = now;
@@ -81,6 +84,22 @@ async function sit({ client, url, rooms, each }) {
   }
 }
 
+/** Counting begins anew. */
+function count() {
+  for (const player of players) Object.assign(player, { frames: 0, calm: 0 });
+  return { own: process.cpuUsage(), at: performance.now() };
+}
+
+/** What has been seen since, and what this process did for it. */
+function counted({ own, at }) {
+  const { user, system } = process.cpuUsage(own);
+  return {
+    frames: players.reduce((sum, player) => sum + player.frames, 0),
+    calm: quantiles(players.map((player) => player.calm)),
+    client: (user + system) / 1000 / (performance.now() - at),
+  };
+}
+
 /** Until every input has shown, or nothing new does. */
 async function settle() {
   const shown = () => players.reduce((total, player) => total + Math.min(player.applied, player.sent), 0);
@@ -116,9 +135,15 @@ async function finish() {
   return result;
 }
 
+let since;
+
 const orders = {
   sit,
   finish,
+  count: () => {
+    since = count();
+  },
+  counted: () => counted(since),
   mark: () => {
     mark = performance.now();
   },

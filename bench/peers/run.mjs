@@ -8,7 +8,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { stopAll } from './children.mjs';
+import { busy, stopAll } from './children.mjs';
 import { table } from './figures.mjs';
 import { packages } from './install.mjs';
 
@@ -80,13 +80,17 @@ async function once(system, plan) {
   try {
     const server = await system.launch({ ...plan, scratch });
     await load.ask('sit', { client: system.client, url: server.url(), rooms: plan.rooms, each: 4 });
+    await load.ask('count');
+    const before = await busy();
     await pause(Math.max(plan.before, system.uptime ?? 0));
+    const after = await busy();
+    const { frames, calm, client } = await load.ask('counted');
     await load.ask('mark');
     await server.deploy((url) => load.ask('move', { url }));
     await pause(Math.max(plan.after, system.after ?? 0));
     const result = await load.ask('finish');
     await server.stop();
-    return result;
+    return { ...result, calm, client, cost: ((after - before) * 1000) / frames };
   } finally {
     load.stop();
     await stopAll();
@@ -111,7 +115,8 @@ async function measure(name, plan) {
 function judge(results) {
   const wrong = [];
   for (const { name, runs } of results) {
-    for (const { closed, sent, lost, twice, resets, moved } of runs) {
+    for (const { closed, sent, lost, twice, resets, moved, cost } of runs) {
+      if (!(cost > 0)) wrong.push(`${name}: no processor time was counted`);
       if (sent === 0 || moved === null) wrong.push(`${name}: not all players saw version 2`);
       if (name === 'playon' && closed + lost + twice + resets > 0) wrong.push(`${name}: a promise was broken`);
       if (name === 'blue-green' && closed === 0) wrong.push(`${name}: no socket was closed, so there was no deploy`);

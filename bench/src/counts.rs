@@ -11,6 +11,7 @@ use crate::bench::{handoffs, rooms};
 use crate::game::{ECHO, ECHO_SAFE, TICK};
 use crate::load::{self, Caller, Pace, open};
 use crate::process::Keeper;
+use crate::tasks::Tasks;
 
 /// Rooms that are moved, and how often.
 const ROOMS: usize = 2_000;
@@ -64,15 +65,6 @@ struct Moment {
     keeper: Tasks,
     worker: Tasks,
     commits: f64,
-}
-
-/// What the threads of a process did so far.
-#[derive(Default)]
-struct Tasks {
-    /// Times a thread went to sleep.
-    sleeps: u64,
-    /// Nanoseconds on a processor.
-    busy: u64,
 }
 
 /// Counts and prints, one line per load.
@@ -159,23 +151,10 @@ fn moment(keeper: &mut Keeper) -> anyhow::Result<Moment> {
     let commits = keeper.metric("playon_store_records_total")?;
     let (keeper_pid, worker_pid) = (keeper.server.pid(), keeper.worker_pid()?);
     let allocations = serde_json::from_str(&keeper.server.ask("counts")?)?;
-    Ok(Moment { allocations, keeper: tasks(keeper_pid)?, worker: tasks(worker_pid)?, commits })
-}
-
-fn tasks(pid: u32) -> anyhow::Result<Tasks> {
-    let mut sum = Tasks::default();
-    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let task = task?.path();
-        let (Ok(status), Ok(busy)) = (
-            std::fs::read_to_string(task.join("status")),
-            std::fs::read_to_string(task.join("schedstat")),
-        ) else {
-            // A thread may end while we look.
-            continue;
-        };
-        let sleeps = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        sum.sleeps += sleeps.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
-        sum.busy += busy.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0);
-    }
-    Ok(sum)
+    Ok(Moment {
+        allocations,
+        keeper: Tasks::of(keeper_pid)?,
+        worker: Tasks::of(worker_pid)?,
+        commits,
+    })
 }

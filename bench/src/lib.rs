@@ -6,8 +6,10 @@
 //! One process asks (this one, with all players), others answer: a keeper with its workers, the gateway alone, Node. The keeper
 //! is the one of `playon serve` but for the bounds that would stop a load of this kind, see [`serve`].
 
+mod audience;
 pub mod bench;
 pub mod counts;
+pub mod floor;
 pub mod game;
 mod load;
 mod peer;
@@ -16,4 +18,5 @@ mod process;
 mod report;
 pub mod serve;
 pub mod table;
+mod tasks;
 mod ws;

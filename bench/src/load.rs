@@ -42,7 +42,7 @@ impl Caller {
         room: usize,
     ) -> anyhow::Result<Self> {
         let name = format!("{kind}-{room}");
-        let player = Player::join(address, &Wish { kind, name: &name, params: "" }).await?;
+        let player = Player::join(address, &Wish { kind, name: &name, ..Wish::default() }).await?;
         Ok(Self::Player { player, payload: Bytes::from(message()) })
     }
 

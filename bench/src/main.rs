@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use playon_bench::bench::{self, Wanted};
 use playon_bench::counts;
+use playon_bench::floor::{self, Floor};
 use playon_bench::serve::{self, Serve};
 
 /// Ratios of Playon against what it is made of and against Node, taken in one run
@@ -32,6 +33,9 @@ enum Role {
     /// The gateway by itself
     #[command(hide = true)]
     Gateway,
+    /// A server that only sends
+    #[command(hide = true)]
+    Floor(Floor),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Some(Role::Counts { dir }) => counts::run(&dir),
         Some(Role::Keeper(serve)) => serve::run(serve, String::new),
         Some(Role::Gateway) => bench::run_gateway(),
+        Some(Role::Floor(floor)) => floor::run(&floor),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

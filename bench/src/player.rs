@@ -12,11 +12,12 @@ use playon_wire::player::{
 use crate::ws::Ws;
 
 /// Where a new player wants to go.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Wish<'a> {
     pub(crate) kind: &'a str,
     pub(crate) name: &'a str,
     pub(crate) params: &'a str,
+    pub(crate) profile: &'a str,
 }
 
 /// What a player needs to come back.
@@ -28,7 +29,7 @@ pub(crate) struct Seat {
     generation: Generation,
     /// The last event taken in.
     recv: u64,
-    /// The last input sent; all of them were answered.
+    /// The last input sent; with [`Player::round_trip`] all of them were answered.
     sent: u64,
 }
 
@@ -37,6 +38,8 @@ pub(crate) struct Seat {
 pub(crate) struct Player {
     ws: Ws,
     seat: Seat,
+    /// The last input that was applied, as far as [`Player::look`] has seen.
+    applied: u64,
     out: BytesMut,
 }
 
@@ -47,6 +50,7 @@ impl Player {
             kind: wish.kind.to_owned(),
             name: wish.name.to_owned(),
             params: Bytes::copy_from_slice(wish.params.as_bytes()),
+            profile: Bytes::copy_from_slice(wish.profile.as_bytes()),
             ..blank()
         };
         let (ws, welcome) = greet(address, hello).await?;
@@ -58,7 +62,7 @@ impl Player {
             recv: welcome.event_seq,
             sent: 0,
         };
-        Ok(Self { ws, seat, out: BytesMut::new() })
+        Ok(Self { ws, seat, applied: seat.sent, out: BytesMut::new() })
     }
 
     /// Comes back to a seat.
@@ -81,7 +85,7 @@ impl Player {
                 welcome.in_next
             );
         }
-        Ok(Self { ws, seat, out: BytesMut::new() })
+        Ok(Self { ws, seat, applied: seat.sent, out: BytesMut::new() })
     }
 
     /// The seat, to come back to.
@@ -120,6 +124,35 @@ impl Player {
             bail!("input {applied} is acknowledged, {} were sent", self.seat.sent);
         }
         Ok(())
+    }
+
+    /// Sends an input and does not wait.
+    pub(crate) async fn say(&mut self, payload: Bytes) -> anyhow::Result<()> {
+        self.seat.sent += 1;
+        let (seq, recv) = (self.seat.sent, self.seat.recv);
+        self.send(&ClientFrame::Input { seq, recv, payload }).await
+    }
+
+    /// The next message: its bytes, and whether it shows something.
+    pub(crate) async fn look(&mut self) -> anyhow::Result<(usize, bool)> {
+        let message = self.ws.recv().await?;
+        let (bytes, mut shown) = (message.len(), false);
+        for frame in decode_server(message)? {
+            match frame {
+                ServerFrame::View { .. } => shown = true,
+                ServerFrame::Ack { applied } => self.applied = applied,
+                ServerFrame::Event { seq, .. } => self.seat.recv = seq,
+                ServerFrame::Ping { nonce } => self.send(&ClientFrame::Pong { nonce }).await?,
+                ServerFrame::SetAside { code, .. } => bail!("inputs are set aside: PLY-{code:04}"),
+                _ => {}
+            }
+        }
+        Ok((bytes, shown))
+    }
+
+    /// Whether all inputs have been applied.
+    pub(crate) const fn is_answered(&self) -> bool {
+        self.applied == self.seat.sent
     }
 
     /// Gives the seat up and waits until that is stored.

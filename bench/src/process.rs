@@ -122,19 +122,27 @@ impl Keeper {
     /// As [`Keeper::start`]; the counted one knows its allocations.
     pub(crate) fn start_counted(data: &Path, counted: bool) -> anyhow::Result<Self> {
         let keeper = Self::begin(data, counted)?;
-        keeper.until("a worker", |status| {
-            status["recovered"] == true
-                && status["workers"].as_array().is_some_and(|w| !w.is_empty())
-        })?;
+        keeper.until_served()?;
         Ok(keeper)
     }
 
     /// Starts one and waits only until it listens.
     pub(crate) fn begin(data: &Path, counted: bool) -> anyhow::Result<Self> {
+        Self::begin_with(data, counted, "playon-bench-game")
+    }
+
+    /// As [`Keeper::start`], with another game.
+    pub(crate) fn start_with(data: &Path, game: &str) -> anyhow::Result<Self> {
+        let keeper = Self::begin_with(data, false, game)?;
+        keeper.until_served()?;
+        Ok(keeper)
+    }
+
+    fn begin_with(data: &Path, counted: bool, game: &str) -> anyhow::Result<Self> {
         let mut command =
             Command::new(program(if counted { "playon-bench-counted" } else { "playon-bench" })?);
         command.arg("keeper").arg("--data").arg(data);
-        command.arg("--release").arg(program("playon-bench-game")?);
+        command.arg("--release").arg(program(game)?);
         let server = Server::start(command)?;
         let admin = server.said.admin.context("a keeper without an admin address")?;
         let token = std::fs::read_to_string(data.join("admin.token"))?.trim().to_owned();
@@ -143,6 +151,14 @@ impl Keeper {
 
     pub(crate) const fn players(&self) -> SocketAddr {
         self.server.players()
+    }
+
+    fn until_served(&self) -> anyhow::Result<()> {
+        self.until("a worker", |status| {
+            status["recovered"] == true
+                && status["workers"].as_array().is_some_and(|w| !w.is_empty())
+        })?;
+        Ok(())
     }
 
     /// The worker's process, if there is just one.

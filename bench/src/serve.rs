@@ -52,7 +52,7 @@ pub fn gateway_config() -> GatewayConfig {
     }
 }
 
-fn any_port() -> SocketAddr {
+pub(crate) fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 

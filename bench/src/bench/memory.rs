@@ -36,7 +36,7 @@ fn connections(bench: &Bench, count: usize) -> anyhow::Result<Row> {
     let address = keeper.players();
     let join = move |number: usize| async move {
         let name = (number / PLAYERS).to_string();
-        Player::join(address, &Wish { kind: ECHO, name: &name, params: "" }).await
+        Player::join(address, &Wish { kind: ECHO, name: &name, ..Wish::default() }).await
     };
     // The rooms first, so that they do not count.
     let first = bench.block_on(open(count / PLAYERS, move |number| join(number * PLAYERS)))?;

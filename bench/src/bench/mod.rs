@@ -1,9 +1,10 @@
-//! The six measurements.
+//! The seven measurements.
 
 mod commits;
 mod crash;
 mod disk;
 mod echo;
+mod frames;
 pub(crate) mod handoffs;
 mod memory;
 pub(crate) mod rooms;
@@ -53,6 +54,8 @@ enum Part {
     E,
     /// Echoes against plain Node
     F,
+    /// Processor time of a frame against a server that only sends
+    G,
 }
 
 /// What all measurements work with.
@@ -134,6 +137,9 @@ pub fn run(wanted: Wanted) -> anyhow::Result<()> {
     }
     if is_wanted(Part::F) {
         add("echoes against Node", echo::against_node(&bench))?;
+    }
+    if is_wanted(Part::G) {
+        add("the cost of a frame", frames::run(&bench))?;
     }
     if bench.wanted.json {
         writeln!(std::io::stdout(), "{}", serde_json::json!({ "rows": rows }))?;

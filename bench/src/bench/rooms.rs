@@ -11,7 +11,8 @@ pub(crate) const USUAL_BYTES: usize = 2 << 10;
 
 async fn join(players: SocketAddr, number: usize, bytes: usize) -> anyhow::Result<Player> {
     let (name, params) = (format!("{bytes}-{number}"), serde_json::to_string(&Size { bytes })?);
-    Player::join(players, &Wish { kind: BLOB, name: &name, params: &params }).await
+    Player::join(players, &Wish { kind: BLOB, name: &name, params: &params, ..Wish::default() })
+        .await
 }
 
 /// Makes rooms and leaves a player in each.
