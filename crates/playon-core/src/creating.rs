@@ -15,6 +15,7 @@ use crate::env::Env;
 use crate::errand::Errand;
 use crate::fleet::{Berth, WorkerEnd};
 use crate::limits::Limits;
+use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 use crate::room::{Room, TOGETHER_MAX};
 
@@ -31,8 +32,10 @@ pub(crate) struct Creating {
     /// When it is given up.
     deadline: Time,
     tries: u32,
-    /// The process died while it made the room: from then on it is made where no other room is.
+    /// The process died while it made the room, or the game panicked: from then on it is made where no other room is.
     apart: bool,
+    /// Where it panicked, among others.
+    doubted: Option<WorkerId>,
     /// Workers that other rooms have taken down with the making of this one.
     beside: u64,
 }
@@ -56,7 +59,17 @@ impl Creating {
         now: Time,
     ) -> Self {
         let deadline = now + limits.open_timeout;
-        Self { room, create, placement: None, waiting, deadline, tries: 0, apart: false, beside: 0 }
+        Self {
+            room,
+            create,
+            placement: None,
+            waiting,
+            deadline,
+            tries: 0,
+            apart: false,
+            doubted: None,
+            beside: 0,
+        }
     }
 
     /// Asks a worker of the preferred release, unless one has been asked or none is there.
@@ -139,6 +152,10 @@ impl Creating {
             clean: true,
             seats: Default::default(),
         };
+        if let Some(doubted) = self.doubted.take().filter(|doubted| *doubted != placement.worker) {
+            let why = reason!("PLY-0414 room {} can be made in a new process only", self.room);
+            env.spoil(doubted, why);
+        }
         let room = Room::born(env, now, image, placement);
         CreateOutcome::Born(Box::new(room), std::mem::take(&mut self.waiting))
     }
@@ -206,7 +223,19 @@ impl Creating {
                 detail,
             );
         }
+        self.panicked(env);
         self.failed(env, now, reason!("PLY-0117 the room could not be created: {}", fault.message))
+    }
+
+    /// Perhaps it was the process, which an earlier panic has spoiled: it is made where nobody has been before.
+    fn panicked<C: StateCodec>(&mut self, env: &mut Env<C>) {
+        let Some(Placement { worker, release, berth, .. }) = self.placement() else { return };
+        if matches!(berth, Berth::Trial(_)) {
+            let why = reason!("PLY-0414 the making of room {} has panicked in it", self.room);
+            env.spoil(worker, why);
+        } else if env.fleet.starts(release) && !broken(Mutant::ProcessTrusted) {
+            (self.apart, self.doubted) = (true, Some(worker));
+        }
     }
 
     /// The worker went away.

@@ -42,6 +42,14 @@ pub enum Effect {
         /// Why.
         why: Reason,
     },
+    /// A worker that must be replaced: what some room's code has left behind in it makes the others fail. `handle_worker_down`
+    /// follows, with [`Ended::Spoiled`](crate::fleet::Ended::Spoiled).
+    Spoiled {
+        /// The worker.
+        worker: WorkerId,
+        /// Why.
+        why: Reason,
+    },
     /// News for the director, the logs and the metrics.
     Report(Report),
 }

@@ -388,6 +388,13 @@ impl<C> Env<C> {
         }
     }
 
+    /// That worker is to be replaced: what some room's code has left behind in it makes other rooms fail.
+    pub(crate) fn spoil(&mut self, worker: WorkerId, why: Reason) {
+        if self.fleet.spoil(worker) {
+            self.emit(Effect::Spoiled { worker, why });
+        }
+    }
+
     /// Says which workers beside the common ones are needed, if that has changed.
     pub(crate) fn report_berths(&mut self) {
         let copies = self.copies.values().flatten().map(|(release, berth)| (*release, *berth));

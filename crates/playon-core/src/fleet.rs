@@ -33,12 +33,14 @@ pub struct WorkerInfo {
 }
 
 /// Who ended a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ended {
     /// Its process ended of its own accord, or was ended by the system, and not by the keeper.
     ByItself,
     /// The keeper, as it did not come back from something that a room asked of it.
     Suspect,
+    /// The keeper, as rooms that fail in it do not fail where nobody has been before.
+    Spoiled,
     /// The keeper, or its link failed, for a reason that is no room's.
     Dismissed,
 }
@@ -101,6 +103,8 @@ struct Member {
     mute: bool,
     /// It has noted what it began at least once.
     notes_turns: bool,
+    /// It is to be replaced: no room goes there any more.
+    spoiled: bool,
 }
 
 /// All attached workers with the number of rooms this shard has on each.
@@ -119,7 +123,8 @@ impl Fleet {
     /// A worker has attached.
     pub fn add(&mut self, info: WorkerInfo) {
         self.declare(info.release, info.kinds.iter().map(Declared::from).collect());
-        let member = Member { info, rooms: 0, heard: None, mute: false, notes_turns: false };
+        let member =
+            Member { info, rooms: 0, heard: None, mute: false, notes_turns: false, spoiled: false };
         self.members.insert(member.info.id, member);
     }
 
@@ -174,7 +179,8 @@ impl Fleet {
     /// A worker is gone. Gives its release if it was a common one and was at something of a room.
     pub fn remove(&mut self, worker: WorkerId, end: &WorkerEnd) -> Option<ReleaseId> {
         let info = self.members.remove(&worker)?.info;
-        let at_work = info.berth == Berth::Common && end.was_at_work();
+        let replaced = end.ended == Ended::Spoiled;
+        let at_work = info.berth == Berth::Common && end.was_at_work() && !replaced;
         at_work.then(|| *self.lost.entry(info.release).or_default() += 1)?;
         Some(info.release)
     }
@@ -206,6 +212,7 @@ impl Fleet {
         self.members
             .values()
             .filter(of)
+            .filter(|m| !m.spoiled)
             .filter(|m| m.info.kinds.iter().any(|k| k.name == kind))
             .min_by_key(|m| (m.mute, m.rooms, m.info.id))
             .map(|m| m.info.id)
@@ -231,6 +238,17 @@ impl Fleet {
         if let Some(member) = self.members.get_mut(&worker) {
             member.mute = true;
         }
+    }
+
+    /// No room goes there any more. Tells whether that is new.
+    pub(crate) fn spoil(&mut self, worker: WorkerId) -> bool {
+        let member = self.members.get_mut(&worker);
+        member.is_some_and(|member| !std::mem::replace(&mut member.spoiled, true))
+    }
+
+    /// Whether workers of that release can be started for a room alone, as far as it is known.
+    pub(crate) fn starts(&self, release: ReleaseId) -> bool {
+        self.startable.as_ref().is_none_or(|releases| releases.contains(&release))
     }
 
     /// When the worker last answered anything.

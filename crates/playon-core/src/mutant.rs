@@ -123,6 +123,8 @@ mutants! {
     PoisonKept "poison-kept",
     /// What was alone when its process died is set aside at once, although that may have had another cause.
     OneStrike "one-strike",
+    /// What fails in a process that others share is charged with it, although a panic may have spoiled the process.
+    ProcessTrusted "process-trusted",
     /// A fault that took the process down is tried among the other rooms.
     TrialInCommon "trial-in-common",
     /// A copy that took a process down is opened among the other rooms again.

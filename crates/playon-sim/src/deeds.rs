@@ -12,6 +12,10 @@ pub enum GameFailure {
     Abort,
     /// It never comes back.
     Hang,
+    /// It panics, and leaves the process so that every batch, opening and making of a room panics from then on.
+    Spoil,
+    /// It panics, and leaves the process so that every batch with an input panics from then on.
+    SpoilInputs,
 }
 
 /// The first byte of an input that makes the game fail. Then how, and the release that fails on it if not every one does.
@@ -40,10 +44,12 @@ impl GameFailure {
 
     /// One of them, drawn by a number.
     pub const fn of(number: u64) -> Self {
-        match number % 3 {
+        match number % 5 {
             0 => Self::Panic,
             1 => Self::Abort,
-            _ => Self::Hang,
+            2 => Self::Hang,
+            3 => Self::Spoil,
+            _ => Self::SpoilInputs,
         }
     }
 }

@@ -24,7 +24,8 @@
 //! back up                    a copy of what is safe
 //! restore                    the keeper dies, and the copy is put in the place of its store
 //! cut player 0 for 2s        players are numbered through all rooms
-//! poison of player 0 panics  sends an input on which every release fails; `on R2 panics`: that one alone; `dies`, `hangs`
+//! poison of player 0 panics  sends an input on which every release fails; `on R2 panics`: that one alone; `dies`, `hangs`;
+//!                            `spoils`, `spoils-inputs`: it panics, and so does whatever else runs in that process from then on
 //! farewell of player 0       sends an input that ends its room
 //! close r0                   an operator closes the room
 //! expire r0 as player 0 asks its age has come while it sleeps, and in the same moment its player comes back
@@ -290,6 +291,8 @@ fn find_deed(word: &str) -> Result<GameFailure, String> {
         "panics" => Ok(GameFailure::Panic),
         "dies" => Ok(GameFailure::Abort),
         "hangs" => Ok(GameFailure::Hang),
+        "spoils" => Ok(GameFailure::Spoil),
+        "spoils-inputs" => Ok(GameFailure::SpoilInputs),
         _ => Err(format!("a release that `{word}` is not known")),
     }
 }

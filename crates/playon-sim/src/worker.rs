@@ -128,6 +128,8 @@ pub struct Worker {
     pub notes: bool,
     /// Copies that fail, per hundred.
     pub bad_copy: u64,
+    /// How a panic has left it, if not as it was.
+    spoiled: Option<GameFailure>,
     /// Wrong hashes, per thousand batches.
     pub lie: u64,
     /// Rooms of which no batch can be run, or no copy made: the game panics, or the process ends.
@@ -154,6 +156,7 @@ impl Worker {
             hung_until: Time(0),
             inbox: VecDeque::new(),
             panic: 0,
+            spoiled: None,
             cursed: 0,
             turn: None,
             bad_copy: 0,
@@ -203,6 +206,9 @@ impl Worker {
         match self.deed(message) {
             Some(GameFailure::Abort) => return Stepped::Died,
             Some(GameFailure::Hang) => return Stepped::Hangs,
+            Some(spoils @ (GameFailure::Spoil | GameFailure::SpoilInputs)) => {
+                self.spoiled = Some(spoils);
+            }
             Some(GameFailure::Panic) | None => {}
         }
         let answer = self.obey(rng).map(Box::new);
@@ -270,6 +276,9 @@ impl Worker {
 
     fn obey(&mut self, rng: &mut Rng) -> Option<FromWorker> {
         match self.inbox.pop_front()? {
+            ToWorker::Create { room, attempt, .. } if self.spoiled == Some(GameFailure::Spoil) => {
+                Some(self.fault(room, attempt, Stage::Create, "panicked in a spoiled process"))
+            }
             ToWorker::Create { room, attempt, kind, .. } => Some(self.create(room, attempt, &kind)),
             ToWorker::Prewarm { room, attempt, .. }
             | ToWorker::Tail { room, attempt, .. }
@@ -282,6 +291,9 @@ impl Worker {
                 if version != self.version() && self.doom(room, FailingTask::Copy).is_some() =>
             {
                 Some(self.fault(room, attempt, Stage::Open, "panicked at the copy"))
+            }
+            ToWorker::Open { room, attempt, .. } if self.spoiled == Some(GameFailure::Spoil) => {
+                Some(self.fault(room, attempt, Stage::Open, "panicked in a spoiled process"))
             }
             ToWorker::Open { room, attempt, seq, state, .. } => {
                 Some(self.open(room, attempt, seq, &state, Stage::Open))
@@ -443,6 +455,15 @@ impl Worker {
         FromWorker::Exported(Exported { room, attempt, seq, version, state, cost_us: 10 })
     }
 
+    fn is_spoiled_for(&self, deliver: &Deliver) -> bool {
+        let input = |item: &Item| matches!(item, Item::Input { .. });
+        match self.spoiled {
+            Some(GameFailure::Spoil) => true,
+            Some(GameFailure::SpoilInputs) => deliver.items.iter().any(input),
+            _ => false,
+        }
+    }
+
     fn has_had(&self, deliver: &Deliver) -> bool {
         let object = self.objects.get(&(deliver.room, deliver.attempt));
         object.is_some_and(|object| deliver.seq <= object.seq)
@@ -462,6 +483,7 @@ impl Worker {
         if self.doom(deliver.room, FailingTask::Run).is_some()
             || rng.below(1_000) < self.panic
             || deliver.items.iter().any(|item| self.deed_on(item).is_some())
+            || self.is_spoiled_for(deliver)
         {
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "panicked");
         }

@@ -157,6 +157,23 @@ async fn an_input_that_panics_is_set_aside() {
     is_set_aside("panic", 0).await;
 }
 
+/// It leaves a lock poisoned that all rooms of the process take: that process is replaced, and no other room is at fault.
+#[tokio::test]
+async fn an_input_that_panics_with_a_lock_of_the_process_held_is_set_aside() {
+    is_set_aside("poison", 8).await;
+}
+
+#[tokio::test]
+async fn a_room_is_made_although_the_process_is_spoiled() {
+    let (rig, mut culprit, mut others) = scene().await;
+    culprit.say("poison").await;
+    let mut new = enter(&rig, "new", None).await.unwrap();
+    new.play().await;
+    culprit.play().await;
+    assert!(!is_halted(&rig), "{}", rig.log());
+    unharmed(&rig, &mut others, 8).await;
+}
+
 #[tokio::test]
 async fn an_input_that_aborts_the_process_is_set_aside() {
     is_set_aside("abort", 1).await;

@@ -12,6 +12,10 @@
 //! suspected twice within [`Limits::quarantine`], lives in the quarantine worker for that long, so that whatever it does
 //! it costs the other rooms one reopening.
 //!
+//! A panic leaves the process alive, but perhaps not as it was: a lock that is poisoned, a static that is half changed. So what a
+//! room or an item is charged with after a panic among others is tried once more where nobody has been before. If it passes there, it
+//! was the process, which is replaced; no room is at fault.
+//!
 //! Rooms that do so in the same moment would cost the others one reopening each. So a room that had something to run when
 //! another room took a common worker down, and has committed nothing until the next one is lost in the same way, runs its
 //! next batch where nobody else is: it is accused of nothing, and goes back when that has passed. Of what had nothing but
@@ -20,7 +24,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use playon_types::attach::Item;
-use playon_types::ids::SessionId;
+use playon_types::ids::{SessionId, WorkerId};
 use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 
@@ -151,6 +155,14 @@ struct Beside {
     stake: Stake,
 }
 
+/// A charge that was raised in a process that others share: it may be the process that is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Doubt {
+    worker: WorkerId,
+    /// Which batch tells.
+    judge: Portion,
+}
+
 /// When something happens to the room, the bounds that it is judged by, and the table in which what follows is awaited.
 pub(crate) type When<'a> = (Time, &'a Limits, &'a mut Timers);
 
@@ -165,6 +177,7 @@ pub(crate) struct Blame {
     viewers: Viewers,
     confinement: Confinement,
     beside: Option<Beside>,
+    doubt: Option<Doubt>,
     /// When it was last acquitted of having taken a process down.
     acquitted_at: Option<Time>,
     /// When its process last died at nothing, with work of this room on the way or just done.
@@ -184,6 +197,7 @@ impl Blame {
             viewers: Viewers::default(),
             confinement: Confinement::Free,
             beside: None,
+            doubt: None,
             acquitted_at: None,
             unexplained_at: None,
             acted_at: None,
@@ -340,6 +354,7 @@ impl Blame {
     pub(crate) fn reprieve(&mut self) {
         self.own_faults = 0;
         self.halted = None;
+        self.doubt = None;
         if let Some(trial) = &mut self.trial {
             trial.control_passed = false;
             trial.put_back();
@@ -352,6 +367,7 @@ impl Blame {
         self.halted = None;
         self.confinement = Confinement::Free;
         self.beside = None;
+        self.doubt = None;
         self.acquitted_at = None;
         self.viewers = Viewers::default();
         timers.stop(Timer::Quarantine);
@@ -380,22 +396,37 @@ impl Blame {
         self.beside.take_if(|beside| beside.stake == Stake::Opening);
     }
 
-    /// The room could not be opened.
-    pub(crate) fn opening_failed(&mut self, damage: FaultDamage, timers: &mut Timers) {
+    /// The room could not be opened. `shared` is as for [`Blame::batch_failed`].
+    pub(crate) fn opening_failed(
+        &mut self,
+        (damage, shared): (FaultDamage, Option<WorkerId>),
+        timers: &mut Timers,
+    ) {
+        let shared = shared.filter(|_| damage == FaultDamage::Panic);
+        self.doubt = None;
+        if shared.is_some_and(|worker| self.doubt(worker, Portion::Control, timers)) {
+            return;
+        }
         self.own_faults = self.own_faults.saturating_add(1);
         self.confine(damage, timers);
     }
 
     /// A batch failed. `items` are what it brought, its tick aside, and `saw` are those who were to be shown the room after it.
-    /// Gives who is shown nothing from now on.
+    /// `shared` is its worker, if others are there too and it could be tried where nobody is. Gives who is shown nothing from now on.
     pub(crate) fn batch_failed(
         &mut self,
         (now, limits, timers): When<'_>,
         portion: Portion,
         (items, saw): (Vec<Item>, Vec<SessionId>),
-        damage: FaultDamage,
+        (damage, shared): (FaultDamage, Option<WorkerId>),
     ) -> Option<SessionId> {
         self.confine(damage, timers);
+        let shared = shared.filter(|_| damage == FaultDamage::Panic);
+        self.doubt = None;
+        let doubted = shared.is_some_and(|worker| {
+            let last = portion == Portion::Control || items.len() == 1;
+            last && self.doubt(worker, portion, timers)
+        });
         let trial = self.trial.get_or_insert_default();
         match portion {
             Portion::Free => {
@@ -403,6 +434,7 @@ impl Blame {
                 trial.groups = groups(items, limits.trial_groups_max);
                 trial.unseen.extend(saw);
             }
+            Portion::Control if doubted => trial.put_back(),
             Portion::Control => {
                 if !self.viewers.suspect(saw, limits.trial_groups_max) {
                     self.own_faults = self.own_faults.saturating_add(1);
@@ -424,7 +456,8 @@ impl Blame {
             Portion::Group if broken(Mutant::PoisonKept) => trial.groups.push_front(items),
             Portion::Group => {
                 let before = trial.accused.take().map_or(0, |accused| accused.strikes);
-                let proven = damage == FaultDamage::Panic || broken(Mutant::OneStrike);
+                let proven =
+                    (damage == FaultDamage::Panic && !doubted) || broken(Mutant::OneStrike);
                 trial.accused = items.into_iter().next().map(|item| {
                     let mut accused = Accused { item, strikes: before + 1 };
                     if proven && !accused.is_the_room() {
@@ -436,6 +469,44 @@ impl Blame {
             }
         }
         None
+    }
+
+    /// What failed in that worker is tried once more where nobody else is. Tells whether it is.
+    fn doubt(&mut self, worker: WorkerId, portion: Portion, timers: &mut Timers) -> bool {
+        let charged = matches!(portion, Portion::Control | Portion::Group);
+        if !charged || self.place() == Place::Trial || broken(Mutant::ProcessTrusted) {
+            return false;
+        }
+        let quarantined = self.confinement == Confinement::Quarantined;
+        self.confinement = Confinement::OnTrial;
+        timers.stop(Timer::Quarantine);
+        self.trial.get_or_insert_default().guilty |= quarantined;
+        self.doubt = Some(Doubt { worker, judge: portion });
+        true
+    }
+
+    /// A batch of that portion has passed in that worker. Gives the one that was at fault when it did not, if it was a worker.
+    pub(crate) fn found_spoiled(&mut self, portion: Portion, worker: WorkerId) -> Option<WorkerId> {
+        let told = self.doubt.take_if(|doubt| doubt.judge == portion)?;
+        (told.worker != worker).then_some(told.worker)
+    }
+
+    /// That worker is gone as one that had been spoiled: what failed in it is tried among the others again. Tells whether that
+    /// concerns the room.
+    pub(crate) fn doubt_was_right(&mut self, worker: WorkerId) -> bool {
+        if self.doubt.take_if(|doubt| doubt.worker == worker).is_none() {
+            return false;
+        }
+        if let Some(trial) = &mut self.trial {
+            // What it is accused of may be under way just now, so it stays the accused.
+            trial.accused.iter_mut().for_each(|accused| accused.strikes = 0);
+            trial.control_passed = false;
+            if trial.guilty {
+                return true;
+            }
+        }
+        self.confinement = Confinement::Free;
+        true
     }
 
     /// A fault that took the process down is tried where nobody else is.
@@ -505,6 +576,7 @@ impl Blame {
             // Who has gone meanwhile may come back, and what is not tried is not acquitted.
             let guilty = trial.guilty || !trial.unseen.is_empty();
             self.trial = None;
+            self.doubt = None;
             self.viewers.light();
             self.release((now, limits, timers), guilty);
         }

@@ -27,7 +27,7 @@ fn when(timers: &mut Timers) -> When<'_> {
 fn fail(blame: &mut Blame, damage: FaultDamage) {
     let portion = blame.portion();
     let items = if portion == Portion::Group { blame.take_group() } else { Vec::new() };
-    blame.batch_failed(when(&mut Timers::default()), portion, (items, Vec::new()), damage);
+    blame.batch_failed(when(&mut Timers::default()), portion, (items, Vec::new()), (damage, None));
 }
 
 /// The next batch, which passes. Gives what is set aside with it.
@@ -46,7 +46,7 @@ fn what_fails_alone_is_set_aside_once_the_moment_has_passed_without_it() {
         when(&mut Timers::default()),
         Portion::Free,
         (vec![input(1)], Vec::new()),
-        FaultDamage::Panic,
+        (FaultDamage::Panic, None),
     );
     assert_eq!(blame.portion(), Portion::Control);
     assert_eq!(pass(&mut blame), None);
@@ -63,7 +63,7 @@ fn a_process_dies_twice_of_it_before_an_item_is_set_aside() {
         when(&mut Timers::default()),
         Portion::Free,
         (vec![input(1)], Vec::new()),
-        FaultDamage::Process,
+        (FaultDamage::Process, None),
     );
     for strike in 0..STRIKES {
         assert_eq!(pass(&mut blame), None, "after {strike} strikes");
@@ -80,7 +80,7 @@ fn what_is_merely_noted_is_never_set_aside_and_the_room_is_at_fault() {
         when(&mut Timers::default()),
         Portion::Free,
         (vec![noted], Vec::new()),
-        FaultDamage::Panic,
+        (FaultDamage::Panic, None),
     );
     for fault in 1..=limits().own_faults_max {
         assert!(!blame.is_hopeless(&limits()), "after {fault} faults");
@@ -101,7 +101,7 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
         when(&mut Timers::default()),
         Portion::Free,
         (vec![input(1)], Vec::new()),
-        FaultDamage::Process,
+        (FaultDamage::Process, None),
     );
     pass(&mut blame);
     fail(&mut blame, FaultDamage::Process);
@@ -114,7 +114,7 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
         when(&mut Timers::default()),
         Portion::Free,
         (vec![input(2)], Vec::new()),
-        FaultDamage::Process,
+        (FaultDamage::Process, None),
     );
     assert_eq!(blame.place(), Place::Trial);
     assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
@@ -134,7 +134,7 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
         when(&mut Timers::default()),
         Portion::Free,
         (vec![input(1)], Vec::new()),
-        FaultDamage::Process,
+        (FaultDamage::Process, None),
     );
     assert!(alone.unexplained(NOW, &limits()), "it was the only one there");
 }
@@ -147,7 +147,7 @@ fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart()
             when(&mut Timers::default()),
             Portion::Free,
             (vec![input(1)], Vec::new()),
-            FaultDamage::Process,
+            (FaultDamage::Process, None),
         );
         assert_eq!(blame.place(), Place::Trial);
         assert_eq!(pass(&mut blame), None);
@@ -177,7 +177,7 @@ fn a_suspect_that_leaves_before_it_is_tried_is_not_acquitted() {
             when(&mut Timers::default()),
             Portion::Free,
             (vec![input(1)], Vec::new()),
-            FaultDamage::Process,
+            (FaultDamage::Process, None),
         );
         assert_eq!(pass(&mut blame), None, "the room by itself");
         if leaves {
@@ -194,7 +194,12 @@ fn a_viewer_that_leaves_before_it_is_tried_is_not_acquitted() {
     for (stays, quarantined) in [(false, true), (true, false)] {
         let mut blame = Blame::new();
         let what = (vec![input(1)], vec![WHO]);
-        blame.batch_failed(when(&mut Timers::default()), Portion::Free, what, FaultDamage::Process);
+        blame.batch_failed(
+            when(&mut Timers::default()),
+            Portion::Free,
+            what,
+            (FaultDamage::Process, None),
+        );
         let saw = if stays { &[WHO][..] } else { &[] };
         while blame.on_trial() {
             let portion = blame.portion();
@@ -220,7 +225,7 @@ fn seen_by(blame: &mut Blame, all: &[SessionId], guilty: SessionId) -> Option<Se
             when(&mut Timers::default()),
             portion,
             (items, saw),
-            FaultDamage::Process,
+            (FaultDamage::Process, None),
         );
     }
     let passed = blame.batch_passed(when(&mut Timers::default()), portion, saw.into_iter());
@@ -234,7 +239,12 @@ fn a_view_that_fails_blinds_its_viewer_and_neither_item_nor_room_is_at_fault() {
     for guilty in all {
         let mut blame = Blame::new();
         let what = (vec![input(1), input(2)], all.to_vec());
-        blame.batch_failed(when(&mut Timers::default()), Portion::Free, what, FaultDamage::Process);
+        blame.batch_failed(
+            when(&mut Timers::default()),
+            Portion::Free,
+            what,
+            (FaultDamage::Process, None),
+        );
         let mut blind = Vec::new();
         for _ in 0..40 {
             blind.extend(seen_by(&mut blame, &all, guilty));
@@ -263,7 +273,7 @@ fn a_room_that_fails_in_the_dark_is_at_fault_itself() {
             when(&mut Timers::default()),
             portion,
             (Vec::new(), saw.clone()),
-            FaultDamage::Panic,
+            (FaultDamage::Panic, None),
         );
         let counted = portion == Portion::Control && saw.is_empty();
         assert_eq!(blame.own_faults(), before + u32::from(counted));
@@ -273,7 +283,7 @@ fn a_room_that_fails_in_the_dark_is_at_fault_itself() {
         when(&mut Timers::default()),
         blame.portion(),
         (Vec::new(), Vec::new()),
-        FaultDamage::Panic,
+        (FaultDamage::Panic, None),
     );
     assert!(blame.is_hopeless(&limits()));
 }
@@ -320,7 +330,12 @@ fn who_takes_its_worker_down_where_nobody_else_is_is_tried_there() {
     blame.was_beside(1, Stake::Items);
     blame.weigh(2);
     let what = (vec![input(1)], Vec::new());
-    blame.batch_failed(when(&mut Timers::default()), Portion::Free, what, FaultDamage::Process);
+    blame.batch_failed(
+        when(&mut Timers::default()),
+        Portion::Free,
+        what,
+        (FaultDamage::Process, None),
+    );
     for _ in 0..STRIKES {
         assert_eq!((blame.place(), pass(&mut blame)), (Place::Trial, None));
         fail(&mut blame, FaultDamage::Process);

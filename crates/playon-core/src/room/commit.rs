@@ -64,6 +64,7 @@ impl Room {
         if inflight.brings() {
             self.blame.acted(now);
         }
+        self.note_passed(env, portion);
         let tried = self.blame.on_trial();
         let when = (now, &env.limits, &mut self.timers);
         if let Some(item) = self.blame.batch_passed(when, portion, saw) {

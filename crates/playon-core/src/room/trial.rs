@@ -4,7 +4,7 @@ use std::slice;
 
 use playon_types::attach::{Fault, Item, LeftOut, Noted};
 use playon_types::gate::Close;
-use playon_types::ids::{ReleaseId, SessionId};
+use playon_types::ids::{ReleaseId, SessionId, WorkerId};
 use playon_types::image::{Misfit, StateCodec};
 use playon_types::reason;
 use playon_types::reason::Reason;
@@ -20,7 +20,7 @@ use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
 use super::Room;
-use super::blame::{FaultDamage, Place};
+use super::blame::{FaultDamage, Place, Portion};
 use super::copies::NOT_TRIED;
 use super::phase::{Inflight, Live, Phase, backoff};
 use super::timers::Timer;
@@ -141,11 +141,13 @@ impl Room {
         damage: FaultDamage,
         reason: Reason,
     ) {
+        let shared = self.shared_worker(env, damage);
         if let Some(inflight) = inflight {
             let (portion, saw) = (inflight.portion, inflight.viewers().collect());
             let what = (inflight.into_items(), saw);
             let when = (now, &env.limits, &mut self.timers);
-            let blind = self.blame.batch_failed(when, portion, what, damage);
+            let how = (damage, shared);
+            let blind = self.blame.batch_failed(when, portion, what, how);
             blind.into_iter().for_each(|viewer| self.blind(env, now, viewer));
         }
         self.failed(env, now, AtFault::Release, reason);
@@ -220,8 +222,54 @@ impl Room {
             }
             return self.fall(env, now, AtFault::Release, (0, reason));
         }
-        self.blame.opening_failed(damage, &mut self.timers);
+        let shared = self.shared_worker(env, damage);
+        self.blame.opening_failed((damage, shared), &mut self.timers);
         self.failed(env, now, AtFault::Release, reason);
+    }
+
+    /// The worker in which the room has just failed, if others are there too and it could be tried where nobody is. One where
+    /// nobody else was is replaced after a panic, as whoever comes next must find it as new.
+    fn shared_worker<C: StateCodec>(
+        &self,
+        env: &mut Env<C>,
+        damage: FaultDamage,
+    ) -> Option<WorkerId> {
+        let placement = self.phase.posts().next()?;
+        if matches!(placement.berth, Berth::Trial(_)) {
+            if damage == FaultDamage::Panic {
+                let why =
+                    reason!("PLY-0414 room {} has panicked in it, where it was tried", self.id());
+                env.spoil(placement.worker, why);
+            }
+            return None;
+        }
+        env.fleet.starts(placement.release).then_some(placement.worker)
+    }
+
+    /// A batch of that portion has passed. If it had failed only in a process that others share, that is replaced.
+    pub(super) fn note_passed<C: StateCodec>(&mut self, env: &mut Env<C>, portion: Portion) {
+        let Phase::Live(Live { placement, .. }) = &self.phase else { return };
+        if let Some(worker) = self.blame.found_spoiled(portion, placement.worker) {
+            let why = reason!(
+                "PLY-0414 room {} fails in it and not in a new process: a panic has spoiled it",
+                self.id()
+            );
+            env.spoil(worker, why);
+        }
+    }
+
+    /// A worker is gone that had been spoiled. If it was only there that the room failed, it goes among the others again.
+    pub(crate) fn handle_spoiled<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        worker: WorkerId,
+    ) {
+        if self.blame.doubt_was_right(worker) && matches!(self.phase, Phase::Idle) {
+            self.apart_since = None;
+            env.confine(self.id(), self.release(), Berth::Common);
+            self.want_open(env, now);
+        }
     }
 
     /// A fault that is held against the room: another try, or none.

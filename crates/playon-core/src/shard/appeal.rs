@@ -110,6 +110,11 @@ impl<C: StateCodec> Shard<C> {
         else {
             return;
         };
+        if matches!(message, FromWorker::Fault(_)) {
+            // Whatever is tried next must find it as new.
+            let why = reason!("PLY-0414 what is tried of room {} has panicked in it", appeal.room);
+            self.env.spoil(placement.worker, why);
+        }
         match (message, work) {
             (FromWorker::Exported(exported), Work::Export(version))
                 if exported.version == version =>

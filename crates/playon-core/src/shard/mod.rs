@@ -23,7 +23,7 @@ use crate::agenda::Due;
 use crate::creating::{CreateOutcome, Creating};
 use crate::effect::Effect;
 use crate::env::Env;
-use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
+use crate::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use crate::mutant::{Mutant, broken};
 use crate::room::Room;
 
@@ -217,6 +217,9 @@ impl<C: StateCodec> Shard<C> {
                         room.note_loss(&self.env, worker, release);
                     }
                     room.handle_worker_down(&mut self.env, now, worker, end);
+                    if end.ended == Ended::Spoiled {
+                        room.handle_spoiled(&mut self.env, now, worker);
+                    }
                 }
                 Some(RoomSlot::Creating(creating)) => {
                     let outcome = creating.handle_worker_down(&mut self.env, now, worker, end);

@@ -1,6 +1,6 @@
 //! A shard with one room, its workers and its store, moved one step at a time by the test.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use playon_core::effect::{Effect, Loaded, Order, Report, Stored};
@@ -91,6 +91,7 @@ impl Rig {
         for release in releases {
             rig.worker_up(release.id);
         }
+        rig.order(Order::Startable(BTreeSet::new()));
         rig.order(Order::Prefer(rig.prefer));
         let (kind, name, params) = (KIND.into(), String::new(), Bytes::new());
         rig.order(Order::Create { room: ROOM, create: Create { kind, name, params, seed: 1 } });
@@ -242,6 +243,7 @@ impl Rig {
         for release in self.releases.clone() {
             self.worker_up(release.id);
         }
+        self.order(Order::Startable(BTreeSet::new()));
         self.order(Order::Prefer(self.prefer));
         let image = self.disk.clone().expect("the room was stored");
         self.shard.handle_recovered(self.now, image);
@@ -262,7 +264,9 @@ impl Rig {
                 }
                 Effect::Snapshot(image) => self.writes.push_back(Write::Snapshot(image.clone())),
                 Effect::Load(room) => self.shard.handle_loaded(self.now, *room, Loaded::Missing),
-                Effect::Suspect { worker, .. } => self.suspects.push(*worker),
+                Effect::Suspect { worker, .. } | Effect::Spoiled { worker, .. } => {
+                    self.suspects.push(*worker);
+                }
                 Effect::Report(Report::Unsound { what, .. }) => panic!("unsound: {what}"),
                 Effect::Sleep(_) | Effect::Delete(_) => panic!("nobody asked for {effect:?}"),
                 Effect::Gate(_) | Effect::Report(_) => {}

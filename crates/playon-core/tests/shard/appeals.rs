@@ -1,5 +1,7 @@
 //! What a release on probation fails on is tried on the release before.
 
+use std::collections::BTreeSet;
+
 use playon_core::effect::{Effect, Order, Report};
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
@@ -27,6 +29,8 @@ fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId) {
 /// A room on the new release, which is on probation.
 fn on_probation() -> Bench {
     let mut bench = Bench::new(&now());
+    // Nothing but the appeals is tried anywhere else.
+    bench.order(Order::Startable(BTreeSet::new()));
     bench.order(Order::Prefer(NEW));
     bench.order(Order::Probation(Some((NEW, OLD))));
     bench.hello(1);

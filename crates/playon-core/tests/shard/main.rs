@@ -13,6 +13,7 @@ mod probes;
 mod recovery;
 mod rest;
 mod rounds;
+mod spoiled;
 mod stop;
 mod threads;
 mod turns;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use playon::{Cx, Player, PlayerId, Policies, Refusal, Room, Timer};
@@ -20,10 +21,21 @@ pub struct Deeds {
     ballast: Vec<u8>,
 }
 
+/// What the rooms of one process share, as no game should: whoever panics while it is held leaves it poisoned for all of them.
+static SHARED: Mutex<u64> = Mutex::new(0);
+
+fn touch_shared() {
+    *SHARED.lock().expect("whoever had it panicked") += 1;
+}
+
 /// Does what the word says, in whatever call.
 fn commit(deed: &str) {
     match deed {
         "panic" => panic!("as told"),
+        "poison" => {
+            let _held = SHARED.lock();
+            panic!("as told, with a lock held");
+        }
         "abort" => std::process::abort(),
         "exit" => std::process::exit(0),
         "overflow" => {
@@ -75,6 +87,7 @@ impl Room for Deeds {
     }
 
     fn create(params: Option<String>, cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        touch_shared();
         let deed = params.unwrap_or_default();
         if deed == "end" {
             cx.end();
@@ -91,6 +104,7 @@ impl Room for Deeds {
     /// `abort` does it now, `view:abort` when a view is next made, `watch:abort` when one for spectators is, `spite:abort` when one
     /// for this player is, from five ticks later on; `grow:5` takes 5 MiB; `bug` panics in an executable that ends with `!`.
     fn input(&mut self, from: PlayerId, word: String, cx: &mut Cx<Self>) {
+        touch_shared();
         self.words += 1;
         match word.split_once(':') {
             Some(("grow", mebibytes)) => {
@@ -113,6 +127,7 @@ impl Room for Deeds {
     }
 
     fn tick(&mut self, _: &mut Cx<Self>) {
+        touch_shared();
         self.call("tick");
     }
 

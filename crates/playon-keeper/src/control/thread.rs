@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use playon_core::berths::Berths;
 use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Expiry, ExpiryConfig, Target};
 use playon_core::effect::{Listing, Order, Report};
-use playon_core::fleet::Berth;
+use playon_core::fleet::{Berth, Ended};
 use playon_core::lobby::{Lobby, LobbyOpening};
 use playon_store::{Decisions, Releases, RestingRooms};
 use playon_types::ids::{ReleaseId, RoomId};
@@ -167,11 +167,10 @@ impl Control {
             }
             ToControl::Shard(_, FromShard::Recovered) => self.handle_shard_recovered(),
             ToControl::Shard(_, FromShard::Suspect(worker, why)) => {
-                let release = self.catalog().workers.get(&worker).map(|entry| entry.release);
-                let release = release.map(|release| self.catalog().label(release));
-                tracing::warn!(%worker, release, why = why.to_string(), "worker is suspect");
-                self.setup.hub.cut(worker);
-                self.setup.supervisor.kill(worker, why);
+                self.end_worker(worker, Ended::Suspect, why);
+            }
+            ToControl::Shard(_, FromShard::Spoiled(worker, why)) => {
+                self.end_worker(worker, Ended::Spoiled, why);
             }
             ToControl::Shard(_, FromShard::StoreFailed(error)) => self.fail(store_failed(&error)),
             ToControl::Links(news) => self.handle_link(news),
@@ -180,6 +179,15 @@ impl Control {
             ToControl::Failed(error) => self.fail(error),
             ToControl::Quit => {}
         }
+    }
+
+    /// A shard wants it killed.
+    fn end_worker(&self, worker: WorkerId, as_one: Ended, why: Reason) {
+        let release = self.catalog().workers.get(&worker).map(|entry| entry.release);
+        let release = release.map(|release| self.catalog().label(release));
+        tracing::warn!(%worker, release, why = why.to_string(), ?as_one, "the worker is ended");
+        self.setup.hub.cut(worker, as_one);
+        self.setup.supervisor.kill(worker, why);
     }
 
     /// The keeper cannot go on; whoever runs it ends it.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use playon_core::fleet::WorkerEnd;
+use playon_core::fleet::{Ended, WorkerEnd};
 use playon_core::limits::Limits;
 use playon_types::attach::ToWorker;
 use playon_types::ids::{Epoch, WorkerId};
@@ -93,10 +93,10 @@ impl Hub {
         self.read().values().map(|outbound| outbound.waiting()).sum()
     }
 
-    /// Ends the link of a worker at once.
-    pub(crate) fn cut(&self, worker: WorkerId) {
+    /// Ends the link of a worker at once, as that of one that ended so.
+    pub(crate) fn cut(&self, worker: WorkerId, ended: Ended) {
         if let Some(outbound) = self.read().get(&worker) {
-            outbound.end(Ending::AtOnce);
+            outbound.end(Ending::AtOnce(ended));
         }
     }
 

@@ -132,8 +132,8 @@ enum LinkEnd {
     Silent,
     /// One of its threads got no further with this.
     Stuck(Turn),
-    /// The keeper cut it, as the worker did not come back from something.
-    Cut,
+    /// A shard wanted it cut.
+    Cut(Ended),
 }
 
 impl From<AttachError> for LinkEnd {
@@ -246,7 +246,8 @@ impl Link {
         let end = self.converse().await;
         self.ended = match end {
             LinkEnd::Closed | LinkEnd::Broken(_) if !self.shutdown_sent => Ended::ByItself,
-            LinkEnd::Stuck(_) | LinkEnd::Cut => Ended::Suspect,
+            LinkEnd::Stuck(_) => Ended::Suspect,
+            LinkEnd::Cut(ended) => ended,
             _ => Ended::Dismissed,
         };
         self.why = match end {
@@ -259,7 +260,7 @@ impl Link {
                 "PLY-0454 it was at one message of room {} for {:?}",
                 turn.room, self.hub.stuck_after
             ),
-            LinkEnd::Cut => "the keeper ended the link".to_owned(),
+            LinkEnd::Cut(_) => "the keeper ended the link".to_owned(),
         };
     }
 
@@ -297,8 +298,8 @@ impl Link {
     /// Encodes the next batch if the last one is written.
     fn fill(&mut self) -> Result<(), LinkEnd> {
         let ending = self.outbound.ending();
-        if ending == Ending::AtOnce {
-            return Err(LinkEnd::Cut);
+        if let Ending::AtOnce(ended) = ending {
+            return Err(LinkEnd::Cut(ended));
         }
         if !self.unwritten.is_empty() {
             return Ok(());

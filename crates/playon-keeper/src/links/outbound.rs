@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
+use playon_core::fleet::Ended;
 use playon_types::attach::{Fault, Stage, ToWorker, Turn};
 use playon_wire::attach::{AttachError, BATCH_ITEMS_MAX, Credit, Down, cost, encode_down};
 use tokio::sync::Notify;
@@ -15,8 +16,8 @@ pub(super) enum Ending {
     No,
     /// After a `Shutdown` behind all that waits.
     Orderly,
-    /// At once.
-    AtOnce,
+    /// At once, as one of which that is said.
+    AtOnce(Ended),
 }
 
 #[derive(Debug)]
@@ -173,8 +174,8 @@ mod tests {
     #[test]
     fn the_strictest_ending_stands() {
         let outbound = Outbound::new();
-        outbound.end(Ending::AtOnce);
+        outbound.end(Ending::AtOnce(Ended::Suspect));
         outbound.end(Ending::Orderly);
-        assert_eq!(outbound.ending(), Ending::AtOnce);
+        assert_eq!(outbound.ending(), Ending::AtOnce(Ended::Suspect));
     }
 }

@@ -40,6 +40,8 @@ pub(crate) enum FromShard {
     Recovered,
     /// A worker that must be killed.
     Suspect(WorkerId, Reason),
+    /// A worker that must be replaced, through no fault of the rooms that are in it.
+    Spoiled(WorkerId, Reason),
     /// Nothing can be made safe any more.
     StoreFailed(StoreError),
 }

@@ -79,6 +79,7 @@ pub(super) struct ShardOutlet {
     /// What becomes safe with the batch, in the order of the effects.
     stored: Vec<(RoomId, Stored)>,
     suspects: Vec<(WorkerId, Reason)>,
+    spoiled: Vec<(WorkerId, Reason)>,
     reports: Vec<Report>,
 }
 
@@ -94,6 +95,7 @@ impl ShardOutlet {
             batch: Batch::default(),
             stored: Vec::new(),
             suspects: Vec::new(),
+            spoiled: Vec::new(),
             reports: Vec::new(),
         }
     }
@@ -132,6 +134,7 @@ impl ShardOutlet {
             }
             Effect::Load(room) => self.outside.loader.ask(room),
             Effect::Suspect { worker, why } => self.suspects.push((worker, why)),
+            Effect::Spoiled { worker, why } => self.spoiled.push((worker, why)),
             Effect::Report(report) => {
                 if let Report::Gone { room, .. } = &report {
                     self.ticks.gone(*room);
@@ -156,6 +159,9 @@ impl ShardOutlet {
         }
         for (worker, why) in std::mem::take(&mut self.suspects) {
             self.tell(FromShard::Suspect(worker, why));
+        }
+        for (worker, why) in std::mem::take(&mut self.spoiled) {
+            self.tell(FromShard::Spoiled(worker, why));
         }
         if !self.reports.is_empty() {
             let reports = std::mem::take(&mut self.reports);

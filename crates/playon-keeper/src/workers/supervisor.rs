@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use playon_core::fleet::{Berth, WorkerEnd};
+use playon_core::fleet::{Berth, Ended, WorkerEnd};
 use playon_types::code::Code;
 use playon_types::ids::{ReleaseId, WorkerId};
 use playon_types::ply;
@@ -94,7 +94,9 @@ impl Supervisor {
 
     /// The link of a worker is gone: its process has no more purpose.
     pub(crate) fn detached(&self, worker: WorkerId, end: &WorkerEnd, why: String) {
-        let parting = Parting { by_itself: end.by_itself(), at_work: end.was_at_work(), why };
+        // What has spoiled it was a room's doing, too.
+        let at_work = end.was_at_work() || end.ended == Ended::Spoiled;
+        let parting = Parting { by_itself: end.by_itself(), at_work, why };
         self.send(ToSupervisor::Detached(worker, parting));
     }
 

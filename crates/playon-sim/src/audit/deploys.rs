@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use playon_core::effect::{Order, Report};
+use playon_core::effect::{AtFault, Order, Report};
 use playon_types::ids::{DeployId, ReleaseId, RoomId};
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
@@ -109,6 +109,11 @@ impl Audit {
         let (room, of, inquiry) = match report {
             Report::Fault { room, release, count: 1.., inquiry, .. } => (*room, *release, *inquiry),
             Report::Halted { room, release, .. } => (*room, *release, false),
+            // It cannot know before.
+            Report::MoveFailed { deploy, room, blame: AtFault::Release, .. } => {
+                self.rejected.insert((*room, *deploy));
+                return;
+            }
             _ => return self.hears_of_inquiry(now, report),
         };
         self.failed.insert((room, of));

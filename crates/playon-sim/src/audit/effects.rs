@@ -215,6 +215,11 @@ impl Audit {
                 book.lies = 0;
                 Ok(())
             }
+            // It may have been the process, so it is tried where nobody has been.
+            Report::Fault { room, reason, .. } if reason.words().contains("panicked") => {
+                self.suspected.insert(*room);
+                Ok(())
+            }
             Report::Unsound { room, what } => Err(format!("{room} is unsound: {what}")),
             Report::SetAside { room, what, .. } => {
                 let known = match what {
@@ -249,7 +254,7 @@ impl Audit {
                 if *blame == AtFault::Release && of_batch {
                     return Err(format!("I26: {room} cannot leave because of a batch: {reason}"));
                 }
-                self.move_failed(*room, *deploy, *blame)
+                self.move_failed(*room, *deploy)
             }
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! A handoff is one record, and one that fails leaves nothing behind.
 
-use playon_core::effect::{AtFault, Order};
+use playon_core::effect::Order;
 use playon_core::facts::{Place, RoomFacts};
 use playon_types::ids::{DeployId, RoomId};
 use playon_types::image::{Image, Record};
@@ -43,15 +43,7 @@ impl Audit {
         Ok(())
     }
 
-    pub(super) fn move_failed(
-        &mut self,
-        room: RoomId,
-        deploy: DeployId,
-        blame: AtFault,
-    ) -> Result<(), String> {
-        if blame == AtFault::Release {
-            self.rejected.insert((room, deploy));
-        }
+    pub(super) fn move_failed(&mut self, room: RoomId, deploy: DeployId) -> Result<(), String> {
         match self.book(room).switch {
             Some((seq, of)) if of == deploy => {
                 Err(format!("I8: the move of {room} failed after its Migrate {seq} was issued"))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use playon_core::facts::{Place, ShardFacts};
-use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::ids::{RoomId, WorkerId};
 
@@ -116,7 +116,8 @@ impl Audit {
         let shards = self.sides.len() as u16;
         let here = |room: &RoomId| room.shard(shards) == shard;
         let side = &mut self.sides[usize::from(shard)];
-        if side.berths.remove(&worker) == Some(Berth::Common) && end.was_at_work() {
+        let lost = end.was_at_work() && end.ended != Ended::Spoiled;
+        if side.berths.remove(&worker) == Some(Berth::Common) && lost {
             side.lost += 1;
             let (lost, beside) = (side.lost, &mut self.beside);
             let concerned =

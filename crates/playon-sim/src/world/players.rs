@@ -37,7 +37,7 @@ impl World {
             self.summary.inputs += 1;
             let poison = self.options.poison;
             if self.now < self.calm_from && self.rng.below(1_000) < poison {
-                client.poison(GameFailure::of(self.rng.below(3)).poison(None));
+                client.poison(GameFailure::of(self.rng.below(5)).poison(None));
                 self.poison.insert((client.room, seq));
                 self.keeper.iter_mut().for_each(|k| k.audit.poison.clone_from(&self.poison));
             }
