@@ -141,6 +141,13 @@ impl Audit {
                 costly.known = costly.known.or(last);
             }
         }
+        if end.ended == Ended::Spoiled {
+            // Whoever hung in it meanwhile is not known for it.
+            let turns = end.turns.iter().flatten();
+            let hung: BTreeSet<RoomId> = turns.map(|turn| turn.room).collect();
+            self.costly.retain(|(room, _)| !hung.contains(room));
+        }
+        let side = &mut self.sides[usize::from(shard)];
         let at: Vec<RoomId> = match &end.turns {
             Some(turns) if !turns.is_empty() => turns.iter().map(|turn| turn.room).collect(),
             // Nobody knows what it was at, or it was what some room had left behind: it may have been any.
