@@ -12,7 +12,8 @@ use playon_core::effect::{Listing, Order, Report};
 use playon_core::fleet::{Berth, Ended};
 use playon_core::lobby::{Lobby, LobbyOpening};
 use playon_store::{Decisions, Releases, RestingRooms};
-use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::ids::{ReleaseId, RoomId, WorkerId};
+use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
 use tokio::sync::oneshot;
 
