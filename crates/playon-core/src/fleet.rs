@@ -200,6 +200,11 @@ impl Fleet {
         self.members.get(&worker).map(|member| member.info.berth)
     }
 
+    /// What the worker runs, if it is attached.
+    pub(crate) fn release(&self, worker: WorkerId) -> Option<ReleaseId> {
+        self.members.get(&worker).map(|member| member.info.release)
+    }
+
     /// Whether a worker of that release for any room is attached.
     pub fn has_release(&self, release: ReleaseId) -> bool {
         let common = |m: &Member| m.info.release == release && m.info.berth == Berth::Common;

@@ -21,16 +21,17 @@
 //! next batch where nobody else is: it is accused of nothing, and goes back when that has passed. Of what had nothing but
 //! the time to run that is less likely, so it goes after one loss more.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use playon_types::attach::Item;
 use playon_types::ids::{SessionId, WorkerId};
 use playon_types::reason::Reason;
-use playon_types::time::{Span, Time};
+use playon_types::time::Time;
 
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 
+use super::beside::{Beside, Stake};
+use super::item_trial::{Accused, ItemTrial, STRIKES};
+use super::residue::Residue;
 use super::timers::{At, Timer, Timers};
 use super::viewers::{Viewers, groups};
 
@@ -58,63 +59,6 @@ pub(crate) enum FaultDamage {
     Process,
 }
 
-#[derive(Debug, Default)]
-struct ItemTrial {
-    /// The moment has passed without any of them.
-    control_passed: bool,
-    /// What is still under suspicion, in the order in which it came.
-    groups: VecDeque<Vec<Item>>,
-    /// What failed alone.
-    accused: Option<Accused>,
-    /// Who saw the moment that failed first, and has seen none that passed since.
-    unseen: BTreeSet<SessionId>,
-    /// It has taken down a worker that it was confined to.
-    guilty: bool,
-}
-
-impl ItemTrial {
-    /// Nothing that was in a batch is under suspicion any more.
-    fn is_cleared(&self) -> bool {
-        self.groups.is_empty() && self.accused.is_none()
-    }
-
-    /// The accused is a suspect as before.
-    fn put_back(&mut self) {
-        if let Some(accused) = self.accused.take() {
-            self.groups.push_front(vec![accused.item]);
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Accused {
-    item: Item,
-    /// How often it has failed alone.
-    strikes: u32,
-}
-
-impl Accused {
-    /// Nothing of the game's runs for what is merely noted, and without it the room's books would be wrong for ever: if
-    /// the room fails on it, the room itself is at fault.
-    const fn is_the_room(&self) -> bool {
-        matches!(self.item, Item::Noted { .. })
-    }
-
-    const fn is_proven(&self) -> bool {
-        self.strikes >= STRIKES && !self.is_the_room()
-    }
-}
-
-/// Failures after which what was in a batch, alone, is at fault. Only of a panic it is known that the game has done it; a
-/// process may have died, and a commit be wrong, for another reason.
-const STRIKES: u32 = 2;
-
-/// How long after a batch the death of its process may be due to what the batch has left in a thread.
-const LEFT_BEHIND: Span = Span::secs(1);
-
-/// Losses beside which a room that has committed nothing since the first of them is not yet run apart.
-pub(crate) const TOGETHER_MAX: u64 = 1;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Confinement {
     Free,
@@ -134,25 +78,6 @@ pub(crate) enum Place {
     Trial,
     /// Among those that have taken a process down.
     Quarantine,
-}
-
-/// What the room had to run when another room took a common worker down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stake {
-    /// Nothing; it was being opened.
-    Opening,
-    /// A batch with nothing in it but the time.
-    Time,
-    /// Items that were with the worker or waited for it.
-    Items,
-}
-
-/// The room had something to run when another one took a common worker down, and has committed nothing since.
-#[derive(Clone, Copy, Debug)]
-struct Beside {
-    /// How many common workers of its release had been lost then, that one included.
-    lost: u64,
-    stake: Stake,
 }
 
 /// A charge that was raised in a process that others share: it may be the process that is at fault.
@@ -180,10 +105,7 @@ pub(crate) struct Blame {
     doubt: Option<Doubt>,
     /// When it was last acquitted of having taken a process down.
     acquitted_at: Option<Time>,
-    /// When its process last died at nothing, with work of this room on the way or just done.
-    unexplained_at: Option<Time>,
-    /// When a batch that brought something was last committed.
-    acted_at: Option<Time>,
+    residue: Residue,
     /// Why nobody runs the room any more.
     halted: Option<Reason>,
 }
@@ -199,8 +121,7 @@ impl Blame {
             beside: None,
             doubt: None,
             acquitted_at: None,
-            unexplained_at: None,
-            acted_at: None,
+            residue: Residue::default(),
             halted: None,
         }
     }
@@ -209,20 +130,47 @@ impl Blame {
     /// game had left behind in a thread of its own. Tells whether the room is under suspicion for it: when it happens for
     /// the second time, or where nobody else is.
     pub(crate) fn unexplained(&mut self, now: Time, limits: &Limits) -> bool {
-        let before = self.unexplained_at.replace(now);
-        let again = before.is_some_and(|at| now.since(at) < limits.quarantine);
+        let again = self.residue.died_again(now, limits);
         again || self.confinement != Confinement::Free
     }
 
-    /// The same, while nothing of this room was on the way. What it had done just before may have left a thread behind that
-    /// ends the process. It cannot be set aside any more, so when that happens again the room runs for a while among those that
-    /// are a danger to others.
-    pub(crate) fn left_behind(&mut self, when: When<'_>) {
-        let (now, limits, timers) = when;
-        let acted = self.acted_at.is_some_and(|at| now.since(at) < LEFT_BEHIND);
-        if acted && self.unexplained(now, limits) {
+    /// The same, while nothing of this room was on the way, or only what nobody had begun. What it had done just before may have left a
+    /// thread behind that ends the process. It cannot be set aside any more, so when that happens again the room runs for a while among those
+    /// that are a danger to others. When it happens there, one half of them goes back, whichever it is that the `lot` of each falls on:
+    /// where it happens next tells which half it was not ([`Blame::was_elsewhere`]).
+    pub(crate) fn left_behind(
+        &mut self,
+        (now, limits, timers): When<'_>,
+        brings: bool,
+        lot: impl Fn(u64) -> bool,
+    ) {
+        if !(brings || self.residue.has_acted(now)) || !self.unexplained(now, limits) {
+            return;
+        }
+        let together = self.confinement == Confinement::Quarantined;
+        let round = self.residue.narrow_down();
+        if together && lot(round) && !broken(Mutant::SuspectsTogether) {
+            self.confinement = Confinement::Free;
+            timers.stop(Timer::Quarantine);
+        } else {
             self.quarantine(now + limits.quarantine, timers);
         }
+    }
+
+    /// A process of its release died so in which this room was not: if it was suspected of that, it was not this one. Tells
+    /// whether it may go back among the others.
+    pub(crate) fn was_elsewhere(&mut self, timers: &mut Timers) -> bool {
+        let freed = self.residue.was_elsewhere() && self.confinement == Confinement::Quarantined;
+        if freed {
+            self.confinement = Confinement::Free;
+            timers.stop(Timer::Quarantine);
+        }
+        freed
+    }
+
+    /// Whether it runs among those that are a danger to others.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.confinement == Confinement::Quarantined
     }
 
     fn quarantine(&mut self, until: Time, timers: &mut Timers) {
@@ -232,6 +180,7 @@ impl Blame {
 
     /// It is over.
     pub(crate) const fn end_quarantine(&mut self) {
+        self.residue.settle();
         self.confinement = Confinement::Free;
     }
 
@@ -317,9 +266,7 @@ impl Blame {
     /// So many common workers of the room's release have been lost by now: perhaps its next batch runs apart.
     pub(crate) fn weigh(&mut self, lost: u64) {
         let Some(beside) = self.beside else { return };
-        let spared = if beside.stake == Stake::Items { TOGETHER_MAX } else { TOGETHER_MAX + 1 };
-        let again = lost.saturating_sub(beside.lost) >= spared;
-        if again && self.confinement == Confinement::Free {
+        if beside.again(lost) && self.confinement == Confinement::Free {
             self.confinement = Confinement::Apart;
         }
     }
@@ -368,6 +315,7 @@ impl Blame {
         self.confinement = Confinement::Free;
         self.beside = None;
         self.doubt = None;
+        self.residue.settle();
         self.acquitted_at = None;
         self.viewers = Viewers::default();
         timers.stop(Timer::Quarantine);
@@ -505,7 +453,9 @@ impl Blame {
                 return true;
             }
         }
-        self.confinement = Confinement::Free;
+        if self.confinement == Confinement::OnTrial {
+            self.confinement = Confinement::Free;
+        }
         true
     }
 
@@ -515,6 +465,7 @@ impl Blame {
             return;
         }
         self.beside = None;
+        self.residue.settle();
         // In the trial worker it was alone, and in quarantine it is because it had been guilty.
         let guilty = self.confinement != Confinement::Free;
         self.confinement = Confinement::OnTrial;
@@ -545,7 +496,7 @@ impl Blame {
 
     /// The batch that has passed had brought something.
     pub(crate) const fn acted(&mut self, now: Time) {
-        self.acted_at = Some(now);
+        self.residue.acted(now);
     }
 
     /// A batch has passed: its commit is the room's, and `saw` are those who are shown the room after it. Gives what is set aside

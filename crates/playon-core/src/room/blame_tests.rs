@@ -139,6 +139,40 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
     assert!(alone.unexplained(NOW, &limits()), "it was the only one there");
 }
 
+/// Deaths at nothing, a second apart, of whatever process the guilty room is in just then. Gives after how many of them it is alone.
+fn deaths_until_alone(rooms: u64, guilty: u64) -> usize {
+    let limits = limits();
+    let mut all: Vec<(Blame, Timers)> =
+        (0..rooms).map(|_| (Blame::new(), Timers::default())).collect();
+    for death in 1..40 {
+        let now = NOW + Span::secs(death);
+        let place = all[guilty as usize].0.place();
+        let there = |blame: &Blame| blame.place() == place;
+        let alone = all.iter().filter(|(blame, _)| there(blame)).count() == 1;
+        if place == Place::Quarantine && alone {
+            return death as usize - 1;
+        }
+        for (n, (blame, timers)) in (0..).zip(&mut all) {
+            if there(blame) {
+                let lot =
+                    |round| playon_types::rng::mix(n ^ playon_types::rng::mix(round)) & 1 == 1;
+                blame.left_behind((now, &limits, timers), true, lot);
+            } else {
+                blame.was_elsewhere(timers);
+            }
+        }
+    }
+    panic!("room {guilty} of {rooms} is never alone");
+}
+
+#[test]
+fn of_many_rooms_that_may_have_left_something_behind_the_one_that_did_is_soon_alone() {
+    for guilty in 0..16 {
+        let deaths = deaths_until_alone(16, guilty);
+        assert!(deaths <= 16, "{deaths} deaths for room {guilty}");
+    }
+}
+
 #[test]
 fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart() {
     let (mut blame, mut timers) = (Blame::new(), Timers::default());

@@ -8,6 +8,7 @@
 //! their own.
 
 mod backlog;
+mod beside;
 mod blame;
 mod clock;
 mod commit;
@@ -19,12 +20,14 @@ mod export;
 mod facts;
 mod handoff;
 mod held;
+mod item_trial;
 mod opening;
 mod outputs;
 mod phase;
 mod players;
 mod policy;
 mod presence;
+mod residue;
 mod rest;
 mod tally;
 mod timers;
@@ -50,8 +53,9 @@ use crate::placement::Placement;
 use crate::session::Session;
 
 use backlog::Backlog;
+pub(crate) use beside::TOGETHER_MAX;
 use blame::Blame;
-pub(crate) use blame::{Place, TOGETHER_MAX};
+pub(crate) use blame::Place;
 use clock::RoomClock;
 use durability::Durability;
 pub(crate) use handoff::too_slow;

@@ -17,7 +17,8 @@ use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
 use super::Room;
-use super::blame::{FaultDamage, Stake};
+use super::beside::Stake;
+use super::blame::FaultDamage;
 use super::copies::{After, died};
 use super::durability::WholeImage;
 use super::phase::{Inflight, Live, MoveOrder, Opening, Phase, Switching, Warm};

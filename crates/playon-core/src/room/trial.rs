@@ -98,15 +98,20 @@ impl Room {
         match live.inflight.take() {
             Some(inflight)
                 if may_have_caused(id, placement, &inflight, end)
-                    || (end.is_unexplained() && self.blame.unexplained(now, &env.limits)) =>
+                    || (end.is_unexplained()
+                        && !self.blame.is_quarantined()
+                        && self.blame.unexplained(now, &env.limits)) =>
             {
                 let how = if end.by_itself() { "died" } else { "was killed" };
                 let why = reason!("PLY-0402 the worker {how} while it ran the room");
                 self.batch_failed(env, now, Some(inflight), FaultDamage::Process, why);
             }
             inflight => {
-                if end.is_unexplained() && inflight.is_none() {
-                    self.blame.left_behind((now, &env.limits, &mut self.timers));
+                if end.is_unexplained() && (inflight.is_none() || self.blame.is_quarantined()) {
+                    let brings = inflight.as_ref().is_some_and(Inflight::brings);
+                    let when = (now, &env.limits, &mut self.timers);
+                    let lot = |round| id.mix(round) & 1 == 1;
+                    self.blame.left_behind(when, brings, lot);
                 }
                 inflight.into_iter().for_each(|inflight| self.requeue(inflight));
                 self.fall(env, now, AtFault::Circumstance, (0, GONE));
@@ -124,7 +129,9 @@ impl Room {
     ) {
         let hung = matches!(&self.phase, Phase::Opening(o) if o.errand.is_reported());
         let at_it = end.was_at(self.id(), placement.attempt).unwrap_or(true);
-        let unexplained = end.is_unexplained() && self.blame.unexplained(now, &env.limits);
+        let unexplained = end.is_unexplained()
+            && !self.blame.is_quarantined()
+            && self.blame.unexplained(now, &env.limits);
         if (at_it && end.is_held_against(hung)) || unexplained {
             let how = if end.by_itself() { "died" } else { "was killed" };
             let why = reason!("PLY-0402 the worker {how} while it opened the room");
@@ -255,6 +262,20 @@ impl Room {
                 self.id()
             );
             env.spoil(worker, why);
+        }
+    }
+
+    /// A process of the room's release has died by itself, at nothing of any room. What it died of is not this room's if that was
+    /// elsewhere.
+    pub(crate) fn note_unexplained<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        (worker, release): (WorkerId, ReleaseId),
+    ) {
+        let here = self.phase.is_on(worker) || matches!(self.phase, Phase::Idle);
+        if self.release() == release && !here && self.blame.was_elsewhere(&mut self.timers) {
+            self.pump(env, now);
         }
     }
 

@@ -207,6 +207,7 @@ impl<C: StateCodec> Shard<C> {
         if let Some(berth) = self.env.fleet.berth(worker) {
             self.env.trials.note(now, berth);
         }
+        let died = self.env.fleet.release(worker).filter(|_| end.is_unexplained());
         let lost = self.env.fleet.remove(worker, end);
         self.env.abandoned_down(worker, end);
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
@@ -215,6 +216,9 @@ impl<C: StateCodec> Shard<C> {
                 Some(RoomSlot::Room(room)) => {
                     if let Some(release) = lost {
                         room.note_loss(&self.env, worker, release);
+                    }
+                    if let Some(release) = died {
+                        room.note_unexplained(&mut self.env, now, (worker, release));
                     }
                     room.handle_worker_down(&mut self.env, now, worker, end);
                     if end.ended == Ended::Spoiled {

@@ -299,8 +299,9 @@ impl Control {
                     tracing::info!(%worker, release, why, "worker is gone");
                 }
                 self.setup.supervisor.detached(worker, &end, why);
+                let now = self.setup.clock.now();
                 // Of the others the director knows nothing.
-                self.director.handle_worker_down(self.setup.clock.now(), worker);
+                self.director.handle_worker_down(now, worker, &end);
                 self.drain();
             }
             FromLinks::Refused { spawn, error } => self.setup.supervisor.refused(spawn, error),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use playon_core::effect::{AtFault, Order, Report};
-use playon_types::ids::{DeployId, ReleaseId, RoomId};
+use playon_core::fleet::WorkerEnd;
+use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
 
@@ -134,6 +135,24 @@ impl Audit {
     }
 
     /// What a room fails on is being found out, or has been.
+    /// The director hears that a worker is gone: of a common one that died by itself at nothing of any room, the release may be at fault.
+    pub fn director_hears_of_death(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
+        let Some(release) = self.common.remove(&worker).filter(|_| end.is_unexplained()) else {
+            return;
+        };
+        let at = now + self.age;
+        let within = |watched: &&mut WatchedRelease| watched.until.is_none_or(|until| at < until);
+        let died = &self.died;
+        if let Some(watched) = self.watched.as_mut().filter(within)
+            && watched.release == release
+            // What the release before did as well says nothing of this one.
+            && watched.from.is_none_or(|from| !died.contains(&from))
+        {
+            watched.faults += 1;
+        }
+        self.died.insert(release);
+    }
+
     fn hears_of_inquiry(&mut self, now: Time, report: &Report) {
         let at = now + self.age;
         // What is found out after its time is held against nobody.

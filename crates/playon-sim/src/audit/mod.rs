@@ -111,6 +111,10 @@ pub struct Audit {
     pub manners: Manners,
     /// Moves that failed through the release: not to be ordered again.
     rejected: BTreeSet<(RoomId, DeployId)>,
+    /// The common workers that the director knows of.
+    pub common: BTreeMap<WorkerId, ReleaseId>,
+    /// Releases of which a process has died by itself, at nothing of any room, under this keeper.
+    died: BTreeSet<ReleaseId>,
     /// Rooms that an operator closes.
     closing: BTreeSet<RoomId>,
     /// Rooms that are to be deleted if they have been at rest since then.
@@ -177,6 +181,8 @@ impl Audit {
             manners: Manners::default(),
             now: Time(0),
             rejected: BTreeSet::new(),
+            common: BTreeMap::new(),
+            died: BTreeSet::new(),
             closing: BTreeSet::new(),
             expiring: BTreeMap::new(),
             stopping: false,

@@ -139,6 +139,7 @@ impl World {
         // As the real one: the shards are told first, and get to it when they do.
         self.tell_each(|_| ShardInput::Up(info.clone()))?;
         if let Some(keeper) = self.keeper.as_mut().filter(|_| berth == Berth::Common) {
+            keeper.audit.common.insert(id, release);
             keeper.director.handle_worker_up(keeper.clock(self.now), &info);
         }
         Ok(())
@@ -153,7 +154,9 @@ impl World {
             ShardInput::Down(id, end.clone(), here.map(|(_, attempt)| *attempt).collect())
         })?;
         if let Some(keeper) = &mut self.keeper {
-            keeper.director.handle_worker_down(keeper.clock(self.now), id);
+            let clock = keeper.clock(self.now);
+            keeper.audit.director_hears_of_death(clock, id, end);
+            keeper.director.handle_worker_down(clock, id, end);
         }
         self.keep_workers();
         Ok(())

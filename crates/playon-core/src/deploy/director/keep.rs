@@ -88,7 +88,7 @@ impl Director {
 mod tests {
     use super::*;
     use crate::deploy::{DeployWish, DirectorConfig, Sleepers};
-    use crate::fleet::{Berth, WorkerInfo};
+    use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
     use playon_types::ids::WorkerId;
     use playon_types::record::{Course, DeployPhase};
     use playon_types::time::{Span, Time};
@@ -146,8 +146,8 @@ mod tests {
         let mut director = director();
         ship(&mut director, 2);
         ship(&mut director, 3);
-        director.handle_worker_down(Time(0), WorkerId(1));
-        director.handle_worker_down(Time(0), WorkerId(2));
+        director.handle_worker_down(Time(0), WorkerId(1), &WorkerEnd::DISMISSED);
+        director.handle_worker_down(Time(0), WorkerId(2), &WorkerEnd::DISMISSED);
         director.handle_timeout(Time(3));
         effects(&mut director);
         let three = vec![release(1), release(2), release(3)];

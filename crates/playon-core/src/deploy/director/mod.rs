@@ -17,7 +17,7 @@ use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::Time;
 
 use crate::effect::{AtFault, Listing, Order, Report};
-use crate::fleet::WorkerInfo;
+use crate::fleet::{WorkerEnd, WorkerInfo};
 use crate::mutant::{Mutant, broken};
 
 use super::config::DirectorConfig;
@@ -41,6 +41,8 @@ pub struct Director {
     config: DirectorConfig,
     current: Option<ReleaseId>,
     workers: BTreeMap<WorkerId, ReleaseId>,
+    /// When a process of a release last died by itself, at nothing of any room.
+    died: BTreeMap<ReleaseId, Time>,
     rooms: BTreeMap<RoomId, Known>,
     /// Rooms of each release that has any.
     counts: BTreeMap<ReleaseId, u64>,
@@ -68,6 +70,7 @@ impl Director {
             config,
             current: None,
             workers: BTreeMap::new(),
+            died: BTreeMap::new(),
             rooms: BTreeMap::new(),
             counts: BTreeMap::new(),
             declared: BTreeMap::new(),
@@ -275,8 +278,10 @@ impl Director {
     }
 
     /// A worker process is gone.
-    pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId) {
-        self.workers.remove(&worker);
+    pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
+        if let Some(release) = self.workers.remove(&worker).filter(|_| end.is_unexplained()) {
+            self.watch_death(now, release);
+        }
         self.await_target(now);
         self.hand_out(now);
         self.look_for_surplus();

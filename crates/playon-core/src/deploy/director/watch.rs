@@ -199,6 +199,19 @@ impl Director {
         }
     }
 
+    /// A process died by itself while it was at nothing of any room: no room is at fault for that, but the release may be. Unless the one
+    /// before did so, too.
+    pub(super) fn watch_death(&mut self, now: Time, release: ReleaseId) {
+        self.died.retain(|_, at| now.since(*at) < FAILED_BEFORE);
+        let from = self.probation.as_ref().filter(|p| p.release == release).map(|p| p.from);
+        let news = from.is_some_and(|from| !self.died.contains_key(&from));
+        if news && !broken(Mutant::DeathsUnwatched) {
+            let what = "PLY-0406 a process of it died while it ran no room's code".to_owned();
+            self.hard_faults(now, 1, what);
+        }
+        self.died.insert(release, now);
+    }
+
     fn is_on_probation(&self, release: ReleaseId) -> bool {
         self.probation.as_ref().is_some_and(|probation| probation.release == release)
     }
