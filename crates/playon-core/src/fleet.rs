@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use playon_types::attach::Turn;
 use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, WorkerId};
-use playon_types::kind::{Declared, KindInfo};
+use playon_types::kind::KindInfo;
 use playon_types::time::Time;
 
 /// What a worker is there for.
@@ -108,7 +108,7 @@ struct Member {
 pub struct Fleet {
     members: BTreeMap<WorkerId, Member>,
     /// What releases have said, also those of which no worker is attached. As many as the store has releases.
-    declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    declared: BTreeMap<ReleaseId, Vec<KindInfo>>,
     /// Releases of which workers can be started; nothing if that is not known, and then any may be.
     startable: Option<BTreeSet<ReleaseId>>,
     /// How many common workers of each release were lost while they were at something of a room.
@@ -118,18 +118,18 @@ pub struct Fleet {
 impl Fleet {
     /// A worker has attached.
     pub fn add(&mut self, info: WorkerInfo) {
-        self.declare(info.release, info.kinds.iter().map(Declared::from).collect());
+        self.declare(info.release, info.kinds.clone());
         let member = Member { info, rooms: 0, heard: None, mute: false, notes_turns: false };
         self.members.insert(member.info.id, member);
     }
 
     /// What a release says about its kinds.
-    pub fn declare(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+    pub fn declare(&mut self, release: ReleaseId, kinds: Vec<KindInfo>) {
         self.declared.insert(release, kinds);
     }
 
     /// What a release has said about a kind, whether or not a worker of it is attached.
-    pub fn declared(&self, release: ReleaseId, kind: &str) -> Option<&Declared> {
+    pub fn declared(&self, release: ReleaseId, kind: &str) -> Option<&KindInfo> {
         self.declared.get(&release)?.iter().find(|declared| declared.name == kind)
     }
 

@@ -4,7 +4,7 @@ use playon_core::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, 
 use playon_core::effect::{Aside, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
-use playon_types::kind::{Declared, KindInfo, Policies};
+use playon_types::kind::{KindInfo, Policies};
 use playon_types::reason::Reason;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
@@ -45,7 +45,7 @@ impl Stage {
 
     /// Reads what was stored, lists the rooms on that release, and lets workers of both attach.
     fn begin(mut self, stored: Option<DeployRecord>, on: ReleaseId) -> Self {
-        let declared: Vec<Declared> = kinds(self.lobbies).iter().map(Declared::from).collect();
+        let declared: Vec<KindInfo> = kinds(self.lobbies);
         for release in [OLD, NEW] {
             self.director.handle_release(release, declared.clone());
         }

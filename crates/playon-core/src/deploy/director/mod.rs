@@ -12,7 +12,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
-use playon_types::kind::Declared;
+use playon_types::kind::KindInfo;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::Time;
 
@@ -45,7 +45,7 @@ pub struct Director {
     /// Rooms of each release that has any.
     counts: BTreeMap<ReleaseId, u64>,
     /// What releases say about their kinds.
-    declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    declared: BTreeMap<ReleaseId, Vec<KindInfo>>,
     rollout: Option<Rollout>,
     /// Deploys that have ended, newest first.
     past: VecDeque<DeployRecord>,
@@ -136,7 +136,7 @@ impl Director {
     }
 
     /// What a release says about its kinds, known before any worker of it attaches.
-    pub fn handle_release(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+    pub fn handle_release(&mut self, release: ReleaseId, kinds: Vec<KindInfo>) {
         self.declared.insert(release, kinds);
     }
 
@@ -258,7 +258,7 @@ impl Director {
     /// A worker has attached. The shards must be told first.
     pub fn handle_worker_up(&mut self, now: Time, worker: &WorkerInfo) {
         self.workers.insert(worker.id, worker.release);
-        let declared = worker.kinds.iter().map(Declared::from).collect();
+        let declared = worker.kinds.clone();
         self.declared.insert(worker.release, declared);
         self.await_target(now);
         self.begin_if_attached(now);
@@ -430,7 +430,7 @@ impl Director {
     /// Whether the room's state can be brought to that release.
     fn has_way(&self, known: &Known, to: ReleaseId) -> bool {
         let kind = |release| {
-            let kinds: Option<&Vec<Declared>> = self.declared.get(release);
+            let kinds: Option<&Vec<KindInfo>> = self.declared.get(release);
             kinds?.iter().find(|kind| kind.name == known.kind)
         };
         kind(&to).is_some_and(|there| {

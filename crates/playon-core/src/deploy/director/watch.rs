@@ -74,7 +74,7 @@ impl Director {
     fn probation_of(&self, release: ReleaseId, kind: &str) -> Span {
         let kinds = self.declared.get(&release);
         let declared = kinds.and_then(|kinds| kinds.iter().find(|declared| declared.name == kind));
-        declared.and_then(|declared| declared.probation).unwrap_or(self.config.probation)
+        declared.and_then(|declared| declared.policies.probation).unwrap_or(self.config.probation)
     }
 
     /// For how long any room of the release is watched.
@@ -83,7 +83,7 @@ impl Director {
             return Span::ZERO;
         }
         let kinds = self.declared.get(&release).into_iter().flatten();
-        let spans = kinds.map(|kind| kind.probation.unwrap_or(self.config.probation));
+        let spans = kinds.map(|kind| kind.policies.probation.unwrap_or(self.config.probation));
         spans.max().unwrap_or(self.config.probation)
     }
 
