@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use playon_types::attach::Turn;
 use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, WorkerId};
 use playon_types::kind::KindInfo;
+use playon_types::reason::Reason;
 use playon_types::time::Time;
 
 /// What a worker is there for.
@@ -43,6 +44,25 @@ pub enum Ended {
     Dismissed,
 }
 
+/// Why a shard wants a worker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspicion {
+    /// It does not come back from something that a room asked of it.
+    Hangs,
+    /// It spoke for what another worker has. What it says is worth nothing, and no room has made it say so.
+    Lies,
+}
+
+impl Suspicion {
+    /// Who ends the worker, as far as its rooms are concerned.
+    pub const fn ended(self) -> Ended {
+        match self {
+            Self::Hangs => Ended::Suspect,
+            Self::Lies => Ended::Dismissed,
+        }
+    }
+}
+
 /// How a worker ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerEnd {
@@ -50,11 +70,18 @@ pub struct WorkerEnd {
     pub ended: Ended,
     /// What each of its threads was at; `None` if it notes nothing.
     pub turns: Option<Vec<Turn>>,
+    /// For people: how its process ended, and what it said last, as far as anybody knows. Empty if nobody does.
+    pub how: String,
 }
 
 impl WorkerEnd {
     /// An end for a reason that is no room's.
-    pub const DISMISSED: Self = Self { ended: Ended::Dismissed, turns: None };
+    pub const DISMISSED: Self = Self { ended: Ended::Dismissed, turns: None, how: String::new() };
+
+    /// What follows from the end, and how that was.
+    pub(crate) fn told(&self, follows: Reason) -> Reason {
+        follows.because(&self.how)
+    }
 
     /// Whether its process ended of its own accord.
     pub fn by_itself(&self) -> bool {
@@ -80,9 +107,9 @@ impl WorkerEnd {
         self.turns.as_ref().map(|turns| turns.contains(&turn))
     }
 
-    /// Whether it is known to have been at something of a room.
+    /// Whether it is known to have been at something of a room, which may be why it ended.
     pub fn was_at_work(&self) -> bool {
-        self.turns.as_ref().is_some_and(|turns| !turns.is_empty())
+        self.ended != Ended::Dismissed && self.turns.as_ref().is_some_and(|turns| !turns.is_empty())
     }
 
     /// Whether the process died by itself while it was at nothing of any room.
@@ -101,6 +128,8 @@ struct Member {
     mute: bool,
     /// It has noted what it began at least once.
     notes_turns: bool,
+    /// It has lied.
+    lies: bool,
 }
 
 /// All attached workers with the number of rooms this shard has on each.
@@ -119,7 +148,8 @@ impl Fleet {
     /// A worker has attached.
     pub fn add(&mut self, info: WorkerInfo) {
         self.declare(info.release, info.kinds.clone());
-        let member = Member { info, rooms: 0, heard: None, mute: false, notes_turns: false };
+        let member =
+            Member { info, rooms: 0, heard: None, mute: false, notes_turns: false, lies: false };
         self.members.insert(member.info.id, member);
     }
 
@@ -192,6 +222,18 @@ impl Fleet {
     /// What the worker is there for, if it is attached.
     pub(crate) fn berth(&self, worker: WorkerId) -> Option<Berth> {
         self.members.get(&worker).map(|member| member.info.berth)
+    }
+
+    /// The worker has lied. Gives its release.
+    pub(crate) fn note_lie(&mut self, worker: WorkerId) -> Option<ReleaseId> {
+        let member = self.members.get_mut(&worker)?;
+        member.lies = true;
+        Some(member.info.release)
+    }
+
+    /// Whether the worker is attached and has not lied.
+    pub(crate) fn is_heard(&self, worker: WorkerId) -> bool {
+        self.members.get(&worker).is_some_and(|member| !member.lies)
     }
 
     /// Whether a worker of that release for any room is attached.
@@ -308,7 +350,7 @@ mod tests {
     /// It may have been anything that it was at: what was waited for may have waited itself.
     #[test]
     fn who_hangs_and_notes_nothing_is_held_against_all_that_it_had() {
-        let end = |ended, turns| WorkerEnd { ended, turns };
+        let end = |ended, turns| WorkerEnd { ended, turns, how: String::new() };
         assert!(end(Ended::Suspect, None).is_held_against(false));
         assert!(
             !end(Ended::Suspect, Some(vec![])).is_held_against(false),

@@ -12,6 +12,7 @@ mod config;
 mod copies;
 mod crowds;
 mod damage;
+mod deaths;
 mod deeds;
 mod deploys;
 mod disk;

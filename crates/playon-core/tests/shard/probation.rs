@@ -5,6 +5,7 @@ use playon_core::effect::{Aside, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_types::kind::{KindInfo, Policies};
+use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
@@ -305,4 +306,38 @@ fn the_next_keeper_does_not_judge_a_release_again_that_was_judged() {
     next.fault(DUEL);
     next.fault(DUEL);
     assert_eq!((next.alarms, next.current), (0, OLD));
+}
+
+#[test]
+fn a_release_whose_workers_lie_twice_goes_back() {
+    let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
+    stage.ship();
+    let lie = |release| Report::Lied { release, reason: reason!("PLY-0450 it spoke for another") };
+    for release in [OLD, OLD, NEW] {
+        stage.hear(lie(release));
+        assert_eq!((stage.alarms, stage.current), (0, NEW));
+    }
+    stage.hear(lie(NEW));
+    assert_eq!((stage.alarms, stage.current), (1, OLD));
+    let reason = stage.stored.and_then(|record| record.reason).unwrap_or_default();
+    assert!(reason.starts_with("PLY-0313") && reason.contains("PLY-0450"), "{reason}");
+}
+
+/// It attaches and dies, again and again, or never gets so far: what the deploy says is how.
+#[test]
+fn a_deploy_whose_workers_do_not_stay_says_how_the_last_one_ended() {
+    let config = DirectorConfig::default();
+    let patience = config.attach_timeout;
+    let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
+    stage.director.handle_worker_down(stage.now, WorkerId(2));
+    let wish = DeployWish { to: NEW, at_once: true, course: Course::Forward };
+    stage.director.handle_deploy(stage.now, wish).expect("it is another one");
+    stage.director.handle_worker_ended(OLD, "exit code 1");
+    stage.director.handle_worker_ended(NEW, "exit code 2");
+    stage.director.handle_worker_ended(NEW, "PLY-0406 the worker ended: killed by SIGSEGV");
+    stage.pass(patience);
+    let record = stage.stored.expect("it is stored");
+    assert_eq!(record.phase, DeployPhase::Reverted);
+    let reason = record.reason.unwrap_or_default();
+    assert!(reason.starts_with("PLY-0302") && reason.ends_with("killed by SIGSEGV"), "{reason}");
 }

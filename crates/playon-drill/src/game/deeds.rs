@@ -24,7 +24,10 @@ pub struct Deeds {
 fn commit(deed: &str) {
     match deed {
         "panic" => panic!("as told"),
-        "abort" => std::process::abort(),
+        "abort" => {
+            eprintln!("I abort as told");
+            std::process::abort()
+        }
         "exit" => std::process::exit(0),
         "overflow" => {
             std::hint::black_box(deeper(1));

@@ -166,11 +166,11 @@ impl Control {
                 }
             }
             ToControl::Shard(_, FromShard::Recovered) => self.handle_shard_recovered(),
-            ToControl::Shard(_, FromShard::Suspect(worker, why)) => {
+            ToControl::Shard(_, FromShard::Suspect(worker, of, why)) => {
                 let release = self.catalog().workers.get(&worker).map(|entry| entry.release);
                 let release = release.map(|release| self.catalog().label(release));
                 tracing::warn!(%worker, release, why = why.to_string(), "worker is suspect");
-                self.setup.hub.cut(worker);
+                self.setup.hub.cut(worker, of, &why);
                 self.setup.supervisor.kill(worker, why);
             }
             ToControl::Shard(_, FromShard::StoreFailed(error)) => self.fail(store_failed(&error)),
@@ -283,13 +283,17 @@ impl Control {
     fn handle_link(&mut self, news: FromLinks) {
         match news {
             FromLinks::Up(attached) => self.handle_up(*attached),
-            FromLinks::Down { worker, end, why } => {
+            FromLinks::Down { worker, end } => {
                 let gone = self.catalog_mut().workers.remove(&worker);
                 if let Some(gone) = gone {
                     let release = self.catalog().label(gone.release);
-                    tracing::info!(%worker, release, why, "worker is gone");
+                    tracing::info!(%worker, release, how = end.how, "worker is gone");
+                    // Of its own processes the supervisor knows more.
+                    if !gone.spawned {
+                        self.director.handle_worker_ended(gone.release, &end.how);
+                    }
                 }
-                self.setup.supervisor.detached(worker, &end, why);
+                self.setup.supervisor.detached(worker, &end);
                 // Of the others the director knows nothing.
                 self.director.handle_worker_down(self.setup.clock.now(), worker);
                 self.drain();
@@ -300,12 +304,12 @@ impl Control {
 
     fn handle_up(&mut self, attached: Attached) {
         let (worker, release) = (attached.info.id, attached.info.release);
-        match attached.spawn {
-            Some(spawn) => self.setup.supervisor.attached(spawn, worker),
+        match &attached.process {
+            Some((spawn, _)) => self.setup.supervisor.attached(*spawn, worker),
             None => self.keep_external(release, &attached.label),
         }
         let mut catalog = self.catalog_mut();
-        let (app, pid, spawned) = (attached.app, attached.pid, attached.spawn.is_some());
+        let (app, pid, spawned) = (attached.app, attached.pid, attached.process.is_some());
         catalog.workers.insert(worker, WorkerEntry { release, app, pid, spawned });
         if let Some(entry) = catalog.releases.get_mut(&release) {
             entry.kinds.clone_from(&attached.info.kinds);
@@ -334,8 +338,9 @@ impl Control {
         let FromSupervisor::Ended { release, error, given_up } = news;
         self.setup.metrics.worker_ends.inc();
         self.catalog_mut().note_fault(None, Some(*release), format!("worker ended: {error}"));
+        let reason = error.to_string();
+        self.director.handle_worker_ended(*release, &reason);
         if *given_up {
-            let reason = error.to_string();
             self.director.handle_release_broken(self.setup.clock.now(), *release, &reason);
             self.drain();
         }

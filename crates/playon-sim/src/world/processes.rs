@@ -251,7 +251,8 @@ impl World {
 
     pub(super) fn kill_worker(&mut self, id: WorkerId, ended: Ended) {
         if let Some(worker) = self.workers.remove(&id) {
-            let end = WorkerEnd { ended, turns: worker.turns() };
+            let how = format!("a process that ended, {ended:?}");
+            let end = WorkerEnd { ended, turns: worker.turns(), how };
             let after = Span(100 + self.rng.below(3_000));
             self.schedule(after, self.life, WorldEvent::WorkerGone(id, end));
         }

@@ -282,6 +282,13 @@ impl Director {
         self.look_for_surplus();
     }
 
+    /// A process of the release has ended, attached or not; `how`, for people. It may be started again.
+    pub fn handle_worker_ended(&mut self, release: ReleaseId, how: &str) {
+        if let Some(rollout) = self.rollout.as_mut().filter(|r| r.record().to == release) {
+            how.clone_into(&mut rollout.last_end);
+        }
+    }
+
     /// The executable cannot be run as a worker: it does not start, exits at once, or says it is another.
     pub fn handle_release_broken(&mut self, now: Time, release: ReleaseId, reason: &str) {
         self.rollout_broken(now, release, reason);

@@ -155,6 +155,10 @@ impl Director {
                 self.settle_inquiry(now, *room);
             }
             Report::Gone { room, .. } => self.settle_inquiry(now, *room),
+            // No room has made it do so, so it is the release.
+            Report::Lied { release, reason } if self.is_on_probation(*release) => {
+                self.hard_faults(now, 1, format!("a worker of it lied: {reason}"));
+            }
             _ => {}
         }
     }
