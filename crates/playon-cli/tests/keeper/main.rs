@@ -17,6 +17,7 @@ mod deeds;
 mod deploys;
 mod disk;
 mod doors;
+mod foreign;
 mod hangs;
 mod heavy;
 mod interface;

@@ -23,7 +23,7 @@ use crate::owner::Shards;
 use crate::process::alarm::Alarms;
 use crate::workers::{Passes, WorkerPass};
 
-/// See [`stuck_after`].
+/// How much longer than the longest deadline of the rules a thread of a worker may be at one message: those name the room.
 const STUCK_MARGIN: Duration = Duration::from_secs(5);
 
 /// How long a thread of a worker may be at one message of any sort: longer than any deadline of the rules, which name the

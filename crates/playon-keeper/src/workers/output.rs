@@ -27,7 +27,7 @@ const BURST_SECONDS: u32 = 10;
 /// Last lines of standard error that are remembered, for the reason why the worker ended.
 const LAST_LINES: usize = 8;
 
-/// Characters of such a line that a reason holds, before those that act on a terminal are spelled out.
+/// Characters of a last line that a reason holds, before those that act on a terminal are spelled out.
 const LAST_CHARS_MAX: usize = 200;
 
 /// How long the end of a process waits for its last lines to be read. They are there, unless a process that it started
@@ -69,7 +69,9 @@ struct Meter {
 }
 
 impl Meter {
+    /// Lines that may be logged at once after a quiet time.
     const LINES_MAX: f64 = (OUTPUT_LINES_PER_SECOND * BURST_SECONDS) as f64;
+    /// Bytes of such lines.
     const BYTES_MAX: f64 = (OUTPUT_BYTES_PER_SECOND * BURST_SECONDS) as f64;
 
     fn new(at: Instant) -> Self {

@@ -18,7 +18,8 @@ use super::output::{LAST_WAIT, Stream};
 use super::{ENV_NAMES, ENV_PREFIXES};
 use crate::process::alarm::{self, Alarm, Alarms};
 
-/// A file that another thread has just written is busy for as long as a fork of it has not yet executed.
+/// Times that an executable is tried which is busy, 2 ms apart: one that another thread has just written is for as long as a fork of
+/// that has not yet executed.
 const BUSY_TRIES_MAX: u32 = 50;
 
 /// How to start a worker.
