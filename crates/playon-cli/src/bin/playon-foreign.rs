@@ -140,7 +140,8 @@ impl Rooms {
             ToWorker::Tail { room, attempt, seq, deltas, .. } => {
                 let state = self.0.get_mut(&(room, attempt)).ok_or("a tail without a copy")?;
                 for delta in deltas {
-                    *state = ZstdXxh3.apply(state, &delta, STATE_BYTES)?;
+                    let applied = ZstdXxh3.apply(state, &delta, STATE_BYTES);
+                    *state = applied.ok_or("a delta of another state")?;
                 }
                 ready(room, attempt, seq, state)
             }

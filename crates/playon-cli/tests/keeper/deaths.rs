@@ -16,9 +16,11 @@ fn told_everywhere(rig: &Rig, reason: &str, wanted: &str) {
     let screen = rig.playon(&["status"]);
     let screen = String::from_utf8_lossy(&screen.stdout).replace('\n', " ");
     assert!(screen.contains(wanted), "{screen}");
+    // There a text is quoted.
+    let logged = wanted.replace('\\', "\\\\");
     let stored = rig.log();
     let stored = stored.lines().filter(|line| line.contains("deploy is stored"));
-    assert!(stored.last().is_some_and(|line| line.contains(wanted)), "{}", rig.log());
+    assert!(stored.last().is_some_and(|line| line.contains(&logged)), "{}", rig.log());
 }
 
 #[tokio::test]
