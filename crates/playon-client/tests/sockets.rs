@@ -224,7 +224,7 @@ async fn leaving_says_goodbye() {
         conn.close(4904).await;
     };
     let (end, ()) = within(async { tokio::join!(room.leave(), bye) }).await;
-    assert_eq!(end, playon_client::End::Left);
+    assert_eq!(end, End::Left);
 }
 
 /// What no keeper at that address, of that origin or version will ever answer otherwise is not asked for again.

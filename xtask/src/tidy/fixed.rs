@@ -63,11 +63,11 @@ fn fixed_rows(page: &str, mark: usize) -> FixedBounds {
     table(page, mark).filter_map(row).collect()
 }
 
-/// The constants that are bounds, in the files below a folder. What only tests have is a test's own.
+/// The constants that are bounds, in the files below a folder. What only tests have, and programs that are run by them, is a test's own.
 fn fixed_below(tree: &Tree, folder: &str) -> FixedBounds {
     let mut found = FixedBounds::new();
     let of_tests = |path: &str| {
-        ["/tests/", "/testing/"].iter().any(|folder| path.contains(folder))
+        ["/tests/", "/testing/", "/bin/"].iter().any(|folder| path.contains(folder))
             || path.ends_with("tests.rs")
     };
     for (path, text) in tree.written(&[".rs"]).filter(|(path, _)| !of_tests(path)) {

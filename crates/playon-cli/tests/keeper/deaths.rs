@@ -19,8 +19,8 @@ fn told_everywhere(rig: &Rig, reason: &str, wanted: &str) {
     // There a text is quoted.
     let logged = wanted.replace('\\', "\\\\");
     let stored = rig.log();
-    let stored = stored.lines().filter(|line| line.contains("deploy is stored"));
-    assert!(stored.last().is_some_and(|line| line.contains(&logged)), "{}", rig.log());
+    let mut stored = stored.lines().filter(|line| line.contains("deploy is stored"));
+    assert!(stored.next_back().is_some_and(|line| line.contains(&logged)), "{}", rig.log());
 }
 
 #[tokio::test]
