@@ -6,6 +6,8 @@ export interface Closed {
     readonly code: number;
     /** For people; the server's begins with a code `PLY-nnnn`. */
     readonly reason: string;
+    /** The HTTP status with which no socket was granted, where that can be seen: by `ws`, and in no browser. */
+    readonly status?: number;
 }
 /** Whom a connection tells. */
 export interface Listener {

@@ -26,6 +26,8 @@ export class Connection {
     #welcomed = false;
     #over = false;
     #alarm;
+    /** What the server said instead of granting a socket, if that can be seen. */
+    #refusal = {};
     /** Opens a socket to `url`. Throws what its constructor throws. */
     constructor(WebSocket, url, listener, timers, deadMs) {
         this.socket = new WebSocket(url);
@@ -38,9 +40,9 @@ export class Connection {
         this.socket.binaryType = 'arraybuffer';
         this.socket.onopen = () => this.#open();
         this.socket.onmessage = (event) => this.#message(event.data);
-        this.socket.onclose = (event) => this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? '' });
-        // A close always follows; the listener is here because `ws` throws errors that nobody listens to.
-        this.socket.onerror = () => { };
+        this.socket.onclose = (event) => this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? '', ...this.#refusal });
+        // A close always follows. `ws` says here which status it met, and throws errors that nobody listens to.
+        this.socket.onerror = (event) => this.#refused(String(event.message ?? ''));
         this.#watch(deadMs);
     }
     /** When something was heard last, by the timers' clock. */
@@ -147,6 +149,11 @@ export class Connection {
             return;
         this.drop();
         this.#listener.closed(this, { code, reason });
+    }
+    #refused(message) {
+        const status = Number(/^Unexpected server response: (\d{3})$/.exec(message)?.[1]);
+        if (status > 0)
+            this.#refusal = { status, reason: `the server answers with HTTP status ${status}` };
     }
     #end(why) {
         if (this.#over)

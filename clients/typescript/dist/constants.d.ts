@@ -29,6 +29,11 @@ export type Mode = (typeof MODES)[number];
 export type CloseClass = 'resume' | 'afresh' | 'stop';
 /** 44xx: start afresh. 49xx: stop. Everything else, known or not: reconnect and resume. */
 export declare function closeClass(code: number): CloseClass;
+/**
+ * HTTP statuses with which a server says that it will not have this client: a page of that origin, at that address,
+ * of that version. They do not pass by themselves.
+ */
+export declare const REFUSALS: readonly number[];
 /** Close codes the client itself looks at; every other code is known by its class only. */
 export declare const CLOSE: {
     /** Ended by `leave()`. */

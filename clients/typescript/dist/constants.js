@@ -12,6 +12,11 @@ export function closeClass(code) {
         return 'stop';
     return 'resume';
 }
+/**
+ * HTTP statuses with which a server says that it will not have this client: a page of that origin, at that address,
+ * of that version. They do not pass by themselves.
+ */
+export const REFUSALS = [403, 404, 426];
 /** Close codes the client itself looks at; every other code is known by its class only. */
 export const CLOSE = {
     /** Ended by `leave()`. */

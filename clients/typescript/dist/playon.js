@@ -62,6 +62,7 @@ function closeClass(code) {
   if (code >= 4900 && code <= 4999) return "stop";
   return "resume";
 }
+var REFUSALS = [403, 404, 426];
 var CLOSE = {
   /** Ended by `leave()`. */
   normal: 1e3,
@@ -721,6 +722,8 @@ var Connection = class {
   #welcomed = false;
   #over = false;
   #alarm;
+  /** What the server said instead of granting a socket, if that can be seen. */
+  #refusal = {};
   /** Opens a socket to `url`. Throws what its constructor throws. */
   constructor(WebSocket, url, listener, timers, deadMs) {
     this.socket = new WebSocket(url);
@@ -733,9 +736,8 @@ var Connection = class {
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => this.#open();
     this.socket.onmessage = (event) => this.#message(event.data);
-    this.socket.onclose = (event) => this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? "" });
-    this.socket.onerror = () => {
-    };
+    this.socket.onclose = (event) => this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? "", ...this.#refusal });
+    this.socket.onerror = (event) => this.#refused(String(event.message ?? ""));
     this.#watch(deadMs);
   }
   /** When something was heard last, by the timers' clock. */
@@ -821,6 +823,10 @@ var Connection = class {
     if (this.#over) return;
     this.drop();
     this.#listener.closed(this, { code, reason });
+  }
+  #refused(message) {
+    const status = Number(/^Unexpected server response: (\d{3})$/.exec(message)?.[1]);
+    if (status > 0) this.#refusal = { status, reason: `the server answers with HTTP status ${status}` };
   }
   #end(why) {
     if (this.#over) return;
@@ -1229,8 +1235,10 @@ var Room = class {
       merged.map((one) => this.#encode(one))
     );
   }
-  /** The class of the code; but a room that ended before this page was loaded is not the page's end. */
+  /** The class of the code; but who is refused for good stops, and a room that ended before this page was loaded is not the page's end. */
   #order(why) {
+    const stranger = this.#session.terms === null && !this.#session.seated;
+    if (stranger && why.status !== void 0 && REFUSALS.includes(why.status)) return "stop";
     const old = this.#session.remembered && why.code === CLOSE.roomEnded;
     return old ? "afresh" : closeClass(why.code);
   }

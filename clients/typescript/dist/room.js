@@ -1,4 +1,4 @@
-import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, closeClass, PROTOCOL, } from './constants.js';
+import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, closeClass, PROTOCOL, REFUSALS, } from './constants.js';
 import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
 import { encodeAck, encodeBye, encodeHello, encodeInput } from './frames.js';
@@ -127,8 +127,12 @@ export class Room {
         const merged = coalesce(this.#session.outbox.waiting(), input);
         return this.#session.outbox.replaceWaiting(merged, merged.map((one) => this.#encode(one)));
     }
-    /** The class of the code; but a room that ended before this page was loaded is not the page's end. */
+    /** The class of the code; but who is refused for good stops, and a room that ended before this page was loaded is not the page's end. */
     #order(why) {
+        // Whoever was let in before has met something in between that is not as it was, and has a seat to come back to.
+        const stranger = this.#session.terms === null && !this.#session.seated;
+        if (stranger && why.status !== undefined && REFUSALS.includes(why.status))
+            return 'stop';
         const old = this.#session.remembered && why.code === CLOSE.roomEnded;
         return old ? 'afresh' : closeClass(why.code);
     }

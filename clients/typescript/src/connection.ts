@@ -9,6 +9,8 @@ export interface Closed {
   readonly code: number;
   /** For people; the server's begins with a code `PLY-nnnn`. */
   readonly reason: string;
+  /** The HTTP status with which no socket was granted, where that can be seen: by `ws`, and in no browser. */
+  readonly status?: number;
 }
 
 /** Whom a connection tells. */
@@ -51,6 +53,8 @@ export class Connection {
   #welcomed = false;
   #over = false;
   #alarm: unknown;
+  /** What the server said instead of granting a socket, if that can be seen. */
+  #refusal: { status?: number; reason?: string } = {};
 
   /** Opens a socket to `url`. Throws what its constructor throws. */
   constructor(WebSocket: SocketConstructor, url: string, listener: Listener, timers: Timers, deadMs: number) {
@@ -65,9 +69,9 @@ export class Connection {
     this.socket.onopen = () => this.#open();
     this.socket.onmessage = (event: { data: unknown }) => this.#message(event.data);
     this.socket.onclose = (event: { code?: number; reason?: string }) =>
-      this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? '' });
-    // A close always follows; the listener is here because `ws` throws errors that nobody listens to.
-    this.socket.onerror = () => {};
+      this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? '', ...this.#refusal });
+    // A close always follows. `ws` says here which status it met, and throws errors that nobody listens to.
+    this.socket.onerror = (event: { message?: unknown }) => this.#refused(String(event.message ?? ''));
     this.#watch(deadMs);
   }
 
@@ -166,6 +170,11 @@ export class Connection {
     if (this.#over) return;
     this.drop();
     this.#listener.closed(this, { code, reason });
+  }
+
+  #refused(message: string): void {
+    const status = Number(/^Unexpected server response: (\d{3})$/.exec(message)?.[1]);
+    if (status > 0) this.#refusal = { status, reason: `the server answers with HTTP status ${status}` };
   }
 
   #end(why: Closed): void {

@@ -7,6 +7,7 @@ import {
   closeClass,
   type Mode,
   PROTOCOL,
+  REFUSALS,
   type State,
 } from './constants.js';
 import { Emitter } from './emitter.js';
@@ -201,8 +202,11 @@ export class Room<Input, Event, View, Now = Event> {
     );
   }
 
-  /** The class of the code; but a room that ended before this page was loaded is not the page's end. */
+  /** The class of the code; but who is refused for good stops, and a room that ended before this page was loaded is not the page's end. */
   #order(why: Closed): CloseClass {
+    // Whoever was let in before has met something in between that is not as it was, and has a seat to come back to.
+    const stranger = this.#session.terms === null && !this.#session.seated;
+    if (stranger && why.status !== undefined && REFUSALS.includes(why.status)) return 'stop';
     const old = this.#session.remembered && why.code === CLOSE.roomEnded;
     return old ? 'afresh' : closeClass(why.code);
   }

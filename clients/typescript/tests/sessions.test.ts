@@ -90,7 +90,10 @@ function listen(world: World, told: string[]): void {
   room.on('view', (_, asOf) => told.push(`view ${asOf}`));
   room.on('applied', (seq) => told.push(`applied ${seq}`));
   room.on('setAside', (seqs) => told.push(`set aside ${seqs.join(' ')}`));
-  room.on('end', ({ code, left }) => told.push(left ? 'left' : `ended ${code}`));
+  room.on('end', ({ code, status, left }) => {
+    if (left) told.push('left');
+    else told.push(status === undefined ? `ended ${code}` : `refused ${status}`);
+  });
   room.on('gap', (gap: Gap) => {
     if (gap.reason !== 'afresh' && gap.missed !== 0) told.push(`gap ${gap.missed ?? '?'}`);
     if (gap.lost + gap.dropped > 0) told.push(`lost ${gap.lost + gap.dropped}`);
@@ -126,7 +129,9 @@ function run({ steps, watch = false }: Script): void {
     const where = `step ${at}: ${JSON.stringify(step)}`;
     if (step.open !== undefined) socket(step.open).open();
     if (step.say !== undefined) socket(step.say).pushRaw(message(step.frames ?? []));
-    if (step.close !== undefined) socket(step.close).end(Number(step.code) || 1006);
+    if (step.http !== undefined) socket(step.close).refuse(Number(step.http));
+    else if (step.close !== undefined) socket(step.close).end(Number(step.code) || 1006);
+    if (step.network !== undefined && world.awake > 0) world.wake();
     if (step.pass !== undefined) world.timers.pass(Number(step.pass));
     // A digit, and with the quotes of JSON as many bytes as are asked for.
     const input = step.bytes === undefined ? 1 : 'x'.repeat(Number(step.bytes) - 2);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -117,4 +118,17 @@ test('a server that is not there is tried again', async () => {
   });
   assert.equal(why.code, 1006);
   room.leave();
+});
+
+test('over real sockets: an address without a server of rooms is the end', async () => {
+  for (const status of [403, 404, 426]) {
+    const http = createServer((_, reply) => reply.writeHead(status).end('no')).listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    const at = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/play`;
+    const room = join({ url: at, kind: 'arena', WebSocket, backoff: [1] });
+    const end = (await next(room, 'end')) as { status?: number; reason: string };
+    assert.equal(end.status, status);
+    assert.match(end.reason, new RegExp(`HTTP status ${status}`));
+    http.close();
+  }
 });

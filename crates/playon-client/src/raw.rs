@@ -186,6 +186,14 @@ impl RawRoom {
         }
     }
 
+    /// Says that the network is another one: a phone has left its Wi-Fi, a laptop has woken up. Unless something is heard within
+    /// a second a second socket is tried beside the one in use, which goes on until that is welcomed; without one the next try is
+    /// made at once, or nearly. It takes effect with the next call of `next` or `send`.
+    pub fn network_changed(&mut self) {
+        let now = self.now();
+        self.session.network_changed(now);
+    }
+
     /// Where the connection stands.
     pub const fn state(&self) -> State {
         self.session.state()

@@ -57,6 +57,11 @@ impl<I: Serialize, E: DeserializeOwned, V: DeserializeOwned> Room<I, E, V> {
         self.raw.leave().await
     }
 
+    /// Says that the network is another one; see [`RawRoom::network_changed`].
+    pub fn network_changed(&mut self) {
+        self.raw.network_changed();
+    }
+
     /// Where the connection stands.
     pub const fn state(&self) -> State {
         self.raw.state()

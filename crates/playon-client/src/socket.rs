@@ -22,6 +22,9 @@ const WRITE_BYTES: usize = 4 << 10;
 /// Bytes that may wait for a slow network. The session sends no more than 64 KiB of inputs at a time, and small change.
 const WRITE_BYTES_MAX: usize = 256 << 10;
 
+/// Bytes of the line with which a refusal may say why; a longer one is not for people.
+const LINE_BYTES_MAX: usize = 200;
+
 /// Checks an address before anything is tried with it.
 pub(crate) fn check(url: &str) -> Result<(), JoinError> {
     target(url).map(|_| ()).map_err(|why| JoinError::Address { url: url.to_owned(), why })
@@ -67,11 +70,23 @@ fn io_failed(why: io::Error) -> Closed {
 
 /// What an error of the library means for the session.
 pub(crate) fn closed(why: &Error) -> Closed {
-    let retry_after = match why {
-        Error::Http(response) => response.headers().get(header::RETRY_AFTER).and_then(seconds),
-        _ => None,
-    };
-    Closed { code: None, reason: why.to_string(), retry_after }
+    let Error::Http(response) = why else { return failed(why.to_string()) };
+    let said = response.body().as_deref().and_then(first_line);
+    Closed {
+        code: None,
+        reason: said.unwrap_or_else(|| why.to_string()),
+        retry_after: response.headers().get(header::RETRY_AFTER).and_then(seconds),
+        status: Some(response.status().as_u16()),
+    }
+}
+
+/// What a refusal says to people, if it is a line of text.
+fn first_line(body: &[u8]) -> Option<String> {
+    let line = body.split(|byte| *byte == b'\n').next()?;
+    let line = std::str::from_utf8(line).ok()?.trim();
+    let plain =
+        !line.is_empty() && line.len() <= LINE_BYTES_MAX && !line.contains(char::is_control);
+    plain.then(|| line.to_owned())
 }
 
 fn seconds(value: &header::HeaderValue) -> Option<Span> {
@@ -86,7 +101,7 @@ pub(crate) fn close_frame(frame: Option<tungstenite::protocol::CloseFrame>) -> C
         Some(frame) => Closed {
             code: Some(frame.code.into()),
             reason: frame.reason.as_str().to_owned(),
-            retry_after: None,
+            ..Closed::default()
         },
         None => failed("closed without a code".to_owned()),
     }

@@ -85,6 +85,14 @@ pub enum End {
         /// One line for people, starting with a `PLY-` code.
         reason: String,
     },
+    /// A socket was refused with an HTTP status that does not pass by itself, before this client was ever let in: the address is
+    /// not a keeper's, pages of that origin may not connect, or the versions of WebSocket have nothing in common.
+    Refused {
+        /// The status: 403, 404 or 426.
+        status: u16,
+        /// One line for people, starting with a `PLY-` code if a keeper said it.
+        reason: String,
+    },
     /// No keeper could be reached for as long as the options allow.
     GaveUp,
     /// The keeper speaks something that this client does not.
@@ -106,6 +114,7 @@ impl fmt::Display for End {
         match self {
             Self::Left => f.write_str("left"),
             Self::Closed { code, reason } => write!(f, "closed with {code} {reason}"),
+            Self::Refused { status, reason } => write!(f, "HTTP {status}: {reason}"),
             Self::GaveUp => f.write_str("no keeper could be reached"),
             Self::Foreign(what) => write!(f, "not understood: {what}"),
         }

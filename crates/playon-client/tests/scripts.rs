@@ -83,12 +83,16 @@ impl Run {
         }
         if let Some(socket) = number("close") {
             let code = number("code").filter(|code| *code > 0).map(|code| code as u16);
-            let closed = Closed { code, ..Closed::default() };
+            let status = number("http").map(|status| status as u16);
+            let closed = Closed { code, status, ..Closed::default() };
             self.session.handle_closed(self.now, SocketId(socket), closed);
         }
         let payload = Bytes::from(vec![b'1'; number("bytes").unwrap_or(1) as usize]);
         for _ in 0..number("send").unwrap_or(0) {
             self.session.send(self.now, payload.clone()).expect("room for an input");
+        }
+        if step["network"] == true {
+            self.session.network_changed(self.now);
         }
         if step["leave"] == true {
             self.session.leave(self.now);
@@ -145,6 +149,7 @@ fn words(update: &RawUpdate) -> Option<String> {
         Update::Gap { missed } => format!("gap {missed}"),
         Update::Lost { inputs } => format!("lost {inputs}"),
         Update::Ended(playon_client::End::Left) => "left".to_owned(),
+        Update::Ended(playon_client::End::Refused { status, .. }) => format!("refused {status}"),
         Update::Ended(playon_client::End::Closed { code, .. }) => format!("ended {code}"),
         // As if the keeper had said that there is no common version.
         Update::Ended(playon_client::End::Foreign(_)) => "ended 4900".to_owned(),
@@ -254,5 +259,5 @@ fn the_shared_scripts_go_as_they_say() {
         run += 1;
     }
     assert!(failed.is_empty(), "{failed:#?}");
-    assert!(run >= 55, "{run} scripts");
+    assert!(run >= 65, "{run} scripts");
 }

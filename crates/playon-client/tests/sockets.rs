@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
-use playon_client::{JoinError, JoinOptions, Room, SendError, State, Update, join};
+use playon_client::{End, JoinError, JoinOptions, Room, SendError, State, Update, join};
 use playon_types::gate::Mode;
 use playon_types::ids::{Generation, History, RoomId, SessionId};
 use playon_wire::player::{
@@ -224,5 +224,54 @@ async fn leaving_says_goodbye() {
         conn.close(4904).await;
     };
     let (end, ()) = within(async { tokio::join!(room.leave(), bye) }).await;
-    assert_eq!(end, playon_client::End::Left);
+    assert_eq!(end, End::Left);
+}
+
+/// What no keeper at that address, of that origin or version will ever answer otherwise is not asked for again.
+#[tokio::test]
+async fn a_refusal_that_does_not_pass_ends_the_try_with_what_it_says() -> Test {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    for (status, said) in
+        [(403, "PLY-0154 pages of that origin may not connect"), (404, ""), (426, "\u{1b}[2J")]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let options = JoinOptions::new(format!("ws://{}/play", listener.local_addr()?), "echo");
+        let refuse = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4 << 10];
+            let _ = stream.read(&mut head).await.unwrap();
+            let length = said.len();
+            let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: {length}\r\n\r\n{said}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let (joined, ()) = tokio::join!(join::<u64, u64, u64>(options), refuse);
+        let Err(JoinError::Ended(End::Refused { status: found, reason })) = joined else {
+            panic!("{status}: it is tried again")
+        };
+        assert_eq!(found, status);
+        assert!(!reason.is_empty() && !reason.contains(char::is_control), "{reason:?}");
+        assert!(!said.starts_with("PLY-") || reason == said, "{reason}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_news_of_the_network_a_second_socket_takes_over_from_a_silent_one() -> Test {
+    let keeper = Keeper::new().await;
+    let (room, admitted) =
+        tokio::join!(join::<u64, u64, u64>(keeper.options()), keeper.admit(Mode::New, 0));
+    let (mut room, (_silent, _)) = (room?, admitted);
+    room.network_changed();
+    let next = async {
+        loop {
+            room.next().await;
+        }
+    };
+    let hello = tokio::select! {
+        () = next => unreachable!("it never ends"),
+        (_second, hello) = keeper.admit(Mode::Resumed, 0) => hello,
+    };
+    assert_eq!(hello.token.map(|token| token.session), Some(SessionId(4)));
+    assert_eq!((room.state(), room.counters().sockets_closed), (State::Live, 0));
+    Ok(())
 }

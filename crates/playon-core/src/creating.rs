@@ -13,7 +13,7 @@ use playon_types::time::{RoomTime, Time};
 use crate::effect::Effect;
 use crate::env::Env;
 use crate::errand::Errand;
-use crate::fleet::{Berth, WorkerEnd};
+use crate::fleet::{Berth, Suspicion, WorkerEnd};
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
@@ -196,7 +196,7 @@ impl Creating {
                 // `handle_worker_down` follows.
                 errand.report(now);
                 let why = reason!("PLY-0404 it did not make room {} in time", self.room);
-                env.emit(Effect::Suspect { worker, why });
+                env.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why });
             }
         }
         if self.deadline <= now { self.give_up(env, now) } else { CreateOutcome::Pending }
@@ -261,7 +261,8 @@ impl Creating {
             return CreateOutcome::Pending;
         }
         self.apart = true;
-        self.failed(env, now, reason!("PLY-0117 the worker went away while it created the room"))
+        let why = reason!("PLY-0117 the worker went away while it created the room");
+        self.failed(env, now, end.told(why))
     }
 
     /// Nobody could make it in time.

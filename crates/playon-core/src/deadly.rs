@@ -30,49 +30,67 @@ pub(crate) struct DeadlyDeed {
     pub(crate) task: DeadlyTask,
 }
 
+/// What is remembered of a deed.
+#[derive(Debug)]
+struct Death {
+    /// It is not tried again unasked.
+    declined: bool,
+    /// How the process ended, for people.
+    how: String,
+}
+
 /// What took a process down, and whether it is tried again unasked.
 #[derive(Debug, Default)]
 pub(crate) struct Deadly {
-    declined: BTreeMap<DeadlyDeed, bool>,
+    deaths: BTreeMap<DeadlyDeed, Death>,
     oldest: VecDeque<DeadlyDeed>,
 }
 
 impl Deadly {
-    /// A process with other rooms died of it, or hung at it.
-    pub(crate) fn note(&mut self, deed: DeadlyDeed) {
-        if self.declined.contains_key(&deed) || broken(Mutant::CopiesAmongOthers) {
+    /// A process with other rooms died of it, or hung at it; `how`, for people.
+    pub(crate) fn note(&mut self, deed: DeadlyDeed, how: &str) {
+        if broken(Mutant::CopiesAmongOthers) {
+            return;
+        }
+        if let Some(death) = self.deaths.get_mut(&deed) {
+            how.clone_into(&mut death.how);
             return;
         }
         if self.oldest.len() == DEADLY_MAX
             && let Some(oldest) = self.oldest.pop_front()
         {
-            self.declined.remove(&oldest);
+            self.deaths.remove(&oldest);
         }
-        self.declined.insert(deed, false);
+        self.deaths.insert(deed, Death { declined: false, how: how.to_owned() });
         self.oldest.push_back(deed);
     }
 
     /// It failed where nobody else is, too, or is not to be tried there.
-    pub(crate) fn decline(&mut self, deed: DeadlyDeed) {
-        self.note(deed);
-        if let Some(declined) = self.declined.get_mut(&deed) {
-            *declined = true;
+    pub(crate) fn decline(&mut self, deed: DeadlyDeed, how: &str) {
+        self.note(deed, how);
+        if let Some(death) = self.deaths.get_mut(&deed) {
+            death.declined = true;
         }
+    }
+
+    /// How the last process ended that was taken down by it; empty if nobody knows.
+    pub(crate) fn how(&self, deed: DeadlyDeed) -> &str {
+        self.deaths.get(&deed).map_or("", |death| death.how.as_str())
     }
 
     /// Whether it may only be tried where nobody else is.
     pub(crate) fn has(&self, deed: DeadlyDeed) -> bool {
-        self.declined.contains_key(&deed)
+        self.deaths.contains_key(&deed)
     }
 
     /// Whether it is not tried before somebody asks for it.
     pub(crate) fn is_declined(&self, deed: DeadlyDeed) -> bool {
-        self.declined.get(&deed) == Some(&true)
+        self.deaths.get(&deed).is_some_and(|death| death.declined)
     }
 
     /// Somebody wants rooms on another release: each may be tried once more, apart.
     pub(crate) fn begin_anew(&mut self) {
-        self.declined.values_mut().for_each(|declined| *declined = false);
+        self.deaths.values_mut().for_each(|death| death.declined = false);
     }
 }
 
@@ -89,10 +107,12 @@ mod tests {
     #[test]
     fn what_was_declined_is_tried_apart_once_more_when_somebody_asks() {
         let mut deadly = Deadly::default();
-        deadly.note(deed(1));
+        deadly.note(deed(1), "");
         assert!(deadly.has(deed(1)) && !deadly.is_declined(deed(1)) && !deadly.has(deed(2)));
-        deadly.decline(deed(1));
-        deadly.note(deed(1));
+        deadly.decline(deed(1), "killed by SIGSEGV");
+        assert_eq!(deadly.how(deed(1)), "killed by SIGSEGV");
+        deadly.note(deed(1), "exit code 3");
+        assert_eq!(deadly.how(deed(1)), "exit code 3", "the last one");
         assert!(deadly.is_declined(deed(1)));
         assert!(!deadly.has(DeadlyDeed { task: DeadlyTask::Export, ..deed(1) }));
         deadly.begin_anew();
@@ -103,8 +123,8 @@ mod tests {
     fn of_too_many_the_oldest_is_forgotten() {
         let mut deadly = Deadly::default();
         let most = u16::try_from(DEADLY_MAX).unwrap();
-        (0..=most).for_each(|n| deadly.note(deed(n)));
+        (0..=most).for_each(|n| deadly.note(deed(n), ""));
         assert!(!deadly.has(deed(0)) && deadly.has(deed(1)) && deadly.has(deed(most)));
-        assert_eq!((deadly.declined.len(), deadly.oldest.len()), (DEADLY_MAX, DEADLY_MAX));
+        assert_eq!((deadly.deaths.len(), deadly.oldest.len()), (DEADLY_MAX, DEADLY_MAX));
     }
 }

@@ -9,7 +9,7 @@ use playon_types::image::{Image, Record};
 use playon_types::reason::Reason;
 use playon_types::time::{Span, Time, WallTime};
 
-use crate::fleet::Berth;
+use crate::fleet::{Berth, Suspicion};
 
 /// Something the shell must do, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,14 +39,8 @@ pub enum Effect {
     Suspect {
         /// The worker.
         worker: WorkerId,
-        /// Why.
-        why: Reason,
-    },
-    /// A worker that must be replaced: what some room's code has left behind in it makes the others fail. `handle_worker_down`
-    /// follows, with [`Ended::Spoiled`](crate::fleet::Ended::Spoiled).
-    Spoiled {
-        /// The worker.
-        worker: WorkerId,
+        /// What it is suspected of.
+        of: Suspicion,
         /// Why.
         why: Reason,
     },
@@ -323,6 +317,13 @@ pub enum Report {
         release: ReleaseId,
         /// It fails there, too. If it could not be tried it does not.
         too: bool,
+    },
+    /// A worker spoke for what another one has, and is ended for it.
+    Lied {
+        /// The release it runs.
+        release: ReleaseId,
+        /// What it did.
+        reason: Reason,
     },
     /// It is known what the room failed on, or it does not fail any more. Said of a release on probation.
     Acquitted {

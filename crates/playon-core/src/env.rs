@@ -16,7 +16,7 @@ use crate::appeals::Appeals;
 use crate::deadly::{Deadly, DeadlyDeed};
 use crate::effect::{Effect, Report};
 use crate::errand::Errand;
-use crate::fleet::{Berth, Fleet, WorkerEnd};
+use crate::fleet::{Berth, Fleet, Suspicion, WorkerEnd};
 use crate::handoffs::Handoffs;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
@@ -346,7 +346,7 @@ impl<C> Env<C> {
             let Abandoned { errand, deed: Some(deed) } = abandoned else { continue };
             let at_it = end.was_at(deed.room, attempt).unwrap_or(true);
             if at_it && end.is_held_against(errand.is_reported()) {
-                self.deadly.note(deed);
+                self.deadly.note(deed, &end.how);
             }
         }
     }
@@ -372,7 +372,7 @@ impl<C> Env<C> {
         self.agenda.set(Due::Abandoned(worker, attempt), errand.until());
         if hangs {
             let why = reason!("PLY-0404 it does not come back from a room that has left");
-            self.emit(Effect::Suspect { worker, why });
+            self.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why });
         }
     }
 
@@ -391,7 +391,7 @@ impl<C> Env<C> {
     /// That worker is to be replaced: what some room's code has left behind in it makes other rooms fail.
     pub(crate) fn spoil(&mut self, worker: WorkerId, why: Reason) {
         if self.fleet.spoil(worker) {
-            self.emit(Effect::Spoiled { worker, why });
+            self.emit(Effect::Suspect { worker, of: Suspicion::Spoiled, why });
         }
     }
 

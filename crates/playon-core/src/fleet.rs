@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use playon_types::attach::Turn;
 use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, WorkerId};
-use playon_types::kind::{Declared, KindInfo};
+use playon_types::kind::KindInfo;
+use playon_types::reason::Reason;
 use playon_types::time::Time;
 
 /// What a worker is there for.
@@ -45,6 +46,28 @@ pub enum Ended {
     Dismissed,
 }
 
+/// Why a shard wants a worker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspicion {
+    /// It does not come back from something that a room asked of it.
+    Hangs,
+    /// It spoke for what another worker has. What it says is worth nothing, and no room has made it say so.
+    Lies,
+    /// What some room's code has left behind in it makes other rooms fail.
+    Spoiled,
+}
+
+impl Suspicion {
+    /// Who ends the worker, as far as its rooms are concerned.
+    pub const fn ended(self) -> Ended {
+        match self {
+            Self::Hangs => Ended::Suspect,
+            Self::Lies => Ended::Dismissed,
+            Self::Spoiled => Ended::Spoiled,
+        }
+    }
+}
+
 /// How a worker ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerEnd {
@@ -52,11 +75,18 @@ pub struct WorkerEnd {
     pub ended: Ended,
     /// What each of its threads was at; `None` if it notes nothing.
     pub turns: Option<Vec<Turn>>,
+    /// For people: how its process ended, and what it said last, as far as anybody knows. Empty if nobody does.
+    pub how: String,
 }
 
 impl WorkerEnd {
     /// An end for a reason that is no room's.
-    pub const DISMISSED: Self = Self { ended: Ended::Dismissed, turns: None };
+    pub const DISMISSED: Self = Self { ended: Ended::Dismissed, turns: None, how: String::new() };
+
+    /// What follows from the end, and how that was.
+    pub(crate) fn told(&self, follows: Reason) -> Reason {
+        follows.because(&self.how)
+    }
 
     /// Whether its process ended of its own accord.
     pub fn by_itself(&self) -> bool {
@@ -82,9 +112,9 @@ impl WorkerEnd {
         self.turns.as_ref().map(|turns| turns.contains(&turn))
     }
 
-    /// Whether it is known to have been at something of a room.
+    /// Whether it is known to have been at something of a room, which may be why it ended.
     pub fn was_at_work(&self) -> bool {
-        self.turns.as_ref().is_some_and(|turns| !turns.is_empty())
+        self.ended != Ended::Dismissed && self.turns.as_ref().is_some_and(|turns| !turns.is_empty())
     }
 
     /// Whether the process died by itself while it was at nothing of any room.
@@ -105,6 +135,8 @@ struct Member {
     notes_turns: bool,
     /// It is to be replaced: no room goes there any more.
     spoiled: bool,
+    /// It has lied.
+    lies: bool,
 }
 
 /// All attached workers with the number of rooms this shard has on each.
@@ -112,7 +144,7 @@ struct Member {
 pub struct Fleet {
     members: BTreeMap<WorkerId, Member>,
     /// What releases have said, also those of which no worker is attached. As many as the store has releases.
-    declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    declared: BTreeMap<ReleaseId, Vec<KindInfo>>,
     /// Releases of which workers can be started; nothing if that is not known, and then any may be.
     startable: Option<BTreeSet<ReleaseId>>,
     /// How many common workers of each release were lost while they were at something of a room.
@@ -122,19 +154,26 @@ pub struct Fleet {
 impl Fleet {
     /// A worker has attached.
     pub fn add(&mut self, info: WorkerInfo) {
-        self.declare(info.release, info.kinds.iter().map(Declared::from).collect());
-        let member =
-            Member { info, rooms: 0, heard: None, mute: false, notes_turns: false, spoiled: false };
+        self.declare(info.release, info.kinds.clone());
+        let member = Member {
+            info,
+            rooms: 0,
+            heard: None,
+            mute: false,
+            notes_turns: false,
+            spoiled: false,
+            lies: false,
+        };
         self.members.insert(member.info.id, member);
     }
 
     /// What a release says about its kinds.
-    pub fn declare(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+    pub fn declare(&mut self, release: ReleaseId, kinds: Vec<KindInfo>) {
         self.declared.insert(release, kinds);
     }
 
     /// What a release has said about a kind, whether or not a worker of it is attached.
-    pub fn declared(&self, release: ReleaseId, kind: &str) -> Option<&Declared> {
+    pub fn declared(&self, release: ReleaseId, kind: &str) -> Option<&KindInfo> {
         self.declared.get(&release)?.iter().find(|declared| declared.name == kind)
     }
 
@@ -203,6 +242,18 @@ impl Fleet {
     /// What the worker runs, if it is attached.
     pub(crate) fn release(&self, worker: WorkerId) -> Option<ReleaseId> {
         self.members.get(&worker).map(|member| member.info.release)
+    }
+
+    /// The worker has lied. Gives its release.
+    pub(crate) fn note_lie(&mut self, worker: WorkerId) -> Option<ReleaseId> {
+        let member = self.members.get_mut(&worker)?;
+        member.lies = true;
+        Some(member.info.release)
+    }
+
+    /// Whether the worker is attached and has not lied.
+    pub(crate) fn is_heard(&self, worker: WorkerId) -> bool {
+        self.members.get(&worker).is_some_and(|member| !member.lies)
     }
 
     /// Whether a worker of that release for any room is attached.
@@ -331,7 +382,7 @@ mod tests {
     /// It may have been anything that it was at: what was waited for may have waited itself.
     #[test]
     fn who_hangs_and_notes_nothing_is_held_against_all_that_it_had() {
-        let end = |ended, turns| WorkerEnd { ended, turns };
+        let end = |ended, turns| WorkerEnd { ended, turns, how: String::new() };
         assert!(end(Ended::Suspect, None).is_held_against(false));
         assert!(
             !end(Ended::Suspect, Some(vec![])).is_held_against(false),

@@ -9,7 +9,7 @@ use playon_core::deploy::{
 };
 use playon_core::effect::{Effect, Loaded, Order, Report};
 use playon_core::facts::RoomFacts;
-use playon_core::fleet::{Berth, Ended};
+use playon_core::fleet::{Berth, Suspicion};
 use playon_core::limits::Limits;
 use playon_core::shard::{Shard, ShardConfig};
 use playon_types::attach::ToWorker;
@@ -52,7 +52,7 @@ pub enum Wish {
     Discard(Vec<ReleaseId>),
     /// Kill a worker.
     /// With the reason.
-    Kill(WorkerId, Ended, Reason),
+    Kill(WorkerId, Suspicion, Reason),
     /// Keep that many workers of a release.
     Workers(ReleaseId, Berth, u32),
     /// Note how a deploy stands.
@@ -402,12 +402,7 @@ impl KeeperModel {
                 wishes.push(Wish::Ended(room));
             }
             Effect::Load(room) => wishes.push(Wish::Load(room)),
-            Effect::Suspect { worker, why } => {
-                wishes.push(Wish::Kill(worker, Ended::Suspect, why));
-            }
-            Effect::Spoiled { worker, why } => {
-                wishes.push(Wish::Kill(worker, Ended::Spoiled, why));
-            }
+            Effect::Suspect { worker, of, why } => wishes.push(Wish::Kill(worker, of, why)),
             Effect::Report(report) => {
                 self.audit.report(&report)?;
                 wishes.push(Wish::Note(number, report));

@@ -10,7 +10,7 @@ use playon_store::{
 };
 use playon_types::ids::{DeployId, Epoch, ReleaseId, RoomId, Seq};
 use playon_types::image::{ApplyBounds, Image};
-use playon_types::kind::Declared;
+use playon_types::kind::KindInfo;
 use playon_types::record::DeployRecord;
 use playon_types::time::WallTime;
 use playon_wire::state::ZstdXxh3;
@@ -130,7 +130,7 @@ pub struct StoreModel {
     /// Rooms that the disk has ever damaged since it was last put back to a copy.
     once_damaged: BTreeSet<RoomId>,
     /// What releases have said about their kinds.
-    pub declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    pub declared: BTreeMap<ReleaseId, Vec<KindInfo>>,
 }
 
 impl StoreModel {

@@ -92,7 +92,8 @@ impl Policies {
     }
 }
 
-/// What a release says about one kind of room when its worker attaches.
+/// What a release says about one kind of room when its worker attaches. It is remembered while no worker of the release is
+/// attached: whether a room may go, and whether it can, is known before one is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindInfo {
     /// The kind's name.
@@ -116,51 +117,5 @@ impl KindInfo {
     /// Whether this release can turn its own state into one of that version.
     pub const fn exports(&self, version: u32) -> bool {
         version >= self.exports_to && version <= self.writes
-    }
-}
-
-/// What is remembered of a kind of a release when no worker of it is attached: enough to say whether a room may go, and
-/// whether it can.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared {
-    /// The kind's name.
-    pub name: String,
-    /// The version of the state this release writes.
-    pub writes: u32,
-    /// The oldest version that it can upgrade from.
-    pub reads_from: u32,
-    /// The oldest version that it can turn its own state back into.
-    pub exports_to: u32,
-    /// When a deploy may move a room of it.
-    pub on_deploy: OnDeploy,
-    /// How long a room of it is kept at rest.
-    pub expire: Span,
-    /// For how long its rooms are watched after a deploy, if not for as long as the keeper says.
-    pub probation: Option<Span>,
-}
-
-impl Declared {
-    /// Whether this release can open a state of that version.
-    pub const fn reads(&self, version: u32) -> bool {
-        version >= self.reads_from && version <= self.writes
-    }
-
-    /// Whether this release can turn its own state into one of that version.
-    pub const fn exports(&self, version: u32) -> bool {
-        version >= self.exports_to && version <= self.writes
-    }
-}
-
-impl From<&KindInfo> for Declared {
-    fn from(kind: &KindInfo) -> Self {
-        Self {
-            name: kind.name.clone(),
-            writes: kind.writes,
-            reads_from: kind.reads_from,
-            exports_to: kind.exports_to,
-            on_deploy: kind.policies.on_deploy,
-            expire: kind.policies.expire,
-            probation: kind.policies.probation,
-        }
     }
 }

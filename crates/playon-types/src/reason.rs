@@ -51,6 +51,12 @@ impl Reason {
         Self { words: format!("{}{more}", self.words).into(), ..self }
     }
 
+    /// The same, and how it came to that, as far as anybody knows.
+    #[must_use]
+    pub fn because(self, how: &str) -> Self {
+        if how.is_empty() { self } else { self.and(&format!(": {how}")) }
+    }
+
     /// What another process said, or what was stored of it. The one place where a code is found out by looking into a text. It
     /// may have none, or one of another version; shown it is the same text again.
     pub fn read(text: impl Into<String>) -> Self {
@@ -138,6 +144,8 @@ mod tests {
         const FULL: Reason = Reason::fixed("PLY-0102 every seat is taken");
         assert_eq!(FULL, reason!("PLY-0102 every seat is taken"));
         assert_eq!(FULL.and(", again"), reason!("PLY-0102 every seat is taken, again"));
+        assert_eq!(FULL.because("so"), reason!("PLY-0102 every seat is taken: so"));
+        assert_eq!(FULL.because(""), FULL);
         assert_eq!(Reason::new(ply!("PLY-0109"), "").to_string(), "PLY-0109");
     }
 

@@ -1,6 +1,6 @@
 //! The attach protocol: what keeper and worker tell each other over their link.
 //!
-//! Source of truth is `proto/attach.proto`; the page about it is `docs/attach-protocol.md`. A frame is a length of
+//! Source of truth is `proto/attach.proto` with `proto/kinds.proto`; the page about it is `docs/attach-protocol.md`. A frame is a length of
 //! 4 bytes, highest first, and one batch of up to [`BATCH_ITEMS_MAX`] items. The keeper's items are [`Down`],
 //! the worker's are [`Up`]. The worker speaks first, with [`Up::Hello`]; the keeper answers with
 //! [`Down::Welcome`] or with [`Down::Refuse`] and the end of the link.
@@ -18,6 +18,9 @@ mod frame;
 #[allow(missing_docs, unreachable_pub, dead_code, clippy::all, reason = "generated")]
 mod generated;
 mod hello;
+#[rustfmt::skip]
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+mod kinds;
 mod pieces;
 mod secret;
 mod turns;

@@ -1,23 +1,48 @@
 //! The page of limits says what the code does.
 //!
-//! A table behind `<!-- bounds path/to/file.rs -->` has one row for each default in that file, with its value.
+//! A table behind `<!-- bounds path/to/file.rs -->` has one row for each default in that file, with its value. Each file of a crate that
+//! runs has one if it has such defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Problem;
 use super::tree::Tree;
 
-const PAGE: &str = "docs/limits.md";
+pub(super) const PAGE: &str = "docs/limits.md";
 const MARK: &str = "<!-- bounds ";
+
+/// How the name of a type ends that has bounds for defaults.
+const ENDS: [&str; 3] = ["Limits", "Config", "Bounds"];
+
+/// Sources of what runs where others can fill it.
+pub(super) const RUN: [&str; 8] = [
+    "crates/playon/src",
+    "crates/playon-cli/src",
+    "crates/playon-client/src",
+    "crates/playon-core/src",
+    "crates/playon-keeper/src",
+    "crates/playon-store/src",
+    "crates/playon-types/src",
+    "crates/playon-wire/src",
+];
+
+/// The rows of the table behind a mark, cell by cell.
+pub(super) fn table(page: &str, mark: usize) -> impl Iterator<Item = Vec<&str>> {
+    let behind = page.lines().skip(mark + 1).skip_while(|line| line.trim().is_empty());
+    let table = behind.take_while(|line| line.starts_with('|'));
+    table.map(|line| line.split('|').map(str::trim).collect())
+}
 
 pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
     let Some(page) = tree.text(PAGE) else { return Vec::new() };
     let mut problems = Vec::new();
+    let mut named = BTreeSet::new();
     for (number, line) in page.lines().enumerate() {
         let Some(source) = line.strip_prefix(MARK).and_then(|rest| rest.strip_suffix(" -->"))
         else {
             continue;
         };
+        named.insert(source);
         let here = number + 1;
         let Some(text) = tree.text(source) else {
             problems.push(Problem::new(PAGE, here, format!("{source} is not there")));
@@ -43,15 +68,25 @@ pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
             problems.push(Problem::new(PAGE, here, format!("{source} has no default `{name}`")));
         }
     }
+    for (path, text) in tree.written(&[".rs"]) {
+        let bounds = |name: &&str| ENDS.iter().any(|end| name.ends_with(end));
+        let missing =
+            text.split("impl Default for ").skip(1).filter_map(|rest| rest.split(' ').next());
+        if is_run(path) && !named.contains(path) && missing.filter(bounds).count() > 0 {
+            problems.push(Problem::new(PAGE, 1, format!("no table of the defaults of {path}")));
+        }
+    }
     problems
+}
+
+/// Whether it is a source of what runs where others can fill it. Beside those crates there are some that test.
+pub(super) fn is_run(path: &str) -> bool {
+    RUN.iter().any(|folder| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// The names and values of the table behind a mark.
 fn rows(page: &str, mark: usize) -> BTreeMap<String, String> {
-    let behind = page.lines().skip(mark + 1).skip_while(|line| line.trim().is_empty());
-    let table = behind.take_while(|line| line.starts_with('|'));
-    let cells = table.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
-    let rows = cells.filter_map(|cells| Some((*cells.get(1)?, *cells.get(2)?)));
+    let rows = table(page, mark).filter_map(|cells| Some((*cells.get(1)?, *cells.get(2)?)));
     let named =
         rows.filter_map(|(name, value)| Some((name.strip_prefix('`')?.strip_suffix('`')?, value)));
     named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
@@ -84,7 +119,7 @@ fn constant(line: &str) -> Option<(&str, &str)> {
 }
 
 /// `64 << 10` as `64 KiB`, `Span::secs(2)` as `2 s`, `100_000` as `100,000`; `None` for what is not a number.
-fn human(name: &str, value: &str) -> Option<String> {
+pub(super) fn human(name: &str, value: &str) -> Option<String> {
     if let Some((kind, number)) = value.strip_suffix(')').and_then(|value| value.rsplit_once('(')) {
         let unit = match kind.rsplit("::").next()? {
             "secs" | "from_secs" => "s",
@@ -138,6 +173,14 @@ mod tests {
         );
         let found = check(&Tree::of(&[(PAGE, &page), ("a.rs", SOURCE)]));
         assert_eq!(found.iter().map(|problem| problem.what.as_str()).collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn a_file_with_bounds_for_defaults_has_a_table() {
+        let files = [(PAGE, "# Limits\n"), ("crates/playon/src/a.rs", SOURCE), ("a.rs", SOURCE)];
+        let found = check(&Tree::of(&files));
+        let what: Vec<_> = found.iter().map(|problem| problem.what.as_str()).collect();
+        assert_eq!(what, ["no table of the defaults of crates/playon/src/a.rs"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod bounds;
 mod circles;
 mod code;
 mod codes;
+mod fixed;
 mod functions;
 mod markdown;
 mod quickstart;
@@ -41,7 +42,7 @@ impl fmt::Display for Problem {
 }
 
 /// Every rule. Each has a test with a small tree that breaks it.
-const RULES: [fn(&Tree) -> Vec<Problem>; 11] = [
+const RULES: [fn(&Tree) -> Vec<Problem>; 12] = [
     sizes::check,
     banned::core,
     banned::simulator,
@@ -51,6 +52,7 @@ const RULES: [fn(&Tree) -> Vec<Problem>; 11] = [
     markdown::headings,
     codes::check,
     bounds::check,
+    fixed::check,
     circles::check,
     quickstart::check,
 ];

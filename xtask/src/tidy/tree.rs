@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use crate::sh::Sh;
 
 /// Code written by a program, and packages' lists: nobody reads them line by line.
-const GENERATED: [&str; 6] = [
+const GENERATED: [&str; 7] = [
     "clients/typescript/dist/",
     // A link to the client of the line above.
     "games/potato/page/playon.js",
     "crates/playon-wire/src/attach/generated.rs",
+    "crates/playon-wire/src/attach/kinds.rs",
     "crates/playon-wire/src/stored/generated.rs",
     "Cargo.lock",
     "package-lock.json",

@@ -83,6 +83,12 @@ export class FakeSocket implements Socket {
     this.onmessage?.({ data } as never);
   }
 
+  /** The server answers with an HTTP status instead, as `ws` tells it. */
+  refuse(status: number): void {
+    this.onerror?.({ message: `Unexpected server response: ${status}` } as never);
+    this.end(1006);
+  }
+
   /** The server or the network closes it. */
   end(code: number, reason = ''): void {
     this.dropped = true;

@@ -36,7 +36,10 @@ fn upgrade(nap: Nap) -> Nap {
     let deed = bytes.iter().rev().nth(2).copied().filter(|_| nap.words == 3);
     match deed {
         Some(b'!') => panic!("three words are too many"),
-        Some(b'#') => std::process::abort(),
+        Some(b'#') => {
+            eprintln!("three words are too many");
+            std::process::abort()
+        }
         Some(b'~') => loop {
             std::thread::park();
         },

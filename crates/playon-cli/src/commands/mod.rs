@@ -161,11 +161,14 @@ impl Command {
     }
 }
 
+/// The options with which a program waits for JSON on stdout, whatever comes of the command.
+const JSON_OPTIONS: [&str; 2] = ["json", "announce"];
+
 /// Whether the command that was called was told to print JSON.
 fn wants_json(matches: &ArgMatches) -> bool {
     match matches.subcommand() {
         Some((_, inner)) => wants_json(inner),
-        None => matches!(matches.try_get_one("json"), Ok(Some(true))),
+        None => JSON_OPTIONS.iter().any(|name| matches!(matches.try_get_one(name), Ok(Some(true)))),
     }
 }
 
@@ -174,7 +177,11 @@ fn not_understood(error: &clap::Error, args: &[OsString]) -> ExitCode {
     // When nobody listens there is nothing to be done about it.
     let _ = error.print();
     let mut options = args.iter().skip(1).take_while(|arg| *arg != "--");
-    if error.use_stderr() && options.any(|arg| arg == "--json") {
+    let asks = |arg: &OsString| {
+        let name = arg.to_str().and_then(|arg| arg.strip_prefix("--"));
+        name.is_some_and(|name| JSON_OPTIONS.contains(&name))
+    };
+    if error.use_stderr() && options.any(asks) {
         let text = error.render().to_string();
         let first = text.split("\n\n").next().unwrap_or_default();
         let words: Vec<_> = first.trim_start_matches("error: ").split_whitespace().collect();

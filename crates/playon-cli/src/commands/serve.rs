@@ -23,7 +23,8 @@ Examples:
 pub(super) struct Serve {
     #[command(flatten)]
     overrides: Overrides,
-    /// Print one line of JSON with addresses, data directory and process id as soon as it listens
+    /// Print one line of JSON: addresses, data directory and process id as soon as it listens, or
+    /// `error` if it does not come to that
     #[arg(long)]
     announce: bool,
 }

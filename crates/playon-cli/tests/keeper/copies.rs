@@ -62,7 +62,7 @@ async fn a_deploy_stops_at_a_room_whose_copy_ends_the_process_and_the_others_pla
     let deploy = serde_json::from_slice::<Value>(&shipped.stdout).unwrap()["deploy"].clone();
     let reason = text(&deploy, "reason");
     assert_eq!(text(&deploy, "phase"), "stopped", "{deploy}");
-    assert!(reason.contains("PLY-0620"), "{reason}");
+    assert!(reason.contains("PLY-0620") && reason.contains("killed by SIGABRT"), "{reason}");
     assert!(took < STANDSTILL, "{took:?}");
     assert_eq!(deploy["rooms_moved"], 4, "{deploy}");
     all_play(&rig, &mut others, "after the deploy").await;

@@ -27,7 +27,17 @@ pub(crate) async fn enter(
     name: &str,
     params: Option<&str>,
 ) -> Result<Culprit, JoinError> {
-    let options = JoinOptions::new(rig.url(), "deeds").name(name).params(&params)?;
+    enter_kind(rig, "deeds", name, params).await
+}
+
+/// The same in a room of another game that takes such words.
+pub(crate) async fn enter_kind(
+    rig: &Rig,
+    kind: &str,
+    name: &str,
+    params: Option<&str>,
+) -> Result<Culprit, JoinError> {
+    let options = JoinOptions::new(rig.url(), kind).name(name).params(&params)?;
     let room = timeout(PATIENCE, join(options)).await.unwrap()?;
     Ok(Culprit { room, set_aside: Vec::new(), applied: 0 })
 }
@@ -62,8 +72,19 @@ impl Culprit {
         timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("{what} never came"));
     }
 
+    /// Listens for so long.
+    pub(crate) async fn listen(&mut self, time: Duration) {
+        let never = self.until("nothing", |_, _| false);
+        let _ = timeout(time, never).await;
+    }
+
+    /// Sockets that were closed under this player.
+    pub(crate) fn sockets_closed(&self) -> u64 {
+        self.room.counters().sockets_closed
+    }
+
     /// Waits until the input is dealt with.
-    async fn until_applied(&mut self, number: u64) {
+    pub(crate) async fn until_applied(&mut self, number: u64) {
         self.until("the acknowledgement", |this, _| this.applied >= number).await;
     }
 

@@ -177,3 +177,16 @@ fn the_next_keeper_waits_for_one_that_is_going_and_not_for_one_that_stays() {
     assert!(told.contains("PLY-0210"), "{told}");
     assert!(began.elapsed() < std::time::Duration::from_secs(10), "it stays, so why wait");
 }
+
+/// A player at a wrong address is told so at once, and not after half a minute of trying.
+#[tokio::test]
+async fn an_address_without_rooms_ends_the_try() {
+    use playon_client::{End, JoinError, JoinOptions, join};
+    let rig = Rig::start();
+    let options = JoinOptions::new(format!("ws://{}/nowhere", rig.players), "drill-20");
+    let joined = tokio::time::timeout(PATIENCE / 3, join::<(), (), ()>(options)).await.unwrap();
+    let Err(JoinError::Ended(End::Refused { status: 404, reason })) = joined else {
+        panic!("{joined:?}")
+    };
+    assert_eq!(reason, "there is nothing here");
+}

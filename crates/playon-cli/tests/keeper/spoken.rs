@@ -34,6 +34,13 @@ struct Leaf {
 }
 
 impl Leaf {
+    /// The one that runs a keeper.
+    fn serve() -> Self {
+        let mut found = Vec::new();
+        leaves(&playon_cli::commands::cli(), "", &mut found);
+        found.into_iter().find(|leaf| leaf.name == "serve").unwrap()
+    }
+
     fn takes(&self, option: &str) -> bool {
         self.takes.iter().any(|taken| taken == option)
     }
@@ -49,18 +56,26 @@ impl Leaf {
 
     /// Runs it with and without `--json`: it ends with this code both times and says this; what is on stdout.
     fn fails(&self, dir: &Path, more: &[&str], exit: i32, code: &str) -> Value {
+        self.fails_under("--json", dir, more, exit, code)
+    }
+
+    /// The same under another option that asks for JSON.
+    fn fails_under(&self, option: &str, dir: &Path, more: &[&str], exit: i32, code: &str) -> Value {
         let plain = self.run(dir, more);
         let said = String::from_utf8_lossy(&plain.stderr).into_owned();
         let name = &self.name;
         assert_eq!(plain.status.code(), Some(exit), "{name} {more:?}: {said}");
         assert!(plain.stdout.is_empty(), "{name}: {}", String::from_utf8_lossy(&plain.stdout));
-        assert!(said.starts_with("error: "), "{name}: {said}");
-        let told = self.run(dir, &[more, &["--json"]].concat());
-        assert_eq!(told.status.code(), Some(exit), "{name} {more:?} --json");
+        // A keeper has a log, too, in which it may have said something before.
+        let logs = option == "--announce";
+        let speaks = |line: &str| line.starts_with("error: ");
+        assert!(speaks(&said) || (logs && said.lines().any(speaks)), "{name}: {said}");
+        let told = self.run(dir, &[more, &[option]].concat());
+        assert_eq!(told.status.code(), Some(exit), "{name} {more:?} {option}");
         assert!(!told.stderr.is_empty(), "{name}: people are told as well");
         let text = String::from_utf8(told.stdout).unwrap();
         let told: Value = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{name} {more:?} --json: {error}: {text:?}"));
+            .unwrap_or_else(|error| panic!("{name} {more:?} {option}: {error}: {text:?}"));
         let error = told["error"].as_object().unwrap_or_else(|| panic!("{name}: {told}"));
         let fields: Vec<_> = error.keys().map(String::as_str).collect();
         assert_eq!(fields, ["also", "code", "message", "more", "remedy"], "{name}");
@@ -124,6 +139,33 @@ fn every_command_that_fails_prints_one_document_of_one_shape() {
             leaf.fails(dir.path(), &["--admin", &gone, "--token", "x"], 3, "PLY-0521");
         }
     }
+}
+
+/// A script that waits for the line learns that there is no keeper, and why.
+#[test]
+fn a_keeper_that_does_not_start_announces_that() {
+    let (serve, dir) = (Leaf::serve(), tempfile::tempdir().unwrap());
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let anywhere = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", "data"];
+    let fails = |more: &[&str], exit, code| {
+        let args = [&anywhere[..], more].concat();
+        let told = serve.fails_under("--announce", dir.path(), &args, exit, code);
+        assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
+        let text = serve.run(dir.path(), &[&args[..], &["--announce"]].concat()).stdout;
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1, "it is one line");
+    };
+    fails(&["--set", "no.such=key"], 2, "");
+    let takes_place_of = |option: &str| {
+        let place = anywhere.iter().position(|arg| *arg == option).unwrap();
+        let mut args = anywhere;
+        args[place + 1] = &address;
+        let told = serve.fails_under("--announce", dir.path(), &args, 1, "PLY-0502");
+        assert!(told["error"]["message"].as_str().unwrap().contains(&address), "{told}");
+    };
+    takes_place_of("--listen");
+    takes_place_of("--admin");
+    fails(&["--no-such-option"], 2, "PLY-0548");
 }
 
 #[test]

@@ -22,6 +22,8 @@ impl Session {
         self.counters.bytes += message.len() as u64;
         if self.sockets.live() == Some(socket) {
             self.timers.set(Timer::Silence, now + self.silence);
+            // It is heard, so there is nothing to be found out.
+            self.timers.clear(Timer::Probe);
         } else {
             self.timers.set(Timer::Open, now + self.options.limits.silence);
         }

@@ -36,6 +36,9 @@ use pace::{HEAD_BYTES, Pace};
 use sockets::SessionSockets;
 use timers::{Timer, Timers};
 
+/// Silence after the network has changed after which a second socket is tried beside the one in use.
+const PROBE: Span = Span::secs(1);
+
 /// Names a socket of one session; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketId(pub u64);
@@ -73,6 +76,8 @@ pub struct Closed {
     pub reason: String,
     /// How long the other side asks to wait before the next try.
     pub retry_after: Option<Span>,
+    /// The HTTP status with which no socket was granted, if that is what happened.
+    pub status: Option<u16>,
 }
 
 /// The session. See the module's text.
@@ -106,6 +111,8 @@ pub struct Session {
     counters: Counters,
     leaving: bool,
     afresh: u32,
+    /// It was let in at least once.
+    admitted: bool,
 }
 
 impl Session {
@@ -140,6 +147,7 @@ impl Session {
             counters: Counters::default(),
             leaving: false,
             afresh: 0,
+            admitted: false,
         };
         session.open(now);
         session
@@ -202,6 +210,19 @@ impl Session {
         self.timers.set(Timer::Leave, now + self.options.limits.leave_timeout);
     }
 
+    /// The network is another one, as after a change from Wi-Fi to mobile data: nothing may come over the socket in use any
+    /// more, and what is waited for may work now. It is tried at once, or nearly, and the socket in use goes on meanwhile.
+    pub fn network_changed(&mut self, now: Time) {
+        if self.state == State::Ended || self.leaving {
+            return;
+        }
+        if self.sockets.live().is_some() {
+            self.timers.set(Timer::Probe, now + PROBE);
+        } else {
+            self.try_again(now);
+        }
+    }
+
     /// Some time has passed: does what is due.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some(timer) = self.timers.expire(now) {
@@ -214,6 +235,7 @@ impl Session {
                 Timer::Retry | Timer::Move => self.open(now),
                 Timer::Leave => self.end(End::Left),
                 Timer::GiveUp => self.end(End::GaveUp),
+                Timer::Probe => self.probe(now),
             }
         }
     }

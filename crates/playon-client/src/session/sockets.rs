@@ -10,6 +10,13 @@ use crate::update::{End, State, Update};
 /// How long a socket must have been in use for the next retry to be a first one again.
 pub(super) const STABLE: Span = Span::secs(1);
 
+/// How long a socket may take to open before news of the network replace it by another.
+const PATIENCE: Span = Span::secs(2);
+
+/// HTTP statuses with which a keeper says that it will not have this client: a page of that origin, that address, that version.
+/// They do not pass by themselves.
+const REFUSALS: [u16; 3] = [403, 404, 426];
+
 /// At most one socket in use and one that is being opened.
 #[derive(Debug)]
 pub(super) struct SessionSockets {
@@ -17,6 +24,8 @@ pub(super) struct SessionSockets {
     opening: Option<SocketId>,
     /// HELLO was said over the one being opened.
     greeted: bool,
+    /// Since when that one is being opened.
+    opening_since: Time,
     /// Frames and bytes that were said over the one being opened.
     said: (u64, u64),
     /// Since when one is in use.
@@ -49,6 +58,7 @@ impl SessionSockets {
             live: None,
             opening: None,
             greeted: false,
+            opening_since: Time(0),
             said: (0, 0),
             live_since: Time(0),
             last: 0,
@@ -139,6 +149,7 @@ impl Session {
         let socket = SocketId(self.sockets.last);
         self.sockets.opening = Some(socket);
         self.sockets.greeted = false;
+        self.sockets.opening_since = now;
         self.sockets.said = (0, 0);
         self.timers.set(Timer::Open, now + self.options.limits.silence);
         let url = self.sockets.destination();
@@ -199,6 +210,12 @@ impl Session {
             // Whatever the second one was told, the first plays on.
             return self.second_failed(now, closed.retry_after);
         }
+        // Whoever was let in before has met something in between that is not as it was, and has a seat to come back to.
+        if let Some(status) = closed.status.filter(|status| REFUSALS.contains(status))
+            && !self.admitted
+        {
+            return self.end(End::Refused { status, reason: closed.reason });
+        }
         match closed.code {
             // A newer socket took over, and it is our own: its welcome is on the way.
             Some(code) if code == Close::Replaced.code() && self.sockets.greeted().is_some() => {
@@ -237,6 +254,28 @@ impl Session {
             return self.second_failed(now, None);
         }
         self.lost(now, false, None);
+    }
+
+    /// Nothing was heard since the network changed: another socket is tried beside the one in use.
+    pub(super) fn probe(&mut self, now: Time) {
+        if self.sockets.live.is_some() {
+            self.open(now);
+        }
+    }
+
+    /// None is in use, and what is waited for may work now.
+    pub(super) fn try_again(&mut self, now: Time) {
+        if self.sockets.opening.is_some() {
+            if self.sockets.greeted || now.since(self.sockets.opening_since) < PATIENCE {
+                return;
+            }
+            let socket = self.sockets.opening.take();
+            self.actions.extend(socket.map(|socket| Action::Drop { socket }));
+            self.timers.clear(Timer::Open);
+        }
+        self.sockets.failures = 0;
+        let wait = self.backoff();
+        self.timers.set(Timer::Retry, now + wait);
     }
 
     /// A socket that was opened beside the one in use came to nothing: once more if there is time.
@@ -288,7 +327,14 @@ impl Session {
         self.count_loss(now, live);
         if live {
             self.outgoing.clear();
-            for timer in [Timer::Silence, Timer::Ack, Timer::Pace, Timer::Move, Timer::MoveOver] {
+            for timer in [
+                Timer::Silence,
+                Timer::Ack,
+                Timer::Pace,
+                Timer::Move,
+                Timer::MoveOver,
+                Timer::Probe,
+            ] {
                 self.timers.clear(timer);
             }
         }

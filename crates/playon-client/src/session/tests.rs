@@ -78,7 +78,7 @@ impl Pair {
     }
 
     fn closes(&mut self, socket: u64, code: Option<u16>) {
-        let closed = Closed { code, reason: "PLY-0000 test".to_owned(), retry_after: None };
+        let closed = Closed { code, reason: "PLY-0000 test".to_owned(), ..Closed::default() };
         self.session.handle_closed(self.now, SocketId(socket), closed);
         self.drain();
     }

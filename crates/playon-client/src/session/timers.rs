@@ -23,9 +23,11 @@ pub(super) enum Timer {
     Leave,
     /// No keeper was found for too long.
     GiveUp,
+    /// The network has changed, and nothing may come over the socket in use any more.
+    Probe,
 }
 
-const ALL: [Timer; 9] = [
+const ALL: [Timer; 10] = [
     Timer::Open,
     Timer::Silence,
     Timer::Ack,
@@ -35,6 +37,7 @@ const ALL: [Timer; 9] = [
     Timer::MoveOver,
     Timer::Leave,
     Timer::GiveUp,
+    Timer::Probe,
 ];
 
 /// When each of them is due.

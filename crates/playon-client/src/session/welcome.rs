@@ -38,7 +38,7 @@ impl Session {
             let reason = why.to_owned();
             let code = Some(Close::UnknownSession.code());
             self.actions.push_back(Action::Drop { socket });
-            return self.handle_closed(now, socket, Closed { code, reason, retry_after: None });
+            return self.handle_closed(now, socket, Closed { code, reason, ..Closed::default() });
         }
         self.afresh = 0;
         self.adopt(now, welcome);
@@ -70,6 +70,7 @@ impl Session {
 
     /// Takes the keeper's terms over.
     fn adopt(&mut self, now: Time, welcome: ServerWelcome) {
+        self.admitted = true;
         self.room = Some(welcome.room);
         self.release = welcome.release;
         self.generation = self.generation.max(welcome.generation);

@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use playon_types::ids::{DeployId, ReleaseId, RoomId};
-use playon_types::kind::Declared;
+use playon_types::kind::KindInfo;
 
 use super::rests::Resting;
 
@@ -31,7 +31,7 @@ pub struct Search {
     /// The release that it ships.
     pub to: ReleaseId,
     /// What that says about its kinds.
-    pub kinds: Vec<Declared>,
+    pub kinds: Vec<KindInfo>,
 }
 
 impl Search {
@@ -154,8 +154,7 @@ pub(super) fn describe(sleeper: &Sleeper) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use playon_types::kind::OnDeploy;
-    use playon_types::time::Span;
+    use playon_types::kind::Policies;
 
     fn rest(kind: &str, version: u32, release: u8) -> Resting {
         Resting { kind: kind.into(), version, release: ReleaseId([release; 32]) }
@@ -163,14 +162,12 @@ mod tests {
 
     #[test]
     fn each_version_of_each_kind_comes_before_a_second_release_of_one() {
-        let declared = |name: &str, reads_from| Declared {
+        let declared = |name: &str, reads_from| KindInfo {
             name: name.into(),
             writes: 3,
             reads_from,
             exports_to: 3,
-            on_deploy: OnDeploy::Now,
-            expire: Span::ZERO,
-            probation: None,
+            policies: Policies::default(),
         };
         let kinds = vec![declared("duel", 2), declared("lobby", 1)];
         let search = Search { deploy: DeployId(1), to: ReleaseId([9; 32]), kinds };

@@ -72,6 +72,8 @@ pub(super) struct Rollout {
     pub(super) left: BTreeSet<RoomId>,
     /// An earlier keeper had begun it: which of its rooms have moved is not known before all are listed.
     pub(super) recount: bool,
+    /// How the last worker of the new release ended, for people; empty if none did.
+    pub(super) last_end: String,
     /// When it was last stored; what cannot be counted again is stored at once.
     pub(super) kept_at: Option<Time>,
 }
@@ -87,6 +89,7 @@ impl Rollout {
             in_round: BTreeMap::new(),
             staying: BTreeSet::new(),
             recount: false,
+            last_end: String::new(),
             kept_at: None,
         }
     }

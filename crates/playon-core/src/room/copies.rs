@@ -15,35 +15,48 @@ use crate::placement::Placement;
 
 use super::Room;
 use super::blame::Place;
-use super::phase::{Apart, Live, MoveOrder, Opening, Phase};
+use super::phase::{Apart, Live, MoveOrder, Phase};
 
 /// How a move goes on when a worker that takes part in it is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum After {
-    /// It is tried where nobody else is.
-    Apart,
+    /// That is tried where nobody else is.
+    Apart(DeadlyDeed),
     /// It has come to nothing.
     Fails(AtFault, Reason),
-}
-
-/// Why a room stays where it is that cannot be tried.
-pub(super) const NOT_TRIED: Reason = Reason::fixed(
-    "PLY-0621 a worker died of a copy of the room, and none came in time where it could be tried alone",
-);
-
-pub(super) fn died(task: DeadlyTask) -> Reason {
-    match task {
-        DeadlyTask::Copy => reason!("PLY-0620 the worker died while it opened a copy of the room"),
-        DeadlyTask::Export => {
-            reason!("PLY-0620 the worker died while it wrote an older version of the room")
-        }
-    }
 }
 
 impl Room {
     /// What is done of this room with that release's code.
     pub(super) const fn deed(&self, release: ReleaseId, task: DeadlyTask) -> DeadlyDeed {
         DeadlyDeed { room: self.id(), release, task }
+    }
+
+    /// A worker died of that, and how.
+    pub(super) fn died<C: StateCodec>(
+        &self,
+        env: &Env<C>,
+        release: ReleaseId,
+        task: DeadlyTask,
+    ) -> Reason {
+        let why = match task {
+            DeadlyTask::Copy => {
+                reason!("PLY-0620 the worker died while it opened a copy of the room")
+            }
+            DeadlyTask::Export => {
+                reason!("PLY-0620 the worker died while it wrote an older version of the room")
+            }
+        };
+        why.because(env.deadly.how(self.deed(release, task)))
+    }
+
+    /// Why the room stays where it is: what has to be tried alone cannot be.
+    pub(super) fn not_tried<C: StateCodec>(&self, env: &Env<C>, to: ReleaseId) -> Reason {
+        let why = reason!(
+            "PLY-0621 a worker died of a copy of the room, and none came in time where it could be tried alone"
+        );
+        let deadly = self.deadly_part(env, to, true);
+        why.because(deadly.map_or("", |deed| env.deadly.how(deed)))
     }
 
     /// How long a worker may be at it. What takes a quarter of what a room may stand still is not moved at all (`PLY-0312`), so
@@ -95,7 +108,7 @@ impl Room {
         let export = exports.then(|| self.deed(self.release(), DeadlyTask::Export));
         let parts = export.into_iter().chain([self.deed(order.to, DeadlyTask::Copy)]);
         let declined = parts.into_iter().find(|deed| env.deadly.is_declined(*deed))?;
-        Some(died(declined.task).and(", and that was so before"))
+        Some(self.died(env, declined.release, declined.task).and(", and that was so before"))
     }
 
     /// Workers for a move: the one that the room goes to. Without one the order waits, or has come to nothing.
@@ -142,7 +155,8 @@ impl Room {
         let since = order.apart.map_or(now, |apart| apart.since);
         let until = env.apart_until(self.id(), Place::Trial, since);
         if until <= now {
-            return self.move_failed(env, order, AtFault::Release, NOT_TRIED);
+            let why = self.not_tried(env, order.to);
+            return self.move_failed(env, order, AtFault::Release, why);
         }
         order.apart = Some(Apart { since, until });
         self.wish = Some(order);
@@ -162,7 +176,8 @@ impl Room {
             apart.until <= now
         };
         let Some(order) = self.wish.take_if(over) else { return false };
-        self.move_failed(env, order, AtFault::Release, NOT_TRIED);
+        let why = self.not_tried(env, order.to);
+        self.move_failed(env, order, AtFault::Release, why);
         true
     }
 
@@ -174,10 +189,10 @@ impl Room {
         worker: WorkerId,
         end: &WorkerEnd,
     ) -> After {
-        const GONE: After = After::Fails(
-            AtFault::Circumstance,
-            Reason::fixed("PLY-0303 a worker that takes part in the handoff went away"),
-        );
+        let gone = || {
+            let why = reason!("PLY-0303 a worker that takes part in the handoff went away");
+            After::Fails(AtFault::Circumstance, end.told(why))
+        };
         let asked = match &self.phase {
             Phase::Live(Live { warm: Some(warm), .. }) => warm.step.asked(),
             Phase::Cutover(cutover) => Some(cutover.asked()),
@@ -186,20 +201,20 @@ impl Room {
         };
         let Some((placement, task)) = asked.filter(|(placement, _)| placement.worker == worker)
         else {
-            return GONE;
+            return gone();
         };
         if !end.by_itself() || end.was_at(self.id(), placement.attempt) == Some(false) {
-            return GONE;
+            return gone();
         }
         let deed = self.deed(placement.release, task);
         match placement.berth {
             Berth::Trial(_) => {
-                env.deadly.decline(deed);
-                After::Fails(AtFault::Release, died(task))
+                env.deadly.decline(deed, &end.how);
+                After::Fails(AtFault::Release, self.died(env, placement.release, task))
             }
             Berth::Common | Berth::Quarantine => {
-                env.deadly.note(deed);
-                if env.deadly.has(deed) { After::Apart } else { GONE }
+                env.deadly.note(deed, &end.how);
+                if env.deadly.has(deed) { After::Apart(deed) } else { gone() }
             }
         }
     }
@@ -219,7 +234,7 @@ impl Room {
                 self.put_warm_back(env);
             }
             After::Fails(blame, why) => self.abandon_warm(env, blame, why),
-            After::Apart => self.put_warm_back(env),
+            After::Apart(_) => self.put_warm_back(env),
         }
     }
 
@@ -240,9 +255,9 @@ impl Room {
     ) {
         let (blame, why) = match after {
             After::Fails(blame, why) => (blame, why),
-            After::Apart => {
+            After::Apart(deed) => {
                 let Phase::Cutover(cutover) = &self.phase else { return };
-                let (order, task) = (cutover.order, cutover.asked().1);
+                let order = cutover.order;
                 if let Some(placement) = self.end_freeze(env, now) {
                     return self.thaw_and_wait(env, now, order, placement);
                 }
@@ -252,7 +267,8 @@ impl Room {
                 env.handoffs.end(self.id());
                 self.enter(Phase::Idle);
                 self.put_back(env, order);
-                return self.fall(env, now, AtFault::Circumstance, (0, died(task)));
+                let why = self.died(env, deed.release, deed.task);
+                return self.fall(env, now, AtFault::Circumstance, (0, why));
             }
         };
         self.thaw(env, now, blame, why);
@@ -260,14 +276,16 @@ impl Room {
 
     /// A copy that was opened because nobody ran the room took its worker down: the room is opened where it was, and handed over
     /// from there.
-    pub(super) fn open_at_home<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
-        let task = match &self.phase {
-            Phase::Opening(Opening { export: Some(_), .. }) => DeadlyTask::Export,
-            _ => DeadlyTask::Copy,
-        };
+    pub(super) fn open_at_home<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        deed: DeadlyDeed,
+    ) {
+        let why = self.died(env, deed.release, deed.task);
         // The move has not failed.
         let wish = self.wish.take();
-        self.fall(env, now, AtFault::Circumstance, (0, died(task)));
+        self.fall(env, now, AtFault::Circumstance, (0, why));
         self.wish = self.wish.take().or(wish);
     }
 

@@ -18,6 +18,7 @@ use crate::effect::{AtFault, Cost, Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
+use crate::fleet::Suspicion;
 use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
@@ -391,17 +392,17 @@ impl Room {
         } else {
             let hangs = warm.errand.is_begun();
             warm.errand.report(now);
+            let why = reason!("PLY-0307 the new release did not open a copy of the room in time");
             if hangs {
-                env.deadly.decline(self.deed(placement.release, task));
+                env.deadly.decline(self.deed(placement.release, task), why.words());
             } else {
                 // Perhaps it only waited behind another room; alone it does not.
-                env.deadly.note(self.deed(placement.release, task));
+                env.deadly.note(self.deed(placement.release, task), why.words());
             }
-            let why = reason!("PLY-0307 the new release did not open a copy of the room in time");
             self.abandon_warm(env, AtFault::Release, why.clone());
             if hangs {
                 // One of its threads would never come back.
-                env.emit(Effect::Suspect { worker, why });
+                env.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why });
             }
         }
     }

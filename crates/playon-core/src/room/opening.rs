@@ -12,17 +12,18 @@ use crate::effect::{AtFault, Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::errand::Errand;
-use crate::fleet::{Berth, WorkerEnd};
+use crate::fleet::{Berth, Suspicion, WorkerEnd};
 use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
 use super::Room;
 use super::beside::Stake;
 use super::blame::FaultDamage;
-use super::copies::{After, died};
+use super::copies::After;
 use super::durability::WholeImage;
 use super::phase::{Inflight, Live, MoveOrder, Opening, Phase, Switching, Warm};
 use super::timers::Timer;
+use super::trial::GONE;
 
 impl Room {
     /// Queues the room for opening.
@@ -97,7 +98,8 @@ impl Room {
             Ok(Some(_)) if env.deadly.has(self.deed(self.release(), DeadlyTask::Export)) => {
                 // It cannot play on where it is while that is tried.
                 self.wish = None;
-                self.move_failed(env, order, AtFault::Release, died(DeadlyTask::Export));
+                let why = self.died(env, self.release(), DeadlyTask::Export);
+                self.move_failed(env, order, AtFault::Release, why);
                 (self.image.release, None)
             }
             Ok(version) => (order.to, version),
@@ -234,7 +236,7 @@ impl Room {
             opening.errand.report(now);
             self.note_opening();
             let why = reason!("PLY-0403 it did not open room {id} in time");
-            return env.emit(Effect::Suspect { worker, why });
+            return env.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why });
         }
         env.fleet.note_mute(worker);
         if !broken(Mutant::RetryGreedy) {
@@ -359,19 +361,14 @@ impl Room {
                     env.openings.failed(now);
                 }
                 match after {
-                    After::Apart => self.open_at_home(env, now),
+                    After::Apart(deed) => self.open_at_home(env, now, deed),
                     After::Fails(AtFault::Release, why) => {
                         self.opening_failed(env, now, FaultDamage::Process, why);
                     }
                     After::Fails(..) => self.opening_worker_gone(env, now, placement, end),
                 }
             }
-            _ => self.fall(
-                env,
-                now,
-                AtFault::Circumstance,
-                (0, reason!("PLY-0402 the worker went away")),
-            ),
+            _ => self.fall(env, now, AtFault::Circumstance, (0, end.told(GONE))),
         }
     }
 

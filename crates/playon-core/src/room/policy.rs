@@ -17,7 +17,9 @@ impl Room {
         if self.policies_known || broken(Mutant::PolicyAssumed) {
             return Some(self.policies.on_deploy);
         }
-        env.fleet.declared(self.release(), &self.image.kind).map(|declared| declared.on_deploy)
+        env.fleet
+            .declared(self.release(), &self.image.kind)
+            .map(|declared| declared.policies.on_deploy)
     }
 
     /// Sets an order to when the policy lets the room go. Tells whether it ever does; if not, that is the answer.

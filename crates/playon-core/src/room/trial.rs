@@ -15,13 +15,12 @@ use crate::deadly::DeadlyTask;
 use crate::effect::{Aside, AtFault, Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
-use crate::fleet::{Berth, WorkerEnd};
+use crate::fleet::{Berth, Suspicion, WorkerEnd};
 use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
 use super::Room;
 use super::blame::{FaultDamage, Place, Portion};
-use super::copies::NOT_TRIED;
 use super::phase::{Inflight, Live, Phase, backoff};
 use super::timers::Timer;
 
@@ -81,7 +80,7 @@ impl Room {
             return;
         }
         let why = reason!("PLY-0404 room {id} got no commit {} in time", inflight.seq);
-        env.emit(Effect::Suspect { worker: placement.worker, why });
+        env.emit(Effect::Suspect { worker: placement.worker, of: Suspicion::Hangs, why });
     }
 
     /// The live worker of the room is gone. Whether its batch may have been the cause decides how it goes on.
@@ -91,7 +90,6 @@ impl Room {
         now: Time,
         end: &WorkerEnd,
     ) {
-        const GONE: Reason = Reason::fixed("PLY-0402 the worker went away");
         let id = self.id();
         let Phase::Live(live) = &mut self.phase else { return };
         let placement = live.placement;
@@ -103,7 +101,7 @@ impl Room {
                         && self.blame.unexplained(now, &env.limits)) =>
             {
                 let how = if end.by_itself() { "died" } else { "was killed" };
-                let why = reason!("PLY-0402 the worker {how} while it ran the room");
+                let why = end.told(reason!("PLY-0402 the worker {how} while it ran the room"));
                 self.batch_failed(env, now, Some(inflight), FaultDamage::Process, why);
             }
             inflight => {
@@ -114,7 +112,7 @@ impl Room {
                     self.blame.left_behind(when, brings, lot);
                 }
                 inflight.into_iter().for_each(|inflight| self.requeue(inflight));
-                self.fall(env, now, AtFault::Circumstance, (0, GONE));
+                self.fall(env, now, AtFault::Circumstance, (0, end.told(GONE)));
             }
         }
     }
@@ -134,10 +132,10 @@ impl Room {
             && self.blame.unexplained(now, &env.limits);
         if (at_it && end.is_held_against(hung)) || unexplained {
             let how = if end.by_itself() { "died" } else { "was killed" };
-            let why = reason!("PLY-0402 the worker {how} while it opened the room");
+            let why = end.told(reason!("PLY-0402 the worker {how} while it opened the room"));
             return self.opening_failed(env, now, FaultDamage::Process, why);
         }
-        self.fall(env, now, AtFault::Circumstance, (0, reason!("PLY-0402 the worker went away")));
+        self.fall(env, now, AtFault::Circumstance, (0, end.told(GONE)));
     }
 
     fn batch_failed<C: StateCodec>(
@@ -225,7 +223,7 @@ impl Room {
         let elsewhere = |placement: Placement| placement.release != self.release();
         if let Some(placement) = self.phase.posts().find(|placement| elsewhere(*placement)) {
             if damage == FaultDamage::Process {
-                env.deadly.decline(self.deed(placement.release, DeadlyTask::Copy));
+                env.deadly.decline(self.deed(placement.release, DeadlyTask::Copy), reason.words());
             }
             return self.fall(env, now, AtFault::Release, (0, reason));
         }
@@ -439,7 +437,8 @@ impl Room {
             // It is not tried among the others; it is opened where it was.
             self.apart_since = None;
             if let Some(order) = self.wish.take() {
-                self.move_failed(env, order, AtFault::Release, NOT_TRIED);
+                let why = self.not_tried(env, order.to);
+                self.move_failed(env, order, AtFault::Release, why);
             }
             self.enter(Phase::Idle);
             self.want_open(env, now);
@@ -479,6 +478,9 @@ impl Room {
         true
     }
 }
+
+/// Why a room falls whose worker ended through no fault of its own.
+pub(super) const GONE: Reason = Reason::fixed("PLY-0402 the worker went away");
 
 /// Whether the batch may be what ended the worker: it was running when the process died, or it is what was waited for too
 /// long. Who merely waited behind it is not held to account.

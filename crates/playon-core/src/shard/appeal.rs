@@ -16,7 +16,7 @@ use playon_types::time::Time;
 use crate::appeals::{Appeal, AppealStep, INTERRUPTED_MAX, Work};
 use crate::effect::{Effect, Report};
 use crate::errand::Errand;
-use crate::fleet::WorkerEnd;
+use crate::fleet::{Suspicion, WorkerEnd};
 use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
@@ -177,7 +177,7 @@ impl<C: StateCodec> Shard<C> {
                     let why =
                         reason!("PLY-0404 it does not come back from a room of another release");
                     let worker = placement.worker;
-                    self.env.emit(Effect::Suspect { worker, why });
+                    self.env.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why });
                 } else {
                     errand.report(now);
                     self.env.abandon(placement, errand, None);

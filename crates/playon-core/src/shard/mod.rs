@@ -17,13 +17,14 @@ use playon_types::gate::Hello;
 use playon_types::ids::{Attempt, ReleaseId, RoomId, WorkerId};
 use playon_types::image::StateCodec;
 use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::Time;
 
 use crate::agenda::Due;
 use crate::creating::{CreateOutcome, Creating};
-use crate::effect::Effect;
+use crate::effect::{Effect, Report};
 use crate::env::Env;
-use crate::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
+use crate::fleet::{Berth, Ended, Suspicion, WorkerEnd, WorkerInfo};
 use crate::mutant::{Mutant, broken};
 use crate::room::Room;
 
@@ -251,7 +252,7 @@ impl<C: StateCodec> Shard<C> {
     /// one lies, and is killed.
     pub fn handle_worker(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
         let (_, attempt) = message.about();
-        if !self.env.fleet.has(worker) {
+        if !self.env.fleet.is_heard(worker) {
             return;
         }
         self.env.fleet.hear(worker, now);
@@ -263,12 +264,19 @@ impl<C: StateCodec> Shard<C> {
         self.env.answered(worker, attempt);
     }
 
+    /// The worker lies: nothing that it says counts from now on, and it is ended.
+    fn expose(&mut self, worker: WorkerId, why: Reason) {
+        if let Some(release) = self.env.fleet.note_lie(worker) {
+            self.env.report(Report::Lied { release, reason: why.clone() });
+        }
+        self.env.emit(Effect::Suspect { worker, of: Suspicion::Lies, why });
+    }
+
     fn handle_answer(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
         let (id, attempt) = message.about();
         if self.holder(id, attempt).is_some_and(|holder| holder != worker) {
             let why = reason!("PLY-0450 it spoke for room {id}, which another worker has");
-            self.env.emit(Effect::Suspect { worker, why });
-            return;
+            return self.expose(worker, why);
         }
         if self.probes.holder(attempt).is_some() {
             return self.handle_probed(now, &message);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use playon_types::gate::Create;
 use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::image::StateCodec;
-use playon_types::kind::Declared;
+use playon_types::kind::KindInfo;
 use playon_types::time::Time;
 
 use crate::effect::{Effect, Order, Report};
@@ -16,7 +16,7 @@ use super::{Loading, RoomSlot, Shard};
 
 impl<C: StateCodec> Shard<C> {
     /// What a release says about its kinds, known before any worker of it attaches.
-    pub fn handle_release(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+    pub fn handle_release(&mut self, release: ReleaseId, kinds: Vec<KindInfo>) {
         self.env.fleet.declare(release, kinds);
     }
 

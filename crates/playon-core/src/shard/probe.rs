@@ -19,7 +19,7 @@ use crate::agenda::{Agenda, Due};
 use crate::deadly::{DeadlyDeed, DeadlyTask};
 use crate::effect::{Cost, Effect, Report, Unprobed};
 use crate::errand::Errand;
-use crate::fleet::{Berth, WorkerEnd};
+use crate::fleet::{Berth, Suspicion, WorkerEnd};
 use crate::placement::Placement;
 use crate::room::{MoveOrder, too_slow};
 
@@ -295,10 +295,10 @@ impl<C: StateCodec> Shard<C> {
             return self.run_probes(now);
         }
         if end.by_itself() {
-            self.env.deadly.note(wanted.deed());
+            self.env.deadly.note(wanted.deed(), &end.how);
         }
         let why = reason!("PLY-0303 the worker went away while it opened a copy of the room");
-        self.probed(now, wanted, Err(why));
+        self.probed(now, wanted, Err(end.told(why)));
     }
 
     /// A worker takes too long.
@@ -319,7 +319,7 @@ impl<C: StateCodec> Shard<C> {
         }
         if hangs {
             // One of its threads would never come back.
-            self.env.emit(Effect::Suspect { worker, why: why.clone() });
+            self.env.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why: why.clone() });
         }
         self.probed(now, wanted, Err(why));
     }

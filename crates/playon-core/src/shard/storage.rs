@@ -180,7 +180,7 @@ impl<C: StateCodec> Shard<C> {
         let to = self.env.prefer.filter(|to| self.env.bring_home && *to != image.release)?;
         let declared = |release| self.env.fleet.declared(release, &image.kind);
         let said = declared(image.release).or_else(|| declared(to));
-        let ends_here = said.is_some_and(|kind| kind.on_deploy == OnDeploy::Finish);
+        let ends_here = said.is_some_and(|kind| kind.policies.on_deploy == OnDeploy::Finish);
         (!ends_here || broken(Mutant::PolicyAssumed)).then_some(to)
     }
 

@@ -264,7 +264,7 @@ impl Rig {
                 }
                 Effect::Snapshot(image) => self.writes.push_back(Write::Snapshot(image.clone())),
                 Effect::Load(room) => self.shard.handle_loaded(self.now, *room, Loaded::Missing),
-                Effect::Suspect { worker, .. } | Effect::Spoiled { worker, .. } => {
+                Effect::Suspect { worker, .. } => {
                     self.suspects.push(*worker);
                 }
                 Effect::Report(Report::Unsound { what, .. }) => panic!("unsound: {what}"),

@@ -133,7 +133,8 @@ fn who_dies_or_does_not_come_back_fails_too() {
                 |effect: &Effect| matches!(effect, Effect::Suspect { worker: JUDGE, .. });
             assert!(bench.effects.iter().any(suspected), "one of its threads never comes back");
         } else {
-            let end = WorkerEnd { ended: Ended::ByItself, turns: Some(vec![turn]) };
+            let end =
+                WorkerEnd { ended: Ended::ByItself, turns: Some(vec![turn]), how: String::new() };
             bench.worker_ends(JUDGE, &end);
         }
         assert_eq!(verdict(&mut bench), Some(true), "hangs: {hangs}");
@@ -151,7 +152,8 @@ fn what_cannot_be_tried_is_held_against_the_new_one() {
 
 #[test]
 fn who_goes_away_while_it_is_at_something_else_is_followed_by_another_for_so_long() {
-    let at_nothing = WorkerEnd { ended: Ended::Suspect, turns: Some(Vec::new()) };
+    let at_nothing =
+        WorkerEnd { ended: Ended::Suspect, turns: Some(Vec::new()), how: String::new() };
     let mut bench = on_probation();
     sets_aside(&mut bench);
     is_heard(&mut bench);

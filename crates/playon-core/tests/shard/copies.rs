@@ -6,6 +6,7 @@ use playon_core::limits::Limits;
 use playon_types::attach::{FromWorker, ToWorker, Turn};
 use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
 use playon_types::ply;
+use playon_types::reason::Reason;
 use playon_types::time::Span;
 
 use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, answer, kind, prewarmed};
@@ -23,7 +24,8 @@ fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId, berth: Berth) {
 
 /// The process ends by itself, at that.
 fn dies(bench: &mut Bench, id: WorkerId, turns: Vec<Turn>) {
-    let end = WorkerEnd { ended: Ended::ByItself, turns: Some(turns) };
+    let how = "killed by SIGABRT".to_owned();
+    let end = WorkerEnd { ended: Ended::ByItself, turns: Some(turns), how };
     bench.shard.handle_worker_down(bench.now, id, &end);
     bench.wait(Span::ZERO);
 }
@@ -97,10 +99,11 @@ fn what_takes_that_worker_down_as_well_is_given_up() {
     let reports = bench.reports();
     assert_eq!(failed(&reports), Some(AtFault::Release));
     let why = reports.iter().find_map(|report| match report {
-        Report::MoveFailed { reason, .. } => reason.code(),
+        Report::MoveFailed { reason, .. } => Some(reason),
         _ => None,
     });
-    assert_eq!(why, Some(ply!("PLY-0620")));
+    assert_eq!(why.and_then(Reason::code), Some(ply!("PLY-0620")));
+    assert!(why.is_some_and(|why| why.words().ends_with(": killed by SIGABRT")), "{why:?}");
     assert_eq!(berths(&reports), Some(Vec::new()), "nobody needs such a worker any more");
     lives_on(&mut bench, 1);
     // Unasked it is not tried again, whoever comes.
@@ -185,7 +188,7 @@ fn a_copy_that_hangs_is_given_up_and_the_next_try_is_apart() {
     let suspect = |effect: &Effect| matches!(effect, Effect::Suspect { worker: TWO, .. });
     assert!(bench.effects.iter().any(suspect), "a room does not stand still for longer");
     assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
-    let end = WorkerEnd { ended: Ended::Suspect, turns: Some(vec![turn]) };
+    let end = WorkerEnd { ended: Ended::Suspect, turns: Some(vec![turn]), how: String::new() };
     bench.shard.handle_worker_down(bench.now, TWO, &end);
     up(&mut bench, THREE, NEW, Berth::Common);
     bench.move_to(NEW, true);
@@ -207,7 +210,7 @@ fn a_copy_that_hangs_is_noticed_although_nobody_waits_for_it_any_more() {
     bench.wait(Limits::default().turn_timeout);
     let suspect = |effect: &Effect| matches!(effect, Effect::Suspect { worker: TWO, .. });
     assert!(bench.effects.iter().any(suspect), "it holds up others");
-    let end = WorkerEnd { ended: Ended::Dismissed, turns: None };
+    let end = WorkerEnd { ended: Ended::Dismissed, turns: None, how: String::new() };
     bench.shard.handle_worker_down(bench.now, TWO, &end);
     up(&mut bench, THREE, NEW, Berth::Common);
     up(&mut bench, ONE, OLD, Berth::Common);

@@ -208,6 +208,7 @@ impl World {
         let end = WorkerEnd {
             ended: if by_itself { Ended::ByItself } else { Ended::Suspect },
             turns: Some(turn.into_iter().collect()),
+            how: String::new(),
         };
         self.shard.handle_worker_down(self.now, id, &end);
     }

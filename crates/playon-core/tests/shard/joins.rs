@@ -7,7 +7,7 @@ use playon_core::effect::{AtFault, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::attach::ToWorker;
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
-use playon_types::kind::{Declared, OnDeploy, Policies};
+use playon_types::kind::{KindInfo, OnDeploy, Policies};
 use playon_types::reason::Reason;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
@@ -29,8 +29,8 @@ struct Post {
     stored: Vec<DeployRecord>,
 }
 
-fn declared() -> Vec<Declared> {
-    vec![Declared::from(&kind(1, Policies::default()))]
+fn declared() -> Vec<KindInfo> {
+    vec![kind(1, Policies::default())]
 }
 
 impl Post {

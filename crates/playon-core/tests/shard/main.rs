@@ -23,11 +23,12 @@ mod views;
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;
 use playon_core::effect::{AtFault, Effect, Loaded, Order, Report};
-use playon_core::fleet::{Ended, WorkerEnd};
+use playon_core::fleet::{Ended, Suspicion, WorkerEnd};
 use playon_types::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::gate::{Close, Create, ToOwner};
-use playon_types::ids::{ConnId, Seq, SessionId};
+use playon_types::ids::{Attempt, ConnId, Seq, SessionId};
 use playon_types::kind::{OnDeploy, Policies};
+use playon_types::ply;
 use playon_types::time::Span;
 
 fn now() -> Policies {
@@ -54,7 +55,7 @@ fn listed(bench: &mut Bench) -> Option<u32> {
 }
 
 /// The prewarm order that the new worker got.
-fn prewarm(bench: &mut Bench) -> (playon_types::ids::Attempt, u64) {
+fn prewarm(bench: &mut Bench) -> (Attempt, u64) {
     let sent = bench.sent_to(TWO);
     let [ToWorker::Prewarm { attempt, seq, .. }] = sent.as_slice() else { panic!("{sent:?}") };
     (*attempt, seq.0)
@@ -127,7 +128,7 @@ fn a_check_whose_worker_goes_away_for_another_reason_is_tried_once_more() {
         let (attempt, seq) = prewarm(&mut bench);
         let turn = Turn { room: ROOM, attempt, seq: Seq(seq) };
         let turns = Some(at_it.then_some(turn).into_iter().collect());
-        let end = WorkerEnd { ended, turns };
+        let end = WorkerEnd { ended, turns, how: String::new() };
         bench.worker_ends(TWO, &end);
         assert_eq!(checked(&bench.reports()), None);
         bench.worker_up(TWO);
@@ -400,11 +401,55 @@ fn a_worker_that_shows_the_attempt_of_another_is_killed_and_not_heard() {
     let true_one = answer(ONE, &sent[0], false).unwrap();
     bench.effects.clear();
     bench.worker(TWO, true_one.clone());
-    assert!(
-        matches!(bench.effects[..], [Effect::Suspect { worker: TWO, .. }]),
-        "{:?}",
-        bench.effects
-    );
+    let [Effect::Report(Report::Lied { release: NEW, reason }), suspect] = &bench.effects[..]
+    else {
+        panic!("{:?}", bench.effects)
+    };
+    assert!(matches!(suspect, Effect::Suspect { worker: TWO, of: Suspicion::Lies, .. }));
+    assert_eq!(reason.code(), Some(ply!("PLY-0450")));
+    bench.effects.clear();
+    bench.worker(TWO, true_one.clone());
+    assert_eq!(bench.effects, [], "it is believed nothing more, and told of once");
     bench.worker(ONE, true_one);
     assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Append { .. })));
+}
+
+/// Whatever its rooms were at, and whether or not it notes that: they go on where the next worker is.
+#[test]
+fn a_liar_is_held_against_none_of_its_rooms() {
+    let at_it = Turn { room: ROOM, attempt: Attempt(1), seq: Seq(2) };
+    for turns in [None, Some(vec![at_it])] {
+        let mut bench = Bench::with_player(&now(), false);
+        bench.input(1, 1);
+        bench.sent_to(ONE);
+        let how = "PLY-0450 it lies".to_owned();
+        let end = WorkerEnd { ended: Suspicion::Lies.ended(), turns, how };
+        assert!(!end.was_at_work(), "its next start waits as after any failure of a release");
+        bench.worker_ends(ONE, &end);
+        let reports = bench.reports();
+        let counts: Vec<_> = reports
+            .iter()
+            .filter_map(|report| match report {
+                Report::Fault { count, reason, .. } => Some((*count, reason.to_string())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(counts, [(0, "PLY-0402 the worker went away: PLY-0450 it lies".to_owned())]);
+    }
+}
+
+#[test]
+fn what_a_room_fails_on_says_how_the_worker_ended() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.input(1, 1);
+    bench.sent_to(ONE);
+    let how = "killed by SIGSEGV; its last line: no".to_owned();
+    bench.worker_ends(ONE, &WorkerEnd { ended: Ended::ByItself, turns: None, how });
+    let told = bench.reports().into_iter().find_map(|report| match report {
+        Report::Fault { reason, .. } => Some(reason.to_string()),
+        _ => None,
+    });
+    let wanted =
+        "PLY-0402 the worker died while it ran the room: killed by SIGSEGV; its last line: no";
+    assert_eq!(told.as_deref(), Some(wanted));
 }

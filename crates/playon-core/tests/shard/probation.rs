@@ -2,9 +2,10 @@
 
 use playon_core::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Target};
 use playon_core::effect::{Aside, Cost, Listing, Order, Report};
-use playon_core::fleet::{Berth, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
-use playon_types::kind::{Declared, KindInfo, Policies};
+use playon_types::kind::{KindInfo, Policies};
+use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
@@ -45,7 +46,7 @@ impl Stage {
 
     /// Reads what was stored, lists the rooms on that release, and lets workers of both attach.
     fn begin(mut self, stored: Option<DeployRecord>, on: ReleaseId) -> Self {
-        let declared: Vec<Declared> = kinds(self.lobbies).iter().map(Declared::from).collect();
+        let declared: Vec<KindInfo> = kinds(self.lobbies);
         for release in [OLD, NEW] {
             self.director.handle_release(release, declared.clone());
         }
@@ -305,4 +306,72 @@ fn the_next_keeper_does_not_judge_a_release_again_that_was_judged() {
     next.fault(DUEL);
     next.fault(DUEL);
     assert_eq!((next.alarms, next.current), (0, OLD));
+}
+
+#[test]
+fn a_release_whose_workers_lie_twice_goes_back() {
+    let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
+    stage.ship();
+    let lie = |release| Report::Lied { release, reason: reason!("PLY-0450 it spoke for another") };
+    for release in [OLD, OLD, NEW] {
+        stage.hear(lie(release));
+        assert_eq!((stage.alarms, stage.current), (0, NEW));
+    }
+    stage.hear(lie(NEW));
+    assert_eq!((stage.alarms, stage.current), (1, OLD));
+    let reason = stage.stored.and_then(|record| record.reason).unwrap_or_default();
+    assert!(reason.starts_with("PLY-0313") && reason.contains("PLY-0450"), "{reason}");
+}
+
+/// A process of that release dies by itself, at nothing of any room, and the next one attaches.
+fn dies_at_nothing(stage: &mut Stage, id: u64, release: ReleaseId) {
+    let (ended, turns) = (Ended::ByItself, Some(Vec::new()));
+    let end = WorkerEnd { ended, turns, how: "killed by SIGABRT".into() };
+    stage.director.handle_worker_down(stage.now, WorkerId(id), &end);
+    let kinds = kinds(stage.lobbies);
+    let info = WorkerInfo { id: WorkerId(id), berth: Berth::Common, release, kinds };
+    stage.director.handle_worker_up(stage.now, &info);
+    stage.drain();
+}
+
+#[test]
+fn a_release_whose_processes_die_while_no_room_is_at_anything_goes_back() {
+    let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
+    stage.ship();
+    dies_at_nothing(&mut stage, 2, NEW);
+    assert_eq!((stage.alarms, stage.current), (0, NEW));
+    dies_at_nothing(&mut stage, 2, NEW);
+    assert_eq!((stage.alarms, stage.current), (1, OLD));
+    let reason = stage.stored.and_then(|record| record.reason).unwrap_or_default();
+    assert!(reason.starts_with("PLY-0313") && reason.contains("SIGABRT"), "{reason}");
+}
+
+#[test]
+fn what_the_release_before_died_of_as_well_is_not_held_against_the_new_one() {
+    let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
+    stage.ship();
+    dies_at_nothing(&mut stage, 1, OLD);
+    for _ in 0..3 {
+        dies_at_nothing(&mut stage, 2, NEW);
+    }
+    assert_eq!((stage.alarms, stage.current), (0, NEW));
+}
+
+/// It attaches and dies, again and again, or never gets so far: what the deploy says is how.
+#[test]
+fn a_deploy_whose_workers_do_not_stay_says_how_the_last_one_ended() {
+    let config = DirectorConfig::default();
+    let patience = config.attach_timeout;
+    let mut stage = Stage::keeper(Span::ZERO, Span::secs(60), None).begin(None, OLD);
+    stage.director.handle_worker_down(stage.now, WorkerId(2), &WorkerEnd::DISMISSED);
+    let wish = DeployWish { to: NEW, at_once: true, course: Course::Forward };
+    stage.director.handle_deploy(stage.now, wish).expect("it is another one");
+    stage.director.handle_worker_ended(OLD, "exit code 1");
+    stage.director.handle_worker_ended(NEW, "exit code 2");
+    stage.director.handle_worker_ended(NEW, "PLY-0406 the worker ended: killed by SIGSEGV");
+    stage.pass(patience);
+    let record = stage.stored.expect("it is stored");
+    assert_eq!(record.phase, DeployPhase::Reverted);
+    let reason = record.reason.unwrap_or_default();
+    assert!(reason.starts_with("PLY-0302") && reason.ends_with("killed by SIGSEGV"), "{reason}");
 }

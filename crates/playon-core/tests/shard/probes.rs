@@ -96,8 +96,11 @@ fn a_release_that_fails_on_it_is_told_of_with_its_reason() {
     bench.worker(TWO, prewarmed(ROOM, attempt, asleep.seq.0, 2_000_000));
     assert_eq!(checked(&mut bench).unwrap_err().code(), Some(ply!("PLY-0312")));
     let (mut bench, ..) = asked();
-    bench.worker_down(TWO);
-    assert_eq!(checked(&mut bench).unwrap_err().code(), Some(ply!("PLY-0303")));
+    let how = "exit code 3; its last line: no".to_owned();
+    bench.worker_ends(TWO, &WorkerEnd { ended: Ended::ByItself, turns: None, how });
+    let why = checked(&mut bench).unwrap_err();
+    assert_eq!(why.code(), Some(ply!("PLY-0303")));
+    assert!(why.words().ends_with(": exit code 3; its last line: no"), "{why}");
 }
 
 #[test]
@@ -119,7 +122,7 @@ fn a_copy_that_takes_too_long_fails_and_its_worker_is_suspect() {
 #[test]
 fn a_worker_that_dies_over_something_else_is_not_the_rooms_fault() {
     let (mut bench, asleep, _) = asked();
-    let end = WorkerEnd { ended: Ended::ByItself, turns: Some(Vec::new()) };
+    let end = WorkerEnd { ended: Ended::ByItself, turns: Some(Vec::new()), how: String::new() };
     bench.shard.handle_worker_down(bench.now, TWO, &end);
     bench.wait(Span::ZERO);
     assert_eq!(bench.reports(), []);

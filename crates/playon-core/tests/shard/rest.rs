@@ -7,7 +7,7 @@ use playon_types::attach::ToWorker;
 use playon_types::gate::{Close, Hello, ToOwner, Who};
 use playon_types::ids::{ConnId, ReleaseId};
 use playon_types::image::Image;
-use playon_types::kind::{Declared, Policies};
+use playon_types::kind::{KindInfo, Policies};
 use playon_types::time::{Span, WallTime};
 
 use super::bench::{Bench, NEW, ONE, ROOM, kind};
@@ -205,8 +205,7 @@ const THIRD: ReleaseId = ReleaseId([3; 32]);
 
 /// What the new release says is that it reads nothing before its own version.
 fn new_reads_only_its_own(bench: &mut Bench) {
-    let info = kind(2, policies(Span::secs(60)));
-    let said = Declared { reads_from: 2, ..Declared::from(&info) };
+    let said = KindInfo { reads_from: 2, ..kind(2, policies(Span::secs(60))) };
     bench.shard.handle_release(NEW, vec![said]);
 }
 
@@ -242,7 +241,7 @@ fn a_room_whose_release_is_gone_wakes_on_one_that_reads_it() {
     bench.order(Order::Prefer(NEW));
     new_reads_only_its_own(&mut bench);
     bench.worker_down(ONE);
-    let older = Declared::from(&kind(1, policies(Span::secs(60))));
+    let older = kind(1, policies(Span::secs(60)));
     bench.shard.handle_release(THIRD, vec![older]);
     bench.order(Order::Startable(BTreeSet::from([NEW, THIRD])));
     come(&mut bench, 2);
@@ -258,7 +257,7 @@ fn a_room_whose_release_is_gone_wakes_on_the_current_one_if_that_reads_it() {
     bench.order(Order::Prefer(NEW));
     bench.worker_down(ONE);
     bench.order(Order::Startable(BTreeSet::from([NEW, THIRD])));
-    bench.shard.handle_release(THIRD, vec![Declared::from(&kind(1, Policies::default()))]);
+    bench.shard.handle_release(THIRD, vec![kind(1, Policies::default())]);
     come(&mut bench, 2);
     bench.found_asleep(asleep, 0);
     assert_eq!(listed(&mut bench).last(), Some(&NEW));

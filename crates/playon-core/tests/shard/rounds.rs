@@ -4,7 +4,7 @@ use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Target};
 use playon_core::effect::{Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::ids::DeployId;
-use playon_types::kind::{Declared, OnDeploy, Policies};
+use playon_types::kind::{OnDeploy, Policies};
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::{Span, Time};
 
@@ -56,7 +56,7 @@ fn a_room_moves_when_the_deploys_time_is_over_though_its_keeper_is_young() {
 /// What the director tells the room about moving once all rooms are listed, its record of the deploy, and what it stores.
 fn resumed(age: Span, record: DeployRecord) -> (Option<Time>, Vec<DeployRecord>) {
     let mut director = Director::new(DirectorConfig { age, ..DirectorConfig::default() });
-    let declared = vec![Declared::from(&kind(1, by_rounds()))];
+    let declared = vec![kind(1, by_rounds())];
     [OLD, NEW].iter().for_each(|release| director.handle_release(*release, declared.clone()));
     director.handle_recovered(Time(0), Some(NEW), vec![record]);
     let listing = Listing {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use playon_core::effect::{Effect, Order, Report};
-use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, Suspicion, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{Fault, FromWorker, Item, Stage, ToWorker, Turn};
 use playon_types::ids::WorkerId;
@@ -104,13 +104,14 @@ impl Scene {
     /// Whom the shard wants replaced is gone.
     fn replace(&mut self) -> Vec<WorkerId> {
         let replaced = |effect: &Effect| match effect {
-            Effect::Spoiled { worker, .. } => Some(*worker),
+            Effect::Suspect { worker, of: Suspicion::Spoiled, .. } => Some(*worker),
             _ => None,
         };
         let found: Vec<_> = self.bench.effects.iter().filter_map(replaced).collect();
         self.bench.effects.retain(|effect| replaced(effect).is_none());
         for worker in &found {
-            let end = WorkerEnd { ended: Ended::Spoiled, turns: Some(Vec::new()) };
+            let end =
+                WorkerEnd { ended: Ended::Spoiled, turns: Some(Vec::new()), how: String::new() };
             self.bench.worker_ends(*worker, &end);
             self.trial.take_if(|trial| trial == worker);
         }

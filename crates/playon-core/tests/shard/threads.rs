@@ -41,7 +41,10 @@ fn dies_after(bench: &mut Bench, worker: WorkerId, input: u64, wait: Span) -> Op
     obey(bench, worker);
     bench.reports();
     bench.wait(wait);
-    bench.worker_ends(worker, &WorkerEnd { ended: Ended::ByItself, turns: Some(Vec::new()) });
+    bench.worker_ends(
+        worker,
+        &WorkerEnd { ended: Ended::ByItself, turns: Some(Vec::new()), how: String::new() },
+    );
     bench.wait(Span::millis(300));
     bench.reports().into_iter().find_map(|report| match report {
         Report::Berths(berths) => Some(berths.into_iter().map(|(_, berth)| berth).collect()),
@@ -92,7 +95,7 @@ fn goes_back(ended: Ended, turns: Option<Vec<Turn>>) -> bool {
     let mut bench = Bench::with_player(&turn_based(), false);
     bench.input(1, 1);
     assert!(matches!(bench.sent_to(ONE).as_slice(), [ToWorker::Deliver(_)]));
-    bench.worker_ends(ONE, &WorkerEnd { ended, turns });
+    bench.worker_ends(ONE, &WorkerEnd { ended, turns, how: String::new() });
     let common = up(&mut bench, 21, Berth::Common);
     matches!(bench.sent_to(common).as_slice(), [ToWorker::Open { .. }])
 }

@@ -36,7 +36,10 @@ fn commit(deed: &str) {
             let _held = SHARED.lock();
             panic!("as told, with a lock held");
         }
-        "abort" => std::process::abort(),
+        "abort" => {
+            eprintln!("I abort as told");
+            std::process::abort()
+        }
         "exit" => std::process::exit(0),
         "overflow" => {
             std::hint::black_box(deeper(1));

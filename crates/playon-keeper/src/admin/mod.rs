@@ -6,7 +6,6 @@
 mod auth;
 mod begin;
 mod error;
-mod linger;
 mod patience;
 mod routes;
 mod serve;

@@ -14,13 +14,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-use super::linger::Lingering;
 use crate::config::Bounds;
 use crate::process::accepting::AcceptTrouble;
 use crate::process::alarm::Alarms;
+use crate::process::linger::{linger, served};
 
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes that are read of a refused request after its answer: an executable that was not wanted may be on its way.
+const ADMIN_LINGER_BYTES_MAX: u64 = 64 << 20;
 
 /// Serves the API for as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, alarms: Alarms) {
@@ -45,22 +48,21 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
 }
 
 async fn connection(stream: TcpStream, router: Router, head_timeout: Duration) {
-    let service =
-        service_fn(move |request: hyper::Request<Incoming>| answer(router.clone(), request));
-    let served = http1::Builder::new()
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        Box::pin(answer(router.clone(), request))
+    });
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection to the admin API broke");
-    }
+        .serve_connection(TokioIo::new(stream), service);
+    let stream = served(connection).await.io.into_inner();
+    linger(stream, ADMIN_LINGER_BYTES_MAX).await;
 }
 
 async fn answer(
     mut router: Router,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    router.call(request.map(Lingering::new)).await
+    router.call(request).await
 }

@@ -61,6 +61,10 @@ pub(crate) fn log_report(catalog: &Catalog, metrics: &Metrics, epoch: Epoch, rep
             metrics.outage_seconds.observe(seconds(outage.0));
             tracing::info!(%room, epoch, release = on(room), ?outage, "room is live again");
         }
+        Report::Lied { release, reason } => {
+            let release = catalog.label(*release);
+            tracing::error!(release, why = reason.to_string(), "a worker lies");
+        }
         Report::InputsLost { .. } | Report::Miscounted { .. } => {
             note_books(metrics, epoch, report, on);
         }

@@ -9,11 +9,10 @@ use std::thread::JoinHandle;
 use playon_core::berths::Berths;
 use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Expiry, ExpiryConfig, Target};
 use playon_core::effect::{Listing, Order, Report};
-use playon_core::fleet::{Berth, Ended};
+use playon_core::fleet::Berth;
 use playon_core::lobby::{Lobby, LobbyOpening};
 use playon_store::{Decisions, Releases, RestingRooms};
-use playon_types::ids::{ReleaseId, RoomId, WorkerId};
-use playon_types::reason::Reason;
+use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::time::{Span, Time};
 use tokio::sync::oneshot;
 
@@ -167,11 +166,12 @@ impl Control {
                 }
             }
             ToControl::Shard(_, FromShard::Recovered) => self.handle_shard_recovered(),
-            ToControl::Shard(_, FromShard::Suspect(worker, why)) => {
-                self.end_worker(worker, Ended::Suspect, why);
-            }
-            ToControl::Shard(_, FromShard::Spoiled(worker, why)) => {
-                self.end_worker(worker, Ended::Spoiled, why);
+            ToControl::Shard(_, FromShard::Suspect(worker, of, why)) => {
+                let release = self.catalog().workers.get(&worker).map(|entry| entry.release);
+                let release = release.map(|release| self.catalog().label(release));
+                tracing::warn!(%worker, release, why = why.to_string(), "worker is suspect");
+                self.setup.hub.cut(worker, of, &why);
+                self.setup.supervisor.kill(worker, why);
             }
             ToControl::Shard(_, FromShard::StoreFailed(error)) => self.fail(store_failed(&error)),
             ToControl::Links(news) => self.handle_link(news),
@@ -180,15 +180,6 @@ impl Control {
             ToControl::Failed(error) => self.fail(error),
             ToControl::Quit => {}
         }
-    }
-
-    /// A shard wants it killed.
-    fn end_worker(&self, worker: WorkerId, as_one: Ended, why: Reason) {
-        let release = self.catalog().workers.get(&worker).map(|entry| entry.release);
-        let release = release.map(|release| self.catalog().label(release));
-        tracing::warn!(%worker, release, why = why.to_string(), ?as_one, "the worker is ended");
-        self.setup.hub.cut(worker, as_one);
-        self.setup.supervisor.kill(worker, why);
     }
 
     /// The keeper cannot go on; whoever runs it ends it.
@@ -292,16 +283,19 @@ impl Control {
     fn handle_link(&mut self, news: FromLinks) {
         match news {
             FromLinks::Up(attached) => self.handle_up(*attached),
-            FromLinks::Down { worker, end, why } => {
+            FromLinks::Down { worker, end } => {
                 let gone = self.catalog_mut().workers.remove(&worker);
                 if let Some(gone) = gone {
                     let release = self.catalog().label(gone.release);
-                    tracing::info!(%worker, release, why, "worker is gone");
+                    tracing::info!(%worker, release, how = end.how, "worker is gone");
+                    // Of its own processes the supervisor knows more.
+                    if !gone.spawned {
+                        self.director.handle_worker_ended(gone.release, &end.how);
+                    }
                 }
-                self.setup.supervisor.detached(worker, &end, why);
-                let now = self.setup.clock.now();
+                self.setup.supervisor.detached(worker, &end);
                 // Of the others the director knows nothing.
-                self.director.handle_worker_down(now, worker, &end);
+                self.director.handle_worker_down(self.setup.clock.now(), worker, &end);
                 self.drain();
             }
             FromLinks::Refused { spawn, error } => self.setup.supervisor.refused(spawn, error),
@@ -310,12 +304,12 @@ impl Control {
 
     fn handle_up(&mut self, attached: Attached) {
         let (worker, release) = (attached.info.id, attached.info.release);
-        match attached.spawn {
-            Some(spawn) => self.setup.supervisor.attached(spawn, worker),
+        match &attached.process {
+            Some((spawn, _)) => self.setup.supervisor.attached(*spawn, worker),
             None => self.keep_external(release, &attached.label),
         }
         let mut catalog = self.catalog_mut();
-        let (app, pid, spawned) = (attached.app, attached.pid, attached.spawn.is_some());
+        let (app, pid, spawned) = (attached.app, attached.pid, attached.process.is_some());
         catalog.workers.insert(worker, WorkerEntry { release, app, pid, spawned });
         if let Some(entry) = catalog.releases.get_mut(&release) {
             entry.kinds.clone_from(&attached.info.kinds);
@@ -344,8 +338,9 @@ impl Control {
         let FromSupervisor::Ended { release, error, given_up } = news;
         self.setup.metrics.worker_ends.inc();
         self.catalog_mut().note_fault(None, Some(*release), format!("worker ended: {error}"));
+        let reason = error.to_string();
+        self.director.handle_worker_ended(*release, &reason);
         if *given_up {
-            let reason = error.to_string();
             self.director.handle_release_broken(self.setup.clock.now(), *release, &reason);
             self.drain();
         }

@@ -20,6 +20,7 @@ use super::http::{Granted, answer};
 use super::local::Local;
 use super::stats::{HelloRefusal, StatsSlot};
 use crate::process::accepting::AcceptTrouble;
+use crate::process::linger::{linger, served};
 
 /// Connections that the kernel completes for us while the threads are busy: a reconnect storm is one burst.
 const BACKLOG: i32 = 4_096;
@@ -29,6 +30,12 @@ const HEAD_BYTES_MAX: usize = 8 << 10;
 
 /// Headers of a request.
 const HEADERS_MAX: usize = 64;
+
+/// Bytes that are read of a request after an answer that did not wait for all of it.
+const PLAY_LINGER_BYTES_MAX: u64 = 1 << 20;
+
+/// Sockets beyond `sockets_max` that are kept until they have read that there is no place. Further ones are reset.
+const TURNED_AWAY_MAX: usize = 256;
 
 /// Opens the listening socket. The threads share it, so that whoever has time takes the next connection.
 pub(super) fn open(
@@ -109,6 +116,14 @@ fn take(local: &Rc<Local>, stream: TcpStream) {
             const FULL: &[u8] =
                 b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
             _ = stream.try_write(FULL);
+            let stats = local.stats();
+            if let Some(slot) = StatsSlot::take(stats, |stats| &stats.turned_away, TURNED_AWAY_MAX)
+            {
+                spawn_local(async move {
+                    linger(stream, PLAY_LINGER_BYTES_MAX).await;
+                    drop(slot);
+                });
+            }
         }
     }
 }
@@ -128,10 +143,12 @@ async fn serve(local: Rc<Local>, stream: TcpStream, socket: StatsSlot) {
         .header_read_timeout(config.head_timeout)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .without_shutdown();
-    let Ok(Ok(parts)) = timeout(config.http_lifetime, connection).await else { return };
-    let Some(place) = granted.take() else { return };
+        .serve_connection(TokioIo::new(stream), service);
+    let Ok(parts) = timeout(config.http_lifetime, served(connection)).await else { return };
+    let Some(place) = granted.take() else {
+        let stream = parts.io.into_inner();
+        return linger(stream, PLAY_LINGER_BYTES_MAX).await;
+    };
     let begun = parts.read_buf.to_vec();
     let stream = parts.io.into_inner();
     let conn = Conn::new(local.clone(), stream, begun, (socket, place)).await;

@@ -4,13 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use playon_types::gate::Close;
 
-/// Counters of all gateway threads. Every field only grows, but the two that say so.
+/// Counters of all gateway threads. Every field only grows, but the three that say so.
 #[derive(Debug, Default)]
 pub struct GatewayStats {
     /// Sockets of any kind that are open now.
     pub sockets: StatsCount,
     /// Player sockets that are open now.
     pub connections: StatsCount,
+    /// Sockets beyond those that are being told that there is no place now.
+    pub turned_away: StatsCount,
     /// Player sockets that were let in.
     pub accepted: StatsCount,
     /// Sockets and requests that were not, by reason.

@@ -26,7 +26,7 @@ fn poke(keeper: &Keeper) {
     let _ = keeper.handle.news.send(ToControl::Operator(FromOperator::Probe { reply }));
     // The supervisor hears of it from the control thread.
     let end = WorkerEnd::DISMISSED;
-    let news = FromLinks::Down { worker: WorkerId(7), end, why: "a test".to_owned() };
+    let news = FromLinks::Down { worker: WorkerId(7), end };
     let _ = keeper.handle.news.send(ToControl::Links(news));
     let (tell, _answers) = tokio::sync::mpsc::unbounded_channel();
     keeper.shards.push_each(|| ToShard::Probe(tell.clone()));

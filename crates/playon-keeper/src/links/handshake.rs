@@ -96,16 +96,16 @@ fn too_fast(step: Span) -> bool {
 }
 
 fn attached(worker: WorkerId, pass: &WorkerPass, hello: WorkerHello) -> Attached {
-    let (release, label, spawn, berth) = match pass {
-        WorkerPass::Spawned { spawn, release, label, berth } => {
-            (*release, label.clone(), Some(*spawn), *berth)
+    let (release, label, process, berth) = match pass {
+        WorkerPass::Spawned { spawn, release, label, berth, fate } => {
+            (*release, label.clone(), Some((*spawn, fate.clone())), *berth)
         }
         WorkerPass::External => {
             (external_release(&hello.app, &hello.label), hello.label, None, Berth::Common)
         }
     };
     let info = WorkerInfo { id: worker, berth, release, kinds: hello.kinds };
-    Attached { info, label, app: hello.app, pid: hello.pid, spawn, assets: hello.assets }
+    Attached { info, label, app: hello.app, pid: hello.pid, process, assets: hello.assets }
 }
 
 /// The identity of a release whose executable the keeper has never seen: whoever runs it vouches for the label.

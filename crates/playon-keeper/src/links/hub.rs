@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use playon_core::fleet::{Ended, WorkerEnd};
+use playon_core::fleet::{Suspicion, WorkerEnd};
 use playon_core::limits::Limits;
 use playon_types::attach::ToWorker;
 use playon_types::ids::{Epoch, WorkerId};
 use playon_types::kind::Policies;
+use playon_types::reason::Reason;
 
-use super::outbound::{Ending, Outbound};
+use super::outbound::Outbound;
 use crate::config::Bounds;
 use crate::error::Coded;
 use crate::messages::{Attached, FromLinks, ToShard};
@@ -22,7 +23,7 @@ use crate::owner::Shards;
 use crate::process::alarm::Alarms;
 use crate::workers::{Passes, WorkerPass};
 
-/// See [`stuck_after`].
+/// How much longer than the longest deadline of the rules a thread of a worker may be at one message: those name the room.
 const STUCK_MARGIN: Duration = Duration::from_secs(5);
 
 /// How long a thread of a worker may be at one message of any sort: longer than any deadline of the rules, which name the
@@ -93,17 +94,17 @@ impl Hub {
         self.read().values().map(|outbound| outbound.waiting()).sum()
     }
 
-    /// Ends the link of a worker at once, as that of one that ended so.
-    pub(crate) fn cut(&self, worker: WorkerId, ended: Ended) {
+    /// Ends the link of a worker at once, and why.
+    pub(crate) fn cut(&self, worker: WorkerId, of: Suspicion, why: &Reason) {
         if let Some(outbound) = self.read().get(&worker) {
-            outbound.end(Ending::AtOnce(ended));
+            outbound.cut(of, why.clone());
         }
     }
 
     /// Asks all workers to end.
     pub(crate) fn shut_down(&self) {
         for outbound in self.read().values() {
-            outbound.end(Ending::Orderly);
+            outbound.shut_down();
         }
     }
 
@@ -132,11 +133,11 @@ impl Hub {
         outbound
     }
 
-    pub(super) fn unregister(&self, worker: WorkerId, end: &WorkerEnd, why: String) {
+    pub(super) fn unregister(&self, worker: WorkerId, end: WorkerEnd) {
         self.write().remove(&worker);
         self.metrics.workers.dec();
         self.shards.push_each(|| ToShard::WorkerDown(worker, end.clone()));
-        (self.news)(FromLinks::Down { worker, end: end.clone(), why });
+        (self.news)(FromLinks::Down { worker, end });
     }
 
     pub(super) fn refuse(&self, pass: Option<&WorkerPass>, error: Coded) {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use playon_core::fleet::{Ended, WorkerEnd};
+use playon_core::fleet::{Ended, Suspicion, WorkerEnd};
 use playon_types::attach::{FromWorker, Turn};
 use playon_types::ids::WorkerId;
+use playon_types::reason::Reason;
 use playon_wire::attach::{
     AttachError, Credit, Down, FrameDecoder, KeeperRefuse, KeeperWelcome, LogLevel, LogLine, Up,
     WorkerHello, cost, decode_up, encode_down,
@@ -23,6 +24,7 @@ use super::outbound::{Ending, Outbound, encode_fitting};
 use super::turns::TurnsFile;
 use crate::error::Coded;
 use crate::messages::{Attached, ToShard};
+use crate::workers::Fate;
 
 /// Bytes of batches that a worker may have before it must give credit back.
 const CREDIT_BYTES: u64 = 8 << 20;
@@ -45,6 +47,10 @@ const LOOKS_PER_WORD: u32 = 5;
 
 /// How long a refused or ended worker may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
+
+/// How long a link that its worker has ended waits for how the process did: what rooms and deploys say of it holds that. Nothing
+/// is lost by it, as another worker is not started before the process has ended.
+const DEATH_WAIT: Duration = Duration::from_millis(150);
 
 /// Serves one connection to its end. The permit stands for a process that has not said who it is.
 pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>, greeting: OwnedSemaphorePermit) {
@@ -132,8 +138,8 @@ enum LinkEnd {
     Silent,
     /// One of its threads got no further with this.
     Stuck(Turn),
-    /// A shard wanted it cut.
-    Cut(Ended),
+    /// The keeper cut it, as a shard suspects the worker.
+    Cut(Suspicion, Reason),
 }
 
 impl From<AttachError> for LinkEnd {
@@ -168,8 +174,10 @@ struct Link {
     turns: TurnsFile,
     nonce: u64,
     shutdown_sent: bool,
-    /// Why it ended.
-    why: String,
+    /// What becomes of the worker's process, if the keeper has started it.
+    fate: Option<Fate>,
+    /// How it ended.
+    how: String,
     /// Who ended it.
     ended: Ended,
     /// Per shard, what one read brought.
@@ -179,15 +187,15 @@ struct Link {
 impl Drop for Link {
     /// Also after a panic, so that the rooms of this worker go elsewhere, and when the keeper ends without waiting for it.
     fn drop(&mut self) {
-        let why = match std::mem::take(&mut self.why) {
+        let how = match std::mem::take(&mut self.how) {
             _ if std::thread::panicking() => "the link's task has panicked".to_owned(),
-            why if why.is_empty() => "the keeper ends".to_owned(),
-            why => why,
+            how if how.is_empty() => "the keeper ends".to_owned(),
+            how => how,
         };
-        tracing::info!(worker = %self.worker, release = %self.label, why, "worker detached");
+        tracing::info!(worker = %self.worker, release = %self.label, how, "worker detached");
         // What was read before the end has been handed over; nothing of this worker follows.
-        let end = WorkerEnd { ended: self.ended, turns: self.turns.now() };
-        self.hub.unregister(self.worker, &end, why);
+        let end = WorkerEnd { ended: self.ended, turns: self.turns.now(), how };
+        self.hub.unregister(self.worker, end);
     }
 }
 
@@ -201,6 +209,7 @@ impl Link {
     ) -> Self {
         let worker = attached.info.id;
         let label = attached.label.clone();
+        let fate = attached.process.as_ref().map(|(_, fate)| fate.clone());
         let heartbeat_ms = u64::try_from(hub.bounds.ping_every.as_millis()).unwrap_or(1_000);
         let turns = TurnsFile::new();
         let welcome = KeeperWelcome {
@@ -235,7 +244,8 @@ impl Link {
             turns,
             nonce: 0,
             shutdown_sent: false,
-            why: String::new(),
+            fate,
+            how: String::new(),
             ended: Ended::Dismissed,
             sorted,
             hub,
@@ -247,10 +257,13 @@ impl Link {
         self.ended = match end {
             LinkEnd::Closed | LinkEnd::Broken(_) if !self.shutdown_sent => Ended::ByItself,
             LinkEnd::Stuck(_) => Ended::Suspect,
-            LinkEnd::Cut(ended) => ended,
+            LinkEnd::Cut(of, _) => of.ended(),
             _ => Ended::Dismissed,
         };
-        self.why = match end {
+        // With a process that has ended its link has ended, too.
+        let gone =
+            matches!(end, LinkEnd::Closed | LinkEnd::Broken(AttachError::Cut | AttachError::Io(_)));
+        let how = match end {
             LinkEnd::Closed => "the worker closed the link".to_owned(),
             LinkEnd::Broken(error) => error.to_string(),
             LinkEnd::Silent => {
@@ -260,8 +273,16 @@ impl Link {
                 "PLY-0454 it was at one message of room {} for {:?}",
                 turn.room, self.hub.stuck_after
             ),
-            LinkEnd::Cut(_) => "the keeper ended the link".to_owned(),
+            LinkEnd::Cut(_, why) => why.to_string(),
         };
+        let Some(fate) = self.fate.clone() else {
+            self.how = how;
+            return;
+        };
+        self.how = fate.with_last_line(how);
+        if gone && let Some(died) = fate.ended(DEATH_WAIT).await {
+            self.how = died;
+        }
     }
 
     async fn converse(&mut self) -> LinkEnd {
@@ -297,10 +318,11 @@ impl Link {
 
     /// Encodes the next batch if the last one is written.
     fn fill(&mut self) -> Result<(), LinkEnd> {
-        let ending = self.outbound.ending();
-        if let Ending::AtOnce(ended) = ending {
-            return Err(LinkEnd::Cut(ended));
-        }
+        let orderly = match self.outbound.ending() {
+            Ending::AtOnce(of, why) => return Err(LinkEnd::Cut(of, why)),
+            Ending::Orderly => true,
+            Ending::No => false,
+        };
         if !self.unwritten.is_empty() {
             return Ok(());
         }
@@ -308,7 +330,7 @@ impl Link {
         if !batch.is_empty() {
             self.hub.metrics.worker_messages_out.inc_by(batch.len() as u64);
             self.unwritten = self.encode(batch)?;
-        } else if ending == Ending::Orderly && !self.shutdown_sent && self.outbound.is_empty() {
+        } else if orderly && !self.shutdown_sent && self.outbound.is_empty() {
             // The worker closes the link when it has ended; until then its last words are read.
             self.shutdown_sent = true;
             self.unwritten = encode_down(&[Down::Shutdown])?;

@@ -8,6 +8,8 @@ mod hub;
 mod link;
 mod listener;
 mod outbound;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 pub(crate) use hub::{Hub, HubSetup, stuck_after};

@@ -4,20 +4,21 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use playon_core::fleet::Ended;
+use playon_core::fleet::Suspicion;
 use playon_types::attach::{Fault, Stage, ToWorker, Turn};
+use playon_types::reason::Reason;
 use playon_wire::attach::{AttachError, BATCH_ITEMS_MAX, Credit, Down, cost, encode_down};
 use tokio::sync::Notify;
 
 /// How a link is asked to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// It goes on.
     No,
     /// After a `Shutdown` behind all that waits.
     Orderly,
-    /// At once, as one of which that is said.
-    AtOnce(Ended),
+    /// At once: what the worker is suspected of, and why.
+    AtOnce(Suspicion, Reason),
 }
 
 #[derive(Debug)]
@@ -74,16 +75,28 @@ impl Outbound {
         self.lock().messages.is_empty()
     }
 
-    /// Asks the link to end; a stricter wish stands.
-    pub(super) fn end(&self, ending: Ending) {
+    /// Asks the link to end in order, unless it is to end at once.
+    pub(super) fn shut_down(&self) {
         let mut queue = self.lock();
-        queue.ending = queue.ending.max(ending);
+        if queue.ending == Ending::No {
+            queue.ending = Ending::Orderly;
+        }
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Asks the link to end at once. The first reason stands.
+    pub(super) fn cut(&self, of: Suspicion, why: Reason) {
+        let mut queue = self.lock();
+        if !matches!(queue.ending, Ending::AtOnce(..)) {
+            queue.ending = Ending::AtOnce(of, why);
+        }
         drop(queue);
         self.wake.notify_one();
     }
 
     pub(super) fn ending(&self) -> Ending {
-        self.lock().ending
+        self.lock().ending.clone()
     }
 
     /// Waits until something was pushed or asked for.
@@ -129,6 +142,7 @@ fn misfit(message: &ToWorker, error: &AttachError) -> Fault {
 mod tests {
     use super::*;
     use playon_types::ids::{Attempt, RoomId, Seq};
+    use playon_types::reason;
     use playon_wire::attach::read_down;
 
     fn open(room: u8, bytes: usize) -> ToWorker {
@@ -172,10 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn the_strictest_ending_stands() {
+    fn the_strictest_ending_and_its_first_reason_stand() {
         let outbound = Outbound::new();
-        outbound.end(Ending::AtOnce(Ended::Suspect));
-        outbound.end(Ending::Orderly);
-        assert_eq!(outbound.ending(), Ending::AtOnce(Ended::Suspect));
+        outbound.shut_down();
+        assert_eq!(outbound.ending(), Ending::Orderly);
+        let why = || reason!("PLY-0404 it hangs");
+        outbound.cut(Suspicion::Hangs, why());
+        outbound.cut(Suspicion::Lies, reason!("PLY-0450 it lies"));
+        outbound.shut_down();
+        assert_eq!(outbound.ending(), Ending::AtOnce(Suspicion::Hangs, why()));
     }
 }

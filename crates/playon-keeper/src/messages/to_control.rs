@@ -1,7 +1,7 @@
 //! What the control thread is told.
 
 use playon_core::effect::Report;
-use playon_core::fleet::{WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Suspicion, WorkerEnd, WorkerInfo};
 use playon_store::StoreError;
 use playon_types::ids::{ReleaseId, WorkerId};
 use playon_types::reason::Reason;
@@ -9,7 +9,7 @@ use playon_wire::attach::Asset;
 
 use super::from_operator::FromOperator;
 use crate::error::Coded;
-use crate::workers::SpawnId;
+use crate::workers::{Fate, SpawnId};
 
 /// What the control thread is told.
 ///
@@ -39,9 +39,7 @@ pub(crate) enum FromShard {
     /// Every recovered room has been listed.
     Recovered,
     /// A worker that must be killed.
-    Suspect(WorkerId, Reason),
-    /// A worker that must be replaced, through no fault of the rooms that are in it.
-    Spoiled(WorkerId, Reason),
+    Suspect(WorkerId, Suspicion, Reason),
     /// Nothing can be made safe any more.
     StoreFailed(StoreError),
 }
@@ -57,8 +55,6 @@ pub(crate) enum FromLinks {
         worker: WorkerId,
         /// How it ended.
         end: WorkerEnd,
-        /// Why.
-        why: String,
     },
     /// A started process was not let in.
     Refused {
@@ -80,8 +76,8 @@ pub(crate) struct Attached {
     pub(crate) app: String,
     /// Its process.
     pub(crate) pid: u32,
-    /// Set if the keeper started it.
-    pub(crate) spawn: Option<SpawnId>,
+    /// Set if the keeper started it: which process it is, and what becomes of that.
+    pub(crate) process: Option<(SpawnId, Fate)>,
     /// The release's files for browsers.
     pub(crate) assets: Vec<Asset>,
 }

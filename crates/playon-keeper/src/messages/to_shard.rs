@@ -8,7 +8,7 @@ use playon_types::attach::{FromWorker, Turn};
 use playon_types::gate::ToOwner;
 use playon_types::ids::{ReleaseId, RoomId, WorkerId};
 use playon_types::image::Image;
-use playon_types::kind::Declared;
+use playon_types::kind::KindInfo;
 
 /// What a shard is told, by the gateway, the links, the store, the loader and the control thread.
 ///
@@ -19,7 +19,7 @@ pub(crate) enum ToShard {
     /// From a socket.
     Gate(ToOwner),
     /// What a release has said about its kinds, before any worker of it attaches.
-    Release(ReleaseId, Vec<Declared>),
+    Release(ReleaseId, Vec<KindInfo>),
     /// A worker has attached.
     WorkerUp(WorkerInfo),
     /// A worker is gone; nothing of it follows.

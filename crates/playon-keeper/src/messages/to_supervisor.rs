@@ -57,6 +57,6 @@ pub(crate) struct Parting {
     pub(crate) by_itself: bool,
     /// It was at something of a room.
     pub(crate) at_work: bool,
-    /// For whoever reads the log.
-    pub(crate) why: String,
+    /// For whoever reads the log: how the process ended too, if that is known.
+    pub(crate) how: String,
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use playon_core::effect::{Effect, Report, Stored};
+use playon_core::fleet::Suspicion;
 use playon_store::{Batch, LogRecord, RestNote, RestRow, RoomLog, SnapshotRow};
 use playon_types::attach::ToWorker;
 use playon_types::gate::ToGateway;
@@ -78,8 +79,7 @@ pub(super) struct ShardOutlet {
     batch: Batch,
     /// What becomes safe with the batch, in the order of the effects.
     stored: Vec<(RoomId, Stored)>,
-    suspects: Vec<(WorkerId, Reason)>,
-    spoiled: Vec<(WorkerId, Reason)>,
+    suspects: Vec<(WorkerId, Suspicion, Reason)>,
     reports: Vec<Report>,
 }
 
@@ -95,7 +95,6 @@ impl ShardOutlet {
             batch: Batch::default(),
             stored: Vec::new(),
             suspects: Vec::new(),
-            spoiled: Vec::new(),
             reports: Vec::new(),
         }
     }
@@ -133,8 +132,7 @@ impl ShardOutlet {
                 self.batch.deletes.push(room);
             }
             Effect::Load(room) => self.outside.loader.ask(room),
-            Effect::Suspect { worker, why } => self.suspects.push((worker, why)),
-            Effect::Spoiled { worker, why } => self.spoiled.push((worker, why)),
+            Effect::Suspect { worker, of, why } => self.suspects.push((worker, of, why)),
             Effect::Report(report) => {
                 if let Report::Gone { room, .. } = &report {
                     self.ticks.gone(*room);
@@ -157,11 +155,8 @@ impl ShardOutlet {
                 self.outside.gates.blocking_send(thread, std::mem::take(batch));
             }
         }
-        for (worker, why) in std::mem::take(&mut self.suspects) {
-            self.tell(FromShard::Suspect(worker, why));
-        }
-        for (worker, why) in std::mem::take(&mut self.spoiled) {
-            self.tell(FromShard::Spoiled(worker, why));
+        for (worker, of, why) in std::mem::take(&mut self.suspects) {
+            self.tell(FromShard::Suspect(worker, of, why));
         }
         if !self.reports.is_empty() {
             let reports = std::mem::take(&mut self.reports);

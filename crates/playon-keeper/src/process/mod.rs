@@ -2,6 +2,7 @@
 
 pub(crate) mod accepting;
 pub mod alarm;
+pub(crate) mod linger;
 pub(crate) mod predecessor;
 pub(crate) mod runtime;
 pub(crate) mod signals;

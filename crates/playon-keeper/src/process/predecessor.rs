@@ -17,7 +17,7 @@ const GOING_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a keeper must be seen to serve before it is held to stay: a signal that ends it takes a moment to be obeyed.
 const STAYS_AFTER: Duration = Duration::from_millis(250);
 
-/// Between two looks at the lock.
+/// Between two looks at the lock of a keeper that is going.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a keeper leaves in `keeper.json`.

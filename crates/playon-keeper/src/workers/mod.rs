@@ -4,11 +4,13 @@
 //! wanted is killed with its whole process group.
 
 mod backoff;
+mod fate;
 mod output;
 mod passes;
 mod process;
 mod supervisor;
 
+pub(crate) use fate::Fate;
 pub(crate) use passes::{Passes, SpawnId, WorkerPass};
 pub(crate) use supervisor::{Supervisor, SupervisorSetup};
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::log::text::escape;
 use crate::process::alarm::{self, Alarm};
 
 /// Bytes of one line; the rest of a longer one becomes the next line.
@@ -26,12 +27,12 @@ const BURST_SECONDS: u32 = 10;
 /// Last lines of standard error that are remembered, for the reason why the worker ended.
 const LAST_LINES: usize = 8;
 
-/// Characters of such a line that a reason holds.
+/// Characters of a last line that a reason holds, before those that act on a terminal are spelled out.
 const LAST_CHARS_MAX: usize = 200;
 
 /// How long the end of a process waits for its last lines to be read. They are there, unless a process that it started
 /// itself keeps the stream open.
-pub(super) const LAST_WAIT: Duration = Duration::from_millis(200);
+pub(super) const LAST_WAIT: Duration = Duration::from_millis(100);
 
 /// The last lines that a worker printed on standard error.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +47,8 @@ impl LastLines {
         if lines.len() == LAST_LINES {
             lines.pop_front();
         }
-        lines.push_back(line.trim().chars().take(LAST_CHARS_MAX).collect());
+        let cut: String = line.trim().chars().take(LAST_CHARS_MAX).collect();
+        lines.push_back(escape(&cut).into_owned());
     }
 
     /// The line that says most about why it ended: the last that is not a hint on how to learn more.
@@ -67,7 +69,9 @@ struct Meter {
 }
 
 impl Meter {
+    /// Lines that may be logged at once after a quiet time.
     const LINES_MAX: f64 = (OUTPUT_LINES_PER_SECOND * BURST_SECONDS) as f64;
+    /// Bytes of such lines.
     const BYTES_MAX: f64 = (OUTPUT_BYTES_PER_SECOND * BURST_SECONDS) as f64;
 
     fn new(at: Instant) -> Self {
@@ -193,5 +197,9 @@ mod tests {
         last.push("   ");
         assert_eq!(last.reason().unwrap(), "/lib/libc.so.6: version `GLIBC_2.99' not found");
         assert!(last.0.lock().unwrap().len() <= LAST_LINES);
+        last.push(&format!("\u{1b}[31m{}", "ä".repeat(5_000)));
+        let reason = last.reason().unwrap();
+        assert!(!reason.contains('\u{1b}') && reason.contains("ää"), "{reason}");
+        assert!(reason.chars().count() < 2 * LAST_CHARS_MAX);
     }
 }

@@ -7,6 +7,8 @@ use playon_core::fleet::Berth;
 use playon_types::ids::ReleaseId;
 use playon_wire::attach::LinkSecret;
 
+use super::fate::Fate;
+
 /// One started process; unique within a keeper process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SpawnId(pub(crate) u64);
@@ -24,6 +26,8 @@ pub(crate) enum WorkerPass {
         label: String,
         /// What it is there for.
         berth: Berth,
+        /// What becomes of it.
+        fate: Fate,
     },
     /// A process started by somebody else, which says itself what it runs.
     External,
@@ -74,7 +78,13 @@ mod tests {
     fn a_pass_is_good_for_one_attach() {
         let passes = Passes::new(SHARED);
         let (release, label) = (ReleaseId([1; 32]), "r1".into());
-        let pass = WorkerPass::Spawned { spawn: SpawnId(1), release, label, berth: Berth::Common };
+        let pass = WorkerPass::Spawned {
+            spawn: SpawnId(1),
+            release,
+            label,
+            berth: Berth::Common,
+            fate: Fate::new(),
+        };
         passes.grant(ONE, pass.clone());
         passes.grant(TWO, pass.clone());
         passes.revoke(TWO);

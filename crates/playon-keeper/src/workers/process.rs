@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
 
-use super::output::{LAST_WAIT, LastLines, Stream};
+use super::fate::{Fate, ProcessEnd};
+use super::output::{LAST_WAIT, Stream};
 use super::{ENV_NAMES, ENV_PREFIXES};
 use crate::process::alarm::{self, Alarm, Alarms};
 
-/// A file that another thread has just written is busy for as long as a fork of it has not yet executed.
+/// Times that an executable is tried which is busy, 2 ms apart: one that another thread has just written is for as long as a fork of
+/// that has not yet executed.
 const BUSY_TRIES_MAX: u32 = 50;
 
 /// How to start a worker.
@@ -28,6 +30,8 @@ pub(super) struct Launch<'a> {
     pub(super) label: &'a Arc<str>,
     pub(super) env: BTreeMap<OsString, OsString>,
     pub(super) files_max: u64,
+    /// Where it is said what becomes of it.
+    pub(super) fate: Fate,
 }
 
 /// A started process, not yet reaped: its number and its group's belong to it.
@@ -36,7 +40,7 @@ pub(super) struct Process {
     child: Child,
     pid: Pid,
     reaped: bool,
-    last: LastLines,
+    fate: Fate,
     /// Closed when the last of its standard error has been read.
     read: Option<Receiver<()>>,
 }
@@ -86,7 +90,6 @@ impl Process {
             Pid::from_raw(raw).ok_or_else(|| io::Error::other("a process without a number"))?;
         limit(pid, Resource::Core, 0);
         limit(pid, Resource::Nofile, launch.files_max);
-        let last = LastLines::default();
         let (open, read) = mpsc::channel();
         let alarm = || alarms.part("what a worker prints");
         let label = Arc::clone(launch.label);
@@ -95,10 +98,11 @@ impl Process {
             stream.clone().capture(stdout, alarm());
         }
         if let Some(stderr) = child.stderr.take() {
-            let stream = Stream { name: "stderr", last: Some(last.clone()), ..stream };
+            let stream =
+                Stream { name: "stderr", last: Some(launch.fate.last().clone()), ..stream };
             Stream { open: Some(open), ..stream }.capture(stderr, alarm());
         }
-        Ok(Self { child, pid, reaped: false, last, read: Some(read) })
+        Ok(Self { child, pid, reaped: false, fate: launch.fate.clone(), read: Some(read) })
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -107,6 +111,7 @@ impl Process {
 
     /// Kills the whole group. Its number cannot have been given to others before `reap`.
     pub(super) fn kill(&self) {
+        self.fate.note_kill();
         if let Err(error) = rustix::process::kill_process_group(self.pid, Signal::KILL) {
             tracing::debug!(pid = self.number(), %error, "process group could not be killed");
         }
@@ -118,31 +123,36 @@ impl Process {
         alarm: Alarm,
         then: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        let (pid, read) = (self.pid, self.read.take());
+        let (pid, read, fate) = (self.pid, self.read.take(), self.fate.clone());
         let watch = move |_: &Alarm| {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            while matches!(
-                rustix::process::waitid(WaitId::Pid(pid), options),
-                Err(rustix::io::Errno::INTR)
-            ) {}
+            let status = loop {
+                match rustix::process::waitid(WaitId::Pid(pid), options) {
+                    Err(rustix::io::Errno::INTR) => {}
+                    Ok(status) => break status,
+                    Err(_) => break None,
+                }
+            };
             // It ends by being closed: nothing is ever sent.
             let _ = read.map(|read| read.recv_timeout(LAST_WAIT));
+            fate.note_end(status.as_ref().map_or(ProcessEnd::Unknown, ProcessEnd::from));
             then();
         };
         alarm::spawn(format!("wait-{}", self.number()), alarm, watch).map(drop)
     }
 
-    /// What it printed last on standard error that says something.
-    pub(super) fn last_words(&self) -> Option<String> {
-        self.last.reason()
+    /// What becomes of it.
+    pub(super) const fn fate(&self) -> &Fate {
+        &self.fate
     }
 
     /// Collects the process, which must have ended, and kills what is left of its group.
-    pub(super) fn reap(mut self) -> Option<ExitStatus> {
+    pub(super) fn reap(mut self) {
         self.kill();
-        let status = self.child.wait().ok();
+        if let Err(error) = self.child.wait() {
+            tracing::debug!(pid = self.number(), %error, "process could not be collected");
+        }
         self.reaped = true;
-        status
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -16,6 +15,7 @@ use playon_types::reason::Reason;
 use playon_wire::attach::{ENV_ATTACH, ENV_SECRET, LinkSecret};
 
 use super::backoff::Backoff;
+use super::fate::Fate;
 use super::passes::{Passes, SpawnId, WorkerPass};
 use super::process::{Launch, Process, environment};
 use crate::config::Bounds;
@@ -93,10 +93,11 @@ impl Supervisor {
     }
 
     /// The link of a worker is gone: its process has no more purpose.
-    pub(crate) fn detached(&self, worker: WorkerId, end: &WorkerEnd, why: String) {
+    pub(crate) fn detached(&self, worker: WorkerId, end: &WorkerEnd) {
         // What has spoiled it was a room's doing, too.
         let at_work = end.was_at_work() || end.ended == Ended::Spoiled;
-        let parting = Parting { by_itself: end.by_itself(), at_work, why };
+        let how = end.how.clone();
+        let parting = Parting { by_itself: end.by_itself(), at_work, how };
         self.send(ToSupervisor::Detached(worker, parting));
     }
 
@@ -282,7 +283,7 @@ impl SupervisorThread {
         let found = self.running.iter_mut().find(|(_, running)| running.worker == Some(worker));
         let Some((spawn, running)) = found else { return };
         let (spawn, exited) = (*spawn, running.exited);
-        let doom = (!parting.by_itself).then(|| parting.why.clone());
+        let doom = (!parting.by_itself).then(|| parting.how.clone());
         // A process that has ended its link is about to end, and how it does says more than that it was killed then.
         running.deadline = Some(Instant::now() + ENDING_GRACE);
         running.parting = Some(parting);
@@ -311,13 +312,18 @@ impl SupervisorThread {
             running.attached_at.is_some_and(|at| at.elapsed() >= self.setup.bounds.healthy_after);
         let (crew, pid) = (running.crew, running.process.number());
         let attached = running.attached_at.is_some();
-        let last_words = running.process.last_words();
-        let status = running.process.reap();
+        let how = running.process.fate().how().unwrap_or_default();
+        running.process.reap();
         if running.dismissed {
             tracing::info!(pid, release = ?crew.release, "worker ended, it was not wanted any more");
             return;
         }
-        let error = running.doomed.unwrap_or_else(|| ended(status, last_words, attached));
+        let error = match running.doomed {
+            // What its link was told it has said already.
+            Some(error) if error.message.contains(&how) => error,
+            Some(error) => Coded { message: format!("{} ({how})", error.message), ..error },
+            None => ended(&how, attached),
+        };
         // That a trial ends a worker is what it is for, and the room itself waits longer each time.
         let expected = attached && matches!(crew.berth, Berth::Trial(_));
         let cause = match running.parting {
@@ -389,13 +395,16 @@ impl SupervisorThread {
         let label = known.want.label.clone();
         // Granted before the process exists, so that it cannot be too early.
         let Crew { release, berth } = crew;
-        self.setup.passes.grant(secret, WorkerPass::Spawned { spawn, release, label, berth });
+        let fate = Fate::new();
+        let pass = WorkerPass::Spawned { spawn, release, label, berth, fate: fate.clone() };
+        self.setup.passes.grant(secret, pass);
         let launch = Launch {
             executable: &known.want.executable,
             folder: &self.setup.folder,
             label: &known.label,
             env,
             files_max: self.setup.bounds.worker_files_max,
+            fate,
         };
         let mut process = Process::start(&launch, &self.setup.alarms).map_err(|error| {
             self.setup.passes.revoke(secret);
@@ -450,7 +459,7 @@ impl SupervisorThread {
                 continue;
             }
             let (code, message) = match &running.parting {
-                Some(parting) => (ply!("PLY-0406"), parting.why.clone()),
+                Some(parting) => (ply!("PLY-0406"), parting.how.clone()),
                 None => {
                     let seconds = self.setup.bounds.attach_timeout.as_secs();
                     (ply!("PLY-0413"), format!("the process did not attach within {seconds} s"))
@@ -466,7 +475,7 @@ impl SupervisorThread {
     fn wind_down(&mut self, inbox: &Receiver<ToSupervisor>) {
         self.stopping = true;
         let exited = self.running.extract_if(|_, running| running.exited);
-        exited.for_each(|(_, running)| _ = running.process.reap());
+        exited.for_each(|(_, running)| running.process.reap());
         let until = Instant::now() + self.setup.bounds.worker_stop_timeout;
         self.collect(inbox, until);
         for running in self.running.values() {
@@ -517,11 +526,7 @@ const REMEDY_WORKER: &str =
     "look at the worker's lines in the keeper's log; the executable must call `playon::App::run`";
 
 /// What the end of a process that nobody killed means.
-fn ended(status: Option<ExitStatus>, last_words: Option<String>, attached: bool) -> Coded {
-    let mut how = status.map_or_else(|| "unknown status".to_owned(), |status| status.to_string());
-    if let Some(words) = last_words {
-        how += &format!("; its last line: {words}");
-    }
+fn ended(how: &str, attached: bool) -> Coded {
     if attached {
         Coded::new(ply!("PLY-0406"), format!("the worker ended: {how}"), REMEDY_WORKER)
     } else {

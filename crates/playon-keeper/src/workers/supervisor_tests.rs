@@ -85,10 +85,43 @@ fn what_a_process_printed_last_is_part_of_the_reason() {
     rig.want(&rig.script(script), 1);
     let (error, _) = rig.end();
     assert_eq!(error.code, ply!("PLY-0405"));
-    assert!(
-        error.message.ends_with("1; its last line: libc.so.6: version 'GLIBC_2.99' not found"),
-        "{error}"
-    );
+    let wanted = ": exit code 1; its last line: libc.so.6: version 'GLIBC_2.99' not found";
+    assert!(error.message.ends_with(wanted), "{error}");
+    rig.supervisor.stop(|| {});
+}
+
+/// Of every way out: by itself, of a signal, at the keeper's hand.
+#[test]
+fn how_a_process_ended_is_part_of_the_reason() {
+    let ways = [
+        ("kill -SEGV $$", ": killed by SIGSEGV; its last line: soon"),
+        ("kill -ABRT $$", ": killed by SIGABRT; its last line: soon"),
+        (
+            "kill -KILL $$",
+            ": killed by SIGKILL, which the keeper did not send: perhaps there was no memory left; its last line: soon",
+        ),
+        ("exit 0", ": exit code 0; its last line: soon"),
+        ("exec sleep 1000", " within 0 s (killed by the keeper; its last line: soon)"),
+    ];
+    for (way, wanted) in ways {
+        let mut rig = rig(|bounds| bounds.attach_timeout = Duration::from_millis(900));
+        rig.want(&rig.script(&format!("#!/bin/sh\necho soon >&2\n{way}\n")), 1);
+        let (error, _) = rig.end();
+        assert!(error.message.ends_with(wanted), "{way}: {error}");
+        rig.supervisor.stop(|| {});
+    }
+}
+
+/// What it prints is somebody else's: neither long nor able to act on a terminal.
+#[test]
+fn the_last_line_is_bounded_and_plain() {
+    let mut rig = rig(|_| {});
+    let script = "#!/bin/sh\nprintf '\\033[2Jgone %01000d\\n' 7 >&2\nkill -BUS $$\n";
+    rig.want(&rig.script(script), 1);
+    let (error, _) = rig.end();
+    let told = &error.message;
+    assert!(told.contains("killed by SIGBUS") && told.contains("[2Jgone 000"), "{told}");
+    assert!(!told.contains('\u{1b}') && told.len() < 400, "{told}");
     rig.supervisor.stop(|| {});
 }
 
@@ -210,9 +243,9 @@ impl Rig {
         self.supervisor.attached(SpawnId(run + 1), worker);
         let turn = Turn { room: RoomId([1; 16]), attempt: Attempt(1), seq: Seq(1) };
         let turns = at_work.then_some(turn).into_iter().collect();
-        let end = WorkerEnd { ended: playon_core::fleet::Ended::ByItself, turns: Some(turns) };
+        let end = WorkerEnd { ended: Ended::ByItself, turns: Some(turns), how: String::new() };
         let go = || fs::write(self.dir.path().join(format!("go{run}")), "").unwrap();
-        let detach = || self.supervisor.detached(worker, &end, "the link has ended".into());
+        let detach = || self.supervisor.detached(worker, &end);
         if link_first {
             detach();
             go();
@@ -242,7 +275,7 @@ fn a_worker_that_a_room_took_down_is_started_again_at_once_a_bounded_number_of_t
     let began = Instant::now();
     for run in 0..6 {
         let error = rig.abort(run, true, run % 2 == 0);
-        assert!(error.message.contains("signal: 6"), "run {run}: {error}");
+        assert!(error.message.contains("SIGABRT"), "run {run}: {error}");
     }
     // The first that is not excused waits for nothing, like any first failure, the second for a second.
     rig.abort(6, true, true);

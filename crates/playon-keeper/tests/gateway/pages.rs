@@ -17,9 +17,13 @@ async fn ask(address: SocketAddr, head: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
+    answer(stream).await
+}
+
+/// All that comes. A connection that was answered ends in order and is not reset, whatever was not read of the request.
+async fn answer(mut stream: TcpStream) -> String {
     let mut reply = Vec::new();
-    // A request that is not read to its end may be answered with a reset.
-    _ = stream.read_to_end(&mut reply).await;
+    stream.read_to_end(&mut reply).await.unwrap();
     String::from_utf8(reply).unwrap()
 }
 
@@ -79,7 +83,77 @@ async fn nothing_but_the_pages() {
         );
         let long = format!("GET /{} HTTP/1.1", "x".repeat(9_000));
         let reply = ask(world.address(), &long).await;
-        assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{reply}");
+        assert!(reply.starts_with("HTTP/1.1 4"), "{reply}");
+    })
+    .await;
+}
+
+/// Most clients look for the answer only when they have written everything.
+#[tokio::test]
+async fn whoever_writes_everything_first_finds_the_answer() {
+    check(async {
+        let world = World::new();
+        world.assets.set(site("one"));
+        let body = vec![b'x'; 512 << 10];
+        let long = format!("GET /{} HTTP/1.1", "x".repeat(300 << 10));
+        for (head, status) in [
+            ("POST / HTTP/1.1", "405"),
+            ("PUT /nowhere HTTP/1.1", "405"),
+            ("POST /play HTTP/1.1", "426"),
+            ("GET / HTTP/1.1", "200"),
+            ("GET /nowhere HTTP/1.1", "404"),
+            ("POST /demo HTTP/1.1", "405"),
+            ("no request at all", "400"),
+            (&long, "4"),
+        ] {
+            let mut stream = TcpStream::connect(world.address()).await.unwrap();
+            let length = body.len();
+            let head = format!(
+                "{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(&body).await.unwrap();
+            let reply = answer(stream).await;
+            let wanted = format!("HTTP/1.1 {status}");
+            assert!(reply.starts_with(&wanted), "{status}: {:.60}: {reply}", head);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_finds_no_place_reads_that() {
+    check(async {
+        let world = World::with(|config| config.sockets_max = 1);
+        let _first = TcpStream::connect(world.address()).await.unwrap();
+        until(|| world.stats.sockets.get() == 1).await;
+        for _ in 0..20 {
+            let reply = ask(world.address(), &format!("GET / HTTP/1.1\r\nX: {:04000}", 1)).await;
+            assert!(reply.starts_with("HTTP/1.1 503") && reply.contains("Retry-After"), "{reply}");
+        }
+        until(|| world.stats.turned_away.get() == 0).await;
+    })
+    .await;
+}
+
+/// Neither who goes on for ever nor who stays and says nothing is listened to for long.
+#[tokio::test]
+async fn what_follows_an_answer_is_read_within_bounds() {
+    check(async {
+        let world = World::new();
+        let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000000\r\n\r\n";
+        let mut endless = TcpStream::connect(world.address()).await.unwrap();
+        endless.write_all(head.as_bytes()).await.unwrap();
+        let piece = vec![0; 64 << 10];
+        while endless.write_all(&piece).await.is_ok() {}
+        let mut silent = TcpStream::connect(world.address()).await.unwrap();
+        silent.write_all(head.as_bytes()).await.unwrap();
+        let (reading, _writing) = silent.split();
+        let mut reading = reading;
+        let mut reply = String::new();
+        reading.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 405"), "{reply}");
+        until(|| world.stats.sockets.get() == 0).await;
     })
     .await;
 }

@@ -47,7 +47,8 @@ impl World {
             // The keeper sees the link end at once; what is still on its way must have no effect.
             self.summary.worker_crashes += 1;
             let turns = self.workers.remove(&id).and_then(|worker| worker.turns());
-            let end = WorkerEnd { ended: Ended::ByItself, turns };
+            let end =
+                WorkerEnd { ended: Ended::ByItself, turns, how: "killed by SIGKILL".to_owned() };
             self.step_keeper(WorldEvent::WorkerGone(id, end))?;
         }
         if per(&mut self.rng, options.hang_worker) {

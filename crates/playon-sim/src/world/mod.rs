@@ -466,11 +466,11 @@ impl World {
             Wish::FindDue(due) => self.send((TO_DIRECTOR, 0), life, WorldEvent::FindDue(due)),
             Wish::Expire(room, slept_by) => self.expire(room, slept_by)?,
             Wish::Discard(executables) => self.discard(&executables)?,
-            Wish::Kill(id, ended, why) => {
+            Wish::Kill(id, of, why) => {
                 if self.options.trace {
                     self.print_suspect(id, &why);
                 }
-                self.kill_worker(id, ended);
+                self.kill_worker(id, of.ended());
             }
             Wish::Workers(release, berth, count) => {
                 self.wanted.insert((release, berth), count);

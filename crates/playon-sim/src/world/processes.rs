@@ -3,7 +3,6 @@
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_types::attach::{FromWorker, Turn};
 use playon_types::ids::{ReleaseId, WorkerId};
-use playon_types::kind::Declared;
 use playon_types::time::{Span, Time};
 
 use super::{World, WorldEvent};
@@ -134,8 +133,7 @@ impl World {
         self.workers.insert(id, worker);
         let kinds = kinds_of(release, self.options.manners);
         let info = WorkerInfo { id, berth, release, kinds };
-        let declared = info.kinds.iter().map(Declared::from).collect();
-        self.store.declared.insert(release, declared);
+        self.store.declared.insert(release, info.kinds.clone());
         // As the real one: the shards are told first, and get to it when they do.
         self.tell_each(|_| ShardInput::Up(info.clone()))?;
         if let Some(keeper) = self.keeper.as_mut().filter(|_| berth == Berth::Common) {
@@ -256,7 +254,8 @@ impl World {
 
     pub(super) fn kill_worker(&mut self, id: WorkerId, ended: Ended) {
         if let Some(worker) = self.workers.remove(&id) {
-            let end = WorkerEnd { ended, turns: worker.turns() };
+            let how = format!("a process that ended, {ended:?}");
+            let end = WorkerEnd { ended, turns: worker.turns(), how };
             let after = Span(100 + self.rng.below(3_000));
             self.schedule(after, self.life, WorldEvent::WorkerGone(id, end));
         }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use playon_core::deploy::{DueAtRest, Resting};
 use playon_core::effect::Order;
 use playon_types::ids::{ReleaseId, RoomId};
-use playon_types::kind::Declared;
 use playon_types::record::DeployRecord;
 use playon_types::time::{Span, WallTime};
 
@@ -136,6 +135,6 @@ impl World {
 /// Whether a release can open a room: one that it wrote, and one of a version that it reads.
 fn reads(release: ReleaseId, need: &Resting) -> bool {
     let kinds = kinds_of(release, Default::default());
-    let mut kinds = kinds.iter().map(Declared::from).filter(|kind| kind.name == need.kind);
+    let mut kinds = kinds.iter().filter(|kind| kind.name == need.kind);
     release == need.release || kinds.any(|kind| kind.reads(need.version))
 }

@@ -83,7 +83,10 @@ mod tests {
 
     #[test]
     fn every_list_of_the_protocol_is_counted() {
-        let proto = include_str!("../../proto/attach.proto");
+        let proto = concat!(
+            include_str!("../../proto/attach.proto"),
+            include_str!("../../proto/kinds.proto")
+        );
         let lists = proto.lines().filter(|line| line.trim_start().starts_with("repeated ")).count();
         // The two others are the batches themselves.
         assert_eq!(lists, DOWN_LISTS.len() + UP_LISTS.len() + 2);

@@ -92,7 +92,7 @@ pub struct Hello {
     #[prost(uint32, tag = "6")]
     pub pid: u32,
     #[prost(message, repeated, tag = "7")]
-    pub kinds: ::prost::alloc::vec::Vec<Kind>,
+    pub kinds: ::prost::alloc::vec::Vec<super::kinds::Kind>,
     #[prost(message, repeated, tag = "8")]
     pub assets: ::prost::alloc::vec::Vec<Asset>,
     #[prost(string, repeated, tag = "9")]
@@ -160,83 +160,6 @@ pub struct Asset {
     pub mime: ::prost::alloc::string::String,
     #[prost(bytes = "bytes", tag = "3")]
     pub bytes: ::prost::bytes::Bytes,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Kind {
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub writes: u32,
-    #[prost(uint32, tag = "3")]
-    pub reads_from: u32,
-    #[prost(uint32, tag = "4")]
-    pub exports_to: u32,
-    #[prost(message, optional, tag = "5")]
-    pub policies: ::core::option::Option<Policies>,
-}
-/// All spans in microseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Policies {
-    #[prost(uint64, tag = "6")]
-    pub pause_budget_us: u64,
-    #[prost(uint64, tag = "7")]
-    pub seat_hold_us: u64,
-    #[prost(uint64, tag = "8")]
-    pub idle_hibernate_us: u64,
-    #[prost(uint32, tag = "10")]
-    pub players_max: u32,
-    #[prost(uint64, optional, tag = "11")]
-    pub tick_us: ::core::option::Option<u64>,
-    #[prost(uint64, tag = "12")]
-    pub batch_timeout_us: u64,
-    /// How long a room at rest is kept. Without it, and at the highest number, for ever.
-    #[prost(uint64, optional, tag = "13")]
-    pub expire_us: ::core::option::Option<u64>,
-    /// Nothing: as long as the keeper says.
-    #[prost(uint64, optional, tag = "14")]
-    pub probation_us: ::core::option::Option<u64>,
-    #[prost(oneof = "policies::Survives", tags = "1, 2")]
-    pub survives: ::core::option::Option<policies::Survives>,
-    #[prost(oneof = "policies::OnDeploy", tags = "3, 4, 5")]
-    pub on_deploy: ::core::option::Option<policies::OnDeploy>,
-}
-/// Nested message and enum types in `Policies`.
-pub mod policies {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Survives {
-        #[prost(message, tag = "1")]
-        WorkerCrash(super::WorkerCrash),
-        #[prost(message, tag = "2")]
-        KeeperCrash(super::KeeperCrash),
-    }
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum OnDeploy {
-        #[prost(message, tag = "3")]
-        Finish(super::Finish),
-        #[prost(message, tag = "4")]
-        BetweenRounds(super::BetweenRounds),
-        #[prost(message, tag = "5")]
-        Now(super::Now),
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct WorkerCrash {
-    #[prost(uint64, tag = "1")]
-    pub checkpoint_us: u64,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct KeeperCrash {
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Finish {
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct BetweenRounds {
-    #[prost(uint64, tag = "1")]
-    pub deadline_us: u64,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Now {
 }
 // ---- to the worker, about one room ----
 

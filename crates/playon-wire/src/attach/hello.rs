@@ -3,7 +3,8 @@
 use playon_types::kind::{KindInfo, OnDeploy, Policies, Survives};
 use playon_types::time::Span;
 
-use super::generated::{self as wire, policies};
+use super::generated as wire;
+use super::kinds::{self, policies};
 use super::pieces::Pieces;
 use super::{
     ASSETS_BYTES_MAX, ASSETS_MAX, Asset, AttachError, DEFECTS_MAX, KINDS_MAX, LinkSecret,
@@ -29,8 +30,8 @@ fn asset_to_wire(asset: &Asset) -> wire::Asset {
     wire::Asset { path: asset.path.clone(), mime: asset.mime.clone(), bytes: asset.bytes.clone() }
 }
 
-fn kind_to_wire(kind: &KindInfo) -> wire::Kind {
-    wire::Kind {
+fn kind_to_wire(kind: &KindInfo) -> kinds::Kind {
+    kinds::Kind {
         name: kind.name.clone(),
         writes: kind.writes,
         reads_from: kind.reads_from,
@@ -39,20 +40,20 @@ fn kind_to_wire(kind: &KindInfo) -> wire::Kind {
     }
 }
 
-fn policies_to_wire(policies: &Policies) -> wire::Policies {
-    wire::Policies {
+fn policies_to_wire(policies: &Policies) -> kinds::Policies {
+    kinds::Policies {
         survives: Some(match policies.survives {
             Survives::WorkerCrash { checkpoint } => {
-                policies::Survives::WorkerCrash(wire::WorkerCrash { checkpoint_us: checkpoint.0 })
+                policies::Survives::WorkerCrash(kinds::WorkerCrash { checkpoint_us: checkpoint.0 })
             }
-            Survives::KeeperCrash => policies::Survives::KeeperCrash(wire::KeeperCrash {}),
+            Survives::KeeperCrash => policies::Survives::KeeperCrash(kinds::KeeperCrash {}),
         }),
         on_deploy: Some(match policies.on_deploy {
-            OnDeploy::Finish => policies::OnDeploy::Finish(wire::Finish {}),
+            OnDeploy::Finish => policies::OnDeploy::Finish(kinds::Finish {}),
             OnDeploy::BetweenRounds { deadline } => {
-                policies::OnDeploy::BetweenRounds(wire::BetweenRounds { deadline_us: deadline.0 })
+                policies::OnDeploy::BetweenRounds(kinds::BetweenRounds { deadline_us: deadline.0 })
             }
-            OnDeploy::Now => policies::OnDeploy::Now(wire::Now {}),
+            OnDeploy::Now => policies::OnDeploy::Now(kinds::Now {}),
         }),
         pause_budget_us: policies.pause_budget.0,
         seat_hold_us: policies.seat_hold.0,
@@ -95,7 +96,7 @@ fn asset_from_wire(asset: wire::Asset, pieces: Pieces) -> Asset {
     Asset { path: asset.path, mime: asset.mime, bytes: pieces.keep(asset.bytes) }
 }
 
-fn kind_from_wire(kind: wire::Kind) -> Result<KindInfo, AttachError> {
+fn kind_from_wire(kind: kinds::Kind) -> Result<KindInfo, AttachError> {
     let policies = kind.policies.ok_or(AttachError::Field { field: "the policies of a kind" })?;
     Ok(KindInfo {
         name: kind.name,
@@ -106,7 +107,7 @@ fn kind_from_wire(kind: wire::Kind) -> Result<KindInfo, AttachError> {
     })
 }
 
-fn policies_from_wire(policies: wire::Policies) -> Result<Policies, AttachError> {
+fn policies_from_wire(policies: kinds::Policies) -> Result<Policies, AttachError> {
     let missing = |field| AttachError::Field { field };
     Ok(Policies {
         survives: match policies.survives.ok_or_else(|| missing("what a kind survives"))? {

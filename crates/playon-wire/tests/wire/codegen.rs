@@ -18,6 +18,7 @@ pub(crate) const TARGETS: &[Target] = &[
         rust: "src/attach/generated.rs",
         package_file: "playon.attach.rs",
     },
+    Target { proto: "kinds.proto", rust: "src/attach/kinds.rs", package_file: "playon.kinds.rs" },
     Target {
         proto: "stored.proto",
         rust: "src/stored/generated.rs",

@@ -18,7 +18,7 @@ use crate::live::Live;
 
 /// The share of a thread's time that may go into proofs, in hundredths.
 const BUDGET_PERCENT: u32 = 3;
-/// What may be saved up of it.
+/// Time for proving that may be saved up.
 const BUDGET_MAX: Duration = Duration::from_millis(20);
 /// Commits of a room between two proofs, at most.
 const COMMITS_MAX: u32 = 1_024;

@@ -12,7 +12,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
-use playon_types::kind::Declared;
+use playon_types::kind::KindInfo;
 use playon_types::record::{Course, DeployPhase, DeployRecord};
 use playon_types::time::Time;
 
@@ -47,7 +47,7 @@ pub struct Director {
     /// Rooms of each release that has any.
     counts: BTreeMap<ReleaseId, u64>,
     /// What releases say about their kinds.
-    declared: BTreeMap<ReleaseId, Vec<Declared>>,
+    declared: BTreeMap<ReleaseId, Vec<KindInfo>>,
     rollout: Option<Rollout>,
     /// Deploys that have ended, newest first.
     past: VecDeque<DeployRecord>,
@@ -139,7 +139,7 @@ impl Director {
     }
 
     /// What a release says about its kinds, known before any worker of it attaches.
-    pub fn handle_release(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+    pub fn handle_release(&mut self, release: ReleaseId, kinds: Vec<KindInfo>) {
         self.declared.insert(release, kinds);
     }
 
@@ -261,7 +261,7 @@ impl Director {
     /// A worker has attached. The shards must be told first.
     pub fn handle_worker_up(&mut self, now: Time, worker: &WorkerInfo) {
         self.workers.insert(worker.id, worker.release);
-        let declared = worker.kinds.iter().map(Declared::from).collect();
+        let declared = worker.kinds.clone();
         self.declared.insert(worker.release, declared);
         self.await_target(now);
         self.begin_if_attached(now);
@@ -280,11 +280,18 @@ impl Director {
     /// A worker process is gone.
     pub fn handle_worker_down(&mut self, now: Time, worker: WorkerId, end: &WorkerEnd) {
         if let Some(release) = self.workers.remove(&worker).filter(|_| end.is_unexplained()) {
-            self.watch_death(now, release);
+            self.watch_death(now, release, &end.how);
         }
         self.await_target(now);
         self.hand_out(now);
         self.look_for_surplus();
+    }
+
+    /// A process of the release has ended, attached or not; `how`, for people. It may be started again.
+    pub fn handle_worker_ended(&mut self, release: ReleaseId, how: &str) {
+        if let Some(rollout) = self.rollout.as_mut().filter(|r| r.record().to == release) {
+            how.clone_into(&mut rollout.last_end);
+        }
     }
 
     /// The executable cannot be run as a worker: it does not start, exits at once, or says it is another.
@@ -435,7 +442,7 @@ impl Director {
     /// Whether the room's state can be brought to that release.
     fn has_way(&self, known: &Known, to: ReleaseId) -> bool {
         let kind = |release| {
-            let kinds: Option<&Vec<Declared>> = self.declared.get(release);
+            let kinds: Option<&Vec<KindInfo>> = self.declared.get(release);
             kinds?.iter().find(|kind| kind.name == known.kind)
         };
         kind(&to).is_some_and(|there| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use playon_types::ids::ReleaseId;
-use playon_types::kind::Declared;
+use playon_types::kind::KindInfo;
 use playon_types::time::{Span, Time};
 
 use crate::deploy::rests::{Resting, SETTLED_AFTER, UnreadAtRest};
@@ -36,7 +36,7 @@ impl Director {
 
     /// Whether a release reads rooms that are at rest: those that it wrote, and those of which it has said so.
     pub fn reads_at_rest(&self, release: ReleaseId, rest: &Resting) -> bool {
-        let reads = |kind: &Declared| kind.name == rest.kind && kind.reads(rest.version);
+        let reads = |kind: &KindInfo| kind.name == rest.kind && kind.reads(rest.version);
         release == rest.release
             || self.declared.get(&release).is_some_and(|kinds| kinds.iter().any(reads))
     }
@@ -79,8 +79,11 @@ impl Director {
     /// wrote them does if that does not know the kind. Nothing if neither is known to say anything.
     pub fn keeps_at_rest(&self, kind: &str, wrote: ReleaseId) -> Option<Span> {
         let said = |release| {
-            let kinds: Option<&Vec<Declared>> = self.declared.get(&release);
-            kinds?.iter().find(|declared| declared.name == kind).map(|declared| declared.expire)
+            let kinds: Option<&Vec<KindInfo>> = self.declared.get(&release);
+            kinds?
+                .iter()
+                .find(|declared| declared.name == kind)
+                .map(|declared| declared.policies.expire)
         };
         let current = self.current.filter(|_| !broken(Mutant::ExpiryByWriter));
         current.and_then(said).or_else(|| said(wrote))

@@ -301,10 +301,13 @@ impl Director {
             // Rooms are still being read back.
             Some(rule) if !known => rollout.deadline = Some(now + (rule.most)(&self.config)),
             Some(rule) => {
-                let late = match phase {
+                let mut late = match phase {
                     DeployPhase::Checking => format!("{}: {}", rule.late, rollout.checks.missing()),
                     _ => rule.late.to_owned(),
                 };
+                if !rollout.last_end.is_empty() {
+                    late += &format!("; the last one of them: {}", rollout.last_end);
+                }
                 self.end_rollout(now, rule.fails_to, Some(late));
             }
             None => rollout.deadline = None,

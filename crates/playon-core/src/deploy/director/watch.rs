@@ -74,7 +74,7 @@ impl Director {
     fn probation_of(&self, release: ReleaseId, kind: &str) -> Span {
         let kinds = self.declared.get(&release);
         let declared = kinds.and_then(|kinds| kinds.iter().find(|declared| declared.name == kind));
-        declared.and_then(|declared| declared.probation).unwrap_or(self.config.probation)
+        declared.and_then(|declared| declared.policies.probation).unwrap_or(self.config.probation)
     }
 
     /// For how long any room of the release is watched.
@@ -83,7 +83,7 @@ impl Director {
             return Span::ZERO;
         }
         let kinds = self.declared.get(&release).into_iter().flatten();
-        let spans = kinds.map(|kind| kind.probation.unwrap_or(self.config.probation));
+        let spans = kinds.map(|kind| kind.policies.probation.unwrap_or(self.config.probation));
         spans.max().unwrap_or(self.config.probation)
     }
 
@@ -155,6 +155,10 @@ impl Director {
                 self.settle_inquiry(now, *room);
             }
             Report::Gone { room, .. } => self.settle_inquiry(now, *room),
+            // No room has made it do so, so it is the release.
+            Report::Lied { release, reason } if self.is_on_probation(*release) => {
+                self.hard_faults(now, 1, format!("a worker of it lied: {reason}"));
+            }
             _ => {}
         }
     }
@@ -201,12 +205,12 @@ impl Director {
 
     /// A process died by itself while it was at nothing of any room: no room is at fault for that, but the release may be. Unless the one
     /// before did so, too.
-    pub(super) fn watch_death(&mut self, now: Time, release: ReleaseId) {
+    pub(super) fn watch_death(&mut self, now: Time, release: ReleaseId, how: &str) {
         self.died.retain(|_, at| now.since(*at) < FAILED_BEFORE);
         let from = self.probation.as_ref().filter(|p| p.release == release).map(|p| p.from);
         let news = from.is_some_and(|from| !self.died.contains_key(&from));
         if news && !broken(Mutant::DeathsUnwatched) {
-            let what = "PLY-0406 a process of it died while it ran no room's code".to_owned();
+            let what = format!("a process of it died while it ran no room's code: {how}");
             self.hard_faults(now, 1, what);
         }
         self.died.insert(release, now);

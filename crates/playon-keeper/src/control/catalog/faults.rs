@@ -35,6 +35,9 @@ impl Catalog {
     /// Remembers what a shard reported, if it is a fault; called before the catalog takes the report in.
     pub(crate) fn note_report(&mut self, report: &Report) {
         let (room, release, what) = match report {
+            Report::Lied { release, reason } => {
+                return self.note_fault(None, Some(*release), format!("a worker lied: {reason}"));
+            }
             Report::Listing(listing) => {
                 let known =
                     self.rooms.get(&listing.room).is_some_and(|e| e.listing.halted.is_some());

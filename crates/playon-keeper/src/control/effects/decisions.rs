@@ -6,7 +6,7 @@ use bytes::Bytes;
 use playon_core::fleet::WorkerInfo;
 use playon_store::{Decision, DeployRow};
 use playon_types::ids::ReleaseId;
-use playon_types::kind::{Declared, OnDeploy, Policies};
+use playon_types::kind::{KindInfo, OnDeploy, Policies, Survives};
 use playon_types::record::DeployRecord;
 use playon_types::time::Span;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,58 @@ struct StoredKind {
     expire_us: Option<u64>,
     #[serde(default)]
     probation_us: Option<u64>,
+    /// What follows was not kept at first; without it, what is usual.
+    #[serde(flatten)]
+    more: StoredPolicies,
+}
+
+/// The policies of a kind that say nothing of deploys.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct StoredPolicies {
+    /// How often a checkpoint is made, of what need not survive the keeper.
+    checkpoint_us: Option<u64>,
+    pause_budget_us: Option<u64>,
+    seat_hold_us: Option<u64>,
+    idle_hibernate_us: Option<u64>,
+    players_max: Option<u32>,
+    batch_timeout_us: Option<u64>,
+    tick_us: Option<u64>,
+}
+
+impl From<&Policies> for StoredPolicies {
+    fn from(policies: &Policies) -> Self {
+        Self {
+            checkpoint_us: match policies.survives {
+                Survives::WorkerCrash { checkpoint } => Some(checkpoint.0),
+                Survives::KeeperCrash => None,
+            },
+            pause_budget_us: Some(policies.pause_budget.0),
+            seat_hold_us: Some(policies.seat_hold.0),
+            idle_hibernate_us: Some(policies.idle_hibernate.0),
+            players_max: Some(policies.players_max),
+            batch_timeout_us: Some(policies.batch_timeout.0),
+            tick_us: policies.tick.map(|tick| tick.0),
+        }
+    }
+}
+
+impl From<StoredPolicies> for Policies {
+    fn from(stored: StoredPolicies) -> Self {
+        let usual = Self::default();
+        let span = |us: Option<u64>, usual: Span| us.map_or(usual, Span);
+        let survives = |us| Survives::WorkerCrash { checkpoint: Span(us) };
+        Self {
+            survives: stored.checkpoint_us.map_or(Survives::KeeperCrash, survives),
+            pause_budget: span(stored.pause_budget_us, usual.pause_budget),
+            seat_hold: span(stored.seat_hold_us, usual.seat_hold),
+            idle_hibernate: span(stored.idle_hibernate_us, usual.idle_hibernate),
+            players_max: stored.players_max.unwrap_or(usual.players_max),
+            batch_timeout: span(stored.batch_timeout_us, usual.batch_timeout),
+            tick: stored.tick_us.map(Span),
+            ..usual
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,56 +98,60 @@ enum StoredPolicy {
     Now,
 }
 
-impl From<&Declared> for StoredKind {
-    fn from(kind: &Declared) -> Self {
+impl From<&KindInfo> for StoredKind {
+    fn from(kind: &KindInfo) -> Self {
         Self {
             name: kind.name.clone(),
             writes: kind.writes,
             reads_from: kind.reads_from,
             exports_to: kind.exports_to,
-            on_deploy: match kind.on_deploy {
+            on_deploy: match kind.policies.on_deploy {
                 OnDeploy::Finish => StoredPolicy::Finish,
                 OnDeploy::BetweenRounds { deadline } => {
                     StoredPolicy::BetweenRounds { deadline_us: deadline.0 }
                 }
                 OnDeploy::Now => StoredPolicy::Now,
             },
-            expire_us: Some(kind.expire.0),
-            probation_us: kind.probation.map(|span| span.0),
+            expire_us: Some(kind.policies.expire.0),
+            probation_us: kind.policies.probation.map(|span| span.0),
+            more: (&kind.policies).into(),
         }
     }
 }
 
-impl From<StoredKind> for Declared {
+impl From<StoredKind> for KindInfo {
     fn from(kind: StoredKind) -> Self {
         Self {
             name: kind.name,
             writes: kind.writes,
             reads_from: kind.reads_from,
             exports_to: kind.exports_to,
-            on_deploy: match kind.on_deploy {
-                StoredPolicy::Finish => OnDeploy::Finish,
-                StoredPolicy::BetweenRounds { deadline_us } => {
-                    OnDeploy::BetweenRounds { deadline: Span(deadline_us) }
-                }
-                StoredPolicy::Now => OnDeploy::Now,
+            policies: Policies {
+                on_deploy: match kind.on_deploy {
+                    StoredPolicy::Finish => OnDeploy::Finish,
+                    StoredPolicy::BetweenRounds { deadline_us } => {
+                        OnDeploy::BetweenRounds { deadline: Span(deadline_us) }
+                    }
+                    StoredPolicy::Now => OnDeploy::Now,
+                },
+                expire: kind.expire_us.map_or(Policies::FOR_EVER, Span),
+                probation: kind.probation_us.map(Span),
+                ..kind.more.into()
             },
-            expire: kind.expire_us.map_or(Policies::FOR_EVER, Span),
-            probation: kind.probation_us.map(Span),
         }
     }
 }
 
-fn encode_kinds(kinds: &[Declared]) -> Bytes {
+fn encode_kinds(kinds: &[KindInfo]) -> Bytes {
     let stored: Vec<StoredKind> = kinds.iter().map(StoredKind::from).collect();
     // Numbers and strings always have a JSON form.
     serde_json::to_vec(&stored).unwrap_or_default().into()
 }
 
 /// Nothing if a later build wrote something new: the release says it again when it attaches.
-fn decode_kinds(bytes: &[u8]) -> Option<Vec<Declared>> {
+fn decode_kinds(bytes: &[u8]) -> Option<Vec<KindInfo>> {
     let stored: Vec<StoredKind> = serde_json::from_slice(bytes).ok()?;
-    Some(stored.into_iter().map(Declared::from).collect())
+    Some(stored.into_iter().map(KindInfo::from).collect())
 }
 
 fn setting_of(release: ReleaseId) -> String {
@@ -134,15 +190,14 @@ impl Control {
         Ok(())
     }
 
-    fn declare(&mut self, release: ReleaseId, kinds: Vec<Declared>) {
+    fn declare(&mut self, release: ReleaseId, kinds: Vec<KindInfo>) {
         self.setup.shards.push_each(|| ToShard::Release(release, kinds.clone()));
         self.director.handle_release(release, kinds);
     }
 
     /// What a release says about its kinds is known from now on, also while no worker of it is attached.
     pub(crate) fn keep_kinds(&self, info: &WorkerInfo) {
-        let kinds: Vec<Declared> = info.kinds.iter().map(Declared::from).collect();
-        let (name, value) = (setting_of(info.release), encode_kinds(&kinds));
+        let (name, value) = (setting_of(info.release), encode_kinds(&info.kinds));
         let decisions = &self.setup.decisions;
         let stored = decisions.setting(&name).and_then(|held| match held {
             Some(held) if held == value => Ok(()),
@@ -232,14 +287,27 @@ mod tests {
 
     #[test]
     fn kinds_read_back_as_they_were_declared() {
-        let kind = |name: &str, on_deploy| Declared {
+        let first = |name: &str| name == "a";
+        let kind = |name: &str, on_deploy| KindInfo {
             name: name.to_owned(),
             writes: 3,
             reads_from: 2,
             exports_to: 1,
-            on_deploy,
-            expire: Span::secs(60),
-            probation: Some(Span::secs(u64::from(name == "b"))).filter(|_| name != "a"),
+            policies: Policies {
+                survives: match first(name) {
+                    true => Survives::WorkerCrash { checkpoint: Span::secs(9) },
+                    false => Survives::KeeperCrash,
+                },
+                on_deploy,
+                pause_budget: Span(1),
+                seat_hold: Span(2),
+                idle_hibernate: Span(3),
+                expire: Span::secs(60),
+                players_max: 4,
+                batch_timeout: Span(5),
+                probation: Some(Span::secs(u64::from(name == "b"))).filter(|_| !first(name)),
+                tick: Some(Span(6)).filter(|_| first(name)),
+            },
         };
         let rounds = OnDeploy::BetweenRounds { deadline: Span::secs(300) };
         let kinds = vec![kind("a", OnDeploy::Finish), kind("b", rounds), kind("c", OnDeploy::Now)];
@@ -248,6 +316,11 @@ mod tests {
         let before =
             br#"[{"name":"a","writes":1,"reads_from":1,"exports_to":1,"on_deploy":"now"}]"#;
         let read = decode_kinds(before).unwrap();
-        assert_eq!(read[0].expire, Policies::FOR_EVER, "what knew of no age is kept");
+        let wanted = Policies {
+            on_deploy: OnDeploy::Now,
+            expire: Policies::FOR_EVER,
+            ..Policies::default()
+        };
+        assert_eq!(read[0].policies, wanted, "what knew of no age is kept");
     }
 }
