@@ -1,0 +1,224 @@
+//! `cargo xtask mutants`: the rules broken mechanically, one after the other, by cargo-mutants. The judges are the core's unit
+//! tests, its models and a few hundred seeds of the simulator; for the store's ledger, the store's own tests.
+//!
+//! All of them take hours. The tests take a sample instead, another one with every commit, so that over time all are
+//! looked at. What survives and cannot be told from the original is named with its reason in `.cargo/mutants.toml`.
+//! What has been found is kept (see [`book`]): a call that is cut off, or asks for more, goes on where the last one was.
+
+mod book;
+mod tool;
+mod tree;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::report;
+use crate::sh::Sh;
+use book::Book;
+use tool::Tool;
+use tree::Tree;
+
+/// Mutants of the sample that the tests take.
+const SAMPLE: usize = 10;
+
+/// Of the mutants that compile, so many of a hundred have to be noticed.
+const SCORE_MIN: f64 = 95.0;
+
+/// Mutants that are tried before what became of them is written down: what a call that is cut off loses.
+const BATCH: usize = 20;
+
+/// Whose tests have to notice a mutant.
+#[derive(Debug, Hash)]
+struct Judge {
+    name: &'static str,
+    packages: &'static str,
+    /// Which of their tests, for `cargo test`.
+    tests: &'static [&'static str],
+    /// A mutant whose tests take longer than so many seconds is noticed: twenty times and more what they take undisturbed.
+    timeout_s: &'static str,
+}
+
+/// What is broken, and by whom it has to be noticed: by one of them. The quickest is asked first, and the others only about
+/// what those before have not noticed.
+#[derive(Debug, Hash)]
+struct Field {
+    name: &'static str,
+    mutate: &'static [&'static str],
+    judges: &'static [Judge],
+}
+
+const FIELDS: [Field; 2] = [
+    Field {
+        name: "core",
+        mutate: &["--package", "playon-core", "--package", "playon-types"],
+        judges: &[
+            Judge {
+                name: "unit tests",
+                packages: "playon-core,playon-types",
+                tests: &["--lib", "--test", "shard"],
+                timeout_s: "60",
+            },
+            Judge {
+                name: "models",
+                packages: "playon-core",
+                tests: &["--test", "model"],
+                timeout_s: "120",
+            },
+            Judge {
+                name: "simulator",
+                packages: "playon-sim",
+                tests: &["--test", "scenarios", "--test", "seeds"],
+                timeout_s: "600",
+            },
+        ],
+    },
+    Field {
+        name: "ledger",
+        mutate: &[
+            "--package",
+            "playon-store",
+            "--file",
+            "crates/playon-store/src/sqlite/ledger.rs",
+        ],
+        judges: &[Judge {
+            name: "store's tests",
+            packages: "playon-store",
+            tests: &["--lib", "--tests"],
+            timeout_s: "600",
+        }],
+    },
+];
+
+/// Which mutants of each field are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    All,
+    /// So many of each field, others with each commit.
+    Sample(usize),
+}
+
+pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
+    let choice = chosen(args)?;
+    let books = hunt(sh, choice, &FIELDS)?;
+    for (field, book) in &books {
+        let score = book.score();
+        ensure!(
+            choice != Choice::All || score >= SCORE_MIN,
+            "{score:.1} % of the {} were noticed, promised are {SCORE_MIN} %",
+            field.name
+        );
+    }
+    Ok(())
+}
+
+/// A small sample of the core for the tests. It fails if all of them survive, or if nothing could be tried; others are named. So
+/// few say nothing of the score: that is for `--all`.
+pub(crate) fn sample(sh: &Sh) -> anyhow::Result<()> {
+    for (_, book) in hunt(sh, Choice::Sample(SAMPLE), &FIELDS[..1])? {
+        ensure!(book.viable() > 0, "no mutant could be tried");
+        ensure!(book.noticed() > 0, "all {} survived", book.viable());
+    }
+    Ok(())
+}
+
+fn chosen(args: &[String]) -> anyhow::Result<Choice> {
+    match args {
+        [] => Ok(Choice::Sample(SAMPLE)),
+        [all] if all == "--all" => Ok(Choice::All),
+        [sample, count] if sample == "--sample" => {
+            Ok(Choice::Sample(count.parse().context("--sample takes a number")?))
+        }
+        _ => bail!("`cargo xtask mutants` takes --all, or --sample and a number"),
+    }
+}
+
+/// Tries what is chosen of each field and is not in its book yet. The books that come back hold what was chosen.
+fn hunt<'a>(
+    sh: &Sh,
+    choice: Choice,
+    fields: &'a [Field],
+) -> anyhow::Result<Vec<(&'a Field, Book)>> {
+    let tree = Tree::copy(sh)?;
+    let mut tool = Tool::new(sh, &tree)?;
+    let mut books = Vec::new();
+    for field in fields {
+        report::header(&format!("mutants of the {}", field.name));
+        let all = tool.list(field)?;
+        let asked = match choice {
+            Choice::All => all.clone(),
+            Choice::Sample(count) => spread(&all, count, turn(sh)),
+        };
+        let mut book = Book::open(sh, field, &tree)?;
+        let left: Vec<String> = asked.iter().filter(|name| !book.knows(name)).cloned().collect();
+        report::line(&format!(
+            "{} of {} mutants, {} of them tried before",
+            asked.len(),
+            all.len(),
+            asked.len() - left.len()
+        ));
+        for (done, batch) in left.chunks(BATCH).enumerate() {
+            try_batch(&mut tool, field, batch, &mut book)?;
+            report::line(&format!("{} of {} tried", (done * BATCH) + batch.len(), left.len()));
+        }
+        let book = book.of(&asked);
+        book.tell(asked.len() < all.len());
+        books.push((field, book));
+    }
+    Ok(books)
+}
+
+/// Shows the mutants to one judge after the other.
+fn try_batch(
+    tool: &mut Tool<'_>,
+    field: &Field,
+    batch: &[String],
+    book: &mut Book,
+) -> anyhow::Result<()> {
+    let mut left = batch.to_vec();
+    for judge in field.judges {
+        if !left.is_empty() {
+            left = tool.show(field, judge, &left, book)?;
+        }
+    }
+    book.survived(&left)
+}
+
+/// So many of them, evenly over all; the turn says at which they begin.
+fn spread(all: &[String], count: usize, turn: usize) -> Vec<String> {
+    let count = count.min(all.len());
+    let shift = turn % (all.len() / count.max(1)).max(1);
+    (0..count).map(|i| all[i * all.len() / count + shift].clone()).collect()
+}
+
+/// Another one with every commit.
+fn turn(sh: &Sh) -> usize {
+    let commits = sh.ask("git", &["rev-list", "--count", "HEAD"]);
+    commits.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for() {
+        let chosen =
+            |args: &[&str]| chosen(&args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        assert_eq!(chosen(&[]).unwrap(), Choice::Sample(SAMPLE));
+        assert_eq!(chosen(&["--all"]).unwrap(), Choice::All);
+        assert_eq!(chosen(&["--sample", "40"]).unwrap(), Choice::Sample(40));
+        assert!(chosen(&["--sample"]).is_err());
+    }
+
+    #[test]
+    fn samples_of_all_turns_are_all() {
+        let all: Vec<String> = (0..10).map(|i| i.to_string()).collect();
+        assert_eq!(spread(&all, 3, 0), ["0", "3", "6"]);
+        assert_eq!(spread(&all, 3, 2), ["2", "5", "8"]);
+        assert_eq!(spread(&all, 3, 3), spread(&all, 3, 0));
+        assert_eq!(spread(&all, 20, 7), all);
+        assert!(spread(&[], 5, 1).is_empty());
+        let mut seen: Vec<String> = (0..2).flat_map(|turn| spread(&all, 5, turn)).collect();
+        seen.sort();
+        assert_eq!(seen, all);
+    }
+}
