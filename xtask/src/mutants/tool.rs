@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use super::book::{Book, Verdict};
 use super::tree::Tree;
 use super::{Field, Judge};
+use crate::report;
 use crate::sh::Sh;
 
 const VERSION: &str = "27.0.0";
@@ -89,6 +90,8 @@ impl<'a> Tool<'a> {
         let limited = format!(
             "ulimit -v {MEMORY_MAX_KIB}; export CARGO_TARGET_DIR={built:?}; exec \"$0\" \"$@\""
         );
+        let tests: Vec<String> =
+            judge.tests.iter().map(|arg| format!("--cargo-arg={arg}")).collect();
         let which: Vec<String> = names.iter().flat_map(|name| only(name)).collect();
         let baseline = if self.sound.contains(judge.name) { "skip" } else { "run" };
         let mut args = vec!["-c", &limited, &self.program, "mutants", "--in-place", "--dir", &dir];
@@ -96,10 +99,12 @@ impl<'a> Tool<'a> {
         args.extend(["--test-package", judge.packages, "--baseline", baseline]);
         args.extend(["--timeout", judge.timeout_s, "--no-shuffle", "--colors", "never"]);
         args.extend(field.mutate);
-        args.extend(which.iter().map(String::as_str));
-        args.push("--");
-        args.extend(judge.tests);
-        self.sh.run("sh", &args)
+        args.extend(tests.iter().chain(&which).map(String::as_str));
+        report::line(&format!("{} of them to the {}", names.len(), judge.name));
+        let mut command = self.sh.command("sh", &args);
+        let status = command.status().context("cargo-mutants cannot be started")?;
+        ensure!(status.success(), "cargo-mutants: {status}");
+        Ok(())
     }
 }
 
