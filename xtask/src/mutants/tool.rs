@@ -90,8 +90,8 @@ impl<'a> Tool<'a> {
         let limited = format!(
             "ulimit -v {MEMORY_MAX_KIB}; export CARGO_TARGET_DIR={built:?}; exec \"$0\" \"$@\""
         );
-        let tests: Vec<String> =
-            judge.tests.iter().map(|arg| format!("--cargo-arg={arg}")).collect();
+        let parts: Vec<String> =
+            judge.built.iter().map(|arg| format!("--cargo-arg={arg}")).collect();
         let which: Vec<String> = names.iter().flat_map(|name| only(name)).collect();
         let baseline = if self.sound.contains(judge.name) { "skip" } else { "run" };
         let mut args = vec!["-c", &limited, &self.program, "mutants", "--in-place", "--dir", &dir];
@@ -99,7 +99,10 @@ impl<'a> Tool<'a> {
         args.extend(["--test-package", judge.packages, "--baseline", baseline]);
         args.extend(["--timeout", judge.timeout_s, "--no-shuffle", "--colors", "never"]);
         args.extend(field.mutate);
-        args.extend(tests.iter().chain(&which).map(String::as_str));
+        args.extend(parts.iter().map(String::as_str));
+        args.extend(which.iter().map(String::as_str));
+        args.push("--");
+        args.extend(judge.tests);
         report::line(&format!("{} of them to the {}", names.len(), judge.name));
         let mut command = self.sh.command("sh", &args);
         let status = command.status().context("cargo-mutants cannot be started")?;
