@@ -23,8 +23,8 @@ const SAMPLE: usize = 10;
 /// Of the mutants that compile, so many of a hundred have to be noticed.
 const SCORE_MIN: f64 = 95.0;
 
-/// Mutants that are tried before what became of them is written down: what a call that is cut off loses.
-const BATCH: usize = 20;
+/// So many mutants are shown to one judge, then to the next. A call that is cut off loses what the last judge has found.
+const BATCH: usize = 100;
 
 /// Whose tests have to notice a mutant.
 #[derive(Debug, Hash)]
@@ -169,9 +169,9 @@ fn hunt<'a>(
             all.len(),
             asked.len() - left.len()
         ));
-        for (done, batch) in left.chunks(BATCH).enumerate() {
-            try_batch(&mut tool, field, batch, &mut book)?;
-            report::line(&format!("{} of {} tried", (done * BATCH) + batch.len(), left.len()));
+        for batch in batches(&left) {
+            try_batch(&mut tool, field, &batch, &mut book)?;
+            book.of(&asked).tell(true);
         }
         let book = book.of(&asked);
         book.tell(asked.len() < all.len());
@@ -194,6 +194,12 @@ fn try_batch(
         }
     }
     book.survived(&left)
+}
+
+/// Each is spread over all, so that a call that is cut off has a sample.
+fn batches(left: &[String]) -> Vec<Vec<String>> {
+    let count = left.len().div_ceil(BATCH);
+    (0..count).map(|at| left.iter().skip(at).step_by(count).cloned().collect()).collect()
 }
 
 /// So many of them, evenly over all; the turn says at which they begin.
@@ -221,6 +227,15 @@ mod tests {
         assert_eq!(chosen(&["--all"]).unwrap(), Choice::All);
         assert_eq!(chosen(&["--sample", "40"]).unwrap(), Choice::Sample(40));
         assert!(chosen(&["--sample"]).is_err());
+    }
+
+    #[test]
+    fn batches_are_spread_over_all() {
+        let all: Vec<String> = (0..BATCH * 2 + 1).map(|i| i.to_string()).collect();
+        let batches = batches(&all);
+        assert_eq!(batches[1][..3], ["1", "4", "7"]);
+        assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), all.len());
+        assert!(batches.iter().all(|batch| batch.len() <= BATCH) && super::batches(&[]).is_empty());
     }
 
     #[test]
