@@ -58,14 +58,14 @@ const FIELDS: [Field; 2] = [
                 packages: "playon-core,playon-types",
                 built: &["--lib"],
                 tests: &[],
-                timeout_s: "60",
+                timeout_s: "20",
             },
             Judge {
                 name: "tests of the shard",
                 packages: "playon-core",
                 built: &["--test", "shard"],
                 tests: &[],
-                timeout_s: "60",
+                timeout_s: "20",
             },
             Judge {
                 name: "models",

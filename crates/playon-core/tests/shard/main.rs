@@ -2,6 +2,7 @@
 
 mod appeals;
 mod bench;
+mod births;
 mod checks;
 mod copies;
 mod crowd;
