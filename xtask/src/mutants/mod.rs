@@ -14,7 +14,7 @@ use anyhow::{Context, bail, ensure};
 use crate::report;
 use crate::sh::Sh;
 use book::Book;
-use tool::Tool;
+use tool::{Mutants, Tool};
 use tree::Tree;
 
 /// Mutants of the sample that the tests take.
@@ -156,10 +156,11 @@ fn hunt<'a>(
     let mut books = Vec::new();
     for field in fields {
         report::header(&format!("mutants of the {}", field.name));
-        let all = tool.list(field)?;
+        let mutants = tool.list(field)?;
+        let all = &mutants.names;
         let asked = match choice {
             Choice::All => all.clone(),
-            Choice::Sample(count) => spread(&all, count, turn(sh)),
+            Choice::Sample(count) => spread(all, count, turn(sh)),
         };
         let mut book = Book::open(sh, field, &tree)?;
         let left: Vec<String> = asked.iter().filter(|name| !book.knows(name)).cloned().collect();
@@ -170,7 +171,7 @@ fn hunt<'a>(
             asked.len() - left.len()
         ));
         for batch in batches(&left) {
-            try_batch(&mut tool, field, &batch, &mut book)?;
+            try_batch(&mut tool, &mutants, batch, &mut book)?;
             book.of(&asked).tell(true);
         }
         let book = book.of(&asked);
@@ -183,14 +184,14 @@ fn hunt<'a>(
 /// Shows the mutants to one judge after the other.
 fn try_batch(
     tool: &mut Tool<'_>,
-    field: &Field,
-    batch: &[String],
+    mutants: &Mutants<'_>,
+    batch: Vec<String>,
     book: &mut Book,
 ) -> anyhow::Result<()> {
-    let mut left = batch.to_vec();
-    for judge in field.judges {
+    let mut left = batch;
+    for judge in mutants.field.judges {
         if !left.is_empty() {
-            left = tool.show(field, judge, &left, book)?;
+            left = tool.show(mutants, judge, &left, book)?;
         }
     }
     book.survived(&left)

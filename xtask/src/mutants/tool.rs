@@ -20,6 +20,12 @@ const PROFILE: &str = "mutants";
 /// Address space that a mutant's tests may take, in KiB: some allocate without end.
 const MEMORY_MAX_KIB: &str = "8388608";
 
+/// All that can be broken in a field, by name.
+pub(super) struct Mutants<'a> {
+    pub(super) field: &'a Field,
+    pub(super) names: Vec<String>,
+}
+
 pub(super) struct Tool<'a> {
     sh: &'a Sh,
     program: String,
@@ -42,18 +48,17 @@ impl<'a> Tool<'a> {
         Ok(Self { sh, program, tree, sound: BTreeSet::new() })
     }
 
-    /// The names of all mutants of a field.
-    pub(super) fn list(&self, field: &Field) -> anyhow::Result<Vec<String>> {
+    pub(super) fn list<'f>(&self, field: &'f Field) -> anyhow::Result<Mutants<'f>> {
         let dir = self.tree.dir.display().to_string();
         let list = [&["mutants", "--dir", &dir, "--list"], field.mutate].concat();
         let all = self.sh.ask(&self.program, &list).context("listing the mutants")?;
-        Ok(all.lines().map(str::to_owned).collect())
+        Ok(Mutants { field, names: all.lines().map(str::to_owned).collect() })
     }
 
-    /// Shows these mutants of a field to one judge. Those that it does not notice come back, all others are in the book.
+    /// Shows some of the mutants to one judge. Those that it does not notice come back, all others are in the book.
     pub(super) fn show(
         &mut self,
-        field: &Field,
+        mutants: &Mutants<'_>,
         judge: &Judge,
         names: &[String],
         book: &mut Book,
@@ -62,31 +67,29 @@ impl<'a> Tool<'a> {
         if out.exists() {
             fs::remove_dir_all(&out)?;
         }
-        fs::create_dir_all(&out)?;
+        // To try some, it is told that all others were noticed before. Chosen by expressions, deleted fields would all be tried
+        // (sourcefrog/cargo-mutants#632).
+        fs::create_dir_all(out.join("mutants.out"))?;
+        let others = mutants.names.iter().filter(|name| !names.contains(name));
+        let others: String = others.map(|name| format!("{name}\n")).collect();
+        fs::write(out.join("mutants.out/caught.txt"), others)?;
+        report::line(&format!("{} to the {}", names.len(), judge.name));
         // It ends with an error if one survives, which is for us to judge.
-        let ended = self.call(field, judge, names, &out);
+        let ended = self.call(mutants.field, judge, &out);
         let text = fs::read_to_string(out.join("mutants.out/outcomes.json"))
             .context("what became of the mutants")?;
         let found = read(&text)?;
-        let asked = |name: &String| names.contains(name);
-        let tried = found.iter().filter(|(name, _)| asked(name)).count();
-        if tried < names.len() {
+        if found.len() < names.len() {
             ended?;
-            bail!("only {tried} of {} were tried", names.len());
+            bail!("only {} of {} were tried", found.len(), names.len());
         }
         self.sound.insert(judge.name);
         book.judged(judge.name, &found)?;
         let missed = found.into_iter().filter(|(_, verdict)| *verdict == Verdict::Missed);
-        Ok(missed.map(|(name, _)| name).filter(asked).collect())
+        Ok(missed.map(|(name, _)| name).collect())
     }
 
-    fn call(
-        &self,
-        field: &Field,
-        judge: &Judge,
-        names: &[String],
-        out: &Path,
-    ) -> anyhow::Result<()> {
+    fn call(&self, field: &Field, judge: &Judge, out: &Path) -> anyhow::Result<()> {
         let (dir, out) = (self.tree.dir.display().to_string(), out.display().to_string());
         let built = self.sh.target().join("mutants/build");
         let limited = format!(
@@ -94,18 +97,24 @@ impl<'a> Tool<'a> {
         );
         let parts: Vec<String> =
             judge.built.iter().map(|arg| format!("--cargo-arg={arg}")).collect();
-        let which: Vec<String> = names.iter().flat_map(|name| only(name)).collect();
         let baseline = if self.sound.contains(judge.name) { "skip" } else { "run" };
-        let mut args = vec!["-c", &limited, &self.program, "mutants", "--in-place", "--dir", &dir];
+        let mut args = vec![
+            "-c",
+            &limited,
+            &self.program,
+            "mutants",
+            "--in-place",
+            "--iterate",
+            "--dir",
+            &dir,
+        ];
         args.extend(["--output", &out, "--profile", PROFILE, "--cargo-arg=--locked"]);
         args.extend(["--test-package", judge.packages, "--baseline", baseline]);
         args.extend(["--timeout", judge.timeout_s, "--no-shuffle", "--colors", "never"]);
         args.extend(field.mutate);
         args.extend(parts.iter().map(String::as_str));
-        args.extend(which.iter().map(String::as_str));
         args.push("--");
         args.extend(judge.tests);
-        report::line(&format!("{} of them to the {}", names.len(), judge.name));
         let mut command = self.sh.command("sh", &args);
         let status = command.status().context("cargo-mutants cannot be started")?;
         ensure!(status.success(), "cargo-mutants: {status}");
@@ -113,22 +122,7 @@ impl<'a> Tool<'a> {
     }
 }
 
-/// The arguments that choose this mutant: by its name, and by its file, as deleted fields do not mind names
-/// (sourcefrog/cargo-mutants#632).
-fn only(name: &str) -> [String; 4] {
-    let mut pattern = String::from("^");
-    for c in name.chars() {
-        if r"\.+*?()|[]{}^$#&-~".contains(c) {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('$');
-    let file = name.split_once(".rs:").map_or(name, |(file, _)| file);
-    ["--re".to_owned(), pattern, "--file".to_owned(), format!("{file}.rs")]
-}
-
-/// What became of each. These may be more than were asked for, see [`only`].
+/// What became of each.
 fn read(text: &str) -> anyhow::Result<Vec<(String, Verdict)>> {
     let whole: serde_json::Value = serde_json::from_str(text).context("outcomes.json")?;
     let mut found = Vec::new();
@@ -167,10 +161,5 @@ mod tests {
         assert_eq!(found, [Noticed, Hung, Unviable, Missed]);
         let failed = r#"{"outcomes": [{"scenario": "Baseline", "summary": "Failure"}]}"#;
         assert!(read(failed).is_err());
-    }
-
-    #[test]
-    fn a_name_is_taken_as_it_is() {
-        assert_eq!(only("a.rs:1: x -> y"), ["--re", r"^a\.rs:1: x \-> y$", "--file", "a.rs"]);
     }
 }

@@ -1,0 +1,75 @@
+//! What players and spectators are sent, and what is sent again to whoever comes back.
+
+use bytes::Bytes;
+use playon_core::effect::Effect;
+use playon_types::attach::{FromWorker, Output, ToWorker};
+use playon_types::gate::{Hello, Push, ToGateway, ToOwner, Who};
+use playon_types::ids::{ConnId, SessionId};
+use playon_types::kind::Policies;
+
+use super::bench::{Bench, ONE, ROOM, answer};
+use super::now;
+
+const FIRST: SessionId = SessionId(101);
+
+fn table() -> Bench {
+    Bench::with_player(&Policies { tick: None, ..now() }, false)
+}
+
+/// The game answers an input with an event, and shows spectators its number.
+fn plays(bench: &mut Bench, input: u64) {
+    bench.input(1, input);
+    commits(bench, input);
+}
+
+fn commits(bench: &mut Bench, input: u64) {
+    let sent = bench.sent_to(ONE);
+    let [batch @ ToWorker::Deliver(_)] = sent.as_slice() else { panic!("{sent:?}") };
+    let Some(FromWorker::Commit(mut commit)) = answer(ONE, batch, false) else { panic!("it plays") };
+    let payload = Bytes::from(format!("event {input}"));
+    commit.outputs.push(Output { session: FIRST, reliable: true, payload });
+    commit.watch_view = Some(Bytes::from(format!("after {input}")));
+    bench.worker(ONE, FromWorker::Commit(commit));
+}
+
+/// What was pushed to a socket since this was last asked.
+fn pushed(bench: &mut Bench, conn: u64) -> Vec<Push> {
+    let (mine, rest) = std::mem::take(&mut bench.effects).into_iter().partition(
+        |effect| matches!(effect, Effect::Gate(ToGateway::Push { conn: at, .. }) if at.0 == conn),
+    );
+    bench.effects = rest;
+    let push = |effect| match effect {
+        Effect::Gate(ToGateway::Push { push, .. }) => Some(push),
+        _ => None,
+    };
+    Vec::into_iter(mine).filter_map(push).collect()
+}
+
+fn events(numbers: &[u64]) -> Vec<(u64, Bytes)> {
+    numbers.iter().map(|n| (*n, Bytes::from(format!("event {n}")))).collect()
+}
+
+#[test]
+fn whoever_comes_back_is_sent_what_was_missed_and_told_what_was_applied() {
+    let mut bench = table();
+    plays(&mut bench, 1);
+    let live = pushed(&mut bench, 1);
+    assert_eq!((live[0].applied, &live[0].events), (Some(1), &events(&[1])));
+    plays(&mut bench, 2);
+    bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    bench.hello_again(2);
+    let again = pushed(&mut bench, 2);
+    assert_eq!((again[0].applied, &again[0].events), (Some(2), &events(&[1, 2])));
+}
+
+#[test]
+fn spectators_are_shown_what_each_commit_shows_them() {
+    let mut bench = table();
+    let who = Who::Watcher;
+    bench.gate(ToOwner::Hello(Hello { conn: ConnId(5), room: ROOM, who, create: None }));
+    commits(&mut bench, 0);
+    plays(&mut bench, 1);
+    let views: Vec<_> = pushed(&mut bench, 5).into_iter().map(|push| push.view).collect();
+    let shown = |text: &'static [u8]| Some((0, Bytes::from_static(text)));
+    assert_eq!(views, [shown(b"after 0"), shown(b"after 1")]);
+}
