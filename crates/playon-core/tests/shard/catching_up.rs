@@ -1,9 +1,9 @@
 //! What players and spectators are sent, and what is sent again to whoever comes back.
 
 use bytes::Bytes;
-use playon_core::effect::Effect;
+use playon_core::effect::{Effect, Stored};
 use playon_types::attach::{FromWorker, Output, ToWorker};
-use playon_types::gate::{Hello, Push, ToGateway, ToOwner, Who};
+use playon_types::gate::{Close, Hello, Push, ToGateway, ToOwner, Who};
 use playon_types::ids::{ConnId, SessionId};
 use playon_types::kind::Policies;
 
@@ -25,7 +25,9 @@ fn plays(bench: &mut Bench, input: u64) {
 fn commits(bench: &mut Bench, input: u64) {
     let sent = bench.sent_to(ONE);
     let [batch @ ToWorker::Deliver(_)] = sent.as_slice() else { panic!("{sent:?}") };
-    let Some(FromWorker::Commit(mut commit)) = answer(ONE, batch, false) else { panic!("it plays") };
+    let Some(FromWorker::Commit(mut commit)) = answer(ONE, batch, false) else {
+        panic!("it plays")
+    };
     let payload = Bytes::from(format!("event {input}"));
     commit.outputs.push(Output { session: FIRST, reliable: true, payload });
     commit.watch_view = Some(Bytes::from(format!("after {input}")));
@@ -60,6 +62,26 @@ fn whoever_comes_back_is_sent_what_was_missed_and_told_what_was_applied() {
     bench.hello_again(2);
     let again = pushed(&mut bench, 2);
     assert_eq!((again[0].applied, &again[0].events), (Some(2), &events(&[1, 2])));
+}
+
+#[test]
+fn nothing_leaves_before_the_commit_is_safe_and_the_end_comes_last() {
+    let mut bench = table();
+    bench.store_works = false;
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    let [batch @ ToWorker::Deliver(deliver)] = sent.as_slice() else { panic!("{sent:?}") };
+    let Some(FromWorker::Commit(mut commit)) = answer(ONE, batch, false) else {
+        panic!("it plays")
+    };
+    let payload = Bytes::from_static(b"event 1");
+    commit.outputs.push(Output { session: FIRST, reliable: true, payload });
+    commit.ended = true;
+    bench.worker(ONE, FromWorker::Commit(commit));
+    assert_eq!((pushed(&mut bench, 1), bench.closed(1)), (Vec::new(), None));
+    bench.stored(Stored::Record(deliver.seq));
+    assert_eq!(pushed(&mut bench, 1)[0].events, events(&[1]));
+    assert_eq!(bench.closed(1), Some(Close::RoomEnded));
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Wishes for a release that a deploy under way leads to, and rooms that are told to hurry.
 
 use playon_core::deploy::{
-    DeployRefusal, DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Taken,
+    DeployRefusal, DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Taken, WayBack,
 };
-use playon_core::effect::{AtFault, Cost, Listing, Order, Report};
+use playon_core::effect::{Aside, AtFault, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::attach::ToWorker;
-use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_types::kind::{Declared, OnDeploy, Policies};
 use playon_types::reason::Reason;
-use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::record::{Course, DeployPhase, DeployRecord, Numbers};
 use playon_types::time::{Span, Time};
 
 use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, kind, prewarmed};
@@ -165,6 +165,39 @@ fn a_second_wish_for_the_same_release_begins_nothing() {
     ROOMS.iter().for_each(|room| post.arrives(*room));
     assert_eq!(post.phase(), (DeployId(1), DeployPhase::Done, false));
     assert_eq!(post.wish(SHIP), Err(DeployRefusal::NoChange));
+}
+
+#[test]
+fn what_shards_report_while_rooms_move_is_counted_for_the_deploy() {
+    let mut post = Post::under_way();
+    let (room, release, deploy) = (ROOMS[1], NEW, DeployId(1));
+    let session = SessionId(4);
+    post.hear(Report::InputsLost { room, inputs: 3 });
+    post.hear(Report::Miscounted { room, twice: 5, missing: 7 });
+    let what = Aside::Input(2);
+    post.hear(Report::SetAside { room, release, session, what, appeal: false });
+    let pause = Span::millis(1);
+    post.hear(Report::Thawed { deploy, room, pause, late: false });
+    post.hear(Report::Thawed { deploy, room, pause, late: true });
+    post.hear(Report::Moved { deploy, room: ROOMS[2], pause, late: true });
+    let counted = Numbers {
+        inputs_lost: 10,
+        inputs_set_aside: 1,
+        inputs_applied_twice: 5,
+        pauses_over_budget: 2,
+    };
+    assert_eq!(post.record().numbers, counted);
+}
+
+#[test]
+fn a_release_is_lost_without_workers_while_rooms_are_on_it_and_the_way_back_leads_there() {
+    let mut post = Post::under_way();
+    assert!(post.director.has_rooms(OLD) && post.director.has_rooms(NEW));
+    let way = WayBack { undoes: DeployId(1), from: NEW, to: OLD };
+    assert_eq!(post.director.way_back(), Some(way));
+    ROOMS[1..].iter().for_each(|room| post.arrives(*room));
+    assert!(!post.director.has_rooms(OLD) && post.director.has_rooms(NEW));
+    assert_eq!(post.director.way_back(), Some(way));
 }
 
 #[test]
