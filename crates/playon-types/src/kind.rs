@@ -164,3 +164,35 @@ impl From<&KindInfo> for Declared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_and_written_from_the_oldest_to_its_own() {
+        let kind = KindInfo {
+            name: "duel".into(),
+            writes: 5,
+            reads_from: 2,
+            exports_to: 4,
+            policies: Policies::default(),
+        };
+        let declared = Declared::from(&kind);
+        for version in 0..8 {
+            let reads = (2..=5).contains(&version);
+            assert_eq!((kind.reads(version), declared.reads(version)), (reads, reads));
+            let exports = (4..=5).contains(&version);
+            assert_eq!((kind.exports(version), declared.exports(version)), (exports, exports));
+        }
+        assert_eq!((declared.name.as_str(), declared.expire), ("duel", kind.policies.expire));
+    }
+
+    #[test]
+    fn batches_time_out_within_bounds() {
+        let sensible =
+            |batch_timeout| Policies { batch_timeout, ..Policies::default() }.times_out_sensibly();
+        assert!([Span::millis(50), Span::secs(60)].into_iter().all(sensible));
+        assert!(![Span::millis(49), Span(60_000_001)].into_iter().any(sensible));
+    }
+}
