@@ -30,7 +30,7 @@ const BATCH: usize = 100;
 #[derive(Debug, Hash)]
 struct Judge {
     name: &'static str,
-    packages: &'static str,
+    packages: &'static [&'static str],
     /// What `cargo test` builds of the broken package with each mutant: nothing more than is run.
     built: &'static [&'static str],
     /// Which tests are run, if these are not all that is built: those of another package are built as they are run.
@@ -55,28 +55,28 @@ const FIELDS: [Field; 2] = [
         judges: &[
             Judge {
                 name: "unit tests",
-                packages: "playon-core,playon-types",
+                packages: &["playon-core", "playon-types"],
                 built: &["--lib"],
                 tests: &[],
                 timeout_s: "20",
             },
             Judge {
                 name: "tests of the shard",
-                packages: "playon-core",
+                packages: &["playon-core"],
                 built: &["--test", "shard"],
                 tests: &[],
                 timeout_s: "20",
             },
             Judge {
                 name: "models",
-                packages: "playon-core",
+                packages: &["playon-core"],
                 built: &["--test", "model"],
                 tests: &[],
                 timeout_s: "120",
             },
             Judge {
                 name: "simulator",
-                packages: "playon-sim",
+                packages: &["playon-sim"],
                 // It has none.
                 built: &["--examples"],
                 tests: &["--test", "scenarios", "--test", "seeds"],
@@ -92,13 +92,22 @@ const FIELDS: [Field; 2] = [
             "--file",
             "crates/playon-store/src/sqlite/ledger.rs",
         ],
-        judges: &[Judge {
-            name: "store's tests",
-            packages: "playon-store",
-            built: &["--tests"],
-            tests: &[],
-            timeout_s: "600",
-        }],
+        judges: &[
+            Judge {
+                name: "tests of stored rooms",
+                packages: &["playon-store"],
+                built: &["--test", "rooms", "--test", "sequences", "--test", "bounds"],
+                tests: &[],
+                timeout_s: "60",
+            },
+            Judge {
+                name: "store's tests",
+                packages: &["playon-store"],
+                built: &["--tests"],
+                tests: &[],
+                timeout_s: "600",
+            },
+        ],
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use playon_core::effect::{Effect, Stored};
-use playon_types::attach::{FromWorker, Output, ToWorker};
+use playon_types::attach::{Fault, FromWorker, Output, Stage, ToWorker};
 use playon_types::gate::{Close, Hello, Push, ToGateway, ToOwner, Who};
 use playon_types::ids::{ConnId, SessionId};
 use playon_types::kind::Policies;
@@ -82,6 +82,20 @@ fn nothing_leaves_before_the_commit_is_safe_and_the_end_comes_last() {
     bench.stored(Stored::Record(deliver.seq));
     assert_eq!(pushed(&mut bench, 1)[0].events, events(&[1]));
     assert_eq!(bench.closed(1), Some(Close::RoomEnded));
+}
+
+#[test]
+fn what_waits_for_a_room_includes_what_it_may_fail_on() {
+    let mut bench = table();
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    let turn = sent[0].turn();
+    let (room, attempt, message) = (turn.room, turn.attempt, "it panicked".to_owned());
+    let fault = Fault { room, attempt, stage: Stage::Deliver, message, refusal: false };
+    bench.worker(ONE, FromWorker::Fault(fault));
+    bench.input(1, 2);
+    let pending = bench.shard.rooms(bench.now).next().map(|facts| facts.pending);
+    assert_eq!(pending, Some(2));
 }
 
 #[test]
