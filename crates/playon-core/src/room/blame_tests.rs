@@ -64,7 +64,7 @@ fn a_group_that_fails_is_halved_until_one_is_left_and_nobody_else_is_held_back()
         when(&mut Timers::default()),
         Portion::Free,
         (items, Vec::new()),
-        FaultDamage::Panic,
+        (FaultDamage::Panic, None),
     );
     let guilty = input(7);
     let (mut passed, mut aside) = (Vec::new(), Vec::new());
@@ -73,7 +73,8 @@ fn a_group_that_fails_is_halved_until_one_is_left_and_nobody_else_is_held_back()
         let group = if portion == Portion::Group { blame.take_group() } else { Vec::new() };
         if group.contains(&guilty) {
             let failed = (group, Vec::new());
-            blame.batch_failed(when(&mut Timers::default()), portion, failed, FaultDamage::Panic);
+            let damage = (FaultDamage::Panic, None);
+            blame.batch_failed(when(&mut Timers::default()), portion, failed, damage);
         } else {
             passed.extend(group);
             let mut timers = Timers::default();

@@ -94,19 +94,22 @@ fn a_first_commit_is_as_large_as_may_be_and_what_it_says_it_is() {
 #[test]
 fn a_room_that_cannot_be_made_is_tried_three_times() {
     let (mut bench, first) = wanted();
-    let mut attempt = first;
-    for _ in 0..2 {
-        bench.worker(ONE, fault(attempt, Stage::Create, false));
-        let next = asked(&mut bench, ONE).expect("it is tried again");
-        assert_ne!(next, attempt);
-        attempt = next;
-    }
+    bench.worker(ONE, fault(Attempt(first.0 + 7), Stage::Create, false));
+    bench.worker(ONE, fault(first, Stage::Deliver, false));
+    assert_eq!(berths(&mut bench), [], "that is about something else");
+    // Whatever the process was like before, each of the next ones is new.
     bench.worker(ONE, fault(first, Stage::Create, false));
-    bench.worker(ONE, fault(attempt, Stage::Deliver, false));
-    assert_eq!(asked(&mut bench, ONE), None, "that is about something else");
-    assert_eq!(bench.closed(1), None);
-    bench.worker(ONE, fault(attempt, Stage::Create, false));
-    assert_eq!((asked(&mut bench, ONE), bench.closed(1)), (None, Some(Close::Refused)));
+    bench.wait(Span::ZERO);
+    let apart = berths(&mut bench);
+    assert!(matches!(apart[..], [Berth::Trial(_)]), "{apart:?}");
+    for (id, again) in [(THREE, true), (WorkerId(4), false)] {
+        another_is_up(&mut bench, id, apart[0]);
+        let attempt = asked(&mut bench, id).expect("it is tried again");
+        assert!(attempt != first && bench.closed(1).is_none());
+        bench.worker(id, fault(attempt, Stage::Create, false));
+        assert_eq!(bench.closed(1), (!again).then_some(Close::Refused));
+        bench.worker_down(id);
+    }
 }
 
 #[test]

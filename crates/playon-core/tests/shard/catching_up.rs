@@ -1,13 +1,17 @@
 //! What players and spectators are sent, and what is sent again to whoever comes back.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use playon_core::effect::{Effect, Stored};
 use playon_types::attach::{Fault, FromWorker, Output, Stage, ToWorker};
 use playon_types::gate::{Close, Hello, Push, ToGateway, ToOwner, Who};
-use playon_types::ids::{ConnId, SessionId};
+use playon_types::ids::{ConnId, Generation, History, SecretHash, SessionId};
+use playon_types::image::{Image, Seat};
 use playon_types::kind::Policies;
+use playon_types::time::Span;
 
-use super::bench::{Bench, ONE, ROOM, answer};
+use super::bench::{Bench, ONE, ROOM, answer, committed};
 use super::now;
 
 const FIRST: SessionId = SessionId(101);
@@ -108,4 +112,29 @@ fn spectators_are_shown_what_each_commit_shows_them() {
     let views: Vec<_> = pushed(&mut bench, 5).into_iter().map(|push| push.view).collect();
     let shown = |text: &'static [u8]| Some((0, Bytes::from_static(text)));
     assert_eq!(views, [shown(b"after 0"), shown(b"after 1")]);
+}
+
+#[test]
+fn nobody_is_believed_to_have_lost_inputs_in_a_room_that_loses_none() {
+    let seat = Seat { secret: SecretHash([1; 16]), applied: 3, ..Seat::default() };
+    let stored = committed(ROOM, "duel", Bytes::from_static(&[1, 5]));
+    let seats = BTreeMap::from([(FIRST, seat)]);
+    let mut bench = Bench::under(2, Span::ZERO, &now());
+    bench.recovered(Image { history: History(2), seats, ..stored });
+    bench.obey(ONE, false);
+    let claim = |lo| Who::Known {
+        session: FIRST,
+        secret: SecretHash([1; 16]),
+        history: History(1),
+        generation: Generation(lo),
+        recv: 0,
+        lo,
+        whole: false,
+    };
+    for (conn, lo) in [(8, 5), (9, 4)] {
+        let hello = Hello { conn: ConnId(conn), room: ROOM, who: claim(lo), create: None };
+        bench.gate(ToOwner::Hello(hello));
+    }
+    assert_eq!((bench.closed(8), bench.welcomed(8)), (Some(Close::InputGap), false));
+    assert_eq!((bench.closed(9), bench.welcomed(9)), (None, true), "it says what is so");
 }

@@ -304,6 +304,25 @@ fn a_room_that_answers_a_deploy_only_after_the_next_one_was_undone_still_comes_t
     }
 }
 
+#[test]
+fn a_room_that_could_not_come_home_is_told_again_when_a_worker_of_the_current_release_is_back() {
+    let mut post = Post::new(None, OLD);
+    post.list(ROOMS[0], NEW, true);
+    let mut tries = 0;
+    while !post.told().is_empty() {
+        tries += 1;
+        assert!(tries < 100, "it is told for ever");
+        let (room, reason) = (ROOMS[0], Reason::read("its worker went away"));
+        let (deploy, blame) = (DeployId::NONE, AtFault::Circumstance);
+        post.hear(Report::MoveFailed { deploy, room, reason, blame });
+    }
+    assert_eq!(tries, DirectorConfig::default().tries_max);
+    post.up(5, NEW);
+    assert_eq!(post.told(), [], "there it is");
+    post.up(6, OLD);
+    assert_eq!(post.told(), [(ROOMS[0], Told::Patiently)]);
+}
+
 fn patient() -> Policies {
     let on_deploy = OnDeploy::BetweenRounds { deadline: Span::secs(60) };
     Policies { on_deploy, ..Policies::default() }
