@@ -138,3 +138,13 @@ fn nobody_is_believed_to_have_lost_inputs_in_a_room_that_loses_none() {
     assert_eq!((bench.closed(8), bench.welcomed(8)), (Some(Close::InputGap), false));
     assert_eq!((bench.closed(9), bench.welcomed(9)), (None, true), "it says what is so");
 }
+
+#[test]
+fn the_newest_connection_holds_the_seat() {
+    let mut bench = table();
+    bench.hello_again(7);
+    assert_eq!((bench.closed(1), bench.welcomed(7)), (Some(Close::Replaced), true));
+    bench.hello_again(5);
+    assert_eq!((bench.closed(5), bench.welcomed(5)), (Some(Close::Replaced), false));
+    assert_eq!(bench.closed(7), None);
+}
