@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::Field;
+use super::fields::Field;
 use super::tree::Tree;
 use crate::report;
 use crate::sh::Sh;

@@ -6,6 +6,7 @@
 //! What has been found is kept (see [`book`]): a call that is cut off, or asks for more, goes on where the last one was.
 
 mod book;
+mod fields;
 mod tool;
 mod tree;
 
@@ -14,6 +15,7 @@ use anyhow::{Context, bail, ensure};
 use crate::report;
 use crate::sh::Sh;
 use book::Book;
+use fields::{FIELDS, Field};
 use tool::{Mutants, Tool};
 use tree::Tree;
 
@@ -25,91 +27,6 @@ const SCORE_MIN: f64 = 95.0;
 
 /// So many mutants are shown to one judge, then to the next. A call that is cut off loses what the last judge has found.
 const BATCH: usize = 100;
-
-/// Whose tests have to notice a mutant.
-#[derive(Debug, Hash)]
-struct Judge {
-    name: &'static str,
-    packages: &'static [&'static str],
-    /// What `cargo test` builds of the broken package with each mutant: nothing more than is run.
-    built: &'static [&'static str],
-    /// Which tests are run, if these are not all that is built: those of another package are built as they are run.
-    tests: &'static [&'static str],
-    /// A mutant whose tests take longer than so many seconds is noticed: twenty times and more what they take undisturbed.
-    timeout_s: &'static str,
-}
-
-/// What is broken, and by whom it has to be noticed: by one of them. The quickest is asked first, and the others only about
-/// what those before have not noticed.
-#[derive(Debug, Hash)]
-struct Field {
-    name: &'static str,
-    mutate: &'static [&'static str],
-    judges: &'static [Judge],
-}
-
-const FIELDS: [Field; 2] = [
-    Field {
-        name: "core",
-        mutate: &["--package", "playon-core", "--package", "playon-types"],
-        judges: &[
-            Judge {
-                name: "unit tests",
-                packages: &["playon-core", "playon-types"],
-                built: &["--lib"],
-                tests: &[],
-                timeout_s: "20",
-            },
-            Judge {
-                name: "tests of the shard",
-                packages: &["playon-core"],
-                built: &["--test", "shard"],
-                tests: &[],
-                timeout_s: "20",
-            },
-            Judge {
-                name: "models",
-                packages: &["playon-core"],
-                built: &["--test", "model"],
-                tests: &[],
-                timeout_s: "120",
-            },
-            Judge {
-                name: "simulator",
-                packages: &["playon-sim"],
-                // It has none.
-                built: &["--examples"],
-                tests: &["--test", "scenarios", "--test", "seeds"],
-                timeout_s: "600",
-            },
-        ],
-    },
-    Field {
-        name: "ledger",
-        mutate: &[
-            "--package",
-            "playon-store",
-            "--file",
-            "crates/playon-store/src/sqlite/ledger.rs",
-        ],
-        judges: &[
-            Judge {
-                name: "tests of stored rooms",
-                packages: &["playon-store"],
-                built: &["--test", "rooms", "--test", "sequences", "--test", "bounds"],
-                tests: &[],
-                timeout_s: "60",
-            },
-            Judge {
-                name: "store's tests",
-                packages: &["playon-store"],
-                built: &["--tests"],
-                tests: &[],
-                timeout_s: "600",
-            },
-        ],
-    },
-];
 
 /// Which mutants of each field are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 
 use super::book::{Book, Verdict};
+use super::fields::{Field, Judge};
 use super::tree::Tree;
-use super::{Field, Judge};
 use crate::report;
 use crate::sh::Sh;
 

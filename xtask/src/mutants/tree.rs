@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::FIELDS;
+use super::fields::FIELDS;
 use crate::sh::Sh;
 
 /// What the result of a try depends on.
