@@ -65,6 +65,6 @@ mod tests {
         assert_eq!((times(0), times(100)), (0, 10_000));
         // As many of these numbers are below one in a hundred, and no more.
         let mut rng = Rng::new(2);
-        assert_eq!(times(1), (0..10_000).filter(|_| rng.next_u64() % 100 == 0).count());
+        assert_eq!(times(1), (0..10_000).filter(|_| rng.next_u64().is_multiple_of(100)).count());
     }
 }
