@@ -269,8 +269,12 @@ mod tests {
         let mut appeals = self::appeals();
         assert!(appeals.want(appeal(R2, APPEALS_BYTES_MAX + 1)), "one of any size is heard");
         assert!(!appeals.want(appeal(R2, 1)));
-        assert!(appeals.next().is_some());
-        assert!(appeals.want(appeal(R2, APPEALS_BYTES_MAX)), "its bytes are let go of");
+        let mut appeals = self::appeals();
+        assert!(appeals.want(appeal(R2, 10)) && appeals.want(appeal(R2, 10)));
+        assert!(appeals.next().is_some(), "its bytes are let go of");
+        assert!(!appeals.want(appeal(R2, APPEALS_BYTES_MAX - 9)));
+        assert!(appeals.want(appeal(R2, APPEALS_BYTES_MAX - 10)));
+        assert!(!appeals.want(appeal(R2, 1)));
     }
 
     #[test]

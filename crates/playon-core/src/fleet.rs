@@ -373,6 +373,10 @@ mod tests {
         fleet.occupy(WorkerId(2));
         fleet.occupy(WorkerId(2));
         assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(1)));
+        fleet.occupy(WorkerId(1));
+        fleet.vacate(WorkerId(2));
+        fleet.vacate(WorkerId(2));
+        assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(2)));
         fleet.remove(WorkerId(1), &WorkerEnd::DISMISSED);
         assert_eq!(fleet.least_loaded(release, Berth::Common, "duel"), Some(WorkerId(2)));
         assert_eq!(fleet.least_loaded(release, Berth::Common, "chess"), None);

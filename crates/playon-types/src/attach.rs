@@ -437,3 +437,42 @@ impl Fault {
         Reason::read(self.message.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHO: SessionId = SessionId(7);
+
+    fn input(seq: u64) -> Item {
+        Item::Input { session: WHO, seq, payload: Bytes::new() }
+    }
+
+    #[test]
+    fn a_batch_knows_how_many_inputs_it_brings_and_items_whom_they_are_about() {
+        let items = vec![input(1), Item::Away(WHO), input(2), Item::Tick(3), Item::Wake];
+        let about: Vec<_> = items.iter().map(Item::session).collect();
+        assert_eq!(about, [Some(WHO), Some(WHO), Some(WHO), None, None]);
+        let deliver = Deliver {
+            room: RoomId([1; 16]),
+            attempt: Attempt(2),
+            seq: Seq(3),
+            now: RoomTime(4),
+            items,
+            render: Vec::new(),
+            render_watch: false,
+        };
+        assert_eq!(deliver.inputs(), 2);
+        let turn = ToWorker::Deliver(deliver).turn();
+        assert_eq!((turn.room, turn.attempt, turn.seq), (RoomId([1; 16]), Attempt(2), Seq(3)));
+    }
+
+    #[test]
+    fn bodies_are_as_long_as_what_they_carry() {
+        let three = Bytes::from_static(b"abc");
+        let lengths =
+            [Body::Same, Body::Delta(Bytes::new()), Body::Delta(three.clone()), Body::Full(three)]
+                .map(|body| (body.len(), body.is_empty()));
+        assert_eq!(lengths, [(0, true), (0, true), (3, false), (3, false)]);
+    }
+}

@@ -328,10 +328,13 @@ impl Code {
         while from < to {
             let middle = from + (to - from) / 2;
             let found = ALL[middle].0.0;
-            if found == self.0 {
+            if found < self.0 {
+                from = middle + 1;
+            } else if found == self.0 {
                 return Some(middle);
+            } else {
+                to = middle;
             }
-            (from, to) = if found < self.0 { (middle + 1, to) } else { (from, middle) };
         }
         None
     }

@@ -204,9 +204,21 @@ mod tests {
         assert_eq!(RoomId::parse(&"0".repeat(33)), None);
     }
 
+    /// Rooms stay on their shards from one build to the next.
+    #[test]
+    fn rooms_go_to_shards_by_all_of_their_bytes() {
+        use crate::rng::mix;
+        let id = RoomId(*b"\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10");
+        let inner = mix(0xfedc_ba98_7654_3210 ^ 5);
+        assert_eq!(id.mix(5), mix(0x0123_4567_89ab_cdef ^ inner));
+        assert_eq!(u64::from(id.shard(7)), id.mix(0) % 7);
+        assert_eq!((id.shard(1), id.shard(0)), (0, 0));
+        assert_eq!(NUMBER_MAX, 9_007_199_254_740_991);
+    }
+
     #[test]
     fn release_ids_read_back_what_they_print() {
-        let id = ReleaseId([7; 32]);
+        let id = ReleaseId([0x7a; 32]);
         assert_eq!(ReleaseId::parse(&id.to_string()), Some(id));
         assert_eq!(ReleaseId::parse("07"), None);
         assert_eq!(ReleaseId::parse(&"+7".repeat(32)), None);

@@ -404,3 +404,7 @@ pub fn materialize(
     let found = codec.hash(&state);
     if found == told { Ok(state) } else { Err(Misfit::Hash { seq, told, found }) }
 }
+
+#[cfg(test)]
+#[path = "image_tests.rs"]
+mod tests;

@@ -119,3 +119,33 @@ impl KindInfo {
         version >= self.exports_to && version <= self.writes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_and_written_from_the_oldest_to_its_own() {
+        let kind = KindInfo {
+            name: "duel".into(),
+            writes: 5,
+            reads_from: 2,
+            exports_to: 4,
+            policies: Policies::default(),
+        };
+        for version in 0..8 {
+            let reads = (2..=5).contains(&version);
+            assert_eq!(kind.reads(version), reads);
+            let exports = (4..=5).contains(&version);
+            assert_eq!(kind.exports(version), exports);
+        }
+    }
+
+    #[test]
+    fn batches_time_out_within_bounds() {
+        let sensible =
+            |batch_timeout| Policies { batch_timeout, ..Policies::default() }.times_out_sensibly();
+        assert!([Span::millis(50), Span::secs(60)].into_iter().all(sensible));
+        assert!(![Span::millis(49), Span(60_000_001)].into_iter().any(sensible));
+    }
+}

@@ -253,3 +253,53 @@ impl DeployRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_as_a_number_is_read_back() {
+        for phase in DeployPhase::ALL {
+            assert_eq!(DeployPhase::from_number(phase as u8), Some(phase));
+            let going = [DeployPhase::Starting, DeployPhase::Checking, DeployPhase::Moving]
+                .contains(&phase);
+            assert_eq!(phase.is_final(), !going);
+            assert_eq!(phase.name(), format!("{phase:?}").to_lowercase());
+        }
+        assert_eq!(DeployPhase::from_number(1), None);
+        for course in [Course::Forward, Course::Back, Course::Rescue] {
+            assert_eq!(Course::from_number(course as u8), Some(course));
+            assert_eq!(course.leaves_behind(), course != Course::Forward);
+        }
+        assert_eq!(Course::from_number(9), None);
+        let names = [Course::Forward, Course::Back, Course::Rescue].map(Course::name);
+        assert_eq!(names, ["deploy", "rollback", "automatic rollback"]);
+    }
+
+    fn record(phase: DeployPhase, moved: u64) -> DeployRecord {
+        let (id, to) = (DeployId(1), ReleaseId([2; 32]));
+        DeployRecord { phase, moved, ..DeployRecord::new(id, Course::Back, None, to, false) }
+    }
+
+    #[test]
+    fn a_deploy_takes_effect_with_the_first_room_or_when_it_is_done() {
+        let takes = |phase, moved| record(phase, moved).took_effect();
+        assert!(takes(DeployPhase::Done, 0) && takes(DeployPhase::Partial, 0));
+        assert!(!takes(DeployPhase::Reverted, 1));
+        for phase in [DeployPhase::Moving, DeployPhase::Stopped, DeployPhase::Superseded] {
+            assert!(takes(phase, 1) && takes(phase, 2) && !takes(phase, 0));
+        }
+    }
+
+    #[test]
+    fn so_many_that_stay_are_named_and_all_are_counted() {
+        let mut record = record(DeployPhase::Moving, 0);
+        let rooms = LEFT_LISTED_MAX as u64 + 3;
+        for n in 0..rooms {
+            record.leave(RoomId([n as u8; 16]), "it cannot go");
+        }
+        assert_eq!((record.left, record.left_rooms.len()), (rooms, LEFT_LISTED_MAX));
+        assert_eq!(record.left_rooms[1].room, RoomId([1; 16]));
+    }
+}

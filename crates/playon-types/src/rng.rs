@@ -36,3 +36,35 @@ impl Rng {
         self.below(100) < percent
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of the published generator for this seed.
+    #[test]
+    fn it_is_splitmix64() {
+        let mut rng = Rng::new(1_234_567);
+        let numbers = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973];
+        assert_eq!([rng.next_u64(), rng.next_u64()], numbers);
+    }
+
+    #[test]
+    fn numbers_are_below_the_bound_and_shares_are_what_they_say() {
+        let mut rng = Rng::new(1);
+        assert_eq!(rng.below(0), 0);
+        let mut seen = [0_u32; 5];
+        for _ in 0..1_000 {
+            seen[rng.below(5) as usize] += 1;
+        }
+        assert!(seen.iter().all(|times| (150..250).contains(times)), "{seen:?}");
+        let times = |percent| {
+            let mut rng = Rng::new(2);
+            (0..10_000).filter(|_| rng.percent(percent)).count()
+        };
+        assert_eq!((times(0), times(100)), (0, 10_000));
+        // As many of these numbers are below one in a hundred, and no more.
+        let mut rng = Rng::new(2);
+        assert_eq!(times(1), (0..10_000).filter(|_| rng.next_u64().is_multiple_of(100)).count());
+    }
+}

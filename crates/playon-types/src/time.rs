@@ -90,3 +90,21 @@ impl WallTime {
         Self(self.0.saturating_add(span.as_millis()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_count_in_their_units_and_end_at_their_ends() {
+        assert_eq!((Span::millis(3), Span::secs(3)), (Span(3_000), Span(3_000_000)));
+        assert_eq!((Span(3_999).as_millis(), Span::secs(u64::MAX)), (3, Span(u64::MAX)));
+        assert_eq!((Time(5).since(Time(3)), Time(3).since(Time(5))), (Span(2), Span::ZERO));
+        let day = WallTime(1_000);
+        assert_eq!(
+            (day.before(Span::millis(7)), day.after(Span::millis(7))),
+            (WallTime(993), WallTime(1_007))
+        );
+        assert_eq!(day.before(Span::secs(2)), WallTime(0));
+    }
+}

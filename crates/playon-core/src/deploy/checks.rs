@@ -161,6 +161,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_up_is_over_and_why_a_copy_did_not_open_is_kept() {
+        let rooms = [1, 2].map(|n| RoomId([n; 16]));
+        let mut checks = Checks::of(rooms.into_iter());
+        checks.looking = true;
+        checks.unopened = Some("room 1".to_owned());
+        assert_eq!((checks.in_memory(), checks.is_done()), (2, false));
+        assert_eq!((checks.forget(rooms[0]), checks.forget(rooms[0])), (true, false));
+        assert_eq!(checks.in_memory(), 1);
+        checks.give_up();
+        assert_eq!((checks.is_done(), checks.unopened.as_deref()), (true, Some("room 1")));
+    }
+
+    #[test]
     fn each_version_of_each_kind_comes_before_a_second_release_of_one() {
         let declared = |name: &str, reads_from| KindInfo {
             name: name.into(),

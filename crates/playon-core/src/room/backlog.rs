@@ -107,6 +107,19 @@ mod tests {
     }
 
     #[test]
+    fn what_players_bring_counts_as_they_join_too() {
+        let limits = Limits { batch_bytes_max: 10, ..Limits::default() };
+        let join = |session| Item::Join {
+            session: SessionId(session),
+            profile: Bytes::from_static(b"six of"),
+        };
+        let mut backlog = Backlog::default();
+        [join(1), join(2), input(2, 1, 4)].into_iter().for_each(|item| backlog.push(item));
+        assert_eq!(backlog.take(&limits).len(), 1);
+        assert_eq!(backlog.take(&limits).len(), 2);
+    }
+
+    #[test]
     fn what_was_taken_comes_again_in_its_order() {
         let mut backlog = Backlog::default();
         backlog.push(input(1, 3, 0));

@@ -57,6 +57,38 @@ fn what_fails_alone_is_set_aside_once_the_moment_has_passed_without_it() {
 }
 
 #[test]
+fn a_group_that_fails_is_halved_until_one_is_left_and_nobody_else_is_held_back() {
+    let mut blame = Blame::new();
+    let items: Vec<Item> = (1..=64).map(input).collect();
+    blame.batch_failed(
+        when(&mut Timers::default()),
+        Portion::Free,
+        (items, Vec::new()),
+        (FaultDamage::Panic, None),
+    );
+    let guilty = input(7);
+    let (mut passed, mut aside) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        let portion = blame.portion();
+        let group = if portion == Portion::Group { blame.take_group() } else { Vec::new() };
+        if group.contains(&guilty) {
+            let failed = (group, Vec::new());
+            let damage = (FaultDamage::Panic, None);
+            blame.batch_failed(when(&mut Timers::default()), portion, failed, damage);
+        } else {
+            passed.extend(group);
+            let mut timers = Timers::default();
+            aside.extend(blame.batch_passed(when(&mut timers), portion, [].into_iter()));
+        }
+        if !blame.on_trial() {
+            break;
+        }
+    }
+    assert_eq!(aside, [guilty]);
+    assert_eq!(passed, (1..=64).filter(|seq| *seq != 7).map(input).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_process_dies_twice_of_it_before_an_item_is_set_aside() {
     let mut blame = Blame::new();
     blame.batch_failed(

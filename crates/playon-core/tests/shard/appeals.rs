@@ -7,6 +7,7 @@ use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
 use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::kind::KindInfo;
 use playon_types::time::Span;
 
 use super::bench::{Bench, NEW, OLD, ONE, ROOM, TWO, answer, kind};
@@ -141,6 +142,39 @@ fn who_dies_or_does_not_come_back_fails_too() {
     }
 }
 
+/// Only what runs the batch itself, and dies of it, says something about the batch.
+#[test]
+fn who_goes_away_over_something_else_fails_not() {
+    let mut opening = on_probation();
+    sets_aside(&mut opening);
+    up(&mut opening, JUDGE, OLD);
+    up(&mut opening, WRITER, NEW);
+    let sent = opening.sent_to(WRITER);
+    assert!(matches!(sent.as_slice(), [ToWorker::Export { .. }]), "{sent:?}");
+    let end =
+        WorkerEnd { ended: Ended::ByItself, turns: Some(vec![sent[0].turn()]), how: String::new() };
+    opening.worker_ends(WRITER, &end);
+    assert_eq!(verdict(&mut opening), Some(false), "it died of the older version");
+    let mut ended = on_probation();
+    sets_aside(&mut ended);
+    let turn = is_heard(&mut ended).turn();
+    let end = WorkerEnd { ended: Ended::Suspect, turns: Some(vec![turn]), how: String::new() };
+    ended.worker_ends(JUDGE, &end);
+    assert_eq!(verdict(&mut ended), Some(false), "the keeper has ended it");
+}
+
+#[test]
+fn what_the_release_before_cannot_read_is_not_waited_for() {
+    let mut bench = on_probation();
+    let exports_none = KindInfo { exports_to: 2, ..kind(2, now()) };
+    let (id, berth) = (WorkerId(13), Berth::Common);
+    let info = WorkerInfo { id, berth, release: NEW, kinds: vec![exports_none] };
+    bench.shard.handle_worker_up(bench.now, info);
+    let reports = sets_aside(&mut bench);
+    assert!(reports.contains(&Report::Appealed { room: ROOM, release: NEW, too: false }));
+    assert!(!reports.iter().any(|report| matches!(report, Report::Berths(_))), "{reports:?}");
+}
+
 #[test]
 fn what_cannot_be_tried_is_held_against_the_new_one() {
     // Nobody can be started.
@@ -152,19 +186,23 @@ fn what_cannot_be_tried_is_held_against_the_new_one() {
 
 #[test]
 fn who_goes_away_while_it_is_at_something_else_is_followed_by_another_for_so_long() {
-    let at_nothing =
-        WorkerEnd { ended: Ended::Suspect, turns: Some(Vec::new()), how: String::new() };
+    for ended in [Ended::Suspect, Ended::ByItself] {
+        is_followed_by_another(&WorkerEnd { ended, turns: Some(Vec::new()), how: String::new() });
+    }
+}
+
+fn is_followed_by_another(at_nothing: &WorkerEnd) {
     let mut bench = on_probation();
     sets_aside(&mut bench);
     is_heard(&mut bench);
     for _ in 0..3 {
-        bench.worker_ends(JUDGE, &at_nothing);
+        bench.worker_ends(JUDGE, at_nothing);
         assert_eq!(verdict(&mut bench), None);
         up(&mut bench, JUDGE, OLD);
         let sent = bench.sent_to(JUDGE);
         assert!(matches!(sent.as_slice(), [ToWorker::Open { version: 1, .. }]), "{sent:?}");
     }
-    bench.worker_ends(JUDGE, &at_nothing);
+    bench.worker_ends(JUDGE, at_nothing);
     assert_eq!(verdict(&mut bench), Some(false));
 }
 

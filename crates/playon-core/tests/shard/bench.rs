@@ -57,7 +57,15 @@ impl Bench {
     /// The same of a keeper that is not the first one: keepers are so old when its time begins.
     pub(crate) fn under(epoch: u64, age: Span, policies: &Policies) -> Self {
         let (epoch, limits) = (Epoch(epoch), Limits::default());
-        let config = ShardConfig { epoch, limits, shard: 0, age };
+        Self::of(ShardConfig { epoch, limits, shard: 0, age }, policies)
+    }
+
+    /// The first keeper, with other limits.
+    pub(crate) fn limited(policies: &Policies, limits: Limits) -> Self {
+        Self::of(ShardConfig { epoch: Epoch(1), limits, shard: 0, age: Span::ZERO }, policies)
+    }
+
+    fn of(config: ShardConfig, policies: &Policies) -> Self {
         let mut bench = Self {
             shard: Shard::new(config, Plain),
             now: Time(1_000),

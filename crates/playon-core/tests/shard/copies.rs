@@ -1,9 +1,10 @@
 //! Copies of a room that take processes down: they cost the others one, and are then tried where nobody else is.
 
+use bytes::Bytes;
 use playon_core::effect::{AtFault, Effect, Order, Report};
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
-use playon_types::attach::{FromWorker, ToWorker, Turn};
+use playon_types::attach::{Exported, Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
 use playon_types::ply;
 use playon_types::reason::Reason;
@@ -226,7 +227,9 @@ fn without_such_a_worker_the_room_stays_after_a_while() {
     bench.wait(Span::secs(4));
     assert_eq!(failed(&bench.reports()), None);
     bench.wait(Span::secs(1));
-    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
+    let reports = bench.reports();
+    assert_eq!(failed(&reports), Some(AtFault::Release));
+    assert_eq!(berths(&reports), Some(Vec::new()), "nobody waits for that worker any more");
     assert_eq!(asked(&mut bench, THREE), []);
     lives_on(&mut bench, 1);
 }
@@ -320,4 +323,34 @@ fn a_version_that_is_written_apart_takes_the_room_along() {
         bench.obey(ONE, false);
     }
     assert!(bench.reports().iter().any(|report| matches!(report, Report::Moved { .. })));
+}
+
+#[test]
+fn a_frozen_room_is_thawed_by_no_fault_of_anything_else() {
+    let (mut bench, turn) = leaves_new();
+    let exported = |attempt, seq| {
+        let (room, state) = (ROOM, Bytes::from_static(&[1, 0]));
+        FromWorker::Exported(Exported { room, attempt, seq, version: 1, state, cost_us: 5 })
+    };
+    bench.worker(TWO, exported(turn.attempt, turn.seq));
+    bench.obey(ONE, false);
+    let sent = asked(&mut bench, TWO);
+    let [ToWorker::Export { attempt, seq, .. }] = sent[..] else { panic!("frozen: {sent:?}") };
+    let (other, message) = (Attempt(attempt.0 + 1_000), "of long ago".to_owned());
+    let stage = Stage::Export;
+    let fault = Fault { room: ROOM, attempt: other, stage, message, refusal: false };
+    bench.worker(TWO, FromWorker::Fault(fault));
+    assert_eq!(failed(&bench.reports()), None);
+    bench.worker(TWO, exported(attempt, seq));
+    bench.obey(ONE, false);
+    assert!(bench.reports().iter().any(|report| matches!(report, Report::Moved { .. })));
+}
+
+#[test]
+fn a_room_whose_worker_goes_for_a_reason_of_its_own_is_opened_elsewhere_in_the_same_step() {
+    let mut bench = Bench::with_player(&now(), false);
+    up(&mut bench, THREE, OLD, Berth::Common);
+    bench.worker_down(ONE);
+    let sent = asked(&mut bench, THREE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
 }

@@ -1,11 +1,15 @@
 //! Whose turn it is to be handed over, and what a room costs its players that is frozen for too long.
 
-use playon_core::effect::{AtFault, Report};
+use bytes::Bytes;
+use playon_core::effect::{AtFault, Order, Report};
+use playon_core::limits::Limits;
 use playon_types::attach::ToWorker;
+use playon_types::ids::RoomId;
+use playon_types::image::Image;
 use playon_types::kind::{OnDeploy, Policies, Survives};
 use playon_types::time::Span;
 
-use super::bench::{Bench, NEW, ONE, ROOM, TWO, answer, prewarmed};
+use super::bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, committed, prewarmed};
 use super::{failed, moved, now};
 
 /// Until the room is frozen, and waits for the new worker.
@@ -85,4 +89,39 @@ fn a_room_that_was_late_once_moves_when_the_worker_has_time_for_it() {
     let tail = bench.sent_to(TWO).remove(0);
     bench.worker(TWO, answer(TWO, &tail, true).unwrap());
     assert!(moved(&bench.reports()));
+}
+
+/// Whether the new worker was asked for a copy of the room, and of which.
+fn copied(bench: &mut Bench) -> Vec<RoomId> {
+    let sent = bench.sent_to(TWO);
+    let copies = sent.iter().filter(|message| matches!(message, ToWorker::Prewarm { .. }));
+    copies.map(|message| message.turn().room).collect()
+}
+
+#[test]
+fn a_room_whose_next_round_begins_before_its_turn_waits_for_the_end_of_that() {
+    const BEFORE: RoomId = RoomId([8; 16]);
+    let on_deploy = OnDeploy::BetweenRounds { deadline: Span::secs(60) };
+    let policies = Policies { on_deploy, tick: None, ..now() };
+    let limits = Limits { handoffs_max: 1, ..Limits::default() };
+    let mut bench = Bench::limited(&policies, limits);
+    let stored = committed(BEFORE, "duel", Bytes::from_static(&[1, 5]));
+    bench.recovered(Image { between_rounds: true, ..stored });
+    bench.hello(1);
+    bench.obey(ONE, true);
+    for room in [BEFORE, ROOM] {
+        bench.order(Order::Move { deploy: DEPLOY, room, to: NEW, at_once: false, since: None });
+    }
+    assert_eq!(copied(&mut bench), [BEFORE]);
+    bench.input(1, 1);
+    bench.obey(ONE, false);
+    // The worker goes, and the other room with it.
+    bench.worker_down(TWO);
+    bench.worker_up(TWO);
+    assert!(!copied(&mut bench).contains(&ROOM), "its round has begun");
+    bench.order(Order::Close { room: BEFORE });
+    bench.input(1, 2);
+    bench.obey(ONE, true);
+    bench.wait(Span::ZERO);
+    assert_eq!(copied(&mut bench), [ROOM]);
 }

@@ -1,15 +1,15 @@
 //! Wishes for a release that a deploy under way leads to, and rooms that are told to hurry.
 
 use playon_core::deploy::{
-    DeployRefusal, DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Taken,
+    DeployRefusal, DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Taken, WayBack,
 };
-use playon_core::effect::{AtFault, Cost, Listing, Order, Report};
+use playon_core::effect::{Aside, AtFault, Cost, Listing, Order, Report};
 use playon_core::fleet::{Berth, WorkerInfo};
 use playon_types::attach::ToWorker;
-use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
+use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_types::kind::{KindInfo, OnDeploy, Policies};
 use playon_types::reason::Reason;
-use playon_types::record::{Course, DeployPhase, DeployRecord};
+use playon_types::record::{Course, DeployPhase, DeployRecord, Numbers};
 use playon_types::time::{Span, Time};
 
 use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, kind, prewarmed};
@@ -168,6 +168,39 @@ fn a_second_wish_for_the_same_release_begins_nothing() {
 }
 
 #[test]
+fn what_shards_report_while_rooms_move_is_counted_for_the_deploy() {
+    let mut post = Post::under_way();
+    let (room, release, deploy) = (ROOMS[1], NEW, DeployId(1));
+    let session = SessionId(4);
+    post.hear(Report::InputsLost { room, inputs: 3 });
+    post.hear(Report::Miscounted { room, twice: 5, missing: 7 });
+    let what = Aside::Input(2);
+    post.hear(Report::SetAside { room, release, session, what, appeal: false });
+    let pause = Span::millis(1);
+    post.hear(Report::Thawed { deploy, room, pause, late: false });
+    post.hear(Report::Thawed { deploy, room, pause, late: true });
+    post.hear(Report::Moved { deploy, room: ROOMS[2], pause, late: true });
+    let counted = Numbers {
+        inputs_lost: 10,
+        inputs_set_aside: 1,
+        inputs_applied_twice: 5,
+        pauses_over_budget: 2,
+    };
+    assert_eq!(post.record().numbers, counted);
+}
+
+#[test]
+fn a_release_is_lost_without_workers_while_rooms_are_on_it_and_the_way_back_leads_there() {
+    let mut post = Post::under_way();
+    assert!(post.director.has_rooms(OLD) && post.director.has_rooms(NEW));
+    let way = WayBack { undoes: DeployId(1), from: NEW, to: OLD };
+    assert_eq!(post.director.way_back(), Some(way));
+    ROOMS[1..].iter().for_each(|room| post.arrives(*room));
+    assert!(!post.director.has_rooms(OLD) && post.director.has_rooms(NEW));
+    assert_eq!(post.director.way_back(), Some(way));
+}
+
+#[test]
 fn a_wish_in_a_hurry_makes_the_deploy_hurry_before_and_while_rooms_move() {
     let mut early = Post::new(None, OLD);
     early.wish(SHIP).unwrap();
@@ -269,6 +302,25 @@ fn a_room_that_answers_a_deploy_only_after_the_next_one_was_undone_still_comes_t
         post.hear(Report::MoveFailed { deploy, room, reason: Reason::read("superseded"), blame });
         assert_eq!(post.told(), [(room, Told::Patiently)]);
     }
+}
+
+#[test]
+fn a_room_that_could_not_come_home_is_told_again_when_a_worker_of_the_current_release_is_back() {
+    let mut post = Post::new(None, OLD);
+    post.list(ROOMS[0], NEW, true);
+    let mut tries = 0;
+    while !post.told().is_empty() {
+        tries += 1;
+        assert!(tries < 100, "it is told for ever");
+        let (room, reason) = (ROOMS[0], Reason::read("its worker went away"));
+        let (deploy, blame) = (DeployId::NONE, AtFault::Circumstance);
+        post.hear(Report::MoveFailed { deploy, room, reason, blame });
+    }
+    assert_eq!(tries, DirectorConfig::default().tries_max);
+    post.up(5, NEW);
+    assert_eq!(post.told(), [], "there it is");
+    post.up(6, OLD);
+    assert_eq!(post.told(), [(ROOMS[0], Told::Patiently)]);
 }
 
 fn patient() -> Policies {

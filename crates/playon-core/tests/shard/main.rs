@@ -2,6 +2,8 @@
 
 mod appeals;
 mod bench;
+mod births;
+mod catching_up;
 mod checks;
 mod copies;
 mod crowd;
@@ -24,6 +26,7 @@ use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;
 use playon_core::effect::{AtFault, Effect, Loaded, Order, Report};
 use playon_core::fleet::{Ended, Suspicion, WorkerEnd};
+use playon_core::limits::Limits;
 use playon_types::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::gate::{Close, Create, ToOwner};
 use playon_types::ids::{Attempt, ConnId, Seq, SessionId};
@@ -217,6 +220,24 @@ fn a_pause_over_budget_is_put_off_to_a_safe_point() {
     bench.obey(ONE, true);
     bench.obey(TWO, true);
     assert!(moved(&bench.reports()), "at the safe point it moves");
+}
+
+#[test]
+fn a_pause_over_budget_is_put_off_only_once_and_for_so_long() {
+    let policies = Policies { pause_budget: Span::millis(10), tick: None, ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.move_to(NEW, false);
+    let (attempt, seq) = prewarm(&mut bench);
+    bench.worker(TWO, prewarmed(ROOM, attempt, seq, 80_000));
+    bench.sent_to(TWO);
+    let wait = Limits::default().over_budget_wait;
+    bench.wait(Span(wait.0 - 1));
+    assert!(bench.sent_to(TWO).is_empty());
+    bench.wait(Span(1));
+    let (attempt, seq) = prewarm(&mut bench);
+    bench.worker(TWO, prewarmed(ROOM, attempt, seq, 80_000));
+    let sent = bench.sent_to(TWO);
+    assert!(matches!(sent.as_slice(), [ToWorker::Tail { .. }]), "{sent:?}");
 }
 
 #[test]

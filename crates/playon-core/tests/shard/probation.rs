@@ -198,6 +198,19 @@ fn an_old_bug_covers_no_new_one_of_the_same_room() {
     }
 }
 
+#[test]
+fn rooms_of_which_it_is_not_known_yet_what_they_fail_on_are_counted() {
+    let mut stage = shipped(None);
+    let open = |stage: &Stage| stage.director.facts().inquiries;
+    assert_eq!(open(&stage), 0);
+    sets_aside(&mut stage, DUEL);
+    assert_eq!(open(&stage), 1);
+    stage.hear(Report::Appealed { room: DUEL, release: NEW, too: true });
+    assert_eq!((open(&stage), stage.rescued()), (0, false));
+    let unknown = ReleaseId([9; 32]);
+    assert!(stage.director.is_declared(OLD) && !stage.director.is_declared(unknown));
+}
+
 /// One broken room, or one player who knows what breaks it, stands in the way of no deploy.
 #[test]
 fn a_room_that_had_failed_before_is_not_held_against_the_new_release() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use playon_core::effect::{Effect, Listing, Loaded, Order, Report, Stored};
 use playon_types::attach::ToWorker;
 use playon_types::gate::{Close, Hello, ToOwner, Who};
@@ -10,7 +11,7 @@ use playon_types::image::Image;
 use playon_types::kind::{KindInfo, Policies};
 use playon_types::time::{Span, WallTime};
 
-use super::bench::{Bench, NEW, ONE, ROOM, kind};
+use super::bench::{Bench, NEW, ONE, ROOM, committed, kind};
 
 const IDLE: Span = Span::secs(10);
 
@@ -268,4 +269,15 @@ fn a_room_whose_release_is_gone_wakes_on_the_current_one_if_that_reads_it() {
             .iter()
             .any(|effect| matches!(effect, Effect::Append { record, .. } if record.version == 2))
     );
+}
+
+#[test]
+fn whoever_asks_for_a_room_that_no_release_reads_is_told_so() {
+    let mut bench = Bench::new(&Policies::default());
+    bench.order(Order::Startable(BTreeSet::from([NEW])));
+    let gone = ReleaseId([5; 32]);
+    let stored = committed(ROOM, "duel", Bytes::from_static(b"s"));
+    bench.recovered(Image { release: gone, version: 9, ..stored });
+    bench.hello(1);
+    assert_eq!(bench.closed(1), Some(Close::RoomFails));
 }

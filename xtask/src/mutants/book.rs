@@ -1,0 +1,189 @@
+//! What became of the mutants of a field, one line each, in a file that belongs to the tree they were made from.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use super::fields::Field;
+use super::tree::Tree;
+use crate::report;
+use crate::sh::Sh;
+
+/// Of a normal distribution, 95 % lie within so many standard deviations.
+const Z: f64 = 1.96;
+
+const SURVIVED: &str = "survived";
+const UNVIABLE: &str = "does not compile";
+const HUNG: &str = "does not end";
+
+/// What became of a mutant at one judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Noticed,
+    /// Its tests did not come back, which is noticed, too.
+    Hung,
+    Unviable,
+    Missed,
+}
+
+/// What became of mutants, by name.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    file: Option<PathBuf>,
+    /// What the lines say: by whom it was noticed, or one of the words above.
+    lines: BTreeMap<String, String>,
+}
+
+impl Book {
+    /// The book of a field in this tree, with what earlier calls have found.
+    pub(super) fn open(sh: &Sh, field: &Field, tree: &Tree) -> anyhow::Result<Self> {
+        let dir = sh.target().join("mutants/found").join(format!("{:016x}", tree.key));
+        fs::create_dir_all(&dir)?;
+        let file = dir.join(field.name);
+        let text = if file.exists() { fs::read_to_string(&file)? } else { String::new() };
+        Ok(Self { file: Some(file), lines: read(&text) })
+    }
+
+    /// The part of it that concerns these.
+    pub(super) fn of(&self, names: &[String]) -> Self {
+        let part = names.iter().filter_map(|name| self.lines.get_key_value(name));
+        Self { file: None, lines: part.map(|(name, what)| (name.clone(), what.clone())).collect() }
+    }
+
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.lines.contains_key(name)
+    }
+
+    /// Takes down what one judge has found. Of those missed nothing is known before all have been asked.
+    pub(super) fn judged(
+        &mut self,
+        judge: &str,
+        found: &[(String, Verdict)],
+    ) -> anyhow::Result<()> {
+        let lines = found.iter().filter_map(|(name, verdict)| match verdict {
+            Verdict::Noticed => Some((name.clone(), judge.to_owned())),
+            Verdict::Hung => Some((name.clone(), HUNG.to_owned())),
+            Verdict::Unviable => Some((name.clone(), UNVIABLE.to_owned())),
+            Verdict::Missed => None,
+        });
+        self.write(lines.collect())
+    }
+
+    /// Takes down that no judge has noticed these.
+    pub(super) fn survived(&mut self, names: &[String]) -> anyhow::Result<()> {
+        self.write(names.iter().map(|name| (name.clone(), SURVIVED.to_owned())).collect())
+    }
+
+    fn write(&mut self, lines: Vec<(String, String)>) -> anyhow::Result<()> {
+        if let Some(file) = &self.file {
+            let text: String =
+                lines.iter().map(|(name, what)| format!("{what}\t{name}\n")).collect();
+            let mut open = OpenOptions::new().append(true).create(true).open(file)?;
+            open.write_all(text.as_bytes()).context("what was found")?;
+        }
+        self.lines.extend(lines);
+        Ok(())
+    }
+
+    fn count(&self, what: &str) -> usize {
+        self.lines.values().filter(|line| *line == what).count()
+    }
+
+    pub(super) fn viable(&self) -> usize {
+        self.lines.len() - self.count(UNVIABLE)
+    }
+
+    pub(super) fn noticed(&self) -> usize {
+        self.viable() - self.count(SURVIVED)
+    }
+
+    /// Of a hundred that compile, so many were noticed.
+    pub(super) fn score(&self) -> f64 {
+        100.0 * self.noticed() as f64 / self.viable().max(1) as f64
+    }
+
+    /// Says what it holds. What is a sample says how much that may be off.
+    pub(super) fn tell(&self, sample: bool) {
+        for (name, _) in self.lines.iter().filter(|(_, what)| *what == SURVIVED) {
+            report::line(&format!("survived: {name}"));
+        }
+        let mut by: BTreeMap<&str, usize> = BTreeMap::new();
+        for what in
+            self.lines.values().filter(|what| ![SURVIVED, UNVIABLE].contains(&what.as_str()))
+        {
+            *by.entry(what).or_default() += 1;
+        }
+        let by: Vec<String> = by.iter().map(|(what, count)| format!("{what} {count}")).collect();
+        let (noticed, viable, score) = (self.noticed(), self.viable(), self.score());
+        let interval = if sample {
+            let (low, high) = interval(noticed, viable);
+            format!(" (of all, with 95 % certainty, {low:.1} to {high:.1} %)")
+        } else {
+            String::new()
+        };
+        report::line(&format!(
+            "{noticed} of {viable} mutants noticed, {score:.1} %{interval}; by: {}; {} did not compile",
+            by.join(", "),
+            self.count(UNVIABLE)
+        ));
+    }
+}
+
+/// Wilson's interval, in percent.
+fn interval(noticed: usize, viable: usize) -> (f64, f64) {
+    let n = viable.max(1) as f64;
+    let share = noticed as f64 / n;
+    let middle = share + Z * Z / (2.0 * n);
+    let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let whole = 1.0 + Z * Z / n;
+    (100.0 * (middle - half) / whole, 100.0 * (middle + half) / whole)
+}
+
+/// A last line that was cut off is as if it had not been written.
+fn read(text: &str) -> BTreeMap<String, String> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let lines = whole.lines().filter_map(|line| line.split_once('\t'));
+    lines.map(|(what, name)| (name.to_owned(), what.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(verdicts: &[(&str, Verdict)]) -> Vec<(String, Verdict)> {
+        verdicts.iter().map(|(name, verdict)| ((*name).to_owned(), *verdict)).collect()
+    }
+
+    #[test]
+    fn what_is_known_of_each_is_counted() {
+        let mut book = Book::default();
+        let first = [("a", Verdict::Noticed), ("b", Verdict::Missed), ("c", Verdict::Unviable)];
+        book.judged("unit tests", &found(&first)).unwrap();
+        assert!(book.knows("a") && !book.knows("b"), "another judge may still notice it");
+        book.judged("simulator", &found(&[("b", Verdict::Hung), ("d", Verdict::Missed)])).unwrap();
+        book.survived(&["d".to_owned()]).unwrap();
+        assert_eq!((book.noticed(), book.viable()), (2, 3));
+        assert!((book.score() - 66.7).abs() < 0.1);
+        let part = book.of(&["a".to_owned(), "c".to_owned(), "e".to_owned()]);
+        assert_eq!((part.noticed(), part.viable()), (1, 1));
+    }
+
+    #[test]
+    fn a_book_that_was_cut_off_holds_what_was_whole() {
+        let lines = read("unit tests\ta.rs:1:2: x with ()\nsurvived\tb\nsurvi");
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines["a.rs:1:2: x with ()"], "unit tests");
+        assert!(read("unit te").is_empty() && read("").is_empty());
+    }
+
+    #[test]
+    fn samples_say_how_much_they_may_be_off() {
+        let (low, high) = interval(475, 500);
+        assert!((low - 92.7).abs() < 0.1 && (high - 96.6).abs() < 0.1, "{low} {high}");
+        let (low, high) = interval(10, 10);
+        assert!((low - 72.2).abs() < 0.1 && high <= 100.0, "{low} {high}");
+    }
+}

@@ -1,0 +1,62 @@
+//! The sources as they are, apart, since they are going to be broken. They are built apart, too: to cargo these crates and the
+//! real ones are the same, and each build would undo the other's.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::fields::FIELDS;
+use crate::sh::Sh;
+
+/// What the result of a try depends on.
+const DECIDES: [&str; 4] = ["crates/", "Cargo.toml", "Cargo.lock", ".cargo/"];
+
+/// A copy of the sources.
+pub(super) struct Tree {
+    pub(super) dir: PathBuf,
+    /// What is found in one tree holds for all that have the same key.
+    pub(super) key: u64,
+}
+
+impl Tree {
+    /// Makes the copy like the sources. What is alike already keeps its time, and a mutant that a call which was cut off has
+    /// left behind is overwritten and gets a new one: cargo builds what has to be built, and nothing else.
+    pub(super) fn copy(sh: &Sh) -> anyhow::Result<Self> {
+        let dir = sh.target().join("mutants/tree");
+        let list = sh.ask("git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+        let list = list.context("listing the sources")?;
+        let mut key = DefaultHasher::new();
+        FIELDS.hash(&mut key);
+        let mut kept = BTreeSet::new();
+        for name in list.split_terminator('\0') {
+            let Ok(bytes) = fs::read(sh.root().join(name)) else { continue };
+            let to = dir.join(name);
+            if fs::read(&to).ok().as_ref() != Some(&bytes) {
+                fs::create_dir_all(to.parent().context("a file lies somewhere")?)?;
+                fs::write(&to, &bytes)?;
+            }
+            if DECIDES.iter().any(|start| name.starts_with(start)) {
+                (name, &bytes).hash(&mut key);
+            }
+            kept.insert(to);
+        }
+        prune(&dir, &kept)?;
+        Ok(Self { dir, key: key.finish() })
+    }
+}
+
+/// Removes what is not kept: a test that is gone would still be run.
+fn prune(dir: &Path, kept: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            prune(&entry.path(), kept)?;
+        } else if !kept.contains(&entry.path()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
