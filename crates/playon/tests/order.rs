@@ -68,6 +68,7 @@ fn about(answer: &FromWorker) -> (RoomId, &'static str) {
     let what = match answer {
         FromWorker::Commit(_) => "commit",
         FromWorker::Ready(_) => "ready",
+        FromWorker::Fault(_) => "fault",
         _ => "other",
     };
     (answer.about().0, what)
@@ -87,11 +88,15 @@ fn an_answer_waits_for_nobody_and_a_room_that_stands_still_for_one_that_is_playe
     // It has been made, and what is next on its thread takes for ever.
     assert_eq!(about(&owner.answer()), (first.room, "commit"));
     let mut messages: Vec<_> = rooms[3..].iter().map(|room| deliver(room, false)).collect();
+    messages.push(open(&closed, Attempt(98)));
+    messages.push(ToWorker::Retire { room: closed.room, attempt: Attempt(98) });
     messages.push(open(&closed, Attempt(99)));
     tell(&mut owner, messages);
     *DOOR.0.lock().unwrap() = true;
     DOOR.1.notify_all();
     assert_eq!(about(&owner.answer()), (stuck.room, "commit"));
+    let void = owner.answer();
+    assert_eq!((void.about(), about(&void).1), ((closed.room, Attempt(98)), "fault"), "{void:?}");
     let answers: Vec<_> = (0..rooms.len() - 2).map(|_| owner.answer()).collect();
     let at = answers.iter().position(|answer| about(answer) == (closed.room, "ready"));
     assert!(at < Some(2), "it was opened after {at:?} others were played");

@@ -147,7 +147,7 @@ impl RoomThread {
         }
         self.turns.rest();
         let first = self.inbox.recv().ok()?;
-        self.queue.push(first);
+        self.line_up(first);
         self.take_in();
         self.queue.pop()
     }
@@ -155,7 +155,17 @@ impl RoomThread {
     /// Lets everything line up that has come.
     fn take_in(&mut self) {
         // That nothing more will come is learnt when there is nothing else to do.
-        self.inbox.try_iter().for_each(|message| self.queue.push(message));
+        while let Ok(message) = self.inbox.try_recv() {
+            self.line_up(message);
+        }
+    }
+
+    fn line_up(&mut self, message: ToWorker) {
+        for void in self.queue.push(message) {
+            self.rooms.decline(&void, &mut self.answers);
+            let credit = self.consumed.worked_off(cost(&void));
+            self.answers.extend(credit.map(|bytes| Up::Credit { bytes }));
+        }
     }
 
     /// False when the link is down; the reading thread learns it by itself.

@@ -72,16 +72,33 @@ impl Queue {
         Self { rooms: HashMap::new(), lines, serving: Wanted::Standing }
     }
 
-    /// One more message waits.
-    pub(super) fn push(&mut self, message: ToWorker) {
+    /// One more message waits. Gives what nobody wants any more because of it: what has not begun under an attempt that ends
+    /// would only hold up those who wait behind it.
+    pub(super) fn push(&mut self, message: ToWorker) -> Vec<ToWorker> {
         let room = message.turn().room;
-        if let Some(waiting) = self.rooms.get_mut(&room) {
+        let Some(waiting) = self.rooms.get_mut(&room) else {
+            let wanted = Wanted::of(&message);
+            self.rooms.insert(room, VecDeque::from([message]));
+            self.line_up(room, wanted);
+            return Vec::new();
+        };
+        let ToWorker::Retire { attempt: ended, .. } = message else {
             waiting.push_back(message);
-            return;
+            return Vec::new();
+        };
+        let (void, mut left): (VecDeque<_>, VecDeque<_>) = std::mem::take(waiting)
+            .into_iter()
+            .partition(|earlier| earlier.turn().attempt == ended);
+        left.push_back(message);
+        let wanted = left.front().map(Wanted::of);
+        *waiting = left;
+        if !void.is_empty()
+            && let Some(wanted) = wanted
+        {
+            self.lines.iter_mut().for_each(|line| line.rooms.retain(|waits| *waits != room));
+            self.line_up(room, wanted);
         }
-        let wanted = Wanted::of(&message);
-        self.rooms.insert(room, VecDeque::from([message]));
-        self.line_up(room, wanted);
+        void.into()
     }
 
     fn line_up(&mut self, room: RoomId, wanted: Wanted) {
@@ -193,8 +210,8 @@ mod tests {
     #[test]
     fn the_messages_of_a_room_keep_their_order_and_rooms_take_turns() {
         let mut queue = Queue::new();
-        let sent = [deliver(1, 2), retire(1), open(1), deliver(1, 3)];
-        sent.iter().cloned().for_each(|message| queue.push(message));
+        let sent = [deliver(1, 2), prewarm(1), open(1), deliver(1, 3), retire(9)];
+        assert!(sent.iter().cloned().all(|message| queue.push(message).is_empty()));
         queue.push(deliver(2, 9));
         let mut of_first = Vec::new();
         let mut turns = Vec::new();
@@ -203,17 +220,31 @@ mod tests {
             turns.push(message.turn().room.0[0]);
             of_first.extend((message.turn().room == room(1)).then_some(message));
         }
-        assert_eq!(of_first, sent);
+        assert_eq!(of_first, sent[..4]);
         assert_ne!(turns.last(), Some(&2), "the other one has its turn in between: {turns:?}");
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_has_not_begun_when_its_attempt_ends_is_not_done() {
+        let mut queue = Queue::new();
+        queue.push(deliver(1, 2));
+        queue.push(prewarm(2));
+        queue.push(open(2));
+        assert_eq!(queue.push(retire(2)), [open(2)], "the copy is of another attempt");
+        assert_eq!(queue.push(retire(1)), [deliver(1, 2)]);
+        assert_eq!(queue.push(retire(1)), [retire(1)], "to forget it once will do");
+        let left: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(left, [retire(1), prewarm(2), retire(2)]);
         assert!(queue.is_empty());
     }
 
     #[test]
     fn a_room_that_stands_still_does_not_wait_for_all_that_are_played() {
         let mut queue = Queue::new();
-        (0..50).for_each(|number| queue.push(deliver(number, 2)));
+        (0..50).for_each(|number| drop(queue.push(deliver(number, 2))));
         served(&mut queue, 200, 30 * MS);
-        (100..120).for_each(|number| queue.push(open(number)));
+        (100..120).for_each(|number| drop(queue.push(open(number))));
         let out = served(&mut queue, 30, 30 * MS);
         assert!(out[..2].contains(&Wanted::Standing), "{out:?}");
         assert_eq!(count(&out, Wanted::Standing), 20, "two of three turns: {out:?}");
@@ -222,9 +253,9 @@ mod tests {
     #[test]
     fn nobody_is_left_without_a_turn() {
         let mut queue = Queue::new();
-        (0..50).for_each(|number| queue.push(deliver(number, 2)));
-        (100..200).for_each(|number| queue.push(open(number)));
-        (200..=255).for_each(|number| queue.push(prewarm(number)));
+        (0..50).for_each(|number| drop(queue.push(deliver(number, 2))));
+        (100..200).for_each(|number| drop(queue.push(open(number))));
+        (200..=255).for_each(|number| drop(queue.push(prewarm(number))));
         let out = served(&mut queue, 70, 30 * MS);
         let shares = [Wanted::Standing, Wanted::Playing, Wanted::Preparing];
         let shares = shares.map(|wanted| count(&out, wanted));
@@ -237,9 +268,9 @@ mod tests {
     #[test]
     fn who_wanted_nothing_for_long_has_nothing_in_store() {
         let mut queue = Queue::new();
-        (0..50).for_each(|number| queue.push(deliver(number, 2)));
+        (0..50).for_each(|number| drop(queue.push(deliver(number, 2))));
         served(&mut queue, 1_000, 30 * MS);
-        (100..200).for_each(|number| queue.push(prewarm(number)));
+        (100..200).for_each(|number| drop(queue.push(prewarm(number))));
         let out = served(&mut queue, 30, 30 * MS);
         assert!(count(&out, Wanted::Preparing).abs_diff(10) <= 1, "one of three turns: {out:?}");
     }
@@ -247,7 +278,7 @@ mod tests {
     #[test]
     fn small_things_count_for_little() {
         let mut queue = Queue::new();
-        (0..50).for_each(|number| queue.push(deliver(number, 2)));
+        (0..50).for_each(|number| drop(queue.push(deliver(number, 2))));
         queue.push(prewarm(100));
         let before = served(&mut queue, 1, 30 * MS);
         // A large copy: the next one has its turn only when the others have had twice as much.
