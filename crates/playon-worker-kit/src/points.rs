@@ -160,7 +160,7 @@ fn tails(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let (seq, hash) = (room.seq, room.hash);
     let answer = keeper.ask(ToWorker::Tail { room: id, attempt, seq, hash, deltas });
     let FromWorker::Ready(ready) = answer else { return Err(format!("{answer:?}")) };
-    copy = crate::HeldRoom { attempt, ..room };
+    copy = HeldRoom { attempt, ..room };
     let mut copy = keeper.opened(copy, &ready)?;
     keeper.batch(&mut copy, Vec::new()).map(drop)
 }
