@@ -19,7 +19,7 @@ use playon_wire::state::{ZstdXxh3, diff};
 use crate::deeds::{Copying, Doom, FailingTask, GameFailure};
 use crate::game::Game;
 use crate::manners::Manners;
-use crate::worklist::Worklist;
+use crate::worklist::{Worklist, stage_of};
 
 /// The releases of the model game. The third does not read what the first wrote, and cannot write it.
 pub const RELEASES: [ReleaseId; 3] = [ReleaseId([1; 32]), ReleaseId([2; 32]), ReleaseId([3; 32])];
@@ -93,17 +93,6 @@ pub fn stamp(seq: Seq, number: u64, chain: u64) -> Bytes {
 /// What a player is shown: a stamp, and whether the game has it as here.
 pub fn view(stamp: Bytes, here: bool) -> Bytes {
     stamp.into_iter().chain([u8::from(here)]).collect()
-}
-
-/// What a fault at it is a fault at.
-const fn stage_of(message: &ToWorker) -> Stage {
-    match message {
-        ToWorker::Create { .. } => Stage::Create,
-        ToWorker::Open { .. } | ToWorker::Tail { .. } => Stage::Open,
-        ToWorker::Export { .. } => Stage::Export,
-        ToWorker::Prewarm { .. } => Stage::Prewarm,
-        ToWorker::Deliver(_) | ToWorker::Retire { .. } => Stage::Deliver,
-    }
 }
 
 #[derive(Debug)]
@@ -196,10 +185,8 @@ impl Worker {
             self.objects.get(&(room, attempt)).map_or(0, |object| object.state.len() as u64)
         };
         let turn = front.turn();
-        let bytes = match self.work.is_void(front) {
-            true => 0,
-            false => cost(front) + held(turn.room, turn.attempt),
-        };
+        let wanted = u64::from(!self.work.is_void(front));
+        let bytes = wanted * (cost(front) + held(turn.room, turn.attempt));
         self.turn = Some(turn);
         self.work.begin(now, Span(bytes * byte_us))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use playon_types::attach::ToWorker;
+use playon_types::attach::{Stage, ToWorker};
 use playon_types::ids::{Attempt, RoomId};
 use playon_types::rng::Rng;
 use playon_types::time::{Span, Time};
@@ -78,5 +78,16 @@ impl Worklist {
     /// Whether it waits for more.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+}
+
+/// What a fault at it is a fault at.
+pub const fn stage_of(message: &ToWorker) -> Stage {
+    match message {
+        ToWorker::Create { .. } => Stage::Create,
+        ToWorker::Open { .. } | ToWorker::Tail { .. } => Stage::Open,
+        ToWorker::Export { .. } => Stage::Export,
+        ToWorker::Prewarm { .. } => Stage::Prewarm,
+        ToWorker::Deliver(_) | ToWorker::Retire { .. } => Stage::Deliver,
     }
 }
