@@ -8,7 +8,7 @@ use playon_types::image::{Image, StateCodec};
 use playon_types::kind::Policies;
 use playon_types::reason;
 use playon_types::reason::Reason;
-use playon_types::time::{RoomTime, Time};
+use playon_types::time::{RoomTime, Span, Time};
 
 use crate::effect::Effect;
 use crate::env::Env;
@@ -29,7 +29,7 @@ pub(crate) struct Creating {
     create: Create,
     placement: Option<(Placement, Errand)>,
     pub(crate) waiting: Vec<Hello>,
-    /// When it is given up.
+    /// When it is given up, unless a worker has been asked for it then and has only not come to it.
     deadline: Time,
     tries: u32,
     /// The process died while it made the room, or the game panicked: from then on it is made where no other room is.
@@ -190,6 +190,7 @@ impl Creating {
         env: &mut Env<C>,
         now: Time,
     ) -> CreateOutcome {
+        let mut turn_at = None;
         if let Some((placement, errand)) = &mut self.placement {
             let worker = placement.worker;
             if env.is_overdue(errand, worker, now) {
@@ -197,9 +198,21 @@ impl Creating {
                 errand.report(now);
                 let why = reason!("PLY-0404 it did not make room {} in time", self.room);
                 env.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why });
+            } else if !errand.is_reported() {
+                turn_at = Some(errand.until());
             }
         }
-        if self.deadline <= now { self.give_up(env, now) } else { CreateOutcome::Pending }
+        if self.deadline > now {
+            return CreateOutcome::Pending;
+        }
+        // Asked for again later it would wait behind the same rooms once more, and behind itself.
+        match turn_at {
+            Some(until) => {
+                self.deadline = until.max(now + Span(1));
+                CreateOutcome::Pending
+            }
+            None => self.give_up(env, now),
+        }
     }
 
     /// The worker could not make the room.

@@ -22,6 +22,11 @@ impl Errand {
         Self { asked: now, span, begun: false, reported: false, until: now + span }
     }
 
+    /// For how long it has been asked for.
+    pub(crate) fn waits(&self, now: Time) -> Span {
+        now.since(self.asked)
+    }
+
     /// When to look at it again.
     pub(crate) const fn until(&self) -> Time {
         self.until

@@ -1,6 +1,6 @@
-//! Which rooms are handed over when: a few small ones at a time, and one whose state takes long with nobody beside it.
+//! Which rooms are handed over when: a few small ones at a time, and those whose state takes long one by one.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use playon_types::ids::RoomId;
 use playon_types::time::Span;
@@ -8,18 +8,43 @@ use playon_types::time::Span;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 
+/// Who may be handed over beside a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    /// Others that take a moment as well.
+    Small,
+    /// Others as large, as long as it neither has its copy opened nor stands still.
+    Large,
+    /// Nobody, from its first step to its last.
+    Alone,
+}
+
+/// How far a room is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its copy is being opened.
+    Preparing,
+    /// Its copy is there, and it waits for the end of a batch that may be long in coming.
+    Waiting,
+    /// The room stands still.
+    Frozen,
+}
+
 /// Rooms that wait for their turn to be handed over, and those that are.
 ///
 /// A frozen room waits for a thread of the new worker, behind the copies that are opened there. Where each takes a
 /// millisecond nobody notices; behind a state of megabytes the players of a small room would wait for it. So a room that takes
 /// long, which is known by its bytes, by its kind, or because it took too long before, has its turn alone.
+///
+/// Between its copy and its freeze a room waits for a batch. Where a worker has more to do than it can, that is far longer than
+/// all the rest, and it would be waited for once for each room. So there the next large one has its copy opened meanwhile.
 #[derive(Debug)]
 pub(crate) struct Handoffs {
-    /// In the order of their turns; whether each has it alone.
-    waiting: VecDeque<(RoomId, bool)>,
-    under_way: BTreeSet<RoomId>,
-    /// The room that is handed over with nobody beside it.
-    alone: Option<RoomId>,
+    /// In the order of their turns.
+    waiting: VecDeque<(RoomId, Company)>,
+    under_way: BTreeMap<RoomId, (Company, Stage)>,
+    /// The room whose turn it is just now.
+    turn: Option<(RoomId, Company)>,
     /// Kinds of which a small state took long to bring over, the last time.
     slow: BTreeSet<String>,
     most: usize,
@@ -31,8 +56,8 @@ impl Handoffs {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             waiting: VecDeque::new(),
-            under_way: BTreeSet::new(),
-            alone: None,
+            under_way: BTreeMap::new(),
+            turn: None,
             slow: BTreeSet::new(),
             most: limits.handoffs_max.max(1),
             alone_from: limits.handoff_alone_from,
@@ -42,34 +67,64 @@ impl Handoffs {
 
     /// The room waits for its turn. A room waits once: it notes that itself.
     pub(crate) fn want(&mut self, room: RoomId, kind: &str, bytes: usize, late: bool) {
-        let alone = late || bytes >= self.alone_bytes || self.slow.contains(kind);
-        self.waiting.push_back((room, alone));
+        let company = match bytes >= self.alone_bytes {
+            _ if late => Company::Alone,
+            true => Company::Large,
+            false if self.slow.contains(kind) => Company::Alone,
+            false => Company::Small,
+        };
+        self.waiting.push_back((room, company));
     }
 
     /// The room whose turn it is, if another one may be handed over. Nobody overtakes a room that waits to be alone.
     pub(crate) fn next(&mut self) -> Option<RoomId> {
-        let unbounded = broken(Mutant::HandoffsUnbounded);
-        let (_, alone) = *self.waiting.front()?;
-        let beside = broken(Mutant::HandoffsBeside);
-        let most = if alone && !beside { 1 } else { self.most };
-        let held_up = self.alone.is_some() && !beside;
-        if held_up || (self.under_way.len() >= most && !unbounded) {
+        let (room, company) = *self.waiting.front()?;
+        let full = self.under_way.len() >= self.most && !broken(Mutant::HandoffsUnbounded);
+        if full || !self.fits(company) {
             return None;
         }
-        let (room, alone) = self.waiting.pop_front()?;
-        self.alone = alone.then_some(room).or(self.alone);
+        self.waiting.pop_front();
+        self.turn = Some((room, company));
         Some(room)
+    }
+
+    /// Whether such a room may begin beside those that are under way.
+    fn fits(&self, company: Company) -> bool {
+        let beside = |(other, stage): &(Company, Stage)| match (company, *other) {
+            (Company::Small, Company::Small) => true,
+            (Company::Large, Company::Large) => *stage == Stage::Waiting,
+            _ => false,
+        };
+        let about_to = self.turn.map(|(_, company)| (company, Stage::Preparing));
+        self.under_way.values().chain(&about_to).all(beside) || broken(Mutant::HandoffsBeside)
     }
 
     /// The room has used its turn: it is being handed over.
     pub(crate) fn begin(&mut self, room: RoomId) {
-        self.under_way.insert(room);
+        let company = self.turn.take_if(|(turn, _)| *turn == room);
+        let company = company.map_or(Company::Small, |(_, company)| company);
+        self.under_way.insert(room, (company, Stage::Preparing));
+    }
+
+    /// Its copy is there, and it may be long before it can be frozen.
+    pub(crate) fn wait(&mut self, room: RoomId) {
+        self.set(room, Stage::Waiting);
+    }
+
+    /// It stands still. Another one may be having its copy opened just then; none begins.
+    pub(crate) fn freeze(&mut self, room: RoomId) {
+        self.set(room, Stage::Frozen);
+    }
+
+    fn set(&mut self, room: RoomId, stage: Stage) {
+        if let Some((_, at)) = self.under_way.get_mut(&room) {
+            *at = stage;
+        }
     }
 
     /// The room is not handed over any more.
     pub(crate) fn end(&mut self, room: RoomId) {
         self.under_way.remove(&room);
-        self.alone.take_if(|alone| *alone == room);
     }
 
     /// Bringing a room of that kind over takes so long.
@@ -87,9 +142,7 @@ impl Handoffs {
 
     /// The room has had its turn, and has perhaps not used it.
     pub(crate) fn pass(&mut self, room: RoomId) {
-        if !self.under_way.contains(&room) {
-            self.end(room);
-        }
+        self.turn.take_if(|(turn, _)| *turn == room);
     }
 
     /// Rooms that are being handed over.
@@ -97,9 +150,13 @@ impl Handoffs {
         self.under_way.len()
     }
 
-    /// Whether a room that is to be alone is not.
+    /// Whether a room is handed over beside one that it must not be.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.alone.is_some() && self.under_way.len() > 1
+        let each = || self.under_way.values();
+        let alone = each().any(|(company, _)| *company == Company::Alone) && each().count() > 1;
+        let large = |(company, _): &(Company, Stage)| *company == Company::Large;
+        let prepared = each().filter(|at| **at == (Company::Large, Stage::Preparing));
+        alone || (each().any(large) && !each().all(large)) || prepared.count() > 1
     }
 
     /// Rooms that wait for their turn.
@@ -157,6 +214,46 @@ mod tests {
         handoffs.end(room(4));
         assert_eq!(begin_all(&mut handoffs), [room(5)]);
         assert!(!handoffs.is_crowded());
+    }
+
+    #[test]
+    fn large_rooms_that_wait_for_a_batch_let_the_next_large_one_prepare() {
+        let mut handoffs = handoffs();
+        (1..=4).for_each(|n| handoffs.want(room(n), "duel", BIG, false));
+        handoffs.want(room(5), "duel", 10, false);
+        assert_eq!(begin_all(&mut handoffs), [room(1)]);
+        handoffs.wait(room(1));
+        assert_eq!(begin_all(&mut handoffs), [room(2)], "one copy at a time");
+        handoffs.freeze(room(1));
+        handoffs.wait(room(2));
+        assert_eq!(begin_all(&mut handoffs), [], "none begins while one stands still");
+        handoffs.end(room(1));
+        assert_eq!(begin_all(&mut handoffs), [room(3)]);
+        handoffs.wait(room(3));
+        assert_eq!(begin_all(&mut handoffs), [], "no more than may be under way");
+        handoffs.end(room(2));
+        assert_eq!(begin_all(&mut handoffs), [room(4)]);
+        handoffs.wait(room(4));
+        handoffs.end(room(3));
+        assert_eq!(begin_all(&mut handoffs), [], "a small one is not beside a large one");
+        assert!(!handoffs.is_crowded());
+        handoffs.end(room(4));
+        assert_eq!(begin_all(&mut handoffs), [room(5)]);
+    }
+
+    #[test]
+    fn who_must_be_alone_is_so_to_its_end() {
+        let mut handoffs = handoffs();
+        handoffs.want(room(1), "duel", BIG, true);
+        handoffs.want(room(2), "duel", BIG, false);
+        assert_eq!(begin_all(&mut handoffs), [room(1)]);
+        handoffs.wait(room(1));
+        assert_eq!(begin_all(&mut handoffs), []);
+        handoffs.end(room(1));
+        assert_eq!(begin_all(&mut handoffs), [room(2)]);
+        handoffs.wait(room(2));
+        handoffs.want(room(3), "duel", BIG, true);
+        assert_eq!(begin_all(&mut handoffs), [], "nor does it begin beside another one");
     }
 
     #[test]

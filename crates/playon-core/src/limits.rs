@@ -45,7 +45,8 @@ pub struct Limits {
     pub handoffs_max: usize,
     /// A room whose state takes so long to bring over, or the kind of which took it before, is handed over while no other room of its shard is.
     pub handoff_alone_from: Span,
-    /// The same of a room with so many bytes of state.
+    /// The same of a room with so many bytes of state, but that another such room may have its copy opened while it waits
+    /// for the end of a batch.
     pub handoff_alone_bytes: usize,
     /// Rooms of one shard that are being opened at the same time; the others wait for their turn. Fewer after a worker died of it.
     pub opens_max: usize,

@@ -192,6 +192,10 @@ pub struct DrillArgs {
     /// No room may pause for more milliseconds while deploys go on.
     #[arg(long, default_value_t = 100.0)]
     pub pause_max_ms: f64,
+    /// 99 of 100 players may wait for so many milliseconds until they see their room again after its worker or keeper was killed
+    /// or hung. Default: 1000, 3000 and 5000, which is what is promised for states of some kilobytes.
+    #[arg(long)]
+    pub back_p99_ms: Option<f64>,
     /// Where the keeper keeps its data; it is left there. Default: a temporary directory, removed at the end.
     #[arg(long)]
     pub data: Option<PathBuf>,

@@ -15,7 +15,7 @@ use super::growth::Growth;
 use super::keeper::KeeperProcess;
 use super::sabotage::Sabotage;
 
-/// How long a deploy may take.
+/// How long a deploy may take from one room to the next; how many there are, and how large, is for the drill's arguments to say.
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a deploy is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -178,18 +178,24 @@ impl<'a> FaultInjector<'a> {
 
     /// Waits for the end of a deploy and enters it.
     pub(super) async fn finish(&mut self, id: u64) -> anyhow::Result<()> {
-        let until = Instant::now() + DEPLOY_TIMEOUT;
+        let mut until = Instant::now() + DEPLOY_TIMEOUT;
+        let mut moved = 0;
         loop {
             let deploy = self.keeper.admin.look_at(id).await?;
             if deploy.finished {
                 self.enter(&deploy);
                 return Ok(());
             }
+            if deploy.rooms_moved > moved {
+                moved = deploy.rooms_moved;
+                until = Instant::now() + DEPLOY_TIMEOUT;
+            }
             if Instant::now() > until {
                 let limit = DEPLOY_TIMEOUT.as_secs();
-                self.done
-                    .stopped
-                    .push(format!("deploy {id} is still {} after {limit} s", deploy.phase));
+                self.done.stopped.push(format!(
+                    "deploy {id} is still {}, and for {limit} s no room has moved",
+                    deploy.phase
+                ));
                 return Ok(());
             }
             sleep(LOOK_EVERY).await;

@@ -277,7 +277,10 @@ impl DrillOutcome {
     fn times(&self, args: &DrillArgs) -> Vec<(&'static str, Option<f64>, f64)> {
         let p99 = |figures: Option<Figures>| figures.map(|figures| figures.p99);
         let max = |figures: Option<Figures>| figures.map(|figures| figures.max);
-        let back = |limit| vec![("recovery_ms.p99", p99(self.recovery_ms), limit)];
+        let back = |promised| {
+            let limit = args.back_p99_ms.unwrap_or(promised);
+            vec![("recovery_ms.p99", p99(self.recovery_ms), limit)]
+        };
         match self.scenario {
             DrillScenario::CrashWorker => back(WORKER_BACK_P99_MS),
             DrillScenario::CrashKeeper => back(KEEPER_BACK_P99_MS),

@@ -254,3 +254,22 @@ fn a_time_that_the_machine_may_have_taken_is_missed_and_not_broken() {
     assert_eq!(judged(140, 50), (0, 1));
     assert_eq!(judged(160, 50), (1, 0));
 }
+
+#[test]
+fn how_soon_players_are_back_is_judged_by_what_was_asked_for() {
+    let judged = |line: &str| {
+        let (mut report, done) = good();
+        let (stamp_before, stamp_after) = (0, 9_000_000_000);
+        report.stalls.push(Stall {
+            stamp_before,
+            stamp_after,
+            arrived_before: stamp_before,
+            arrived_after: stamp_after,
+        });
+        let scenario = DrillScenario::CrashWorker;
+        DrillOutcome::new(&args(line), scenario, 7, report, done, &Noise::default()).broken.len()
+    };
+    assert_eq!(judged("crash-worker"), 1);
+    assert_eq!(judged("crash-worker --back-p99-ms 10000"), 0);
+    assert_eq!(judged("crash-worker --back-p99-ms 8000"), 1);
+}

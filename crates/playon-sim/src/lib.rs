@@ -22,4 +22,5 @@ pub mod owner;
 pub mod scenario;
 pub mod store;
 pub mod worker;
+pub mod worklist;
 pub mod world;

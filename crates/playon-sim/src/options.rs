@@ -109,6 +109,8 @@ pub struct Options {
     pub stall: u64,
     /// Microseconds of a worker's time for each byte that it is sent, and for each byte of the state that it works on.
     pub byte_us: u64,
+    /// A worker turns to another room than the one whose message came first, per hundred steps.
+    pub disorder: u64,
     /// An operator goes back, also in the middle of a deploy.
     pub rollback: u64,
     /// A release that is shipped cannot run a batch of some room: it panics, or the process ends. Per hundred deploys.
@@ -207,6 +209,7 @@ impl Options {
             anywhere: 30,
             gather: 30,
             watch: 10,
+            disorder: 20,
             ..Self::calm(3, 2)
         }
     }
@@ -267,6 +270,7 @@ impl Options {
             watch: some(20),
             shards: shards_of(seed),
             lag: some(5),
+            disorder: some(60),
             digest: false,
             trace: false,
         }

@@ -1,6 +1,6 @@
 //! The model of a worker process: it does what it is told, late, and may die at any moment.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use playon_core::fleet::Berth;
@@ -19,6 +19,7 @@ use playon_wire::state::{ZstdXxh3, diff};
 use crate::deeds::{Copying, Doom, FailingTask, GameFailure};
 use crate::game::Game;
 use crate::manners::Manners;
+use crate::worklist::{Worklist, stage_of};
 
 /// The releases of the model game. The third does not read what the first wrote, and cannot write it.
 pub const RELEASES: [ReleaseId; 3] = [ReleaseId([1; 32]), ReleaseId([2; 32]), ReleaseId([3; 32])];
@@ -117,7 +118,7 @@ pub struct Worker {
     /// Until when it does nothing.
     pub hung_until: Time,
     /// What it was sent and has not done.
-    pub inbox: VecDeque<ToWorker>,
+    pub work: Worklist,
     /// Panics per thousand batches.
     pub panic: u64,
     /// Players whose hooks fail, per hundred.
@@ -141,20 +142,18 @@ pub struct Worker {
     /// Rooms that it has been told to forget, and has not.
     ghosts: BTreeMap<RoomId, (Attempt, Object)>,
     objects: BTreeMap<(RoomId, Attempt), Object>,
-    /// When it will be done with the front of its inbox, once it has begun.
-    done_at: Option<Time>,
 }
 
 impl Worker {
     /// A fresh process.
-    pub const fn new(id: WorkerId, release: ReleaseId, berth: Berth) -> Self {
+    pub fn new(id: WorkerId, release: ReleaseId, berth: Berth) -> Self {
         Self {
             id,
             release,
             berth,
             attached: false,
             hung_until: Time(0),
-            inbox: VecDeque::new(),
+            work: Worklist::default(),
             panic: 0,
             spoiled: None,
             cursed: 0,
@@ -166,7 +165,6 @@ impl Worker {
             wronged: None,
             ghosts: BTreeMap::new(),
             objects: BTreeMap::new(),
-            done_at: None,
             notes: true,
         }
     }
@@ -182,14 +180,15 @@ impl Worker {
 
     /// When it is done with what it is at, or begins with now: bytes take their time.
     pub fn done_at(&mut self, now: Time, byte_us: u64) -> Time {
-        let Some(front) = self.inbox.front() else { return now };
+        let Some(front) = self.work.front() else { return now };
         let held = |room: RoomId, attempt| {
             self.objects.get(&(room, attempt)).map_or(0, |object| object.state.len() as u64)
         };
         let turn = front.turn();
-        let bytes = cost(front) + held(turn.room, turn.attempt);
+        let wanted = u64::from(!self.work.is_void(front));
+        let bytes = wanted * (cost(front) + held(turn.room, turn.attempt));
         self.turn = Some(turn);
-        *self.done_at.get_or_insert(now + Span(bytes * byte_us))
+        self.work.begin(now, Span(bytes * byte_us))
     }
 
     /// Reads a state if this release can.
@@ -200,9 +199,9 @@ impl Worker {
 
     /// Does the next thing it was sent.
     pub fn step(&mut self, rng: &mut Rng) -> Stepped {
-        let Some(message) = self.inbox.front() else { return Stepped::Done(None) };
+        self.work.reach();
+        let Some(message) = self.work.front() else { return Stepped::Done(None) };
         self.turn = Some(message.turn());
-        self.done_at = None;
         match self.deed(message) {
             Some(GameFailure::Abort) => return Stepped::Died,
             Some(GameFailure::Hang) => return Stepped::Hangs,
@@ -212,7 +211,7 @@ impl Worker {
             Some(GameFailure::Panic) | None => {}
         }
         let answer = self.obey(rng).map(Box::new);
-        if self.inbox.is_empty() {
+        if self.work.is_empty() {
             self.turn = None;
         }
         Stepped::Done(answer)
@@ -226,6 +225,9 @@ impl Worker {
 
     /// How the game fails on the message, if it does.
     fn deed(&self, message: &ToWorker) -> Option<GameFailure> {
+        if self.work.is_void(message) {
+            return None;
+        }
         let at = if self.is_copy(message) { FailingTask::Copy } else { FailingTask::Run };
         if let Some(deed) = self.doom(message.turn().room, at) {
             return Some(deed);
@@ -254,7 +256,7 @@ impl Worker {
 
     /// What it is at, if it is such a thing.
     pub fn copies(&self) -> Option<Copying> {
-        let message = self.inbox.front().filter(|message| self.is_copy(message))?;
+        let message = self.work.front().filter(|message| self.is_copy(message))?;
         Some(match message {
             ToWorker::Export { .. } => Copying::Export,
             _ => Copying::Open,
@@ -275,7 +277,12 @@ impl Worker {
     }
 
     fn obey(&mut self, rng: &mut Rng) -> Option<FromWorker> {
-        match self.inbox.pop_front()? {
+        let (message, void) = self.work.pop()?;
+        if void {
+            let Turn { room, attempt, .. } = message.turn();
+            return Some(self.fault(room, attempt, stage_of(&message), "nobody wants it any more"));
+        }
+        match message {
             ToWorker::Create { room, attempt, .. } if self.spoiled == Some(GameFailure::Spoil) => {
                 Some(self.fault(room, attempt, Stage::Create, "panicked in a spoiled process"))
             }

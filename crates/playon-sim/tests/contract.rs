@@ -16,11 +16,11 @@ struct Model {
 
 impl Subject for Model {
     fn tell(&mut self, message: ToWorker) {
-        self.worker.inbox.push_back(message);
+        self.worker.work.push(message);
     }
 
     fn answer(&mut self) -> FromWorker {
-        while !self.worker.inbox.is_empty() {
+        while !self.worker.work.is_empty() {
             match self.worker.step(&mut self.rng) {
                 Stepped::Done(None) => {}
                 Stepped::Done(Some(answer)) => return *answer,

@@ -2,6 +2,8 @@
 //!
 //! Each thread keeps one context of either direction, since making one costs more than most deltas do.
 
+mod patch;
+
 use std::cell::RefCell;
 
 use bytes::Bytes;
@@ -69,9 +71,13 @@ fn delta(base: &[u8], new: &[u8]) -> Option<Vec<u8>> {
     if base.is_empty() || base.starts_with(&DICTIONARY_MAGIC) {
         return None;
     }
+    let long = base.len() + new.len() >= LONG_BYTES;
+    if let Some(patch) = long.then(|| patch::patch(base, new)).flatten() {
+        return Some(patch);
+    }
     // What does not fit into half is not wanted.
     let mut out = Vec::with_capacity(new.len() / 2 + 64);
-    if base.len() + new.len() >= LONG_BYTES {
+    if long {
         return long_delta(base, new, &mut out).map(|()| out);
     }
     COMPRESS.with_borrow_mut(|slot| {

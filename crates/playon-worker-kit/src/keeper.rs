@@ -53,6 +53,11 @@ impl<'a> ScriptedKeeper<'a> {
         self.subject.tell(message);
     }
 
+    /// What it says next.
+    pub(crate) fn hear(&mut self) -> FromWorker {
+        self.subject.answer()
+    }
+
     /// What it says to that.
     pub(crate) fn ask(&mut self, message: ToWorker) -> FromWorker {
         self.subject.tell(message);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use playon_types::attach::{Body, FromWorker, Item, Noted, Stage, ToWorker};
 
-use crate::keeper::{ANN, STRANGER, ScriptedKeeper, equal};
+use crate::keeper::{ANN, HeldRoom, STRANGER, ScriptedKeeper, equal};
 
 /// One thing that a worker must do.
 pub struct Point {
@@ -20,7 +20,7 @@ const fn point(
 }
 
 /// All of them.
-pub const POINTS: [Point; 14] = [
+pub const POINTS: [Point; 15] = [
     point("a new room is told whole, and each batch is one commit", batches),
     point("a batch with nothing but the time is a commit, too", time_alone),
     point("inputs are counted", counted),
@@ -29,6 +29,7 @@ pub const POINTS: [Point; 14] = [
     point("an opened room is what was committed, and goes on", opened),
     point("what carries another attempt is refused, and has no effect", other_attempts),
     point("a room that was retired is not there", retired),
+    point("what was asked for before its attempt ended is answered once, done or not", ended),
     point("a copy is brought up to date by its tail, and opens", tails),
     point("a tail that leads elsewhere opens nothing", wrong_tails),
     point("bytes that are no state open nothing, and cost nobody anything", garbage),
@@ -114,6 +115,27 @@ fn retired(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     keeper.fault(ToWorker::Deliver(deliver), Stage::Deliver).map(drop)
 }
 
+fn ended(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
+    let mut room = keeper.create()?;
+    let mut other = HeldRoom { attempt: keeper.mint(), ..room.clone() };
+    let HeldRoom { room: id, attempt, seq, version, state, .. } = other.clone();
+    let kind = keeper.game.kind.clone();
+    keeper.tell(ToWorker::Open { room: id, attempt, kind, seq, version, state });
+    keeper.tell(ToWorker::Retire { room: id, attempt });
+    let answer = keeper.hear();
+    let answered = match &answer {
+        FromWorker::Ready(_) => true,
+        FromWorker::Fault(fault) => fault.stage == Stage::Open,
+        _ => false,
+    };
+    if !answered || answer.about() != (id, attempt) {
+        return Err(format!("{answer:?}"));
+    }
+    let deliver = keeper.deliver(&mut other, Vec::new(), true);
+    keeper.fault(ToWorker::Deliver(deliver), Stage::Deliver)?;
+    keeper.batch(&mut room, Vec::new()).map(drop)
+}
+
 fn tails(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let mut room = keeper.create()?;
     let mut copy = room.clone();
@@ -138,7 +160,7 @@ fn tails(keeper: &mut ScriptedKeeper<'_>) -> Result<(), String> {
     let (seq, hash) = (room.seq, room.hash);
     let answer = keeper.ask(ToWorker::Tail { room: id, attempt, seq, hash, deltas });
     let FromWorker::Ready(ready) = answer else { return Err(format!("{answer:?}")) };
-    copy = crate::HeldRoom { attempt, ..room };
+    copy = HeldRoom { attempt, ..room };
     let mut copy = keeper.opened(copy, &ready)?;
     keeper.batch(&mut copy, Vec::new()).map(drop)
 }

@@ -44,6 +44,7 @@ impl Room {
             return;
         }
         let room = self.id();
+        env.handoffs.freeze(room);
         ensure!(env, room, warm.order.allowed, "it moves, and its kind's policy is not known");
         if self.period().is_none() {
             self.clock.stop(now);

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use playon_types::ids::{Seq, SessionId};
+use playon_types::ids::{RoomId, Seq, SessionId};
 use playon_types::image::{Image, Record, SeatChange};
 use playon_types::time::RoomTime;
 
@@ -69,6 +69,8 @@ pub(crate) struct Durability {
     under_way: Option<Seq>,
     /// Another one is to follow it.
     due: bool,
+    /// Thousandths of the first interval that are left out.
+    lead: u64,
     /// Commits appended since the last one.
     commits: u64,
     /// Bytes of them, with the events that players are owed.
@@ -90,9 +92,16 @@ impl Durability {
             size: 0,
             under_way: None,
             due: false,
+            lead: 0,
             commits: 0,
             bytes: 0,
         }
+    }
+
+    /// Rooms that come up together would be stored whole together, time and again, and everything else that is to become safe
+    /// would wait behind all of that. So each has its first snapshot that falls due at another time.
+    pub(super) fn stagger(&mut self, room: RoomId) {
+        self.lead = room.mix(2) % 1_000;
     }
 
     /// The room was read back: the store has all of it.
@@ -170,11 +179,16 @@ impl Durability {
         self.bytes += bytes_of(record);
         let every = limits.snapshot_every_bytes.max(1);
         let scale = (self.size / every).clamp(1, COMMITS_SCALE_MAX) as u64;
+        let commits_max = limits.snapshot_every_commits.saturating_mul(scale);
+        let bytes_max = every.max(self.size) as u64;
+        let first = |most: u64| most - most.saturating_mul(self.lead) / 1_000;
+        let due = self.bytes as u64 >= first(bytes_max) || self.commits >= first(commits_max);
+        if due {
+            self.lead = 0;
+        }
         // In a life that began with a loss the store must know of it before it has commits of this life: a keeper that
         // dies again at once has the same to tell.
-        !self.marked
-            || self.bytes >= every.max(self.size)
-            || self.commits >= limits.snapshot_every_commits.saturating_mul(scale)
+        due || !self.marked
     }
 
     /// A commit is only kept in memory, until a checkpoint. With `first` the store still calls the room complete.
@@ -339,6 +353,32 @@ mod tests {
         }
         // 16 MiB, 64 KiB a commit: one snapshot for 256 commits, not one for each.
         assert_eq!(intervals(16 << 20, 64 << 10, 0, 256).len(), 1);
+    }
+
+    #[test]
+    fn rooms_that_come_up_together_are_not_stored_whole_together() {
+        let limits = Limits::default();
+        let mut at = Vec::new();
+        for n in 0..100 {
+            let mut room = Durability::new(&limits);
+            room.stagger(RoomId([n; 16]));
+            room.recovered(&image(1, 5 << 20));
+            let mut due = Vec::new();
+            for seq in 2..1_000 {
+                if room.handle_record(&limits, &record(seq, 100, 0)) {
+                    assert!(room.begin_snapshot(&image(seq, 5 << 20), WholeImage::Checkpoint));
+                    assert!(!room.handle_snapshot_safe(Seq(seq)));
+                    due.push(seq);
+                }
+            }
+            let most = limits.snapshot_every_commits * COMMITS_SCALE_MAX as u64;
+            assert!(due[0] <= 1 + most, "the first one comes earlier, never later");
+            assert!(due.windows(2).all(|pair| pair[1] - pair[0] == most), "{due:?}");
+            at.extend(due.into_iter().skip(1).take(1));
+        }
+        let within = |seq: u64| at.iter().filter(|at| (seq..seq + 26).contains(at)).count();
+        let most = (0..1_000).map(within).max();
+        assert!(most < Some(30), "{most:?} of 100 rooms within a tenth of the time");
     }
 
     #[test]

@@ -284,9 +284,8 @@ impl Room {
         now: Time,
         prewarmed: &Prewarmed,
     ) {
-        let Phase::Live(Live { warm: Some(warm), .. }) = &mut self.phase else {
-            return;
-        };
+        let Phase::Live(live) = &mut self.phase else { return };
+        let Some(warm) = &mut live.warm else { return };
         if warm.step.placement().attempt != prewarmed.attempt {
             return;
         }
@@ -312,6 +311,10 @@ impl Room {
         self.timers.stop(Timer::Copy);
         let tail = std::mem::replace(tail, Tail::Whole);
         warm.step = WarmStep::Ready { placement: *placement, tail };
+        // A batch that has been out for longer than the copy took waits behind those of others, and perhaps for long.
+        if live.inflight.as_ref().is_some_and(|inflight| inflight.errand.waits(now) > predicted) {
+            env.handoffs.wait(self.image.room);
+        }
         self.pump(env, now);
     }
 

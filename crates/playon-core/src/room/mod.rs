@@ -141,8 +141,10 @@ impl Room {
     }
 
     fn new(image: Image, limits: &Limits, now: Time) -> Self {
+        let mut durability = Durability::new(limits);
+        durability.stagger(image.room);
         Self {
-            durability: Durability::new(limits),
+            durability,
             state_bytes_max: state_bound(limits.state_bytes_max, image.state.len()),
             phase: Phase::Idle,
             policies: Policies::default(),

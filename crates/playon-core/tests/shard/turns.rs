@@ -3,11 +3,12 @@
 use playon_core::effect::Effect;
 use playon_core::limits::Limits;
 use playon_types::attach::{ToWorker, Turn};
+use playon_types::gate::Close;
 use playon_types::ids::{Attempt, RoomId, Seq};
 use playon_types::kind::Policies;
 use playon_types::time::Span;
 
-use super::bench::{Bench, ONE, ROOM};
+use super::bench::{Bench, ONE, ROOM, answer};
 
 /// A room whose batch is with its worker, and that batch's turn.
 fn under_way() -> (Bench, Turn) {
@@ -86,4 +87,44 @@ fn a_worker_that_notes_nothing_is_hung_after_the_time_of_one_batch() {
     let (mut bench, _) = under_way();
     bench.wait(Policies::default().batch_timeout);
     assert!(suspected(&bench));
+}
+
+#[test]
+fn a_room_that_is_to_be_made_waits_behind_others_and_is_not_given_up() {
+    let mut bench = Bench::new(&Policies::default());
+    bench.hello(1);
+    let sent = bench.sent_to(ONE);
+    let [create @ ToWorker::Create { .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    bench.shard.handle_turn(bench.now, ONE, elsewhere());
+    for _ in 0..4 {
+        bench.wait(Limits::default().open_timeout);
+        bench.shard.handle_heard(bench.now, ONE);
+    }
+    assert_eq!(bench.closed(1), None, "its turn has not come");
+    assert!(!suspected(&bench));
+    bench.shard.handle_turn(bench.now, ONE, create.turn());
+    bench.worker(ONE, answer(ONE, create, true).expect("it is made"));
+    bench.obey(ONE, true);
+    assert!(bench.welcomed(1));
+}
+
+#[test]
+fn a_room_that_nobody_is_asked_to_make_is_given_up() {
+    let mut bench = Bench::new(&Policies::default());
+    bench.worker_down(ONE);
+    bench.hello(1);
+    bench.wait(Limits::default().open_timeout);
+    assert_eq!(bench.closed(1), Some(Close::Busy));
+}
+
+#[test]
+fn a_room_in_whose_making_a_worker_hangs_is_given_up() {
+    let mut bench = Bench::new(&Policies::default());
+    bench.hello(1);
+    let turn = bench.sent_to(ONE)[0].turn();
+    bench.shard.handle_turn(bench.now, ONE, turn);
+    bench.wait(Policies::default().batch_timeout);
+    assert!(suspected(&bench));
+    bench.wait(Limits::default().open_timeout);
+    assert_eq!(bench.closed(1), Some(Close::Busy), "nobody has ended it");
 }

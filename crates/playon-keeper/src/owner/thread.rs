@@ -15,8 +15,13 @@ use super::pulse::Pulse;
 use crate::messages::{FromShard, ToShard};
 use crate::process::alarm::{self, Alarm};
 
-/// Events handled before their effects leave. More would let the first of them wait for the last.
-const EVENTS_PER_FLUSH_MAX: usize = 1_024;
+/// Events taken from the inbox at once. What is due is looked at when they are all handled, so that whoever has answered in time
+/// is not late because others have, too.
+const EVENTS_AT_ONCE_MAX: usize = 1_024;
+
+/// Effects leave when the first of them has waited for so long, although more events are at hand: to apply the commit of a room
+/// of megabytes takes milliseconds, and many of them would hold up the first.
+const HELD_FOR_MAX: Duration = Duration::from_millis(2);
 
 /// Starts the thread of one shard. It ends after `ToShard::Quit`.
 ///
@@ -48,9 +53,10 @@ struct Driver {
 
 impl Driver {
     fn run(mut self, alarm: &Alarm) {
-        while let Some(now) = self.wait() {
+        while let Some(mut now) = self.wait() {
             alarm.busy();
             let began = Instant::now();
+            let mut slice = began;
             let mut quit = false;
             let mut recovered = false;
             self.outlet.ticks.begin(began);
@@ -59,6 +65,11 @@ impl Driver {
                 recovered |= matches!(event, ToShard::RecoveryDone);
                 self.handle(now, event);
                 self.drain();
+                if slice.elapsed() >= HELD_FOR_MAX {
+                    self.outlet.flush();
+                    (now, slice) = (self.pulse.now(Some(Time(0))), Instant::now());
+                    alarm.busy();
+                }
             }
             if let Some(at) = self.shard.next_timeout().filter(|at| *at <= now) {
                 let late = Duration::from_micros(now.since(at).0) + began.elapsed();
@@ -81,12 +92,12 @@ impl Driver {
 
     /// Waits for events or the next timeout and says what time it is then. Nothing if there is no such shard.
     fn wait(&mut self) -> Option<Time> {
-        // Handling events takes no time worth speaking of, unless the thread stood still meanwhile.
+        // Handling an event takes no time worth speaking of, unless the thread stood still meanwhile.
         self.pulse.now(Some(Time(0)));
         let next = self.shard.next_timeout();
         let until = next.map(|at| self.pulse.instant(at));
         let inbox = self.outlet.outside.shards.get(self.number.into())?;
-        inbox.drain(&mut self.events, EVENTS_PER_FLUSH_MAX, until);
+        inbox.drain(&mut self.events, EVENTS_AT_ONCE_MAX, until);
         Some(self.pulse.now(next))
     }
 

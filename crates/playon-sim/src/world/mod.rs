@@ -447,7 +447,7 @@ impl World {
                 self.strike(id, &message);
                 self.haunt(&message);
                 if let Some(worker) = self.workers.get_mut(&id) {
-                    worker.inbox.push_back(message);
+                    worker.work.push(message);
                     self.send((2, id.0), life, WorldEvent::WorkerStep(id));
                 }
             }

@@ -182,6 +182,9 @@ impl World {
             return Ok(());
         }
         let byte_us = if self.calm_from > self.now { self.options.byte_us } else { 0 };
+        if self.options.disorder > 0 && self.rng.percent(self.options.disorder) {
+            worker.work.choose(&mut self.rng);
+        }
         let done_at = worker.done_at(self.now, byte_us);
         if done_at > self.now {
             if let (Some(turn), true) = (worker.turn, worker.notes && self.rng.percent(20)) {

@@ -10,6 +10,7 @@ mod handshake;
 mod outlet;
 mod pool;
 mod proofs;
+mod queue;
 mod rooms;
 mod slot;
 mod turns;
@@ -87,9 +88,11 @@ pub fn serve(app: &App, stream: UnixStream, secret: LinkSecret) -> Result<(), Se
     let notes = found.notes.into_iter();
     let notes = notes.map(|text| Up::Log(LogLine { level: LogLevel::Info, room: None, text }));
     outlet.send(&notes.collect::<Vec<_>>())?;
+    outlet.collect().map_err(AttachError::from)?;
     let pool = Pool::start(app, &outlet, &welcome);
     let ended = read(rest, &mut reader, &pool, &outlet);
     pool.finish(FINISH_TIMEOUT);
+    outlet.close();
     ended
 }
 

@@ -2,15 +2,16 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use playon_types::attach::ToWorker;
 use playon_types::ids::RoomId;
-use playon_wire::attach::{Consumed, KeeperWelcome, Up, cost};
+use playon_wire::attach::{AttachError, Consumed, KeeperWelcome, Up, cost};
 
 use super::outlet::Outlet;
+use super::queue::Queue;
 use super::rooms::Rooms;
 use super::turns::{self, Turns};
 use crate::app::App;
@@ -28,9 +29,6 @@ const THREADS_MAX: usize = 64;
 /// be written. No more of it is used than is needed.
 const STACK_BYTES: usize = 32 << 20;
 
-/// Answers that a room thread gathers before it sends them although more work waits.
-const GATHERED_MAX: usize = 64;
-
 /// Room threads for which messages are queued without another bound than the keeper's credit.
 pub(super) struct Pool {
     threads: Vec<Sender<ToWorker>>,
@@ -45,12 +43,13 @@ impl Pool {
         let threads = (0..count).map(|number| {
             let (sender, receiver) = channel();
             let thread = RoomThread {
-                queue: receiver,
+                inbox: receiver,
+                queue: Queue::new(),
                 rooms: Rooms::new(app.kinds().to_vec(), welcome),
                 turns: Turns::new(page.clone(), number),
                 consumed: Consumed::new(welcome.credit_bytes / count as u64),
                 outlet: Arc::clone(outlet),
-                gathered: Vec::new(),
+                answers: Vec::new(),
             };
             let done = done.clone();
             let builder = thread::Builder::new().name(format!("rooms-{number}"));
@@ -107,12 +106,13 @@ fn room(message: &ToWorker) -> RoomId {
 }
 
 struct RoomThread {
-    queue: Receiver<ToWorker>,
+    inbox: Receiver<ToWorker>,
+    queue: Queue,
     rooms: Rooms,
     turns: Turns,
     consumed: Consumed,
     outlet: Arc<Outlet>,
-    gathered: Vec<Up>,
+    answers: Vec<Up>,
 }
 
 impl RoomThread {
@@ -121,52 +121,90 @@ impl RoomThread {
         while let Some(message) = self.next() {
             let worth = cost(&message);
             self.turns.begin(&message);
-            self.rooms.handle(message, &mut self.gathered);
+            let began = Instant::now();
+            self.rooms.handle(message, &mut self.answers);
+            self.queue.took(began.elapsed());
             let credit = self.consumed.worked_off(worth);
-            self.gathered.extend(credit.map(|bytes| Up::Credit { bytes }));
-            if self.gathered.len() >= GATHERED_MAX && !self.flush() {
+            self.answers.extend(credit.map(|bytes| Up::Credit { bytes }));
+            self.take_in();
+            // What is next may take long, or for ever, and is nothing that an answer waits for.
+            if !self.queue.is_empty() && !self.leave() {
                 return;
             }
         }
         self.flush();
     }
 
-    /// The next message; what was gathered is sent before this thread sleeps.
+    /// The next message; all that is to be said is sent before this thread sleeps.
     fn next(&mut self) -> Option<ToWorker> {
-        match self.queue.try_recv() {
-            Ok(message) => return Some(message),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) => {}
+        if let Some(message) = self.queue.pop() {
+            return Some(message);
         }
         let credit = self.consumed.flush();
-        self.gathered.extend(credit.map(|bytes| Up::Credit { bytes }));
+        self.answers.extend(credit.map(|bytes| Up::Credit { bytes }));
         if !self.flush() {
             return None;
         }
         self.turns.rest();
-        self.queue.recv().ok()
+        let first = self.inbox.recv().ok()?;
+        self.line_up(first);
+        self.take_in();
+        self.queue.pop()
+    }
+
+    /// Lets everything line up that has come.
+    fn take_in(&mut self) {
+        // That nothing more will come is learnt when there is nothing else to do.
+        while let Ok(message) = self.inbox.try_recv() {
+            self.line_up(message);
+        }
+    }
+
+    fn line_up(&mut self, message: ToWorker) {
+        for void in self.queue.push(message) {
+            self.rooms.decline(&void, &mut self.answers);
+            let credit = self.consumed.worked_off(cost(&void));
+            self.answers.extend(credit.map(|bytes| Up::Credit { bytes }));
+        }
     }
 
     /// False when the link is down; the reading thread learns it by itself.
     fn flush(&mut self) -> bool {
-        let gathered = std::mem::take(&mut self.gathered);
-        match self.outlet.send(&gathered) {
-            Err(error) if error.is_too_large() => self.send_each(gathered),
+        let answers = std::mem::take(&mut self.answers);
+        match self.outlet.send(&answers) {
+            Err(error) if error.is_too_large() => {
+                self.each(answers, |outlet, answer| outlet.send(answer))
+            }
             sent => sent.is_ok(),
         }
     }
 
+    /// The same, but what has been made leaves with what follows soon.
+    fn leave(&mut self) -> bool {
+        let answers = std::mem::take(&mut self.answers);
+        match self.outlet.leave(&answers) {
+            Err(error) if error.is_too_large() => {
+                self.each(answers, |outlet, answer| outlet.leave(answer))
+            }
+            left => left.is_ok(),
+        }
+    }
+
     /// One of them fits into no frame. That is a fault of its room, and the end of nobody's link.
-    fn send_each(&mut self, items: Vec<Up>) -> bool {
-        items.into_iter().all(|item| match self.outlet.send(std::slice::from_ref(&item)) {
+    fn each(
+        &mut self,
+        items: Vec<Up>,
+        put: impl Fn(&Outlet, &[Up]) -> Result<(), AttachError>,
+    ) -> bool {
+        items.into_iter().all(|item| match put(&self.outlet, std::slice::from_ref(&item)) {
             Err(error) if error.is_too_large() => match item {
                 Up::Room(answer) => {
-                    self.outlet.send(&[self.rooms.retract(&answer, &error)]).is_ok()
+                    put(&self.outlet, &[self.rooms.retract(&answer, &error)]).is_ok()
                 }
                 // A line of that length is told to nobody.
                 _ => true,
             },
-            sent => sent.is_ok(),
+            put => put.is_ok(),
         })
     }
 }

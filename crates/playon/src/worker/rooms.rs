@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use playon_types::attach::{
-    Body, Commit, Deliver, Exported, Fault, FromWorker, Prewarmed, Ready, Stage, ToWorker,
+    Body, Commit, Deliver, Exported, Fault, FromWorker, Prewarmed, Ready, Stage, ToWorker, Turn,
 };
 use playon_types::ids::{Attempt, RoomId, Seq};
 use playon_types::image::StateCodec;
@@ -91,6 +91,21 @@ impl Rooms {
             }
             ToWorker::Retire { room, attempt } => self.forget((room, attempt)),
         }
+    }
+
+    /// Answers what nobody wants any more, instead of doing it.
+    pub(super) fn decline(&mut self, message: &ToWorker, out: &mut Vec<Up>) {
+        let stage = match message {
+            ToWorker::Create { .. } => Stage::Create,
+            ToWorker::Open { .. } | ToWorker::Tail { .. } => Stage::Open,
+            ToWorker::Deliver(_) => Stage::Deliver,
+            ToWorker::Export { .. } => Stage::Export,
+            ToWorker::Prewarm { .. } => Stage::Prewarm,
+            // It is not answered.
+            ToWorker::Retire { .. } => return,
+        };
+        let Turn { room, attempt, .. } = message.turn();
+        self.answer((room, attempt), stage, Err(Trouble::NotHeld), out);
     }
 
     /// Sends the answer. After a fault nothing is held under the attempt any more.

@@ -44,7 +44,7 @@ pub(super) const BOUNDS: &[Key] = &[
     number!("rooms.handoff_alone_from", Time, keeper.limits.handoff_alone_from, 1_000, 3_600_000_000,
         "A room whose state takes so long to bring over, or the kind of which took it before, is handed over while no other room of its shard is."),
     number!("rooms.handoff_alone_bytes", Bytes, keeper.limits.handoff_alone_bytes, 1 << 10, 16 << 20,
-        "The same of a room with so many bytes of state."),
+        "The same of a room with so many bytes of state, but that another such room may have its copy opened while it waits for the end of a batch."),
     number!("rooms.opens_max", Count, keeper.limits.opens_max, 1, 4_096,
         "Rooms of one shard that are being opened at the same time; the others wait for their turn. Fewer after a worker died of it."),
     number!("rooms.opens_bytes_max", Bytes, keeper.limits.opens_bytes_max, 1 << 10, 16 << 30,
