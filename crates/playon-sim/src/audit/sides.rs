@@ -143,8 +143,11 @@ impl Audit {
         }
         if end.ended == Ended::Spoiled {
             // Whoever hung in it meanwhile is not known for it.
-            let turns = end.turns.iter().flatten();
-            let hung: BTreeSet<RoomId> = turns.map(|turn| turn.room).collect();
+            let there = self.rooms.iter().filter(|(_, book)| book.on.contains(&worker));
+            let hung: BTreeSet<RoomId> = match &end.turns {
+                Some(turns) => turns.iter().map(|turn| turn.room).collect(),
+                None => there.map(|(room, _)| *room).collect(),
+            };
             self.costly.retain(|(room, _)| !hung.contains(room));
         }
         let side = &mut self.sides[usize::from(shard)];
