@@ -3,6 +3,8 @@ export declare const PROTOCOL: {
     readonly min: 1;
     readonly max: 1;
 };
+/** The last generation of a session's sockets: 2^53 - 1 is none. */
+export declare const GENERATION_MAX: number;
 /** Where a room's connection stands. */
 export declare const STATES: readonly ['connecting', 'open', 'resuming', 'ended'];
 /**

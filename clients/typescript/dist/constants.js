@@ -1,5 +1,7 @@
 /** The versions of the player protocol this client speaks, both ends included. */
 export const PROTOCOL = { min: 1, max: 1 };
+/** The last generation of a session's sockets: 2^53 - 1 is none. */
+export const GENERATION_MAX = Number.MAX_SAFE_INTEGER - 1;
 /** Where a room's connection stands. */
 export const STATES = ['connecting', 'open', 'resuming', 'ended'];
 /** How the server answered a HELLO, by the number on the wire. */

@@ -55,6 +55,7 @@ var json = {
 
 // src/constants.ts
 var PROTOCOL = { min: 1, max: 1 };
+var GENERATION_MAX = Number.MAX_SAFE_INTEGER - 1;
 var STATES = ["connecting", "open", "resuming", "ended"];
 var MODES = ["new", "resumed", "fresh", "watching"];
 function closeClass(code) {
@@ -1522,7 +1523,7 @@ var Session = class {
   }
   /** The first frame of a new socket. Each is of a higher generation than all before it. */
   hello() {
-    this.#generation += 1;
+    this.#generation = Math.min(this.#generation + 1, GENERATION_MAX);
     const { watch, kind, name, profile, params } = this.#request;
     return {
       protoMin: PROTOCOL.min,

@@ -1,5 +1,5 @@
 import { fromHex, toHex, toUuid } from './bytes.js';
-import { DEFAULTS, PROTOCOL, ROOM_BYTES, TOKEN_BYTES } from './constants.js';
+import { DEFAULTS, GENERATION_MAX, PROTOCOL, ROOM_BYTES, TOKEN_BYTES } from './constants.js';
 import { FrameError, TermsError } from './frame-error.js';
 import type { Hello, Welcome } from './frames.js';
 import { type Arrival, Inbox } from './inbox.js';
@@ -103,7 +103,7 @@ export class Session<Input> {
 
   /** The first frame of a new socket. Each is of a higher generation than all before it. */
   hello(): Hello {
-    this.#generation += 1;
+    this.#generation = Math.min(this.#generation + 1, GENERATION_MAX);
     const { watch, kind, name, profile, params } = this.#request;
     return {
       protoMin: PROTOCOL.min,

@@ -146,3 +146,14 @@ test('a screen of 144 Hz is never held back', () => {
     world.timers.pass(7);
   }
 });
+
+test('no socket is of a generation that is none', () => {
+  const world = new World();
+  world.begin();
+  const last = Number.MAX_SAFE_INTEGER - 1;
+  reload(world, 'resumed', { generation: last });
+  world.socket.end(1006);
+  world.timers.pass(500);
+  world.socket.open();
+  assert.equal(world.socket.hello().generation, last);
+});

@@ -200,7 +200,7 @@ impl Session {
 
     /// What a player who comes back and knows of `history`, and of all inputs before `lo` that they are applied, is to be told
     /// that it lost, and how many of that nobody had known of. Nothing if its inputs do not fit: who cannot have lost anything
-    /// with a keeper is not believed. `earlier` if another history has begun since; `lossy` if the kind of room lets go of commits.
+    /// with a keeper is not believed, nor who would have no number left for another input. `earlier` if another history has begun since; `lossy` if the kind of room lets go of commits.
     pub(crate) fn losses(
         &self,
         history: History,
@@ -218,7 +218,7 @@ impl Session {
         };
         let lost = (lo - 1).saturating_sub(self.received);
         let possible = earlier && self.resumed_at == 0 && (self.may_have_lost || lossy);
-        (lost == 0 || (possible && lo <= NUMBER_MAX)).then_some((told, lost))
+        (lost == 0 || (possible && lo < NUMBER_MAX)).then_some((told, lost))
     }
 
     /// Safe events after `after` that are still kept. Only those up to `released` may leave.

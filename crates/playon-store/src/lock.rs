@@ -108,7 +108,9 @@ pub(crate) fn from_io(dir: &Path, error: &std::io::Error) -> OpenError {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             OpenError::ReadOnly { dir, why }
         }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => OpenError::Full { dir, why },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            OpenError::Full { dir, why }
+        }
         _ => OpenError::Io { dir, why },
     }
 }

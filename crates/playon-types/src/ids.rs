@@ -11,6 +11,10 @@ use std::fmt;
 /// next one to ask for.
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
+/// The last generation of a session's sockets. It is not one that the next socket could not name any more: a client that has come
+/// so far stays there, as a seat that nobody holds is given to any generation.
+pub const GENERATION_MAX: Generation = Generation(NUMBER_MAX - 1);
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -13,6 +13,8 @@ struct Quiet<const PLAYERS: u32> {
     words: u64,
     /// Bytes that each view has beside the number of words.
     view_bytes: usize,
+    /// What becomes of whoever joins.
+    door: String,
 }
 
 /// Sleeps soon and gives empty seats up soon.
@@ -42,14 +44,21 @@ impl<const PLAYERS: u32> Room for Quiet<PLAYERS> {
     }
 
     fn join(&mut self, _: &Player, _: &mut Cx<Self>) -> Result<(), Refusal> {
-        Ok(())
+        match self.door.as_str() {
+            "closed" => Err(Refusal::new("the round has begun")),
+            "panic" => panic!("a player too many"),
+            "abort" => std::process::abort(),
+            _ => Ok(()),
+        }
     }
 
-    /// `view:N` gives all later views N more bytes.
+    /// `view:N` gives all later views N more bytes, `door:WHAT` says what becomes of whoever joins.
     fn input(&mut self, _: PlayerId, word: String, _: &mut Cx<Self>) {
         self.words += 1;
-        if let Some(("view", bytes)) = word.split_once(':') {
-            self.view_bytes = bytes.parse().unwrap_or(0);
+        match word.split_once(':') {
+            Some(("view", bytes)) => self.view_bytes = bytes.parse().unwrap_or(0),
+            Some(("door", what)) => what.clone_into(&mut self.door),
+            _ => {}
         }
     }
 

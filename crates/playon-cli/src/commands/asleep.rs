@@ -5,7 +5,6 @@ use playon_keeper::control::{AsleepPage, AsleepView};
 use super::admin::{AdminClient, block_on};
 use super::exit::Exit;
 use super::locate::KeeperAddress;
-use super::status::now_ms;
 use super::talk;
 
 /// Asks page by page until there are as many as wanted, or no more.
@@ -36,8 +35,7 @@ pub(super) fn fetch(
 
 /// Prints the rooms, and a line about all of them.
 pub(super) fn print(found: &AsleepPage, expired: bool) -> Result<(), Exit> {
-    let now = now_ms();
-    let rows: Vec<_> = found.rooms.iter().map(|room| row(room, now)).collect();
+    let rows: Vec<_> = found.rooms.iter().map(row).collect();
     let headings =
         ["ROOM", "KIND", "NAME", "RELEASE", "VERSION", "SEATS", "AT REST FOR", "DELETED IN"];
     talk::table(&headings, &rows)?;
@@ -54,12 +52,11 @@ pub(super) fn print(found: &AsleepPage, expired: bool) -> Result<(), Exit> {
     Ok(())
 }
 
-fn row(room: &AsleepView, now_ms: u64) -> Vec<String> {
-    let since = |ms: u64| span(now_ms.saturating_sub(ms));
-    let expires = match room.expires_ms {
+fn row(room: &AsleepView) -> Vec<String> {
+    let expires = match room.expires_in_ms {
         None => "never".to_owned(),
         Some(_) if room.expired => "now".to_owned(),
-        Some(at) => span(at.saturating_sub(now_ms)),
+        Some(left) => span(left),
     };
     let unread = if room.readable { "" } else { " (unread)" };
     vec![
@@ -69,7 +66,7 @@ fn row(room: &AsleepView, now_ms: u64) -> Vec<String> {
         room.release.clone(),
         format!("{}{unread}", room.version),
         room.seats.to_string(),
-        room.since_ms.map_or_else(|| "unknown".to_owned(), since),
+        room.rested_ms.map_or_else(|| "unknown".to_owned(), span),
         expires,
     ]
 }

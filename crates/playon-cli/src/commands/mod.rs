@@ -38,6 +38,7 @@ use playon_types::ply;
 use playon_types::reason::Reason;
 
 use playon_keeper::data::dir::make_files_private;
+use playon_keeper::outlive_file_limit;
 
 use playon_drill::DrillArgs;
 use playon_drill::bots::BotPlan;
@@ -131,7 +132,10 @@ pub fn run() -> ExitCode {
     if cli.command.writes_rooms() {
         make_files_private();
     }
-    let code = cli.command.run().unwrap_or_else(|exit| exit.report(wants_json(&matches)));
+    let begun = outlive_file_limit().map_err(|error| exit::io("signals cannot be caught", error));
+    let code = begun
+        .and_then(|()| cli.command.run())
+        .unwrap_or_else(|exit| exit.report(wants_json(&matches)));
     talk::flush();
     code
 }

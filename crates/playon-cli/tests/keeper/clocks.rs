@@ -66,6 +66,26 @@ async fn outlives_a_correction(wrong_by_s: i64) {
     assert_eq!(Visitor::visit(&rig, "old", 1).await, (3, 0));
 }
 
+/// Whoever lists them looks at another clock, or at the same one before it was set.
+#[tokio::test]
+async fn a_list_counts_as_the_keeper_does_whatever_the_clocks_say() {
+    let files = tempfile::tempdir().unwrap();
+    let clock = files.path().join("clock");
+    set(&clock, 0);
+    let rig = Rig::start_as_with(command(&clock, 3_600_000), &ARGS);
+    Visitor::visit(&rig, "old", 3).await;
+    until_at_rest(&rig, 1);
+    for wrong_by_s in [0, -400 * 86_400, 3 * 86_400, -56 * YEAR_S, 70 * YEAR_S] {
+        set(&clock, wrong_by_s);
+        let listed = rig.playon(&["rooms", "--asleep"]).stdout;
+        let listed = String::from_utf8(listed).unwrap();
+        let room = listed.lines().find(|line| line.contains("old")).unwrap();
+        let (rest, left) = room.rsplit_once("  ").unwrap();
+        assert_eq!(left.trim(), "59 min", "{wrong_by_s}: {listed}");
+        assert!(rest.trim_end().ends_with(" s"), "{wrong_by_s}: {listed}");
+    }
+}
+
 #[tokio::test]
 async fn a_room_that_went_to_rest_long_ago_by_a_wrong_clock_stays() {
     outlives_a_correction(-56 * YEAR_S).await;

@@ -96,7 +96,46 @@ async fn a_keeper_whose_disk_is_full_ends_itself_and_loses_nothing() {
     let status = tokio::task::spawn_blocking(move || (rig.wait(), rig));
     let (status, rig) = status.await.unwrap();
     assert_eq!(status.code(), Some(1), "{}", rig.log());
+    assert!(rig.log().contains("error: PLY-0201"), "{}", rig.log());
+    assert!(rig.log().contains("409600 bytes (RLIMIT_FSIZE)"), "{}", rig.log());
     let rig = rig.restart();
     player.play(5).await;
     assert!(rig.playon(&["status"]).status.success());
+}
+
+/// From the first write on, and whatever the command.
+#[test]
+fn a_limit_on_the_size_of_files_is_said_and_ends_nothing_without_a_word() {
+    let rig = Rig::start();
+    let dir = rig.file("another");
+    for blocks in [0, 1, 8, 40, 80] {
+        let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let started = std::process::Command::new("sh")
+            .args(["-c", &script, PLAYON, "serve", "--listen", "127.0.0.1:0"])
+            .args(["--admin", "127.0.0.1:0", "--data"])
+            .arg(&dir)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&started.stderr);
+        assert_eq!(started.status.code(), Some(1), "{blocks}: {:?} {said}", started.status);
+        assert!(said.contains("error: PLY-"), "{blocks}: {said}");
+        assert!(
+            said.contains("RLIMIT_FSIZE") || said.contains("File too large"),
+            "{blocks}: {said}"
+        );
+    }
+}
+
+/// A worker that writes a file too large ends of it, as it would by itself.
+#[test]
+fn workers_have_the_signals_that_any_process_has() {
+    let rig = Rig::start();
+    let worker = rig.worker();
+    let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
+    let set = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    };
+    let xfsz = 1 << (Signal::XFSZ.as_raw() - 1);
+    assert_eq!((set("SigIgn:") & xfsz, set("SigCgt:") & xfsz, set("SigBlk:")), (0, 0, 0));
 }

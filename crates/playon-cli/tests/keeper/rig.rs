@@ -184,8 +184,7 @@ impl Rig {
 
     /// As `restart`, on a disk that takes no file larger than so many blocks of 512 bytes.
     pub(crate) fn restart_on_small_disk(self, blocks: u32) -> Self {
-        // What exceeds the limit fails as on a full disk, instead of ending the process.
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
         command.args(["-c", &script, PLAYON]);
         self.restart_as(command)

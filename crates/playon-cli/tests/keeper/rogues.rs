@@ -12,7 +12,7 @@ use playon_wire::attach::{LinkSecret, Up, encode_up};
 use playon_wire::range::ProtocolRange;
 
 use super::player::Player;
-use super::rig::{PATIENCE, Rig};
+use super::rig::{FIRST, PATIENCE, Rig, SECOND};
 use super::rogue::{Rogue, hello, idle_commit};
 
 /// The player plays on, on the socket it had, and the log names what happened.
@@ -144,6 +144,24 @@ async fn more_workers_than_there_are_places_are_refused() {
     rig.until("the places are free again", |status| {
         status["workers"].as_array().unwrap().len() == 1
     });
+}
+
+/// Old releases keep their workers for rooms that finish there: whoever deploys is told which.
+#[tokio::test]
+async fn a_deploy_for_which_there_is_no_worker_left_names_what_has_them() {
+    let rig = Rig::start_with(&["--release", FIRST, "--set", "keeper.workers_max=2"]);
+    let mut player = Player::join(&rig, "table").await;
+    player.play(3).await;
+    let label = rig.json(&["releases"])[0]["label"].as_str().unwrap().to_owned();
+    let _other = Rogue::attach(&rig, "crowd");
+    let deploy = rig.playon(&["deploy", SECOND, "--now"]);
+    assert_eq!(deploy.status.code(), Some(1));
+    let said = [deploy.stdout, deploy.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    for part in ["PLY-0408", "crowd (0 rooms)", &format!("{label} (1 room)"), "`playon close`"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(player.play(3).await.release, 1);
 }
 
 #[tokio::test]

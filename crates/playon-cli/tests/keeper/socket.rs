@@ -128,6 +128,14 @@ impl Socket {
         timeout(PATIENCE, next).await.expect("the keeper says nothing").unwrap().unwrap()
     }
 
+    /// Closes and waits until the keeper has hung up, and knows that the socket is gone.
+    pub(crate) async fn hang_up(mut self) {
+        self.send_raw(Message::Close(None)).await;
+        while let Ok(Some(Ok(_))) =
+            timeout(PATIENCE, futures_util::StreamExt::next(&mut self.0)).await
+        {}
+    }
+
     /// Waits for inputs up to that one to be applied.
     pub(crate) async fn applied(&mut self, wanted: u64) {
         loop {

@@ -1,6 +1,6 @@
 //! Players who send what they should not, beside one who plays.
 
-use playon_types::ids::{NUMBER_MAX, RoomId};
+use playon_types::ids::{GENERATION_MAX, Generation, NUMBER_MAX, RoomId};
 use playon_wire::player::{ClientFrame, ClientHello, Token};
 use playon_wire::range::ProtocolRange;
 use tokio_tungstenite::tungstenite::protocol::Message;
@@ -46,6 +46,26 @@ async fn bad_frames_close_the_socket_they_came_on() {
     assert_eq!(player.sockets_closed(), 0);
 }
 
+/// A client that has counted its sockets as far as that goes, or says so.
+#[tokio::test]
+async fn no_generation_locks_a_player_out_of_its_seat() {
+    let rig = Rig::start();
+    let (mut first, welcome) = Socket::seated(&rig, hello("table")).await;
+    first.send([input(1)]).await;
+    first.applied(1).await;
+    let mut refused = Socket::open(&rig).await;
+    refused.greet(again(&welcome, welcome.room, NUMBER_MAX)).await;
+    assert_eq!(refused.ended().await, (4905, "PLY-0186".to_owned()));
+    for seq in 2..5 {
+        let (mut socket, terms) =
+            Socket::seated(&rig, again(&welcome, welcome.room, GENERATION_MAX.0)).await;
+        assert!(terms.generation <= GENERATION_MAX);
+        socket.send([input(seq)]).await;
+        socket.applied(seq).await;
+        socket.hang_up().await;
+    }
+}
+
 #[tokio::test]
 async fn bad_hellos_are_turned_away() {
     let rig = Rig::start();
@@ -53,11 +73,13 @@ async fn bad_hellos_are_turned_away() {
     let future = ClientHello { protocol: ProtocolRange { min: 7, max: 9 }, ..hello("table") };
     let nowhere = ClientHello { room: Some(RoomId([9; 16])), ..hello("") };
     let token = Token { session: playon_types::ids::SessionId(7), secret: [1; 16] };
+    let last = ClientHello { generation: Generation(NUMBER_MAX), ..hello("table") };
     let roomless = ClientHello { token: Some(token), ..hello("") };
     let cases = [
         (ClientFrame::Hello(Box::new(future)), 4900, "PLY-0141"),
         (ClientFrame::Hello(Box::new(nowhere)), 4404, "PLY-0121"),
         (ClientFrame::Hello(Box::new(roomless)), 4905, "PLY-0186"),
+        (ClientFrame::Hello(Box::new(last)), 4905, "PLY-0186"),
         (input(1), 4905, "PLY-0144"),
     ];
     for (frame, code, text) in cases {

@@ -1,6 +1,7 @@
 //! Opening, losing and replacing sockets.
 
 use playon_types::gate::Close;
+use playon_types::ids::GENERATION_MAX;
 use playon_types::time::{Span, Time};
 use playon_wire::player::{ClientFrame, ClientHello, PLAYER_PROTOCOL};
 
@@ -169,7 +170,7 @@ impl Session {
 
     fn hello(&mut self) -> ClientHello {
         let known = self.token.is_some();
-        self.generation = self.generation.next();
+        self.generation = self.generation.next().min(GENERATION_MAX);
         ClientHello {
             protocol: PLAYER_PROTOCOL,
             watch: self.options.watch,

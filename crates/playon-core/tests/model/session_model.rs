@@ -320,7 +320,7 @@ impl Model {
         let lossy = player.may_have_lost || !self.durable || !self.known;
         let once = player.loss_open && player.resumed_at == 0;
         let possible = lossy && once && claim.history < self.history.0;
-        let impossible = !possible || claim.lo > NUMBER_MAX;
+        let impossible = !possible || claim.lo >= NUMBER_MAX;
         (missing && impossible).then_some(Close::InputGap)
     }
 

@@ -298,7 +298,10 @@ impl Control {
                 self.director.handle_worker_down(self.setup.clock.now(), worker, &end);
                 self.drain();
             }
-            FromLinks::Refused { spawn, error } => self.setup.supervisor.refused(spawn, error),
+            FromLinks::Refused { spawn, error } => {
+                let error = self.catalog().with_holders(error);
+                self.setup.supervisor.refused(spawn, error);
+            }
         }
     }
 

@@ -36,14 +36,18 @@ pub(super) const fn code(why: Close) -> Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Farewell {
     pub(super) why: Close,
+    /// The code that the text begins with, if it is one of this version.
+    pub(super) code: Option<Code>,
     pub(super) text: String,
 }
 
 impl Farewell {
     pub(super) fn new(why: Close, reason: Reason) -> Self {
-        let mut text = reason.or_code(code(why)).to_string();
+        let reason = reason.or_code(code(why));
+        let code = reason.code();
+        let mut text = reason.to_string();
         text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-        Self { why, text: text.trim_end().to_owned() }
+        Self { why, code, text: text.trim_end().to_owned() }
     }
 }
 

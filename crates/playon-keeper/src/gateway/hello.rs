@@ -3,9 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
-use playon_core::lobby::{Lobby, Pick};
+use playon_core::lobby::{Lobby, Pick, Refusal};
+use playon_types::code::Code;
 use playon_types::gate::{Close, Create, Hello, Mode, Welcome, Who};
 use playon_types::ids::{ConnId, NUMBER_MAX, RoomId, SecretHash, SessionId};
+use playon_types::ply;
 use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::time::Time;
@@ -18,8 +20,24 @@ use super::close::Farewell;
 use super::config::GatewayConfig;
 use crate::log::text::is_plain;
 
-/// Rooms that a player without one is sent to before it is told that all are full.
-const MATCHES_MAX: u32 = 4;
+/// Rooms that a player or spectator without one is sent to before it is told that none takes it. The last is a new one, made
+/// for the player, unless all before were merely full.
+const MATCHES_MAX: usize = 4;
+
+/// The game does not take the player in, or does not make a room of what the player said of it.
+const DECLINED: Code = ply!("PLY-0106");
+
+/// The game failed while taking the player in.
+const FAILED: Code = ply!("PLY-0107");
+
+/// The game failed while making the room.
+const NOT_MADE: Code = ply!("PLY-0117");
+
+/// The room has as many spectators as it may have.
+const CROWDED: Code = ply!("PLY-0114");
+
+/// The room cannot be shown to spectators for some time.
+const BLIND: Code = ply!("PLY-0139");
 
 /// A HELLO that makes sense, until the owner has answered it.
 #[derive(Debug)]
@@ -31,8 +49,27 @@ pub(super) struct Request {
     room: RoomId,
     /// The owner may have to create the room.
     create: bool,
-    /// How many rooms the lobby has picked for it.
-    matches: u32,
+    /// Its room was found by the lobby: another one may do as well.
+    matched: bool,
+    /// The lobby has thought of this room for it first; others may have been sent there since.
+    drawn: bool,
+    /// Rooms that did not take it.
+    tried: Vec<RoomId>,
+    /// How some of these refused it, which is held against them once another takes it.
+    refusals: Vec<(RoomId, Refusal)>,
+}
+
+/// Where somebody may be sent whom a room did not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Onward {
+    /// Into any other open room, or a new one.
+    Any,
+    /// Into another room that did not turn it away, the last one being new.
+    Other,
+    /// Into a new room, and no further.
+    New,
+    /// It would be the same elsewhere.
+    Nowhere,
 }
 
 impl Request {
@@ -52,8 +89,17 @@ impl Request {
             (false, Some(token)) => Some(token),
             (false, None) => Some(new_token()?),
         };
-        let mut request =
-            Self { hello, protocol, token, room: RoomId::default(), create: false, matches: 0 };
+        let mut request = Self {
+            hello,
+            protocol,
+            token,
+            room: RoomId::default(),
+            create: false,
+            matched: false,
+            drawn: false,
+            tried: Vec::new(),
+            refusals: Vec::new(),
+        };
         match request.hello.room {
             Some(room) => request.room = room,
             None => request.find(now, lobby)?,
@@ -76,23 +122,32 @@ impl Request {
         if !hello.name.is_empty() {
             self.room = named_room(&hello.kind, &hello.name);
             self.create = !hello.watch;
-        } else if hello.watch {
-            let room = lock(lobby).watch(&hello.kind);
-            self.room = room.ok_or_else(|| {
-                Farewell::new(Close::UnknownRoom, reason!("PLY-0121 there is nothing to watch"))
-            })?;
-        } else {
-            self.pick(now, lobby)?;
+        } else if !self.pick(now, lobby, Onward::Any)? {
+            return Err(Farewell::new(
+                Close::UnknownRoom,
+                reason!("PLY-0121 there is nothing to watch"),
+            ));
         }
         Ok(())
     }
 
-    fn pick(&mut self, now: Time, lobby: &Mutex<Lobby>) -> Result<(), Farewell> {
-        let pick = lock(lobby).pick(now, &self.hello.kind, nameless_room()?);
-        self.room = pick.room();
+    /// Finds a room that was not tried yet. Spectators make none, so for them there may be none.
+    fn pick(&mut self, now: Time, lobby: &Mutex<Lobby>, onward: Onward) -> Result<bool, Farewell> {
+        let (kind, tried) = (&self.hello.kind, &self.tried);
+        if self.hello.watch {
+            let Some(room) = lock(lobby).watch(kind, tried) else { return Ok(false) };
+            (self.room, self.matched) = (room, true);
+            return Ok(true);
+        }
+        let fresh = nameless_room()?;
+        let pick = match onward {
+            Onward::New => lock(lobby).pick_new(now, kind, fresh),
+            _ => lock(lobby).pick(now, kind, fresh, tried),
+        };
+        (self.room, self.matched) = (pick.room(), true);
         self.create = matches!(pick, Pick::New(_));
-        self.matches += 1;
-        Ok(())
+        self.drawn = pick == Pick::New(fresh);
+        Ok(true)
     }
 
     pub(super) fn room(&self) -> RoomId {
@@ -129,26 +184,84 @@ impl Request {
     }
 
     /// The owner closed instead of welcoming. Whether there is another room to try, which is then chosen.
-    pub(super) fn retry(&mut self, why: Close, now: Time, lobby: &Mutex<Lobby>) -> bool {
-        if self.matches == 0 {
+    pub(super) fn retry(&mut self, farewell: &Farewell, now: Time, lobby: &Mutex<Lobby>) -> bool {
+        if !self.matched {
             return false;
         }
-        match why {
-            Close::RoomFull => lock(lobby).handle_full(self.room),
-            Close::RoomEnded | Close::UnknownRoom | Close::RoomHalted => {
-                lock(lobby).handle_gone(self.room)
+        self.tried.push(self.room);
+        let onward = if self.hello.watch {
+            self.watch_onward(farewell)
+        } else {
+            self.onward(farewell, &mut lock(lobby))
+        };
+        let left = MATCHES_MAX.saturating_sub(self.tried.len());
+        let onward = match onward {
+            Onward::Other if left == 1 => Onward::New,
+            onward => onward,
+        };
+        if onward == Onward::Nowhere || left == 0 {
+            return false;
+        }
+        self.pick(now, lobby, onward).unwrap_or(false)
+    }
+
+    /// Tells the lobby how it went, and judges where the player may still be taken.
+    fn onward(&mut self, farewell: &Farewell, lobby: &mut Lobby) -> Onward {
+        match (farewell.why, farewell.code) {
+            (Close::RoomFull, _) => lobby.handle_full(self.room),
+            (Close::RoomEnded | Close::UnknownRoom | Close::RoomHalted | Close::RoomFails, _) => {
+                lobby.handle_gone(self.room);
+            }
+            (Close::Refused, Some(DECLINED)) => {
+                let others = lobby.handle_refused(self.room);
+                self.refusals.push((self.room, Refusal::Declined));
+                // An empty room that was made for this player would be the same a second time.
+                return if self.drawn && !others { Onward::Nowhere } else { Onward::Other };
+            }
+            (Close::Refused, Some(FAILED)) => {
+                lobby.handle_refused(self.room);
+                self.refusals.push((self.room, Refusal::Failed));
+                // What fails may cost a process, and this player may be why: one more try, where nobody else is.
+                return if self.drawn { Onward::Nowhere } else { Onward::New };
+            }
+            (Close::Refused, Some(NOT_MADE)) => {
+                lobby.handle_gone(self.room);
+                // It was to be made with what this player said of it; others were only sent there, too.
+                return if self.drawn { Onward::Nowhere } else { Onward::Any };
             }
             _ => {
-                lock(lobby).handle_lost(self.room);
-                return false;
+                lobby.handle_lost(self.room);
+                return Onward::Nowhere;
             }
         }
-        self.matches < MATCHES_MAX && self.pick(now, lobby).is_ok()
+        Onward::Any
+    }
+
+    /// The lobby does not count spectators, and their rooms are left to what players meet there.
+    fn watch_onward(&self, farewell: &Farewell) -> Onward {
+        match (farewell.why, farewell.code) {
+            (Close::Refused, Some(CROWDED | BLIND)) => Onward::Any,
+            (Close::RoomEnded | Close::UnknownRoom | Close::RoomHalted | Close::RoomFails, _) => {
+                Onward::Any
+            }
+            _ => Onward::Nowhere,
+        }
+    }
+
+    /// The owner has let it in.
+    pub(super) fn taken(&self, now: Time, lobby: &Mutex<Lobby>) {
+        if self.matched && !self.hello.watch {
+            let mut lobby = lock(lobby);
+            lobby.handle_taken(self.room);
+            for (room, how) in &self.refusals {
+                lobby.handle_taken_elsewhere(now, *room, *how);
+            }
+        }
     }
 
     /// The socket went before it had an answer.
     pub(super) fn give_up(&self, lobby: &Mutex<Lobby>) {
-        if self.matches > 0 {
+        if self.matched && !self.hello.watch {
             lock(lobby).handle_lost(self.room);
         }
     }

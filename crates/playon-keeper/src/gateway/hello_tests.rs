@@ -99,7 +99,8 @@ fn a_matched_player_is_sent_on_when_the_room_is_full() {
     }
     let mut request = Request::new(Box::new(hello()), NOW, &lobby).unwrap();
     let mut rooms = vec![request.room()];
-    while request.retry(Close::RoomFull, NOW, &lobby) {
+    let full = Farewell::new(Close::RoomFull, reason!("PLY-0102 every seat is taken"));
+    while request.retry(&full, NOW, &lobby) {
         rooms.push(request.room());
     }
     assert_eq!(rooms.len(), 4);
@@ -108,10 +109,109 @@ fn a_matched_player_is_sent_on_when_the_room_is_full() {
     assert_eq!(rooms.len(), 4, "never the same room twice");
     assert!(request.to_owner(ConnId(7)).unwrap().create.is_some(), "the last one is new");
     let mut request = Request::new(Box::new(hello()), NOW, &lobby).unwrap();
-    assert!(!request.retry(Close::Refused, NOW, &lobby), "it would be refused elsewhere too");
+    let refused = Farewell::new(Close::Refused, reason!("PLY-0137 there is no such kind"));
+    assert!(!request.retry(&refused, NOW, &lobby), "it would be refused elsewhere too");
     let named = ClientHello { name: "a".into(), ..hello() };
     let mut request = Request::new(Box::new(named), NOW, &lobby).unwrap();
-    assert!(!request.retry(Close::RoomFull, NOW, &lobby), "it asked for that room");
+    assert!(!request.retry(&full, NOW, &lobby), "it asked for that room");
+}
+
+fn declined() -> Farewell {
+    Farewell::new(Close::Refused, reason!("PLY-0106 the round has begun"))
+}
+
+fn failed() -> Farewell {
+    Farewell::new(Close::Refused, reason!("PLY-0107 the game failed"))
+}
+
+/// The rooms that the request is sent to while all of them answer the same.
+fn way(mut request: Request, farewell: &Farewell, lobby: &Mutex<Lobby>) -> Vec<(RoomId, bool)> {
+    let mut way = vec![(request.room(), request.create)];
+    while request.retry(farewell, NOW, lobby) {
+        way.push((request.room(), request.create));
+        assert!(way.len() <= MATCHES_MAX);
+    }
+    way
+}
+
+fn asks(lobby: &Mutex<Lobby>) -> Request {
+    Request::new(Box::new(hello()), NOW, lobby).unwrap()
+}
+
+#[test]
+fn a_matched_player_is_sent_on_when_the_game_refuses_and_at_last_to_a_new_room() {
+    let lobby = Mutex::default();
+    for n in 1..=9 {
+        lock(&lobby).handle_listing(seat(RoomId([n; 16]), 1));
+    }
+    let mut way = way(asks(&lobby), &declined(), &lobby);
+    let new: Vec<_> = way.iter().map(|(_, new)| *new).collect();
+    assert_eq!(new, [false, false, false, true]);
+    way.sort();
+    way.dedup();
+    assert_eq!(way.len(), 4, "never the same room twice");
+}
+
+/// A profile that every room refuses makes one room and not four.
+#[test]
+fn a_player_that_a_room_of_its_own_refuses_is_sent_no_further() {
+    let lobby = Mutex::default();
+    assert_eq!(way(asks(&lobby), &declined(), &lobby).len(), 1);
+    let first = asks(&lobby);
+    let second = asks(&lobby);
+    assert_eq!(first.room(), second.room());
+    assert!(way(first, &declined(), &lobby).len() > 1, "the other one was there first");
+}
+
+/// Each try may cost processes.
+#[test]
+fn a_player_on_whom_a_room_fails_has_one_more_try_in_a_new_one() {
+    let lobby = Mutex::default();
+    for n in 1..=9 {
+        lock(&lobby).handle_listing(seat(RoomId([n; 16]), 1));
+    }
+    let first = asks(&lobby);
+    let room = first.room();
+    let new: Vec<_> = way(first, &failed(), &lobby).iter().map(|(_, new)| *new).collect();
+    assert_eq!(new, [false, true]);
+    // Whom no room takes keeps nobody else out of any.
+    let mut second = asks(&lobby);
+    assert_eq!(second.room(), room);
+    assert!(second.retry(&failed(), NOW, &lobby));
+    second.taken(NOW, &lobby);
+    assert_ne!(asks(&lobby).room(), room, "others are not sent there");
+}
+
+/// What one player says of a room to be made is nothing that others stand for.
+#[test]
+fn a_room_that_cannot_be_made_for_one_player_is_made_for_the_others() {
+    let lobby = Mutex::default();
+    let not_made = Farewell::new(Close::Refused, reason!("PLY-0117 it could not be created"));
+    let mut first = asks(&lobby);
+    let others = [asks(&lobby), asks(&lobby)];
+    assert!(others.iter().all(|other| other.room() == first.room()));
+    assert!(!first.retry(&not_made, NOW, &lobby));
+    let rooms = others.map(|mut other| {
+        assert!(other.retry(&not_made, NOW, &lobby));
+        other.room()
+    });
+    assert_eq!(rooms[0], rooms[1]);
+    assert_ne!(rooms[0], first.room());
+}
+
+#[test]
+fn a_spectator_is_sent_on_when_a_room_takes_no_more_and_makes_none() {
+    let lobby = Mutex::default();
+    for n in 1..=2 {
+        lock(&lobby).handle_listing(seat(RoomId([n; 16]), 2));
+    }
+    let watch =
+        || Request::new(Box::new(ClientHello { watch: true, ..hello() }), NOW, &lobby).unwrap();
+    let crowded = Farewell::new(Close::Refused, reason!("PLY-0114 too many spectators"));
+    let expected = [(RoomId([2; 16]), false), (RoomId([1; 16]), false)];
+    assert_eq!(way(watch(), &crowded, &lobby), expected);
+    let shows_nothing = Farewell::new(Close::Refused, reason!("PLY-0108 there is no view"));
+    assert_eq!(way(watch(), &shows_nothing, &lobby), expected[..1]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub struct GatewayStats {
     pub drained: StatsCount,
     /// Messages a full or stopped shard did not take.
     pub owner_full: StatsCount,
-    /// Players that were sent to another room because the first was full.
+    /// Players that were sent to another room because the first was full or refused them.
     pub rematched: StatsCount,
     /// Sockets closed by this side, in the order of [`Close::ALL`].
     pub closed: [StatsCount; Close::ALL.len()],

@@ -55,7 +55,11 @@ impl Collector for Collected {
             ),
             ("gateway_drained", "Slow sockets that caught up", &stats.drained),
             ("gateway_owner_full", "Messages that a shard did not take", &stats.owner_full),
-            ("gateway_rematched", "Players sent on because a room was full", &stats.rematched),
+            (
+                "gateway_rematched",
+                "Players sent on because a room was full or refused them",
+                &stats.rematched,
+            ),
             ("gateway_left", "Sockets that ended from the other side", &stats.left),
         ] {
             let value = ConstCounter::new(count.get());

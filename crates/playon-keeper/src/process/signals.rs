@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use playon_types::ply;
+use rustix::process::Signal as RawSignal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -12,6 +13,23 @@ use crate::keeper::Keeper;
 
 /// What is left to a stop beyond `stop_timeout`, within which all its parts have given up by themselves.
 const MARGIN: Duration = Duration::from_millis(500);
+
+/// Has a write fail that would make a file larger than the limit of this process allows (`RLIMIT_FSIZE`), as on a full disk. It would
+/// end the process without a word otherwise.
+///
+/// # Errors
+/// When the system does not allow it.
+pub fn outlive_file_limit() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _inside = runtime.enter();
+    catch_file_limit()
+}
+
+/// Must be called inside a runtime. It stays caught when what this gives is gone. Caught and not ignored, as what is ignored is
+/// inherited: workers end of it as any process does.
+fn catch_file_limit() -> io::Result<()> {
+    signal(SignalKind::from_raw(RawSignal::XFSZ.as_raw())).map(drop)
+}
 
 /// SIGTERM, SIGINT, which is Ctrl-C, and SIGHUP, which a terminal sends when it goes away.
 #[derive(Debug)]
@@ -23,11 +41,12 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on they are caught. Must be called inside a runtime.
+    /// From here on they are caught, and a file that may not grow is an error. Must be called inside a runtime.
     ///
     /// # Errors
     /// When the system does not allow it.
     pub fn catch() -> io::Result<Self> {
+        catch_file_limit()?;
         let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rustix::process::{Resource, getrlimit};
 
 use crate::error::{OpenError, StoreError};
 use crate::sqlite::DATABASE_FILE;
@@ -95,17 +96,36 @@ pub(crate) fn checkpoint_whole(conn: &Connection) -> rusqlite::Result<bool> {
 
 /// Sorts an error of the engine into what people can act on.
 pub(crate) fn open_error(dir: &Path, error: &rusqlite::Error) -> OpenError {
-    let why = error.to_string();
+    let why = told(error);
     let dir = dir.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotOurs { file: dir.join(DATABASE_FILE), why },
         Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { dir, place: why },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly { dir, why },
         Some(ErrorCode::DiskFull) => OpenError::Full { dir, why },
+        _ if beyond_limit(error).is_some() => OpenError::Full { dir, why },
         // The engine does not say why it could not open a file; the directory does.
         Some(ErrorCode::CannotOpen) if !writable(&dir) => OpenError::ReadOnly { dir, why },
         _ => OpenError::Io { dir, why },
     }
+}
+
+/// What the engine says, and what it does not know: to it, a file that may not grow is an error like any other.
+fn told(error: &rusqlite::Error) -> String {
+    match beyond_limit(error) {
+        None => error.to_string(),
+        Some(bytes) => {
+            format!("{error}; a file of this process may have {bytes} bytes (RLIMIT_FSIZE)")
+        }
+    }
+}
+
+/// The bytes that a file of this process may have, if a write failed and that is limited.
+fn beyond_limit(error: &rusqlite::Error) -> Option<u64> {
+    const GROWING: [i32; 3] =
+        [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_TRUNCATE, ffi::SQLITE_IOERR_SHMSIZE];
+    let failed = error.sqlite_error().is_some_and(|error| GROWING.contains(&error.extended_code));
+    failed.then(|| getrlimit(Resource::Fsize).current).flatten()
 }
 
 /// Whether this process may create files in the directory.
@@ -115,6 +135,6 @@ pub(crate) fn writable(dir: &Path) -> bool {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Io(error.to_string())
+        Self::Io(told(&error))
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 use playon_types::gate::Mode;
-use playon_types::ids::{Generation, History, NUMBER_MAX, RoomId};
+use playon_types::ids::{GENERATION_MAX, Generation, History, NUMBER_MAX, RoomId};
 
 use super::{
     ClientFrame, ClientHello, DecodeError, FLAG_WATCH, FLAG_WHOLE, MoveTo, PlayerLimits,
@@ -106,7 +106,7 @@ fn client_hello(fields: &mut Fields, limits: &PlayerLimits) -> Result<ClientHell
         profile: fields.bytes("the profile", limits.profile_bytes_max)?,
         params: fields.bytes("the parameters", limits.params_bytes_max)?,
         history: History(fields.int("the history")?),
-        generation: Generation(fields.int("the generation")?),
+        generation: fields.generation()?,
         recv: fields.int("recv")?,
         lo: fields.int("lo")?,
     })
@@ -155,7 +155,7 @@ fn server_welcome(fields: &mut Fields) -> Result<ServerWelcome, DecodeError> {
         token: fields.token()?,
         room: room_id(&fields.bytes("the room", 16)?)?,
         history: History(fields.int("the history")?),
-        generation: Generation(fields.int("the generation")?),
+        generation: fields.generation()?,
         in_next: fields.int("in_next")?,
         event_seq: fields.int("event_seq")?,
         lost: fields.int("lost")?,
@@ -198,6 +198,13 @@ impl Fields {
     fn int(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         let value = self.limit(field)?;
         if value > NUMBER_MAX { Err(DecodeError::Value { field }) } else { Ok(value) }
+    }
+
+    /// The next socket has to name a higher one, or the same: the last number would lock the player out of its seat.
+    fn generation(&mut self) -> Result<Generation, DecodeError> {
+        const FIELD: &str = "the generation";
+        let value = Generation(self.int(FIELD)?);
+        if value > GENERATION_MAX { Err(DecodeError::Value { field: FIELD }) } else { Ok(value) }
     }
 
     /// Numbers up to the end of the frame.

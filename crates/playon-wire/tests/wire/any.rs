@@ -7,8 +7,8 @@ use playon_types::attach::{
 };
 use playon_types::gate::Mode;
 use playon_types::ids::{
-    Attempt, DeployId, Epoch, Generation, History, NUMBER_MAX, ReleaseId, RoomId, SecretHash, Seq,
-    SessionId, WorkerId,
+    Attempt, DeployId, Epoch, GENERATION_MAX, Generation, History, NUMBER_MAX, ReleaseId, RoomId,
+    SecretHash, Seq, SessionId, WorkerId,
 };
 use playon_types::image::{Image, Loss, Record, Seat, SeatChange};
 use playon_types::kind::{KindInfo, OnDeploy, Policies, Survives};
@@ -123,7 +123,7 @@ fn client_hello() -> impl Strategy<Value = ClientHello> {
                     profile,
                     params,
                     history: History(numbers.0),
-                    generation: Generation(numbers.1),
+                    generation: Generation(numbers.1).min(GENERATION_MAX),
                     recv: numbers.2,
                     lo: numbers.3,
                 }
@@ -164,7 +164,7 @@ fn server_welcome() -> impl Strategy<Value = ServerWelcome> {
             token,
             room,
             history: History(numbers.0),
-            generation: Generation(numbers.1),
+            generation: Generation(numbers.1).min(GENERATION_MAX),
             in_next: numbers.2,
             event_seq: numbers.3,
             lost: numbers.4,

@@ -109,6 +109,10 @@ fn malformed_client_messages_are_refused_with_a_reason() {
         "PLY-0186",
         Close::BadFrame,
     );
+    // A generation that no socket could follow; the last one there is stands below.
+    let hello = |generation: &str| format!("0114 010100 00 00 0000 0000 00 {generation} 00 01");
+    check_client(&hello("ffffffffffffff0f"), "PLY-0186", Close::BadFrame);
+    assert!(client(unhex(&hello("feffffffffffff0f"))).is_ok());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod deploy;
 mod faults;
+mod holders;
 mod rests;
 mod sites;
 

@@ -101,7 +101,9 @@ impl Control {
             seats: note.seats,
             bytes: rest.bytes,
             since_ms: since.map(dated),
+            rested_ms: since.map(|since| now.0.saturating_sub(since)),
             expires_ms: expires.map(|expires| dated(expires.0)),
+            expires_in_ms: expires.map(|expires| expires.0.saturating_sub(now.0)),
             expired: expires.is_some_and(|expires| expires <= now),
             readable: self.director.is_read(&need),
         }

@@ -226,8 +226,12 @@ pub struct AsleepView {
     pub bytes: u64,
     /// When it was put to rest, in milliseconds since 1970; nothing if that is not known.
     pub since_ms: Option<u64>,
+    /// For how long it has been at rest, in milliseconds, as the keeper counts that: the wall clock may have been set meanwhile.
+    pub rested_ms: Option<u64>,
     /// From when on it is deleted; nothing if it is kept for ever.
     pub expires_ms: Option<u64>,
+    /// In how many milliseconds that is, as the keeper counts.
+    pub expires_in_ms: Option<u64>,
     /// Whether it would be deleted now.
     pub expired: bool,
     /// Whether a release that is kept reads it.

@@ -67,6 +67,7 @@ impl Conn {
     fn seat(&mut self, welcome: &Welcome) -> Option<ServerFrame> {
         let ConnStage::Asking(request) = &self.stage else { return None };
         let shared = &self.entry.local.shared;
+        request.taken(self.now(), &shared.parts.lobby);
         let label = shared.parts.labels.of(welcome.release);
         let welcome = request.welcome(welcome, &shared.config, label);
         self.stage = ConnStage::Seated;
@@ -98,7 +99,7 @@ impl Conn {
         let ConnStage::Asking(request) = &mut self.stage else {
             return Err(ConnEnd::Owner(farewell));
         };
-        if !request.retry(farewell.why, now, &self.entry.local.shared.parts.lobby) {
+        if !request.retry(&farewell, now, &self.entry.local.shared.parts.lobby) {
             return Err(ConnEnd::Owner(farewell));
         }
         self.entry.local.stats().rematched.add(1);
