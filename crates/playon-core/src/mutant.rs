@@ -123,8 +123,6 @@ mutants! {
     PoisonKept "poison-kept",
     /// What was alone when its process died is set aside at once, although that may have had another cause.
     OneStrike "one-strike",
-    /// Rooms that may have left something behind in a thread stay together, whatever happens to them.
-    SuspectsTogether "suspects-together",
     /// A process that dies at nothing of any room says nothing of a release on probation.
     DeathsUnwatched "deaths-unwatched",
     /// What fails in a process that others share is charged with it, although a panic may have spoiled the process.

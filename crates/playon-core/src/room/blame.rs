@@ -149,7 +149,7 @@ impl Blame {
         }
         let together = self.confinement == Confinement::Quarantined;
         let round = self.residue.narrow_down();
-        if together && lot(round) && !broken(Mutant::SuspectsTogether) {
+        if together && lot(round) {
             self.confinement = Confinement::Free;
             timers.stop(Timer::Quarantine);
         } else {
