@@ -181,7 +181,7 @@ async fn an_input_that_panics_is_set_aside() {
 /// It leaves a lock poisoned that all rooms of the process take: that process is replaced, and no other room is at fault.
 #[tokio::test]
 async fn an_input_that_panics_with_a_lock_of_the_process_held_is_set_aside() {
-    is_set_aside("poison", 8).await;
+    is_set_aside("poison", 10).await;
 }
 
 #[tokio::test]

@@ -216,7 +216,15 @@ async fn a_release_that_cannot_open_what_rests_is_refused_and_nothing_has_moved(
     let rig = Rig::start_with(&["--release", SLEEPER, "--set", "rooms.prewarm_timeout=1s"]);
     Visitor::visit(&rig, "sleeps", 3).await;
     until_at_rest(&rig, 1);
-    let before = asleep(&rig, &[])["rooms"][0].clone();
+    // What lies there, without how long it has and will.
+    let lies = || {
+        let mut rooms = asleep(&rig, &[])["rooms"].clone();
+        for room in rooms.as_array_mut().unwrap() {
+            room.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_ms"));
+        }
+        rooms
+    };
+    let before = lies()[0].clone();
     for (deed, code) in
         [("!", "three words"), ("?", "PLY-"), ("#", ": killed by SIGABRT"), ("~", "PLY-0307")]
     {
@@ -230,7 +238,7 @@ async fn a_release_that_cannot_open_what_rests_is_refused_and_nothing_has_moved(
             (&0.into(), &1.into())
         );
         // It was not woken for it, and nothing was stored.
-        assert_eq!(asleep(&rig, &[])["rooms"], Value::Array(vec![before.clone()]), "{deed}");
+        assert_eq!(lies(), Value::Array(vec![before.clone()]), "{deed}");
         assert_eq!(text(&rig.status(), "current"), "playon-sleeper");
     }
     assert_eq!(Visitor::visit(&rig, "sleeps", 1).await, (3, 0));

@@ -439,10 +439,11 @@ impl Blame {
         (told.worker != worker).then_some(told.worker)
     }
 
-    /// That worker is gone as one that had been spoiled: what failed in it is tried among the others again. Tells whether that
-    /// concerns the room.
+    /// That worker is gone as one that had been spoiled: a room that failed in it is tried among the others again. An item that did is
+    /// tried apart all the same, as it may be the one that spoils them. Tells whether that concerns the room.
     pub(crate) fn doubt_was_right(&mut self, worker: WorkerId) -> bool {
-        if self.doubt.take_if(|doubt| doubt.worker == worker).is_none() {
+        let of_room = |doubt: &mut Doubt| doubt.worker == worker && doubt.judge == Portion::Control;
+        if self.doubt.take_if(of_room).is_none() {
             return false;
         }
         if let Some(trial) = &mut self.trial {
