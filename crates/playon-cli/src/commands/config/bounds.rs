@@ -72,7 +72,7 @@ pub(super) const BOUNDS: &[Key] = &[
     number!("rooms.tick_grid", Time, keeper.limits.tick_grid, 0, 50_000,
         "Ticks are laid on this grid of keeper time, so that rooms due together travel together."),
     number!("gateway.sockets_max", Count, keeper.gateway.sockets_max, 1, 1_000_000,
-        "Sockets of any kind. One more is closed at once with `503`. Fewer where the hard limit of open files is low: 1,024 files, or half of them, are kept for all else (`PLY-0160`)."),
+        "Sockets of any kind. One more is closed with `503`, and 256 of those (`TURNED_AWAY_MAX`) are kept for a moment to read it. Fewer where the hard limit of open files is low: 1,024 files, or half of them, are kept for all else (`PLY-0160`)."),
     number!("gateway.connections_max", Count, keeper.gateway.connections_max, 1, 1_000_000,
         "Player sockets. One more is refused with `503` and a time to retry."),
     number!("gateway.admit_per_second", Count, keeper.gateway.admit_per_second, 1, 10_000_000,
