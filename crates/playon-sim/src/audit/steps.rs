@@ -195,7 +195,9 @@ fn patience(limits: &Limits, shards: usize, place: Place) -> Option<Span> {
     // shell's timer is not exact.
     let wait = limits.turn_timeout.0 * shards as u64 + 5_000;
     let most = match place {
-        Place::Opening | Place::Creating => limits.open_timeout,
+        Place::Opening => limits.open_timeout,
+        // It may have waited for its turn in a worker that is gone, before it did in this one: nobody tells which one it has been asked of.
+        Place::Creating => Span(2 * limits.open_timeout.0 + wait),
         Place::Exporting | Place::Prewarming => limits.prewarm_timeout,
         _ => return None,
     };
