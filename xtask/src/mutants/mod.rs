@@ -20,7 +20,7 @@ use tool::{Mutants, Tool};
 use tree::Tree;
 
 /// Mutants of the sample that the tests take.
-const SAMPLE: usize = 10;
+const SAMPLE: usize = 4;
 
 /// Of the mutants that compile, so many of a hundred have to be noticed.
 const SCORE_MIN: f64 = 95.0;
