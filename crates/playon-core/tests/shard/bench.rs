@@ -39,6 +39,11 @@ pub(crate) fn kind(writes: u32, policies: Policies) -> KindInfo {
     KindInfo { name: "duel".into(), writes, reads_from: 1, exports_to: 1, policies }
 }
 
+/// A kind that does not tick, and that a deploy may move at once.
+pub(crate) fn turn_based() -> Policies {
+    Policies { tick: None, ..super::now() }
+}
+
 /// The shard and what it asked for that nobody has looked at yet.
 pub(crate) struct Bench {
     pub(crate) shard: Shard<Plain>,
@@ -125,6 +130,15 @@ impl Bench {
     pub(crate) fn worker_ends(&mut self, id: WorkerId, end: &WorkerEnd) {
         self.shard.handle_worker_down(self.now, id, end);
         self.drain();
+    }
+
+    /// A worker of the old release attaches in that berth, whose kind goes by turns.
+    pub(crate) fn old_worker_up(&mut self, id: u64, berth: Berth) -> WorkerId {
+        let kinds = vec![kind(1, turn_based())];
+        let info = WorkerInfo { id: WorkerId(id), berth, release: OLD, kinds };
+        self.shard.handle_worker_up(self.now, info);
+        self.wait(Span::ZERO);
+        WorkerId(id)
     }
 
     /// Another worker of the new release, under the same number.

@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 
 use playon_core::effect::{Effect, Order, Report};
-use playon_core::fleet::{Berth, Ended, Suspicion, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, Suspicion, WorkerEnd};
 use playon_core::limits::Limits;
 use playon_types::attach::{Fault, FromWorker, Item, Stage, ToWorker, Turn};
 use playon_types::ids::WorkerId;
-use playon_types::kind::Policies;
 use playon_types::time::Span;
 
-use super::bench::{Bench, OLD, ONE, answer, kind};
-use super::now;
+use super::bench::{Bench, ONE, answer, turn_based};
 
 /// What panics in a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -20,18 +18,6 @@ enum Panics {
     Inputs,
     Batches,
     Everything,
-}
-
-fn turn_based() -> Policies {
-    Policies { tick: None, ..now() }
-}
-
-fn up(bench: &mut Bench, id: u64, berth: Berth) -> WorkerId {
-    let kinds = vec![kind(1, turn_based())];
-    let info = WorkerInfo { id: WorkerId(id), berth, release: OLD, kinds };
-    bench.shard.handle_worker_up(bench.now, info);
-    bench.wait(Span::ZERO);
-    WorkerId(id)
 }
 
 fn fault(message: &ToWorker, stage: Stage) -> FromWorker {
@@ -94,7 +80,7 @@ impl Scene {
             });
             if wanted == Some(true) && self.trial.is_none() {
                 self.next += 1;
-                self.trial = Some(up(&mut self.bench, self.next, Berth::Trial(0)));
+                self.trial = Some(self.bench.old_worker_up(self.next, Berth::Trial(0)));
             }
             self.bench.wait(Span::millis(50));
         }
@@ -133,7 +119,7 @@ fn a_process_in_which_all_fails_that_passes_elsewhere_is_replaced_and_nobody_is_
         assert_eq!(spoiled, [ONE], "{panics:?}");
         assert_eq!(set_aside(&mut scene.bench), 0, "{panics:?}");
         assert_eq!(scene.bench.closed(1), None);
-        let fresh = up(&mut scene.bench, 21, Berth::Common);
+        let fresh = scene.bench.old_worker_up(21, Berth::Common);
         scene.bench.input(1, 2);
         let again = scene.play((fresh, Panics::Nothing), Panics::Nothing);
         assert_eq!(again, [], "{panics:?}");
@@ -183,7 +169,7 @@ fn a_room_that_can_only_be_made_in_a_new_process_shows_that_the_old_one_is_spoil
     let mut scene = Scene::without_a_room();
     let spoiled = scene.play((ONE, Panics::Everything), Panics::Nothing);
     assert_eq!(spoiled, [ONE]);
-    let fresh = up(&mut scene.bench, 21, Berth::Common);
+    let fresh = scene.bench.old_worker_up(21, Berth::Common);
     assert_eq!(scene.play((fresh, Panics::Nothing), Panics::Nothing), []);
     assert!(scene.bench.welcomed(1));
 }

@@ -1,27 +1,13 @@
 //! Processes that die of what a room's game has left in a thread, when the room is at nothing any more.
 
 use playon_core::effect::Report;
-use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, WorkerEnd};
 use playon_core::limits::Limits;
 use playon_types::attach::{ToWorker, Turn};
 use playon_types::ids::WorkerId;
-use playon_types::kind::Policies;
 use playon_types::time::Span;
 
-use super::bench::{Bench, OLD, ONE, answer, kind};
-use super::now;
-
-fn turn_based() -> Policies {
-    Policies { tick: None, ..now() }
-}
-
-fn up(bench: &mut Bench, id: u64, berth: Berth) -> WorkerId {
-    let kinds = vec![kind(1, turn_based())];
-    let info = WorkerInfo { id: WorkerId(id), berth, release: OLD, kinds };
-    bench.shard.handle_worker_up(bench.now, info);
-    bench.wait(Span::ZERO);
-    WorkerId(id)
-}
+use super::bench::{Bench, ONE, answer, turn_based};
 
 /// The worker does all that it is asked for, as one of the old release.
 fn obey(bench: &mut Bench, worker: WorkerId) {
@@ -57,11 +43,11 @@ fn a_room_after_whose_inputs_the_process_dies_twice_lives_apart_for_a_while() {
     let mut bench = Bench::with_player(&turn_based(), false);
     let soon = Span::millis(40);
     assert_eq!(dies_after(&mut bench, ONE, 1, soon), None, "once is no pattern");
-    let next = up(&mut bench, 21, Berth::Common);
+    let next = bench.old_worker_up(21, Berth::Common);
     obey(&mut bench, next);
     assert_eq!(dies_after(&mut bench, next, 2, soon), Some(vec![Berth::Quarantine]));
-    let common = up(&mut bench, 22, Berth::Common);
-    let apart = up(&mut bench, 23, Berth::Quarantine);
+    let common = bench.old_worker_up(22, Berth::Common);
+    let apart = bench.old_worker_up(23, Berth::Quarantine);
     obey(&mut bench, apart);
     bench.input(1, 3);
     let sent = bench.sent_to(apart);
@@ -85,7 +71,7 @@ fn a_room_that_had_done_nothing_for_a_while_is_no_suspect() {
     let mut worker = ONE;
     for n in 1..=4 {
         assert_eq!(dies_after(&mut bench, worker, n, late), None);
-        worker = up(&mut bench, 20 + n, Berth::Common);
+        worker = bench.old_worker_up(20 + n, Berth::Common);
         obey(&mut bench, worker);
     }
 }
@@ -96,7 +82,7 @@ fn goes_back(ended: Ended, turns: Option<Vec<Turn>>) -> bool {
     bench.input(1, 1);
     assert!(matches!(bench.sent_to(ONE).as_slice(), [ToWorker::Deliver(_)]));
     bench.worker_ends(ONE, &WorkerEnd { ended, turns, how: String::new() });
-    let common = up(&mut bench, 21, Berth::Common);
+    let common = bench.old_worker_up(21, Berth::Common);
     matches!(bench.sent_to(common).as_slice(), [ToWorker::Open { .. }])
 }
 
