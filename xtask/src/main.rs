@@ -40,7 +40,7 @@ cargo xtask <command>
   figures        run the drills behind docs/figures.md and rewrite it
     --quick      for a few seconds each, and print instead of writing
   bench          take the ratios behind docs/bench.md and rewrite it
-    --only PART  only this part, a to f, and print instead of writing
+    --only PART  only this part, a to g, and print instead of writing
     --quick      so little that only failures mean something
     --json       print the rows as JSON as well";
 
