@@ -37,6 +37,8 @@ cargo xtask <command>
   mutants        break rules mechanically and see whether the tests notice: a small sample
     --sample N   so many of the core and of the ledger
     --all        all of them, which takes hours; goes on where it was cut off
+    --in TEXT    those with this in their path
+    --quick      without the simulator, which takes minutes for each
   figures        run the drills behind docs/figures.md and rewrite it
     --quick      for a few seconds each, and print instead of writing
   bench          take the ratios behind docs/bench.md and rewrite it

@@ -1,4 +1,7 @@
-//! What became of the mutants of a field, one line each, in a file that belongs to the tree they were made from.
+//! What became of the mutants of a field, one line each.
+//!
+//! What was noticed stays so for as long as the file that it lies in is the same but for its tests. What survived is shown again
+//! as soon as anything is another: a new test may notice it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -16,6 +19,8 @@ use crate::sh::Sh;
 const Z: f64 = 1.96;
 
 const SURVIVED: &str = "survived";
+const OPEN: &str = "not noticed by the quick ones";
+const ALIVE: [&str; 2] = [SURVIVED, OPEN];
 const UNVIABLE: &str = "does not compile";
 const HUNG: &str = "does not end";
 
@@ -33,6 +38,7 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     file: Option<PathBuf>,
+    stamps: Stamps,
     /// What the lines say: by whom it was noticed, or one of the words above.
     lines: BTreeMap<String, String>,
 }
@@ -40,21 +46,25 @@ pub(super) struct Book {
 impl Book {
     /// The book of a field in this tree, with what earlier calls have found.
     pub(super) fn open(sh: &Sh, field: &Field, tree: &Tree) -> anyhow::Result<Self> {
-        let dir = sh.target().join("mutants/found").join(format!("{:016x}", tree.key));
+        let dir = sh.target().join("mutants/found");
         fs::create_dir_all(&dir)?;
         let file = dir.join(field.name);
         let text = if file.exists() { fs::read_to_string(&file)? } else { String::new() };
-        Ok(Self { file: Some(file), lines: read(&text) })
+        let stamps = tree.stamps.clone();
+        let lines = read(&text, &stamps);
+        Ok(Self { file: Some(file), stamps, lines })
     }
 
     /// The part of it that concerns these.
     pub(super) fn of(&self, names: &[String]) -> Self {
         let part = names.iter().filter_map(|name| self.lines.get_key_value(name));
-        Self { file: None, lines: part.map(|(name, what)| (name.clone(), what.clone())).collect() }
+        let lines = part.map(|(name, what)| (name.clone(), what.clone())).collect();
+        Self { lines, ..Self::default() }
     }
 
-    pub(super) fn knows(&self, name: &str) -> bool {
-        self.lines.contains_key(name)
+    /// Whether nothing more is to be found out about it, by the quick judges or by all.
+    pub(super) fn knows(&self, name: &str, quick: bool) -> bool {
+        self.lines.get(name).is_some_and(|what| quick || what != OPEN)
     }
 
     /// Takes down what one judge has found. Of those missed nothing is known before all have been asked.
@@ -77,10 +87,17 @@ impl Book {
         self.write(names.iter().map(|name| (name.clone(), SURVIVED.to_owned())).collect())
     }
 
+    /// Takes down that the quick judges have not noticed these.
+    pub(super) fn opened(&mut self, names: &[String]) -> anyhow::Result<()> {
+        self.write(names.iter().map(|name| (name.clone(), OPEN.to_owned())).collect())
+    }
+
     fn write(&mut self, lines: Vec<(String, String)>) -> anyhow::Result<()> {
         if let Some(file) = &self.file {
-            let text: String =
-                lines.iter().map(|(name, what)| format!("{what}\t{name}\n")).collect();
+            let text = lines.iter().map(|(name, what)| {
+                format!("{what}\t{:016x}\t{name}\n", self.stamps.of(name, what))
+            });
+            let text: String = text.collect();
             let mut open = OpenOptions::new().append(true).create(true).open(file)?;
             open.write_all(text.as_bytes()).context("what was found")?;
         }
@@ -97,7 +114,7 @@ impl Book {
     }
 
     pub(super) fn noticed(&self) -> usize {
-        self.viable() - self.count(SURVIVED)
+        self.viable() - self.count(SURVIVED) - self.count(OPEN)
     }
 
     /// Of a hundred that compile, so many were noticed.
@@ -107,12 +124,12 @@ impl Book {
 
     /// Says what it holds. What is a sample says how much that may be off.
     pub(super) fn tell(&self, sample: bool) {
-        for (name, _) in self.lines.iter().filter(|(_, what)| *what == SURVIVED) {
-            report::line(&format!("survived: {name}"));
+        for (name, what) in self.lines.iter().filter(|(_, what)| ALIVE.contains(&what.as_str())) {
+            report::line(&format!("{what}: {name}"));
         }
         let mut by: BTreeMap<&str, usize> = BTreeMap::new();
         for what in
-            self.lines.values().filter(|what| ![SURVIVED, UNVIABLE].contains(&what.as_str()))
+            self.lines.values().filter(|what| ![SURVIVED, OPEN, UNVIABLE].contains(&what.as_str()))
         {
             *by.entry(what).or_default() += 1;
         }
@@ -142,11 +159,34 @@ fn interval(noticed: usize, viable: usize) -> (f64, f64) {
     (100.0 * (middle - half) / whole, 100.0 * (middle + half) / whole)
 }
 
-/// A last line that was cut off is as if it had not been written.
-fn read(text: &str) -> BTreeMap<String, String> {
+/// What the sources are, that something was found in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stamps {
+    /// Of all that decides what is found.
+    pub(super) tree: u64,
+    /// Of each file by itself, without the tests in it.
+    pub(super) files: BTreeMap<String, u64>,
+}
+
+impl Stamps {
+    /// For as long as this is the same, what became of the mutant holds.
+    fn of(&self, name: &str, what: &str) -> u64 {
+        let file = name.split_once(':').map_or(name, |(file, _)| file);
+        let file = self.files.get(file).copied().unwrap_or_default();
+        if ALIVE.contains(&what) { self.tree } else { file }
+    }
+}
+
+/// What still holds. A last line that was cut off is as if it had not been written.
+fn read(text: &str, stamps: &Stamps) -> BTreeMap<String, String> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let lines = whole.lines().filter_map(|line| line.split_once('\t'));
-    lines.map(|(what, name)| (name.to_owned(), what.to_owned())).collect()
+    let lines = whole.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, '\t');
+        let (what, stamp, name) = (parts.next()?, parts.next()?, parts.next()?);
+        let stamp = u64::from_str_radix(stamp, 16).ok()?;
+        (stamp == stamps.of(name, what)).then(|| (name.to_owned(), what.to_owned()))
+    });
+    lines.collect()
 }
 
 #[cfg(test)]
@@ -162,21 +202,41 @@ mod tests {
         let mut book = Book::default();
         let first = [("a", Verdict::Noticed), ("b", Verdict::Missed), ("c", Verdict::Unviable)];
         book.judged("unit tests", &found(&first)).unwrap();
-        assert!(book.knows("a") && !book.knows("b"), "another judge may still notice it");
+        assert!(
+            book.knows("a", false) && !book.knows("b", true),
+            "another judge may still notice it"
+        );
         book.judged("simulator", &found(&[("b", Verdict::Hung), ("d", Verdict::Missed)])).unwrap();
         book.survived(&["d".to_owned()]).unwrap();
         assert_eq!((book.noticed(), book.viable()), (2, 3));
         assert!((book.score() - 66.7).abs() < 0.1);
+        book.opened(&["f".to_owned()]).unwrap();
+        assert!(book.knows("f", true) && !book.knows("f", false));
+        assert_eq!((book.noticed(), book.viable()), (2, 4));
         let part = book.of(&["a".to_owned(), "c".to_owned(), "e".to_owned()]);
         assert_eq!((part.noticed(), part.viable()), (1, 1));
     }
 
+    fn stamps(tree: u64, file: u64) -> Stamps {
+        Stamps { tree, files: [("a.rs".to_owned(), file)].into() }
+    }
+
     #[test]
     fn a_book_that_was_cut_off_holds_what_was_whole() {
-        let lines = read("unit tests\ta.rs:1:2: x with ()\nsurvived\tb\nsurvi");
+        let stamps = stamps(2, 10);
+        let lines = read("unit tests\ta\ta.rs:1:2: x with ()\nsurvived\t2\tb\nsurvi", &stamps);
         assert_eq!(lines.len(), 2);
         assert_eq!(lines["a.rs:1:2: x with ()"], "unit tests");
-        assert!(read("unit te").is_empty() && read("").is_empty());
+        assert!(read("unit te", &stamps).is_empty() && read("", &stamps).is_empty());
+    }
+
+    #[test]
+    fn what_was_noticed_holds_while_its_file_is_the_same_and_what_survived_while_all_is() {
+        let text = "models\ta\ta.rs:1:2: x\nsurvived\t2\ta.rs:3:4: y\n";
+        let names = |stamps| read(text, &stamps).into_keys().collect::<Vec<_>>();
+        assert_eq!(names(stamps(2, 10)), ["a.rs:1:2: x", "a.rs:3:4: y"]);
+        assert_eq!(names(stamps(3, 10)), ["a.rs:1:2: x"]);
+        assert_eq!(names(stamps(2, 11)), ["a.rs:3:4: y"]);
     }
 
     #[test]

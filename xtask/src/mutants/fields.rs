@@ -11,6 +11,8 @@ pub(super) struct Judge {
     pub(super) tests: &'static [&'static str],
     /// A mutant whose tests take longer than so many seconds is noticed: twenty times and more what they take undisturbed.
     pub(super) timeout_s: &'static str,
+    /// To find that it does not notice one takes minutes.
+    pub(super) slow: bool,
 }
 
 /// What is broken, and by whom it has to be noticed: by one of them. The quickest is asked first, and the others only about
@@ -33,6 +35,7 @@ pub(super) const FIELDS: [Field; 2] = [
                 built: &["--lib"],
                 tests: &[],
                 timeout_s: "20",
+                slow: false,
             },
             Judge {
                 name: "tests of the shard",
@@ -40,6 +43,7 @@ pub(super) const FIELDS: [Field; 2] = [
                 built: &["--test", "shard"],
                 tests: &[],
                 timeout_s: "20",
+                slow: false,
             },
             Judge {
                 name: "models",
@@ -47,6 +51,7 @@ pub(super) const FIELDS: [Field; 2] = [
                 built: &["--test", "model"],
                 tests: &[],
                 timeout_s: "120",
+                slow: false,
             },
             Judge {
                 name: "simulator",
@@ -55,6 +60,7 @@ pub(super) const FIELDS: [Field; 2] = [
                 built: &["--examples"],
                 tests: &["--test", "scenarios", "--test", "seeds"],
                 timeout_s: "600",
+                slow: true,
             },
         ],
     },
@@ -73,6 +79,7 @@ pub(super) const FIELDS: [Field; 2] = [
                 built: &["--test", "rooms", "--test", "sequences", "--test", "bounds"],
                 tests: &[],
                 timeout_s: "60",
+                slow: false,
             },
             Judge {
                 name: "store's tests",
@@ -80,6 +87,7 @@ pub(super) const FIELDS: [Field; 2] = [
                 built: &["--tests"],
                 tests: &[],
                 timeout_s: "600",
+                slow: true,
             },
         ],
     },

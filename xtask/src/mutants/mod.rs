@@ -28,21 +28,67 @@ const SCORE_MIN: f64 = 95.0;
 /// So many mutants are shown to one judge, then to the next. A call that is cut off loses what the last judge has found.
 const BATCH: usize = 100;
 
-/// Which mutants of each field are tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    All,
-    /// So many of each field, others with each commit.
-    Sample(usize),
+/// Which mutants of each field are tried, and who is asked about them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Plan {
+    /// So many of each field, others with each commit; else all.
+    sample: Option<usize>,
+    /// Only those that have this in their names, as a part of a path.
+    within: String,
+    /// Only those judges are asked that take seconds. What they do not notice is open.
+    quick: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { sample: Some(SAMPLE), within: String::new(), quick: false }
+    }
+}
+
+impl Plan {
+    fn read(args: &[String]) -> anyhow::Result<Self> {
+        let mut plan = Self::default();
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--all" => plan.sample = None,
+                "--quick" => plan.quick = true,
+                "--sample" => {
+                    let count = args.next().and_then(|count| count.parse().ok());
+                    plan.sample = Some(count.context("--sample takes a number")?);
+                }
+                "--in" => {
+                    plan.within.clone_from(args.next().context("--in takes a part of a path")?);
+                    plan.sample = None;
+                }
+                _ => bail!(
+                    "`cargo xtask mutants` takes --all, --sample N, --in TEXT and --quick, not {arg}"
+                ),
+            }
+        }
+        Ok(plan)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.sample.is_none() && self.within.is_empty() && !self.quick
+    }
+
+    fn chosen(&self, all: &[String], turn: usize) -> Vec<String> {
+        let within: Vec<String> =
+            all.iter().filter(|name| name.contains(&self.within)).cloned().collect();
+        match self.sample {
+            Some(count) => spread(&within, count, turn),
+            None => within,
+        }
+    }
 }
 
 pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
-    let choice = chosen(args)?;
-    let books = hunt(sh, choice, &FIELDS)?;
-    for (field, book) in &books {
+    let plan = Plan::read(args)?;
+    for (field, book) in hunt(sh, &plan, &FIELDS)? {
         let score = book.score();
         ensure!(
-            choice != Choice::All || score >= SCORE_MIN,
+            !plan.is_whole() || score >= SCORE_MIN,
             "{score:.1} % of the {} were noticed, promised are {SCORE_MIN} %",
             field.name
         );
@@ -50,33 +96,19 @@ pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A small sample of the core for the tests. It fails if all of them survive, or if nothing could be tried; others are named. So
-/// few say nothing of the score: that is for `--all`.
+/// A small sample of the core for the tests, which the quick judges are asked about: the simulator takes minutes for each. It fails
+/// if none is noticed, or if nothing could be tried; others are named. So few say nothing of the score: that is for `--all`.
 pub(crate) fn sample(sh: &Sh) -> anyhow::Result<()> {
-    for (_, book) in hunt(sh, Choice::Sample(SAMPLE), &FIELDS[..1])? {
+    let plan = Plan { quick: true, ..Plan::default() };
+    for (_, book) in hunt(sh, &plan, &FIELDS[..1])? {
         ensure!(book.viable() > 0, "no mutant could be tried");
         ensure!(book.noticed() > 0, "all {} survived", book.viable());
     }
     Ok(())
 }
 
-fn chosen(args: &[String]) -> anyhow::Result<Choice> {
-    match args {
-        [] => Ok(Choice::Sample(SAMPLE)),
-        [all] if all == "--all" => Ok(Choice::All),
-        [sample, count] if sample == "--sample" => {
-            Ok(Choice::Sample(count.parse().context("--sample takes a number")?))
-        }
-        _ => bail!("`cargo xtask mutants` takes --all, or --sample and a number"),
-    }
-}
-
 /// Tries what is chosen of each field and is not in its book yet. The books that come back hold what was chosen.
-fn hunt<'a>(
-    sh: &Sh,
-    choice: Choice,
-    fields: &'a [Field],
-) -> anyhow::Result<Vec<(&'a Field, Book)>> {
+fn hunt<'a>(sh: &Sh, plan: &Plan, fields: &'a [Field]) -> anyhow::Result<Vec<(&'a Field, Book)>> {
     let tree = Tree::copy(sh)?;
     let mut tool = Tool::new(sh, &tree)?;
     let mut books = Vec::new();
@@ -84,12 +116,10 @@ fn hunt<'a>(
         report::header(&format!("mutants of the {}", field.name));
         let mutants = tool.list(field)?;
         let all = &mutants.names;
-        let asked = match choice {
-            Choice::All => all.clone(),
-            Choice::Sample(count) => spread(all, count, turn(sh)),
-        };
+        let asked = plan.chosen(all, turn(sh));
         let mut book = Book::open(sh, field, &tree)?;
-        let left: Vec<String> = asked.iter().filter(|name| !book.knows(name)).cloned().collect();
+        let left: Vec<String> =
+            asked.iter().filter(|name| !book.knows(name, plan.quick)).cloned().collect();
         report::line(&format!(
             "{} of {} mutants, {} of them tried before",
             asked.len(),
@@ -97,7 +127,7 @@ fn hunt<'a>(
             asked.len() - left.len()
         ));
         for batch in batches(&left) {
-            try_batch(&mut tool, &mutants, batch, &mut book)?;
+            try_batch(&mut tool, &mutants, batch, plan.quick, &mut book)?;
             book.of(&asked).tell(true);
         }
         let book = book.of(&asked);
@@ -112,13 +142,22 @@ fn try_batch(
     tool: &mut Tool<'_>,
     mutants: &Mutants<'_>,
     batch: Vec<String>,
+    quick: bool,
     book: &mut Book,
 ) -> anyhow::Result<()> {
-    let mut left = batch;
-    for judge in mutants.field.judges {
-        if !left.is_empty() {
-            left = tool.show(mutants, judge, &left, book)?;
-        }
+    let (mut open, mut left): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(|name| book.knows(name, true));
+    let judges = &mutants.field.judges;
+    for judge in judges.iter().filter(|judge| !judge.slow) {
+        left = tool.show(mutants, judge, &left, book)?;
+    }
+    book.opened(&left)?;
+    if quick {
+        return Ok(());
+    }
+    left.append(&mut open);
+    for judge in judges.iter().filter(|judge| judge.slow) {
+        left = tool.show(mutants, judge, &left, book)?;
     }
     book.survived(&left)
 }
@@ -148,12 +187,17 @@ mod tests {
 
     #[test]
     fn what_is_asked_for() {
-        let chosen =
-            |args: &[&str]| chosen(&args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
-        assert_eq!(chosen(&[]).unwrap(), Choice::Sample(SAMPLE));
-        assert_eq!(chosen(&["--all"]).unwrap(), Choice::All);
-        assert_eq!(chosen(&["--sample", "40"]).unwrap(), Choice::Sample(40));
-        assert!(chosen(&["--sample"]).is_err());
+        let plan =
+            |args: &[&str]| Plan::read(&args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        assert_eq!(plan(&[]).unwrap(), Plan::default());
+        assert!(plan(&["--all"]).unwrap().is_whole());
+        assert_eq!(plan(&["--sample", "40"]).unwrap().sample, Some(40));
+        assert!(!plan(&["--all", "--quick"]).unwrap().is_whole());
+        let all = ["src/room/a.rs:1:1: x", "src/b.rs:1:1: x"].map(str::to_owned);
+        assert_eq!(plan(&["--in", "room/"]).unwrap().chosen(&all, 3), all[..1]);
+        for wrong in [&["--sample"][..], &["--in"], &["--al"]] {
+            assert!(plan(wrong).is_err());
+        }
     }
 
     #[test]

@@ -66,6 +66,9 @@ impl<'a> Tool<'a> {
         names: &[String],
         book: &mut Book,
     ) -> anyhow::Result<Vec<String>> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
         let out = self.sh.target().join("mutants/out");
         if out.exists() {
             fs::remove_dir_all(&out)?;

@@ -1,24 +1,27 @@
 //! The sources as they are, apart, since they are going to be broken. They are built apart, too: to cargo these crates and the
 //! real ones are the same, and each build would undo the other's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::book::Stamps;
 use super::fields::FIELDS;
 use crate::sh::Sh;
 
 /// What the result of a try depends on.
 const DECIDES: [&str; 4] = ["crates/", "Cargo.toml", "Cargo.lock", ".cargo/"];
 
+/// Where the tests of a file begin.
+const TESTS: &[u8] = b"\n#[cfg(test)]\nmod tests {";
+
 /// A copy of the sources.
 pub(super) struct Tree {
     pub(super) dir: PathBuf,
-    /// What is found in one tree holds for all that have the same key.
-    pub(super) key: u64,
+    pub(super) stamps: Stamps,
 }
 
 impl Tree {
@@ -28,8 +31,9 @@ impl Tree {
         let dir = sh.target().join("mutants/tree");
         let list = sh.ask("git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let list = list.context("listing the sources")?;
-        let mut key = DefaultHasher::new();
-        FIELDS.hash(&mut key);
+        let mut all = DefaultHasher::new();
+        FIELDS.hash(&mut all);
+        let mut files = BTreeMap::new();
         let mut kept = BTreeSet::new();
         for name in list.split_terminator('\0') {
             let Ok(bytes) = fs::read(sh.root().join(name)) else { continue };
@@ -39,13 +43,22 @@ impl Tree {
                 fs::write(&to, &bytes)?;
             }
             if DECIDES.iter().any(|start| name.starts_with(start)) {
-                (name, &bytes).hash(&mut key);
+                (name, &bytes).hash(&mut all);
+                files.insert(name.to_owned(), without_tests(&bytes));
             }
             kept.insert(to);
         }
         prune(&dir, &kept)?;
-        Ok(Self { dir, key: key.finish() })
+        Ok(Self { dir, stamps: Stamps { tree: all.finish(), files } })
     }
+}
+
+/// The stamp of a file without its tests, which stand at its end.
+fn without_tests(bytes: &[u8]) -> u64 {
+    let end = bytes.windows(TESTS.len()).position(|at| at == TESTS).unwrap_or(bytes.len());
+    let mut hasher = DefaultHasher::new();
+    bytes[..end].hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Removes what is not kept: a test that is gone would still be run.
