@@ -22,7 +22,6 @@ use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 use crate::openings::Openings;
 use crate::placement::Placement;
-use crate::room::Place;
 use crate::shard::ShardConfig;
 use crate::sockets::Sockets;
 use crate::trials::Trials;
@@ -243,15 +242,20 @@ impl<C> Env<C> {
         self.openings.next()
     }
 
-    /// Until when a room waits for a worker apart from the others: for a while if there is none, longer while others
-    /// are tried before it.
-    pub(crate) fn apart_until(&self, room: RoomId, place: Place, since: Time) -> Time {
+    /// Until when a room waits for a worker where nobody else is: for a while if there is none, longer while others are tried
+    /// before it.
+    pub(crate) fn trial_until(&self, room: RoomId, since: Time) -> Time {
         let last = since + self.limits.trial_queue_wait;
-        match place {
-            Place::Trial if self.trials.waits(room) => last,
-            Place::Trial => (self.trials.seen().max(since) + self.limits.trial_wait).min(last),
-            Place::Common | Place::Quarantine => since + self.limits.trial_wait,
-        }
+        let waits = self.trials.waits(room);
+        let soon = (self.trials.seen().max(since) + self.limits.trial_wait).min(last);
+        if waits { last } else { soon }
+    }
+
+    /// Until when a room waits for the worker of those that are a danger to others: longer where one can be started, as it has
+    /// died too often to be started at once.
+    pub(crate) fn detained_until(&self, release: ReleaseId, since: Time) -> Time {
+        let comes = self.fleet.starts(release);
+        since + if comes { self.limits.trial_queue_wait } else { self.limits.trial_wait }
     }
 
     /// Ends a placement: the worker forgets the attempt.

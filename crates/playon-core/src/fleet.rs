@@ -18,6 +18,17 @@ pub enum Berth {
     Trial(u16),
     /// Rooms that have taken a process down, for a while.
     Quarantine,
+    /// Rooms of which one may have left something behind that takes processes down. They are in two processes: in which of
+    /// them it happens next tells more.
+    Suspects(Half),
+}
+
+/// One of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Half {
+    First,
+    Second,
 }
 
 /// A worker that has attached.

@@ -71,7 +71,8 @@ pub struct Limits {
     /// How long a room waits for a worker of its own; then it is opened among the others, so that a keeper that cannot
     /// start workers goes on.
     pub trial_wait: Span,
-    /// How long a room waits while others of its shard are tried before it; then as `trial_wait`.
+    /// How long a room waits while others of its shard are tried before it, or while the worker of those that are a danger to
+    /// others is not to be had; then as `trial_wait`.
     pub trial_queue_wait: Span,
     /// Longest wait between two attempts to reopen a room that keeps failing.
     pub reopen_backoff_max: Span,

@@ -26,12 +26,14 @@ use playon_types::ids::{SessionId, WorkerId};
 use playon_types::reason::Reason;
 use playon_types::time::Time;
 
+use crate::fleet::Half;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
 
 use super::beside::{Beside, Stake};
+use super::confinement::Confinement;
 use super::item_trial::{Accused, ItemTrial, STRIKES};
-use super::residue::Residue;
+use super::residue::{Residue, SPLITS_MAX};
 use super::timers::{At, Timer, Timers};
 use super::viewers::{Viewers, groups};
 
@@ -57,27 +59,6 @@ pub(crate) enum FaultDamage {
     Refused,
     /// The process died of it or had to be killed.
     Process,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Confinement {
-    Free,
-    OnTrial,
-    /// For its next batch only.
-    Apart,
-    /// While [`Timer::Quarantine`] is armed.
-    Quarantined,
-}
-
-/// Where a room may be run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Among the others.
-    Common,
-    /// Where nobody else is.
-    Trial,
-    /// Among those that have taken a process down.
-    Quarantine,
 }
 
 /// A charge that was raised in a process that others share: it may be the process that is at fault.
@@ -126,32 +107,30 @@ impl Blame {
         }
     }
 
-    /// Its process died by itself and was at nothing of any room, while work of this one was on the way: perhaps of what the
-    /// game had left behind in a thread of its own. Tells whether the room is under suspicion for it: when it happens for
-    /// the second time, or where nobody else is.
+    /// Its process died by itself and was at nothing of any room: perhaps of what the game had left behind in a thread of its own.
+    /// Tells whether the room is under suspicion for it: when it happens for the second time, or where nobody else is.
     pub(crate) fn unexplained(&mut self, now: Time, limits: &Limits) -> bool {
         let again = self.residue.died_again(now, limits);
         again || self.confinement != Confinement::Free
     }
 
-    /// The same, while nothing of this room was on the way, or only what nobody had begun. What it had done just before may have left a
-    /// thread behind that ends the process. It cannot be set aside any more, so when that happens again the room runs for a while among those
-    /// that are a danger to others. When it happens there, one half of them goes back, whichever it is that the `lot` of each falls on:
-    /// where it happens next tells which half it was not ([`Blame::was_elsewhere`]).
+    /// The same, and no batch of the room had been begun: what it had done just before may have left a thread behind that ends the
+    /// process. It cannot be set aside any more, so when that happens again the room is run apart, and so are all others that it may
+    /// have been. They are split by the `lot` of each: where it happens next tells which half it was not
+    /// ([`Blame::was_elsewhere`]), and the other is split again.
     pub(crate) fn left_behind(
         &mut self,
         (now, limits, timers): When<'_>,
-        brings: bool,
-        lot: impl Fn(u64) -> bool,
+        lot: impl Fn(u64) -> Half,
     ) {
-        if !(brings || self.residue.has_acted(now)) || !self.unexplained(now, limits) {
+        if !self.residue.has_run(now) || !self.unexplained(now, limits) {
             return;
         }
-        let together = self.confinement == Confinement::Quarantined;
-        let round = self.residue.narrow_down();
-        if together && lot(round) {
-            self.confinement = Confinement::Free;
-            timers.stop(Timer::Quarantine);
+        let splits = self.residue.narrow_down();
+        let others = matches!(self.confinement, Confinement::Free | Confinement::Suspected(_));
+        if others && splits < SPLITS_MAX {
+            self.confinement = Confinement::Suspected(lot(splits));
+            timers.set(Timer::Quarantine, now + limits.quarantine);
         } else {
             self.quarantine(now + limits.quarantine, timers);
         }
@@ -160,17 +139,12 @@ impl Blame {
     /// A process of its release died so in which this room was not: if it was suspected of that, it was not this one. Tells
     /// whether it may go back among the others.
     pub(crate) fn was_elsewhere(&mut self, timers: &mut Timers) -> bool {
-        let freed = self.residue.was_elsewhere() && self.confinement == Confinement::Quarantined;
+        let freed = self.residue.was_elsewhere() && self.confinement.is_detained();
         if freed {
             self.confinement = Confinement::Free;
             timers.stop(Timer::Quarantine);
         }
         freed
-    }
-
-    /// Whether it runs among those that are a danger to others.
-    pub(crate) fn is_quarantined(&self) -> bool {
-        self.confinement == Confinement::Quarantined
     }
 
     fn quarantine(&mut self, until: Time, timers: &mut Timers) {
@@ -248,13 +222,9 @@ impl Blame {
         self.trial.is_some()
     }
 
-    /// Where the room may be run.
-    pub(crate) const fn place(&self) -> Place {
-        match self.confinement {
-            Confinement::Free => Place::Common,
-            Confinement::OnTrial | Confinement::Apart => Place::Trial,
-            Confinement::Quarantined => Place::Quarantine,
-        }
+    /// How it is kept from the others, if it is.
+    pub(crate) const fn confinement(&self) -> Confinement {
+        self.confinement
     }
 
     /// Another room took the common worker down, the `lost`th of the release, with that of this room.
@@ -422,7 +392,7 @@ impl Blame {
     /// What failed in that worker is tried once more where nobody else is. Tells whether it is.
     fn doubt(&mut self, worker: WorkerId, portion: Portion, timers: &mut Timers) -> bool {
         let charged = matches!(portion, Portion::Control | Portion::Group);
-        if !charged || self.place() == Place::Trial || broken(Mutant::ProcessTrusted) {
+        if !charged || self.confinement.is_alone() || broken(Mutant::ProcessTrusted) {
             return false;
         }
         let quarantined = self.confinement == Confinement::Quarantined;
@@ -468,7 +438,7 @@ impl Blame {
         self.beside = None;
         self.residue.settle();
         // In the trial worker it was alone, and in quarantine it is because it had been guilty.
-        let guilty = self.confinement != Confinement::Free;
+        let guilty = !matches!(self.confinement, Confinement::Free | Confinement::Suspected(_));
         self.confinement = Confinement::OnTrial;
         timers.stop(Timer::Quarantine);
         self.trial.get_or_insert_default().guilty |= guilty;
@@ -495,9 +465,9 @@ impl Blame {
         accused.filter(proven).map(|accused| &accused.item)
     }
 
-    /// The batch that has passed had brought something.
-    pub(crate) const fn acted(&mut self, now: Time) {
-        self.residue.acted(now);
+    /// A batch of the room has been committed.
+    pub(crate) const fn has_run(&mut self, now: Time) {
+        self.residue.ran(now);
     }
 
     /// A batch has passed: its commit is the room's, and `saw` are those who are shown the room after it. Gives what is set aside
@@ -540,7 +510,7 @@ impl Blame {
         match self.confinement {
             Confinement::OnTrial => {}
             Confinement::Apart => return self.confinement = Confinement::Free,
-            Confinement::Free | Confinement::Quarantined => return,
+            Confinement::Free | Confinement::Suspected(_) | Confinement::Quarantined => return,
         }
         let again = self.acquitted_at.is_some_and(|at| now.since(at) < limits.quarantine);
         if guilty || again {

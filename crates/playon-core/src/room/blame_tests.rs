@@ -5,6 +5,7 @@ use playon_types::attach::Noted;
 use playon_types::ids::SessionId;
 use playon_types::time::Span;
 
+use super::super::confinement::Place;
 use super::*;
 
 const NOW: Time = Time(1_000_000);
@@ -140,7 +141,7 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
     pass(&mut blame);
     fail(&mut blame, FaultDamage::Process);
     assert_eq!(pass(&mut blame), Some(input(1)));
-    assert_eq!(blame.place(), Place::Quarantine);
+    assert_eq!(blame.confinement.place(), Place::Quarantine);
     // Whatever its worker in quarantine died of: it was this room that was there.
     blame.batch_failed(
         when(&mut Timers::default()),
@@ -148,9 +149,9 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
         (vec![input(2)], Vec::new()),
         (FaultDamage::Process, None),
     );
-    assert_eq!(blame.place(), Place::Trial);
+    assert_eq!(blame.confinement.place(), Place::Trial);
     assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
-    assert_eq!(blame.place(), Place::Quarantine);
+    assert_eq!(blame.confinement.place(), Place::Quarantine);
 }
 
 #[test]
@@ -171,38 +172,69 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
     assert!(alone.unexplained(NOW, &limits()), "it was the only one there");
 }
 
-/// Deaths at nothing, a second apart, of whatever process the guilty room is in just then. Gives after how many of them it is alone.
-fn deaths_until_alone(rooms: u64, guilty: u64) -> usize {
+/// Deaths at nothing, a second apart, of whatever process the guilty room is in just then. Gives how many the common one has
+/// suffered, and after how many the guilty room was alone.
+fn deaths(rooms: u64, guilty: u64) -> (usize, usize) {
     let limits = limits();
     let mut all: Vec<(Blame, Timers)> =
         (0..rooms).map(|_| (Blame::new(), Timers::default())).collect();
-    for death in 1..40 {
+    let (mut common, mut until_alone) = (0, None);
+    for death in 1..30 {
         let now = NOW + Span::secs(death);
-        let place = all[guilty as usize].0.place();
-        let there = |blame: &Blame| blame.place() == place;
-        let alone = all.iter().filter(|(blame, _)| there(blame)).count() == 1;
-        if place == Place::Quarantine && alone {
-            return death as usize - 1;
+        let place = all[guilty as usize].0.confinement.place();
+        let there = |blame: &Blame| blame.confinement.place() == place;
+        common += usize::from(place == Place::Common);
+        if all.iter().filter(|(blame, _)| there(blame)).count() == 1 {
+            until_alone.get_or_insert(death as usize - 1);
         }
         for (n, (blame, timers)) in (0..).zip(&mut all) {
+            let lot = |splits| {
+                let mixed = playon_types::rng::mix(n ^ playon_types::rng::mix(splits));
+                [Half::First, Half::Second][mixed as usize & 1]
+            };
             if there(blame) {
-                let lot =
-                    |round| playon_types::rng::mix(n ^ playon_types::rng::mix(round)) & 1 == 1;
-                blame.left_behind((now, &limits, timers), true, lot);
+                blame.has_run(now);
+                blame.left_behind((now, &limits, timers), lot);
             } else {
                 blame.was_elsewhere(timers);
             }
         }
     }
-    panic!("room {guilty} of {rooms} is never alone");
+    assert_eq!(all[guilty as usize].0.confinement.place(), Place::Quarantine);
+    let detained = |(blame, _): &&(Blame, Timers)| blame.confinement.is_detained();
+    assert_eq!(all.iter().filter(detained).count(), 1, "the others are back");
+    (common, until_alone.expect("it is never alone"))
 }
 
 #[test]
 fn of_many_rooms_that_may_have_left_something_behind_the_one_that_did_is_soon_alone() {
-    for guilty in 0..16 {
-        let deaths = deaths_until_alone(16, guilty);
-        assert!(deaths <= 16, "{deaths} deaths for room {guilty}");
+    for guilty in 0..64 {
+        let (common, until_alone) = deaths(64, guilty);
+        assert_eq!(common, 2, "the others are taken down no more once there is a suspicion");
+        assert!(until_alone <= 12, "{until_alone} deaths for room {guilty}");
     }
+}
+
+#[test]
+fn a_room_that_has_not_run_lately_is_no_suspect() {
+    let (mut blame, mut timers) = (Blame::new(), Timers::default());
+    for second in 1..4 {
+        let when = (NOW + Span::secs(second), &limits(), &mut timers);
+        blame.left_behind(when, |_| Half::First);
+    }
+    assert_eq!(blame.confinement.place(), Place::Common);
+}
+
+#[test]
+fn a_room_that_was_alone_when_its_process_died_at_nothing_is_not_split_from_others() {
+    let mut timers = Timers::default();
+    let mut blame = Blame::new();
+    let what = (vec![input(1)], Vec::new());
+    blame.batch_failed(when(&mut timers), Portion::Free, what, (FaultDamage::Process, None));
+    assert!(blame.confinement.is_alone());
+    blame.has_run(NOW);
+    blame.left_behind((NOW, &limits(), &mut timers), |_| Half::First);
+    assert_eq!(blame.confinement.place(), Place::Quarantine);
 }
 
 #[test]
@@ -215,7 +247,7 @@ fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart()
             (vec![input(1)], Vec::new()),
             (FaultDamage::Process, None),
         );
-        assert_eq!(blame.place(), Place::Trial);
+        assert_eq!(blame.confinement.place(), Place::Trial);
         assert_eq!(pass(&mut blame), None);
         assert_eq!(
             {
@@ -227,12 +259,12 @@ fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart()
             },
             None
         );
-        assert_eq!(blame.place(), place);
+        assert_eq!(blame.confinement.place(), place);
         let until = (place == Place::Quarantine).then(|| At::Keeper(NOW + limits().quarantine));
         assert_eq!(timers.get(Timer::Quarantine), until);
     }
     blame.end_quarantine();
-    assert_eq!(blame.place(), Place::Common);
+    assert_eq!(blame.confinement.place(), Place::Common);
 }
 
 #[test]
@@ -359,16 +391,19 @@ fn who_was_beside_two_that_took_workers_down_runs_its_next_batch_apart_and_goes_
     let mut blame = Blame::new();
     blame.was_beside(1, Stake::Items);
     blame.weigh(1);
-    assert_eq!(blame.place(), Place::Common, "once is chance");
+    assert_eq!(blame.confinement.place(), Place::Common, "once is chance");
     blame.weigh(2);
-    assert_eq!((blame.place(), blame.portion()), (Place::Trial, Portion::Free));
+    assert_eq!((blame.confinement.place(), blame.portion()), (Place::Trial, Portion::Free));
     assert_eq!(pass(&mut blame), None);
-    assert_eq!(blame.place(), Place::Common);
+    assert_eq!(blame.confinement.place(), Place::Common);
     // It was accused of nothing: it is not held against it when it happens again.
     blame.was_beside(3, Stake::Items);
     blame.weigh(4);
-    assert_eq!(blame.place(), Place::Trial);
-    assert!(blame.nothing_to_run() && blame.place() == Place::Common, "its player has left");
+    assert_eq!(blame.confinement.place(), Place::Trial);
+    assert!(
+        blame.nothing_to_run() && blame.confinement.place() == Place::Common,
+        "its player has left"
+    );
 }
 
 #[test]
@@ -377,17 +412,17 @@ fn who_has_committed_since_or_had_only_the_time_to_run_is_not_yet_run_apart() {
     blame.was_beside(1, Stake::Items);
     pass(&mut blame);
     blame.weigh(9);
-    assert_eq!(blame.place(), Place::Common);
+    assert_eq!(blame.confinement.place(), Place::Common);
     blame.was_beside(9, Stake::Time);
     blame.weigh(10);
-    assert_eq!(blame.place(), Place::Common);
+    assert_eq!(blame.confinement.place(), Place::Common);
     blame.weigh(11);
-    assert_eq!(blame.place(), Place::Trial);
+    assert_eq!(blame.confinement.place(), Place::Trial);
     let mut opened = Blame::new();
     opened.was_beside(1, Stake::Opening);
     opened.opened();
     opened.weigh(9);
-    assert_eq!(opened.place(), Place::Common);
+    assert_eq!(opened.confinement.place(), Place::Common);
 }
 
 #[test]
@@ -403,9 +438,9 @@ fn who_takes_its_worker_down_where_nobody_else_is_is_tried_there() {
         (FaultDamage::Process, None),
     );
     for _ in 0..STRIKES {
-        assert_eq!((blame.place(), pass(&mut blame)), (Place::Trial, None));
+        assert_eq!((blame.confinement.place(), pass(&mut blame)), (Place::Trial, None));
         fail(&mut blame, FaultDamage::Process);
     }
     assert_eq!(pass(&mut blame), Some(input(1)));
-    assert_eq!(blame.place(), Place::Quarantine);
+    assert_eq!(blame.confinement.place(), Place::Quarantine);
 }

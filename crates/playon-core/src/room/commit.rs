@@ -61,9 +61,7 @@ impl Room {
             env.report(report);
         }
         let (portion, saw) = (inflight.portion, inflight.viewers());
-        if inflight.brings() {
-            self.blame.acted(now);
-        }
+        self.blame.has_run(now);
         self.note_passed(env, portion);
         let tried = self.blame.on_trial();
         let when = (now, &env.limits, &mut self.timers);

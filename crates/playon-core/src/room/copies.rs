@@ -14,7 +14,6 @@ use crate::fleet::{Berth, WorkerEnd};
 use crate::placement::Placement;
 
 use super::Room;
-use super::blame::Place;
 use super::phase::{Apart, Live, MoveOrder, Phase};
 
 /// How a move goes on when a worker that takes part in it is gone.
@@ -120,7 +119,7 @@ impl Room {
         exports: bool,
     ) -> Option<Placement> {
         let deadly = self.deadly_part(env, order.to, exports);
-        if deadly.is_some() && self.blame.place() == Place::Trial {
+        if deadly.is_some() && self.blame.confinement().is_alone() {
             // It has the worker of its own, for itself.
             self.wait_apart(env, now, order);
             return None;
@@ -153,7 +152,7 @@ impl Room {
     /// The room plays on while it waits for a worker of its own for its copy; after a while it stays where it is.
     fn wait_apart<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, mut order: MoveOrder) {
         let since = order.apart.map_or(now, |apart| apart.since);
-        let until = env.apart_until(self.id(), Place::Trial, since);
+        let until = env.trial_until(self.id(), since);
         if until <= now {
             let why = self.not_tried(env, order.to);
             return self.move_failed(env, order, AtFault::Release, why);
@@ -172,7 +171,7 @@ impl Room {
             };
             // Once it is there a safe point may still be waited for.
             let waits = env.has_for_copy(id, kind).then_some(now + env.limits.trial_wait);
-            apart.until = waits.unwrap_or(env.apart_until(id, Place::Trial, apart.since));
+            apart.until = waits.unwrap_or(env.trial_until(id, apart.since));
             apart.until <= now
         };
         let Some(order) = self.wish.take_if(over) else { return false };
@@ -212,7 +211,7 @@ impl Room {
                 env.deadly.decline(deed, &end.how);
                 After::Fails(AtFault::Release, self.died(env, placement.release, task))
             }
-            Berth::Common | Berth::Quarantine => {
+            Berth::Common | Berth::Quarantine | Berth::Suspects(_) => {
                 env.deadly.note(deed, &end.how);
                 if env.deadly.has(deed) { After::Apart(deed) } else { gone() }
             }

@@ -7,26 +7,29 @@ use crate::limits::Limits;
 /// How long after a batch the death of its process may be due to what the batch has left in a thread.
 const LEFT_BEHIND: Span = Span::secs(1);
 
+/// So often those under suspicion are split in halves. Who is still among them then is the one, and of 65,000 others one is with it by chance.
+pub(super) const SPLITS_MAX: u64 = 16;
+
 /// What is known of it.
 #[derive(Debug, Default)]
 pub(super) struct Residue {
-    /// When a batch that brought something was last committed.
-    acted_at: Option<Time>,
-    /// When its process last died at nothing, with work of this room on the way or just done.
+    /// When a batch was last committed.
+    ran_at: Option<Time>,
+    /// When its process last died at nothing, just after the room had done something.
     died_at: Option<Time>,
     /// It is suspected, and so often that has been narrowed down.
     round: Option<u64>,
 }
 
 impl Residue {
-    /// A batch that brought something is committed.
-    pub(super) const fn acted(&mut self, now: Time) {
-        self.acted_at = Some(now);
+    /// A batch is committed.
+    pub(super) const fn ran(&mut self, now: Time) {
+        self.ran_at = Some(now);
     }
 
     /// Whether what it has done just before may have left something behind.
-    pub(super) fn has_acted(&self, now: Time) -> bool {
-        self.acted_at.is_some_and(|at| now.since(at) < LEFT_BEHIND)
+    pub(super) fn has_run(&self, now: Time) -> bool {
+        self.ran_at.is_some_and(|at| now.since(at) < LEFT_BEHIND)
     }
 
     /// Its process died at nothing. Tells whether it had lately before.

@@ -6,7 +6,6 @@ use playon_types::time::Time;
 use crate::mutant::{Mutant, broken};
 
 use super::Room;
-use super::blame::Place;
 use super::phase::{Live, Phase};
 use super::timers::{At, Timer};
 
@@ -40,7 +39,7 @@ impl Room {
             Timer::Checkpoint => at.is_some() || !self.durability.keeps(self.image.seq),
             Timer::Retry => at.is_none() || idle,
             Timer::Thaw => at.is_some() == (frozen && !broken(Mutant::FreezeForever)),
-            Timer::Quarantine => at.is_some() == (self.blame.place() == Place::Quarantine),
+            Timer::Quarantine => at.is_some() == self.blame.confinement().is_detained(),
             Timer::Seat => at == self.presence.next_expiry(self.policies.seat_hold).map(At::Room),
             Timer::Blind => at == keeper(self.blame.blind_until()),
             Timer::Opening => at == keeper(self.opening_until()),

@@ -15,12 +15,13 @@ use crate::deadly::DeadlyTask;
 use crate::effect::{Aside, AtFault, Effect, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
-use crate::fleet::{Berth, Suspicion, WorkerEnd};
+use crate::fleet::{Berth, Half, Suspicion, WorkerEnd};
 use crate::mutant::{Mutant, broken};
 use crate::placement::Placement;
 
 use super::Room;
-use super::blame::{FaultDamage, Place, Portion};
+use super::blame::{FaultDamage, Portion};
+use super::confinement::Place;
 use super::phase::{Inflight, Live, Phase, backoff};
 use super::timers::Timer;
 
@@ -97,7 +98,7 @@ impl Room {
             Some(inflight)
                 if may_have_caused(id, placement, &inflight, end)
                     || (end.is_unexplained()
-                        && !self.blame.is_quarantined()
+                        && self.blame.confinement().is_alone()
                         && self.blame.unexplained(now, &env.limits)) =>
             {
                 let how = if end.by_itself() { "died" } else { "was killed" };
@@ -105,11 +106,10 @@ impl Room {
                 self.batch_failed(env, now, Some(inflight), FaultDamage::Process, why);
             }
             inflight => {
-                if end.is_unexplained() && (inflight.is_none() || self.blame.is_quarantined()) {
-                    let brings = inflight.as_ref().is_some_and(Inflight::brings);
+                if end.is_unexplained() {
                     let when = (now, &env.limits, &mut self.timers);
-                    let lot = |round| id.mix(round) & 1 == 1;
-                    self.blame.left_behind(when, brings, lot);
+                    let lot = |splits| [Half::First, Half::Second][id.mix(splits) as usize & 1];
+                    self.blame.left_behind(when, lot);
                 }
                 inflight.into_iter().for_each(|inflight| self.requeue(inflight));
                 self.fall(env, now, AtFault::Circumstance, (0, end.told(GONE)));
@@ -128,7 +128,7 @@ impl Room {
         let hung = matches!(&self.phase, Phase::Opening(o) if o.errand.is_reported());
         let at_it = end.was_at(self.id(), placement.attempt).unwrap_or(true);
         let unexplained = end.is_unexplained()
-            && !self.blame.is_quarantined()
+            && !self.blame.confinement().is_detained()
             && self.blame.unexplained(now, &env.limits);
         if (at_it && end.is_held_against(hung)) || unexplained {
             let how = if end.by_itself() { "died" } else { "was killed" };
@@ -413,12 +413,13 @@ impl Room {
         self.blame.weigh(env.fleet.lost(self.release()));
         let elsewhere = release != self.release();
         let (id, kind) = (self.id(), &self.image.kind);
-        let place = if elsewhere { Place::Common } else { self.blame.place() };
+        let place = if elsewhere { Place::Common } else { self.blame.confinement().place() };
         let deed = self.deed(release, DeadlyTask::Copy);
         let place = if elsewhere && env.deadly.has(deed) { Place::Trial } else { place };
         let placement = match place {
             Place::Trial if elsewhere => env.occupy_for(deed, kind),
             Place::Trial => env.occupy_trial(id, release, kind),
+            Place::Suspects(half) => env.occupy_only(id, release, Berth::Suspects(half), kind),
             Place::Quarantine => env.occupy_only(id, release, Berth::Quarantine, kind),
             Place::Common => env.occupy_only(id, release, Berth::Common, kind),
         };
@@ -427,7 +428,12 @@ impl Room {
             return placement;
         }
         let since = *self.apart_since.get_or_insert(now);
-        let until = env.apart_until(id, place, since);
+        let until = match place {
+            Place::Trial => env.trial_until(id, since),
+            Place::Common | Place::Suspects(_) | Place::Quarantine => {
+                env.detained_until(release, since)
+            }
+        };
         if until > now {
             self.enter(Phase::Idle);
             self.timers.set(Timer::Retry, until);
@@ -454,8 +460,9 @@ impl Room {
             return false;
         };
         let placement = *placement;
-        let berth = match self.blame.place() {
+        let berth = match self.blame.confinement().place() {
             Place::Common => Berth::Common,
+            Place::Suspects(half) => Berth::Suspects(half),
             Place::Quarantine => Berth::Quarantine,
             Place::Trial => match env.trials.offer(self.id()) {
                 Some(berth) => berth,

@@ -65,7 +65,7 @@ impl Side {
     fn may_use(&self, berth: Berth) -> bool {
         match berth {
             Berth::Trial(number) => (self.lanes.0..=self.lanes.1).contains(&number),
-            Berth::Common | Berth::Quarantine => true,
+            Berth::Common | Berth::Quarantine | Berth::Suspects(_) => true,
         }
     }
 }
