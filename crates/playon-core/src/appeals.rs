@@ -36,6 +36,8 @@ pub(crate) struct Appeal {
     pub(crate) items: Vec<Item>,
     pub(crate) render: Vec<SessionId>,
     pub(crate) watch: bool,
+    /// It is the room itself that fails, and not what could be set aside.
+    pub(crate) itself: bool,
     /// How often a worker went away meanwhile that was at something else.
     pub(crate) interrupted: u32,
 }
@@ -242,6 +244,7 @@ mod tests {
             items: Vec::new(),
             render: Vec::new(),
             watch: false,
+            itself: false,
             interrupted: 0,
         }
     }

@@ -277,8 +277,8 @@ pub enum Report {
         reason: Reason,
         /// Faults in a row that are held against the room; 0 if it merely lost its worker.
         count: u32,
-        /// It is being found out what the room fails on: [`Report::SetAside`], another fault or [`Report::Acquitted`] follows.
-        inquiry: bool,
+        /// Whether it is known what the room fails on, and whose fault that is.
+        inquiry: Inquiry,
     },
     /// Somebody asked for a kind of room that the current release does not have. Said once a minute.
     UnknownKind {
@@ -309,12 +309,14 @@ pub enum Report {
         /// It is tried on the release before as well: [`Report::Appealed`] follows.
         appeal: bool,
     },
-    /// Something was set aside on a release on probation, and has been tried on the release before.
+    /// What a release on probation fails on has been tried on the release before.
     Appealed {
         /// The room.
         room: RoomId,
-        /// The release that was set aside on.
+        /// The release on probation.
         release: ReleaseId,
+        /// It was the room itself, of which nothing can be set aside.
+        itself: bool,
         /// It fails there, too. If it could not be tried it does not.
         too: bool,
     },
@@ -405,6 +407,17 @@ pub enum Aside {
     Leave,
     /// The player is shown nothing for a while; spectators, if it is session 0.
     View,
+}
+
+/// How far it is known what a room fails on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inquiry {
+    /// It is being found out: [`Report::SetAside`], another fault or [`Report::Acquitted`] follows.
+    Open,
+    /// It is the room itself, and that is tried on the release before as well: [`Report::Appealed`] follows.
+    Appealed,
+    /// It is the room itself.
+    Over,
 }
 
 /// Who is to blame for a move that failed.

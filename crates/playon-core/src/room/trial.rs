@@ -12,7 +12,7 @@ use playon_types::time::{Span, Time};
 
 use crate::appeals::Appeal;
 use crate::deadly::DeadlyTask;
-use crate::effect::{Aside, AtFault, Effect, Report};
+use crate::effect::{Aside, AtFault, Effect, Inquiry, Report};
 use crate::ensure::ensure;
 use crate::env::Env;
 use crate::fleet::{Berth, Half, Suspicion, WorkerEnd};
@@ -24,6 +24,16 @@ use super::blame::{FaultDamage, Portion};
 use super::confinement::Place;
 use super::phase::{Inflight, Live, Phase, backoff};
 use super::timers::Timer;
+
+/// What a room fails on.
+#[derive(Debug, PartialEq)]
+enum Charge {
+    /// An item, by which those are shown the room.
+    Item(Item, Vec<SessionId>),
+    /// That it is shown to that one.
+    View(SessionId),
+    Itself,
+}
 
 /// Told to spectators whose view makes the room fail.
 pub(super) const WATCHERS_BLIND: Reason =
@@ -155,7 +165,14 @@ impl Room {
             let blind = self.blame.batch_failed(when, portion, what, how);
             blind.into_iter().for_each(|viewer| self.blind(env, now, viewer));
         }
-        self.failed(env, now, AtFault::Release, reason);
+        let inquiry = if self.blame.inquires() {
+            Inquiry::Open
+        } else if self.appeal(env, now, Charge::Itself) {
+            Inquiry::Appealed
+        } else {
+            Inquiry::Over
+        };
+        self.failed(env, now, (reason, inquiry));
     }
 
     /// The room fails whenever that one is shown it: it goes on without. A player keeps what it saw last, and spectators have
@@ -168,25 +185,23 @@ impl Room {
             self.note_presence(now);
         }
         let (room, release, what) = (self.id(), self.release(), Aside::View);
-        let watch = viewer == LeftOut::WATCHERS;
-        let render = if watch { Vec::new() } else { vec![viewer] };
-        let appeal = self.appeal(env, now, None, (render, watch));
+        let appeal = self.appeal(env, now, Charge::View(viewer));
         env.report(Report::SetAside { room, release, session: viewer, what, appeal });
     }
 
     /// What the room fails on is tried on the release before, if this one is on probation. Tells whether it is.
-    fn appeal<C: StateCodec>(
-        &self,
-        env: &mut Env<C>,
-        now: Time,
-        item: Option<Item>,
-        (render, watch): (Vec<SessionId>, bool),
-    ) -> bool {
+    fn appeal<C: StateCodec>(&self, env: &mut Env<C>, now: Time, charge: Charge) -> bool {
         if !env.appeals.hears(self.release()) {
             return false;
         }
         let image = &self.image;
-        let mut items: Vec<_> = item.into_iter().collect();
+        let (itself, watch) =
+            (matches!(charge, Charge::Itself), charge == Charge::View(LeftOut::WATCHERS));
+        let (mut items, render) = match charge {
+            Charge::Item(item, shown) => (vec![item], shown),
+            Charge::View(viewer) if !watch => (Vec::new(), vec![viewer]),
+            Charge::View(_) | Charge::Itself => (Vec::new(), Vec::new()),
+        };
         let at = match self.period() {
             Some(period) => {
                 items.push(Item::Tick(image.tick.saturating_add(1)));
@@ -208,6 +223,7 @@ impl Room {
             items,
             render,
             watch,
+            itself,
             interrupted: 0,
         })
     }
@@ -229,7 +245,8 @@ impl Room {
         }
         let shared = self.shared_worker(env, damage);
         self.blame.opening_failed((damage, shared), &mut self.timers);
-        self.failed(env, now, AtFault::Release, reason);
+        let inquiry = if self.blame.inquires() { Inquiry::Open } else { Inquiry::Over };
+        self.failed(env, now, (reason, inquiry));
     }
 
     /// The worker in which the room has just failed, if others are there too and it could be tried where nobody is. One where
@@ -296,12 +313,12 @@ impl Room {
         &mut self,
         env: &mut Env<C>,
         now: Time,
-        at_fault: AtFault,
-        reason: Reason,
+        (reason, inquiry): (Reason, Inquiry),
     ) {
         let leaves = self.wish.is_some_and(|w| !w.check && w.to != self.release());
         let hopeless = self.blame.is_hopeless(&env.limits) && !leaves;
-        self.fall(env, now, at_fault, (self.blame.own_faults().max(1), reason.clone()));
+        let count = self.blame.own_faults().max(1);
+        self.fall_charged(env, now, AtFault::Release, (count, reason.clone(), inquiry));
         if hopeless {
             self.halt(env, now, reason);
         }
@@ -332,6 +349,19 @@ impl Room {
         at_fault: AtFault,
         (count, reason): (u32, Reason),
     ) {
+        let open = count > 0 && self.blame.inquires();
+        let inquiry = if open { Inquiry::Open } else { Inquiry::Over };
+        self.fall_charged(env, now, at_fault, (count, reason, inquiry));
+    }
+
+    /// The same, with what is known of the reason.
+    fn fall_charged<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+        at_fault: AtFault,
+        (count, reason, inquiry): (u32, Reason, Inquiry),
+    ) {
         let forgotten = self.phase.inflight().map(|inflight| inflight.seq);
         ensure!(env, self.id(), forgotten.is_none(), "{forgotten:?} is under way and forgotten");
         if !broken(Mutant::ClockRunsDown) {
@@ -347,7 +377,7 @@ impl Room {
             release: self.release(),
             reason,
             count,
-            inquiry: count > 0 && self.blame.inquires(),
+            inquiry,
         });
         self.down_since = self.down_since.or(Some(now));
         let wait = backoff(count, env.limits.reopen_backoff_max);
@@ -387,7 +417,7 @@ impl Room {
             Item::Noted { .. } | Item::Tick(_) | Item::Wake => return,
         };
         let (room, release) = (self.id(), self.release());
-        let appeal = self.appeal(env, now, Some(appealed), (shown, false));
+        let appeal = self.appeal(env, now, Charge::Item(appealed, shown));
         env.report(Report::SetAside { room, release, session, what, appeal });
     }
 

@@ -201,12 +201,12 @@ impl<C: StateCodec> Shard<C> {
 
     /// `too`: it fails on the release before, too.
     fn judge(&mut self, now: Time, appeal: Appeal, placement: Option<Placement>, too: bool) {
-        let Appeal { room, release, .. } = appeal;
+        let Appeal { room, release, itself, .. } = appeal;
         if let Some(placement) = placement {
             self.env.retire(room, placement);
         }
         let too = too && !broken(Mutant::AppealsLost);
-        self.env.report(Report::Appealed { room, release, too });
+        self.env.report(Report::Appealed { room, release, itself, too });
         if let Some(appeal) = self.env.appeals.next() {
             self.begin_appeal(now, appeal);
         }

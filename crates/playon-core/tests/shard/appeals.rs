@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use playon_core::effect::{Effect, Order, Report};
+use playon_core::effect::{Effect, Inquiry, Order, Report};
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
@@ -70,7 +70,7 @@ fn sets_aside(bench: &mut Bench) -> Vec<Report> {
 /// What the appeal came to, if it is over.
 fn verdict(bench: &mut Bench) -> Option<bool> {
     bench.reports().into_iter().find_map(|report| match report {
-        Report::Appealed { room: ROOM, release: NEW, too } => Some(too),
+        Report::Appealed { room: ROOM, release: NEW, too, .. } => Some(too),
         _ => None,
     })
 }
@@ -93,7 +93,7 @@ fn is_heard(bench: &mut Bench) -> ToWorker {
 fn what_fails_on_the_release_before_too_is_said_to() {
     let mut bench = on_probation();
     let reports = sets_aside(&mut bench);
-    let inquiry = |report: &&Report| matches!(report, Report::Fault { inquiry: true, .. });
+    let inquiry = |report: &&Report| matches!(report, Report::Fault { inquiry: Inquiry::Open, .. });
     assert_eq!(reports.iter().filter(inquiry).count(), 2, "in its batch, and alone");
     let asked = |report: &&Report| matches!(report, Report::SetAside { appeal: true, .. });
     assert_eq!(reports.iter().filter(asked).count(), 1);
@@ -104,7 +104,12 @@ fn what_fails_on_the_release_before_too_is_said_to() {
     assert_eq!(verdict(&mut bench), None);
     bench.worker(JUDGE, fails(&batch));
     let reports = bench.reports();
-    assert!(reports.contains(&Report::Appealed { room: ROOM, release: NEW, too: true }));
+    assert!(reports.contains(&Report::Appealed {
+        room: ROOM,
+        release: NEW,
+        itself: false,
+        too: true
+    }));
     assert!(reports.contains(&Report::Berths(Vec::new())), "nobody needs the workers any more");
     assert!(matches!(bench.sent_to(JUDGE).as_slice(), [ToWorker::Retire { .. }]));
 }
@@ -171,7 +176,12 @@ fn what_the_release_before_cannot_read_is_not_waited_for() {
     let info = WorkerInfo { id, berth, release: NEW, kinds: vec![exports_none] };
     bench.shard.handle_worker_up(bench.now, info);
     let reports = sets_aside(&mut bench);
-    assert!(reports.contains(&Report::Appealed { room: ROOM, release: NEW, too: false }));
+    assert!(reports.contains(&Report::Appealed {
+        room: ROOM,
+        release: NEW,
+        itself: false,
+        too: false
+    }));
     assert!(!reports.iter().any(|report| matches!(report, Report::Berths(_))), "{reports:?}");
 }
 
@@ -214,4 +224,45 @@ fn without_a_probation_nothing_is_tried_elsewhere() {
     let asked = |report: &&Report| matches!(report, Report::SetAside { appeal: false, .. });
     assert_eq!(reports.iter().filter(asked).count(), 1);
     assert!(!reports.iter().any(|report| matches!(report, Report::Acquitted { .. })));
+}
+
+/// The room fails on nothing but the time, as if its tick panicked.
+fn fails_itself(bench: &mut Bench) -> Vec<Report> {
+    bench.input(1, 1);
+    let mut reports = Vec::new();
+    while !reports.iter().any(|report| matches!(report, Report::Fault { count: 1, inquiry, .. } if *inquiry != Inquiry::Open)) {
+        for message in bench.sent_to(TWO) {
+            let batch = matches!(&message, ToWorker::Deliver(_));
+            let reply = if batch { Some(fails(&message)) } else { answer(TWO, &message, false) };
+            reply.into_iter().for_each(|reply| bench.worker(TWO, reply));
+        }
+        reports.extend(bench.reports());
+        bench.wait(Span::millis(50));
+    }
+    reports
+}
+
+#[test]
+fn a_room_that_fails_itself_is_tried_on_the_release_before_with_nothing_but_the_time() {
+    for too in [true, false] {
+        let mut bench = on_probation();
+        let reports = fails_itself(&mut bench);
+        let of_itself =
+            |report: &&Report| matches!(report, Report::Fault { inquiry: Inquiry::Appealed, .. });
+        assert_eq!(reports.iter().filter(of_itself).count(), 1, "{reports:?}");
+        up(&mut bench, WRITER, NEW);
+        bench.obey(WRITER, false);
+        up(&mut bench, JUDGE, OLD);
+        let open = bench.sent_to(JUDGE).remove(0);
+        bench.worker(JUDGE, answer(ONE, &open, false).expect("it opens"));
+        let batch = bench.sent_to(JUDGE).remove(0);
+        let ToWorker::Deliver(deliver) = &batch else { panic!("{batch:?}") };
+        assert!(matches!(deliver.items[..], [Item::Tick(_) | Item::Wake]), "{deliver:?}");
+        assert!(deliver.render.is_empty() && !deliver.render_watch);
+        let reply =
+            if too { fails(&batch) } else { answer(ONE, &batch, false).expect("it passes") };
+        bench.worker(JUDGE, reply);
+        let verdict = Report::Appealed { room: ROOM, release: NEW, itself: true, too };
+        assert!(bench.reports().contains(&verdict));
+    }
 }

@@ -1,7 +1,7 @@
 //! A release on probation, over kinds and over keepers: a director whose shards and store are the test's.
 
 use playon_core::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Target};
-use playon_core::effect::{Aside, Cost, Listing, Order, Report};
+use playon_core::effect::{Aside, Cost, Inquiry, Listing, Order, Report};
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_types::kind::{KindInfo, Policies};
@@ -145,7 +145,7 @@ impl Stage {
 
     fn fault_on(&mut self, release: ReleaseId, room: RoomId) {
         let reason = Reason::read("it panicked");
-        self.hear(Report::Fault { room, release, reason, count: 1, inquiry: false });
+        self.hear(Report::Fault { room, release, reason, count: 1, inquiry: Inquiry::Over });
         self.pass(Span::millis(100));
     }
 
@@ -177,7 +177,7 @@ fn two_faults_within_the_time_of_their_kind_take_the_rooms_back() {
 fn sets_aside(stage: &mut Stage, room: RoomId) {
     for message in ["in its batch", "alone"] {
         let reason = Reason::read(message);
-        stage.hear(Report::Fault { room, release: NEW, reason, count: 1, inquiry: true });
+        stage.hear(Report::Fault { room, release: NEW, reason, count: 1, inquiry: Inquiry::Open });
     }
     let (session, what) = (SessionId(1), Aside::Input(1));
     stage.hear(Report::SetAside { room, release: NEW, session, what, appeal: true });
@@ -191,10 +191,41 @@ fn an_old_bug_covers_no_new_one_of_the_same_room() {
         sets_aside(&mut stage, DUEL);
         sets_aside(&mut stage, DUEL);
         for too in verdicts {
-            stage.hear(Report::Appealed { room: DUEL, release: NEW, too });
+            stage.hear(Report::Appealed { room: DUEL, release: NEW, itself: false, too });
         }
         stage.pass(Span::millis(100));
         assert_eq!(stage.rescued(), verdicts.contains(&false), "{verdicts:?}");
+    }
+}
+
+/// The room itself fails, until it is given up; all of that is tried on the release before.
+#[test]
+fn a_room_that_fails_on_the_release_before_as_well_takes_no_deploy_back() {
+    for too in [true, false] {
+        let mut stage = shipped(None);
+        let fails = |stage: &mut Stage| {
+            let reason = Reason::read("its tick panicked");
+            let inquiry = Inquiry::Appealed;
+            stage.hear(Report::Fault { room: DUEL, release: NEW, reason, count: 1, inquiry });
+        };
+        fails(&mut stage);
+        fails(&mut stage);
+        assert!(!stage.rescued(), "it is not known yet");
+        for _ in 0..2 {
+            stage.hear(Report::Appealed { room: DUEL, release: NEW, itself: true, too });
+        }
+        stage.pass(Span::millis(100));
+        assert_eq!(stage.rescued(), !too);
+        if too {
+            fails(&mut stage);
+            let reason = Reason::read("it keeps failing");
+            stage.hear(Report::Halted { room: DUEL, release: NEW, reason });
+            stage.fault(DUEL);
+            stage.fault(LOBBY);
+            assert!(!stage.rescued(), "it is known of that room, and the other had one fault");
+            stage.fault(LOBBY);
+            assert!(stage.rescued(), "which says nothing for the others");
+        }
     }
 }
 
@@ -205,7 +236,7 @@ fn rooms_of_which_it_is_not_known_yet_what_they_fail_on_are_counted() {
     assert_eq!(open(&stage), 0);
     sets_aside(&mut stage, DUEL);
     assert_eq!(open(&stage), 1);
-    stage.hear(Report::Appealed { room: DUEL, release: NEW, too: true });
+    stage.hear(Report::Appealed { room: DUEL, release: NEW, itself: false, too: true });
     assert_eq!((open(&stage), stage.rescued()), (0, false));
     let unknown = ReleaseId([9; 32]);
     assert!(stage.director.is_declared(OLD) && !stage.director.is_declared(unknown));

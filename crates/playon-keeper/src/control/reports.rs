@@ -92,9 +92,9 @@ fn note_fault(metrics: &Metrics, epoch: u64, report: &Report, catalog: &Catalog)
             let release = catalog.label(*release);
             tracing::error!(%room, epoch, release, %session, ?what, "the game fails on it: set aside");
         }
-        Report::Appealed { room, release, too } => {
+        Report::Appealed { room, release, too, .. } => {
             let release = catalog.label(*release);
-            tracing::info!(%room, epoch, release, too, "what was set aside is tried on the release before");
+            tracing::info!(%room, epoch, release, too, "what it fails on is tried on the release before");
         }
         Report::Halted { room, release, reason } => {
             let release = catalog.label(*release);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use playon_core::effect::{AtFault, Order, Report};
+use playon_core::effect::{AtFault, Inquiry, Order, Report};
 use playon_core::fleet::WorkerEnd;
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::record::{Course, DeployPhase, DeployRecord};
@@ -36,6 +36,15 @@ impl WatchedRelease {
 
     fn settle_open(&mut self, room: RoomId) {
         self.faults += self.open.remove(&room).unwrap_or_default();
+    }
+
+    fn appeal(&mut self, room: RoomId) {
+        let faults = self.open.remove(&room).unwrap_or_default();
+        self.appealed.entry(room).or_default().push_back(faults);
+    }
+
+    fn awaits(&self, room: RoomId) -> bool {
+        self.appealed.get(&room).is_some_and(|faults| !faults.is_empty())
     }
 
     fn settle_appeal(&mut self, room: RoomId, held: bool) {
@@ -109,7 +118,14 @@ impl Audit {
     pub fn director_hears(&mut self, now: Time, report: &Report) {
         let (room, of, inquiry) = match report {
             Report::Fault { room, release, count: 1.., inquiry, .. } => (*room, *release, *inquiry),
-            Report::Halted { room, release, .. } => (*room, *release, false),
+            Report::Halted { room, release, .. } => {
+                let known = |watched: &WatchedRelease| watched.awaits(*room);
+                if self.watched.as_ref().is_some_and(known) {
+                    self.failed.insert((*room, *release));
+                    return;
+                }
+                (*room, *release, Inquiry::Over)
+            }
             // It cannot know before.
             Report::MoveFailed { deploy, room, blame: AtFault::Release, .. } => {
                 self.rejected.insert((*room, *deploy));
@@ -128,8 +144,10 @@ impl Audit {
         };
         if let Some(watched) = self.watched.as_mut().filter(within) {
             *watched.open.entry(room).or_default() += 1;
-            if !inquiry {
-                watched.settle_open(room);
+            match inquiry {
+                Inquiry::Open => {}
+                Inquiry::Appealed => watched.appeal(room),
+                Inquiry::Over => watched.settle_open(room),
             }
         }
     }
@@ -161,14 +179,16 @@ impl Audit {
         match report {
             Report::SetAside { room, release, appeal, .. } if *release == watched.release => {
                 if *appeal {
-                    let faults = watched.open.remove(room).unwrap_or_default();
-                    watched.appealed.entry(*room).or_default().push_back(faults);
+                    watched.appeal(*room);
                 } else {
                     watched.settle_open(*room);
                 }
             }
-            Report::Appealed { room, release, too } if *release == watched.release => {
+            Report::Appealed { room, release, itself, too } if *release == watched.release => {
                 watched.settle_appeal(*room, !too);
+                if *itself && *too {
+                    self.failed.extend(watched.from.map(|from| (*room, from)));
+                }
             }
             Report::Acquitted { room, release } if *release == watched.release => {
                 watched.settle_open(*room);

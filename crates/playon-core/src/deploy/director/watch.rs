@@ -8,7 +8,7 @@ use playon_types::time::{Span, Time};
 
 use crate::deploy::effect::{DeployWish, DirectorEffect, Target};
 use crate::deploy::probation::{FAILED_BEFORE, FAULTS_MAX, FailedBefore, Probation};
-use crate::effect::{Order, Report};
+use crate::effect::{Inquiry, Order, Report};
 use crate::mutant::{Mutant, broken};
 
 use super::Director;
@@ -135,12 +135,19 @@ impl Director {
             Report::Fault { room, release, reason, count, inquiry } if *count > 0 => {
                 let what = format!("room {room}: {reason}");
                 self.note_failed(now, (*room, *release), false);
-                self.fault(now, (*room, *release), what, *inquiry && !broken(Mutant::Hasty));
+                let open = *inquiry != Inquiry::Over && !broken(Mutant::Hasty);
+                self.fault(now, (*room, *release), what, open);
+                if *inquiry == Inquiry::Appealed {
+                    self.await_appeal(*room, *release);
+                }
             }
             Report::Halted { room, release, reason } => {
                 let what = format!("room {room} is halted: {reason}");
                 self.note_failed(now, (*room, *release), true);
-                self.fault(now, (*room, *release), what, false);
+                // After faults that are known already, or are about to be.
+                if !self.awaits_appeal(*room) {
+                    self.fault(now, (*room, *release), what, false);
+                }
             }
             Report::SetAside { room, release, appeal: true, .. } => {
                 self.await_appeal(*room, *release);
@@ -148,7 +155,10 @@ impl Director {
             Report::SetAside { room, release, .. } if self.is_on_probation(*release) => {
                 self.settle_inquiry(now, *room);
             }
-            Report::Appealed { room, release, too } if self.is_on_probation(*release) => {
+            Report::Appealed { room, release, itself, too } if self.is_on_probation(*release) => {
+                if *itself && *too {
+                    self.note_fails_before(now, *room);
+                }
                 self.settle_appeal(now, *room, !too);
             }
             Report::Acquitted { room, release } if self.is_on_probation(*release) => {
@@ -168,6 +178,19 @@ impl Director {
             let failed = FailedBefore { release, at: now, halted };
             self.rooms.entry(room).and_modify(|known| known.failed = Some(failed));
         }
+    }
+
+    /// The room fails on the release before the one on probation, if it is tried there.
+    fn note_fails_before(&mut self, now: Time, room: RoomId) {
+        let Some(release) = self.probation.as_ref().map(|probation| probation.from) else { return };
+        let failed = FailedBefore { release, at: now, halted: false };
+        self.rooms.entry(room).and_modify(|known| known.failed = Some(failed));
+    }
+
+    /// Whether something that the room fails on is being tried on the release before.
+    fn awaits_appeal(&self, room: RoomId) -> bool {
+        let inquiry = self.probation.as_ref().and_then(|p| p.inquiries.get(&room));
+        inquiry.is_some_and(|inquiry| !inquiry.appealed.is_empty())
     }
 
     /// Whether the room had failed already where it came from.
