@@ -471,11 +471,15 @@ impl SupervisorThread {
         ended.into_iter().for_each(|spawn| self.conclude(spawn));
     }
 
-    /// Workers end by themselves when their links are closed; the rest is killed.
+    /// Workers end by themselves when their links are closed; the rest is killed: at once who has no link yet, and with it nothing
+    /// to bring to an end.
     fn wind_down(&mut self, inbox: &Receiver<ToSupervisor>) {
         self.stopping = true;
         let exited = self.running.extract_if(|_, running| running.exited);
         exited.for_each(|(_, running)| running.process.reap());
+        for running in self.running.values().filter(|running| running.worker.is_none()) {
+            running.process.kill();
+        }
         let until = Instant::now() + self.setup.bounds.worker_stop_timeout;
         self.collect(inbox, until);
         for running in self.running.values() {

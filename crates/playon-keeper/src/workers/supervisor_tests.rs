@@ -205,6 +205,16 @@ fn a_process_that_never_attaches_is_killed_with_its_children() {
     rig.supervisor.stop(|| ());
 }
 
+/// A keeper that is stopped while it starts waits for no game that has not come up yet.
+#[test]
+fn a_stop_does_not_wait_for_who_has_not_attached() {
+    let mut rig = rig(|bounds| bounds.worker_stop_timeout = Duration::from_secs(3_600));
+    rig.want(&rig.script("#!/bin/sh\necho > begun\nsleep 1000\n"), 1);
+    rig.wait_for_file("begun");
+    rig.supervisor.stop(|| ());
+    assert!(rig.news.try_recv().is_err(), "an end that was wished is no news");
+}
+
 #[test]
 fn workers_run_without_new_privileges_and_within_limits() {
     let mut rig = rig(|bounds| bounds.worker_files_max = 77);
