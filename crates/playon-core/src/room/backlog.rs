@@ -143,4 +143,27 @@ mod tests {
         backlog.push(Item::Back { session: one, lost: 2 });
         assert_eq!(backlog.take_back(one), Some(false), "what was lost is not taken back");
     }
+
+    #[test]
+    fn a_batch_may_hold_exactly_so_many_bytes() {
+        let limits = Limits { batch_items_max: 3, batch_bytes_max: 10, ..Limits::default() };
+        let mut backlog = Backlog::default();
+        [input(1, 1, 4), input(1, 2, 6), input(1, 3, 1)].into_iter().for_each(|i| backlog.push(i));
+        assert_eq!(seqs(&backlog.take(&limits)), [1, 2]);
+        assert_eq!((backlog.len(), backlog.is_empty()), (1, false));
+        assert_eq!(seqs(&backlog.take(&limits)), [3]);
+        assert_eq!(backlog.take(&limits), []);
+        assert_eq!((backlog.len(), backlog.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn what_is_not_kept_is_gone_and_an_emptied_queue_keeps_no_memory() {
+        let mut backlog = Backlog::default();
+        (1..=64).for_each(|seq| backlog.push(input(seq % 2, seq, 0)));
+        backlog.retain(|item| item.session() == Some(SessionId(1)));
+        assert_eq!(backlog.len(), 32);
+        backlog.retain(|_| false);
+        backlog.slim();
+        assert_eq!(backlog.0.capacity(), 0);
+    }
 }

@@ -88,4 +88,33 @@ mod tests {
             assert!(clock.when(RoomTime(1)) < Some(Time(20)));
         }
     }
+
+    #[test]
+    fn without_a_grid_the_clock_runs_at_once() {
+        let mut clock = RoomClock::standing(RoomTime(30));
+        clock.start(Time(1_003), Some(RoomTime(50)), Span::ZERO);
+        assert_eq!(clock.when(RoomTime(50)), Some(Time(1_023)));
+    }
+
+    #[test]
+    fn what_is_on_the_grid_already_is_not_put_off() {
+        let mut clock = RoomClock::standing(RoomTime(30));
+        clock.start(Time(1_000), Some(RoomTime(50)), Span(10));
+        assert_eq!(clock.when(RoomTime(50)), Some(Time(1_020)));
+    }
+
+    #[test]
+    fn a_clock_that_stands_reaches_nothing_and_one_that_slips_runs_on_from_there() {
+        let mut clock = RoomClock::standing(RoomTime(30));
+        assert!(!clock.runs());
+        assert_eq!(clock.when(RoomTime(40)), None);
+        clock.slip(Time(500), RoomTime(20));
+        assert!(clock.runs());
+        assert_eq!(
+            (clock.read(Time(510)), clock.when(RoomTime(40))),
+            (RoomTime(30), Some(Time(520)))
+        );
+        clock.stop(Time(515));
+        assert_eq!((clock.runs(), clock.read(Time(900))), (false, RoomTime(35)));
+    }
 }

@@ -432,4 +432,130 @@ mod tests {
         assert!(room.begin_snapshot(&image(5, 10), WholeImage::Checkpoint));
         assert!(!room.misses_commits_before(Seq(6)));
     }
+
+    fn output(seq: u64) -> HeldOutput {
+        HeldOutput { seq: Seq(seq), ..HeldOutput::default() }
+    }
+
+    #[test]
+    fn outputs_leave_in_order_once_their_commit_is_safe() {
+        let mut room = Durability::new(&Limits::default());
+        (1..=4).for_each(|seq| room.hold(output(seq)));
+        assert_eq!(room.held(), 4);
+        assert!(room.next_to_leave().is_none());
+        room.raise(Seq(2));
+        room.raise(Seq(1));
+        assert_eq!(room.safe(), Seq(2), "what is safe stays so");
+        let mut leaves = || room.next_to_leave().map(|held| held.seq.0);
+        assert_eq!([leaves(), leaves(), leaves()], [Some(1), Some(2), None]);
+        assert_eq!(room.held(), 2);
+        room.raise(Seq(4));
+        while room.next_to_leave().is_some() {}
+        room.slim();
+        assert_eq!(room.held.capacity(), 0);
+    }
+
+    #[test]
+    fn a_room_runs_ahead_of_the_store_by_so_many_commits_and_no_more() {
+        let limits = Limits { unsafe_commits_max: 3, ..Limits::default() };
+        let mut room = Durability::new(&limits);
+        room.recovered(&image(10, 1));
+        assert_eq!([10, 12, 13, 14].map(|seq| room.blocks(Seq(seq))), [false, false, true, true]);
+        room.raise(Seq(11));
+        assert_eq!([11, 13, 14].map(|seq| room.blocks(Seq(seq))), [false, false, true]);
+    }
+
+    #[test]
+    fn the_store_has_everything_when_the_last_commit_is_safe_and_no_snapshot_is_under_way() {
+        let mut room = Durability::new(&Limits::default());
+        room.recovered(&image(3, 10));
+        assert!(room.is_settled(Seq(3)) && !room.is_settled(Seq(4)));
+        assert!(!room.is_storing());
+        assert!(room.begin_snapshot(&image(4, 10), WholeImage::Checkpoint));
+        room.raise(Seq(4));
+        assert!(room.is_storing() && !room.is_settled(Seq(4)));
+        assert!(!room.handle_snapshot_safe(Seq(3)), "an older one");
+        assert!(room.is_storing());
+        room.handle_snapshot_safe(Seq(4));
+        assert!(!room.is_storing() && room.is_settled(Seq(4)));
+    }
+
+    #[test]
+    fn what_is_kept_in_memory_waits_until_the_store_knows_that_commits_may_be_missing() {
+        let mut room = Durability::new(&Limits::default());
+        room.recovered(&image(3, 10));
+        assert!(!room.handle_kept(Seq(4), true));
+        assert!(!room.handle_kept(Seq(5), false));
+        (4..=6).for_each(|seq| room.hold(output(seq)));
+        assert_eq!(room.take_mark(Seq(3)), None);
+        assert_eq!(room.take_mark(Seq(4)), Some(Seq(6)), "also what came meanwhile");
+        assert_eq!(room.take_mark(Seq(6)), None, "told once");
+        assert!(room.handle_kept(Seq(7), false), "from then on nothing waits");
+        let mut alone = Durability::new(&Limits::default());
+        alone.handle_kept(Seq(1), true);
+        assert_eq!(alone.take_mark(Seq(2)), Some(Seq(2)), "nothing waits behind it");
+    }
+
+    #[test]
+    fn commits_are_kept_until_a_snapshot_of_them_is_given_or_is_to_follow() {
+        let mut room = Durability::new(&Limits::default());
+        room.recovered(&image(3, 10));
+        assert!(!room.keeps(Seq(3)));
+        room.handle_kept(Seq(4), false);
+        assert!(room.keeps(Seq(4)));
+        assert!(room.begin_snapshot(&image(4, 10), WholeImage::Checkpoint));
+        assert_eq!(room.issued(), Seq(4));
+        assert!(!room.keeps(Seq(4)) && room.keeps(Seq(5)));
+        assert!(!room.begin_snapshot(&image(5, 10), WholeImage::Checkpoint));
+        assert!(!room.keeps(Seq(5)), "one follows");
+        room.rest();
+        assert!(!room.handle_snapshot_safe(Seq(4)), "it rests: what followed would bring it back");
+    }
+
+    #[test]
+    fn a_life_that_began_with_a_loss_is_another_one_until_each_loss_is_counted() {
+        let limits = Limits::default();
+        let mut room = Durability::new(&limits);
+        let seats = [1, 2].map(|n| (SessionId(n), playon_types::image::Seat::default())).into();
+        room.recovered(&Image { clean: false, seats, ..image(3, 10) });
+        assert!(!room.settle(|id| *id == SessionId(2)));
+        assert!(room.settle(|id| *id == SessionId(1)), "the other one was counted before");
+        assert!(room.handle_record(&limits, &record(4, 1, 0)), "the store must know at once");
+        assert!(room.handle_record(&limits, &record(5, 1, 0)));
+        assert!(room.begin_snapshot(&image(5, 10), WholeImage::Checkpoint));
+        assert!(!room.handle_record(&limits, &record(6, 1, 0)));
+        let mut whole = Durability::new(&limits);
+        let seats = [(SessionId(1), playon_types::image::Seat::default())].into();
+        whole.recovered(&Image { seats, ..image(3, 10) });
+        assert!(whole.settle(|_| false), "nobody lost anything");
+        assert!(!whole.handle_record(&limits, &record(4, 1, 0)));
+    }
+
+    #[test]
+    fn a_record_costs_its_body_and_the_events_of_all_players() {
+        let mut all = record(1, 7, 2);
+        let of = |n| SessionId(n);
+        all.seats.push(SeatChange::Left { session: of(2) });
+        all.seats.push(SeatChange::SetAside { session: of(3), input: 9 });
+        all.seats.push(SeatChange::Presence { session: of(4), away_since: None });
+        all.seats.extend(record(1, 0, 3).seats);
+        assert_eq!(bytes_of(&all), 7 + 200 + 300);
+    }
+
+    #[test]
+    fn a_snapshot_is_due_at_exactly_so_many_bytes_or_commits() {
+        let limits =
+            Limits { snapshot_every_bytes: 100, snapshot_every_commits: 5, ..Limits::default() };
+        let due = |sizes: &[usize]| {
+            let mut room = Durability::new(&limits);
+            room.recovered(&image(1, 10));
+            (2..)
+                .zip(sizes)
+                .map(|(seq, size)| room.handle_record(&limits, &record(seq, *size, 0)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(due(&[60, 39, 1]), [false, false, true]);
+        assert_eq!(due(&[60, 40]), [false, true]);
+        assert_eq!(due(&[1; 5]), [false, false, false, false, true]);
+    }
 }

@@ -354,4 +354,99 @@ mod tests {
         seat(&mut presence, 0).standing = Standing::Leaving;
         assert_eq!(presence.players(), 2);
     }
+
+    #[test]
+    fn who_was_read_back_has_no_socket_and_the_room_is_told_so() {
+        let mut presence = here(0);
+        assert!(presence.is_empty());
+        let session = Session::recovered(&Seat::default(), RoomTime(5), Time(0), true);
+        presence.recover(BTreeMap::from([(SessionId(1), session)]));
+        assert!(!presence.is_empty());
+        assert!(presence.get(&SessionId(1)).unwrap().told_away);
+        assert_eq!(presence.sockets(), 0);
+        presence.note(Time(9));
+        assert_eq!(presence.idle_since(), Some(Time(0)));
+        presence.slim();
+        assert!(presence.is_empty());
+    }
+
+    #[test]
+    fn sockets_are_those_of_players_and_of_spectators() {
+        let mut presence = here(3);
+        seat(&mut presence, 1).conn = None;
+        assert!(presence.watch(ConnId(7), 9));
+        assert_eq!(presence.sockets(), 3);
+        assert_eq!(presence.connected(), [(SessionId(0), ConnId(0)), (SessionId(2), ConnId(2))]);
+        let seatings = [Seating::Joining, Seating::Away, Seating::Joining];
+        let expected = (0..).zip(seatings).map(|(n, at)| (SessionId(n), at, 0));
+        assert_eq!(presence.seatings(), expected.collect::<Vec<_>>());
+        assert_eq!(presence.take_sockets(), [0, 2, 7].map(ConnId));
+        assert_eq!((presence.sockets(), presence.take_sockets()), (0, Vec::new()));
+        assert_eq!(presence.watchers().len(), 0);
+    }
+
+    #[test]
+    fn inputs_that_wait_are_told_with_their_session() {
+        let mut presence = here(2);
+        let session = seat(&mut presence, 1);
+        (session.received, session.applied) = (5, 3);
+        assert_eq!(presence.seatings()[1], (SessionId(1), Seating::Here, 2));
+        seat(&mut presence, 1).standing = Standing::Leaving;
+        assert_eq!(presence.seatings()[1], (SessionId(1), Seating::Leaving, 2));
+    }
+
+    #[test]
+    fn only_a_seat_without_a_socket_is_held_and_the_one_that_has_been_empty_longest_goes_first() {
+        let mut presence = here(4);
+        for (n, since) in [(0, 70), (1, 50), (2, 60)] {
+            let session = seat(&mut presence, n);
+            session.conn = None;
+            session.away_since = Some(RoomTime(since));
+            session.confirmed = n == 1;
+        }
+        seat(&mut presence, 2).standing = Standing::Leaving;
+        let held: Vec<_> = presence.holding().map(|(id, _)| id.0).collect();
+        assert_eq!(held, [0, 1]);
+        assert_eq!(presence.unconfirmed(), [SessionId(0)]);
+        assert_eq!(presence.next_expiry(HOLD), Some(RoomTime(150)));
+        assert_eq!(presence.expired(RoomTime(170), HOLD), [SessionId(0), SessionId(1)]);
+        assert_eq!(presence.away_for(SessionId(9), RoomTime(70)), Span::ZERO);
+        assert_eq!(presence.players(), 2, "one comes, and one of the empty seats is kept");
+    }
+
+    #[test]
+    fn a_view_is_owed_to_who_is_here_has_not_been_shown_one_and_may_see() {
+        let mut presence = here(2);
+        let seats: BTreeMap<_, _> = (0..2).map(|n| (SessionId(n), Seat::default())).collect();
+        let owes = |presence: &Presence| {
+            (0..2).filter(|n| presence.owes_a_view(&seats, |id| id == SessionId(*n))).collect()
+        };
+        (0..2).for_each(|n| _ = seat(&mut presence, n));
+        let found: Vec<u64> = owes(&presence);
+        assert_eq!(found, [0, 1]);
+        seat(&mut presence, 0).view_due = false;
+        seat(&mut presence, 1).conn = None;
+        let found: Vec<u64> = owes(&presence);
+        assert!(found.is_empty(), "{found:?}");
+        seat(&mut presence, 0).view_due = true;
+        assert!(presence.owes_a_view(&seats, |_| true));
+        assert!(!presence.owes_the_rest(&seats, |_| true), "it was not left out");
+        seat(&mut presence, 0).view_owed = Some(playon_types::ids::Seq(3));
+        assert!(presence.owes_the_rest(&seats, |_| true));
+        seat(&mut presence, 0).conn = None;
+        assert!(!presence.owes_the_rest(&seats, |_| true));
+    }
+
+    #[test]
+    fn who_gets_a_seat_with_the_batch_sees_it_and_nobody_else_who_only_asks() {
+        let presence = here(2);
+        let join = |n| Item::Join { session: SessionId(n), profile: bytes::Bytes::new() };
+        let none = BTreeMap::new();
+        assert_eq!(presence.audience(&none, &[], false), []);
+        assert_eq!(presence.audience(&none, &[Item::Wake, join(1)], false), [SessionId(1)]);
+        // The commit with its join is not safe yet.
+        let given = BTreeMap::from([(SessionId(0), Seat::default())]);
+        assert_eq!(presence.audience(&given, &[], false), [SessionId(0)]);
+        assert!(presence.owes_a_view(&given, |_| true));
+    }
 }

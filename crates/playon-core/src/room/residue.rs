@@ -53,3 +53,51 @@ impl Residue {
         self.round = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time(1_000_000_000);
+
+    #[test]
+    fn a_batch_may_have_left_something_behind_for_a_while() {
+        let mut residue = Residue::default();
+        assert!(!residue.has_acted(NOW));
+        residue.acted(NOW);
+        assert!(residue.has_acted(NOW + Span(LEFT_BEHIND.0 - 1)));
+        assert!(!residue.has_acted(NOW + LEFT_BEHIND));
+    }
+
+    #[test]
+    fn a_death_counts_if_another_one_was_not_long_before() {
+        let limits = Limits::default();
+        let mut residue = Residue::default();
+        assert!(!residue.died_again(NOW, &limits));
+        let soon = NOW + Span(limits.quarantine.0 - 1);
+        assert!(residue.died_again(soon, &limits));
+        assert!(
+            !residue.died_again(soon + limits.quarantine, &limits),
+            "counted from the last one"
+        );
+    }
+
+    #[test]
+    fn a_suspect_is_one_until_a_process_dies_without_it_or_the_matter_is_settled() {
+        let limits = Limits::default();
+        let mut residue = Residue::default();
+        assert!(!residue.was_elsewhere(), "nobody suspects it");
+        residue.died_again(NOW, &limits);
+        assert_eq!([0, 1, 2].map(|_| residue.narrow_down()), [0, 1, 2]);
+        assert!(residue.was_elsewhere());
+        assert!(!residue.was_elsewhere());
+        assert!(
+            !residue.died_again(NOW + Span(1), &limits),
+            "what it died of before was another's"
+        );
+        residue.narrow_down();
+        residue.settle();
+        assert!(!residue.was_elsewhere());
+        assert_eq!(residue.narrow_down(), 0);
+    }
+}

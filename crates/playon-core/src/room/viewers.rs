@@ -161,4 +161,29 @@ mod tests {
         assert_eq!(viewers.blind.len(), BLIND_MAX);
         assert!(!viewers.is_blind(SessionId(0)) && viewers.is_blind(SessionId(BLIND_MAX as u64)));
     }
+
+    #[test]
+    fn groups_are_about_equal_in_order_and_no_more_than_asked_for() {
+        let cut =
+            |items: u64, most| -> Vec<Vec<u64>> { groups((1..=items).collect(), most).into() };
+        assert_eq!(cut(5, 2), [vec![1, 2, 3], vec![4, 5]]);
+        assert_eq!(cut(4, 2), [[1, 2], [3, 4]]);
+        assert_eq!(cut(2, 9), [[1], [2]]);
+        assert_eq!(cut(3, 0), [[1, 2, 3]]);
+        assert!(cut(0, 4).is_empty());
+    }
+
+    #[test]
+    fn of_the_blind_the_one_that_has_been_so_longest_sees_first_again() {
+        let mut viewers = Viewers::default();
+        for (id, until) in [(1, 30), (2, 20)] {
+            assert!(viewers.suspect(vec![SessionId(id)], 1));
+            viewers.failed(Time(until));
+            viewers.light();
+        }
+        assert_eq!(viewers.blind_until(), Some(Time(20)));
+        viewers.show_again(Time(20));
+        assert_eq!(viewers.blind_until(), Some(Time(30)));
+        assert!(viewers.is_blind(SessionId(1)) && !viewers.is_blind(SessionId(2)));
+    }
 }
