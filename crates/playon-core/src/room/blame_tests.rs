@@ -8,6 +8,9 @@ use playon_types::time::Span;
 use super::super::confinement::Place;
 use super::*;
 
+#[path = "blame_place_tests.rs"]
+mod places;
+
 const NOW: Time = Time(1_000_000);
 const WHO: SessionId = SessionId(7);
 
@@ -443,4 +446,173 @@ fn who_takes_its_worker_down_where_nobody_else_is_is_tried_there() {
     }
     assert_eq!(pass(&mut blame), Some(input(1)));
     assert_eq!(blame.confinement.place(), Place::Quarantine);
+}
+
+const ELSEWHERE: SessionId = SessionId(8);
+const SHARED: WorkerId = WorkerId(3);
+
+fn of(session: SessionId, seq: u64) -> Item {
+    Item::Input { session, seq, payload: Bytes::new() }
+}
+
+/// A room whose batch with these items has failed.
+fn suspected(items: Vec<Item>, damage: FaultDamage) -> Blame {
+    let mut blame = Blame::new();
+    let what = (items, Vec::new());
+    blame.batch_failed(when(&mut Timers::default()), Portion::Free, what, (damage, None));
+    blame
+}
+
+/// The next batch, which panics in a worker that others share.
+fn panics_among_others(blame: &mut Blame) {
+    let portion = blame.portion();
+    let items = if portion == Portion::Group { blame.take_group() } else { Vec::new() };
+    let how = (FaultDamage::Panic, Some(SHARED));
+    blame.batch_failed(when(&mut Timers::default()), portion, (items, Vec::new()), how);
+}
+
+/// All suspects, in the order in which they would be tried.
+fn all_suspects(blame: &mut Blame) -> Vec<Item> {
+    let count = blame.suspects();
+    let mut found = Vec::new();
+    while found.len() < count {
+        let group = blame.take_group();
+        assert!(!group.is_empty(), "of {count} only {found:?}");
+        found.extend(group);
+    }
+    found
+}
+
+#[test]
+fn it_is_inquired_until_it_is_known_to_be_the_room() {
+    let mut blame = Blame::new();
+    assert!(!blame.inquires());
+    fail(&mut blame, FaultDamage::Panic);
+    assert!(blame.inquires() && blame.on_trial());
+    fail(&mut blame, FaultDamage::Panic);
+    assert_eq!((blame.own_faults(), blame.inquires()), (1, false));
+    pass(&mut blame);
+    assert!(!blame.inquires() && !blame.on_trial(), "it passes by itself again");
+    assert_eq!(blame.own_faults(), 0);
+}
+
+#[test]
+fn who_has_left_is_no_suspect_and_others_are_as_before() {
+    for damage in [FaultDamage::Panic, FaultDamage::Process] {
+        let items = vec![of(WHO, 1), of(ELSEWHERE, 1), of(WHO, 2)];
+        let mut blame = suspected(items, damage);
+        assert_eq!(blame.suspects(), 3);
+        blame.retain(|_| true);
+        assert_eq!(blame.suspects(), 3);
+        blame.retain(|item| item.session() == Some(WHO));
+        assert_eq!(all_suspects(&mut blame), [of(WHO, 1), of(WHO, 2)]);
+        pass(&mut blame);
+        let mut blame = suspected(vec![of(WHO, 1)], damage);
+        blame.retain(|_| true);
+        while blame.on_trial() {
+            pass(&mut blame);
+        }
+        assert_eq!(blame.place(), Place::Common, "what has been tried is acquitted");
+    }
+    let mut blame = suspected(vec![of(WHO, 1), of(ELSEWHERE, 1)], FaultDamage::Panic);
+    blame.retain(|_| false);
+    pass(&mut blame);
+    assert!(!blame.on_trial() && blame.place() == Place::Common, "its process lives");
+}
+
+#[test]
+fn an_accused_that_leaves_is_dropped_and_one_that_stays_is_not() {
+    for stays in [true, false] {
+        let mut blame = suspected(vec![of(WHO, 1)], FaultDamage::Panic);
+        pass(&mut blame);
+        fail(&mut blame, FaultDamage::Panic);
+        assert_eq!((blame.suspects(), blame.accused(Portion::Group)), (1, None));
+        assert_eq!(blame.accused(Portion::Control), Some(&of(WHO, 1)));
+        blame.retain(|item| (item.session() == Some(WHO)) == stays);
+        assert_eq!(blame.suspects(), usize::from(stays));
+        assert_eq!(pass(&mut blame), stays.then(|| of(WHO, 1)));
+    }
+}
+
+#[test]
+fn only_the_last_word_of_a_player_is_taken_back_from_the_suspects() {
+    let back = |session| Item::Back { session, lost: 0 };
+    assert!(!Blame::new().take_back(&back(WHO)));
+    let mut blame =
+        suspected(vec![back(WHO), back(ELSEWHERE), of(ELSEWHERE, 1)], FaultDamage::Panic);
+    assert!(!blame.take_back(&back(ELSEWHERE)), "it has said something since");
+    assert!(blame.take_back(&back(WHO)));
+    assert!(!blame.take_back(&back(WHO)));
+    assert_eq!(all_suspects(&mut blame), [back(ELSEWHERE), of(ELSEWHERE, 1)]);
+    // The accused is no suspect among others.
+    let mut blame = suspected(vec![back(WHO)], FaultDamage::Panic);
+    pass(&mut blame);
+    fail(&mut blame, FaultDamage::Panic);
+    assert!(!blame.take_back(&back(ELSEWHERE)) && blame.suspects() == 1);
+    assert!(blame.take_back(&back(WHO)) && blame.suspects() == 0);
+}
+
+#[test]
+fn what_is_noted_goes_before_all_suspects_if_there_are_any() {
+    let noted = || Item::Noted { session: WHO, change: Noted::Away };
+    assert_eq!(Blame::new().precede(noted()), Some(noted()));
+    let mut blame = suspected(vec![of(WHO, 1)], FaultDamage::Panic);
+    assert_eq!(blame.precede(noted()), None);
+    assert_eq!(all_suspects(&mut blame), [noted(), of(WHO, 1)]);
+}
+
+#[test]
+fn what_was_interrupted_is_tried_next_and_what_was_no_suspect_waits_as_before() {
+    let items = || vec![of(WHO, 1)];
+    assert_eq!(Blame::new().interrupted(Portion::Free, items()), items());
+    assert_eq!(Blame::new().interrupted(Portion::Group, items()), items());
+    let mut blame = suspected(vec![of(WHO, 1), of(WHO, 2)], FaultDamage::Panic);
+    assert_eq!(blame.interrupted(Portion::Free, items()), items());
+    pass(&mut blame);
+    let group = blame.take_group();
+    assert_eq!(blame.interrupted(Portion::Group, group), []);
+    assert_eq!(blame.interrupted(Portion::Group, Vec::new()), []);
+    assert_eq!(all_suspects(&mut blame), [of(WHO, 1), of(WHO, 2)]);
+    // The accused has not left this machine.
+    let mut blame = suspected(items(), FaultDamage::Process);
+    pass(&mut blame);
+    fail(&mut blame, FaultDamage::Process);
+    pass(&mut blame);
+    let accused = blame.take_group();
+    assert_eq!(blame.interrupted(Portion::Group, accused), []);
+    assert_eq!(blame.suspects(), 1);
+}
+
+#[test]
+fn what_panics_among_others_is_tried_elsewhere_before_anybody_is_charged() {
+    // A room by itself.
+    let mut blame = suspected(vec![of(WHO, 1)], FaultDamage::Panic);
+    panics_among_others(&mut blame);
+    assert_eq!((blame.place(), blame.own_faults()), (Place::Trial, 0));
+    assert_eq!(blame.found_spoiled(Portion::Group, WorkerId(9)), None, "another batch tells");
+    assert_eq!(blame.found_spoiled(Portion::Control, WorkerId(9)), Some(SHARED));
+    assert_eq!(blame.found_spoiled(Portion::Control, WorkerId(9)), None, "told once");
+    panics_among_others(&mut blame);
+    assert_eq!(blame.own_faults(), 1, "where nobody else is it is the room");
+    // An item; and it passes in the same worker after all.
+    let mut blame = suspected(vec![of(WHO, 1), of(WHO, 2)], FaultDamage::Panic);
+    pass(&mut blame);
+    panics_among_others(&mut blame);
+    assert_eq!((blame.place(), blame.accused(Portion::Control)), (Place::Trial, None));
+    assert_eq!(blame.found_spoiled(Portion::Group, SHARED), None);
+}
+
+#[test]
+fn a_group_that_panics_among_others_is_halved_there_before_it_is_tried_elsewhere() {
+    let limits = Limits { trial_groups_max: 1, ..limits() };
+    let mut blame = Blame::new();
+    let mut timers = Timers::default();
+    let what = (vec![of(WHO, 1), of(WHO, 2)], Vec::new());
+    let how = (FaultDamage::Panic, Some(SHARED));
+    blame.batch_failed((NOW, &limits, &mut timers), Portion::Free, what, how);
+    pass(&mut blame);
+    panics_among_others(&mut blame);
+    assert_eq!((blame.place(), blame.suspects()), (Place::Common, 2));
+    panics_among_others(&mut blame);
+    assert_eq!(blame.place(), Place::Trial);
 }
