@@ -67,6 +67,13 @@ fn who_was_elsewhere_is_freed_once_if_it_was_for_that_that_it_lived_apart() {
     assert!(!timers.is_set(Timer::Quarantine));
     assert!(!blame.was_elsewhere(&mut timers));
     assert_eq!(blame.place(), Place::Trial);
+    // What it was found guilty of is something else.
+    clears(&mut blame);
+    assert!(blame.is_quarantined() && !blame.was_elsewhere(&mut timers) && blame.is_quarantined());
+    // The lot has sent it back among the others already.
+    let mut blame = suspected_of_a_thread(&mut timers);
+    blame.left_behind(when(&mut timers), true, |_| true);
+    assert!(!blame.is_quarantined() && !blame.was_elsewhere(&mut timers));
     // Its time is over, and so is the suspicion.
     let mut blame = suspected_of_a_thread(&mut timers);
     blame.end_quarantine();
@@ -107,9 +114,7 @@ fn an_opening_that_fails_counts_against_the_room_and_one_that_passes_does_not_cl
     blame.opening_failed((FaultDamage::Process, Some(SHARED)), &mut timers);
     assert_eq!(blame.place(), Place::Trial);
     blame.opening_failed((FaultDamage::Process, None), &mut timers);
-    while blame.on_trial() {
-        pass(&mut blame);
-    }
+    clears(&mut blame);
     assert_eq!(blame.place(), Place::Quarantine, "it took down the worker where it was tried");
 }
 
@@ -177,9 +182,7 @@ fn who_was_guilty_before_a_doubt_is_so_after_it() {
     assert_eq!((blame.place(), timers.is_set(Timer::Quarantine)), (Place::Trial, false));
     assert!(blame.doubt_was_right(SHARED));
     assert_eq!(blame.place(), Place::Trial, "not among the others");
-    while blame.on_trial() {
-        pass(&mut blame);
-    }
+    clears(&mut blame);
     assert_eq!(blame.place(), Place::Quarantine);
 }
 
@@ -232,9 +235,7 @@ fn another_release_finds_the_room_anywhere_and_under_the_suspicion_it_was_under(
     assert_eq!((blame.suspects(), blame.portion()), (1, Portion::Control));
     blame.weigh(99);
     assert_eq!(blame.place(), Place::Common, "it was beside others with another release");
-    while blame.on_trial() {
-        pass(&mut blame);
-    }
+    clears(&mut blame);
     assert_eq!(blame.place(), Place::Common, "nobody was guilty with this release");
 }
 
@@ -268,9 +269,8 @@ fn the_blind_are_shown_again_at_their_time_and_the_table_says_when() {
     let mut blame = Blame::new();
     fail_seen(&mut blame, &mut timers);
     fail_seen(&mut blame, &mut timers);
-    while blame.portion() != Portion::Views {
-        pass(&mut blame);
-    }
+    pass(&mut blame);
+    assert_eq!(blame.portion(), Portion::Views);
     assert!(!blame.is_blind(WHO));
     assert_eq!(fail_seen(&mut blame, &mut timers), Some(WHO));
     let until = NOW + limits().quarantine;
@@ -287,4 +287,21 @@ fn fail_seen(blame: &mut Blame, timers: &mut Timers) -> Option<SessionId> {
     let portion = blame.portion();
     let saw = if blame.shows(portion, WHO) { vec![WHO] } else { Vec::new() };
     blame.batch_failed(when(timers), portion, (Vec::new(), saw), (FaultDamage::Panic, None))
+}
+
+#[test]
+fn whose_view_it_was_is_found_after_what_was_in_the_batch() {
+    let mut blame = Blame::new();
+    let what = (vec![input(1)], vec![WHO]);
+    let how = (FaultDamage::Panic, None);
+    blame.batch_failed(when(&mut Timers::default()), Portion::Free, what, how);
+    fail_seen(&mut blame, &mut Timers::default());
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        order.push(blame.portion());
+        assert!(blame.on_trial());
+        pass(&mut blame);
+    }
+    assert_eq!(order, [Portion::Control, Portion::Group, Portion::Views]);
+    assert!(!blame.on_trial());
 }

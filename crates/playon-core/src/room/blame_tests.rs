@@ -43,6 +43,16 @@ fn pass(blame: &mut Blame) -> Option<Item> {
     blame.batch_passed(when(&mut Timers::default()), portion, [].into_iter())
 }
 
+/// All batches pass until the trial is over.
+fn clears(blame: &mut Blame) {
+    for _ in 0..9 {
+        if blame.on_trial() {
+            pass(blame);
+        }
+    }
+    assert!(!blame.on_trial(), "it does not end");
+}
+
 #[test]
 fn what_fails_alone_is_set_aside_once_the_moment_has_passed_without_it() {
     let mut blame = Blame::new();
@@ -302,7 +312,10 @@ fn a_viewer_that_leaves_before_it_is_tried_is_not_acquitted() {
             (FaultDamage::Process, None),
         );
         let saw = if stays { &[WHO][..] } else { &[] };
-        while blame.on_trial() {
+        for _ in 0..9 {
+            if !blame.on_trial() {
+                break;
+            }
             let portion = blame.portion();
             if portion == Portion::Group {
                 blame.take_group();
@@ -509,9 +522,7 @@ fn who_has_left_is_no_suspect_and_others_are_as_before() {
         pass(&mut blame);
         let mut blame = suspected(vec![of(WHO, 1)], damage);
         blame.retain(|_| true);
-        while blame.on_trial() {
-            pass(&mut blame);
-        }
+        clears(&mut blame);
         assert_eq!(blame.place(), Place::Common, "what has been tried is acquitted");
     }
     let mut blame = suspected(vec![of(WHO, 1), of(ELSEWHERE, 1)], FaultDamage::Panic);

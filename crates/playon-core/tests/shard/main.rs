@@ -5,6 +5,7 @@ mod bench;
 mod births;
 mod catching_up;
 mod checks;
+mod commits;
 mod copies;
 mod crowd;
 mod handoffs;
