@@ -16,6 +16,7 @@ mod probes;
 mod recovery;
 mod rest;
 mod rounds;
+mod seats;
 mod spoiled;
 mod stop;
 mod threads;
