@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use playon_core::effect::{Aside, Effect, Order, Report, Stored};
+use playon_core::limits::Limits;
 use playon_types::attach::{Commit, Deliver, Fault, FromWorker, Item, Output, Stage, ToWorker};
 use playon_types::gate::{Close, Hello, Push, ToGateway, ToOwner, Who};
-use playon_types::ids::{ConnId, Seq, SessionId};
+use playon_types::ids::{ConnId, Generation, History, SecretHash, Seq, SessionId};
 use playon_types::image::{Image, Record, SeatChange};
 use playon_types::kind::{Policies, Survives};
 use playon_types::time::Span;
 
-use super::bench::{Bench, ONE, ROOM, answer, turn_based};
+use super::bench::{Bench, NEW, ONE, ROOM, TWO, answer, turn_based};
 use super::now;
 
 const FIRST: SessionId = SessionId(101);
@@ -359,4 +360,123 @@ fn nothing_of_such_a_room_leaves_before_the_store_knows_that_it_may_lose_somethi
     bench.stored(Stored::Snapshot(back.seq));
     let events: Vec<_> = pushed(&bench, 5).into_iter().flat_map(|push| push.events).collect();
     assert_eq!(events.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [1, 2], "both at once");
+}
+
+/// A room of which a keeper has lost something, read back with the seat of the first player.
+fn read_back(clean: bool) -> Bench {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    bench.input(1, 1);
+    bench.obey(ONE, false);
+    let image = bench.shard.rooms(bench.now).next().and_then(|facts| facts.image.cloned());
+    let image = Image { clean, ..image.expect("it is live") };
+    let limits = Limits { snapshot_every_commits: 2, ..Limits::default() };
+    let mut bench = Bench::limited(&turn_based(), limits);
+    bench.recovered(image);
+    bench.obey(ONE, false);
+    bench
+}
+
+/// The first player comes back and says that inputs up to before that one are applied.
+fn comes_back(bench: &mut Bench, history: u64, lo: u64) {
+    let who = Who::Known {
+        session: FIRST,
+        secret: SecretHash([1; 16]),
+        history: History(history),
+        generation: Generation(5),
+        recv: 0,
+        lo,
+        whole: false,
+    };
+    bench.gate(ToOwner::Hello(Hello { conn: ConnId(5), room: ROOM, who, create: None }));
+}
+
+#[test]
+fn a_room_is_complete_again_when_each_loss_is_counted_and_not_before() {
+    let cleans = |bench: &Bench| snapshots(bench).iter().map(|i| i.clean).collect::<Vec<_>>();
+    let mut bench = read_back(true);
+    assert_eq!(cleans(&bench), [], "it has lost nothing");
+    bench.hello(2);
+    bench.obey(ONE, false);
+    bench.input(2, 1);
+    bench.obey(ONE, false);
+    assert!(!cleans(&bench).is_empty() && cleans(&bench).iter().all(|clean| *clean));
+    // One who may have lost something has not come back.
+    let mut bench = read_back(false);
+    bench.hello(2);
+    bench.obey(ONE, false);
+    for n in 1..=6 {
+        bench.input(2, n);
+        bench.obey(ONE, false);
+    }
+    assert!(cleans(&bench).len() > 2 && cleans(&bench).iter().all(|clean| !*clean));
+    bench.effects.clear();
+    comes_back(&mut bench, 0, 4);
+    assert!(bench.welcomed(5));
+    bench.input(2, 7);
+    assert_eq!(cleans(&bench), [], "its loss is in no commit yet");
+    for n in 8..=12 {
+        bench.obey(ONE, false);
+        bench.input(2, n);
+    }
+    let last = cleans(&bench);
+    assert_eq!(last.last(), Some(&true), "{last:?}");
+}
+
+#[test]
+fn a_handoff_does_not_wait_for_the_snapshot_that_is_with_the_store() {
+    let mut bench = Bench::with_player(&lossy(), true);
+    bench.wait(Span::secs(5));
+    bench.store_works = false;
+    bench.hello(2);
+    bench.obey(ONE, true);
+    assert_eq!(snapshots(&bench).len(), 1);
+    bench.move_to(NEW, true);
+    bench.obey(TWO, true);
+    let seqs: Vec<Seq> = snapshots(&bench).iter().map(|image| image.seq).collect();
+    assert_eq!(seqs.len(), 2, "one with the store already, and the switch: {seqs:?}");
+    assert!(!super::moved(&bench.reports()));
+    for seq in seqs {
+        bench.stored(Stored::Snapshot(seq));
+    }
+    assert!(super::moved(&bench.reports()));
+}
+
+/// Of a room that is stored by records only the last word of a stop, or the next snapshot, is whole.
+#[test]
+fn a_record_that_is_safe_before_a_snapshot_lets_go_only_of_its_own_outputs() {
+    let mut bench = two();
+    bench.store_works = false;
+    let mut seqs = Vec::new();
+    for n in 1..=3 {
+        bench.input(1, n);
+        let batch = commits(&mut bench, |c| c.outputs = vec![event(FIRST, b"a")]);
+        seqs.push(batch.seq);
+    }
+    let told = |bench: &Bench| pushed(bench, 1).iter().filter_map(|push| push.applied).collect();
+    for (n, seq) in (1..).zip(&seqs) {
+        bench.stored(Stored::Record(*seq));
+        let applied: Vec<u64> = told(&bench);
+        assert_eq!(applied, (1..=n).collect::<Vec<_>>());
+    }
+    bench.stored(Stored::Record(seqs[0]));
+    let applied: Vec<u64> = told(&bench);
+    assert_eq!(applied, [1, 2, 3], "what was safe before says nothing new");
+}
+
+#[test]
+fn a_room_runs_ahead_of_the_store_by_so_many_commits_and_goes_on_when_one_is_safe() {
+    let mut bench = two();
+    bench.store_works = false;
+    let most = Limits::default().unsafe_commits_max as u64;
+    let mut first = None;
+    for n in 1..=most {
+        bench.input(1, n);
+        let batch = commits(&mut bench, |_| ());
+        first.get_or_insert(batch.seq);
+    }
+    bench.input(1, most + 1);
+    assert_eq!(bench.sent_to(ONE), [], "the store has none of them");
+    bench.stored(Stored::Record(first.unwrap()));
+    commits(&mut bench, |_| ());
+    assert_eq!(bench.sent_to(ONE), []);
 }
