@@ -6,6 +6,7 @@ use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{Exported, Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
+use playon_types::kind::{OnDeploy, Policies};
 use playon_types::ply;
 use playon_types::reason::Reason;
 use playon_types::time::Span;
@@ -353,4 +354,84 @@ fn a_room_whose_worker_goes_for_a_reason_of_its_own_is_opened_elsewhere_in_the_s
     bench.worker_down(ONE);
     let sent = asked(&mut bench, THREE);
     assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
+}
+
+#[test]
+fn a_room_that_cannot_run_where_it_was_has_its_copy_tried_apart_at_once() {
+    let mut bench = once(DEPLOY);
+    bench.worker_down(ONE);
+    assert_eq!(asked(&mut bench, THREE), []);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    let sent = asked(&mut bench, ALONE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
+    bench.worker(ALONE, answer(ALONE, &sent[0], false).unwrap());
+    assert!(moved(&bench.reports()));
+}
+
+#[test]
+fn a_worker_that_is_at_a_copy_is_needed_until_it_is_done() {
+    let mut bench = once(DEPLOY);
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    assert!(matches!(asked(&mut bench, ALONE).as_slice(), [ToWorker::Prewarm { .. }]));
+    bench.reports();
+    lives_on(&mut bench, 1);
+    bench.wait(Span::millis(100));
+    assert_eq!(berths(&bench.reports()), None);
+}
+
+/// A room whose copy has taken a worker down and which waits for one of its own, in the middle of a round.
+fn waits_in_a_round() -> Bench {
+    let on_deploy = OnDeploy::BetweenRounds { deadline: Span::secs(60) };
+    let mut bench = Bench::with_player(&Policies { on_deploy, ..now() }, true);
+    bench.move_to(NEW, false);
+    let turn = turn_of(&asked(&mut bench, TWO));
+    dies(&mut bench, TWO, vec![turn]);
+    assert_eq!(failed(&bench.reports()), None);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    bench.input(1, 1);
+    bench.obey(ONE, false);
+    bench
+}
+
+#[test]
+fn a_worker_of_its_own_is_waited_for_in_the_middle_of_a_round_no_longer_than_at_its_end() {
+    let mut bench = waits_in_a_round();
+    bench.wait(Span::millis(4_800));
+    bench.obey(ONE, false);
+    assert_eq!(failed(&bench.reports()), None);
+    bench.wait(Span::millis(200));
+    assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
+    lives_on(&mut bench, 2);
+}
+
+#[test]
+fn a_worker_of_its_own_that_is_there_waits_for_the_end_of_the_round() {
+    let mut bench = waits_in_a_round();
+    up(&mut bench, ALONE, NEW, Berth::Trial(0));
+    for _ in 0..10 {
+        bench.wait(Span::secs(1));
+        bench.obey(ONE, false);
+    }
+    assert_eq!((failed(&bench.reports()), asked(&mut bench, ALONE)), (None, Vec::new()));
+    bench.input(1, 2);
+    bench.obey(ONE, true);
+    assert!(matches!(asked(&mut bench, ALONE).as_slice(), [ToWorker::Prewarm { .. }]));
+}
+
+#[test]
+fn a_room_that_takes_its_worker_down_where_it_belongs_is_at_fault_itself() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.worker_down(ONE);
+    up(&mut bench, THREE, OLD, Berth::Common);
+    let turn = turn_of(&asked(&mut bench, THREE));
+    bench.reports();
+    dies(&mut bench, THREE, vec![turn]);
+    let reports = bench.reports();
+    let told = reports.iter().find_map(|report| match report {
+        Report::Fault { count, reason, .. } => Some((*count, reason.to_string())),
+        _ => None,
+    });
+    let why = "PLY-0402 the worker died while it opened the room: killed by SIGABRT";
+    assert_eq!(told, Some((1, why.to_owned())));
+    assert_eq!(berths(&reports), Some(vec![(OLD, Berth::Trial(0))]));
 }

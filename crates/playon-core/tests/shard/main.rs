@@ -1,6 +1,7 @@
 //! A shard driven message by message: the rules of handoff, policies and seats, one scenario each.
 
 mod appeals;
+mod beats;
 mod bench;
 mod births;
 mod catching_up;

@@ -88,6 +88,7 @@ fn in_a_room_with_ticks_everybody_is_shown_something_in_turn() {
         bench.wait(Span::millis(50));
         asked.extend(obey(&mut bench));
     }
+    assert!(asked.len() >= 7, "a tick each time: {asked:?}");
     let firsts: Vec<_> = asked.iter().map(|batch| batch[..2].to_vec()).collect();
     for player in 1..=1 + OTHERS {
         assert!(firsts.windows(3).all(|w| w.concat().contains(&player)), "{player}: {firsts:?}");
