@@ -42,18 +42,22 @@ fn runs(bench: &mut Bench) -> Deliver {
 
 /// A room with ticks and one player, just after a tick.
 fn clock() -> (Bench, Deliver) {
-    let mut bench = Bench::with_player(&ticking(), false);
-    let grid = Limits::default().tick_grid.0;
-    bench.wait(Span(grid - bench.now.0 % grid));
+    let mut bench = Bench::new(&ticking());
+    bench.hello(1);
     bench.obey(ONE, false);
-    for _ in 0..100 {
+    let mut ticks = 0;
+    for _ in 0..200 {
         bench.wait(Span::millis(1));
         if let Some((message, deliver)) = batch(&mut bench) {
             commits(&mut bench, &message, |_| ());
-            return (bench, deliver);
+            ticks += 1;
+            if ticks == 2 {
+                assert!(bench.welcomed(1));
+                return (bench, deliver);
+            }
         }
     }
-    panic!("no tick within two periods");
+    panic!("no two ticks within four periods");
 }
 
 #[test]
