@@ -17,7 +17,7 @@ use super::{failed, moved, now};
 const THREE: WorkerId = WorkerId(3);
 const ALONE: WorkerId = WorkerId(4);
 
-fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId, berth: Berth) {
+pub(crate) fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId, berth: Berth) {
     let writes = u32::from(release.0[0]);
     let kinds = vec![kind(writes, now())];
     bench.shard.handle_worker_up(bench.now, WorkerInfo { id, berth, release, kinds });
@@ -25,7 +25,7 @@ fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId, berth: Berth) {
 }
 
 /// The process ends by itself, at that.
-fn dies(bench: &mut Bench, id: WorkerId, turns: Vec<Turn>) {
+pub(crate) fn dies(bench: &mut Bench, id: WorkerId, turns: Vec<Turn>) {
     let how = "killed by SIGABRT".to_owned();
     let end = WorkerEnd { ended: Ended::ByItself, turns: Some(turns), how };
     bench.shard.handle_worker_down(bench.now, id, &end);
@@ -33,13 +33,13 @@ fn dies(bench: &mut Bench, id: WorkerId, turns: Vec<Turn>) {
 }
 
 /// What a worker was asked for beside forgetting.
-fn asked(bench: &mut Bench, id: WorkerId) -> Vec<ToWorker> {
+pub(crate) fn asked(bench: &mut Bench, id: WorkerId) -> Vec<ToWorker> {
     let mut sent = bench.sent_to(id);
     sent.retain(|message| !matches!(message, ToWorker::Retire { .. }));
     sent
 }
 
-fn turn_of(sent: &[ToWorker]) -> Turn {
+pub(crate) fn turn_of(sent: &[ToWorker]) -> Turn {
     let [message] = sent else { panic!("{sent:?}") };
     message.turn()
 }
@@ -62,7 +62,7 @@ fn once(deploy: DeployId) -> Bench {
     bench
 }
 
-fn lives_on(bench: &mut Bench, seq: u64) {
+pub(crate) fn lives_on(bench: &mut Bench, seq: u64) {
     bench.input(1, seq);
     let sent = asked(bench, ONE);
     assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "it plays on: {sent:?}");
@@ -263,7 +263,7 @@ fn a_room_that_nobody_runs_is_opened_where_it_was_and_goes_from_there() {
 }
 
 /// A room on the new release that is to go back: it has to be written in an older version there.
-fn leaves_new() -> (Bench, Turn) {
+pub(crate) fn leaves_new() -> (Bench, Turn) {
     let mut bench = Bench::with_player(&now(), false);
     bench.move_to(NEW, true);
     bench.obey(TWO, false);

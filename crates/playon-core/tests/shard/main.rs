@@ -12,6 +12,7 @@ mod crowd;
 mod handoffs;
 mod holds;
 mod joins;
+mod moves;
 mod probation;
 mod probes;
 mod recovery;
