@@ -9,6 +9,7 @@ mod checks;
 mod commits;
 mod copies;
 mod crowd;
+mod faults;
 mod handoffs;
 mod holds;
 mod joins;
