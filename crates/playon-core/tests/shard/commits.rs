@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use playon_core::effect::{Aside, Effect, Order, Report, Stored};
 use playon_core::limits::Limits;
-use playon_types::attach::{Commit, Deliver, Fault, FromWorker, Item, Output, Stage, ToWorker};
+use playon_types::attach::{
+    Commit, Deliver, Fault, FromWorker, Item, LeftOut, Output, Stage, ToWorker,
+};
 use playon_types::gate::{Close, Hello, Push, ToGateway, ToOwner, Who};
 use playon_types::ids::{ConnId, Generation, History, SecretHash, Seq, SessionId};
 use playon_types::image::{Image, Record, SeatChange};
@@ -189,6 +191,7 @@ fn spectators_of_a_game_that_shows_them_nothing_are_sent_away() {
         assert!(bench.welcomed(9));
         let batch = commits(&mut bench, |commit| commit.watch_view = view.clone());
         assert!(batch.render_watch);
+        assert_eq!(batch.items, [Item::Wake]);
         assert_eq!(bench.closed(9), (!stay).then_some(Close::Refused));
         assert_eq!(pushed(&bench, 9).len(), usize::from(stay));
         // Nobody is asked for what nobody sees.
@@ -244,6 +247,9 @@ fn an_input_that_is_set_aside_counts_as_dealt_with_and_its_player_is_told() {
     assert!(bench.effects.contains(&Effect::Report(aside)));
     let told: Vec<_> = pushed(&bench, 1).into_iter().map(|p| (p.set_aside, p.applied)).collect();
     assert_eq!(told, [(vec![1], Some(1)), (vec![], Some(2))]);
+    bench.hello_again(7);
+    let again = &pushed(&bench, 7)[0];
+    assert_eq!((&again.set_aside[..], again.applied), (&[1][..], Some(2)), "also who comes back");
     let seats: Vec<_> = records(&bench).iter().flat_map(|r| r.seats.clone()).collect();
     assert!(seats.contains(&SeatChange::SetAside { session: FIRST, input: 1 }), "{seats:?}");
     let image = bench.shard.rooms(bench.now).next().and_then(|facts| facts.image.cloned());
@@ -278,9 +284,11 @@ fn what_is_not_the_answer_to_the_batch_under_way_has_no_effect() {
     let sent = bench.sent_to(ONE);
     let Some(FromWorker::Commit(true_one)) = answer(ONE, &sent[0], false) else { panic!() };
     let (mut early, mut late) = (true_one.clone(), true_one.clone());
+    let mut void = true_one.clone();
+    void.attempt.0 += 99;
     early.seq = Seq(true_one.seq.0 - 1);
     late.seq = true_one.seq.next();
-    for wrong in [early, late] {
+    for wrong in [early, late, void] {
         bench.worker(ONE, FromWorker::Commit(wrong));
         assert_eq!(records(&bench), []);
     }
@@ -479,4 +487,15 @@ fn a_room_runs_ahead_of_the_store_by_so_many_commits_and_goes_on_when_one_is_saf
     bench.stored(Stored::Record(first.unwrap()));
     commits(&mut bench, |_| ());
     assert_eq!(bench.sent_to(ONE), []);
+}
+
+#[test]
+fn a_game_that_left_another_view_out_shows_spectators_nothing_all_the_same() {
+    let left = |session| LeftOut { session, again: true };
+    for (left_out, stay) in [(FIRST, false), (LeftOut::WATCHERS, true)] {
+        let mut bench = two();
+        watches(&mut bench, 9);
+        commits(&mut bench, |commit| commit.left_out = vec![left(left_out)]);
+        assert_eq!(bench.closed(9), (!stay).then_some(Close::Refused));
+    }
 }

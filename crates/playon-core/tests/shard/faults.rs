@@ -396,3 +396,97 @@ fn a_room_with_ticks_is_tried_with_nothing_but_the_time_first() {
     bench.gate(ToOwner::Input { conn: ConnId(1), seq: 2, recv: 0, payload });
     assert!(plays(&mut bench, ONE, |_| false).iter().any(|batch| batch.items.len() == 2));
 }
+
+#[test]
+fn a_worker_that_a_room_is_not_on_may_come_and_go() {
+    let mut bench = table();
+    let other = bench.old_worker_up(21, Berth::Common);
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    bench.reports();
+    bench.worker_down(other);
+    assert_eq!(faults(&bench.reports()), []);
+    bench.worker(ONE, answer(ONE, &sent[0], false).unwrap());
+    bench.input(1, 2);
+    assert!(matches!(bench.sent_to(ONE).as_slice(), [ToWorker::Deliver(_)]));
+}
+
+#[test]
+fn a_join_that_is_taken_back_while_it_is_a_suspect_leaves_the_other_suspects() {
+    let mut bench = table();
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    bench.hello(2);
+    bench.input(1, 2);
+    bench.worker(ONE, answer(ONE, &sent[0], false).unwrap());
+    let sent = bench.sent_to(ONE);
+    assert!(matches!(&sent[..], [ToWorker::Deliver(deliver)] if deliver.items.len() == 2));
+    bench.worker(ONE, fault(&sent[0]));
+    bench.gate(ToOwner::Gone { conn: ConnId(2) });
+    let ran = plays(&mut bench, ONE, |_| false);
+    let brought: Vec<_> = ran.iter().flat_map(|b| &b.items).filter_map(Item::session).collect();
+    assert_eq!(brought, [FIRST]);
+}
+
+#[test]
+fn a_room_that_only_ticks_has_left_nothing_behind() {
+    let policies = Policies { tick: Some(Span::millis(50)), ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.wait(Span::secs(2));
+    bench.obey(ONE, false);
+    bench.reports();
+    for n in 0..3 {
+        let worker = if n == 0 { ONE } else { WorkerId(20 + n) };
+        // Between two ticks.
+        dies_at_nothing(&mut bench, worker);
+        let kinds = vec![super::bench::kind(1, policies.clone())];
+        let id = WorkerId(21 + n);
+        let berth = Berth::Common;
+        let info = playon_core::fleet::WorkerInfo { id, berth, release: OLD, kinds };
+        bench.shard.handle_worker_up(bench.now, info);
+        bench.wait(Span::millis(300));
+        for message in bench.sent_to(id) {
+            answer(ONE, &message, false).into_iter().for_each(|reply| bench.worker(id, reply));
+        }
+        for _ in 0..10 {
+            bench.wait(Span::millis(10));
+            for message in bench.sent_to(id) {
+                answer(ONE, &message, false).into_iter().for_each(|reply| bench.worker(id, reply));
+            }
+        }
+    }
+    let reports = bench.reports();
+    assert!(faults(&reports).iter().all(|(count, _)| *count == 0), "{:?}", faults(&reports));
+    let berths = |report: &Report| matches!(report, Report::Berths(berths) if !berths.is_empty());
+    assert!(!reports.iter().any(berths));
+}
+
+#[test]
+fn on_probation_it_is_told_when_a_room_does_not_fail_any_more() {
+    for probation in [true, false] {
+        let mut bench = table();
+        if probation {
+            bench.order(Order::Probation(Some((OLD, NEW))));
+        }
+        bench.input(1, 1);
+        let sent = bench.sent_to(ONE);
+        bench.worker(ONE, fault(&sent[0]));
+        bench.reports();
+        let acquitted = |bench: &mut Bench| {
+            let told = |report: &Report| matches!(report, Report::Acquitted { release: OLD, .. });
+            bench.reports().iter().filter(|report| told(report)).count()
+        };
+        // Opened again, then the moment by itself, then what was in the batch.
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            let sent = bench.sent_to(ONE);
+            let message = sent.iter().rfind(|m| !matches!(m, ToWorker::Retire { .. })).unwrap();
+            bench.worker(ONE, answer(ONE, message, false).unwrap());
+            told.push(acquitted(&mut bench));
+        }
+        assert_eq!(told, [0, 0, usize::from(probation)]);
+        bench.input(1, 2);
+        plays(&mut bench, ONE, |_| false);
+        assert_eq!(acquitted(&mut bench), 0, "told once");
+    }
+}

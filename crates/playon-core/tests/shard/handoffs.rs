@@ -125,3 +125,23 @@ fn a_room_whose_next_round_begins_before_its_turn_waits_for_the_end_of_that() {
     bench.wait(Span::ZERO);
     assert_eq!(copied(&mut bench), [ROOM]);
 }
+
+#[test]
+fn a_room_whose_turn_comes_when_the_new_worker_has_gone_waits_for_another_one() {
+    const BEFORE: RoomId = RoomId([8; 16]);
+    let limits = Limits { handoffs_max: 1, ..Limits::default() };
+    let mut bench = Bench::limited(&Policies { tick: None, ..now() }, limits);
+    bench.recovered(committed(BEFORE, "duel", Bytes::from_static(&[1, 5])));
+    bench.hello(1);
+    bench.obey(ONE, true);
+    for room in [BEFORE, ROOM] {
+        bench.order(Order::Move { deploy: DEPLOY, room, to: NEW, at_once: true, since: None });
+    }
+    assert_eq!(copied(&mut bench), [BEFORE]);
+    bench.reports();
+    bench.worker_down(TWO);
+    let of_room = |report: &Report| matches!(report, Report::MoveFailed { room: ROOM, .. });
+    assert!(!bench.reports().iter().any(of_room), "it has not begun");
+    bench.worker_up(TWO);
+    assert_eq!(copied(&mut bench), [ROOM]);
+}

@@ -39,6 +39,11 @@ fn fault(turn: Turn, stage: Stage) -> FromWorker {
     FromWorker::Fault(Fault { room, attempt, stage, message, refusal: false })
 }
 
+/// The same of an attempt that nobody has any more.
+const fn of_long_ago(turn: Turn) -> Turn {
+    Turn { attempt: playon_types::ids::Attempt(turn.attempt.0 + 99), ..turn }
+}
+
 /// A room that is frozen, and what the new worker was asked for.
 fn frozen() -> (Bench, ToWorker) {
     let mut bench = Bench::with_player(&now(), false);
@@ -229,6 +234,8 @@ fn a_pause_as_long_as_the_budget_is_none_too_long_and_a_quarter_of_the_freeze_is
 #[test]
 fn a_frozen_room_whose_new_worker_cannot_take_it_goes_on_where_it_was() {
     let (mut bench, tail) = frozen();
+    bench.worker(TWO, fault(of_long_ago(tail.turn()), Stage::Open));
+    assert_eq!(answers(&mut bench), []);
     bench.worker(TWO, fault(tail.turn(), Stage::Open));
     assert_eq!(answers(&mut bench), [(7, "fails")]);
     lives_on(&mut bench, 1);
@@ -239,6 +246,8 @@ fn a_new_worker_that_fails_after_the_switch_was_issued_is_left_and_the_room_open
     let (mut bench, tail) = frozen();
     bench.store_works = false;
     bench.worker(TWO, answer(TWO, &tail, false).unwrap());
+    bench.worker(TWO, fault(of_long_ago(tail.turn()), Stage::Open));
+    assert_eq!(bench.sent_to(TWO), []);
     bench.worker(TWO, fault(tail.turn(), Stage::Open));
     assert_eq!(answers(&mut bench), []);
     assert!(matches!(bench.sent_to(TWO).as_slice(), [ToWorker::Retire { .. }]));
@@ -321,8 +330,7 @@ fn a_room_without_a_worker_goes_back_in_the_version_that_is_written_for_it() {
 #[test]
 fn a_room_without_a_worker_that_cannot_be_written_is_opened_where_it_was() {
     let (mut bench, turn) = goes_back_idle();
-    let other = Turn { attempt: playon_types::ids::Attempt(turn.attempt.0 + 99), ..turn };
-    bench.worker(THREE, fault(other, Stage::Export));
+    bench.worker(THREE, fault(of_long_ago(turn), Stage::Export));
     assert_eq!(answers(&mut bench), []);
     bench.worker(THREE, fault(turn, Stage::Export));
     assert_eq!(answers(&mut bench), [(8, "fails")]);
@@ -364,4 +372,150 @@ fn a_room_that_was_moving_and_falls_goes_on_to_where_it_was_going() {
     assert_eq!(answers(&mut bench), [], "nothing of the move has failed");
     bench.obey(TWO, false);
     assert!(moved(&bench.reports()));
+}
+
+#[test]
+fn a_copy_that_fails_counts_if_it_is_the_one_that_was_asked_for() {
+    let mut bench = Bench::with_player(&now(), false);
+    order(&mut bench, DEPLOY, NEW);
+    let turn = turn_of(&asked(&mut bench, TWO));
+    bench.worker(TWO, fault(of_long_ago(turn), Stage::Prewarm));
+    let other = of_long_ago(turn).attempt;
+    bench.worker(TWO, prewarmed(ROOM, other, turn.seq.0, 5));
+    assert_eq!((answers(&mut bench), bench.sent_to(TWO)), (Vec::new(), Vec::new()));
+    bench.worker(TWO, fault(turn, Stage::Prewarm));
+    assert_eq!(answers(&mut bench), [(7, "fails")]);
+}
+
+#[test]
+fn a_new_worker_is_ready_when_it_has_the_last_commit_and_not_before() {
+    let (mut bench, tail) = frozen();
+    let Some(FromWorker::Ready(ready)) = answer(TWO, &tail, false) else { panic!() };
+    let early = playon_types::attach::Ready { seq: Seq(ready.seq.0 - 1), ..ready.clone() };
+    bench.worker(TWO, FromWorker::Ready(early));
+    assert_eq!(answers(&mut bench), []);
+    bench.worker(TWO, FromWorker::Ready(ready));
+    assert_eq!(answers(&mut bench), [(7, "moved")]);
+}
+
+#[test]
+fn a_switch_is_over_when_its_own_record_is_safe_and_not_one_before() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.store_works = false;
+    bench.input(1, 1);
+    bench.obey(ONE, false);
+    order(&mut bench, DEPLOY, NEW);
+    bench.obey(TWO, false);
+    let last = bench.shard.rooms(bench.now).next().and_then(|f| f.image.map(|image| image.seq));
+    let last = last.expect("it is there");
+    bench.stored(playon_core::effect::Stored::Record(Seq(last.0 - 1)));
+    assert_eq!(answers(&mut bench), []);
+    bench.stored(playon_core::effect::Stored::Record(last));
+    assert_eq!(answers(&mut bench), [(7, "moved")]);
+}
+
+#[test]
+fn a_stop_as_long_as_the_budget_is_not_late() {
+    let most = Limits::default().freeze_timeout;
+    for (pause_budget, late) in [(most, false), (Span(most.0 - 1), true)] {
+        let mut bench = Bench::with_player(&Policies { pause_budget, ..now() }, false);
+        order(&mut bench, DEPLOY, NEW);
+        let turn = turn_of(&asked(&mut bench, TWO));
+        bench.worker(TWO, prewarmed(ROOM, turn.attempt, turn.seq.0, 5));
+        bench.wait(most);
+        let told = bench.reports().iter().find_map(|report| match report {
+            Report::Thawed { pause, late, .. } => Some((*pause, *late)),
+            _ => None,
+        });
+        assert_eq!(told, Some((most, late)));
+    }
+}
+
+#[test]
+fn a_room_without_a_worker_is_not_opened_elsewhere_for_a_check() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.worker_down(ONE);
+    bench.order(Order::Check { deploy: DEPLOY, room: ROOM, to: NEW });
+    assert_eq!(asked(&mut bench, TWO), []);
+}
+
+#[test]
+fn when_a_room_wants_to_be_woken_is_known_on_the_new_release_too() {
+    let (mut bench, tail) = frozen();
+    let Some(FromWorker::Ready(ready)) = answer(TWO, &tail, false) else { panic!() };
+    let wake_at = Some(playon_types::time::RoomTime(3_000_000));
+    bench.worker(TWO, FromWorker::Ready(playon_types::attach::Ready { wake_at, ..ready }));
+    let image = bench.shard.rooms(bench.now).next().and_then(|facts| facts.image.cloned());
+    assert_eq!(image.and_then(|image| image.wake_at), wake_at);
+    bench.obey(TWO, false);
+    bench.wait(Span::secs(3));
+    let sent = bench.sent_to(TWO);
+    assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "{sent:?}");
+}
+
+#[test]
+fn a_room_whose_state_does_not_fit_on_the_new_release_goes_on_where_it_was() {
+    let (mut bench, tail) = frozen();
+    let Some(FromWorker::Ready(ready)) = answer(TWO, &tail, false) else { panic!() };
+    let hash = ready.hash + 1;
+    bench.worker(TWO, FromWorker::Ready(playon_types::attach::Ready { hash, ..ready }));
+    assert_eq!(answers(&mut bench), [(7, "fails")]);
+    lives_on(&mut bench, 1);
+}
+
+#[test]
+fn a_frozen_room_is_waited_for_by_one_of_two_workers_and_each_death_is_its_own() {
+    // The old one dies, and then the new one.
+    let (mut bench, tail) = frozen();
+    bench.worker_down(ONE);
+    assert_eq!(answers(&mut bench), []);
+    bench.worker_down(TWO);
+    assert_eq!(answers(&mut bench), [(7, "not now")]);
+    // While the switch is with the store.
+    for (dead, opens) in [(ONE, false), (TWO, true)] {
+        let (mut bench, tail) = frozen();
+        bench.store_works = false;
+        bench.worker(TWO, answer(TWO, &tail, false).unwrap());
+        bench.worker_down(dead);
+        if dead == TWO {
+            up(&mut bench, THREE, NEW, playon_core::fleet::Berth::Common);
+        }
+        bench.store_works = true;
+        bench.stored(playon_core::effect::Stored::Record(Seq(tail.turn().seq.0 + 1)));
+        assert_eq!(answers(&mut bench), [(7, "moved")]);
+        let sent = asked(&mut bench, THREE);
+        assert_eq!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), opens, "{sent:?}");
+        assert_eq!(asked(&mut bench, dead), []);
+    }
+    assert!(matches!(tail, ToWorker::Tail { .. }));
+}
+
+#[test]
+fn a_copy_that_nobody_waits_for_any_more_is_still_watched() {
+    let mut bench = Bench::with_player(&now(), false);
+    order(&mut bench, DEPLOY, NEW);
+    let turn = turn_of(&asked(&mut bench, TWO));
+    bench.shard.handle_turn(bench.now, TWO, turn);
+    cancel(&mut bench, DEPLOY);
+    bench.wait(Limits::default().freeze_max);
+    let suspect = |effect: &playon_core::effect::Effect| {
+        matches!(effect, playon_core::effect::Effect::Suspect { worker: TWO, .. })
+    };
+    assert!(bench.effects.iter().any(suspect), "it holds up others");
+}
+
+#[test]
+fn a_worker_that_is_at_a_frozen_rooms_copy_has_its_whole_time_for_it() {
+    let (mut bench, tail) = frozen();
+    bench.wait(Span::millis(400));
+    bench.shard.handle_turn(bench.now, TWO, tail.turn());
+    bench.wait(Span::millis(100));
+    assert_eq!(answers(&mut bench), [], "it is put off");
+    bench.wait(Span::millis(3_800));
+    let suspect = |effect: &playon_core::effect::Effect| {
+        matches!(effect, playon_core::effect::Effect::Suspect { worker: TWO, .. })
+    };
+    assert!(!bench.effects.iter().any(suspect));
+    bench.wait(Span::millis(200));
+    assert!(bench.effects.iter().any(suspect));
 }

@@ -11,7 +11,7 @@ use playon_types::image::Image;
 use playon_types::kind::{KindInfo, Policies};
 use playon_types::time::{Span, WallTime};
 
-use super::bench::{Bench, NEW, ONE, ROOM, committed, kind};
+use super::bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, committed, kind};
 
 const IDLE: Span = Span::secs(10);
 
@@ -262,7 +262,7 @@ fn a_room_whose_release_is_gone_wakes_on_the_current_one_if_that_reads_it() {
     come(&mut bench, 2);
     bench.found_asleep(asleep, 0);
     assert_eq!(listed(&mut bench).last(), Some(&NEW));
-    bench.obey(super::bench::TWO, false);
+    bench.obey(TWO, false);
     assert!(
         bench
             .effects
@@ -280,4 +280,82 @@ fn whoever_asks_for_a_room_that_no_release_reads_is_told_so() {
     bench.recovered(Image { release: gone, version: 9, ..stored });
     bench.hello(1);
     assert_eq!(bench.closed(1), Some(Close::RoomFails));
+}
+
+/// A room with a name that goes by turns, whose only player has left.
+fn left(store_works: bool) -> Bench {
+    let policies = Policies { tick: None, ..policies(Span::secs(60)) };
+    let mut bench = Bench::new(&policies);
+    bench.hello(1);
+    bench.obey(ONE, false);
+    bench.store_works = store_works;
+    bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    bench.obey(ONE, false);
+    bench
+}
+
+#[test]
+fn a_room_does_not_rest_before_its_last_commit_is_safe() {
+    let mut bench = left(false);
+    assert_eq!(rest_of(&mut bench), Rest::Awake);
+    let seq = bench.shard.rooms(bench.now).next().and_then(|f| f.image.map(|image| image.seq));
+    bench.effects.clear();
+    bench.stored(Stored::Record(seq.expect("it is there")));
+    bench.wait(Span::ZERO);
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Sleep(_))));
+}
+
+#[test]
+fn a_room_that_is_to_move_or_has_something_with_its_worker_does_not_rest() {
+    let mut bench = left(true);
+    bench.worker_down(TWO);
+    bench.move_to(NEW, true);
+    assert_eq!(rest_of(&mut bench), Rest::Awake, "it waits for the other release");
+    bench.order(Order::CancelMoves { deploy: DEPLOY });
+    bench.wait(Span::ZERO);
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Sleep(_))));
+    let policies = Policies { tick: None, ..policies(Span::secs(60)) };
+    let mut bench = Bench::new(&policies);
+    bench.hello(1);
+    bench.obey(ONE, false);
+    bench.gate(ToOwner::Gone { conn: ConnId(1) });
+    assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Deliver(_)]));
+    bench.shard.handle_heard(bench.now, ONE);
+    assert_eq!(rest_of(&mut bench), Rest::Awake, "the game hears that its player is away");
+}
+
+#[test]
+fn a_room_on_its_way_to_rest_waits_for_nothing_and_is_not_put_to_rest_or_closed_again() {
+    let mut bench = left(true);
+    bench.store_works = false;
+    assert_eq!(rest_of(&mut bench), Rest::Asleep);
+    let facts = bench.shard.rooms(bench.now).next().map(|facts| (facts.place, facts.posts));
+    assert_eq!(facts, Some((playon_core::facts::Place::Resting, Vec::new())));
+    assert_eq!(rest_of(&mut bench), Rest::Awake);
+    // Who comes meanwhile waits until it has gone to rest.
+    bench.hello_again(2);
+    assert_eq!((bench.closed(2), bench.sent_to(ONE)), (None, Vec::new()));
+}
+
+#[test]
+fn a_room_that_an_operator_closes_is_deleted_once() {
+    let mut bench = left(true);
+    bench.store_works = false;
+    bench.effects.clear();
+    for _ in 0..2 {
+        bench.order(Order::Close { room: ROOM });
+    }
+    let deleted = bench.effects.iter().filter(|effect| matches!(effect, Effect::Delete(ROOM)));
+    assert_eq!(deleted.count(), 1);
+    bench.hello_again(2);
+    assert!(!bench.welcomed(2), "it is gone");
+}
+
+#[test]
+fn a_room_that_had_ended_when_the_keeper_died_is_deleted_by_the_next_one() {
+    let stored = committed(ROOM, "duel", Bytes::from_static(&[1, 5]));
+    let mut bench = Bench::new(&policies(Span::secs(60)));
+    bench.recovered(Image { ended: true, ..stored });
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Delete(ROOM))));
+    assert_eq!(bench.sent_to(ONE), []);
 }

@@ -35,6 +35,7 @@ fn a_room_that_is_told_again_by_the_next_keeper_waits_only_for_the_rest_of_its_t
     let age = Span::secs(100);
     assert_eq!(waits(age, Some(Time(88_000_000))), (Some(Time(8_000_000)), false));
     assert_eq!(waits(age, Some(Time(80_000_000))), (None, true), "its time is over");
+    assert_eq!(waits(age, Some(Time(80_001_000))), (None, true), "just now");
     assert_eq!(waits(age, Some(Time(100_000_000))), (Some(Time(20_000_000)), false));
     let (until, moves) = waits(age, None);
     assert!(!moves && until.is_some_and(|until| until >= Time(20_000_000)), "{until:?}");
@@ -98,4 +99,24 @@ fn a_deploy_that_goes_on_tells_rooms_since_when_it_moves_them() {
     assert_eq!(told, Some(Time(88_000_000)));
     assert!(!stored.is_empty());
     assert!(stored.iter().all(|record| record.moving_since == Some(Time(88_000_000))));
+}
+
+/// It is known from any worker of its release that has ever been there.
+#[test]
+fn a_room_without_a_worker_knows_how_long_it_may_wait() {
+    let mut bench = Bench::new(&by_rounds());
+    bench.worker_down(ONE);
+    let state = bytes::Bytes::from_static(&[1, 5]);
+    bench.recovered(super::bench::committed(ROOM, "duel", state));
+    bench.reports();
+    bench.move_to(NEW, false);
+    let until = bench.reports().iter().find_map(|report| match report {
+        Report::Waiting { until, .. } => Some(*until),
+        _ => None,
+    });
+    assert_eq!(until, Some(bench.now + Span::secs(20)));
+    assert_eq!(bench.sent_to(TWO), []);
+    bench.wait(Span::secs(20));
+    bench.worker_up(TWO);
+    assert!(!bench.sent_to(TWO).is_empty(), "its time is over");
 }

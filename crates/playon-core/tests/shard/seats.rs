@@ -454,3 +454,40 @@ fn inputs_that_were_lost_with_a_keeper_are_counted_once_and_the_next_one_follows
         assert_eq!(welcome(&bench, 4).map(|terms| terms.lost), Some(0), "it knows");
     }
 }
+
+#[test]
+fn an_empty_seat_whose_player_may_not_know_of_it_is_given_up_for_whoever_asks() {
+    let mut bench = table();
+    gone(&mut bench, 1);
+    batches(&mut bench, false);
+    bench.hello(2);
+    let ran = items(&batches(&mut bench, false));
+    assert!(matches!(ran[..], [Item::Leave(FIRST), Item::Join { session: SECOND, .. }]), "{ran:?}");
+    assert!(!image(&bench).seats.contains_key(&FIRST) && bench.welcomed(2));
+}
+
+#[test]
+fn a_room_that_lost_nothing_goes_on_in_the_history_it_has() {
+    for (clean, history) in [(true, 1), (false, 2)] {
+        let mut bench = table();
+        bench.input(1, 1);
+        batches(&mut bench, true);
+        let image = Image { clean, ..image(&bench) };
+        let mut bench = Bench::under(2, Span::secs(5), &turn_based());
+        bench.recovered(image);
+        batches(&mut bench, false);
+        come_back(&mut bench, Claim { recv: 1, lo: 2, ..claims(2) });
+        let terms = welcome(&bench, 2).unwrap();
+        assert_eq!(terms.history, History(history));
+        assert_eq!(terms.mode, if clean { Mode::Resumed } else { Mode::Fresh });
+    }
+}
+
+#[test]
+fn who_knows_the_present_history_has_lost_nothing_with_a_keeper() {
+    let mut bench = lost_some(3);
+    come_back(&mut bench, Claim { history: 2, lo: 9, ..claims(2) });
+    assert_eq!(bench.closed(2), Some(Close::InputGap));
+    come_back(&mut bench, Claim { history: 2, lo: 4, ..claims(3) });
+    assert_eq!(welcome(&bench, 3).map(|terms| terms.lost), Some(0));
+}
