@@ -477,3 +477,91 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use playon_types::ids::{Attempt, ReleaseId, WorkerId};
+    use playon_types::image::Image;
+
+    use super::*;
+    use crate::fleet::Berth;
+    use crate::limits::Limits;
+
+    /// A room of ten bytes of which a copy is being opened, or is ready; so many deltas are kept at most.
+    fn tail(ready: bool, bodies: &[Body], deltas_max: usize) -> Option<Vec<usize>> {
+        let image = Image { state: vec![7; 10].into(), ..Image::default() };
+        let mut room = Room::new(image, &Limits::default(), Time(0));
+        let placement = Placement {
+            worker: WorkerId(1),
+            attempt: Attempt(1),
+            release: ReleaseId::default(),
+            berth: Berth::Common,
+        };
+        let tail = Tail::Deltas(Vec::new());
+        let step = if ready {
+            WarmStep::Ready { placement, tail }
+        } else {
+            WarmStep::Prewarming { placement, tail }
+        };
+        let order = MoveOrder::to(DeployId(1), ReleaseId::default());
+        let errand = Errand::new(Time(0), Span::ZERO);
+        let warm = Some(Warm { order, step, cost: Span::ZERO, errand });
+        room.enter(Phase::Live(Live { placement, inflight: None, warm }));
+        for body in bodies {
+            room.track_tail(&commit(body.clone()), deltas_max);
+        }
+        let facts = room.facts(Time(0));
+        let seen = (facts.tail, facts.tail_bytes);
+        let warm = room.take_warm().expect("it is being moved");
+        match warm.step {
+            WarmStep::Prewarming { tail: Tail::Deltas(deltas), .. }
+            | WarmStep::Ready { tail: Tail::Deltas(deltas), .. } => {
+                let bytes: Vec<usize> = deltas.iter().map(Bytes::len).collect();
+                assert_eq!(seen, (bytes.len(), bytes.iter().sum()));
+                Some(bytes)
+            }
+            _ => {
+                assert_eq!(seen, (0, 0));
+                None
+            }
+        }
+    }
+
+    fn commit(body: Body) -> Commit {
+        Commit {
+            room: Default::default(),
+            attempt: Attempt(1),
+            seq: Seq(1),
+            parent_hash: 0,
+            hash: 0,
+            version: 1,
+            body,
+            refused: Vec::new(),
+            dismissed: Vec::new(),
+            outputs: Vec::new(),
+            inputs: 0,
+            views: Vec::new(),
+            left_out: Vec::new(),
+            watch_view: None,
+            wake_at: None,
+            between_rounds: false,
+            ended: false,
+            cost_us: 0,
+        }
+    }
+
+    #[test]
+    fn deltas_are_kept_for_a_copy_while_they_are_fewer_and_shorter_than_the_state() {
+        let delta = |bytes| Body::Delta(vec![1; bytes].into());
+        for ready in [true, false] {
+            let tail = |bodies: &[Body], most| tail(ready, bodies, most);
+            assert_eq!(tail(&[], 9), Some(vec![]));
+            assert_eq!(tail(&[delta(4), Body::Same, delta(5)], 9), Some(vec![4, 5]));
+            assert_eq!(tail(&[delta(4), delta(6)], 9), None, "as long as the state");
+            assert_eq!(tail(&[delta(11)], 9), None);
+            assert_eq!(tail(&[delta(1), delta(1)], 2), Some(vec![1, 1]));
+            assert_eq!(tail(&[delta(1), delta(1), delta(1)], 2), None);
+            assert_eq!(tail(&[Body::Full(vec![1].into()), delta(1)], 9), None, "once and for all");
+        }
+    }
+}

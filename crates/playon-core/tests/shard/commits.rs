@@ -63,9 +63,9 @@ fn records(bench: &Bench) -> Vec<Record> {
 }
 
 /// The snapshots that the store was given.
-fn snapshots(bench: &Bench) -> Vec<&Image> {
-    let image = |effect| match effect {
-        &Effect::Snapshot(ref image) => Some(image),
+fn snapshots<'a>(bench: &'a Bench) -> Vec<&'a Image> {
+    let image = |effect: &'a Effect| match effect {
+        Effect::Snapshot(image) => Some(image),
         _ => None,
     };
     bench.effects.iter().filter_map(image).collect()

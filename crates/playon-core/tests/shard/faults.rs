@@ -490,3 +490,72 @@ fn on_probation_it_is_told_when_a_room_does_not_fail_any_more() {
         assert_eq!(acquitted(&mut bench), 0, "told once");
     }
 }
+
+#[test]
+fn a_room_that_is_being_opened_does_not_notice_the_end_of_another_worker() {
+    let (mut bench, worker) = reopens();
+    let other = bench.old_worker_up(22, Berth::Common);
+    bench.reports();
+    let end = WorkerEnd { ended: Ended::ByItself, turns: None, how: String::new() };
+    bench.worker_ends(other, &end);
+    assert_eq!(faults(&bench.reports()), []);
+    let sent = bench.sent_to(worker);
+    assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
+}
+
+#[test]
+fn a_worker_lost_in_the_middle_of_an_inquiry_is_held_against_nobody() {
+    let mut bench = table();
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    bench.worker(ONE, fault(&sent[0]));
+    bench.reports();
+    bench.worker_down(ONE);
+    assert_eq!(faults(&bench.reports()), [(0, false)]);
+}
+
+#[test]
+fn a_room_of_which_a_copy_is_to_be_tried_is_given_up_all_the_same() {
+    let (mut bench, worker) = reopens();
+    bench.worker_down(super::bench::TWO);
+    bench.order(Order::Check { deploy: super::bench::DEPLOY, room: ROOM, to: NEW });
+    for _ in 0..Limits::default().own_faults_max {
+        let sent = bench.sent_to(worker);
+        sent.iter()
+            .filter(|message| matches!(message, ToWorker::Open { .. }))
+            .for_each(|message| bench.worker(worker, fault(message)));
+        bench.wait(Span::secs(10));
+    }
+    assert_eq!(halted(&bench.reports()), 1);
+}
+
+#[test]
+fn a_room_whose_release_cannot_be_started_any_more_is_opened_on_another() {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    bench.worker_down(ONE);
+    assert_eq!(bench.sent_to(super::bench::TWO), []);
+    bench.order(Order::Prefer(NEW));
+    bench.order(Order::Startable(BTreeSet::from([NEW])));
+    bench.wait(Span::ZERO);
+    let sent = bench.sent_to(super::bench::TWO);
+    assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
+}
+
+#[test]
+fn a_room_that_has_ended_or_stops_is_not_opened_again() {
+    let mut bench = table();
+    bench.store_works = false;
+    bench.input(1, 1);
+    let sent = bench.sent_to(ONE);
+    let Some(FromWorker::Commit(mut commit)) = answer(ONE, &sent[0], false) else { panic!() };
+    commit.ended = true;
+    bench.worker(ONE, FromWorker::Commit(commit));
+    bench.worker_down(ONE);
+    let next = bench.old_worker_up(21, Berth::Common);
+    assert_eq!(bench.sent_to(next), []);
+    let mut bench = table();
+    bench.worker_down(ONE);
+    bench.order(Order::Stop);
+    let next = bench.old_worker_up(21, Berth::Common);
+    assert_eq!(bench.sent_to(next), []);
+}

@@ -3,6 +3,7 @@
 mod appeals;
 mod beats;
 mod bench;
+mod beside;
 mod births;
 mod catching_up;
 mod checks;

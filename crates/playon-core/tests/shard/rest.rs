@@ -359,3 +359,14 @@ fn a_room_that_had_ended_when_the_keeper_died_is_deleted_by_the_next_one() {
     assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Delete(ROOM))));
     assert_eq!(bench.sent_to(ONE), []);
 }
+
+#[test]
+fn a_stop_stores_nothing_of_a_room_on_its_way_to_rest() {
+    let mut bench = left(true);
+    bench.store_works = false;
+    assert_eq!(rest_of(&mut bench), Rest::Asleep);
+    bench.effects.clear();
+    bench.order(Order::Stop);
+    let stored = |effect: &Effect| matches!(effect, Effect::Snapshot(_) | Effect::Append { .. });
+    assert!(!bench.effects.iter().any(stored), "it would be back: {:?}", bench.effects);
+}

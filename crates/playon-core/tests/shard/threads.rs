@@ -100,3 +100,22 @@ fn of_a_worker_that_hangs_and_notes_nothing_all_that_wait_are_suspects() {
     );
     assert!(goes_back(Ended::Dismissed, None), "no room is the reason");
 }
+
+#[test]
+fn a_suspect_that_was_not_there_when_it_happened_again_goes_back_at_once() {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    let soon = Span::millis(40);
+    dies_after(&mut bench, ONE, 1, soon);
+    let next = bench.old_worker_up(21, Berth::Common);
+    obey(&mut bench, next);
+    assert_eq!(dies_after(&mut bench, next, 2, soon), Some(vec![Berth::Quarantine]));
+    let common = bench.old_worker_up(22, Berth::Common);
+    let apart = bench.old_worker_up(23, Berth::Quarantine);
+    obey(&mut bench, apart);
+    let other = bench.old_worker_up(24, Berth::Common);
+    let end = WorkerEnd { ended: Ended::ByItself, turns: Some(Vec::new()), how: String::new() };
+    bench.worker_ends(other, &end);
+    let sent = bench.sent_to(common);
+    assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
+    assert!(matches!(bench.sent_to(apart).as_slice(), [ToWorker::Retire { .. }]));
+}
