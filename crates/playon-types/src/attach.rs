@@ -475,4 +475,44 @@ mod tests {
                 .map(|body| (body.len(), body.is_empty()));
         assert_eq!(lengths, [(0, true), (0, true), (3, false), (3, false)]);
     }
+
+    #[test]
+    fn answers_know_which_room_and_attempt_they_are_about() {
+        let (room, attempt, seq) = (RoomId([1; 16]), Attempt(2), Seq(3));
+        let message = "PLY-0428 it panicked".to_owned();
+        let fault = Fault { room, attempt, stage: Stage::Open, message, refusal: false };
+        assert_eq!(fault.reason().to_string(), "PLY-0428 it panicked");
+        let prewarmed = Prewarmed { room, attempt, seq, size: 1, cost_us: 1 };
+        let (version, state) = (1, Bytes::new());
+        let exported = Exported { room, attempt, seq, version, state, cost_us: 1 };
+        for answer in [
+            FromWorker::Fault(fault),
+            FromWorker::Prewarmed(prewarmed),
+            FromWorker::Exported(exported),
+        ] {
+            assert_eq!(answer.about(), (room, attempt));
+        }
+    }
+
+    /// A worker notes what it is at under these numbers.
+    #[test]
+    fn what_is_no_batch_has_a_number_too() {
+        let (room, attempt, seq) = (RoomId([1; 16]), Attempt(2), Seq(9));
+        let (kind, version, state) = (String::new(), 1, Bytes::new());
+        let create =
+            ToWorker::Create { room, attempt, kind: kind.clone(), params: Bytes::new(), seed: 0 };
+        let open = ToWorker::Open {
+            room,
+            attempt,
+            kind: kind.clone(),
+            seq,
+            version,
+            state: state.clone(),
+        };
+        let export = ToWorker::Export { room, attempt, kind, seq, version, state };
+        let retire = ToWorker::Retire { room, attempt };
+        let turns = [create, open, export, retire].map(|message| message.turn());
+        assert!(turns.iter().all(|turn| (turn.room, turn.attempt) == (room, attempt)));
+        assert_eq!(turns.map(|turn| turn.seq.0), [1, 9, 0, 0]);
+    }
 }

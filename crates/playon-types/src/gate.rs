@@ -320,3 +320,57 @@ impl Close {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONN: ConnId = ConnId(7);
+
+    #[test]
+    fn messages_know_which_socket_they_are_about() {
+        let who = Who::Watcher;
+        let hello = Hello { conn: CONN, room: RoomId([1; 16]), who, create: None };
+        let from = [
+            ToOwner::Hello(hello),
+            ToOwner::Input { conn: CONN, seq: 1, recv: 0, payload: Bytes::new() },
+            ToOwner::Ack { conn: CONN, recv: 1 },
+            ToOwner::Bye { conn: CONN },
+            ToOwner::Gone { conn: CONN },
+            ToOwner::Drained { conn: CONN, sent: 1 },
+        ];
+        assert!(from.iter().all(|message| message.conn() == CONN));
+        let detail = crate::reason!("PLY-0109 it left");
+        let to = [
+            ToGateway::Push { conn: CONN, push: Push::default() },
+            ToGateway::Close { conn: CONN, why: Close::Left, detail },
+        ];
+        assert!(to.iter().all(|message| message.conn() == CONN));
+    }
+
+    #[test]
+    fn a_push_is_empty_with_nothing_of_anything() {
+        let empty = Push::default;
+        assert!(empty().is_empty());
+        for some in [
+            Push { set_aside: vec![1], ..empty() },
+            Push { applied: Some(1), ..empty() },
+            Push { events: vec![(1, Bytes::new())], ..empty() },
+            Push { view: Some((1, Bytes::new())), ..empty() },
+            Push { now: vec![Bytes::new()], ..empty() },
+        ] {
+            assert!(!some.is_empty(), "{some:?}");
+        }
+    }
+
+    /// Clients know them by number.
+    #[test]
+    fn each_close_has_a_number_of_its_own_by_whether_one_may_try_again() {
+        let codes = Close::ALL.map(Close::code);
+        let wanted = [
+            4000, 4003, 4008, 4010, 4401, 4404, 4410, 4411, 4900, 4901, 4902, 4903, 4904, 4905,
+            4906, 4907, 4908, 4009,
+        ];
+        assert_eq!(codes, wanted);
+    }
+}
