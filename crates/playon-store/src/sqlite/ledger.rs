@@ -374,3 +374,7 @@ fn broken(room: RoomId, seq: Seq, what: &str, mark: &Mark) -> String {
         "room {room} {what} of commit {seq}, but its last commit is {last} and its snapshot is of {snapshot}"
     )
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;
