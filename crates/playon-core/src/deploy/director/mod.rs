@@ -485,3 +485,13 @@ impl Director {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    mod checks;
+    mod rests;
+    mod rig;
+    mod rollouts;
+    mod rooms;
+    mod watches;
+}

@@ -332,3 +332,54 @@ impl Director {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::DirectorConfig;
+    use playon_types::kind::{KindInfo, Policies};
+
+    const KEEPER: Span = Span::secs(60);
+    const NEW: ReleaseId = ReleaseId([2; 32]);
+
+    fn director() -> Director {
+        Director::new(DirectorConfig { probation: KEEPER, ..DirectorConfig::default() })
+    }
+
+    fn kind(name: &str, probation: Option<Span>) -> KindInfo {
+        let policies = Policies { probation, ..Policies::default() };
+        KindInfo { name: name.into(), writes: 1, reads_from: 1, exports_to: 1, policies }
+    }
+
+    #[test]
+    fn kinds_are_watched_for_as_long_as_they_say_and_else_as_the_keeper_says() {
+        let mut director = director();
+        let spans = |director: &Director| {
+            let of = |kind| director.probation_of(NEW, kind);
+            (of("duel"), of("lobby"), director.longest_probation(NEW))
+        };
+        assert_eq!(spans(&director), (KEEPER, KEEPER, KEEPER), "it has said nothing");
+        for own in [Span::secs(5), Span::secs(100)] {
+            director.handle_release(NEW, vec![kind("duel", None), kind("lobby", Some(own))]);
+            assert_eq!(spans(&director), (KEEPER, own, KEEPER.max(own)));
+        }
+        director.config.probation = Span::ZERO;
+        assert_eq!(director.longest_probation(NEW), Span::ZERO, "it watches nothing");
+    }
+
+    #[test]
+    fn only_what_somebody_ships_from_elsewhere_is_watched() {
+        let director = director();
+        let watched = |course, from| {
+            let record = DeployRecord::new(DeployId(1), course, from, NEW, false);
+            let probation = director.probation_in(&record);
+            probation.map(|probation| (probation.release, probation.from))
+        };
+        let old = ReleaseId([1; 32]);
+        assert_eq!(watched(Course::Forward, Some(old)), Some((NEW, old)));
+        assert_eq!(watched(Course::Forward, None), None);
+        assert_eq!(watched(Course::Forward, Some(NEW)), None, "it was there before");
+        assert_eq!(watched(Course::Back, Some(old)), None);
+        assert_eq!(watched(Course::Rescue, Some(old)), None);
+    }
+}
