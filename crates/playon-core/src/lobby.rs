@@ -524,4 +524,44 @@ mod tests {
             assert_eq!(passed_over.collect::<BTreeSet<_>>(), lobby.passed_over, "step {step}");
         }
     }
+
+    #[test]
+    fn who_has_arrived_is_on_the_way_no_more_and_nobody_else() {
+        let mut lobby = Lobby::new();
+        lobby.handle_listing(LobbyOpening { players_max: 9, ..opening(id(1), 1) });
+        (0..4).for_each(|_| assert_eq!(lobby.pick(NOW, "duel", id(9), &[]), Pick::Room(id(1))));
+        for (players, coming) in [(3, 2), (2, 2), (2, 2), (9, 0)] {
+            lobby.handle_listing(LobbyOpening { players_max: 9, ..opening(id(1), players) });
+            let entry = &lobby.rooms[&id(1)];
+            assert_eq!((entry.coming.len(), entry.taken()), (coming, players + coming as u32));
+        }
+    }
+
+    #[test]
+    fn kinds_that_a_release_has_declared_stay_known_and_others_go_with_their_last_room() {
+        let mut lobby = Lobby::new();
+        lobby.handle_kind("duel", 2);
+        lobby.handle_listing(opening(id(1), 1));
+        lobby.handle_listing(LobbyOpening { kind: "chess".into(), ..opening(id(2), 1) });
+        lobby.handle_listing(LobbyOpening { kind: "chess".into(), ..opening(id(3), 4) });
+        lobby.handle_gone(id(1));
+        lobby.handle_gone(id(2));
+        assert_eq!(
+            lobby.kinds.keys().collect::<Vec<_>>(),
+            ["chess", "duel"],
+            "a full one is there"
+        );
+        lobby.handle_gone(id(3));
+        assert_eq!(lobby.kinds.keys().collect::<Vec<_>>(), ["duel"]);
+        assert_eq!(burst(&mut lobby, 3).into_values().collect::<Vec<_>>(), [2, 1]);
+    }
+
+    #[test]
+    fn a_room_that_is_closed_to_strangers_is_shown_to_no_spectator() {
+        let mut lobby = Lobby::new();
+        lobby.handle_listing(LobbyOpening { open: false, ..opening(id(1), 1) });
+        assert_eq!((lobby.watch("duel", &[]), lobby.len()), (None, 1));
+        lobby.handle_listing(opening(id(1), 4));
+        assert_eq!(lobby.watch("duel", &[]), Some(id(1)), "full, but open");
+    }
 }

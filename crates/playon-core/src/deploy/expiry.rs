@@ -360,4 +360,51 @@ mod tests {
         expiry.handle_count(Time(2), WallTime(5_000), vec![group(1, 0)], kept);
         assert_eq!((drain(&mut expiry), expiry.next_timeout()), (vec![], Some(Time(1_000_002))));
     }
+
+    #[test]
+    fn one_group_follows_the_other_and_each_begins_at_its_first_room() {
+        let mut expiry = expiry(3);
+        let groups = vec![group(1, 0), RestingGroup { oldest: WallTime(9), ..group(1, 0) }];
+        expiry.handle_count(Time(2), WallTime(5_000), groups, kept);
+        drain(&mut expiry);
+        expiry.handle_found(Time(2), &[room(1), room(2)]);
+        let told = drain(&mut expiry);
+        assert!(
+            matches!(&told[2..], [ExpiryEffect::Find(due)] if due.after.is_none() && due.limit == 1),
+            "{told:?}"
+        );
+        expiry.handle_found(Time(3), &[room(3)]);
+        assert_eq!((drain(&mut expiry).len(), expiry.next_timeout()), (1, Some(Time(1_000_003))));
+        // What was handed out a second ago counts no more.
+        expiry.handle_timeout(Time(1_000_003));
+        let told = drain(&mut expiry);
+        assert!(
+            matches!(&told[..], [ExpiryEffect::Find(due)] if due.after == Some(room(3)) && due.limit == 3)
+        );
+        expiry.handle_found(Time(1_000_004), &[]);
+        assert_eq!(drain(&mut expiry), [ExpiryEffect::Ended { handed_out: 3, deleted: 0 }]);
+        assert_eq!(expiry.next_timeout(), Some(Time(1_000_004) + EVERY));
+    }
+
+    #[test]
+    fn a_pass_begins_once_all_rooms_are_known_and_anew_with_another_release() {
+        let mut expiry = Expiry::new(ExpiryConfig { rooms_per_second: 1, every: Span::ZERO });
+        expiry.handle_current();
+        expiry.handle_timeout(Time(9));
+        assert_eq!((expiry.poll(), expiry.next_timeout()), (None, None), "rooms are not known");
+        (1..=2).for_each(|_| expiry.handle_recovery_done());
+        assert_eq!(drain(&mut expiry), [ExpiryEffect::Count]);
+        expiry.handle_current();
+        expiry.handle_count(Time(9), WallTime(5_000), vec![group(1, 0)], kept);
+        assert_eq!(
+            drain(&mut expiry),
+            [ExpiryEffect::Count],
+            "it was asked for with another in mind"
+        );
+        expiry.handle_count(Time(9), WallTime(5_000), vec![], kept);
+        assert_eq!(drain(&mut expiry).len(), 1);
+        assert_eq!(expiry.next_timeout(), Some(Time(10)), "however short, time goes on");
+        expiry.handle_current();
+        assert_eq!((drain(&mut expiry), expiry.next_timeout()), (vec![ExpiryEffect::Count], None));
+    }
 }

@@ -303,4 +303,90 @@ mod tests {
         mover.answered(room(1), DeployId(3));
         assert!(!mover.is_busy(room(1)));
     }
+
+    fn patient(deploy: u64) -> MoveErrand {
+        MoveErrand { at_once: false, ..errand(deploy) }
+    }
+
+    #[test]
+    fn so_many_leave_per_second_and_one_at_least() {
+        for (per_second, every) in [(0, 1_000_000), (1, 1_000_000), (4, 250_000), (u32::MAX, 1)] {
+            let mut mover = Mover::new(per_second);
+            (1..=2).for_each(|n| mover.push(room(n), errand(1)));
+            assert!(mover.take(Time(5)).is_some());
+            assert_eq!(mover.next_timeout(), Some(Time(5 + every)));
+        }
+    }
+
+    #[test]
+    fn who_is_to_hurry_and_has_no_order_yet_gets_one_in_a_hurry_in_its_turn() {
+        let mut mover = Mover::new(1_000_000);
+        (1..=2).for_each(|n| mover.push(room(n), patient(1)));
+        mover.hurry(room(1), errand(1));
+        mover.hurry(room(2), errand(2));
+        mover.hurry(room(3), errand(1));
+        assert_eq!(mover.sizes(), (2, 0), "one has no order, and one has that of another deploy");
+        assert_eq!(mover.take(Time(1)), Some((room(1), errand(1).order(room(1)))));
+        assert_eq!(mover.take(Time(2)), Some((room(2), patient(1).order(room(2)))));
+        assert!(
+            !mover.was_patient(room(1), DeployId(1)) && mover.was_patient(room(2), DeployId(1))
+        );
+        assert!(
+            !mover.was_patient(room(2), DeployId(2)) && !mover.was_patient(room(9), DeployId(1))
+        );
+    }
+
+    #[test]
+    fn who_has_its_order_is_told_to_hurry_unless_it_answers_before() {
+        let mut mover = Mover::new(1_000_000);
+        (1..=2).for_each(|n| mover.push(room(n), patient(1)));
+        (1..=2).for_each(|n| assert!(mover.take(Time(n)).is_some()));
+        (1..=2).for_each(|n| mover.hurry(room(n), errand(1)));
+        mover.hurry(room(2), errand(2));
+        assert_eq!(mover.sizes(), (2, 2));
+        assert!(!mover.answered(room(1), DeployId(2)) && mover.answered(room(1), DeployId(1)));
+        let hurry = Order::Hurry { deploy: DeployId(1), room: room(2) };
+        assert_eq!(mover.take(Time(9)), Some((room(2), hurry)));
+        assert_eq!((mover.take(Time(19)), mover.next_timeout()), (None, None));
+        assert!(mover.is_told(room(2)) && !mover.is_busy(room(1)));
+        // What it is told next is not dropped with the answer to what it was told before.
+        mover.push(room(2), errand(3));
+        assert!(mover.answered(room(2), DeployId(1)) && mover.is_busy(room(2)));
+    }
+
+    #[test]
+    fn a_room_stays_that_has_refused_or_failed_so_often_until_that_is_over() {
+        let mut mover = Mover::new(100);
+        let stays = |mover: &Mover| [1, 2].map(|n| mover.stays(room(n), 2));
+        assert_eq!(stays(&mover), [false, false]);
+        mover.decline(room(1));
+        mover.failed(room(2));
+        assert_eq!(stays(&mover), [true, false]);
+        mover.failed(room(2));
+        assert_eq!(stays(&mover), [true, true]);
+        mover.try_again();
+        assert_eq!(stays(&mover), [true, false], "it has refused, whoever is back");
+        mover.settled(room(1));
+        assert_eq!(stays(&mover), [false, false]);
+        for over in
+            [Mover::begin_anew, |mover: &mut Mover| (1..=2).for_each(|n| mover.forget(room(n)))]
+        {
+            mover.decline(room(1));
+            (1..=2).for_each(|_| mover.failed(room(2)));
+            over(&mut mover);
+            assert_eq!(stays(&mover), [false, false]);
+        }
+    }
+
+    #[test]
+    fn what_a_deploy_has_not_handed_out_ends_with_it_and_what_it_has_is_waited_for() {
+        let mut mover = Mover::new(1_000_000);
+        (1..=3).for_each(|n| mover.push(room(n), errand(1)));
+        assert!(mover.take(Time(1)).is_some());
+        mover.push(room(3), errand(2));
+        mover.cancel(DeployId(1));
+        assert_eq!(mover.sizes(), (1, 1));
+        assert!(mover.is_told(room(1)) && !mover.is_busy(room(2)) && !mover.is_told(room(3)));
+        assert_eq!(mover.take(Time(2)).map(|(room, _)| room), Some(room(3)));
+    }
 }
