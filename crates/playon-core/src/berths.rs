@@ -92,4 +92,20 @@ mod tests {
         berths.handle_timeout(Time(7) + Span::secs(10));
         assert_eq!((berths.next_timeout(), drain(&mut berths)), (None, vec![0]));
     }
+
+    #[test]
+    fn a_worker_lingers_from_the_moment_it_was_needed_last() {
+        let mut berths = Berths::new(Span(10));
+        let other = (ReleaseId([1; 32]), Berth::Quarantine);
+        berths.handle_report(Time(0), 0, &[TRIAL, other]);
+        berths.handle_report(Time(5), 0, &[other]);
+        berths.handle_report(Time(9), 0, &[]);
+        assert_eq!(berths.next_timeout(), Some(Time(15)), "what is said again is no news");
+        drain(&mut berths);
+        berths.handle_timeout(Time(14));
+        assert_eq!(berths.poll(), None);
+        berths.handle_timeout(Time(15));
+        assert_eq!((berths.poll(), berths.poll()), (Some((TRIAL.0, TRIAL.1, 0)), None));
+        assert_eq!(berths.next_timeout(), Some(Time(19)));
+    }
 }

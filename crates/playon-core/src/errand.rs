@@ -145,4 +145,17 @@ mod tests {
             "others cannot excuse it for ever"
         );
     }
+
+    #[test]
+    fn what_was_reported_is_looked_at_again_after_as_long() {
+        let mut errand = Errand::new(at(1), SPAN);
+        assert_eq!((errand.waits(at(4)), errand.waits(at(0))), (Span::secs(3), Span::ZERO));
+        assert!(!errand.is_reported() && !errand.is_begun());
+        errand.begin(at(5));
+        assert!(errand.is_begun() && errand.is_overdue(&fleet(), WORKER, at(7), TURN));
+        errand.report(at(8));
+        assert!(errand.is_reported());
+        assert_eq!((errand.until(), errand.waits(at(8))), (at(10), Span::secs(7)));
+        assert!(!errand.is_overdue(&fleet(), WORKER, at(9), TURN));
+    }
 }

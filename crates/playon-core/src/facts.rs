@@ -186,3 +186,28 @@ pub struct ShardFacts {
     /// Copies of rooms that nobody runs which a deploy wants, with the one under way.
     pub probes: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_is_live_frozen_or_being_switched_or_none_of_it() {
+        let all = |is: fn(Place) -> bool| {
+            Place::ALL.into_iter().filter(|place| is(*place)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            all(Place::is_live),
+            [Place::Live, Place::Exporting, Place::Prewarming, Place::Warm]
+        );
+        let frozen = [Place::Cutover, Place::CutoverExporting, Place::CutoverOrphan];
+        assert_eq!(all(Place::is_frozen), frozen);
+        let switching = [
+            Place::Switching,
+            Place::SwitchingOldGone,
+            Place::SwitchingNewGone,
+            Place::SwitchingBothGone,
+        ];
+        assert_eq!(all(Place::is_switching), switching);
+    }
+}

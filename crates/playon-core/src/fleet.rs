@@ -407,4 +407,185 @@ mod tests {
         assert!(!end(Ended::Dismissed, None).is_held_against(false));
         assert!(end(Ended::ByItself, None).is_held_against(false));
     }
+
+    const ROOM: RoomId = RoomId([7; 16]);
+
+    const fn release(n: u8) -> ReleaseId {
+        ReleaseId([n; 32])
+    }
+
+    fn turn(attempt: u64, seq: u64) -> Turn {
+        Turn { room: ROOM, attempt: Attempt(attempt), seq: Seq(seq) }
+    }
+
+    /// A worker that serves that kind, of which it writes that version and reads those from another one on.
+    fn serves(id: u64, n: u8, kind: &str, writes: u32, reads_from: u32) -> WorkerInfo {
+        let mut info = worker(id, n);
+        info.kinds[0].name = kind.into();
+        (info.kinds[0].writes, info.kinds[0].reads_from) = (writes, reads_from);
+        info
+    }
+
+    #[test]
+    fn what_a_worker_was_at_when_it_ended_is_told_by_what_it_notes() {
+        let end = |ended, turns| WorkerEnd { ended, turns, how: String::new() };
+        for ended in [Ended::ByItself, Ended::Suspect, Ended::Spoiled, Ended::Dismissed] {
+            let by_itself = ended == Ended::ByItself;
+            let at_it = end(ended, Some(vec![turn(1, 5)]));
+            assert_eq!(at_it.by_itself(), by_itself);
+            assert_eq!(at_it.was_at_work(), ended != Ended::Dismissed);
+            assert!(!at_it.is_unexplained(), "it was at a room");
+            let at_nothing = end(ended, Some(Vec::new()));
+            assert_eq!((at_nothing.was_at_work(), at_nothing.is_unexplained()), (false, by_itself));
+            let unknown = end(ended, None);
+            assert_eq!((unknown.was_at_work(), unknown.is_unexplained()), (false, false));
+            assert_eq!(
+                (unknown.was_at(ROOM, Attempt(1)), at_it.was_at(ROOM, Attempt(1))),
+                (None, Some(true))
+            );
+            assert_eq!(at_it.was_at(ROOM, Attempt(2)), Some(false), "another attempt");
+            assert_eq!(at_it.was_at(RoomId([8; 16]), Attempt(1)), Some(false));
+            assert_eq!(unknown.was_at_batch(ROOM, Attempt(1), Seq(5)), None);
+            assert_eq!(at_it.was_at_batch(ROOM, Attempt(1), Seq(5)), Some(true));
+            assert_eq!(at_it.was_at_batch(ROOM, Attempt(1), Seq(6)), Some(false));
+        }
+    }
+
+    #[test]
+    fn who_ends_a_worker_follows_from_why_it_is_to_be_ended() {
+        let ended = [Suspicion::Hangs, Suspicion::Lies, Suspicion::Spoiled].map(Suspicion::ended);
+        assert_eq!(ended, [Ended::Suspect, Ended::Dismissed, Ended::Spoiled]);
+    }
+
+    #[test]
+    fn a_release_is_opened_if_it_can_be_started_is_awaited_or_is_there() {
+        let mut fleet = Fleet::default();
+        assert!(fleet.may_run(release(1), None) && fleet.starts(release(1)), "nobody knows");
+        fleet.set_startable(BTreeSet::from([release(1)]));
+        fleet.add(worker(2, 2));
+        fleet.add(WorkerInfo { berth: Berth::Trial(0), ..worker(3, 3) });
+        let may: Vec<bool> = (1..=4).map(|n| fleet.may_run(release(n), Some(release(4)))).collect();
+        assert_eq!(may, [true, true, false, true], "the third one is there for one room only");
+        let starts: Vec<bool> = (1..=4).map(|n| fleet.starts(release(n))).collect();
+        assert_eq!(starts, [true, false, false, false]);
+        assert!(fleet.has_release(release(2)) && !fleet.has_release(release(3)));
+    }
+
+    #[test]
+    fn a_state_is_read_by_the_awaited_release_if_it_can_else_by_the_one_that_makes_the_least_of_it()
+    {
+        let mut fleet = Fleet::default();
+        for (n, writes, reads_from) in [(1, 9, 1), (2, 5, 3), (3, 6, 4), (4, 4, 4)] {
+            fleet.add(serves(n.into(), n, "duel", writes, reads_from));
+        }
+        let reader = |fleet: &Fleet, version, awaited| {
+            fleet.reader_of("duel", version, Some(release(awaited))).map(|release| release.0[0])
+        };
+        assert_eq!(reader(&fleet, 4, 3), Some(3), "it is awaited");
+        assert_eq!(reader(&fleet, 4, 9), Some(4));
+        assert_eq!(reader(&fleet, 5, 9), Some(2));
+        assert_eq!(reader(&fleet, 2, 3), Some(1), "the awaited one does not read it");
+        assert_eq!(reader(&fleet, 10, 3), None);
+        assert_eq!(fleet.reader_of("chess", 4, None), None);
+        fleet.remove(WorkerId(4), &WorkerEnd::DISMISSED);
+        assert_eq!(reader(&fleet, 4, 9), Some(4), "it may be started");
+        fleet.set_startable(BTreeSet::new());
+        assert_eq!(reader(&fleet, 4, 9), Some(2), "it cannot");
+    }
+
+    #[test]
+    fn the_kinds_of_a_release_are_told_if_it_has_none_of_that_name() {
+        let mut fleet = Fleet::default();
+        assert_eq!(fleet.instead_of(release(1), "chess"), None, "nobody knows");
+        fleet.declare(release(1), worker(1, 1).kinds);
+        assert_eq!(fleet.instead_of(release(1), "chess"), Some(vec!["duel"]));
+        assert_eq!(fleet.instead_of(release(1), "duel"), None);
+        fleet.add(serves(2, 2, "chess", 1, 1));
+        assert_eq!(fleet.instead_of(release(1), "chess"), Some(vec!["duel"]), "another one has");
+        // Whatever was said last: one that is there serves it.
+        fleet.add(serves(1, 1, "chess", 1, 1));
+        fleet.declare(release(1), worker(1, 1).kinds);
+        assert_eq!(fleet.instead_of(release(1), "chess"), None);
+        assert_eq!(fleet.declared(release(1), "duel").map(|kind| kind.writes), Some(1));
+        assert!(
+            fleet.declared(release(1), "chess").is_none()
+                && fleet.declared(release(9), "duel").is_none()
+        );
+        assert!(
+            fleet.kind(release(1), "chess").is_some() && fleet.kind(release(1), "duel").is_none()
+        );
+        assert!(
+            fleet.kind(release(2), "chess").is_some() && fleet.kind(release(9), "chess").is_none()
+        );
+    }
+
+    #[test]
+    fn common_workers_that_are_lost_at_something_of_a_room_are_counted_by_release() {
+        let mut fleet = Fleet::default();
+        let end = |ended, turns| WorkerEnd { ended, turns: Some(turns), how: String::new() };
+        let mut goes = |berth, end: &WorkerEnd| {
+            fleet.add(WorkerInfo { berth, ..worker(1, 1) });
+            let told = fleet.remove(WorkerId(1), end);
+            (told, fleet.lost(release(1)))
+        };
+        let at_it = || vec![turn(1, 5)];
+        assert_eq!(goes(Berth::Common, &end(Ended::ByItself, at_it())), (Some(release(1)), 1));
+        assert_eq!(goes(Berth::Common, &end(Ended::Suspect, at_it())), (Some(release(1)), 2));
+        assert_eq!(goes(Berth::Common, &end(Ended::Spoiled, at_it())), (None, 2), "it is replaced");
+        assert_eq!(goes(Berth::Common, &end(Ended::Dismissed, at_it())), (None, 2));
+        assert_eq!(goes(Berth::Common, &end(Ended::ByItself, Vec::new())), (None, 2));
+        assert_eq!(goes(Berth::Trial(0), &end(Ended::ByItself, at_it())), (None, 2));
+        assert_eq!(goes(Berth::Quarantine, &end(Ended::ByItself, at_it())), (None, 2));
+        assert_eq!(fleet.lost(release(2)), 0);
+        assert_eq!(fleet.remove(WorkerId(1), &end(Ended::ByItself, at_it())), None, "it was gone");
+    }
+
+    #[test]
+    fn a_worker_is_known_while_it_is_attached_and_heard_until_it_lies() {
+        let mut fleet = Fleet::default();
+        let (one, other) = (WorkerId(1), WorkerId(9));
+        fleet.add(WorkerInfo { berth: Berth::Quarantine, ..worker(1, 1) });
+        assert!(fleet.has(one) && !fleet.has(other));
+        assert_eq!((fleet.berth(one), fleet.berth(other)), (Some(Berth::Quarantine), None));
+        assert_eq!((fleet.release(one), fleet.release(other)), (Some(release(1)), None));
+        assert!(fleet.is_heard(one) && !fleet.is_heard(other));
+        assert_eq!((fleet.note_lie(one), fleet.note_lie(other)), (Some(release(1)), None));
+        assert!(!fleet.is_heard(one) && fleet.has(one));
+        assert!(!fleet.notes_turns(one));
+        fleet.note_turn(one);
+        fleet.note_turn(other);
+        assert!(fleet.notes_turns(one) && !fleet.notes_turns(other));
+    }
+
+    #[test]
+    fn a_worker_that_is_mute_comes_last_until_it_answers_and_a_spoiled_one_never() {
+        let mut fleet = Fleet::default();
+        (1..=2).for_each(|id| fleet.add(worker(id, 1)));
+        let next = |fleet: &Fleet| fleet.least_loaded(release(1), Berth::Common, "duel");
+        fleet.note_mute(WorkerId(1));
+        (0..3).for_each(|_| fleet.occupy(WorkerId(2)));
+        assert_eq!(next(&fleet), Some(WorkerId(2)), "however many rooms the other one has");
+        fleet.hear(WorkerId(1), Time(5));
+        assert_eq!(next(&fleet), Some(WorkerId(1)));
+        assert!(fleet.spoil(WorkerId(1)) && !fleet.spoil(WorkerId(1)) && !fleet.spoil(WorkerId(9)));
+        assert_eq!(next(&fleet), Some(WorkerId(2)));
+        assert!(fleet.spoil(WorkerId(2)));
+        assert_eq!(next(&fleet), None);
+        fleet.add(WorkerInfo { berth: Berth::Trial(1), ..worker(3, 1) });
+        assert_eq!(next(&fleet), None, "that is no common one");
+        assert_eq!(fleet.least_loaded(release(1), Berth::Trial(1), "duel"), Some(WorkerId(3)));
+    }
+
+    #[test]
+    fn a_worker_was_last_heard_when_it_answered_last_whoever_says_so_first() {
+        let mut fleet = Fleet::default();
+        fleet.add(worker(1, 1));
+        assert_eq!(fleet.heard(WorkerId(1)), None);
+        for (at, last) in [(5, 5), (3, 5), (8, 8)] {
+            fleet.hear(WorkerId(1), Time(at));
+            assert_eq!(fleet.heard(WorkerId(1)), Some(Time(last)));
+        }
+        fleet.hear(WorkerId(9), Time(1));
+        assert_eq!(fleet.heard(WorkerId(9)), None);
+    }
 }

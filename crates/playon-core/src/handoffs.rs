@@ -282,4 +282,44 @@ mod tests {
         handoffs.pass(room(1));
         assert_eq!(handoffs.next(), Some(room(2)));
     }
+
+    #[test]
+    fn who_is_beside_whom_it_must_not_be_is_told_of() {
+        let small = (Company::Small, Stage::Preparing);
+        let large = |stage| (Company::Large, stage);
+        let alone = (Company::Alone, Stage::Waiting);
+        let crowded = |under_way: &[(Company, Stage)]| {
+            let mut handoffs = handoffs();
+            for (n, at) in under_way.iter().enumerate() {
+                handoffs.under_way.insert(room(n as u8), *at);
+            }
+            handoffs.is_crowded()
+        };
+        assert!(!crowded(&[]) && !crowded(&[alone]) && !crowded(&[small, small, small]));
+        assert!(crowded(&[alone, small]) && crowded(&[alone, alone]));
+        assert!(crowded(&[large(Stage::Waiting), small]));
+        let (prepared, waits, frozen) = (Stage::Preparing, Stage::Waiting, Stage::Frozen);
+        assert!(
+            !crowded(&[large(waits), large(frozen)]) && !crowded(&[large(frozen), large(prepared)])
+        );
+        assert!(crowded(&[large(prepared), large(prepared)]));
+    }
+
+    #[test]
+    fn a_kind_is_slow_from_the_first_time_that_it_was_until_it_was_not() {
+        let mut handoffs = handoffs();
+        let company = |handoffs: &mut Handoffs, kind: &str| {
+            handoffs.want(room(1), kind, 10, false);
+            handoffs.waiting.pop_back().map(|(_, company)| company)
+        };
+        for (took, wanted) in [
+            (Span(5_000), Company::Alone),
+            (Span(9_000), Company::Alone),
+            (Span(4_999), Company::Small),
+        ] {
+            handoffs.took("duel", BIG - 1, took);
+            assert_eq!(company(&mut handoffs, "duel"), Some(wanted));
+            assert_eq!(company(&mut handoffs, "lobby"), Some(Company::Small));
+        }
+    }
 }

@@ -137,3 +137,37 @@ impl From<&Limits> for ApplyBounds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_acknowledged_once_is_read_back_however_low_the_bound_is_now() {
+        let outboxes = (10, 20);
+        let with = |state_bytes_max| Limits {
+            state_bytes_max,
+            outbox_events_max: outboxes.0,
+            outbox_bytes_max: outboxes.1,
+            ..Limits::default()
+        };
+        for (now, then) in [(100, STATE_BYTES_FORMAT_MAX), (usize::MAX, usize::MAX)] {
+            let (bounds, before) = (ApplyBounds::from(&with(now)), with(now).recovering());
+            assert_eq!((bounds.state_bytes_max, before.state_bytes_max), (now, then));
+            for bounds in [bounds, before] {
+                assert_eq!((bounds.outbox_events_max, bounds.outbox_bytes_max), outboxes);
+            }
+        }
+    }
+
+    /// As docs/limits.md has them.
+    #[test]
+    fn bytes_are_bounded_as_it_is_written() {
+        let limits = Limits::default();
+        let (kib, mib) = (1_024, 1_024 * 1_024);
+        assert_eq!((limits.state_bytes_max, limits.opens_bytes_max), (16 * mib, 32 * mib));
+        assert_eq!((limits.input_bytes_max, limits.batch_bytes_max), (16 * kib, 256 * kib));
+        assert_eq!((limits.outbox_bytes_max, limits.snapshot_every_bytes), (64 * kib, 64 * kib));
+        assert_eq!(limits.handoff_alone_bytes, 256 * kib);
+    }
+}

@@ -185,4 +185,34 @@ mod tests {
         openings.end(room(1));
         assert_eq!((openings.under_way(), openings.bytes()), (0, 0));
     }
+
+    #[test]
+    fn a_failure_counts_once_however_many_rooms_it_concerns_and_no_room_opens_a_window_for_another()
+    {
+        let mut openings = openings();
+        assert_eq!(openings.window(), 8);
+        openings.failed(Time(5));
+        openings.failed(Time(5));
+        assert_eq!((openings.window(), openings.window.bytes), (4, 8 * MB));
+        openings.failed(Time(6));
+        assert_eq!((openings.window(), openings.window.bytes), (2, 4 * MB));
+        openings.succeeded(room(1));
+        assert_eq!(openings.window(), 2, "it was with nobody");
+        openings.begin(room(1), MB);
+        openings.succeeded(room(1));
+        assert_eq!((openings.window(), openings.window.bytes), (3, 5 * MB));
+        assert_eq!((openings.under_way(), openings.bytes()), (0, 0));
+        openings.begin(room(1), 0);
+        openings.succeeded(room(1));
+        assert_eq!((openings.window(), openings.window.bytes), (4, 5 * MB + 1));
+        for _ in 0..9 {
+            openings.begin(room(1), 16 * MB);
+            openings.succeeded(room(1));
+        }
+        assert_eq!(openings.window, openings.most);
+        let tiny = Limits { opens_max: 0, opens_bytes_max: 0, ..Limits::default() };
+        let mut openings = Openings::new(&tiny);
+        openings.want(room(1));
+        assert_eq!(openings.next(), Some(room(1)), "one at least");
+    }
 }

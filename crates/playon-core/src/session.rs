@@ -283,4 +283,114 @@ mod tests {
         seat.outbox.pop_front();
         assert!(!session.reaches_back(&seat, 0) && session.reaches_back(&seat, 1));
     }
+
+    fn seat(applied: u64, event_seq: u64) -> Seat {
+        Seat { applied, event_seq, ..Seat::default() }
+    }
+
+    #[test]
+    fn a_player_that_joins_has_no_seat_and_has_said_nothing() {
+        let mut session = Session::joining(ConnId(1), SecretHash::default());
+        assert!(session.is_joining() && session.is_back() && !session.confirmed);
+        assert_eq!((session.waiting(), session.held_until(Span(9))), (0, None));
+        assert_eq!(session.away_for(RoomTime(100)), Span::ZERO);
+        session.standing = Standing::Seated;
+        assert!(!session.is_joining());
+    }
+
+    #[test]
+    fn a_seat_that_is_read_back_is_as_it_was_and_nobody_is_there() {
+        let read = Session::recovered(&seat(7, 4), RoomTime(50), Time(9), false);
+        assert!(!read.is_back() && !read.is_joining() && read.loss_open && read.may_have_lost);
+        assert_eq!((read.received, read.applied, read.recovered_at), (7, 7, 7));
+        assert_eq!((read.released, read.pushed, read.conn), (4, 4, None));
+        assert_eq!((read.waiting(), read.away_since), (0, Some(RoomTime(50))));
+        assert!(!Session::recovered(&seat(7, 4), RoomTime(50), Time(9), true).may_have_lost);
+    }
+
+    #[test]
+    fn the_time_without_a_socket_counts_over_keepers_and_while_the_room_slept() {
+        let since = Some(Time(4));
+        let away = Seat { away_since: since, ..seat(0, 0) };
+        let session = Session::recovered(&away, RoomTime(100), Time(10), true);
+        assert_eq!(session.absent, Span(6));
+        assert_eq!(session.away_for(RoomTime(105)), Span(11));
+        assert_eq!(session.held_until(Span(20)), Some(RoomTime(114)));
+        assert_eq!(session.held_until(Span(5)), Some(RoomTime(100)), "its time was over before");
+        let there = Session::recovered(&seat(0, 0), RoomTime(100), Time(10), true);
+        assert_eq!((there.absent, there.held_until(Span(20))), (Span::ZERO, Some(RoomTime(120))));
+    }
+
+    #[test]
+    fn a_player_is_here_with_a_seat_and_a_socket() {
+        let mut session = Session::joining(ConnId(1), SecretHash::default());
+        for (standing, without, with) in [
+            (Standing::Joining, false, true),
+            (Standing::Seated, true, true),
+            (Standing::Leaving, false, false),
+        ] {
+            session.standing = standing;
+            session.conn = Some(ConnId(1));
+            assert_eq!((session.is_here(false), session.is_here(true)), (without, with));
+            session.conn = None;
+            assert!(!session.is_here(true));
+        }
+    }
+
+    #[test]
+    fn inputs_that_were_lost_with_a_keeper_are_waited_for_by_nobody() {
+        let mut session = Session::recovered(&seat(7, 0), RoomTime(0), Time(0), true);
+        (session.received, session.resumed_at) = (12, 10);
+        assert_eq!(session.waiting(), 2);
+        session.applied = 11;
+        assert_eq!(session.waiting(), 1);
+    }
+
+    /// The keeper before has told it that inputs up to `lo - 1` are applied.
+    #[test]
+    fn a_player_who_knows_of_more_than_was_read_back_is_told_what_is_lost() {
+        let history = History(1);
+        let read = |clean| Session::recovered(&seat(5, 0), RoomTime(0), Time(0), clean);
+        let dirty = read(false);
+        assert_eq!(dirty.losses(history, 6, true, false), Some((0, 0)), "it knows of no more");
+        assert_eq!(dirty.losses(history, 9, true, false), Some((3, 3)));
+        assert_eq!(dirty.losses(history, 9, false, false), None, "no other history has begun");
+        assert_eq!(dirty.losses(history, 6, false, false), Some((0, 0)));
+        assert_eq!(
+            dirty.losses(history, NUMBER_MAX - 1, true, false),
+            Some((NUMBER_MAX - 7, NUMBER_MAX - 7))
+        );
+        assert_eq!(dirty.losses(history, NUMBER_MAX, true, false), None, "no number would be left");
+        let clean = read(true);
+        assert_eq!(clean.losses(history, 9, true, false), None, "nothing can have been lost");
+        assert_eq!(clean.losses(history, 9, true, true), Some((3, 3)), "unless its kind lets go");
+        // Once it has gone on nothing more can be lost; until its player shows that it knows it is told again.
+        let mut on = read(false);
+        (on.resumed_at, on.received) = (8, 8);
+        assert_eq!(on.losses(history, 9, true, false), Some((3, 0)));
+        assert_eq!(on.losses(history, 10, true, false), None);
+        on.loss_open = false;
+        assert_eq!(on.losses(history, 9, true, false), Some((0, 0)));
+    }
+
+    #[test]
+    fn a_socket_gets_each_event_once() {
+        let mut session = Session::joining(ConnId(1), SecretHash::default());
+        let mut push = |seqs: &[u64]| {
+            let event = |seq: &u64| (*seq, Bytes::new());
+            let mut push = Push { events: seqs.iter().map(event).collect(), ..Push::default() };
+            session.note(&mut push);
+            (push.events.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), session.pushed)
+        };
+        assert_eq!(push(&[1, 2]), (vec![1, 2], 2));
+        assert_eq!(push(&[2, 3]), (vec![3], 3));
+        assert_eq!(push(&[1, 3]), (vec![], 3));
+        assert_eq!(push(&[]), (vec![], 3));
+    }
+
+    #[test]
+    fn a_socket_that_has_all_of_it_needs_no_view_whatever_is_kept() {
+        let session = Session::recovered(&seat(0, 9), RoomTime(0), Time(0), true);
+        assert!(session.reaches_back(&seat(0, 9), 9) && !session.reaches_back(&seat(0, 9), 8));
+    }
 }

@@ -51,3 +51,23 @@ impl Sockets {
         self.places.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_is_where_it_was_put_last_until_it_is_forgotten() {
+        let (mut sockets, room) = (Sockets::default(), RoomId([1; 16]));
+        let waiting = SocketPlace::Waiting { room, leaving: false };
+        let seated = SocketPlace::In { room, session: Some(SessionId(4)) };
+        sockets.place(ConnId(1), waiting);
+        sockets.place(ConnId(2), waiting);
+        sockets.place(ConnId(1), seated);
+        assert_eq!((sockets.find(ConnId(1)), sockets.len()), (Some(seated), 2));
+        sockets.forget(ConnId(1));
+        sockets.forget(ConnId(3));
+        assert_eq!((sockets.find(ConnId(1)), sockets.find(ConnId(2))), (None, Some(waiting)));
+        assert_eq!(sockets.len(), 1);
+    }
+}
