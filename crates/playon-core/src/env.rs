@@ -418,3 +418,7 @@ struct Abandoned {
     /// What it was if not a batch or the opening of the room itself.
     deed: Option<DeadlyDeed>,
 }
+
+#[cfg(test)]
+#[path = "env_tests.rs"]
+mod tests;
