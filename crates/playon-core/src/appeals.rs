@@ -300,4 +300,62 @@ mod tests {
         assert!(appeals.set_probation(&mut agenda, None).is_some());
         assert_eq!((appeals.berths().count(), agenda.next()), (0, None));
     }
+
+    #[test]
+    fn one_that_a_worker_is_at_is_known_by_its_attempt_and_has_time_from_its_turn_on() {
+        let (mut appeals, mut agenda) = (appeals(), Agenda::default());
+        assert_eq!(
+            (appeals.room(), appeals.until(), appeals.holder(Attempt(3))),
+            (None, None, None)
+        );
+        let (worker, attempt, berth) = (WorkerId(9), Attempt(3), Berth::Trial(4));
+        let placement = Placement { worker, attempt, release: R1, berth };
+        let errand = Errand::new(Time(0), playon_types::time::Span(10));
+        let asked = |work| AppealStep::Asked { placement, errand: errand.clone(), work };
+        assert!(appeals.want(appeal(R2, 1)) && appeals.want(appeal(R2, 2)));
+        let next = appeals.next().expect("it waits");
+        assert_eq!((appeals.bytes, appeals.len()), (2, 1), "it is with whoever goes on with it");
+        appeals.put(&mut agenda, next.clone(), asked(Work::Export(1)));
+        assert_eq!((appeals.room(), appeals.len()), (Some(RoomId([7; 16])), 2));
+        assert_eq!((appeals.holder(attempt), appeals.holder(Attempt(4))), (Some(worker), None));
+        let needed: Vec<_> = appeals.berths().map(|(release, _)| release).collect();
+        assert_eq!(needed, [R1, R2], "the writer of the older version as well");
+        appeals.handle_turn(&mut agenda, Time(5), Attempt(4));
+        assert_eq!((appeals.until(), agenda.next()), (Some(Time(10)), Some(Time(10))));
+        appeals.handle_turn(&mut agenda, Time(5), attempt);
+        assert_eq!((appeals.until(), agenda.next()), (Some(Time(15)), Some(Time(15))));
+        appeals.put(&mut agenda, next, asked(Work::Try));
+        assert_eq!(appeals.berths().map(|(release, _)| release).collect::<Vec<_>>(), [R1]);
+        assert!(appeals.take(&mut agenda).is_some() && appeals.take(&mut agenda).is_none());
+        assert_eq!((appeals.holder(attempt), agenda.next(), appeals.len()), (None, None, 1));
+    }
+
+    #[test]
+    fn what_is_said_again_of_a_probation_ends_nothing_and_another_one_ends_all() {
+        let (mut appeals, mut agenda) = (appeals(), Agenda::default());
+        assert!(appeals.want(appeal(R2, 5)));
+        assert!(appeals.set_probation(&mut agenda, Some((R2, R1))).is_none());
+        assert_eq!((appeals.len(), appeals.bytes), (1, 5));
+        assert!(appeals.hears(R2) && !appeals.hears(R1) && appeals.before() == Some(R1));
+        assert!(appeals.set_probation(&mut agenda, Some((R1, R2))).is_none());
+        assert_eq!((appeals.len(), appeals.bytes, appeals.before()), (0, 0, Some(R2)));
+    }
+
+    #[test]
+    fn the_batch_that_is_tried_is_the_next_one_of_the_room_as_it_was() {
+        let session = SessionId(4);
+        let items = vec![Item::Away(session)];
+        let appeal =
+            Appeal { items: items.clone(), render: vec![session], watch: true, ..appeal(R2, 1) };
+        let wanted = Deliver {
+            room: RoomId([7; 16]),
+            attempt: Attempt(8),
+            seq: Seq(6),
+            now: RoomTime(9),
+            items,
+            render: vec![session],
+            render_watch: true,
+        };
+        assert_eq!(appeal.batch(Attempt(8)), wanted);
+    }
 }

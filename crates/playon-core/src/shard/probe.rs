@@ -343,3 +343,44 @@ impl<C: StateCodec> Shard<C> {
         self.env.report(Report::NotProbed { deploy, room, why });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: WantedProbe =
+        WantedProbe { deploy: DeployId(1), room: RoomId([1; 16]), to: ReleaseId([2; 32]) };
+
+    #[test]
+    fn a_probe_is_known_by_its_attempt_while_a_worker_opens_it() {
+        let (mut probes, mut agenda) = (Probes::default(), Agenda::default());
+        assert_eq!((probes.len(), probes.room(), probes.until()), (0, None, None));
+        probes.waiting.push_back(WANTED);
+        probes.begin(&mut agenda, WANTED, ProbeStep::Loading);
+        assert_eq!((probes.len(), probes.room()), (2, Some(WANTED.room)));
+        assert_eq!((probes.until(), agenda.next(), probes.holder(Attempt(3))), (None, None, None));
+        assert_eq!(probes.take_loading(&mut agenda, RoomId([9; 16])), None);
+        assert_eq!(probes.take_loading(&mut agenda, WANTED.room), Some(WANTED));
+        assert_eq!((probes.len(), probes.room()), (1, None));
+        let (worker, attempt, berth) = (WorkerId(9), Attempt(3), Berth::Common);
+        let placement = Placement { worker, attempt, release: WANTED.to, berth };
+        let errand = Errand::new(Time(0), Span(10));
+        probes.begin(&mut agenda, WANTED, ProbeStep::Opening { placement, errand });
+        assert_eq!((probes.holder(attempt), probes.holder(Attempt(4))), (Some(worker), None));
+        assert_eq!(probes.take_loading(&mut agenda, WANTED.room), None, "the store has answered");
+        probes.handle_turn(&mut agenda, Time(5), Attempt(4));
+        assert_eq!((probes.until(), agenda.next()), (Some(Time(10)), Some(Time(10))));
+        probes.handle_turn(&mut agenda, Time(5), attempt);
+        assert_eq!((probes.until(), agenda.next()), (Some(Time(15)), Some(Time(15))));
+        assert!(probes.end_if(&mut agenda, |_| false).is_none());
+        assert_eq!(agenda.next(), Some(Time(15)));
+        assert!(probes.end_if(&mut agenda, |_| true).is_some());
+        assert_eq!((probes.len(), probes.until(), agenda.next()), (1, None, None));
+    }
+
+    #[test]
+    fn what_takes_a_process_down_is_the_copy_of_that_room_on_that_release() {
+        let DeadlyDeed { room, release, task } = WANTED.deed();
+        assert_eq!((room, release, task), (WANTED.room, WANTED.to, DeadlyTask::Copy));
+    }
+}

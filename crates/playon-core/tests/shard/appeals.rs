@@ -6,7 +6,7 @@ use playon_core::effect::{Effect, Inquiry, Order, Report};
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
-use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::ids::{Attempt, ReleaseId, WorkerId};
 use playon_types::kind::KindInfo;
 use playon_types::time::Span;
 
@@ -265,4 +265,95 @@ fn a_room_that_fails_itself_is_tried_on_the_release_before_with_nothing_but_the_
         let verdict = Report::Appealed { room: ROOM, release: NEW, itself: true, too };
         assert!(bench.reports().contains(&verdict));
     }
+}
+#[test]
+fn with_the_probation_ends_what_was_asked_for_it() {
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    let batch = is_heard(&mut bench);
+    assert_eq!(bench.shard.facts().appeals, 1);
+    // The same once more changes nothing.
+    bench.order(Order::Probation(Some((NEW, OLD))));
+    assert_eq!((bench.shard.facts().appeals, bench.sent_to(JUDGE)), (1, vec![]));
+    bench.order(Order::Probation(None));
+    assert_eq!(bench.shard.facts().appeals, 0);
+    assert!(matches!(bench.sent_to(JUDGE)[..], [ToWorker::Retire { .. }]));
+    assert!(bench.reports().contains(&Report::Berths(Vec::new())));
+    bench.worker(JUDGE, fails(&batch));
+    assert_eq!(verdict(&mut bench), None);
+}
+
+#[test]
+fn a_copy_that_does_not_open_says_nothing_for_the_new_release_and_spoils_its_worker() {
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    up(&mut bench, WRITER, NEW);
+    bench.obey(WRITER, false);
+    up(&mut bench, JUDGE, OLD);
+    let open = bench.sent_to(JUDGE).remove(0);
+    bench.worker(JUDGE, fails(&open));
+    assert_eq!(verdict(&mut bench), Some(false));
+    let spoiled = |effect: &Effect| matches!(effect, Effect::Suspect { worker: JUDGE, .. });
+    assert!(bench.effects.iter().any(spoiled), "whatever is tried next must find it as new");
+}
+
+#[test]
+fn a_refusal_of_the_batch_is_no_failure() {
+    for (stage, refusal, too) in
+        [(Stage::Deliver, false, true), (Stage::Deliver, true, false), (Stage::Open, false, false)]
+    {
+        let mut bench = on_probation();
+        sets_aside(&mut bench);
+        let Turn { room, attempt, .. } = is_heard(&mut bench).turn();
+        let message = "not this one".into();
+        bench.worker(JUDGE, FromWorker::Fault(Fault { room, attempt, stage, message, refusal }));
+        assert_eq!(verdict(&mut bench), Some(too), "{stage:?} {refusal}");
+    }
+}
+
+#[test]
+fn a_judge_has_the_time_of_a_batch_from_its_turn_on_and_one_that_does_not_come_to_it_says_nothing()
+{
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    let turn = is_heard(&mut bench).turn();
+    let batch = now().batch_timeout;
+    bench.wait(Span(batch.0 - 1));
+    bench.shard.handle_turn(bench.now, JUDGE, turn);
+    bench.wait(Span(batch.0 - 1));
+    assert_eq!(verdict(&mut bench), None);
+    bench.wait(Span(1));
+    assert_eq!(verdict(&mut bench), Some(true));
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    let turn = is_heard(&mut bench).turn();
+    // It says whose turn it is, and it is not this one's.
+    let other = Turn { attempt: Attempt(999), ..turn };
+    bench.shard.handle_turn(bench.now, JUDGE, other);
+    bench.wait(Span(Limits::default().turn_timeout.0 - 1));
+    assert_eq!(verdict(&mut bench), None);
+    bench.wait(Span(1));
+    assert_eq!(verdict(&mut bench), Some(false));
+}
+
+#[test]
+fn one_is_heard_after_the_other() {
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    bench.input(1, 2);
+    for _ in 0..10 {
+        for message in bench.sent_to(TWO) {
+            let bad = matches!(&message, ToWorker::Deliver(deliver) if brings_input(deliver));
+            let reply = if bad { Some(fails(&message)) } else { answer(TWO, &message, false) };
+            reply.into_iter().for_each(|reply| bench.worker(TWO, reply));
+        }
+        bench.wait(Span::millis(200));
+    }
+    assert_eq!(bench.shard.facts().appeals, 2);
+    bench.effects.retain(|effect| !matches!(effect, Effect::Report(_)));
+    let first = is_heard(&mut bench);
+    bench.worker(JUDGE, fails(&first));
+    assert_eq!((verdict(&mut bench), bench.shard.facts().appeals), (Some(true), 1));
+    let sent = bench.sent_to(WRITER);
+    assert!(sent.iter().any(|message| matches!(message, ToWorker::Export { .. })), "{sent:?}");
 }

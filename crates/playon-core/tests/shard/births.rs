@@ -159,3 +159,68 @@ fn a_room_that_nobody_can_make_is_waited_for_as_long_as_for_an_opening() {
     bench.wait(Span(1));
     assert_eq!(bench.closed(1), Some(Close::Busy));
 }
+
+#[test]
+fn a_room_that_has_ended_when_it_is_made_was_never_there() {
+    let (mut bench, attempt) = wanted();
+    let FromWorker::Commit(mut first) = commit(ROOM, attempt, 1, 1, None, false) else {
+        panic!("it is one")
+    };
+    first.ended = true;
+    bench.worker(ONE, FromWorker::Commit(first));
+    assert_eq!((is_born(&bench), bench.closed(1)), (false, Some(Close::RoomEnded)));
+    assert!(matches!(bench.sent_to(ONE)[..], [ToWorker::Retire { .. }]));
+    assert_eq!(bench.shard.rooms(bench.now).count(), 0);
+}
+
+#[test]
+fn a_first_commit_has_the_whole_state() {
+    for body in [Body::Same, Body::Delta(Bytes::from_static(b"d"))] {
+        let (mut bench, attempt) = wanted();
+        let FromWorker::Commit(mut first) = commit(ROOM, attempt, 1, 1, None, false) else {
+            panic!("it is one")
+        };
+        first.body = body;
+        bench.worker(ONE, FromWorker::Commit(first));
+        assert!(!is_born(&bench) && bench.closed(1).is_none());
+        assert!(asked(&mut bench, ONE).is_some_and(|again| again != attempt), "it is tried again");
+    }
+}
+
+#[test]
+fn a_room_of_a_kind_that_nobody_knew_of_when_it_was_asked_for_is_refused_in_the_end() {
+    let mut bench = Bench::new(&now());
+    let fresh = playon_types::ids::ReleaseId([8; 32]);
+    bench.order(playon_core::effect::Order::Prefer(fresh));
+    bench.hello(1);
+    assert_eq!((asked(&mut bench, ONE), bench.closed(1)), (None, None), "no worker of it is there");
+    let lobby = playon_types::kind::KindInfo { name: "lobby".into(), ..kind(1, now()) };
+    bench.shard.handle_release(fresh, vec![lobby]);
+    bench.wait(Limits::default().open_timeout);
+    assert_eq!(bench.closed(1), Some(Close::Refused));
+}
+
+/// Asked for again later it would wait behind the same rooms once more.
+#[test]
+fn a_room_whose_making_a_worker_has_not_come_to_is_not_given_up_and_one_that_hangs_is() {
+    let mut bench = Bench::new(&now());
+    bench.hello(1);
+    let turn = bench.sent_to(ONE)[0].turn();
+    bench.shard.handle_turn(bench.now, ONE, Turn { room: RoomId([3; 16]), ..turn });
+    let open = Limits::default().open_timeout;
+    for _ in 0..3 {
+        bench.wait(open);
+        bench.shard.handle_heard(bench.now, ONE);
+        assert_eq!(bench.closed(1), None);
+    }
+    bench.shard.handle_turn(bench.now, ONE, turn);
+    let batch = now().batch_timeout;
+    let suspects = |bench: &Bench| {
+        bench.effects.iter().filter(|effect| matches!(effect, Effect::Suspect { .. })).count()
+    };
+    bench.wait(batch);
+    assert_eq!((suspects(&bench), bench.closed(1)), (1, None));
+    // Nobody ends it, for however long.
+    bench.wait(Limits::default().turn_timeout);
+    assert_eq!(bench.closed(1), Some(Close::Busy));
+}

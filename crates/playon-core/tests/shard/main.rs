@@ -10,6 +10,7 @@ mod checks;
 mod commits;
 mod copies;
 mod crowd;
+mod doors;
 mod faults;
 mod handoffs;
 mod holds;
