@@ -19,6 +19,7 @@ use super::mailbox::Switchboard;
 use super::owner::OwnerLink;
 use super::pace::Bucket;
 use super::stats::GatewayStats;
+use super::unacked::SocketDiag;
 use crate::process::alarm::Alarms;
 use crate::time::clock::Clock;
 
@@ -117,6 +118,8 @@ pub(super) struct Local {
     pub(super) closing: Notify,
     /// The gateway is going down.
     pub(super) ending: Cell<bool>,
+    /// Where the kernel is asked about sockets.
+    pub(super) kernel: SocketDiag,
 }
 
 impl Local {
@@ -133,6 +136,7 @@ impl Local {
             quiet: Notify::new(),
             closing: Notify::new(),
             ending: Cell::new(false),
+            kernel: SocketDiag::open(),
         }
     }
 

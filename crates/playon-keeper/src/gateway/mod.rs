@@ -24,6 +24,7 @@ mod owner;
 mod pace;
 mod stats;
 mod threads;
+mod unacked;
 
 pub use assets::{Asset, Assets, SITE_BYTES_MAX, SITE_FILES_MAX, Site, SiteError};
 pub use config::{GatewayConfig, Origins, OutboxConfig, RateConfig};

@@ -177,7 +177,12 @@ impl World {
 
     /// A client with a seat, and its socket's number.
     pub(crate) async fn seated(&mut self) -> (Client, ConnId) {
-        let mut client = Client::connect(self.address()).await;
+        self.seated_with(0).await
+    }
+
+    /// The same, with a receive buffer of that many bytes unless 0.
+    pub(crate) async fn seated_with(&mut self, buffer: u32) -> (Client, ConnId) {
+        let mut client = Client::connect_with(self.address(), None, buffer).await.unwrap();
         client.send(hello("room")).await;
         let asked = self.told_hello().await;
         self.send(welcome(&asked, Mode::New)).await;

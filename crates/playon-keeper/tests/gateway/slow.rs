@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use playon_types::gate::{Close, Mode, Push, ToOwner};
+use playon_types::gate::{Close, Push, ToOwner};
 use playon_types::ids::ConnId;
 use playon_wire::player::ServerFrame;
 use tokio::time::{Instant, timeout};
 
-use crate::harness::{Client, World, check, events, hello, until, view, welcome};
+use crate::harness::{Client, World, check, events, until, view};
 
 /// Sockets with room for little, so that a player who does not read is noticed soon.
 fn world() -> World {
@@ -19,12 +19,7 @@ fn world() -> World {
 }
 
 async fn slow_client(world: &mut World) -> (Client, ConnId) {
-    let mut client = Client::connect_with(world.address(), None, 4 << 10).await.unwrap();
-    client.send(hello("room")).await;
-    let asked = world.told_hello().await;
-    world.send(welcome(&asked, Mode::New)).await;
-    client.welcome().await;
-    (client, asked.conn)
+    world.seated_with(4 << 10).await
 }
 
 /// Bytes of memory this process has in use.

@@ -7,6 +7,7 @@
 mod end;
 mod entry;
 mod read;
+mod silence;
 mod watched;
 mod write;
 
@@ -14,7 +15,6 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use playon_types::gate::{Close, ToOwner};
 use playon_types::reason;
@@ -26,6 +26,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use self::entry::ConnEntry;
+use self::silence::{STALL_MIN, Silence, Taken, UNHEARD_MAX, Verdict};
 use self::watched::WatchedSocket;
 use super::close::{Closing, Farewell};
 use super::hello::Request;
@@ -37,10 +38,6 @@ use super::stats::StatsSlot;
 /// Bytes the library reads at once, and keeps for each socket.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
-/// A timer that is later than this shows that this process stood still, or got no processor: what came meanwhile may not be
-/// read yet, so nobody is judged by it. It is asked once more, and has its time to answer.
-const STALL_MIN: Duration = Duration::from_millis(250);
-
 /// A player's socket.
 pub(super) struct Conn {
     entry: ConnEntry,
@@ -49,11 +46,7 @@ pub(super) struct Conn {
     frames: Bucket,
     bytes: Bucket,
     born: Instant,
-    heard: Instant,
-    /// When the last message left.
-    told: Instant,
-    /// When a ping was sent, if nothing was heard since.
-    pinged: Option<Instant>,
+    silence: Silence,
     /// The owner has heard from the player since it was told its key.
     confirmed: bool,
     /// A message is being written.
@@ -110,6 +103,8 @@ impl Conn {
             .accept_unmasked_frames(false);
         let ws = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits)).await;
         let (clock, rate) = (local.shared.parts.clock.now(), config.rate);
+        let born = Instant::now();
+        let silence = Silence::new(born, config.ping_after, config.idle_timeout);
         local.stats().accepted.add(1);
         Self {
             entry: ConnEntry::new(&local),
@@ -117,10 +112,8 @@ impl Conn {
             stage: ConnStage::Silent,
             frames: Bucket::new(clock, rate.frames_per_second, rate.frames_burst),
             bytes: Bucket::new(clock, rate.bytes_per_second, rate.bytes_burst),
-            born: Instant::now(),
-            heard: Instant::now(),
-            told: Instant::now(),
-            pinged: None,
+            born,
+            silence,
             confirmed: false,
             writing: false,
             close_by: None,
@@ -166,10 +159,7 @@ impl Conn {
         if matches!(self.stage, ConnStage::Silent) {
             return self.born + config.hello_timeout;
         }
-        let quiet = match self.pinged {
-            Some(pinged) => self.dead_at(pinged),
-            None => self.ping_at(),
-        };
+        let quiet = self.silence.next_timeout();
         // While something is being written, a view that is due has to wait for that first.
         let view = self.entry.mailbox.outbox().next_timeout().filter(|_| !self.writing);
         let view = view.map(|at| Instant::now() + self.entry.local.shared.parts.clock.until(at));
@@ -177,7 +167,8 @@ impl Conn {
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Go {
-        let config = &self.entry.local.shared.config;
+        let config = self.entry.local.shared.clone();
+        let config = &config.config;
         if self.close_by.is_some_and(|by| now >= by) {
             let close = self.entry.mailbox.outbox().take_close();
             return Err(close.map_or(ConnEnd::Left, ConnEnd::from));
@@ -191,40 +182,30 @@ impl Conn {
             }
             return Ok(());
         }
-        match self.pinged {
-            Some(pinged) if now > self.dead_at(pinged) + STALL_MIN => {
-                self.ask_for_life(now);
-                Ok(())
+        let Self { silence, ws, entry, writing, .. } = self;
+        let verdict = silence.handle_timeout(now, || Taken {
+            bytes: ws.get_ref().taken(&entry.local.kernel),
+            more: *writing,
+        });
+        match verdict {
+            Verdict::Wait => {}
+            Verdict::Ask => {
+                let nonce = self.now().0;
+                self.entry.mailbox.outbox().ping = Some(nonce);
             }
-            Some(pinged) if now >= self.dead_at(pinged) => close(
-                Close::Silent,
-                reason!("PLY-0140 nothing was heard for {} ms", config.idle_timeout.as_millis()),
-            ),
-            None if now >= self.ping_at() => {
-                self.ask_for_life(now);
-                Ok(())
+            Verdict::Gone => {
+                let silent = config.idle_timeout.as_millis();
+                return close(Close::Silent, reason!("PLY-0140 nothing was heard for {silent} ms"));
             }
-            _ => Ok(()),
+            Verdict::Unheard => {
+                let unheard = UNHEARD_MAX.as_millis().max(config.idle_timeout.as_millis());
+                return close(
+                    Close::Silent,
+                    reason!("PLY-0140 no whole message was heard for {unheard} ms"),
+                );
+            }
         }
-    }
-
-    /// When a sign of life is due: the other side has said nothing, or was told nothing. A player whose room stands still may speak
-    /// all the time, and would take a keeper that never says anything for dead.
-    fn ping_at(&self) -> Instant {
-        self.heard.min(self.told) + self.entry.local.shared.config.ping_after
-    }
-
-    fn ask_for_life(&mut self, now: Instant) {
-        self.pinged = Some(now);
-        self.entry.mailbox.outbox().ping = Some(self.now().0);
-    }
-
-    /// When a silent socket is held to be dead. Not before it has had its time to answer: this process may have stood still
-    /// itself, and then nothing was heard because nobody listened.
-    fn dead_at(&self, pinged: Instant) -> Instant {
-        let config = &self.entry.local.shared.config;
-        let answer = config.idle_timeout.saturating_sub(config.ping_after);
-        (self.heard + config.idle_timeout).max(pinged + answer)
+        Ok(())
     }
 
     fn now(&self) -> Time {

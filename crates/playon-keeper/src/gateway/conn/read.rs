@@ -31,6 +31,7 @@ impl Conn {
             let came = Pin::new(&mut self.ws).poll_next(cx);
             let read = self.ws.get_mut().take_read();
             if read > 0 {
+                self.silence.bytes_came(Instant::now());
                 self.pace(0, read)?;
             }
             match came {
@@ -45,8 +46,7 @@ impl Conn {
     }
 
     fn handle_message(&mut self, message: Message) -> Go {
-        self.heard = Instant::now();
-        self.pinged = None;
+        self.silence.message_came(Instant::now());
         match message {
             Message::Binary(bytes) => self.handle_binary(bytes),
             Message::Ping(_) | Message::Pong(_) => self.pace(1, 0),

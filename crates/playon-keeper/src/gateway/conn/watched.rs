@@ -16,6 +16,8 @@ use playon_types::reason::Reason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::gateway::unacked::SocketDiag;
+
 /// Bytes of the first message of a socket, which nobody has vouched for yet.
 pub(super) const FIRST_MESSAGE_BYTES_MAX: u64 = 8 << 10;
 
@@ -65,16 +67,35 @@ pub(super) struct WatchedSocket {
     begun: Bytes,
     heads: Heads,
     read: usize,
+    /// Bytes that the kernel has taken, since the upgrade.
+    written: u64,
 }
 
 impl WatchedSocket {
     pub(super) fn new(stream: TcpStream, begun: Bytes) -> Self {
-        Self { stream, begun, heads: Heads::default(), read: 0 }
+        Self { stream, begun, heads: Heads::default(), read: 0, written: 0 }
     }
 
     /// The socket itself.
     pub(super) fn into_inner(self) -> TcpStream {
         self.stream
+    }
+
+    /// Bytes that the kernel has taken.
+    pub(super) const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Bytes that the other side has taken, or where that cannot be known the kernel.
+    pub(super) fn taken(&self, kernel: &SocketDiag) -> u64 {
+        self.written.saturating_sub(kernel.unacked(&self.stream).unwrap_or(0))
+    }
+
+    fn count(&mut self, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = &wrote {
+            self.written += *count as u64;
+        }
+        wrote
     }
 
     /// Bytes read since it was asked last.
@@ -176,7 +197,8 @@ impl AsyncWrite for WatchedSocket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.count(wrote)
     }
 
     fn poll_write_vectored(
@@ -184,7 +206,8 @@ impl AsyncWrite for WatchedSocket {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.count(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {

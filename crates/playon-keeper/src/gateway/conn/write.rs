@@ -18,7 +18,7 @@ impl Conn {
         loop {
             if self.writing {
                 match Pin::new(&mut self.ws).poll_flush(cx) {
-                    Poll::Ready(Ok(())) => self.writing = false,
+                    Poll::Ready(Ok(())) => self.written(),
                     Poll::Ready(Err(_)) => return Err(ConnEnd::Left),
                     Poll::Pending => {
                         self.limit_close();
@@ -38,7 +38,15 @@ impl Conn {
                 return Err(ConnEnd::Left);
             }
             self.writing = true;
-            self.told = Instant::now();
+            self.silence.message_begun(Instant::now());
+        }
+    }
+
+    /// The kernel has the message.
+    fn written(&mut self) {
+        self.writing = false;
+        if self.entry.mailbox.outbox().ping.is_none() {
+            self.silence.question_written(self.ws.get_ref().written());
         }
     }
 
