@@ -9,7 +9,8 @@ use playon_core::lobby::Lobby;
 use playon_types::gate::ToOwner;
 use playon_types::ids::ConnId;
 use playon_types::time::{Span, Time};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use super::assets::Assets;
 use super::config::GatewayConfig;
@@ -100,6 +101,10 @@ impl LocalShared {
     }
 }
 
+/// How long the players of a keeper that stops may take to answer the close. Whoever is there does so at once; for one that is
+/// not, nobody who wants to come back has to wait.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// Shared by all tasks of one thread.
 pub(super) struct Local {
     pub(super) shared: Arc<LocalShared>,
@@ -118,6 +123,8 @@ pub(super) struct Local {
     pub(super) closing: Notify,
     /// The gateway is going down.
     pub(super) ending: Cell<bool>,
+    /// When, while it goes down, sockets are not waited for any more.
+    last_words: watch::Sender<Option<Instant>>,
     /// Where the kernel is asked about sockets.
     pub(super) kernel: SocketDiag,
 }
@@ -136,6 +143,7 @@ impl Local {
             quiet: Notify::new(),
             closing: Notify::new(),
             ending: Cell::new(false),
+            last_words: watch::Sender::new(None),
             kernel: SocketDiag::open(),
         }
     }
@@ -168,6 +176,35 @@ impl Local {
     pub(super) fn wake_told(&self) {
         for shard in self.told.borrow_mut().drain(..) {
             self.shared.parts.owner.wake(shard);
+        }
+    }
+
+    /// From now on no socket is waited for longer than [`LAST_WORDS_TIMEOUT`], whatever it waits for.
+    pub(super) fn begin_last_words(&self) {
+        self.last_words.send_replace(Some(Instant::now() + LAST_WORDS_TIMEOUT));
+    }
+
+    /// When no socket is waited for any more; none while the gateway does not go down.
+    pub(super) fn last_words_by(&self) -> Option<Instant> {
+        *self.last_words.borrow()
+    }
+
+    /// Works on what comes before the end of a socket, until then at the latest, or earlier if the gateway goes down. It is
+    /// begun in any case, so that what needs no waiting is done. None if it did not come to its end.
+    pub(super) async fn before<T>(&self, by: Instant, work: impl Future<Output = T>) -> Option<T> {
+        let mut last_words = self.last_words.subscribe();
+        let out_of_time = async {
+            tokio::select! {
+                () = sleep_until(by) => {}
+                Ok(by) = async { last_words.wait_for(Option::is_some).await.map(|by| *by) } => {
+                    sleep_until(by.unwrap_or_else(Instant::now)).await;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = out_of_time => None,
         }
     }
 

@@ -147,6 +147,7 @@ async fn serve(
     };
     local.ending.set(true);
     if let Ok(ThreadPhase::Close(within)) = last {
+        local.begin_last_words();
         local.closing.notify_one();
         let quiet = async {
             while local.live() > 0 {

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use playon_keeper::gateway::{HelloRefusal, Origins};
 use playon_types::gate::Close;
+use playon_wire::player::ClientFrame;
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Error as WsError;
 
-use crate::harness::{Client, World, check, events, until};
+use crate::harness::{Client, World, check, events, until, view};
 
 /// The status and the time to retry, in seconds, of a refused upgrade.
 async fn refused(world: &World, origin: Option<&str>) -> (u16, Option<u64>) {
@@ -109,6 +111,36 @@ async fn a_draining_gateway_lets_nobody_in_and_goes_on_with_the_rest() {
         while Client::connect_with(world.address(), None, 0).await.is_ok() {}
         world.push(conn, events([1], 1)).await;
         client.frame().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_nobody_who_does_not_answer() {
+    check(async {
+        let mut world = World::with(|config| {
+            config.send_buffer_bytes = 4 << 10;
+            config.close_timeout = Duration::from_secs(20);
+        });
+        let (mut silent, _) = world.seated().await;
+        let mut unsaid = Client::connect(world.address()).await;
+        // Its close began before the shutdown.
+        let (mut closed, conn) = world.seated().await;
+        world.close(conn, Close::RoomEnded, "").await;
+        until(|| world.stats.closed(Close::RoomEnded) == 1).await;
+        // What comes before its close cannot be written.
+        let (_full, conn) = world.seated_with(4 << 10).await;
+        for seq in 1..=100 {
+            world.push(conn, view(seq, 60 << 10)).await;
+        }
+        silent.send(ClientFrame::Ack { recv: 0 }).await;
+        let gateway = world.gateway.take().unwrap();
+        let begun = Instant::now();
+        spawn_blocking(move || gateway.shutdown(Duration::from_secs(30))).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert_eq!(silent.ended().await.code, 4000);
+        assert_eq!(unsaid.ended().await.code, 4000);
+        assert_eq!(closed.ended().await.code, 4903);
     })
     .await;
 }

@@ -8,13 +8,14 @@ use futures_util::Sink;
 use playon_types::gate::Close;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{Duration, sleep, timeout};
+use tokio::time::{Duration, Instant, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::watched::WatchedSocket;
 use super::{Conn, ConnEnd, ConnStage};
 use crate::gateway::close::Farewell;
+use crate::gateway::local::Local;
 
 /// Between two attempts to tell a full shard that a socket is gone.
 const GONE_RETRY: Duration = Duration::from_millis(20);
@@ -32,18 +33,18 @@ impl Conn {
         drop(stage);
         // The owner first, if it listens: the room should know before the other side has hung up.
         let mut told = entry.leave();
-        let close_timeout = local.shared.config.close_timeout;
+        let by = Instant::now() + local.shared.config.close_timeout;
         if welcomed && is_ours(&end) {
             local.stats().cut.add(1);
         }
         match end {
             ConnEnd::Left => {
                 local.stats().left.add(1);
-                hang_up(ws, close_timeout).await;
+                hang_up(ws, &local, by).await;
             }
             ConnEnd::Close(farewell) | ConnEnd::Owner(farewell) => {
                 local.stats().close(farewell.why);
-                goodbye(ws, farewell, close_timeout).await;
+                goodbye(ws, farewell, &local, by).await;
             }
         }
         while !told {
@@ -85,22 +86,28 @@ const fn is_ours(end: &ConnEnd) -> bool {
     }
 }
 
-/// Writes the close frame and waits for the other side to hang up, but no longer than `within`.
+/// Writes the close frame and waits for the other side to hang up, but no longer than until `by`.
 ///
 /// What still arrives is read and thrown away: closing a socket with unread bytes in it resets the
 /// connection, and a reset can overtake the close frame.
-async fn goodbye(mut ws: WebSocketStream<WatchedSocket>, farewell: Farewell, within: Duration) {
+async fn goodbye(
+    mut ws: WebSocketStream<WatchedSocket>,
+    farewell: Farewell,
+    local: &Local,
+    by: Instant,
+) {
     let frame = CloseFrame { code: farewell.why.code().into(), reason: farewell.text.into() };
-    let leave = async {
-        // It fails when the other side has begun to close, and then there is nothing to tell.
-        if Pin::new(&mut ws).start_send(Message::Close(Some(frame))).is_ok() {
-            _ = poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx)).await;
+    // It fails when the other side has begun to close, and then there is nothing to tell.
+    if Pin::new(&mut ws).start_send(Message::Close(Some(frame))).is_ok() {
+        let flushed = poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx));
+        if local.before(by, flushed).await.is_none() {
+            return;
         }
-        let mut stream = ws.into_inner().into_inner();
-        _ = stream.shutdown().await;
-        hear_out(&stream).await
-    };
-    _ = timeout(within, leave).await;
+    }
+    let mut stream = ws.into_inner().into_inner();
+    // The kernel sends what it has, whoever is left to look after the socket.
+    _ = stream.shutdown().await;
+    _ = local.before(by, hear_out(&stream)).await;
 }
 
 /// Reads and forgets until the other side hangs up.
@@ -116,6 +123,6 @@ async fn hear_out(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Answers the other side's close frame, if it sent one, and drops the socket.
-async fn hang_up(mut ws: WebSocketStream<WatchedSocket>, within: Duration) {
-    _ = timeout(within, poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx))).await;
+async fn hang_up(mut ws: WebSocketStream<WatchedSocket>, local: &Local, by: Instant) {
+    _ = local.before(by, poll_fn(|cx| Pin::new(&mut ws).poll_flush(cx))).await;
 }

@@ -52,9 +52,13 @@ impl Conn {
 
     /// A close waits for what comes before it, but not for ever.
     fn limit_close(&mut self) {
-        if self.close_by.is_none() && self.entry.mailbox.outbox().closes() {
-            self.close_by = Some(Instant::now() + self.entry.local.shared.config.close_timeout);
+        if !self.entry.mailbox.outbox().closes() {
+            return;
         }
+        let local = &self.entry.local;
+        let by =
+            self.close_by.unwrap_or_else(|| Instant::now() + local.shared.config.close_timeout);
+        self.close_by = Some(local.last_words_by().map_or(by, |last| by.min(last)));
     }
 
     /// One message of all that waits; empty if nothing does.
