@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context;
+use playon_keeper::SAME_REQUEST_MAX;
 use rustix::process::Signal as ProcessSignal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -89,20 +90,21 @@ impl StopSignals {
     }
 }
 
-/// What has been begun is brought to an end, or nothing could be said about it; whoever asks twice has no time for that.
-/// Tells whether somebody has asked.
+/// What has been begun is brought to an end, or nothing could be said about it; whoever asks twice has no time for that, unless
+/// both come together, as from `timeout`. Tells whether somebody has asked.
 async fn whole(
     act: impl Future<Output = anyhow::Result<()>>,
     signals: &mut StopSignals,
 ) -> anyhow::Result<bool> {
     tokio::pin!(act);
-    let mut asked = false;
+    let mut asked: Option<Instant> = None;
     loop {
         tokio::select! {
-            done = &mut act => return done.map(|()| asked),
+            done = &mut act => return done.map(|()| asked.is_some()),
             () = signals.any() => {
-                anyhow::ensure!(!asked, "interrupted");
-                asked = true;
+                let since = *asked.get_or_insert_with(Instant::now);
+                let same = since.elapsed() <= SAME_REQUEST_MAX;
+                anyhow::ensure!(same, "interrupted");
             }
         }
     }

@@ -36,4 +36,4 @@ pub mod workers;
 pub use config::{Bounds, KeeperConfig, LogLevels, ReleaseFile};
 pub use error::Coded;
 pub use keeper::Keeper;
-pub use process::signals::{Signals, outlive_file_limit, stop};
+pub use process::signals::{SAME_REQUEST_MAX, Signals, outlive_file_limit, stop};

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use playon_keeper::SAME_REQUEST_MAX;
 use rustix::process::Signal;
 
 use super::interface::get;
@@ -38,12 +39,27 @@ async fn a_stop_waits_for_no_batch_that_a_worker_has() {
     player.play(2).await;
 }
 
+/// As `timeout` and others do, who tell a process and its group. Two kinds, as the system makes one of two of a kind.
+#[test]
+fn signals_that_come_together_are_one() {
+    let mut rig = Rig::start();
+    // It makes the stop as long as it may become.
+    kill(rig.worker(), Signal::STOP);
+    rig.signal(Signal::TERM);
+    rig.signal(Signal::INT);
+    rig.until_log("the keeper stops");
+    rig.signal(Signal::TERM);
+    assert!(rig.wait().success(), "{}", rig.log());
+    assert!(!rig.log().contains("PLY-0455"), "{}", rig.log());
+}
+
 #[test]
 fn a_second_signal_ends_a_keeper_at_once() {
     let mut rig = Rig::start();
     kill(rig.worker(), Signal::STOP);
     rig.signal(Signal::TERM);
     rig.until_log("the keeper stops");
+    std::thread::sleep(SAME_REQUEST_MAX + Duration::from_millis(50));
     rig.signal(Signal::TERM);
     assert_eq!(rig.wait().code(), Some(1), "{}", rig.log());
     assert!(rig.log().contains("PLY-0455"), "{}", rig.log());

@@ -1,7 +1,7 @@
 //! The signals that end a keeper, and its end.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use playon_types::ply;
 use rustix::process::Signal as RawSignal;
@@ -13,6 +13,10 @@ use crate::keeper::Keeper;
 
 /// What is left to a stop beyond `stop_timeout`, within which all its parts have given up by themselves.
 const MARGIN: Duration = Duration::from_millis(500);
+
+/// A signal so soon after the one that began a stop is the same request: `timeout` and others send theirs to a process and to its
+/// group, and so twice.
+pub const SAME_REQUEST_MAX: Duration = Duration::from_millis(250);
 
 /// Has a write fail that would make a file larger than the limit of this process allows (`RLIMIT_FSIZE`), as on a full disk. It would
 /// end the process without a word otherwise.
@@ -60,6 +64,16 @@ impl Signals {
         let _ = self.next().await;
     }
 
+    /// Waits for one that is not the same request as what has begun then.
+    async fn caught_again(&mut self, begun: Instant) {
+        loop {
+            self.caught().await;
+            if begun.elapsed() > SAME_REQUEST_MAX {
+                return;
+            }
+        }
+    }
+
     /// Waits for the next one, and gives its number.
     pub async fn next(&mut self) -> u8 {
         let hangup = async {
@@ -88,12 +102,14 @@ fn ignored(status: &str) -> u64 {
     line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// Stops the keeper in order: see [`Keeper::stop`]. It has until `stop_timeout`, and another signal ends it at once: then this
-/// returns while some of its threads may still be at it, and the process has to end.
+/// Stops the keeper in order: see [`Keeper::stop`]. It has until `stop_timeout`, and another signal ends it at once, but for one
+/// that comes with the first (within [`SAME_REQUEST_MAX`]): then this returns while some of its threads may still be at it, and
+/// the process has to end.
 ///
 /// # Errors
 /// When the last batches could not be made safe, or the stop was cut short.
 pub async fn stop(keeper: Keeper, signals: &mut Signals) -> Result<(), Coded> {
+    let begun = Instant::now();
     let patience = keeper.stop_timeout() + MARGIN;
     let (done, stopped) = oneshot::channel();
     // Not a task of the runtime: its end would be waited for.
@@ -107,7 +123,7 @@ pub async fn stop(keeper: Keeper, signals: &mut Signals) -> Result<(), Coded> {
         stopped = stopped => stopped.unwrap_or_else(|_| {
             Err(system("the keeper's stop", "it has panicked"))
         }),
-        () = signals.caught() => Err(Coded::new(
+        () = signals.caught_again(begun) => Err(Coded::new(
             ply!("PLY-0455"),
             "another signal ended the keeper before all rooms were stored",
             "start it again: what players were told is there, or they are told what is not",
