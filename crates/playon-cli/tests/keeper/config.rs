@@ -33,6 +33,59 @@ fn the_page_of_keys_is_what_the_command_prints() {
     );
 }
 
+/// What the pages tell to write into a file, to set by `--set` or in the environment, each with its page.
+fn told_settings() -> Vec<(String, Setting)> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let pages = fs::read_dir(&docs).unwrap().chain(fs::read_dir(docs.join("errors")).unwrap());
+    let mut told = Vec::new();
+    for page in pages.map(|entry| entry.unwrap().path()) {
+        let Some("md") = page.extension().and_then(|kind| kind.to_str()) else { continue };
+        let (name, text) = (page.display().to_string(), fs::read_to_string(&page).unwrap());
+        for block in text.split("\n```toml\n").skip(1) {
+            let block = block.split("\n```").next().unwrap();
+            // The file of a crate.
+            if !block.contains("[package]") {
+                told.push((name.clone(), Setting::File(block.to_owned())));
+            }
+        }
+        for set in text.split("--set ").skip(1) {
+            let pair = set.split([' ', '`', '\n', ')', ',']).next().unwrap();
+            if let Some((_, value)) = pair.split_once('=')
+                && value.chars().any(char::is_numeric)
+            {
+                told.push((name.clone(), Setting::Flag(pair.to_owned())));
+            }
+        }
+    }
+    told
+}
+
+enum Setting {
+    File(String),
+    Flag(String),
+}
+
+#[test]
+fn every_configuration_that_the_pages_show_passes_the_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut files, mut flags) = (0, 0);
+    for (page, setting) in told_settings() {
+        let (output, text) = match setting {
+            Setting::File(text) => {
+                files += 1;
+                fs::write(dir.path().join("told.toml"), &text).unwrap();
+                (run(dir.path(), &["config", "check", "told.toml"]), text)
+            }
+            Setting::Flag(pair) => {
+                flags += 1;
+                (run(dir.path(), &["config", "show", "--set", &pair]), pair)
+            }
+        };
+        assert!(output.status.success(), "{page}: {text}\n{}", stderr(&output));
+    }
+    assert!(files > 0 && flags > 0, "{files} files and {flags} flags");
+}
+
 /// The rows of a table of `docs/limits.md`: name, default, what.
 fn limits(source: &str) -> Vec<[String; 3]> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md");
