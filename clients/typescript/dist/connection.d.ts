@@ -41,8 +41,8 @@ export declare class Connection {
     readonly since: number;
     /** Opens a socket to `url`. Throws what its constructor throws. */
     constructor(WebSocket: SocketConstructor, url: string, listener: Listener, timers: Timers, deadMs: number);
-    /** When something was heard last, by the timers' clock. */
-    get heard(): number;
+    /** When it last showed that it works: it was begun, it opened, or something was heard. By the timers' clock. */
+    get alive(): number;
     /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
     expectPing(pingMs: number): void;
     /** Whether the HELLO is on its way. */

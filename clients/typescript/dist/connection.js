@@ -22,7 +22,8 @@ export class Connection {
     #heard;
     /** A timer was late already in the present silence. */
     #excused = false;
-    #opened = false;
+    /** When it opened; null before. */
+    #openedAt = null;
     #welcomed = false;
     #over = false;
     #alarm;
@@ -45,9 +46,9 @@ export class Connection {
         this.socket.onerror = (event) => this.#refused(String(event.message ?? ''));
         this.#watch(deadMs);
     }
-    /** When something was heard last, by the timers' clock. */
-    get heard() {
-        return this.#heard;
+    /** When it last showed that it works: it was begun, it opened, or something was heard. By the timers' clock. */
+    get alive() {
+        return Math.max(this.#heard, this.#openedAt ?? 0);
     }
     /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
     expectPing(pingMs) {
@@ -55,7 +56,7 @@ export class Connection {
     }
     /** Whether the HELLO is on its way. */
     get opened() {
-        return this.#opened;
+        return this.#openedAt !== null;
     }
     /** Sends frames; into nothing once the socket is closing. */
     send(message) {
@@ -87,7 +88,7 @@ export class Connection {
     #open() {
         if (this.#over)
             return;
-        this.#opened = true;
+        this.#openedAt = this.#timers.now();
         this.send(this.#listener.hello(this));
     }
     #message(data) {

@@ -104,4 +104,6 @@ export declare const DEFAULTS: {
     readonly pingSlackMs: 2000;
     /** Milliseconds of silence after the network changed before another connection is tried beside the one there is. */
     readonly probeMs: 1000;
+    /** Milliseconds a connection may take to be welcomed before such silence counts. */
+    readonly patienceMs: 2000;
 };

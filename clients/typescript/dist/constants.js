@@ -81,4 +81,6 @@ export const DEFAULTS = {
     pingSlackMs: 2_000,
     /** Milliseconds of silence after the network changed before another connection is tried beside the one there is. */
     probeMs: 1_000,
+    /** Milliseconds a connection may take to be welcomed before such silence counts. */
+    patienceMs: 2_000,
 };

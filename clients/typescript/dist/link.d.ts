@@ -1,6 +1,6 @@
 import { type Closed } from './connection.js';
 import { type CloseClass } from './constants.js';
-import type { ServerFrame, Welcome } from './frames.js';
+import { type ServerFrame, type Welcome } from './frames.js';
 import type { Socket, SocketConstructor } from './socket.js';
 import type { Timers } from './timers.js';
 import type { Wake } from './wake.js';
@@ -40,7 +40,7 @@ export interface LinkUser {
     ended(why: Closed): void;
 }
 /**
- * The way to the server: at most one connection that is up and one on trial.
+ * The way to the server: at most one connection that is up, one on trial, and one that was on trial before.
  *
  * It retries with growing, random waits, goes to another address when asked to while the old connection plays on,
  * and reads close codes by their class. It knows nothing of what is said over it.
@@ -50,7 +50,7 @@ export declare class Link {
     constructor(options: LinkOptions, user: LinkUser);
     /** The socket that is up. */
     get socket(): Socket | null;
-    /** Sends frames over the newest connection that has said HELLO, welcomed or not: the last words. */
+    /** Sends the last words over those that have said HELLO and wait for a welcome, else over the one that is up. */
     part(message: Uint8Array): void;
     /** Sends frames over the connection that is up, else nowhere. */
     send(message: Uint8Array): void;

@@ -115,7 +115,9 @@ var DEFAULTS = {
   /** Milliseconds between the ping that a silent server is to send and the moment its connection is given up, at least. */
   pingSlackMs: 2e3,
   /** Milliseconds of silence after the network changed before another connection is tried beside the one there is. */
-  probeMs: 1e3
+  probeMs: 1e3,
+  /** Milliseconds a connection may take to be welcomed before such silence counts. */
+  patienceMs: 2e3
 };
 
 // src/mover.ts
@@ -719,7 +721,8 @@ var Connection = class {
   #heard;
   /** A timer was late already in the present silence. */
   #excused = false;
-  #opened = false;
+  /** When it opened; null before. */
+  #openedAt = null;
   #welcomed = false;
   #over = false;
   #alarm;
@@ -741,9 +744,9 @@ var Connection = class {
     this.socket.onerror = (event) => this.#refused(String(event.message ?? ""));
     this.#watch(deadMs);
   }
-  /** When something was heard last, by the timers' clock. */
-  get heard() {
-    return this.#heard;
+  /** When it last showed that it works: it was begun, it opened, or something was heard. By the timers' clock. */
+  get alive() {
+    return Math.max(this.#heard, this.#openedAt ?? 0);
   }
   /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
   expectPing(pingMs) {
@@ -751,7 +754,7 @@ var Connection = class {
   }
   /** Whether the HELLO is on its way. */
   get opened() {
-    return this.#opened;
+    return this.#openedAt !== null;
   }
   /** Sends frames; into nothing once the socket is closing. */
   send(message) {
@@ -776,7 +779,7 @@ var Connection = class {
   }
   #open() {
     if (this.#over) return;
-    this.#opened = true;
+    this.#openedAt = this.#timers.now();
     this.send(this.#listener.hello(this));
   }
   #message(data) {
@@ -844,7 +847,6 @@ var Connection = class {
 };
 
 // src/link.ts
-var PATIENCE_MS = 2e3;
 var Link = class {
   #options;
   #user;
@@ -855,11 +857,17 @@ var Link = class {
   #url;
   #current = null;
   #trial = null;
+  /** Said HELLO and was silent when the network changed: another is on trial, but whichever is welcomed is taken. */
+  #earlier = null;
   #upSince = 0;
   /** Sessions given up since the last welcome. */
   #afresh = 0;
   #retry = null;
+  /** When the next try is due. */
+  #retryAt = 0;
   #probing = null;
+  /** When the network changed that the running probe is about. */
+  #asked = 0;
   #over = false;
   constructor(options, user) {
     this.#options = options;
@@ -883,10 +891,11 @@ var Link = class {
   get socket() {
     return this.#current?.socket ?? null;
   }
-  /** Sends frames over the newest connection that has said HELLO, welcomed or not: the last words. */
+  /** Sends the last words over those that have said HELLO and wait for a welcome, else over the one that is up. */
   part(message) {
-    if (this.#trial?.opened) this.#trial.send(message);
-    else this.#current?.send(message);
+    const asked = [this.#earlier, this.#trial].filter((one) => one?.opened);
+    for (const one of asked) one?.send(message);
+    if (asked.length === 0) this.#current?.send(message);
   }
   /** Sends frames over the connection that is up, else nowhere. */
   send(message) {
@@ -900,9 +909,14 @@ var Link = class {
     this.#clearRetry();
     this.#clearProbe();
     this.#current?.drop();
-    this.#trial?.drop();
     this.#current = null;
+    this.#dropTrials();
+  }
+  #dropTrials() {
+    this.#trial?.drop();
+    this.#earlier?.drop();
     this.#trial = null;
+    this.#earlier = null;
   }
   #dial(url) {
     const { WebSocket, timers, deadMs } = this.#options;
@@ -923,16 +937,26 @@ var Link = class {
   }
   #welcomed(connection, terms) {
     const old = this.#current;
-    if (connection === this.#trial) this.#trial = null;
+    this.#settleTrials(connection, terms);
     this.#current = connection;
     this.#url = connection.url;
     this.#upSince = this.#options.timers.now();
     this.#mover.stop();
+    this.#clearRetry();
     this.#clearProbe();
     connection.expectPing(terms.pingMs);
     old?.drop();
     this.#user.up(terms, connection.said);
     this.#afresh = 0;
+  }
+  /** One of those on trial was welcomed. */
+  #settleTrials(welcomed, terms) {
+    const other = welcomed === this.#trial ? this.#earlier : this.#trial;
+    const goesOn = other === this.#trial && other?.opened && (terms.mode === "resumed" || terms.mode === "fresh");
+    if (other?.opened && terms.mode === "new") other.send(encodeBye());
+    if (!goesOn) other?.drop();
+    this.#trial = goesOn ? other : null;
+    this.#earlier = null;
   }
   #frame(connection, frame) {
     if (frame.type === "move") this.#mover.begin(frame, connection.url);
@@ -942,15 +966,23 @@ var Link = class {
     if (connection === this.#trial) {
       this.#trial = null;
       this.#failed(why);
+    } else if (connection === this.#earlier) {
+      this.#earlier = null;
     } else if (connection === this.#current) {
       this.#current = null;
-      this.#clearProbe();
       if (this.#options.timers.now() - this.#upSince >= DEFAULTS.stableMs) this.#backoff.reset();
+      if (why.code === CLOSE.replaced && !this.#trial?.opened && this.#earlier) this.#tryEarlier();
       const ours = this.#trial?.opened === true && why.code === CLOSE.replaced;
       if (!this.#trial) this.#settle(why);
       else if (ours || closeClass(why.code) === "resume") this.#user.down(why);
       else this.#settle(why);
     }
+  }
+  /** The server has heard of the earlier one: its welcome is on the way. */
+  #tryEarlier() {
+    this.#trial?.drop();
+    this.#trial = this.#earlier;
+    this.#earlier = null;
   }
   /** The connection on trial came to nothing. */
   #failed(why) {
@@ -962,6 +994,7 @@ var Link = class {
     this.#trial?.drop();
     this.#trial = null;
     const order = this.#user.order(why);
+    if (order !== "resume") this.#dropTrials();
     const refused = order === "afresh" && this.#afresh >= this.#options.afreshMax;
     if (order === "stop" || refused) {
       this.stop();
@@ -977,6 +1010,7 @@ var Link = class {
   }
   #later(ms) {
     this.#clearRetry();
+    this.#retryAt = this.#options.timers.now() + ms;
     this.#retry = this.#options.timers.set(() => {
       this.#retry = null;
       this.#dial(this.#nextUrl());
@@ -998,37 +1032,67 @@ var Link = class {
     this.#trial?.drop();
     this.#trial = null;
   }
-  /**
-   * The network may be another one, and then nothing comes over the old connection any more: if nothing comes for a
-   * moment, a second one is tried, and the old one goes on unless that is welcomed.
-   */
-  #probe(current) {
+  /** The network is back or the page is looked at: a look follows, whatever is under way, or a try at once, or nearly. */
+  #wake() {
+    if (this.#over) return;
     const { timers } = this.#options;
-    this.#clearProbe();
-    const asked = timers.now();
-    this.#probing = timers.set(() => {
+    const slow = this.#trial && !this.#trial.opened && timers.now() - this.#trial.since >= DEFAULTS.patienceMs;
+    if (!this.#current && (!this.#trial || slow)) {
+      this.#trial?.drop();
+      this.#trial = null;
+      this.#soon();
+    } else if (this.#probing === null || this.#answered()) {
+      this.#clearProbe();
+      this.#asked = timers.now();
+      this.#probe(DEFAULTS.probeMs);
+    }
+  }
+  #probe(ms) {
+    this.#probing = this.#options.timers.set(() => {
       this.#probing = null;
-      const silent = this.#current === current && current.heard < asked;
-      if (silent && !this.#trial) this.#dial(this.#url);
-    }, DEFAULTS.probeMs);
+      this.#look();
+    }, ms);
+  }
+  /** Whether anything has shown that it works since the network changed. */
+  #answered() {
+    return [this.#current, this.#trial].some((one) => one && one.alive >= this.#asked);
+  }
+  /**
+   * The network may be another one, and then nothing comes over the old connections any more: if nothing came for a
+   * moment, another one is tried beside those that may still be answered, in the place of one that never opened.
+   */
+  #look() {
+    if (this.#answered()) return;
+    const trial = this.#trial;
+    const url = trial?.url ?? this.#url;
+    if (!trial && !this.#current) {
+      this.#soon();
+      return;
+    }
+    if (trial) {
+      const left = trial.since + DEFAULTS.patienceMs - this.#options.timers.now();
+      if (left > 0) {
+        this.#probe(left);
+        return;
+      }
+      if (trial.opened) this.#keepAside(trial);
+    }
+    this.#dial(url);
+  }
+  #keepAside(trial) {
+    this.#earlier?.drop();
+    this.#earlier = trial;
+    this.#trial = null;
   }
   #clearProbe() {
     if (this.#probing !== null) this.#options.timers.clear(this.#probing);
     this.#probing = null;
   }
-  /** The network is back or the page is looked at: what is waited for is tried at once, or nearly. */
-  #wake() {
-    if (this.#over) return;
-    if (this.#current) {
-      this.#probe(this.#current);
-      return;
-    }
-    const { timers } = this.#options;
-    if (this.#trial && (this.#trial.opened || timers.now() - this.#trial.since < PATIENCE_MS)) return;
-    this.#trial?.drop();
-    this.#trial = null;
+  /** The next try is as the first after a break, unless it is to be made even earlier. */
+  #soon() {
     this.#backoff.reset();
-    this.#later(this.#backoff.next());
+    const ms = this.#backoff.next();
+    if (this.#retry === null || this.#retryAt > this.#options.timers.now() + ms) this.#later(ms);
   }
 };
 

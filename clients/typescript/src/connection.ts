@@ -49,7 +49,8 @@ export class Connection {
   #heard: number;
   /** A timer was late already in the present silence. */
   #excused = false;
-  #opened = false;
+  /** When it opened; null before. */
+  #openedAt: number | null = null;
   #welcomed = false;
   #over = false;
   #alarm: unknown;
@@ -75,9 +76,9 @@ export class Connection {
     this.#watch(deadMs);
   }
 
-  /** When something was heard last, by the timers' clock. */
-  get heard(): number {
-    return this.#heard;
+  /** When it last showed that it works: it was begun, it opened, or something was heard. By the timers' clock. */
+  get alive(): number {
+    return Math.max(this.#heard, this.#openedAt ?? 0);
   }
 
   /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
@@ -87,7 +88,7 @@ export class Connection {
 
   /** Whether the HELLO is on its way. */
   get opened(): boolean {
-    return this.#opened;
+    return this.#openedAt !== null;
   }
 
   /** Sends frames; into nothing once the socket is closing. */
@@ -117,7 +118,7 @@ export class Connection {
 
   #open(): void {
     if (this.#over) return;
-    this.#opened = true;
+    this.#openedAt = this.#timers.now();
     this.send(this.#listener.hello(this));
   }
 

@@ -1,7 +1,7 @@
 import { Backoff } from './backoff.js';
 import { type Closed, Connection } from './connection.js';
 import { CLOSE, type CloseClass, closeClass, DEFAULTS } from './constants.js';
-import type { ServerFrame, Welcome } from './frames.js';
+import { encodeBye, type ServerFrame, type Welcome } from './frames.js';
 import { Mover } from './mover.js';
 import type { Socket, SocketConstructor } from './socket.js';
 import type { Timers } from './timers.js';
@@ -41,11 +41,8 @@ export interface LinkUser {
   ended(why: Closed): void;
 }
 
-/** How long a socket may take to open before a wake-up call replaces it, in milliseconds. */
-const PATIENCE_MS = 2_000;
-
 /**
- * The way to the server: at most one connection that is up and one on trial.
+ * The way to the server: at most one connection that is up, one on trial, and one that was on trial before.
  *
  * It retries with growing, random waits, goes to another address when asked to while the old connection plays on,
  * and reads close codes by their class. It knows nothing of what is said over it.
@@ -60,11 +57,17 @@ export class Link {
   #url: string;
   #current: Connection | null = null;
   #trial: Connection | null = null;
+  /** Said HELLO and was silent when the network changed: another is on trial, but whichever is welcomed is taken. */
+  #earlier: Connection | null = null;
   #upSince = 0;
   /** Sessions given up since the last welcome. */
   #afresh = 0;
   #retry: unknown = null;
+  /** When the next try is due. */
+  #retryAt = 0;
   #probing: unknown = null;
+  /** When the network changed that the running probe is about. */
+  #asked = 0;
   #over = false;
 
   constructor(options: LinkOptions, user: LinkUser) {
@@ -91,10 +94,11 @@ export class Link {
     return this.#current?.socket ?? null;
   }
 
-  /** Sends frames over the newest connection that has said HELLO, welcomed or not: the last words. */
+  /** Sends the last words over those that have said HELLO and wait for a welcome, else over the one that is up. */
   part(message: Uint8Array): void {
-    if (this.#trial?.opened) this.#trial.send(message);
-    else this.#current?.send(message);
+    const asked = [this.#earlier, this.#trial].filter((one) => one?.opened);
+    for (const one of asked) one?.send(message);
+    if (asked.length === 0) this.#current?.send(message);
   }
 
   /** Sends frames over the connection that is up, else nowhere. */
@@ -110,9 +114,15 @@ export class Link {
     this.#clearRetry();
     this.#clearProbe();
     this.#current?.drop();
-    this.#trial?.drop();
     this.#current = null;
+    this.#dropTrials();
+  }
+
+  #dropTrials(): void {
+    this.#trial?.drop();
+    this.#earlier?.drop();
     this.#trial = null;
+    this.#earlier = null;
   }
 
   #dial(url: string): void {
@@ -136,17 +146,31 @@ export class Link {
   #welcomed(connection: Connection, terms: Welcome): void {
     // What the old connection still holds is not read: the new one begins where the server says.
     const old = this.#current;
-    if (connection === this.#trial) this.#trial = null;
+    this.#settleTrials(connection, terms);
     this.#current = connection;
     this.#url = connection.url;
     this.#upSince = this.#options.timers.now();
     this.#mover.stop();
+    this.#clearRetry();
     this.#clearProbe();
     connection.expectPing(terms.pingMs);
     old?.drop();
     // Throws at terms that make no sense.
     this.#user.up(terms, connection.said);
     this.#afresh = 0;
+  }
+
+  /** One of those on trial was welcomed. */
+  #settleTrials(welcomed: Connection, terms: Welcome): void {
+    const other = welcomed === this.#trial ? this.#earlier : this.#trial;
+    // The server answers the HELLO of the later one next, and goes on with that: it stays on trial.
+    const goesOn =
+      other === this.#trial && other?.opened && (terms.mode === 'resumed' || terms.mode === 'fresh');
+    // It may have been given a seat of its own.
+    if (other?.opened && terms.mode === 'new') other.send(encodeBye());
+    if (!goesOn) other?.drop();
+    this.#trial = goesOn ? other : null;
+    this.#earlier = null;
   }
 
   #frame(connection: Connection, frame: ServerFrame): void {
@@ -158,16 +182,26 @@ export class Link {
     if (connection === this.#trial) {
       this.#trial = null;
       this.#failed(why);
+    } else if (connection === this.#earlier) {
+      // What comes of it is for the one that came after it.
+      this.#earlier = null;
     } else if (connection === this.#current) {
       this.#current = null;
-      this.#clearProbe();
       if (this.#options.timers.now() - this.#upSince >= DEFAULTS.stableMs) this.#backoff.reset();
+      if (why.code === CLOSE.replaced && !this.#trial?.opened && this.#earlier) this.#tryEarlier();
       const ours = this.#trial?.opened === true && why.code === CLOSE.replaced;
       if (!this.#trial) this.#settle(why);
       // A newer socket took over, and it is our own: its welcome is on the way.
       else if (ours || closeClass(why.code) === 'resume') this.#user.down(why);
       else this.#settle(why);
     }
+  }
+
+  /** The server has heard of the earlier one: its welcome is on the way. */
+  #tryEarlier(): void {
+    this.#trial?.drop();
+    this.#trial = this.#earlier;
+    this.#earlier = null;
   }
 
   /** The connection on trial came to nothing. */
@@ -181,6 +215,7 @@ export class Link {
     this.#trial?.drop();
     this.#trial = null;
     const order = this.#user.order(why);
+    if (order !== 'resume') this.#dropTrials();
     // No welcome in between: whoever asks is told, rather than the server asked for ever.
     const refused = order === 'afresh' && this.#afresh >= this.#options.afreshMax;
     if (order === 'stop' || refused) {
@@ -198,6 +233,7 @@ export class Link {
 
   #later(ms: number): void {
     this.#clearRetry();
+    this.#retryAt = this.#options.timers.now() + ms;
     this.#retry = this.#options.timers.set(() => {
       this.#retry = null;
       this.#dial(this.#nextUrl());
@@ -223,19 +259,63 @@ export class Link {
     this.#trial = null;
   }
 
-  /**
-   * The network may be another one, and then nothing comes over the old connection any more: if nothing comes for a
-   * moment, a second one is tried, and the old one goes on unless that is welcomed.
-   */
-  #probe(current: Connection): void {
+  /** The network is back or the page is looked at: a look follows, whatever is under way, or a try at once, or nearly. */
+  #wake(): void {
+    if (this.#over) return;
     const { timers } = this.#options;
-    this.#clearProbe();
-    const asked = timers.now();
-    this.#probing = timers.set(() => {
+    const slow =
+      this.#trial && !this.#trial.opened && timers.now() - this.#trial.since >= DEFAULTS.patienceMs;
+    if (!this.#current && (!this.#trial || slow)) {
+      this.#trial?.drop();
+      this.#trial = null;
+      this.#soon();
+    } else if (this.#probing === null || this.#answered()) {
+      // One that runs is not put off: a network that comes and goes would do that for ever.
+      this.#clearProbe();
+      this.#asked = timers.now();
+      this.#probe(DEFAULTS.probeMs);
+    }
+  }
+
+  #probe(ms: number): void {
+    this.#probing = this.#options.timers.set(() => {
       this.#probing = null;
-      const silent = this.#current === current && current.heard < asked;
-      if (silent && !this.#trial) this.#dial(this.#url);
-    }, DEFAULTS.probeMs);
+      this.#look();
+    }, ms);
+  }
+
+  /** Whether anything has shown that it works since the network changed. */
+  #answered(): boolean {
+    return [this.#current, this.#trial].some((one) => one && one.alive >= this.#asked);
+  }
+
+  /**
+   * The network may be another one, and then nothing comes over the old connections any more: if nothing came for a
+   * moment, another one is tried beside those that may still be answered, in the place of one that never opened.
+   */
+  #look(): void {
+    if (this.#answered()) return;
+    const trial = this.#trial;
+    const url = trial?.url ?? this.#url;
+    if (!trial && !this.#current) {
+      this.#soon();
+      return;
+    }
+    if (trial) {
+      const left = trial.since + DEFAULTS.patienceMs - this.#options.timers.now();
+      if (left > 0) {
+        this.#probe(left);
+        return;
+      }
+      if (trial.opened) this.#keepAside(trial);
+    }
+    this.#dial(url);
+  }
+
+  #keepAside(trial: Connection): void {
+    this.#earlier?.drop();
+    this.#earlier = trial;
+    this.#trial = null;
   }
 
   #clearProbe(): void {
@@ -243,18 +323,10 @@ export class Link {
     this.#probing = null;
   }
 
-  /** The network is back or the page is looked at: what is waited for is tried at once, or nearly. */
-  #wake(): void {
-    if (this.#over) return;
-    if (this.#current) {
-      this.#probe(this.#current);
-      return;
-    }
-    const { timers } = this.#options;
-    if (this.#trial && (this.#trial.opened || timers.now() - this.#trial.since < PATIENCE_MS)) return;
-    this.#trial?.drop();
-    this.#trial = null;
+  /** The next try is as the first after a break, unless it is to be made even earlier. */
+  #soon(): void {
     this.#backoff.reset();
-    this.#later(this.#backoff.next());
+    const ms = this.#backoff.next();
+    if (this.#retry === null || this.#retryAt > this.#options.timers.now() + ms) this.#later(ms);
   }
 }

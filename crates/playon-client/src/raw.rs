@@ -21,7 +21,7 @@ use crate::update::{End, RawUpdate, State, Update};
 
 type Opening = Pin<Box<dyn Future<Output = Result<Box<Socket>, Closed>> + Send>>;
 
-/// One socket of the session: at most two exist, and two only while one replaces the other.
+/// One socket of the session: at most three exist, one in use and two that may replace it.
 enum RawSocket {
     Opening(SocketId, Opening),
     Open { id: SocketId, socket: Box<Socket>, dirty: bool },
@@ -187,8 +187,8 @@ impl RawRoom {
     }
 
     /// Says that the network is another one: a phone has left its Wi-Fi, a laptop has woken up. Unless something is heard within
-    /// a second a second socket is tried beside the one in use, which goes on until that is welcomed; without one the next try is
-    /// made at once, or nearly. It takes effect with the next call of `next` or `send`.
+    /// a second or two another socket is tried, beside the one in use, which goes on until that is welcomed, and whatever other is
+    /// on its way; where nothing is under way the next try is made at once, or nearly. It takes effect with the next call of `next` or `send`.
     pub fn network_changed(&mut self) {
         let now = self.now();
         self.session.network_changed(now);
@@ -283,7 +283,14 @@ impl RawRoom {
                 let opening = Box::pin(socket::open(url, self.message_bytes_max));
                 self.links.push(RawSocket::Opening(socket, opening));
             }
-            Action::Drop { socket } => self.links.retain(|link| link.id() != socket),
+            Action::Drop { socket: id } => {
+                let found = self.links.iter_mut().find(|link| link.id() == id);
+                if let Some(RawSocket::Open { socket, dirty: true, .. }) = found {
+                    // Last words, as far as the network takes them at once.
+                    let _ = Pin::new(&mut **socket).poll_flush(cx);
+                }
+                self.links.retain(|link| link.id() != id);
+            }
             Action::Write { socket: id, message } => {
                 let found = self.links.iter_mut().find(|link| link.id() == id);
                 let Some(RawSocket::Open { socket, dirty, .. }) = found else { return };

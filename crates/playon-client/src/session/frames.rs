@@ -14,18 +14,22 @@ impl Session {
         if self.leaving {
             return;
         }
-        let known = self.sockets.live() == Some(socket) || self.sockets.opening() == Some(socket);
-        if !known {
+        let live = self.sockets.live() == Some(socket);
+        if !live && !self.sockets.waits(socket) {
             return;
         }
         self.counters.messages += 1;
         self.counters.bytes += message.len() as u64;
-        if self.sockets.live() == Some(socket) {
+        if live {
             self.timers.set(Timer::Silence, now + self.silence);
-            // It is heard, so there is nothing to be found out.
-            self.timers.clear(Timer::Probe);
+        } else if self.sockets.is_earlier(socket) {
+            self.timers.set(Timer::Earlier, now + self.options.limits.silence);
         } else {
             self.timers.set(Timer::Open, now + self.options.limits.silence);
+        }
+        if !self.sockets.is_earlier(socket) {
+            // It is heard, so there is nothing to be found out.
+            self.timers.clear(Timer::Probe);
         }
         match decode_server(message) {
             Ok(frames) => frames.into_iter().for_each(|frame| self.frame(now, socket, frame)),
@@ -36,14 +40,14 @@ impl Session {
     fn frame(&mut self, now: Time, socket: SocketId, frame: ServerFrame) {
         if self.sockets.live() != Some(socket) {
             return match frame {
-                ServerFrame::Welcome(welcome) if self.sockets.opening() == Some(socket) => {
+                ServerFrame::Welcome(welcome) if self.sockets.waits(socket) => {
                     self.welcomed(now, socket, *welcome);
                 }
-                ServerFrame::Ping { nonce } if self.sockets.opening() == Some(socket) => {
+                ServerFrame::Ping { nonce } if self.sockets.waits(socket) => {
                     self.write(socket, &ClientFrame::Pong { nonce });
                 }
                 // An earlier frame of the message ended the session.
-                _ if self.sockets.opening() != Some(socket) => {}
+                _ if !self.sockets.waits(socket) => {}
                 _ => self.misunderstood(now, socket, "the keeper spoke before it said welcome"),
             };
         }

@@ -36,9 +36,6 @@ use pace::{HEAD_BYTES, Pace};
 use sockets::SessionSockets;
 use timers::{Timer, Timers};
 
-/// Silence after the network has changed after which a second socket is tried beside the one in use.
-const PROBE: Span = Span::secs(1);
-
 /// Names a socket of one session; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketId(pub u64);
@@ -195,10 +192,13 @@ impl Session {
         if let Some(socket) = self.sockets.take_mute() {
             self.actions.push_back(Action::Drop { socket });
         }
-        if let Some(socket) = self.sockets.greeted() {
-            // The keeper may have the seat ready, or has kept it: it is to be given up all the same. Of two sockets it listens to
-            // the newer one, so the older one is of no use any more.
-            self.write(socket, &ClientFrame::Bye);
+        let greeted = self.sockets.greeted();
+        if !greeted.is_empty() {
+            // The keeper may have the seat ready, or has kept it: it is to be given up all the same. It listens to the newest
+            // that it has heard of, so the one in use is of no use any more.
+            for socket in greeted {
+                self.write(socket, &ClientFrame::Bye);
+            }
             if let Some(socket) = self.sockets.take_live() {
                 self.actions.push_back(Action::Drop { socket });
             }
@@ -211,16 +211,13 @@ impl Session {
     }
 
     /// The network is another one, as after a change from Wi-Fi to mobile data: nothing may come over the socket in use any
-    /// more, and what is waited for may work now. It is tried at once, or nearly, and the socket in use goes on meanwhile.
+    /// more, and what is waited for may work now. Whatever is under way, another socket is tried within two seconds unless
+    /// something is heard; those that may still be answered go on meanwhile, and whichever is welcomed is taken.
     pub fn network_changed(&mut self, now: Time) {
         if self.state == State::Ended || self.leaving {
             return;
         }
-        if self.sockets.live().is_some() {
-            self.timers.set(Timer::Probe, now + PROBE);
-        } else {
-            self.try_again(now);
-        }
+        self.look_soon(now);
     }
 
     /// Some time has passed: does what is due.
@@ -235,7 +232,8 @@ impl Session {
                 Timer::Retry | Timer::Move => self.open(now),
                 Timer::Leave => self.end(End::Left),
                 Timer::GiveUp => self.end(End::GaveUp),
-                Timer::Probe => self.probe(now),
+                Timer::Probe => self.look(now),
+                Timer::Earlier => self.drop_earlier(),
             }
         }
     }
@@ -321,7 +319,7 @@ impl Session {
     fn write(&mut self, socket: SocketId, frame: &ClientFrame) {
         let mut message = BytesMut::new();
         frame.encode(&mut message);
-        self.sockets.count_said(message.len() as u64 + HEAD_BYTES);
+        self.sockets.count_said(socket, message.len() as u64 + HEAD_BYTES);
         self.actions.push_back(Action::Write { socket, message: message.freeze() });
     }
 

@@ -11,23 +11,25 @@ use crate::update::{End, State, Update};
 /// How long a socket must have been in use for the next retry to be a first one again.
 pub(super) const STABLE: Span = Span::secs(1);
 
-/// How long a socket may take to open before news of the network replace it by another.
+/// How long a socket may take to be welcomed before its silence after news of the network counts.
 const PATIENCE: Span = Span::secs(2);
+
+/// Silence after such news after which another socket is tried.
+const PROBE: Span = Span::secs(1);
 
 /// HTTP statuses with which a keeper says that it will not have this client: a page of that origin, that address, that version.
 /// They do not pass by themselves.
 const REFUSALS: [u16; 3] = [403, 404, 426];
 
-/// At most one socket in use and one that is being opened.
+/// At most one socket in use, one that is being opened, and one that was before that.
 #[derive(Debug)]
 pub(super) struct SessionSockets {
     live: Option<SocketId>,
-    opening: Option<SocketId>,
-    /// HELLO was said over the one being opened.
-    greeted: bool,
-    /// Since when that one is being opened.
-    opening_since: Time,
-    /// Frames and bytes that were said over the one being opened.
+    opening: Option<Opening>,
+    /// HELLO was said over it, and it was silent when the network changed: another is being opened, but whichever is welcomed
+    /// is taken.
+    earlier: Option<Opening>,
+    /// Frames and bytes that were said over the one welcomed last before it was.
     said: (u64, u64),
     /// Since when one is in use.
     live_since: Time,
@@ -37,11 +39,22 @@ pub(super) struct SessionSockets {
     /// Sockets that could not be opened since one was: the addresses take turns.
     turns: u32,
     home: String,
-    /// Where the socket that was welcomed last leads, and the one being opened.
+    /// Where the socket that was welcomed last leads.
     here: String,
-    there: String,
     moving: Option<Moving>,
     trouble: String,
+}
+
+/// A socket that is not welcomed yet.
+#[derive(Debug)]
+struct Opening {
+    socket: SocketId,
+    url: String,
+    since: Time,
+    /// HELLO was said over it.
+    greeted: bool,
+    /// Frames and bytes that were said over it.
+    said: (u64, u64),
 }
 
 /// A MOVE under way.
@@ -58,15 +71,13 @@ impl SessionSockets {
         Self {
             live: None,
             opening: None,
-            greeted: false,
-            opening_since: Time(0),
+            earlier: None,
             said: (0, 0),
             live_since: Time(0),
             last: 0,
             failures: 0,
             turns: 0,
             here: home.clone(),
-            there: home.clone(),
             home,
             moving: None,
             trouble: String::new(),
@@ -77,13 +88,27 @@ impl SessionSockets {
         self.live
     }
 
-    pub(super) const fn opening(&self) -> Option<SocketId> {
-        self.opening
+    pub(super) const fn is_opening(&self) -> bool {
+        self.opening.is_some()
     }
 
-    /// The one being opened, if HELLO was said over it.
-    pub(super) fn greeted(&self) -> Option<SocketId> {
-        self.opening.filter(|_| self.greeted)
+    /// Whether it is one of those that wait for a welcome.
+    pub(super) fn waits(&self, socket: SocketId) -> bool {
+        self.opens(socket) || self.is_earlier(socket)
+    }
+
+    fn opens(&self, socket: SocketId) -> bool {
+        self.opening.as_ref().is_some_and(|one| one.socket == socket)
+    }
+
+    pub(super) fn is_earlier(&self, socket: SocketId) -> bool {
+        self.earlier.as_ref().is_some_and(|one| one.socket == socket)
+    }
+
+    /// Those over which HELLO was said and that wait for a welcome, the newest last.
+    pub(super) fn greeted(&self) -> Vec<SocketId> {
+        let all = [&self.earlier, &self.opening].into_iter().flatten();
+        all.filter(|one| one.greeted).map(|one| one.socket).collect()
     }
 
     pub(super) fn trouble(&self) -> &str {
@@ -91,9 +116,12 @@ impl SessionSockets {
     }
 
     /// Counts what is said over a socket before it is welcomed.
-    pub(super) const fn count_said(&mut self, bytes: u64) {
-        self.said.0 += 1;
-        self.said.1 += bytes;
+    pub(super) fn count_said(&mut self, socket: SocketId, bytes: u64) {
+        for one in [&mut self.opening, &mut self.earlier].into_iter().flatten() {
+            if one.socket == socket {
+                one.said = (one.said.0 + 1, one.said.1 + bytes);
+            }
+        }
     }
 
     /// What was said over the socket welcomed last before it was.
@@ -103,7 +131,7 @@ impl SessionSockets {
 
     /// The one being opened, if HELLO was not said over it yet.
     pub(super) fn take_mute(&mut self) -> Option<SocketId> {
-        self.opening.take_if(|_| !self.greeted)
+        self.opening.take_if(|one| !one.greeted).map(|one| one.socket)
     }
 
     pub(super) const fn take_live(&mut self) -> Option<SocketId> {
@@ -111,17 +139,40 @@ impl SessionSockets {
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = SocketId> + use<> {
-        [self.live.take(), self.opening.take()].into_iter().flatten()
+        let waiting = self.take_waiting();
+        self.live.take().into_iter().chain(waiting)
     }
 
-    /// The socket being opened is the one in use from here on; returns the one it replaces.
-    pub(super) fn promote(&mut self, now: Time, socket: SocketId) -> Option<SocketId> {
-        self.opening = None;
+    fn take_waiting(&mut self) -> impl Iterator<Item = SocketId> + use<> {
+        let waiting = [self.opening.take(), self.earlier.take()];
+        waiting.into_iter().flatten().map(|one| one.socket)
+    }
+
+    /// One that waited for it is welcomed, and the one in use from here on. Gives the one it replaces, and the other that
+    /// waited, with whether HELLO was said over it, unless that goes on: the keeper answers a later HELLO for the same seat next.
+    pub(super) fn promote(
+        &mut self,
+        now: Time,
+        socket: SocketId,
+        same_seat: bool,
+    ) -> (Option<SocketId>, Option<(SocketId, bool)>) {
+        let opened = self.opening.take();
+        let earlier = self.earlier.take();
+        let (welcomed, other) = match opened {
+            Some(one) if one.socket == socket => (Some(one), earlier),
+            mut later => {
+                self.opening = later.take_if(|one| same_seat && one.greeted);
+                (earlier, later)
+            }
+        };
         self.live_since = now;
         self.turns = 0;
         self.moving = None;
-        self.here.clone_from(&self.there);
-        self.live.replace(socket)
+        if let Some(welcomed) = welcomed {
+            self.here = welcomed.url;
+            self.said = welcomed.said;
+        }
+        (self.live.replace(socket), other.map(|one| (one.socket, one.greeted)))
     }
 
     /// Where the next socket leads: to where a MOVE asks us, while the socket in use goes on. Once that is gone, there too at
@@ -143,29 +194,34 @@ impl Session {
     /// Opens a socket unless one is on its way.
     pub(super) fn open(&mut self, now: Time) {
         self.timers.clear(Timer::Retry);
-        if self.sockets.opening.is_some() {
-            return;
+        if self.sockets.opening.is_none() {
+            let url = self.sockets.destination();
+            self.open_at(now, url);
         }
+    }
+
+    fn open_at(&mut self, now: Time, url: String) {
         self.sockets.last += 1;
         let socket = SocketId(self.sockets.last);
-        self.sockets.opening = Some(socket);
-        self.sockets.greeted = false;
-        self.sockets.opening_since = now;
-        self.sockets.said = (0, 0);
+        let opening =
+            Opening { socket, url: url.clone(), since: now, greeted: false, said: (0, 0) };
+        self.sockets.opening = Some(opening);
         self.timers.set(Timer::Open, now + self.options.limits.silence);
-        let url = self.sockets.destination();
-        self.sockets.there.clone_from(&url);
+        // It is begun in the network that there is now.
+        self.timers.clear(Timer::Probe);
         self.actions.push_back(Action::Open { socket, url });
     }
 
     /// The socket is open: says who we are.
     pub fn handle_opened(&mut self, _now: Time, socket: SocketId) {
-        if self.sockets.opening != Some(socket) {
+        let Some(opening) = self.sockets.opening.as_mut().filter(|one| one.socket == socket) else {
             return self.actions.push_back(Action::Drop { socket });
-        }
+        };
+        opening.greeted = true;
+        // It works, so there is nothing to be found out.
+        self.timers.clear(Timer::Probe);
         let hello = ClientFrame::Hello(Box::new(self.hello()));
         self.write(socket, &hello);
-        self.sockets.greeted = true;
     }
 
     fn hello(&mut self) -> ClientHello {
@@ -191,18 +247,19 @@ impl Session {
     /// The socket is gone, or could not be opened.
     pub fn handle_closed(&mut self, now: Time, socket: SocketId, closed: Closed) {
         let live = self.sockets.live == Some(socket);
-        if !live && self.sockets.opening != Some(socket) {
+        if !live && !self.sockets.waits(socket) {
             return;
         }
-        if live {
-            self.sockets.live = None;
-        } else {
-            self.sockets.opening = None;
-            self.timers.clear(Timer::Open);
-        }
+        let earlier = self.forget_socket(socket);
         if self.leaving {
             return self.end(End::Left);
         }
+        if earlier {
+            // What comes of it is for the one that came after it.
+            return;
+        }
+        let replaced = live && closed.code == Some(Close::Replaced.code());
+        let ours = replaced && self.is_replaced_by_own();
         self.sockets.trouble = match closed.code {
             Some(code) => format!("closed with {code} {}", closed.reason),
             None => closed.reason.clone(),
@@ -219,9 +276,7 @@ impl Session {
         }
         match closed.code {
             // A newer socket took over, and it is our own: its welcome is on the way.
-            Some(code) if code == Close::Replaced.code() && self.sockets.greeted().is_some() => {
-                self.lost(now, live, None);
-            }
+            Some(_) if ours => self.lost(now, live, None),
             Some(code @ 4900..5000) => self.end(End::Closed { code, reason: closed.reason }),
             Some(code @ 4400..4500) => {
                 self.count_loss(now, live);
@@ -229,6 +284,48 @@ impl Session {
             }
             _ => self.lost(now, live, closed.retry_after),
         }
+    }
+
+    /// The socket is no more. Tells whether another one had been opened since it said HELLO.
+    fn forget_socket(&mut self, socket: SocketId) -> bool {
+        if self.sockets.live == Some(socket) {
+            self.sockets.live = None;
+        } else if self.sockets.opens(socket) {
+            self.sockets.opening = None;
+            self.timers.clear(Timer::Open);
+        } else {
+            self.sockets.earlier = None;
+            self.timers.clear(Timer::Earlier);
+            return true;
+        }
+        false
+    }
+
+    /// Whether it may be one of our own that took over from the socket in use: its welcome is waited for.
+    fn is_replaced_by_own(&mut self) -> bool {
+        if !self.sockets.opening.as_ref().is_some_and(|one| one.greeted)
+            && let Some(earlier) = self.sockets.earlier.take()
+        {
+            // The keeper has heard of this one.
+            self.drop_opening();
+            self.sockets.opening = Some(earlier);
+            let silent = self.timers.take(Timer::Earlier);
+            silent.into_iter().for_each(|at| self.timers.set(Timer::Open, at));
+        }
+        self.sockets.opening.as_ref().is_some_and(|one| one.greeted)
+    }
+
+    fn drop_opening(&mut self) {
+        self.timers.clear(Timer::Open);
+        let opening = self.sockets.opening.take();
+        self.actions.extend(opening.map(|one| Action::Drop { socket: one.socket }));
+    }
+
+    /// The one that was opened before is not waited for any more.
+    pub(super) fn drop_earlier(&mut self) {
+        self.timers.clear(Timer::Earlier);
+        let earlier = self.sockets.earlier.take();
+        self.actions.extend(earlier.map(|one| Action::Drop { socket: one.socket }));
     }
 
     /// The socket in use has been silent for too long.
@@ -244,9 +341,7 @@ impl Session {
 
     /// The socket being opened came to nothing.
     pub(super) fn opening_failed(&mut self, now: Time, why: &str) {
-        let Some(socket) = self.sockets.opening.take() else { return };
-        self.timers.clear(Timer::Open);
-        self.actions.push_back(Action::Drop { socket });
+        self.drop_opening();
         if self.leaving {
             return self.end(End::Left);
         }
@@ -257,26 +352,51 @@ impl Session {
         self.lost(now, false, None);
     }
 
-    /// Nothing was heard since the network changed: another socket is tried beside the one in use.
-    pub(super) fn probe(&mut self, now: Time) {
-        if self.sockets.live.is_some() {
-            self.open(now);
+    /// The network is another one: a look follows, whatever is under way, or a try at once, or nearly.
+    pub(super) fn look_soon(&mut self, now: Time) {
+        let opening = self.sockets.opening.as_ref();
+        let slow = opening.is_some_and(|one| !one.greeted && now.since(one.since) >= PATIENCE);
+        if self.sockets.live.is_none() && (opening.is_none() || slow) {
+            self.drop_opening();
+            self.open_soon(now);
+        } else {
+            // One that runs is not put off: a network that comes and goes would do that for ever.
+            self.timers.set_once(Timer::Probe, now + PROBE);
         }
     }
 
-    /// None is in use, and what is waited for may work now.
-    pub(super) fn try_again(&mut self, now: Time) {
-        if self.sockets.opening.is_some() {
-            if self.sockets.greeted || now.since(self.sockets.opening_since) < PATIENCE {
-                return;
+    /// Nothing was heard since the network changed: another socket is tried beside those that may still be answered, in the
+    /// place of one that never opened.
+    pub(super) fn look(&mut self, now: Time) {
+        let Some(opening) = &self.sockets.opening else {
+            match self.sockets.live {
+                Some(_) => self.open(now),
+                None => self.open_soon(now),
             }
-            let socket = self.sockets.opening.take();
-            self.actions.extend(socket.map(|socket| Action::Drop { socket }));
-            self.timers.clear(Timer::Open);
+            return;
+        };
+        let patience = opening.since + PATIENCE;
+        if now < patience {
+            return self.timers.set(Timer::Probe, patience);
         }
+        let url = opening.url.clone();
+        if opening.greeted {
+            self.drop_earlier();
+            self.sockets.earlier = self.sockets.opening.take();
+            let silent = self.timers.take(Timer::Open);
+            silent.into_iter().for_each(|at| self.timers.set(Timer::Earlier, at));
+        } else {
+            self.drop_opening();
+        }
+        self.open_at(now, url);
+    }
+
+    /// The next try is as the first after a break, unless it is to be made even earlier.
+    fn open_soon(&mut self, now: Time) {
         self.sockets.failures = 0;
-        let wait = self.backoff();
-        self.timers.set(Timer::Retry, now + wait);
+        let at = now + self.backoff();
+        let sooner = self.timers.take(Timer::Retry).map_or(at, |set| set.min(at));
+        self.timers.set(Timer::Retry, sooner);
     }
 
     /// A socket that was opened beside the one in use came to nothing: once more if there is time.
@@ -298,11 +418,8 @@ impl Session {
     pub(super) fn move_over(&mut self) {
         self.timers.clear(Timer::Move);
         self.sockets.moving = None;
-        if self.sockets.live.is_some()
-            && let Some(socket) = self.sockets.opening.take()
-        {
-            self.timers.clear(Timer::Open);
-            self.actions.push_back(Action::Drop { socket });
+        if self.sockets.live.is_some() {
+            self.drop_opening();
         }
     }
 
@@ -328,14 +445,7 @@ impl Session {
         self.count_loss(now, live);
         if live {
             self.outgoing.clear();
-            for timer in [
-                Timer::Silence,
-                Timer::Ack,
-                Timer::Pace,
-                Timer::Move,
-                Timer::MoveOver,
-                Timer::Probe,
-            ] {
+            for timer in [Timer::Silence, Timer::Ack, Timer::Pace, Timer::Move, Timer::MoveOver] {
                 self.timers.clear(timer);
             }
         }

@@ -7,6 +7,8 @@ use playon_types::time::Time;
 pub(super) enum Timer {
     /// The socket being opened, or opened and not welcomed, has been silent for too long.
     Open,
+    /// The one that was opened before that has been silent for too long.
+    Earlier,
     /// The socket in use has been silent for too long.
     Silence,
     /// Events have waited long enough to be acknowledged.
@@ -23,12 +25,13 @@ pub(super) enum Timer {
     Leave,
     /// No keeper was found for too long.
     GiveUp,
-    /// The network has changed, and nothing may come over the socket in use any more.
+    /// The network has changed, and nothing may come over the sockets there are any more.
     Probe,
 }
 
-const ALL: [Timer; 10] = [
+const ALL: [Timer; 11] = [
     Timer::Open,
+    Timer::Earlier,
     Timer::Silence,
     Timer::Ack,
     Timer::Pace,
@@ -56,6 +59,11 @@ impl Timers {
 
     pub(super) const fn clear(&mut self, timer: Timer) {
         self.0[timer as usize] = None;
+    }
+
+    /// Disarms the timer and tells when it was due.
+    pub(super) const fn take(&mut self, timer: Timer) -> Option<Time> {
+        self.0[timer as usize].take()
     }
 
     pub(super) fn clear_all(&mut self) {

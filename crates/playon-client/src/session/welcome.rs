@@ -20,6 +20,7 @@ impl Session {
             let what = format!("protocol {} with codec {}", welcome.protocol, welcome.codec);
             return self.end(End::Foreign(what));
         }
+        let silent = self.timers.take(Timer::Open);
         self.timers.clear_all();
         // Before the keeper would have asked, silence means nothing.
         let asks = Span(Span::millis(welcome.ping_ms.min(HOUR_MS)).0 + PING_SLACK.0);
@@ -27,7 +28,19 @@ impl Session {
         self.timers.set(Timer::Silence, now + self.silence);
         let again = self.counters.sockets_opened > 0 && self.sockets.live().is_none();
         self.counters.reconnects += u64::from(again);
-        if let Some(old) = self.sockets.promote(now, socket) {
+        let same_seat = matches!(welcome.mode, Mode::Resumed | Mode::Fresh);
+        let (old, other) = self.sockets.promote(now, socket, same_seat);
+        if self.sockets.is_opening() {
+            silent.into_iter().for_each(|at| self.timers.set(Timer::Open, at));
+        }
+        if let Some((socket, greeted)) = other {
+            if greeted && welcome.mode == Mode::New {
+                // It may have been given a seat of its own.
+                self.write(socket, &ClientFrame::Bye);
+            }
+            self.actions.push_back(Action::Drop { socket });
+        }
+        if let Some(old) = old {
             // Reading on would mix two streams; whatever it still holds comes again on the new one.
             self.actions.push_back(Action::Drop { socket: old });
             self.counters.sockets_moved += 1;
