@@ -76,6 +76,8 @@ pub(crate) struct Session {
     pub(crate) view_due: bool,
     /// Since which commit its views are left out, as those of a batch are too large together.
     pub(crate) view_owed: Option<Seq>,
+    /// When the player of a new seat was told its key.
+    pub(crate) told_at: Option<Time>,
     /// The player has said something since it was told its key, so it knows the key. Before that the seat may be one
     /// that nobody can come back to.
     pub(crate) confirmed: bool,
@@ -105,6 +107,7 @@ impl Session {
             told_away: false,
             view_due: true,
             view_owed: None,
+            told_at: None,
             confirmed: false,
         }
     }
@@ -132,6 +135,7 @@ impl Session {
             told_away: false,
             view_due: true,
             view_owed: None,
+            told_at: None,
             confirmed: true,
         }
     }

@@ -45,7 +45,7 @@ impl Room {
         let (seq, safe) = (held.seq, self.durability.safe());
         ensure!(env, self.id(), seq <= safe, "output of {seq} leaves, {safe} is safe");
         for session in held.seated {
-            self.seat_taken(env, session);
+            self.seat_taken(env, now, session);
         }
         let room = self.id();
         for (id, mut push) in held.pushes {
@@ -102,7 +102,7 @@ impl Room {
     }
 
     /// The join is safe: the player has a seat and may know it.
-    fn seat_taken<C: StateCodec>(&mut self, env: &mut Env<C>, id: SessionId) {
+    fn seat_taken<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, id: SessionId) {
         let Some(session) = self.presence.get_mut(&id) else {
             return;
         };
@@ -111,6 +111,7 @@ impl Room {
             return;
         }
         session.standing = Standing::Seated;
+        session.told_at = Some(now);
         let Some(conn) = session.conn else { return };
         let welcome = self.welcome(Mode::New, id, 0, 0);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));

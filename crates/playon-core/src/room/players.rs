@@ -17,6 +17,7 @@ use crate::mutant::{Mutant, broken};
 use crate::session::{Admit, LOST_INPUTS_MAX, Session, Standing};
 
 use super::Room;
+use super::presence::UNHEARD;
 use super::timers::{At, Timer};
 use super::trial::WATCHERS_BLIND;
 
@@ -48,7 +49,7 @@ impl Room {
             Who::New { session, secret, profile } => {
                 // Seats that have just become free, perhaps while the room slept, are there for whoever asks.
                 self.expire_seats(now);
-                self.seat(env, conn, session, secret, profile);
+                self.seat(env, now, conn, (session, secret, profile));
             }
             Who::Known { session, secret, history, generation, recv, lo, whole } => {
                 let lo = lo.max(1);
@@ -65,10 +66,9 @@ impl Room {
     fn seat<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
+        now: Time,
         conn: ConnId,
-        session: SessionId,
-        secret: SecretHash,
-        profile: Bytes,
+        (session, secret, profile): (SessionId, SecretHash, Bytes),
     ) {
         if env.draining || env.stopping {
             return env.close(
@@ -78,8 +78,10 @@ impl Room {
             );
         }
         self.drop_unconfirmed();
-        if self.presence.players() >= self.policies.players_max {
-            return env.close(conn, Close::RoomFull, reason!("PLY-0102 every seat is taken"));
+        if self.presence.players() >= self.policies.players_max
+            && let Err((why, detail)) = self.take_unheard(env, now)
+        {
+            return env.close(conn, why, detail);
         }
         if self.presence.get(&session).is_some() {
             return env.close(conn, Close::Busy, reason!("PLY-0101 try again"));
@@ -272,6 +274,28 @@ impl Room {
     fn drop_unconfirmed(&mut self) {
         let unconfirmed = self.presence.unconfirmed();
         self.give_up(&unconfirmed);
+    }
+
+    /// The room is full: the seat of a player who was told of it and from whom nothing was heard is free for whoever asks. Until
+    /// that can be said, who asks is to come again.
+    fn take_unheard<C: StateCodec>(
+        &mut self,
+        env: &mut Env<C>,
+        now: Time,
+    ) -> Result<(), (Close, Reason)> {
+        match self.presence.unheard() {
+            Some((told, id)) if now.since(told) >= UNHEARD => {
+                let socket = self.presence.get_mut(&id).and_then(|session| session.conn.take());
+                if let Some(socket) = socket {
+                    let detail = reason!("PLY-0102 another has the seat, as nothing was heard");
+                    env.close(socket, Close::RoomFull, detail);
+                }
+                self.give_up(&[id]);
+                Ok(())
+            }
+            Some(_) => Err((Close::Busy, reason!("PLY-0101 a seat may be free in a moment"))),
+            None => Err((Close::RoomFull, reason!("PLY-0102 every seat is taken"))),
+        }
     }
 
     fn give_up(&mut self, ids: &[SessionId]) {

@@ -15,6 +15,10 @@ use crate::session::{Session, Standing};
 
 use super::phase::Inflight;
 
+/// For how long a new player who was told of its seat and has said nothing has it for sure. Every client answers at once, so
+/// after that its socket may be one over which nothing passes, and whoever asks may be the same player.
+pub(super) const UNHEARD: Span = Span::secs(2);
+
 /// Players and spectators of one room.
 #[derive(Debug)]
 pub(super) struct Presence {
@@ -130,6 +134,14 @@ impl Presence {
     /// Empty seats whose players may never have been told of them.
     pub(super) fn unconfirmed(&self) -> Vec<SessionId> {
         self.holding().filter(|(_, s)| is_ghost(s)).map(|(id, _)| *id).collect()
+    }
+
+    /// Who has been told of a seat first of those that said nothing since, and when.
+    pub(super) fn unheard(&self) -> Option<(Time, SessionId)> {
+        let silent =
+            |s: &&Session| s.standing == Standing::Seated && s.conn.is_some() && !s.confirmed;
+        let told = |(id, s): (&SessionId, &Session)| Some((Some(s).filter(silent)?.told_at?, *id));
+        self.sessions.iter().filter_map(told).min()
     }
 
     /// Seats that were empty for as long as they are held, at that room time.

@@ -82,6 +82,8 @@ pub(crate) struct Player {
     pub(crate) loss_open: bool,
     /// The last event acknowledged to this keeper.
     pub(crate) acked: u64,
+    /// When it was told the key of a new seat.
+    pub(crate) told_at: Option<Time>,
     /// It has said something since it was told its key.
     pub(crate) confirmed: bool,
 }
@@ -228,8 +230,10 @@ impl Model {
         self.queue.extend(ghosts);
         // A seat is taken from the request on, and until it is being given up: that comes first.
         let staying = self.players.values().filter(|p| p.standing != Standing::Leaving);
-        if staying.count() >= self.players_max {
-            self.expected.push(Told::Close(conn, Close::RoomFull));
+        if staying.count() >= self.players_max
+            && let Some(why) = self.no_seat()
+        {
+            self.expected.push(Told::Close(conn, why));
             return false;
         }
         if self.players.contains_key(&id) {
@@ -255,11 +259,33 @@ impl Model {
             may_have_lost: false,
             loss_open: false,
             acked: 0,
+            told_at: None,
             confirmed: false,
         };
         self.players.insert(id, player);
         self.queue.push_back(Item::Join { session: SessionId(id), profile });
         true
+    }
+
+    /// All seats are taken. One of a player who was told of it two seconds ago and has said nothing since goes to whoever asks.
+    fn no_seat(&mut self) -> Option<Close> {
+        let silent = |(id, p): (&u64, &Player)| {
+            let silent = p.standing == Standing::Seated && !p.confirmed;
+            Some((p.told_at.filter(|_| silent)?, *id))
+        };
+        let Some((told, id)) = self.players.iter().filter_map(silent).min() else {
+            return Some(Close::RoomFull);
+        };
+        if self.clock_at.since(told) < Span::secs(2) {
+            return Some(Close::Busy);
+        }
+        let player = self.players.get_mut(&id).expect("it has a seat");
+        player.standing = Standing::Leaving;
+        if let Some(conn) = player.conn.take() {
+            self.expected.push(Told::Close(conn, Close::RoomFull));
+        }
+        self.queue.push_back(Item::Leave(SessionId(id)));
+        None
     }
 
     pub(crate) fn resume(&mut self, conn: u64, id: u64, claim: Claim) -> bool {
@@ -589,6 +615,7 @@ impl Player {
             may_have_lost: unclean,
             loss_open: true,
             acked: 0,
+            told_at: None,
             confirmed: true,
         }
     }

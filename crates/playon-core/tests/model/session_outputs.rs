@@ -182,6 +182,7 @@ impl Model {
             return;
         }
         player.standing = Standing::Seated;
+        player.told_at = Some(self.clock_at);
         if let Some(conn) = player.conn {
             self.welcome(conn, id, Mode::New, 0, 0);
         }

@@ -294,6 +294,35 @@ fn a_seat_that_nobody_can_know_of_goes_to_whoever_asks() {
     assert_eq!(bench.closed(3), Some(Close::RoomFull));
 }
 
+/// Its welcome may have been lost with the network, and whoever asks may be the same player, whose page was loaded again.
+#[test]
+fn a_seat_whose_player_is_never_heard_of_goes_to_who_finds_the_room_full() {
+    let policies = Policies { players_max: 1, ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.wait(Span::millis(1_900));
+    bench.hello(2);
+    assert_eq!(bench.closed(2), Some(Close::Busy), "it may answer yet");
+    assert_eq!(bench.closed(1), None);
+    bench.wait(Span::millis(200));
+    bench.hello(3);
+    assert_eq!(bench.closed(1), Some(Close::RoomFull), "it is told, and asks for another seat");
+    // What it says now is for nobody.
+    bench.input(1, 1);
+    bench.obey(ONE, false);
+    assert!(bench.welcomed(3) && bench.closed(3).is_none());
+    assert!(listed(&mut bench).is_none_or(|players| players == 1));
+}
+
+#[test]
+fn a_seat_whose_player_was_heard_is_nobody_elses() {
+    let policies = Policies { players_max: 1, ..now() };
+    let mut bench = Bench::with_player(&policies, false);
+    bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
+    bench.wait(Span::secs(60));
+    bench.hello(2);
+    assert_eq!((bench.closed(1), bench.closed(2)), (None, Some(Close::RoomFull)));
+}
+
 #[test]
 fn a_join_whose_socket_goes_leaves_no_seat() {
     let policies = Policies { players_max: 2, ..now() };
@@ -311,6 +340,7 @@ fn a_join_whose_socket_goes_leaves_no_seat() {
 fn a_full_room_takes_nobody_and_a_gap_of_inputs_starts_afresh() {
     let policies = Policies { players_max: 1, ..now() };
     let mut bench = Bench::with_player(&policies, false);
+    bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
     bench.hello(2);
     assert_eq!(bench.closed(2), Some(Close::RoomFull));
     bench.input(1, 2);
