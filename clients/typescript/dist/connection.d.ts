@@ -13,6 +13,8 @@ export interface Closed {
 export interface Listener {
     /** The socket is open; the HELLO to begin with. */
     hello(connection: Connection): Uint8Array;
+    /** The HELLO was sent. */
+    opened?(connection: Connection): void;
     /** The server answered. Nothing of the session came before. */
     welcomed(connection: Connection, terms: Welcome): void;
     /** A ping was answered after the welcome, with a frame of so many bytes. */

@@ -90,6 +90,7 @@ export class Connection {
             return;
         this.#openedAt = this.#timers.now();
         this.send(this.#listener.hello(this));
+        this.#listener.opened?.(this);
     }
     #message(data) {
         if (this.#over)

@@ -106,4 +106,6 @@ export declare const DEFAULTS: {
     readonly probeMs: 1000;
     /** Milliseconds a connection may take to be welcomed before such silence counts. */
     readonly patienceMs: 2000;
+    /** Milliseconds for which the way to the server is looked for to give a seat up. */
+    readonly partMs: 5000;
 };

@@ -50,8 +50,11 @@ export declare class Link {
     constructor(options: LinkOptions, user: LinkUser);
     /** The socket that is up. */
     get socket(): Socket | null;
-    /** Sends the last words over those that have said HELLO and wait for a welcome, else over the one that is up. */
-    part(message: Uint8Array): void;
+    /**
+     * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and closes
+     * everything for good. Where there is none, and a seat to give up, it looks for a way in the background.
+     */
+    part(seated: boolean): void;
     /** Sends frames over the connection that is up, else nowhere. */
     send(message: Uint8Array): void;
     /** Closes everything, for good. */

@@ -117,7 +117,9 @@ var DEFAULTS = {
   /** Milliseconds of silence after the network changed before another connection is tried beside the one there is. */
   probeMs: 1e3,
   /** Milliseconds a connection may take to be welcomed before such silence counts. */
-  patienceMs: 2e3
+  patienceMs: 2e3,
+  /** Milliseconds for which the way to the server is looked for to give a seat up. */
+  partMs: 5e3
 };
 
 // src/mover.ts
@@ -781,6 +783,7 @@ var Connection = class {
     if (this.#over) return;
     this.#openedAt = this.#timers.now();
     this.send(this.#listener.hello(this));
+    this.#listener.opened?.(this);
   }
   #message(data) {
     if (this.#over) return;
@@ -846,6 +849,77 @@ var Connection = class {
   }
 };
 
+// src/parting.ts
+var Parting = class {
+  #options;
+  #words;
+  #urls;
+  #backoff;
+  #unwake;
+  #connection = null;
+  #retry;
+  #deadline;
+  #over = false;
+  /** Tries the addresses in turn. */
+  constructor(options, urls, words) {
+    this.#options = options;
+    this.#words = words;
+    this.#urls = urls;
+    this.#backoff = new Backoff(options.backoff, options.random);
+    this.#unwake = options.wake(() => this.#again());
+    this.#deadline = options.timers.set(() => this.#stop(), DEFAULTS.partMs);
+    this.#later();
+  }
+  #later() {
+    const turn = this.#backoff.attempts % this.#urls.length;
+    this.#retry = this.#options.timers.set(
+      () => this.#dial(this.#urls[turn] ?? this.#options.url),
+      this.#backoff.next()
+    );
+  }
+  #dial(url) {
+    const listener = {
+      hello: () => this.#words.hello(),
+      opened: (connection) => connection.send(this.#words.bye()),
+      welcomed: () => {
+      },
+      ponged: () => {
+      },
+      frame: () => {
+      },
+      closed: (_, why) => this.#closed(why)
+    };
+    const { WebSocket, timers } = this.#options;
+    try {
+      this.#connection = new Connection(WebSocket, url, listener, timers, DEFAULTS.patienceMs);
+    } catch {
+      this.#later();
+    }
+  }
+  #closed(why) {
+    this.#connection = null;
+    if (closeClass(why.code) === "resume") this.#later();
+    else this.#stop();
+  }
+  /** The network is another one, or the page is looked at. */
+  #again() {
+    if (this.#over || this.#connection?.opened) return;
+    this.#connection?.drop();
+    this.#connection = null;
+    this.#options.timers.clear(this.#retry);
+    this.#backoff.reset();
+    this.#later();
+  }
+  #stop() {
+    this.#over = true;
+    this.#unwake();
+    this.#options.timers.clear(this.#retry);
+    this.#options.timers.clear(this.#deadline);
+    this.#connection?.drop();
+    this.#connection = null;
+  }
+};
+
 // src/link.ts
 var Link = class {
   #options;
@@ -891,11 +965,20 @@ var Link = class {
   get socket() {
     return this.#current?.socket ?? null;
   }
-  /** Sends the last words over those that have said HELLO and wait for a welcome, else over the one that is up. */
-  part(message) {
+  /**
+   * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and closes
+   * everything for good. Where there is none, and a seat to give up, it looks for a way in the background.
+   */
+  part(seated) {
     const asked = [this.#earlier, this.#trial].filter((one) => one?.opened);
-    for (const one of asked) one?.send(message);
-    if (asked.length === 0) this.#current?.send(message);
+    const heard = asked.length > 0 ? asked : [this.#current];
+    for (const one of heard) one?.send(encodeBye());
+    const unsaid = heard.every((one) => one === null);
+    this.stop();
+    if (seated && unsaid) {
+      const words = { hello: () => this.#user.hello(), bye: encodeBye };
+      new Parting(this.#options, [this.#url, this.#options.url], words);
+    }
   }
   /** Sends frames over the connection that is up, else nowhere. */
   send(message) {
@@ -1269,11 +1352,14 @@ var Room = class {
     if (seq !== false) this.#flush();
     return seq;
   }
-  /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
+  /**
+   * Gives the seat up. Without a connection the client looks for one for a few seconds more, in the background, to say
+   * so; if there is none, the server notices when the seat's time runs out.
+   */
   leave() {
     if (this.#state === "ended") return;
-    if (!this.#settings.watch) this.#link.part(encodeBye());
-    this.#link.stop();
+    if (this.#settings.watch) this.#link.stop();
+    else this.#link.part(this.#session.seated);
     this.#end({ code: CLOSE.normal, reason: "left", left: true });
   }
   /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
@@ -1309,7 +1395,7 @@ var Room = class {
   }
   #hello() {
     const hello = encodeHello(this.#session.hello());
-    this.#save();
+    if (this.#state !== "ended") this.#save();
     return hello;
   }
   #up(terms, said) {

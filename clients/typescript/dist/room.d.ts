@@ -78,7 +78,10 @@ export declare class Room<Input, Event, View, Now = Event> {
      * Throws a `RangeError` if the input is larger than the server takes.
      */
     send(input: Input): number | false;
-    /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
+    /**
+     * Gives the seat up. Without a connection the client looks for one for a few seconds more, in the background, to say
+     * so; if there is none, the server notices when the seat's time runs out.
+     */
     leave(): void;
     /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
     detach(): void;

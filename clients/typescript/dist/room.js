@@ -1,7 +1,7 @@
 import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, closeClass, PROTOCOL, REFUSALS, } from './constants.js';
 import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
-import { encodeAck, encodeBye, encodeHello, encodeInput } from './frames.js';
+import { encodeAck, encodeHello, encodeInput } from './frames.js';
 import { Link } from './link.js';
 import { Pace } from './pace.js';
 import { concat } from './writer.js';
@@ -95,13 +95,17 @@ export class Room {
             this.#flush();
         return seq;
     }
-    /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
+    /**
+     * Gives the seat up. Without a connection the client looks for one for a few seconds more, in the background, to say
+     * so; if there is none, the server notices when the seat's time runs out.
+     */
     leave() {
         if (this.#state === 'ended')
             return;
-        if (!this.#settings.watch)
-            this.#link.part(encodeBye());
-        this.#link.stop();
+        if (this.#settings.watch)
+            this.#link.stop();
+        else
+            this.#link.part(this.#session.seated);
         this.#end({ code: CLOSE.normal, reason: 'left', left: true });
     }
     /** Goes away but keeps the seat and, in the storage, the way back to it: no `end` is told. */
@@ -138,8 +142,9 @@ export class Room {
     }
     #hello() {
         const hello = encodeHello(this.#session.hello());
-        // Kept before it is sent: no later page may use the same generation again.
-        this.#save();
+        // Kept before it is sent: no later page may use the same generation again. What was left is not kept.
+        if (this.#state !== 'ended')
+            this.#save();
         return hello;
     }
     #up(terms, said) {

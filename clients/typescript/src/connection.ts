@@ -17,6 +17,8 @@ export interface Closed {
 export interface Listener {
   /** The socket is open; the HELLO to begin with. */
   hello(connection: Connection): Uint8Array;
+  /** The HELLO was sent. */
+  opened?(connection: Connection): void;
   /** The server answered. Nothing of the session came before. */
   welcomed(connection: Connection, terms: Welcome): void;
   /** A ping was answered after the welcome, with a frame of so many bytes. */
@@ -120,6 +122,7 @@ export class Connection {
     if (this.#over) return;
     this.#openedAt = this.#timers.now();
     this.send(this.#listener.hello(this));
+    this.#listener.opened?.(this);
   }
 
   #message(data: unknown): void {

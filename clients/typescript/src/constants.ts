@@ -119,4 +119,6 @@ export const DEFAULTS = {
   probeMs: 1_000,
   /** Milliseconds a connection may take to be welcomed before such silence counts. */
   patienceMs: 2_000,
+  /** Milliseconds for which the way to the server is looked for to give a seat up. */
+  partMs: 5_000,
 } as const;

@@ -3,6 +3,7 @@ import { type Closed, Connection } from './connection.js';
 import { CLOSE, type CloseClass, closeClass, DEFAULTS } from './constants.js';
 import { encodeBye, type ServerFrame, type Welcome } from './frames.js';
 import { Mover } from './mover.js';
+import { Parting } from './parting.js';
 import type { Socket, SocketConstructor } from './socket.js';
 import type { Timers } from './timers.js';
 import type { Wake } from './wake.js';
@@ -94,11 +95,20 @@ export class Link {
     return this.#current?.socket ?? null;
   }
 
-  /** Sends the last words over those that have said HELLO and wait for a welcome, else over the one that is up. */
-  part(message: Uint8Array): void {
+  /**
+   * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and closes
+   * everything for good. Where there is none, and a seat to give up, it looks for a way in the background.
+   */
+  part(seated: boolean): void {
     const asked = [this.#earlier, this.#trial].filter((one) => one?.opened);
-    for (const one of asked) one?.send(message);
-    if (asked.length === 0) this.#current?.send(message);
+    const heard = asked.length > 0 ? asked : [this.#current];
+    for (const one of heard) one?.send(encodeBye());
+    const unsaid = heard.every((one) => one === null);
+    this.stop();
+    if (seated && unsaid) {
+      const words = { hello: () => this.#user.hello(), bye: encodeBye };
+      new Parting(this.#options, [this.#url, this.#options.url], words);
+    }
   }
 
   /** Sends frames over the connection that is up, else nowhere. */

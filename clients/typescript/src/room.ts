@@ -12,7 +12,7 @@ import {
 } from './constants.js';
 import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
-import { encodeAck, encodeBye, encodeHello, encodeInput, type ServerFrame, type Welcome } from './frames.js';
+import { encodeAck, encodeHello, encodeInput, type ServerFrame, type Welcome } from './frames.js';
 import { Link } from './link.js';
 import type { Settings } from './options.js';
 import { Pace } from './pace.js';
@@ -167,11 +167,14 @@ export class Room<Input, Event, View, Now = Event> {
     return seq;
   }
 
-  /** Gives the seat up. Without a connection the server only notices when the seat's time runs out. */
+  /**
+   * Gives the seat up. Without a connection the client looks for one for a few seconds more, in the background, to say
+   * so; if there is none, the server notices when the seat's time runs out.
+   */
   leave(): void {
     if (this.#state === 'ended') return;
-    if (!this.#settings.watch) this.#link.part(encodeBye());
-    this.#link.stop();
+    if (this.#settings.watch) this.#link.stop();
+    else this.#link.part(this.#session.seated);
     this.#end({ code: CLOSE.normal, reason: 'left', left: true });
   }
 
@@ -213,8 +216,8 @@ export class Room<Input, Event, View, Now = Event> {
 
   #hello(): Uint8Array {
     const hello = encodeHello(this.#session.hello());
-    // Kept before it is sent: no later page may use the same generation again.
-    this.#save();
+    // Kept before it is sent: no later page may use the same generation again. What was left is not kept.
+    if (this.#state !== 'ended') this.#save();
     return hello;
   }
 

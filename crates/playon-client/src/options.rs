@@ -118,6 +118,8 @@ pub struct ClientLimits {
     pub give_up: Option<Span>,
     /// How long [`Room::leave`](crate::Room::leave) waits for the keeper's goodbye. Default: 2 s.
     pub leave_timeout: Span,
+    /// How long it looks for a keeper first where there is no socket to say it over; the goodbye is within that. Default: 5 s.
+    pub leave_search: Span,
 }
 
 impl Default for ClientLimits {
@@ -136,6 +138,7 @@ impl Default for ClientLimits {
             join_timeout: Span::secs(15),
             give_up: None,
             leave_timeout: Span::secs(2),
+            leave_search: Span::secs(5),
         }
     }
 }

@@ -177,7 +177,8 @@ impl Session {
         Ok(seq)
     }
 
-    /// Gives the seat up for good. The end follows as an update.
+    /// Gives the seat up for good. The end follows as an update: when the keeper has answered, or it is time. Without a socket one
+    /// is opened to say it.
     pub fn leave(&mut self, now: Time) {
         if self.state == State::Ended || self.leaving {
             return;
@@ -187,7 +188,7 @@ impl Session {
             // There is no seat to give up, and nobody would answer.
             return self.end(End::Left);
         }
-        // Nothing is opened any more, and no HELLO said that would ask for the seat again.
+        // Nothing that is on its way asks for the seat again.
         self.timers.clear_all();
         if let Some(socket) = self.sockets.take_mute() {
             self.actions.push_back(Action::Drop { socket });
@@ -204,6 +205,9 @@ impl Session {
             }
         } else if self.sockets.live().is_some() {
             self.outgoing.push(&ClientFrame::Bye);
+        } else if self.token.is_some() {
+            self.timers.set(Timer::Leave, now + self.options.limits.leave_search);
+            return self.open_soon(now);
         } else {
             return self.end(End::Left);
         }

@@ -206,7 +206,8 @@ impl Session {
         let opening =
             Opening { socket, url: url.clone(), since: now, greeted: false, said: (0, 0) };
         self.sockets.opening = Some(opening);
-        self.timers.set(Timer::Open, now + self.options.limits.silence);
+        let patience = if self.leaving { PATIENCE } else { self.options.limits.silence };
+        self.timers.set(Timer::Open, now + patience);
         // It is begun in the network that there is now.
         self.timers.clear(Timer::Probe);
         self.actions.push_back(Action::Open { socket, url });
@@ -222,6 +223,9 @@ impl Session {
         self.timers.clear(Timer::Probe);
         let hello = ClientFrame::Hello(Box::new(self.hello()));
         self.write(socket, &hello);
+        if self.leaving {
+            self.write(socket, &ClientFrame::Bye);
+        }
     }
 
     fn hello(&mut self) -> ClientHello {
@@ -252,7 +256,7 @@ impl Session {
         }
         let earlier = self.forget_socket(socket);
         if self.leaving {
-            return self.end(End::Left);
+            return self.parted(now, closed.code);
         }
         if earlier {
             // What comes of it is for the one that came after it.
@@ -301,6 +305,23 @@ impl Session {
         false
     }
 
+    /// A socket has ended after the goodbye, or before it could be said. If the keeper may not have heard it, it is said again as
+    /// long as there is time, over another socket.
+    fn parted(&mut self, now: Time, code: Option<u16>) {
+        let replaced = code == Some(Close::Replaced.code());
+        let more = self.sockets.live.is_some() || !self.sockets.greeted().is_empty();
+        match code {
+            Some(_) if replaced && more => {}
+            Some(4400..5000) => self.end(End::Left),
+            _ if more => {}
+            _ if self.token.is_some() => {
+                let wait = self.backoff();
+                self.timers.set(Timer::Retry, now + wait);
+            }
+            _ => self.end(End::Left),
+        }
+    }
+
     /// Whether it may be one of our own that took over from the socket in use: its welcome is waited for.
     fn is_replaced_by_own(&mut self) -> bool {
         if !self.sockets.opening.as_ref().is_some_and(|one| one.greeted)
@@ -343,7 +364,7 @@ impl Session {
     pub(super) fn opening_failed(&mut self, now: Time, why: &str) {
         self.drop_opening();
         if self.leaving {
-            return self.end(End::Left);
+            return self.parted(now, None);
         }
         self.sockets.trouble = why.to_owned();
         if self.sockets.live.is_some() {
@@ -392,7 +413,7 @@ impl Session {
     }
 
     /// The next try is as the first after a break, unless it is to be made even earlier.
-    fn open_soon(&mut self, now: Time) {
+    pub(super) fn open_soon(&mut self, now: Time) {
         self.sockets.failures = 0;
         let at = now + self.backoff();
         let sooner = self.timers.take(Timer::Retry).map_or(at, |set| set.min(at));

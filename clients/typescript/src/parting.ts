@@ -1,0 +1,87 @@
+import { Backoff } from './backoff.js';
+import { type Closed, Connection } from './connection.js';
+import { closeClass, DEFAULTS } from './constants.js';
+import type { LinkOptions } from './link.js';
+
+/** What is said over a socket that is opened to part. */
+export interface LastWords {
+  hello(): Uint8Array;
+  bye(): Uint8Array;
+}
+
+/**
+ * Gives a seat up for which there was no connection: connects for some time, in the background, to say who it is and
+ * goodbye. It ends when the server has closed a connection for it, or does not know the session.
+ */
+export class Parting {
+  readonly #options: LinkOptions;
+  readonly #words: LastWords;
+  readonly #urls: readonly string[];
+  readonly #backoff: Backoff;
+  readonly #unwake: () => void;
+  #connection: Connection | null = null;
+  #retry: unknown;
+  readonly #deadline: unknown;
+  #over = false;
+
+  /** Tries the addresses in turn. */
+  constructor(options: LinkOptions, urls: readonly string[], words: LastWords) {
+    this.#options = options;
+    this.#words = words;
+    this.#urls = urls;
+    this.#backoff = new Backoff(options.backoff, options.random);
+    this.#unwake = options.wake(() => this.#again());
+    this.#deadline = options.timers.set(() => this.#stop(), DEFAULTS.partMs);
+    this.#later();
+  }
+
+  #later(): void {
+    const turn = this.#backoff.attempts % this.#urls.length;
+    this.#retry = this.#options.timers.set(
+      () => this.#dial(this.#urls[turn] ?? this.#options.url),
+      this.#backoff.next(),
+    );
+  }
+
+  #dial(url: string): void {
+    const listener = {
+      hello: () => this.#words.hello(),
+      opened: (connection: Connection) => connection.send(this.#words.bye()),
+      welcomed: () => {},
+      ponged: () => {},
+      frame: () => {},
+      closed: (_: Connection, why: Closed) => this.#closed(why),
+    };
+    const { WebSocket, timers } = this.#options;
+    try {
+      this.#connection = new Connection(WebSocket, url, listener, timers, DEFAULTS.patienceMs);
+    } catch {
+      this.#later();
+    }
+  }
+
+  #closed(why: Closed): void {
+    this.#connection = null;
+    if (closeClass(why.code) === 'resume') this.#later();
+    else this.#stop();
+  }
+
+  /** The network is another one, or the page is looked at. */
+  #again(): void {
+    if (this.#over || this.#connection?.opened) return;
+    this.#connection?.drop();
+    this.#connection = null;
+    this.#options.timers.clear(this.#retry);
+    this.#backoff.reset();
+    this.#later();
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#unwake();
+    this.#options.timers.clear(this.#retry);
+    this.#options.timers.clear(this.#deadline);
+    this.#connection?.drop();
+    this.#connection = null;
+  }
+}
