@@ -267,27 +267,6 @@ impl Model {
         true
     }
 
-    /// All seats are taken. One of a player who was told of it two seconds ago and has said nothing since goes to whoever asks.
-    fn no_seat(&mut self) -> Option<Close> {
-        let silent = |(id, p): (&u64, &Player)| {
-            let silent = p.standing == Standing::Seated && !p.confirmed;
-            Some((p.told_at.filter(|_| silent)?, *id))
-        };
-        let Some((told, id)) = self.players.iter().filter_map(silent).min() else {
-            return Some(Close::RoomFull);
-        };
-        if self.clock_at.since(told) < Span::secs(2) {
-            return Some(Close::Busy);
-        }
-        let player = self.players.get_mut(&id).expect("it has a seat");
-        player.standing = Standing::Leaving;
-        if let Some(conn) = player.conn.take() {
-            self.expected.push(Told::Close(conn, Close::RoomFull));
-        }
-        self.queue.push_back(Item::Leave(SessionId(id)));
-        None
-    }
-
     pub(crate) fn resume(&mut self, conn: u64, id: u64, claim: Claim) -> bool {
         let refusal = self.refusal(id, &claim);
         if let Some(why) = refusal {
@@ -433,24 +412,6 @@ impl Model {
         let player = self.players.get(&id).filter(|player| player.conn == Some(conn))?;
         let seat = self.seats.get(&id)?;
         (!can_go_on(player, seat, sent)).then_some(player.safe_events)
-    }
-
-    /// The shard was called because a time had come: seats that were empty for too long are given up.
-    pub(crate) fn expire(&mut self) {
-        if self.live {
-            self.give_up_expired();
-        }
-    }
-
-    fn give_up_expired(&mut self) {
-        for (id, player) in &mut self.players {
-            let empty = player.standing == Standing::Seated && player.conn.is_none();
-            let left = self.hold.0.saturating_sub(player.absent);
-            if empty && player.away_since.is_some_and(|since| since + left <= self.clock) {
-                player.standing = Standing::Leaving;
-                self.queue.push_back(Item::Leave(SessionId(*id)));
-            }
-        }
     }
 
     /// A batch has left: it must be the head of what waits.
