@@ -3,6 +3,7 @@ export { join } from './client.js';
 export { type Codec, json } from './codec.js';
 export type { Closed } from './connection.js';
 export { type CloseClass, closeClass, DEFAULTS, MODES, type Mode, PROTOCOL, STATES, type State, } from './constants.js';
+export type { Hide } from './hide.js';
 export type { Options } from './options.js';
 export type { Coalesce } from './outbox.js';
 export type { End, Room, RoomEvents, Welcomed } from './room.js';

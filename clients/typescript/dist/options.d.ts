@@ -1,4 +1,5 @@
 import { type Codec } from './codec.js';
+import { type Hide } from './hide.js';
 import type { Coalesce } from './outbox.js';
 import type { SocketConstructor } from './socket.js';
 import { type Storage } from './storage.js';
@@ -37,7 +38,7 @@ export interface Options<Input = unknown> {
     coalesce?: Coalesce<Input>;
     /** Events after which they are acknowledged at the latest. Default: 32. */
     ackEvery?: number;
-    /** Milliseconds after which events are acknowledged at the latest. Default: 500. */
+    /** Milliseconds after which events are acknowledged, and what was acknowledged is written to `storage`, at the latest. Default: 500. */
     ackMs?: number;
     /** Milliseconds of silence after which a connection is given up. Default: 12,000. */
     deadMs?: number;
@@ -53,6 +54,8 @@ export interface Options<Input = unknown> {
     random?: () => number;
     /** Tells when to try again at once. Default: the page's `online` and `visibilitychange`. */
     wake?: Wake;
+    /** Tells when the page may go without another word. Default: the page's `pagehide`, and when it is hidden. */
+    hide?: Hide;
     /** Gets what the page's own listeners throw. Default: `reportError`, else `console.error`. */
     onError?: (error: unknown) => void;
 }

@@ -1,6 +1,7 @@
 import { BACKOFF_MS } from './backoff.js';
 import { json } from './codec.js';
 import { DEFAULTS } from './constants.js';
+import { browserHide } from './hide.js';
 import { socketUrl } from './mover.js';
 import { defaultStorage } from './storage.js';
 import { systemTimers } from './timers.js';
@@ -31,6 +32,7 @@ export function settle(options) {
         timers: systemTimers,
         random: Math.random,
         wake: browserWake,
+        hide: browserHide,
         onError: report,
         ...given,
         storage: options.storage ?? defaultStorage(),

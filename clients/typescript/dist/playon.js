@@ -122,6 +122,20 @@ var DEFAULTS = {
   partMs: 5e3
 };
 
+// src/hide.ts
+var browserHide = (going) => {
+  const page = globalThis;
+  const hidden = () => {
+    if (page.document?.visibilityState === "hidden") going();
+  };
+  page.addEventListener?.("pagehide", going);
+  page.document?.addEventListener("visibilitychange", hidden);
+  return () => {
+    page.removeEventListener?.("pagehide", going);
+    page.document?.removeEventListener("visibilitychange", hidden);
+  };
+};
+
 // src/mover.ts
 var Mover = class {
   #timers;
@@ -279,6 +293,7 @@ function settle(options) {
     timers: systemTimers,
     random: Math.random,
     wake: browserWake,
+    hide: browserHide,
     onError: report,
     ...given,
     storage: options.storage ?? defaultStorage(),
@@ -705,6 +720,70 @@ function whole(body, frame) {
   if (!body.done) throw new FrameError("a frame is longer than its fields");
   return frame;
 }
+
+// src/keeping.ts
+var Keeping = class {
+  #settings;
+  #session;
+  #unhide;
+  #savedAt = 0;
+  /** Set while something is known that is not written. */
+  #due = null;
+  /** Reads nothing yet; listens for the page that goes until it is stopped. */
+  constructor(settings, session) {
+    this.#settings = settings;
+    this.#session = session;
+    this.#unhide = settings.watch ? () => {
+    } : settings.hide(() => this.flush());
+  }
+  /** Writes the session as it is now. */
+  save() {
+    this.#write(false);
+  }
+  /** Something was acknowledged: it is written now, or when `ackMs` have passed since the last time. */
+  soon() {
+    const { timers, ackMs } = this.#settings;
+    if (this.#due !== null) return;
+    const wait = this.#savedAt + ackMs - timers.now();
+    if (wait > 0) this.#due = timers.set(() => this.flush(), wait);
+    else this.#writeOurs(false);
+  }
+  /** Writes what is not written yet. */
+  flush() {
+    if (this.#due !== null) this.#writeOurs(false);
+  }
+  /** The page goes on without the session, and another one may take it up. */
+  detach() {
+    this.#writeOurs(true);
+    this.stop();
+  }
+  /** Forgets it. A spectator has no seat, and leaves alone what a player of the same page may have kept. */
+  remove() {
+    this.#clear();
+    if (!this.#settings.watch) this.#settings.storage.remove(this.#settings.key);
+  }
+  /** Writes nothing any more. */
+  stop() {
+    this.#clear();
+    this.#unhide();
+  }
+  /** Writes it unless another page has taken the entry over since, which is not to be taken back. */
+  #writeOurs(detached) {
+    const { storage, key } = this.#settings;
+    if (this.#session.outdated(storage.load(key))) this.#clear();
+    else this.#write(detached);
+  }
+  #write(detached) {
+    this.#clear();
+    const saved = this.#session.save(detached);
+    this.#savedAt = this.#settings.timers.now();
+    if (saved !== null) this.#settings.storage.save(this.#settings.key, saved);
+  }
+  #clear() {
+    if (this.#due !== null) this.#settings.timers.clear(this.#due);
+    this.#due = null;
+  }
+};
 
 // src/connection.ts
 var LATE_MS = 1e3;
@@ -1273,19 +1352,20 @@ var Room = class {
   #settings;
   #session;
   #emitter;
+  #keeping;
   #link;
   #state;
   #view = null;
   #ackTimer = null;
   #pace;
   #paceTimer = null;
-  #savedAt = 0;
   /** Use `join`. */
   constructor(settings, session) {
     this.#settings = settings;
     this.#session = session;
     this.#emitter = new Emitter(settings.onError);
     this.#pace = new Pace(settings.timers);
+    this.#keeping = new Keeping(settings, session);
     const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
     this.#state = seated ? "resuming" : "connecting";
     this.#link = new Link(settings, {
@@ -1294,7 +1374,7 @@ var Room = class {
       up: (terms, said) => this.#up(terms, said),
       ponged: (bytes) => this.#pace.said(1, bytes),
       frame: (frame) => this.#frame(frame),
-      down: (why) => this.#enter(this.#session.seated ? "resuming" : "connecting", why),
+      down: (why) => this.#down(why),
       afresh: (why) => this.#afresh(why),
       retry: (why, ms) => this.#tell("retry", why, ms),
       ended: (why) => this.#end({ ...why, left: false })
@@ -1366,7 +1446,7 @@ var Room = class {
   detach() {
     if (this.#state === "ended") return;
     this.#link.stop();
-    this.#save(true);
+    this.#keeping.detach();
     this.#clearTimers();
     this.#enter("ended", null);
   }
@@ -1395,7 +1475,7 @@ var Room = class {
   }
   #hello() {
     const hello = encodeHello(this.#session.hello());
-    if (this.#state !== "ended") this.#save();
+    if (this.#state !== "ended") this.#keeping.save();
     return hello;
   }
   #up(terms, said) {
@@ -1406,7 +1486,7 @@ var Room = class {
       return;
     }
     const gap = this.#session.welcome(terms);
-    this.#save();
+    this.#keeping.save();
     this.#state = "open";
     this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
     this.#pace.said(said.frames, said.bytes);
@@ -1464,8 +1544,9 @@ var Room = class {
     if (seqs.length > 0) this.#tell("setAside", seqs, `PLY-${String(code).padStart(4, "0")}`);
   }
   #applied(applied) {
+    const { lo } = this.#session.outbox;
     const news = this.#session.applied(applied);
-    if (this.#settings.timers.now() - this.#savedAt >= this.#settings.ackMs) this.#save();
+    if (this.#session.outbox.lo > lo) this.#keeping.soon();
     if (news) this.#tell("applied", this.applied);
     this.#flush();
   }
@@ -1547,30 +1628,23 @@ var Room = class {
     if (this.#paceTimer !== null) this.#settings.timers.clear(this.#paceTimer);
     this.#paceTimer = null;
   }
-  #afresh(why) {
-    this.#forget();
-    this.#enter("connecting", why);
+  #down(why) {
+    this.#keeping.flush();
+    this.#enter(this.#session.seated ? "resuming" : "connecting", why);
   }
-  #forget() {
+  #afresh(why) {
     this.#session.forget();
-    this.#unsave();
+    this.#keeping.remove();
+    this.#enter("connecting", why);
   }
   #end(end) {
     this.#clearTimers();
-    if (end.code !== CLOSE.replaced) this.#unsave();
+    if (end.code !== CLOSE.replaced) this.#keeping.remove();
+    this.#keeping.stop();
     const gap = this.#session.givenUp();
     if (gap && gap.dropped > 0) this.#tell("gap", gap);
     this.#enter("ended", end);
     this.#emitter.emit("end", end);
-  }
-  #save(detached = false) {
-    const saved = this.#session.save(detached);
-    this.#savedAt = this.#settings.timers.now();
-    if (saved !== null) this.#settings.storage.save(this.#settings.key, saved);
-  }
-  /** A spectator has no seat, and leaves alone what a player of the same page may have kept. */
-  #unsave() {
-    if (!this.#settings.watch) this.#settings.storage.remove(this.#settings.key);
   }
   #enter(state, why) {
     if (this.#state === state) return;
@@ -1753,6 +1827,12 @@ var Session = class {
       lo: this.#known ? this.outbox.lo : this.#lo,
       ...detached && this.#known ? { left: this.inbox.recv } : {}
     });
+  }
+  /** Whether that is what a later page, or one of another session, has saved. */
+  outdated(saved) {
+    const { token, generation } = parse(saved);
+    if (token === void 0) return false;
+    return token !== toHex(this.#token) || Number(generation) > this.#generation;
   }
   /** Takes up what `save` told, if it can be read; whether there is a seat now. */
   restore(saved) {

@@ -2,6 +2,7 @@ import { CLIENT_FRAMES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLOSE, closeClass, PROTOCO
 import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
 import { encodeAck, encodeHello, encodeInput } from './frames.js';
+import { Keeping } from './keeping.js';
 import { Link } from './link.js';
 import { Pace } from './pace.js';
 import { concat } from './writer.js';
@@ -14,19 +15,20 @@ export class Room {
     #settings;
     #session;
     #emitter;
+    #keeping;
     #link;
     #state;
     #view = null;
     #ackTimer = null;
     #pace;
     #paceTimer = null;
-    #savedAt = 0;
     /** Use `join`. */
     constructor(settings, session) {
         this.#settings = settings;
         this.#session = session;
         this.#emitter = new Emitter(settings.onError);
         this.#pace = new Pace(settings.timers);
+        this.#keeping = new Keeping(settings, session);
         const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
         this.#state = seated ? 'resuming' : 'connecting';
         this.#link = new Link(settings, {
@@ -35,7 +37,7 @@ export class Room {
             up: (terms, said) => this.#up(terms, said),
             ponged: (bytes) => this.#pace.said(1, bytes),
             frame: (frame) => this.#frame(frame),
-            down: (why) => this.#enter(this.#session.seated ? 'resuming' : 'connecting', why),
+            down: (why) => this.#down(why),
             afresh: (why) => this.#afresh(why),
             retry: (why, ms) => this.#tell('retry', why, ms),
             ended: (why) => this.#end({ ...why, left: false }),
@@ -113,7 +115,7 @@ export class Room {
         if (this.#state === 'ended')
             return;
         this.#link.stop();
-        this.#save(true);
+        this.#keeping.detach();
         this.#clearTimers();
         this.#enter('ended', null);
     }
@@ -144,7 +146,7 @@ export class Room {
         const hello = encodeHello(this.#session.hello());
         // Kept before it is sent: no later page may use the same generation again. What was left is not kept.
         if (this.#state !== 'ended')
-            this.#save();
+            this.#keeping.save();
         return hello;
     }
     #up(terms, said) {
@@ -155,7 +157,7 @@ export class Room {
             return;
         }
         const gap = this.#session.welcome(terms);
-        this.#save();
+        this.#keeping.save();
         // First what is owed to the server: listeners may send more.
         this.#state = 'open';
         this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
@@ -227,9 +229,11 @@ export class Room {
             this.#tell('setAside', seqs, `PLY-${String(code).padStart(4, '0')}`);
     }
     #applied(applied) {
+        const { lo } = this.#session.outbox;
         const news = this.#session.applied(applied);
-        if (this.#settings.timers.now() - this.#savedAt >= this.#settings.ackMs)
-            this.#save();
+        // Also of inputs that the page before this one sent, which are no news here.
+        if (this.#session.outbox.lo > lo)
+            this.#keeping.soon();
         if (news)
             this.#tell('applied', this.applied);
         this.#flush();
@@ -323,35 +327,27 @@ export class Room {
             this.#settings.timers.clear(this.#paceTimer);
         this.#paceTimer = null;
     }
-    #afresh(why) {
-        this.#forget();
-        this.#enter('connecting', why);
+    #down(why) {
+        // A page may be loaded again while the server is away, and has to know what this one knew.
+        this.#keeping.flush();
+        this.#enter(this.#session.seated ? 'resuming' : 'connecting', why);
     }
-    #forget() {
+    #afresh(why) {
         this.#session.forget();
-        this.#unsave();
+        this.#keeping.remove();
+        this.#enter('connecting', why);
     }
     #end(end) {
         this.#clearTimers();
         // Another page has the seat now: this one's key to it may be the same entry.
         if (end.code !== CLOSE.replaced)
-            this.#unsave();
+            this.#keeping.remove();
+        this.#keeping.stop();
         const gap = this.#session.givenUp();
         if (gap && gap.dropped > 0)
             this.#tell('gap', gap);
         this.#enter('ended', end);
         this.#emitter.emit('end', end);
-    }
-    #save(detached = false) {
-        const saved = this.#session.save(detached);
-        this.#savedAt = this.#settings.timers.now();
-        if (saved !== null)
-            this.#settings.storage.save(this.#settings.key, saved);
-    }
-    /** A spectator has no seat, and leaves alone what a player of the same page may have kept. */
-    #unsave() {
-        if (!this.#settings.watch)
-            this.#settings.storage.remove(this.#settings.key);
     }
     #enter(state, why) {
         if (this.#state === state)

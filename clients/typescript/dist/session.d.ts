@@ -69,6 +69,8 @@ export declare class Session<Input> {
     givenUp(): Gap | null;
     /** What a reloaded page needs to come back to its seat; null without one. `detached` if this page goes on without it. */
     save(detached?: boolean): string | null;
+    /** Whether that is what a later page, or one of another session, has saved. */
+    outdated(saved: string | null): boolean;
     /** Takes up what `save` told, if it can be read; whether there is a seat now. */
     restore(saved: string | null): boolean;
 }

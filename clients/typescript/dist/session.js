@@ -151,6 +151,13 @@ export class Session {
             ...(detached && this.#known ? { left: this.inbox.recv } : {}),
         });
     }
+    /** Whether that is what a later page, or one of another session, has saved. */
+    outdated(saved) {
+        const { token, generation } = parse(saved);
+        if (token === undefined)
+            return false;
+        return token !== toHex(this.#token) || Number(generation) > this.#generation;
+    }
     /** Takes up what `save` told, if it can be read; whether there is a seat now. */
     restore(saved) {
         const parsed = parse(saved);

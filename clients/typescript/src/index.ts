@@ -12,6 +12,7 @@ export {
   STATES,
   type State,
 } from './constants.js';
+export type { Hide } from './hide.js';
 export type { Options } from './options.js';
 export type { Coalesce } from './outbox.js';
 export type { End, Room, RoomEvents, Welcomed } from './room.js';

@@ -1,6 +1,7 @@
 import { BACKOFF_MS } from './backoff.js';
 import { type Codec, json } from './codec.js';
 import { DEFAULTS } from './constants.js';
+import { browserHide, type Hide } from './hide.js';
 import { socketUrl } from './mover.js';
 import type { Coalesce } from './outbox.js';
 import type { SocketConstructor } from './socket.js';
@@ -41,7 +42,7 @@ export interface Options<Input = unknown> {
   coalesce?: Coalesce<Input>;
   /** Events after which they are acknowledged at the latest. Default: 32. */
   ackEvery?: number;
-  /** Milliseconds after which events are acknowledged at the latest. Default: 500. */
+  /** Milliseconds after which events are acknowledged, and what was acknowledged is written to `storage`, at the latest. Default: 500. */
   ackMs?: number;
   /** Milliseconds of silence after which a connection is given up. Default: 12,000. */
   deadMs?: number;
@@ -57,6 +58,8 @@ export interface Options<Input = unknown> {
   random?: () => number;
   /** Tells when to try again at once. Default: the page's `online` and `visibilitychange`. */
   wake?: Wake;
+  /** Tells when the page may go without another word. Default: the page's `pagehide`, and when it is hidden. */
+  hide?: Hide;
   /** Gets what the page's own listeners throw. Default: `reportError`, else `console.error`. */
   onError?: (error: unknown) => void;
 }
@@ -89,6 +92,7 @@ export function settle<Input>(options: Options<Input>): Settings<Input> {
     timers: systemTimers,
     random: Math.random,
     wake: browserWake,
+    hide: browserHide,
     onError: report,
     ...given,
     storage: options.storage ?? defaultStorage(),

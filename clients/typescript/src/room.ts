@@ -13,6 +13,7 @@ import {
 import { Emitter } from './emitter.js';
 import { FrameError } from './frame-error.js';
 import { encodeAck, encodeHello, encodeInput, type ServerFrame, type Welcome } from './frames.js';
+import { Keeping } from './keeping.js';
 import { Link } from './link.js';
 import type { Settings } from './options.js';
 import { Pace } from './pace.js';
@@ -72,13 +73,13 @@ export class Room<Input, Event, View, Now = Event> {
   readonly #settings: Settings<Input>;
   readonly #session: Session<Input>;
   readonly #emitter: Emitter<RoomEvents<Event, View, Now>>;
+  readonly #keeping: Keeping;
   readonly #link: Link;
   #state: State;
   #view: View | null = null;
   #ackTimer: unknown = null;
   readonly #pace: Pace;
   #paceTimer: unknown = null;
-  #savedAt = 0;
 
   /** Use `join`. */
   constructor(settings: Settings<Input>, session: Session<Input>) {
@@ -86,6 +87,7 @@ export class Room<Input, Event, View, Now = Event> {
     this.#session = session;
     this.#emitter = new Emitter(settings.onError);
     this.#pace = new Pace(settings.timers);
+    this.#keeping = new Keeping(settings, session);
     const seated = !settings.watch && session.restore(settings.storage.load(settings.key));
     this.#state = seated ? 'resuming' : 'connecting';
     this.#link = new Link(settings, {
@@ -94,7 +96,7 @@ export class Room<Input, Event, View, Now = Event> {
       up: (terms, said) => this.#up(terms, said),
       ponged: (bytes) => this.#pace.said(1, bytes),
       frame: (frame) => this.#frame(frame),
-      down: (why) => this.#enter(this.#session.seated ? 'resuming' : 'connecting', why),
+      down: (why) => this.#down(why),
       afresh: (why) => this.#afresh(why),
       retry: (why, ms) => this.#tell('retry', why, ms),
       ended: (why) => this.#end({ ...why, left: false }),
@@ -182,7 +184,7 @@ export class Room<Input, Event, View, Now = Event> {
   detach(): void {
     if (this.#state === 'ended') return;
     this.#link.stop();
-    this.#save(true);
+    this.#keeping.detach();
     this.#clearTimers();
     this.#enter('ended', null);
   }
@@ -217,7 +219,7 @@ export class Room<Input, Event, View, Now = Event> {
   #hello(): Uint8Array {
     const hello = encodeHello(this.#session.hello());
     // Kept before it is sent: no later page may use the same generation again. What was left is not kept.
-    if (this.#state !== 'ended') this.#save();
+    if (this.#state !== 'ended') this.#keeping.save();
     return hello;
   }
 
@@ -229,7 +231,7 @@ export class Room<Input, Event, View, Now = Event> {
       return;
     }
     const gap = this.#session.welcome(terms);
-    this.#save();
+    this.#keeping.save();
     // First what is owed to the server: listeners may send more.
     this.#state = 'open';
     this.#pace.allow(terms.framesPerSecond, terms.bytesPerSecond, terms.inputsPendingMax);
@@ -301,8 +303,10 @@ export class Room<Input, Event, View, Now = Event> {
   }
 
   #applied(applied: number): void {
+    const { lo } = this.#session.outbox;
     const news = this.#session.applied(applied);
-    if (this.#settings.timers.now() - this.#savedAt >= this.#settings.ackMs) this.#save();
+    // Also of inputs that the page before this one sent, which are no news here.
+    if (this.#session.outbox.lo > lo) this.#keeping.soon();
     if (news) this.#tell('applied', this.applied);
     this.#flush();
   }
@@ -394,35 +398,27 @@ export class Room<Input, Event, View, Now = Event> {
     this.#paceTimer = null;
   }
 
-  #afresh(why: Closed): void {
-    this.#forget();
-    this.#enter('connecting', why);
+  #down(why: Closed): void {
+    // A page may be loaded again while the server is away, and has to know what this one knew.
+    this.#keeping.flush();
+    this.#enter(this.#session.seated ? 'resuming' : 'connecting', why);
   }
 
-  #forget(): void {
+  #afresh(why: Closed): void {
     this.#session.forget();
-    this.#unsave();
+    this.#keeping.remove();
+    this.#enter('connecting', why);
   }
 
   #end(end: End): void {
     this.#clearTimers();
     // Another page has the seat now: this one's key to it may be the same entry.
-    if (end.code !== CLOSE.replaced) this.#unsave();
+    if (end.code !== CLOSE.replaced) this.#keeping.remove();
+    this.#keeping.stop();
     const gap = this.#session.givenUp();
     if (gap && gap.dropped > 0) this.#tell('gap', gap);
     this.#enter('ended', end);
     this.#emitter.emit('end', end);
-  }
-
-  #save(detached = false): void {
-    const saved = this.#session.save(detached);
-    this.#savedAt = this.#settings.timers.now();
-    if (saved !== null) this.#settings.storage.save(this.#settings.key, saved);
-  }
-
-  /** A spectator has no seat, and leaves alone what a player of the same page may have kept. */
-  #unsave(): void {
-    if (!this.#settings.watch) this.#settings.storage.remove(this.#settings.key);
   }
 
   #enter(state: State, why: Closed | null): void {

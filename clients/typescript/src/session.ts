@@ -196,6 +196,13 @@ export class Session<Input> {
     });
   }
 
+  /** Whether that is what a later page, or one of another session, has saved. */
+  outdated(saved: string | null): boolean {
+    const { token, generation } = parse(saved);
+    if (token === undefined) return false;
+    return token !== toHex(this.#token) || Number(generation) > this.#generation;
+  }
+
   /** Takes up what `save` told, if it can be read; whether there is a seat now. */
   restore(saved: string | null): boolean {
     const parsed = parse(saved);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { browserHide } from '../src/hide.js';
 import { settle } from '../src/options.js';
 import { defaultStorage, PageStorage } from '../src/storage.js';
 import { browserWake } from '../src/wake.js';
@@ -78,4 +79,25 @@ test('a page wakes the client when the network or the player is back', () => {
   window.fire('online');
   document.fire('visibilitychange');
   assert.equal(woken, 2);
+});
+
+test('a page says that it may go when it is left or hidden', () => {
+  const window = target();
+  const document = { ...target(), visibilityState: 'visible' };
+  pretend({ ...window, document });
+  let told = 0;
+  const stop = browserHide(() => {
+    told += 1;
+  });
+  window.fire('pagehide');
+  assert.equal(told, 1);
+  document.fire('visibilitychange');
+  assert.equal(told, 1, 'visible');
+  document.visibilityState = 'hidden';
+  document.fire('visibilitychange');
+  assert.equal(told, 2);
+  stop();
+  window.fire('pagehide');
+  document.fire('visibilitychange');
+  assert.equal(told, 2);
 });
