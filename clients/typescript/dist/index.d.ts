@@ -9,6 +9,6 @@ export type { Coalesce } from './outbox.js';
 export type { End, Room, RoomEvents, Welcomed } from './room.js';
 export type { Gap } from './session.js';
 export type { Socket, SocketConstructor } from './socket.js';
-export { MemoryStorage, PageStorage, type Storage } from './storage.js';
+export { MemoryStorage, PageStorage, type Storage, type WebStorage } from './storage.js';
 export type { Timers } from './timers.js';
 export type { Wake } from './wake.js';

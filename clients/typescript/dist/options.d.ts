@@ -2,7 +2,7 @@ import { type Codec } from './codec.js';
 import { type Hide } from './hide.js';
 import type { Coalesce } from './outbox.js';
 import type { SocketConstructor } from './socket.js';
-import { type Storage } from './storage.js';
+import { type Storage, type WebStorage } from './storage.js';
 import { type Timers } from './timers.js';
 import { type Wake } from './wake.js';
 /** Where to play, and how. Every option but `kind` has a default. */
@@ -23,8 +23,11 @@ export interface Options<Input = unknown> {
     watch?: boolean;
     /** Under which name the session is kept. Two rooms of one page need two. Default: made of address, kind and name. */
     key?: string;
-    /** Where the session is kept so that a reload finds it. Default: `sessionStorage` in browsers, memory elsewhere. */
-    storage?: Storage;
+    /**
+     * Where the session is kept so that a reload finds it: three functions, or a `localStorage` itself. If it fails, the
+     * room plays on without, and `onError` is told once. Default: `sessionStorage` in browsers, memory elsewhere.
+     */
+    storage?: Storage | WebStorage;
     /** How payloads are encoded. Default: JSON. */
     codec?: Codec;
     /** Inputs held until they are known to be applied. At the bound `send` refuses. Default: 256. */
@@ -56,10 +59,12 @@ export interface Options<Input = unknown> {
     wake?: Wake;
     /** Tells when the page may go without another word. Default: the page's `pagehide`, and when it is hidden. */
     hide?: Hide;
-    /** Gets what the page's own listeners throw. Default: `reportError`, else `console.error`. */
+    /** Gets what the page's own listeners throw, what cannot be decoded, and once that `storage` fails. Default: `reportError`, else `console.error`. */
     onError?: (error: unknown) => void;
 }
 /** Options with every default filled in. */
-export type Settings<Input> = Required<Omit<Options<Input>, 'coalesce'>> & Pick<Options<Input>, 'coalesce'>;
+export type Settings<Input> = Required<Omit<Options<Input>, 'coalesce' | 'storage'>> & Pick<Options<Input>, 'coalesce'> & {
+    readonly storage: Storage;
+};
 /** Fills the defaults in. Throws a `TypeError` about options that cannot work. */
 export declare function settle<Input>(options: Options<Input>): Settings<Input>;

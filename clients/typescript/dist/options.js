@@ -3,7 +3,7 @@ import { json } from './codec.js';
 import { DEFAULTS } from './constants.js';
 import { browserHide } from './hide.js';
 import { socketUrl } from './mover.js';
-import { defaultStorage } from './storage.js';
+import { asStorage, defaultStorage, GuardedStorage } from './storage.js';
 import { systemTimers } from './timers.js';
 import { browserWake } from './wake.js';
 /** Fills the defaults in. Throws a `TypeError` about options that cannot work. */
@@ -14,7 +14,7 @@ export function settle(options) {
     const WebSocket = options.WebSocket ?? globalThis.WebSocket;
     if (!WebSocket)
         throw new TypeError('playon: there is no WebSocket here; pass one, for example that of `ws`');
-    const { kind, name = '', room = '' } = options;
+    const { kind, name = '', room = '', storage = defaultStorage() } = options;
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     return {
         profile: undefined,
@@ -35,7 +35,7 @@ export function settle(options) {
         hide: browserHide,
         onError: report,
         ...given,
-        storage: options.storage ?? defaultStorage(),
+        storage: new GuardedStorage(asStorage(storage), options.onError ?? report),
         url,
         kind,
         name,

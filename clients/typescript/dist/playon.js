@@ -225,15 +225,61 @@ var PageStorage = class {
     this.#storage = storage;
   }
   load(key) {
-    return quietly(() => this.#storage.getItem(key)) ?? null;
+    return this.#storage.getItem(key);
   }
   save(key, value) {
-    quietly(() => this.#storage.setItem(key, value));
+    this.#storage.setItem(key, value);
   }
   remove(key) {
-    quietly(() => this.#storage.removeItem(key));
+    this.#storage.removeItem(key);
   }
 };
+var GuardedStorage = class {
+  #storage;
+  #tell;
+  #told = false;
+  constructor(storage, tell) {
+    this.#storage = storage;
+    this.#tell = tell;
+  }
+  load(key) {
+    const value = this.#try(() => this.#storage.load(key)) ?? null;
+    if (value === null || typeof value === "string") return value;
+    this.#failed(new TypeError("`load` gives something else than text"));
+    return null;
+  }
+  save(key, value) {
+    this.#try(() => this.#storage.save(key, value));
+  }
+  remove(key) {
+    this.#try(() => this.#storage.remove(key));
+  }
+  #try(run) {
+    try {
+      const result = run();
+      if (result instanceof Promise) result.catch((error) => this.#failed(error));
+      return result;
+    } catch (error) {
+      this.#failed(error);
+      return void 0;
+    }
+  }
+  #failed(cause) {
+    if (this.#told) return;
+    this.#told = true;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    this.#tell(new Error(`playon: the session cannot be kept for a reload: ${why}`, { cause }));
+  }
+};
+function asStorage(given) {
+  if (can(given, "load", "save", "remove")) return given;
+  if (can(given, "getItem", "setItem", "removeItem")) return new PageStorage(given);
+  throw new TypeError("playon: `storage` must have `load`, `save` and `remove`, or be a `localStorage`");
+}
+function can(given, ...methods) {
+  if (typeof given !== "object" || given === null) return false;
+  return methods.every((method) => typeof given[method] === "function");
+}
 function defaultStorage() {
   const page = quietly(() => globalThis.sessionStorage);
   const browser = globalThis.document !== void 0;
@@ -275,7 +321,7 @@ function settle(options) {
   const WebSocket = options.WebSocket ?? globalThis.WebSocket;
   if (!WebSocket)
     throw new TypeError("playon: there is no WebSocket here; pass one, for example that of `ws`");
-  const { kind, name = "", room = "" } = options;
+  const { kind, name = "", room = "", storage = defaultStorage() } = options;
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== void 0));
   return {
     profile: void 0,
@@ -296,7 +342,7 @@ function settle(options) {
     hide: browserHide,
     onError: report,
     ...given,
-    storage: options.storage ?? defaultStorage(),
+    storage: new GuardedStorage(asStorage(storage), options.onError ?? report),
     url,
     kind,
     name,

@@ -5,7 +5,7 @@ import { browserHide, type Hide } from './hide.js';
 import { socketUrl } from './mover.js';
 import type { Coalesce } from './outbox.js';
 import type { SocketConstructor } from './socket.js';
-import { defaultStorage, type Storage } from './storage.js';
+import { asStorage, defaultStorage, GuardedStorage, type Storage, type WebStorage } from './storage.js';
 import { systemTimers, type Timers } from './timers.js';
 import { browserWake, type Wake } from './wake.js';
 
@@ -27,8 +27,11 @@ export interface Options<Input = unknown> {
   watch?: boolean;
   /** Under which name the session is kept. Two rooms of one page need two. Default: made of address, kind and name. */
   key?: string;
-  /** Where the session is kept so that a reload finds it. Default: `sessionStorage` in browsers, memory elsewhere. */
-  storage?: Storage;
+  /**
+   * Where the session is kept so that a reload finds it: three functions, or a `localStorage` itself. If it fails, the
+   * room plays on without, and `onError` is told once. Default: `sessionStorage` in browsers, memory elsewhere.
+   */
+  storage?: Storage | WebStorage;
   /** How payloads are encoded. Default: JSON. */
   codec?: Codec;
   /** Inputs held until they are known to be applied. At the bound `send` refuses. Default: 256. */
@@ -60,12 +63,13 @@ export interface Options<Input = unknown> {
   wake?: Wake;
   /** Tells when the page may go without another word. Default: the page's `pagehide`, and when it is hidden. */
   hide?: Hide;
-  /** Gets what the page's own listeners throw. Default: `reportError`, else `console.error`. */
+  /** Gets what the page's own listeners throw, what cannot be decoded, and once that `storage` fails. Default: `reportError`, else `console.error`. */
   onError?: (error: unknown) => void;
 }
 
 /** Options with every default filled in. */
-export type Settings<Input> = Required<Omit<Options<Input>, 'coalesce'>> & Pick<Options<Input>, 'coalesce'>;
+export type Settings<Input> = Required<Omit<Options<Input>, 'coalesce' | 'storage'>> &
+  Pick<Options<Input>, 'coalesce'> & { readonly storage: Storage };
 
 /** Fills the defaults in. Throws a `TypeError` about options that cannot work. */
 export function settle<Input>(options: Options<Input>): Settings<Input> {
@@ -74,7 +78,7 @@ export function settle<Input>(options: Options<Input>): Settings<Input> {
   const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
   if (!WebSocket)
     throw new TypeError('playon: there is no WebSocket here; pass one, for example that of `ws`');
-  const { kind, name = '', room = '' } = options;
+  const { kind, name = '', room = '', storage = defaultStorage() } = options;
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return {
     profile: undefined,
@@ -95,7 +99,7 @@ export function settle<Input>(options: Options<Input>): Settings<Input> {
     hide: browserHide,
     onError: report,
     ...given,
-    storage: options.storage ?? defaultStorage(),
+    storage: new GuardedStorage(asStorage(storage), options.onError ?? report),
     url,
     kind,
     name,
