@@ -2,54 +2,48 @@
 
 use super::*;
 
-/// Two deaths at nothing, of a room that had just done something.
+const FIRST: Place = Place::Suspects(Half::First);
+
+/// Two deaths at nothing, of a room that had just run.
 fn suspected_of_a_thread(timers: &mut Timers) -> Blame {
     let mut blame = Blame::new();
+    blame.has_run(NOW);
     for _ in 0..2 {
-        blame.left_behind(when(timers), true, |_| panic!("it is alone with the charge"));
+        blame.left_behind(when(timers), |_| Half::First);
     }
     blame
 }
 
 #[test]
-fn what_died_of_it_alone_or_twice_is_suspected_and_lives_apart_for_a_while() {
+fn what_died_of_it_twice_is_suspected_and_lives_apart_for_a_while() {
     let mut timers = Timers::default();
     let mut once = Blame::new();
-    once.left_behind(when(&mut timers), true, |_| true);
-    assert_eq!((once.place(), once.is_quarantined()), (Place::Common, false));
+    once.has_run(NOW);
+    once.left_behind(when(&mut timers), |_| panic!("it may be chance"));
+    assert_eq!(once.confinement().place(), Place::Common);
     let blame = suspected_of_a_thread(&mut timers);
-    assert_eq!((blame.place(), blame.is_quarantined()), (Place::Quarantine, true));
+    assert_eq!((blame.confinement().place(), blame.confinement().is_detained()), (FIRST, true));
     let until = NOW + limits().quarantine;
     assert_eq!(timers.get(Timer::Quarantine), Some(At::Keeper(until)));
 }
 
 #[test]
-fn a_room_that_had_nothing_under_way_is_suspected_if_it_had_just_done_something() {
-    for (acted, suspected) in [(None, false), (Some(NOW), true)] {
-        let mut timers = Timers::default();
-        let mut blame = Blame::new();
-        for _ in 0..2 {
-            acted.into_iter().for_each(|at| blame.acted(at));
-            blame.left_behind(when(&mut timers), false, |_| false);
-        }
-        assert_eq!(blame.is_quarantined(), suspected);
-    }
-}
-
-#[test]
-fn where_it_happens_again_the_lot_tells_who_goes_back_and_each_round_has_its_own() {
+fn where_it_happens_again_the_lot_tells_who_goes_where_and_each_split_has_its_own() {
     let mut timers = Timers::default();
     let mut blame = suspected_of_a_thread(&mut timers);
-    blame.left_behind(when(&mut timers), true, |round| {
-        assert_eq!(round, 1);
-        false
-    });
-    assert!(blame.is_quarantined() && timers.is_set(Timer::Quarantine));
-    blame.left_behind(when(&mut timers), true, |round| round == 2);
-    assert!(!blame.is_quarantined() && !timers.is_set(Timer::Quarantine));
-    // It is among the others now, where the lot says nothing.
-    blame.left_behind(when(&mut timers), true, |_| true);
-    assert!(blame.is_quarantined());
+    for split in 1..SPLITS_MAX {
+        let half = [Half::First, Half::Second][split as usize % 2];
+        blame.left_behind(when(&mut timers), |at| {
+            assert_eq!(at, split);
+            half
+        });
+        assert_eq!(blame.confinement().place(), Place::Suspects(half));
+        assert!(timers.is_set(Timer::Quarantine));
+    }
+    for _ in 0..2 {
+        blame.left_behind(when(&mut timers), |_| panic!("it is the one"));
+        assert_eq!(blame.confinement().place(), Place::Quarantine);
+    }
 }
 
 #[test]
@@ -58,7 +52,8 @@ fn who_was_elsewhere_is_freed_once_if_it_was_for_that_that_it_lived_apart() {
     assert!(!Blame::new().was_elsewhere(&mut timers));
     let mut blame = suspected_of_a_thread(&mut timers);
     assert!(blame.was_elsewhere(&mut timers));
-    assert_eq!((blame.place(), timers.is_set(Timer::Quarantine)), (Place::Common, false));
+    assert_eq!(blame.confinement().place(), Place::Common);
+    assert!(!timers.is_set(Timer::Quarantine));
     assert!(!blame.was_elsewhere(&mut timers));
     // Guilty of something worse meanwhile: it stays.
     let mut blame = suspected_of_a_thread(&mut timers);
@@ -66,19 +61,82 @@ fn who_was_elsewhere_is_freed_once_if_it_was_for_that_that_it_lived_apart() {
     blame.batch_failed(when(&mut timers), Portion::Free, what, (FaultDamage::Process, None));
     assert!(!timers.is_set(Timer::Quarantine));
     assert!(!blame.was_elsewhere(&mut timers));
-    assert_eq!(blame.place(), Place::Trial);
-    // What it was found guilty of is something else.
+    assert_eq!(blame.confinement().place(), Place::Trial);
+    // Others were where it was suspected, so it is guilty only if it does it again where it is alone.
+    fail(&mut blame, FaultDamage::Process);
     clears(&mut blame);
-    assert!(blame.is_quarantined() && !blame.was_elsewhere(&mut timers) && blame.is_quarantined());
-    // The lot has sent it back among the others already.
-    let mut blame = suspected_of_a_thread(&mut timers);
-    blame.left_behind(when(&mut timers), true, |_| true);
-    assert!(!blame.is_quarantined() && !blame.was_elsewhere(&mut timers));
+    assert_eq!(blame.confinement().place(), Place::Quarantine);
+    assert!(!blame.was_elsewhere(&mut timers), "what it was found guilty of is something else");
     // Its time is over, and so is the suspicion.
     let mut blame = suspected_of_a_thread(&mut timers);
     blame.end_quarantine();
-    assert_eq!(blame.place(), Place::Common);
+    assert_eq!(blame.confinement().place(), Place::Common);
     assert!(!blame.was_elsewhere(&mut timers));
+}
+
+/// Deaths at nothing, a second apart, of whatever process the guilty room is in just then. Gives how many the common one has
+/// suffered, and after how many the guilty room was alone.
+fn deaths(rooms: u64, guilty: u64) -> (usize, usize) {
+    let limits = limits();
+    let mut all: Vec<(Blame, Timers)> =
+        (0..rooms).map(|_| (Blame::new(), Timers::default())).collect();
+    let (mut common, mut until_alone) = (0, None);
+    for death in 1..30 {
+        let now = NOW + Span::secs(death);
+        let place = all[guilty as usize].0.confinement.place();
+        let there = |blame: &Blame| blame.confinement.place() == place;
+        common += usize::from(place == Place::Common);
+        if all.iter().filter(|(blame, _)| there(blame)).count() == 1 {
+            until_alone.get_or_insert(death as usize - 1);
+        }
+        for (n, (blame, timers)) in (0..).zip(&mut all) {
+            let lot = |splits| {
+                let mixed = playon_types::rng::mix(n ^ playon_types::rng::mix(splits));
+                [Half::First, Half::Second][mixed as usize & 1]
+            };
+            if there(blame) {
+                blame.has_run(now);
+                blame.left_behind((now, &limits, timers), lot);
+            } else {
+                blame.was_elsewhere(timers);
+            }
+        }
+    }
+    assert_eq!(all[guilty as usize].0.confinement.place(), Place::Quarantine);
+    let detained = |(blame, _): &&(Blame, Timers)| blame.confinement.is_detained();
+    assert_eq!(all.iter().filter(detained).count(), 1, "the others are back");
+    (common, until_alone.expect("it is never alone"))
+}
+
+#[test]
+fn of_many_rooms_that_may_have_left_something_behind_the_one_that_did_is_soon_alone() {
+    for guilty in 0..64 {
+        let (common, until_alone) = deaths(64, guilty);
+        assert_eq!(common, 2, "the others are taken down no more once there is a suspicion");
+        assert!(until_alone <= 12, "{until_alone} deaths for room {guilty}");
+    }
+}
+
+#[test]
+fn a_room_that_has_not_run_lately_is_no_suspect() {
+    let (mut blame, mut timers) = (Blame::new(), Timers::default());
+    for second in 1..4 {
+        let when = (NOW + Span::secs(second), &limits(), &mut timers);
+        blame.left_behind(when, |_| Half::First);
+    }
+    assert_eq!(blame.confinement.place(), Place::Common);
+}
+
+#[test]
+fn a_room_that_was_alone_when_its_process_died_at_nothing_is_not_split_from_others() {
+    let mut timers = Timers::default();
+    let mut blame = Blame::new();
+    let what = (vec![input(1)], Vec::new());
+    blame.batch_failed(when(&mut timers), Portion::Free, what, (FaultDamage::Process, None));
+    assert!(blame.confinement.is_alone());
+    blame.has_run(NOW);
+    blame.left_behind((NOW, &limits(), &mut timers), |_| Half::First);
+    assert_eq!(blame.confinement.place(), Place::Quarantine);
 }
 
 #[test]
@@ -92,11 +150,11 @@ fn a_second_acquittal_counts_only_if_the_first_was_not_long_before() {
             let what = (Vec::new(), Vec::new());
             let how = (FaultDamage::Process, None);
             blame.batch_failed((now, &limits, &mut timers), Portion::Free, what, how);
-            assert_eq!(blame.place(), Place::Trial);
+            assert_eq!(blame.confinement().place(), Place::Trial);
             let (when, portion) = ((now, &limits, &mut timers), blame.portion());
             blame.batch_passed(when, portion, [].into_iter());
         }
-        assert_eq!(blame.place(), place, "{after:?}");
+        assert_eq!(blame.confinement().place(), place, "{after:?}");
     }
 }
 
@@ -107,15 +165,19 @@ fn an_opening_that_fails_counts_against_the_room_and_one_that_passes_does_not_cl
     for count in 1..=limits().own_faults_max {
         assert!(!blame.is_hopeless(&limits()));
         blame.opening_failed((FaultDamage::Refused, Some(SHARED)), &mut timers);
-        assert_eq!((blame.own_faults(), blame.place()), (count, Place::Common));
+        assert_eq!((blame.own_faults(), blame.confinement().place()), (count, Place::Common));
         blame.opened();
     }
     assert!(blame.is_hopeless(&limits()));
     blame.opening_failed((FaultDamage::Process, Some(SHARED)), &mut timers);
-    assert_eq!(blame.place(), Place::Trial);
+    assert_eq!(blame.confinement().place(), Place::Trial);
     blame.opening_failed((FaultDamage::Process, None), &mut timers);
     clears(&mut blame);
-    assert_eq!(blame.place(), Place::Quarantine, "it took down the worker where it was tried");
+    assert_eq!(
+        blame.confinement().place(),
+        Place::Quarantine,
+        "it took down the worker where it was tried"
+    );
 }
 
 #[test]
@@ -123,7 +185,7 @@ fn an_opening_that_panics_among_others_is_tried_elsewhere_first() {
     let mut timers = Timers::default();
     let mut blame = Blame::new();
     blame.opening_failed((FaultDamage::Panic, Some(SHARED)), &mut timers);
-    assert_eq!((blame.own_faults(), blame.place()), (0, Place::Trial));
+    assert_eq!((blame.own_faults(), blame.confinement().place()), (0, Place::Trial));
     blame.opening_failed((FaultDamage::Panic, Some(SHARED)), &mut timers);
     assert_eq!(blame.own_faults(), 1);
     assert_eq!(
@@ -148,7 +210,7 @@ fn openings_that_take_too_long_are_counted_until_one_does_not() {
 fn in_doubt() -> Blame {
     let mut blame = suspected(vec![of(WHO, 1)], FaultDamage::Panic);
     panics_among_others(&mut blame);
-    assert_eq!(blame.place(), Place::Trial);
+    assert_eq!(blame.confinement().place(), Place::Trial);
     blame
 }
 
@@ -156,9 +218,9 @@ fn in_doubt() -> Blame {
 fn a_room_that_failed_in_a_spoiled_worker_goes_among_the_others_again() {
     let mut blame = in_doubt();
     assert!(!blame.doubt_was_right(ONE_MORE), "another worker");
-    assert_eq!(blame.place(), Place::Trial);
+    assert_eq!(blame.confinement().place(), Place::Trial);
     assert!(blame.doubt_was_right(SHARED));
-    assert_eq!((blame.place(), blame.on_trial()), (Place::Common, true));
+    assert_eq!((blame.confinement().place(), blame.on_trial()), (Place::Common, true));
     assert!(!blame.doubt_was_right(SHARED));
     // What it had in its batch then is tried as before.
     assert_eq!((blame.portion(), blame.suspects()), (Portion::Control, 1));
@@ -170,20 +232,27 @@ fn an_item_that_failed_in_a_spoiled_worker_is_tried_apart_all_the_same() {
     pass(&mut blame);
     panics_among_others(&mut blame);
     assert!(!blame.doubt_was_right(SHARED));
-    assert_eq!(blame.place(), Place::Trial);
+    assert_eq!(blame.confinement().place(), Place::Trial);
 }
 
 #[test]
 fn who_was_guilty_before_a_doubt_is_so_after_it() {
     let mut timers = Timers::default();
     let mut blame = suspected_of_a_thread(&mut timers);
+    blame.opening_failed((FaultDamage::Process, None), &mut timers);
+    blame.opening_failed((FaultDamage::Process, None), &mut timers);
+    clears(&mut blame);
+    assert_eq!(blame.confinement().place(), Place::Quarantine);
     let how = (FaultDamage::Panic, Some(SHARED));
     blame.opening_failed(how, &mut timers);
-    assert_eq!((blame.place(), timers.is_set(Timer::Quarantine)), (Place::Trial, false));
+    assert_eq!(
+        (blame.confinement().place(), timers.is_set(Timer::Quarantine)),
+        (Place::Trial, false)
+    );
     assert!(blame.doubt_was_right(SHARED));
-    assert_eq!(blame.place(), Place::Trial, "not among the others");
+    assert_eq!(blame.confinement().place(), Place::Trial, "not among the others");
     clears(&mut blame);
-    assert_eq!(blame.place(), Place::Quarantine);
+    assert_eq!(blame.confinement().place(), Place::Quarantine);
 }
 
 #[test]
@@ -213,7 +282,7 @@ fn a_room_that_is_given_up_is_tried_again_where_it_may_run_when_somebody_wants_i
     assert!(blame.halted().is_some());
     blame.reprieve();
     assert_eq!((blame.halted(), blame.own_faults()), (None, 0));
-    assert_eq!((blame.place(), blame.portion()), (Place::Trial, Portion::Control));
+    assert_eq!((blame.confinement().place(), blame.portion()), (Place::Trial, Portion::Control));
     assert_eq!((blame.suspects(), blame.accused(Portion::Control)), (1, None));
 }
 
@@ -230,13 +299,20 @@ fn another_release_finds_the_room_anywhere_and_under_the_suspicion_it_was_under(
     timers.set(Timer::Quarantine, NOW);
     timers.set(Timer::Blind, NOW);
     blame.pardon(&mut timers);
-    assert_eq!((blame.halted(), blame.own_faults(), blame.place()), (None, 0, Place::Common));
+    assert_eq!(
+        (blame.halted(), blame.own_faults(), blame.confinement().place()),
+        (None, 0, Place::Common)
+    );
     assert!(!timers.is_set(Timer::Quarantine) && !timers.is_set(Timer::Blind));
     assert_eq!((blame.suspects(), blame.portion()), (1, Portion::Control));
     blame.weigh(99);
-    assert_eq!(blame.place(), Place::Common, "it was beside others with another release");
+    assert_eq!(
+        blame.confinement().place(),
+        Place::Common,
+        "it was beside others with another release"
+    );
     clears(&mut blame);
-    assert_eq!(blame.place(), Place::Common, "nobody was guilty with this release");
+    assert_eq!(blame.confinement().place(), Place::Common, "nobody was guilty with this release");
 }
 
 #[test]
@@ -245,11 +321,11 @@ fn a_room_with_items_at_stake_is_one_that_had_them_whatever_it_had_before() {
     blame.was_beside(1, Stake::Items);
     blame.was_beside(2, Stake::Time);
     blame.weigh(2);
-    assert_eq!(blame.place(), Place::Trial, "since the first of them");
+    assert_eq!(blame.confinement().place(), Place::Trial, "since the first of them");
     assert!(blame.nothing_to_run());
     assert!(!blame.nothing_to_run(), "it is among the others");
     blame.weigh(9);
-    assert_eq!(blame.place(), Place::Common);
+    assert_eq!(blame.confinement().place(), Place::Common);
 }
 
 #[test]
@@ -258,9 +334,9 @@ fn who_lives_apart_already_is_not_run_apart_for_what_others_did() {
     let mut blame = suspected_of_a_thread(&mut timers);
     blame.was_beside(1, Stake::Items);
     blame.weigh(9);
-    assert_eq!(blame.place(), Place::Quarantine);
+    assert_eq!(blame.confinement().place(), FIRST);
     assert!(!blame.nothing_to_run());
-    assert_eq!(blame.place(), Place::Quarantine);
+    assert_eq!(blame.confinement().place(), FIRST);
 }
 
 #[test]

@@ -185,71 +185,6 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
     assert!(alone.unexplained(NOW, &limits()), "it was the only one there");
 }
 
-/// Deaths at nothing, a second apart, of whatever process the guilty room is in just then. Gives how many the common one has
-/// suffered, and after how many the guilty room was alone.
-fn deaths(rooms: u64, guilty: u64) -> (usize, usize) {
-    let limits = limits();
-    let mut all: Vec<(Blame, Timers)> =
-        (0..rooms).map(|_| (Blame::new(), Timers::default())).collect();
-    let (mut common, mut until_alone) = (0, None);
-    for death in 1..30 {
-        let now = NOW + Span::secs(death);
-        let place = all[guilty as usize].0.confinement.place();
-        let there = |blame: &Blame| blame.confinement.place() == place;
-        common += usize::from(place == Place::Common);
-        if all.iter().filter(|(blame, _)| there(blame)).count() == 1 {
-            until_alone.get_or_insert(death as usize - 1);
-        }
-        for (n, (blame, timers)) in (0..).zip(&mut all) {
-            let lot = |splits| {
-                let mixed = playon_types::rng::mix(n ^ playon_types::rng::mix(splits));
-                [Half::First, Half::Second][mixed as usize & 1]
-            };
-            if there(blame) {
-                blame.has_run(now);
-                blame.left_behind((now, &limits, timers), lot);
-            } else {
-                blame.was_elsewhere(timers);
-            }
-        }
-    }
-    assert_eq!(all[guilty as usize].0.confinement.place(), Place::Quarantine);
-    let detained = |(blame, _): &&(Blame, Timers)| blame.confinement.is_detained();
-    assert_eq!(all.iter().filter(detained).count(), 1, "the others are back");
-    (common, until_alone.expect("it is never alone"))
-}
-
-#[test]
-fn of_many_rooms_that_may_have_left_something_behind_the_one_that_did_is_soon_alone() {
-    for guilty in 0..64 {
-        let (common, until_alone) = deaths(64, guilty);
-        assert_eq!(common, 2, "the others are taken down no more once there is a suspicion");
-        assert!(until_alone <= 12, "{until_alone} deaths for room {guilty}");
-    }
-}
-
-#[test]
-fn a_room_that_has_not_run_lately_is_no_suspect() {
-    let (mut blame, mut timers) = (Blame::new(), Timers::default());
-    for second in 1..4 {
-        let when = (NOW + Span::secs(second), &limits(), &mut timers);
-        blame.left_behind(when, |_| Half::First);
-    }
-    assert_eq!(blame.confinement.place(), Place::Common);
-}
-
-#[test]
-fn a_room_that_was_alone_when_its_process_died_at_nothing_is_not_split_from_others() {
-    let mut timers = Timers::default();
-    let mut blame = Blame::new();
-    let what = (vec![input(1)], Vec::new());
-    blame.batch_failed(when(&mut timers), Portion::Free, what, (FaultDamage::Process, None));
-    assert!(blame.confinement.is_alone());
-    blame.has_run(NOW);
-    blame.left_behind((NOW, &limits(), &mut timers), |_| Half::First);
-    assert_eq!(blame.confinement.place(), Place::Quarantine);
-}
-
 #[test]
 fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart() {
     let (mut blame, mut timers) = (Blame::new(), Timers::default());
@@ -523,12 +458,12 @@ fn who_has_left_is_no_suspect_and_others_are_as_before() {
         let mut blame = suspected(vec![of(WHO, 1)], damage);
         blame.retain(|_| true);
         clears(&mut blame);
-        assert_eq!(blame.place(), Place::Common, "what has been tried is acquitted");
+        assert_eq!(blame.confinement.place(), Place::Common, "what has been tried is acquitted");
     }
     let mut blame = suspected(vec![of(WHO, 1), of(ELSEWHERE, 1)], FaultDamage::Panic);
     blame.retain(|_| false);
     pass(&mut blame);
-    assert!(!blame.on_trial() && blame.place() == Place::Common, "its process lives");
+    assert!(!blame.on_trial() && blame.confinement.place() == Place::Common, "its process lives");
 }
 
 #[test]
@@ -599,7 +534,7 @@ fn what_panics_among_others_is_tried_elsewhere_before_anybody_is_charged() {
     // A room by itself.
     let mut blame = suspected(vec![of(WHO, 1)], FaultDamage::Panic);
     panics_among_others(&mut blame);
-    assert_eq!((blame.place(), blame.own_faults()), (Place::Trial, 0));
+    assert_eq!((blame.confinement.place(), blame.own_faults()), (Place::Trial, 0));
     assert_eq!(blame.found_spoiled(Portion::Group, WorkerId(9)), None, "another batch tells");
     assert_eq!(blame.found_spoiled(Portion::Control, WorkerId(9)), Some(SHARED));
     assert_eq!(blame.found_spoiled(Portion::Control, WorkerId(9)), None, "told once");
@@ -609,7 +544,7 @@ fn what_panics_among_others_is_tried_elsewhere_before_anybody_is_charged() {
     let mut blame = suspected(vec![of(WHO, 1), of(WHO, 2)], FaultDamage::Panic);
     pass(&mut blame);
     panics_among_others(&mut blame);
-    assert_eq!((blame.place(), blame.accused(Portion::Control)), (Place::Trial, None));
+    assert_eq!((blame.confinement.place(), blame.accused(Portion::Control)), (Place::Trial, None));
     assert_eq!(blame.found_spoiled(Portion::Group, SHARED), None);
 }
 
@@ -623,7 +558,7 @@ fn a_group_that_panics_among_others_is_halved_there_before_it_is_tried_elsewhere
     blame.batch_failed((NOW, &limits, &mut timers), Portion::Free, what, how);
     pass(&mut blame);
     panics_among_others(&mut blame);
-    assert_eq!((blame.place(), blame.suspects()), (Place::Common, 2));
+    assert_eq!((blame.confinement.place(), blame.suspects()), (Place::Common, 2));
     panics_among_others(&mut blame);
-    assert_eq!(blame.place(), Place::Trial);
+    assert_eq!(blame.confinement.place(), Place::Trial);
 }

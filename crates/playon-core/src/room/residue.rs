@@ -63,10 +63,10 @@ mod tests {
     #[test]
     fn a_batch_may_have_left_something_behind_for_a_while() {
         let mut residue = Residue::default();
-        assert!(!residue.has_acted(NOW));
-        residue.acted(NOW);
-        assert!(residue.has_acted(NOW + Span(LEFT_BEHIND.0 - 1)));
-        assert!(!residue.has_acted(NOW + LEFT_BEHIND));
+        assert!(!residue.has_run(NOW));
+        residue.ran(NOW);
+        assert!(residue.has_run(NOW + Span(LEFT_BEHIND.0 - 1)));
+        assert!(!residue.has_run(NOW + LEFT_BEHIND));
     }
 
     #[test]

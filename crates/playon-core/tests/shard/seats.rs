@@ -318,6 +318,7 @@ fn who_comes_and_goes_while_nothing_runs_fills_no_queue() {
 fn a_full_room_and_one_that_takes_nobody_say_so() {
     let policies = Policies { players_max: 2, ..turn_based() };
     let mut bench = Bench::with_player(&policies, false);
+    bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
     bench.hello(2);
     assert_eq!(bench.closed(2), None);
     bench.hello(3);

@@ -60,7 +60,7 @@ async fn a_player_that_speaks_and_is_told_something_is_not_pinged() {
     check(async {
         let mut world = impatient();
         let (mut client, conn) = world.seated().await;
-        let mut every = tokio::time::interval(Duration::from_millis(50));
+        let mut every = interval(Duration::from_millis(50));
         for recv in 0..10 {
             every.tick().await;
             client.send(ClientFrame::Ack { recv }).await;
@@ -78,7 +78,7 @@ async fn a_player_that_speaks_and_is_told_nothing_hears_that_the_keeper_lives() 
     check(async {
         let mut world = impatient();
         let (mut client, _) = world.seated().await;
-        let mut every = tokio::time::interval(Duration::from_millis(50));
+        let mut every = interval(Duration::from_millis(50));
         for recv in 0..14 {
             every.tick().await;
             client.send(ClientFrame::Ack { recv }).await;
