@@ -11,7 +11,8 @@ export type Coalesce<Input> = (waiting: readonly Input[], next: Input) => readon
  * The inputs that are not known to be applied, oldest first.
  *
  * Inputs are numbered from 1 for the life of the object. A session counts from its own first input, which after a
- * reload or a fresh start is another one: `#shift` is the difference.
+ * reload or a fresh start is another one: `#shift` is the difference. One that is refused has no number in the session,
+ * and those behind it move up there.
  */
 export declare class Outbox<Input> {
     #private;
@@ -25,7 +26,7 @@ export declare class Outbox<Input> {
     get bytes(): number;
     /** The session's number of the first input that was not acknowledged: all before were. */
     get lo(): number;
-    /** The session's number of an input. */
+    /** The session's number of an input that is held. */
     wire(seq: number): number;
     /** The number on this page of an input with this number in the session; below 1 if an earlier page sent it. */
     ours(wire: number): number;
@@ -45,6 +46,11 @@ export declare class Outbox<Input> {
     nextUnsent(inFlightMax: number): Pending<Input> | null;
     /** That input is on the socket. */
     markSent(seq: number): void;
+    /**
+     * Gives up the input to put on the socket next, which the server does not have and would not take. It counts as dealt
+     * with, and the session has no number for it.
+     */
+    refuse(seq: number): void;
     /**
      * The server has applied inputs up to `applied`, in the session's numbers. How many of this page are newly known to
      * be; null if that many were never sent.

@@ -373,6 +373,8 @@ var Outbox = class {
   /** The last one known to be applied, or given up. */
   #applied = 0;
   #shift = 0;
+  /** Refused inputs behind `#applied`, lowest first. */
+  #refused = [];
   /** The session's number of the last input that was acknowledged, perhaps one of an earlier page. */
   #acked = 0;
   /** At `inputsMax` inputs or `bytesMax` bytes of them a further one is refused. */
@@ -396,13 +398,13 @@ var Outbox = class {
   get lo() {
     return this.#acked + 1;
   }
-  /** The session's number of an input. */
+  /** The session's number of an input that is held. */
   wire(seq) {
-    return seq + this.#shift;
+    return seq + this.#shift - this.#refused.filter((one) => one < seq).length;
   }
   /** The number on this page of an input with this number in the session; below 1 if an earlier page sent it. */
   ours(wire) {
-    return wire - this.#shift;
+    return this.#refused.reduce((seq, one) => one <= seq ? seq + 1 : seq, wire - this.#shift);
   }
   /** Holds an input; its number, or false if there is no room for it. */
   push(input, payload) {
@@ -450,6 +452,17 @@ var Outbox = class {
     this.#everSent = Math.max(this.#everSent, seq);
   }
   /**
+   * Gives up the input to put on the socket next, which the server does not have and would not take. It counts as dealt
+   * with, and the session has no number for it.
+   */
+  refuse(seq) {
+    this.markSent(seq);
+    this.#pending = this.#pending.filter((pending) => pending.seq !== seq);
+    this.#bytes = sum(this.#pending);
+    this.#refused.push(seq);
+    this.#settle(this.#applied);
+  }
+  /**
    * The server has applied inputs up to `applied`, in the session's numbers. How many of this page are newly known to
    * be; null if that many were never sent.
    */
@@ -491,11 +504,17 @@ var Outbox = class {
     this.#sent = this.#applied;
     this.#everSent = this.#applied;
   }
+  /** Lets go of inputs up to this one, and of refused ones right behind it; how many were held. */
   #settle(upTo) {
     const before = this.#pending.length;
     this.#pending = this.#pending.filter((pending) => pending.seq > upTo);
     this.#bytes = sum(this.#pending);
     this.#applied = Math.max(this.#applied, upTo);
+    while (this.#refused.includes(this.#applied + 1)) this.#applied += 1;
+    const behind = this.#refused.filter((one) => one > this.#applied);
+    this.#shift -= this.#refused.length - behind.length;
+    this.#refused = behind;
+    this.#sent = Math.max(this.#sent, this.#applied);
     return before - this.#pending.length;
   }
 };
@@ -1394,6 +1413,7 @@ var Bucket = class {
 };
 
 // src/room.ts
+var TOO_LARGE = "PLY-0182";
 var Room = class {
   #settings;
   #session;
@@ -1615,12 +1635,19 @@ var Room = class {
     let message = [];
     let bytes = 0;
     let any = false;
+    const before = this.applied;
+    const refused = [];
     const send = () => {
       if (message.length > 0) this.#link.send(concat(message));
       message = [];
       bytes = 0;
     };
     for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
+      if (next.payload.length > this.#session.inputBytesMax) {
+        outbox.refuse(next.seq);
+        refused.push(next.seq);
+        continue;
+      }
       const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
       const wait = this.#pace.input(frame.length);
       if (wait > 0) {
@@ -1635,6 +1662,8 @@ var Room = class {
       bytes += frame.length;
     }
     send();
+    if (refused.length > 0) this.#tell("setAside", refused, TOO_LARGE);
+    if (refused.length > 0 && this.applied > before) this.#tell("applied", this.applied);
     return any;
   }
   #flushLater(ms) {

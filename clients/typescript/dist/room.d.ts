@@ -32,8 +32,8 @@ export type RoomEvents<Event, View, Now> = {
     /** Inputs up to this number are applied and safe. */
     applied: [seq: number];
     /**
-     * Inputs that the game fails on were set aside: they were not run and never will be, and `applied` passes over them.
-     * Their numbers, and a code `PLY-nnnn`.
+     * Inputs were set aside: the game fails on them, or they are longer than the server takes by now (`PLY-0182`). They
+     * were not run and never will be, and `applied` passes over them. Their numbers, and a code `PLY-nnnn`.
      */
     setAside: [seqs: readonly number[], code: string];
     /** Something was missed or lost; never silently. */

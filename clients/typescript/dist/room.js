@@ -6,6 +6,8 @@ import { Keeping } from './keeping.js';
 import { Link } from './link.js';
 import { Pace } from './pace.js';
 import { concat } from './writer.js';
+/** Why an input is set aside that the server does not take any more. */
+const TOO_LARGE = 'PLY-0182';
 /**
  * A seat in a room, seen from the player's side.
  *
@@ -259,6 +261,8 @@ export class Room {
         let message = [];
         let bytes = 0;
         let any = false;
+        const before = this.applied;
+        const refused = [];
         const send = () => {
             if (message.length > 0)
                 this.#link.send(concat(message));
@@ -266,6 +270,12 @@ export class Room {
             bytes = 0;
         };
         for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
+            if (next.payload.length > this.#session.inputBytesMax) {
+                // It was made when the server took more, or had not said how much it takes, and would be the end of the session.
+                outbox.refuse(next.seq);
+                refused.push(next.seq);
+                continue;
+            }
             const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
             const wait = this.#pace.input(frame.length);
             if (wait > 0) {
@@ -281,6 +291,10 @@ export class Room {
             bytes += frame.length;
         }
         send();
+        if (refused.length > 0)
+            this.#tell('setAside', refused, TOO_LARGE);
+        if (refused.length > 0 && this.applied > before)
+            this.#tell('applied', this.applied);
         return any;
     }
     #flushLater(ms) {

@@ -13,7 +13,8 @@ export type Coalesce<Input> = (waiting: readonly Input[], next: Input) => readon
  * The inputs that are not known to be applied, oldest first.
  *
  * Inputs are numbered from 1 for the life of the object. A session counts from its own first input, which after a
- * reload or a fresh start is another one: `#shift` is the difference.
+ * reload or a fresh start is another one: `#shift` is the difference. One that is refused has no number in the session,
+ * and those behind it move up there.
  */
 export class Outbox<Input> {
   readonly #inputsMax: number;
@@ -28,6 +29,8 @@ export class Outbox<Input> {
   /** The last one known to be applied, or given up. */
   #applied = 0;
   #shift = 0;
+  /** Refused inputs behind `#applied`, lowest first. */
+  #refused: number[] = [];
   /** The session's number of the last input that was acknowledged, perhaps one of an earlier page. */
   #acked = 0;
 
@@ -57,14 +60,14 @@ export class Outbox<Input> {
     return this.#acked + 1;
   }
 
-  /** The session's number of an input. */
+  /** The session's number of an input that is held. */
   wire(seq: number): number {
-    return seq + this.#shift;
+    return seq + this.#shift - this.#refused.filter((one) => one < seq).length;
   }
 
   /** The number on this page of an input with this number in the session; below 1 if an earlier page sent it. */
   ours(wire: number): number {
-    return wire - this.#shift;
+    return this.#refused.reduce((seq, one) => (one <= seq ? seq + 1 : seq), wire - this.#shift);
   }
 
   /** Holds an input; its number, or false if there is no room for it. */
@@ -118,6 +121,18 @@ export class Outbox<Input> {
   }
 
   /**
+   * Gives up the input to put on the socket next, which the server does not have and would not take. It counts as dealt
+   * with, and the session has no number for it.
+   */
+  refuse(seq: number): void {
+    this.markSent(seq);
+    this.#pending = this.#pending.filter((pending) => pending.seq !== seq);
+    this.#bytes = sum(this.#pending);
+    this.#refused.push(seq);
+    this.#settle(this.#applied);
+  }
+
+  /**
    * The server has applied inputs up to `applied`, in the session's numbers. How many of this page are newly known to
    * be; null if that many were never sent.
    */
@@ -166,11 +181,17 @@ export class Outbox<Input> {
     this.#everSent = this.#applied;
   }
 
+  /** Lets go of inputs up to this one, and of refused ones right behind it; how many were held. */
   #settle(upTo: number): number {
     const before = this.#pending.length;
     this.#pending = this.#pending.filter((pending) => pending.seq > upTo);
     this.#bytes = sum(this.#pending);
     this.#applied = Math.max(this.#applied, upTo);
+    while (this.#refused.includes(this.#applied + 1)) this.#applied += 1;
+    const behind = this.#refused.filter((one) => one > this.#applied);
+    this.#shift -= this.#refused.length - behind.length;
+    this.#refused = behind;
+    this.#sent = Math.max(this.#sent, this.#applied);
     return before - this.#pending.length;
   }
 }

@@ -21,6 +21,9 @@ import type { Gap, Session } from './session.js';
 import type { Socket } from './socket.js';
 import { concat } from './writer.js';
 
+/** Why an input is set aside that the server does not take any more. */
+const TOO_LARGE = 'PLY-0182';
+
 /** How the server welcomed a connection. */
 export interface Welcomed {
   readonly mode: Mode;
@@ -52,8 +55,8 @@ export type RoomEvents<Event, View, Now> = {
   /** Inputs up to this number are applied and safe. */
   applied: [seq: number];
   /**
-   * Inputs that the game fails on were set aside: they were not run and never will be, and `applied` passes over them.
-   * Their numbers, and a code `PLY-nnnn`.
+   * Inputs were set aside: the game fails on them, or they are longer than the server takes by now (`PLY-0182`). They
+   * were not run and never will be, and `applied` passes over them. Their numbers, and a code `PLY-nnnn`.
    */
   setAside: [seqs: readonly number[], code: string];
   /** Something was missed or lost; never silently. */
@@ -331,12 +334,20 @@ export class Room<Input, Event, View, Now = Event> {
     let message: Uint8Array[] = [];
     let bytes = 0;
     let any = false;
+    const before = this.applied;
+    const refused: number[] = [];
     const send = () => {
       if (message.length > 0) this.#link.send(concat(message));
       message = [];
       bytes = 0;
     };
     for (let next = outbox.nextUnsent(inFlightMax); next; next = outbox.nextUnsent(inFlightMax)) {
+      if (next.payload.length > this.#session.inputBytesMax) {
+        // It was made when the server took more, or had not said how much it takes, and would be the end of the session.
+        outbox.refuse(next.seq);
+        refused.push(next.seq);
+        continue;
+      }
       const frame = encodeInput(outbox.wire(next.seq), inbox.recv, next.payload);
       const wait = this.#pace.input(frame.length);
       if (wait > 0) {
@@ -351,6 +362,8 @@ export class Room<Input, Event, View, Now = Event> {
       bytes += frame.length;
     }
     send();
+    if (refused.length > 0) this.#tell('setAside', refused, TOO_LARGE);
+    if (refused.length > 0 && this.applied > before) this.#tell('applied', this.applied);
     return any;
   }
 

@@ -43,6 +43,7 @@ function spoken(fields: Fields): ServerFrame {
         ...given('frames_per_second', 'framesPerSecond'),
         ...given('bytes_per_second', 'bytesPerSecond'),
         ...given('inputs_pending_max', 'inputsPendingMax'),
+        ...given('input_bytes_max', 'inputBytesMax'),
         ...(fields.known === false ? { token: new Uint8Array() } : {}),
         ...given('generation', 'generation'),
       });

@@ -230,8 +230,8 @@ impl RawRoom {
         self.session.trouble()
     }
 
-    /// The last input known to be applied and safe.
-    pub const fn applied(&self) -> u64 {
+    /// The last input that needs no care any more: known to be applied and safe, or told as set aside.
+    pub fn applied(&self) -> u64 {
         self.session.applied()
     }
 

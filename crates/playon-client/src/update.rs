@@ -26,8 +26,8 @@ pub enum Update<E, V> {
     Now(E),
     /// Inputs up to this number are applied and safe.
     Applied(u64),
-    /// Inputs were set aside: the game fails on them, so they were not run and never will be. Whatever they were to do has not
-    /// happened; [`Update::Applied`] counts them as dealt with.
+    /// Inputs were set aside: the game fails on them, or they are longer than the keeper takes by now (`PLY-0182`), so they were
+    /// not run and never will be. Whatever they were to do has not happened; [`Update::Applied`] counts them as dealt with.
     SetAside {
         /// Their numbers, lowest first.
         inputs: Vec<u64>,

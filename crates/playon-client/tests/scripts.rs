@@ -184,7 +184,7 @@ fn spoken(fields: &Value) -> ServerFrame {
                 lost: number("lost", 0),
                 ttl_ms: 120_000,
                 ping_ms: number("ping_ms", 5_000),
-                input_bytes_max: 16_384,
+                input_bytes_max: number("input_bytes_max", 16_384),
                 inputs_pending_max: number("inputs_pending_max", 256),
                 frames_per_second: number("frames_per_second", 300),
                 bytes_per_second: number("bytes_per_second", 65_536),

@@ -63,7 +63,7 @@ impl Session {
             ServerFrame::Now { payload } => self.updates.push_back(Update::Now(payload)),
             ServerFrame::Ack { applied } => {
                 match self.inputs.acknowledge(applied) {
-                    Some(true) => self.updates.push_back(Update::Applied(applied)),
+                    Some(true) => self.updates.push_back(Update::Applied(self.inputs.settled())),
                     Some(false) => {}
                     None => {
                         let why = "the keeper acknowledges an input that was never sent";
@@ -72,9 +72,10 @@ impl Session {
                 }
                 self.flush(now);
             }
-            ServerFrame::SetAside { code, mut inputs } => {
+            ServerFrame::SetAside { code, inputs } => {
                 // Said once more on a later socket, unless this side has shown that it knows.
-                inputs.retain(|seq| *seq >= self.inputs.lo());
+                let inputs: Vec<_> =
+                    inputs.into_iter().filter_map(|seq| self.inputs.name(seq)).collect();
                 if !inputs.is_empty() {
                     self.updates.push_back(Update::SetAside { inputs, code });
                 }

@@ -30,11 +30,14 @@ use crate::error::SendError;
 use crate::options::JoinOptions;
 use crate::update::{End, RawUpdate, State, Update};
 
-use inputs::Inputs;
+use inputs::{Inputs, Unsent};
 use outgoing::Outgoing;
 use pace::{HEAD_BYTES, Pace};
 use sockets::SessionSockets;
 use timers::{Timer, Timers};
+
+/// `PLY-0182`: why an input is set aside that the keeper does not take any more.
+const TOO_LARGE: u16 = 182;
 
 /// Names a socket of one session; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,9 +295,9 @@ impl Session {
         &self.release
     }
 
-    /// The last input known to be applied and safe.
-    pub const fn applied(&self) -> u64 {
-        self.inputs.lo() - 1
+    /// The last input that needs no care any more: known to be applied and safe, or told as set aside.
+    pub fn applied(&self) -> u64 {
+        self.inputs.settled()
     }
 
     /// What the last attempt to open a socket ran into.
@@ -307,15 +310,28 @@ impl Session {
         if self.sockets.live().is_none() {
             return;
         }
-        while let Some((seq, payload, again)) = self.inputs.unsent(self.inputs_max) {
-            if let Err(wait) = self.pace.take_input(now, payload.len() as u64 + HEAD_BYTES) {
-                return self.timers.set(Timer::Pace, now + wait);
+        let mut refused = Vec::new();
+        let settled = self.inputs.settled();
+        while let Some(Unsent { seq, payload, again }) = self.inputs.unsent(self.inputs_max) {
+            if payload.len() > self.input_bytes_max {
+                // It was made when the keeper took more, or had not said how much it takes, and would be the end of the session.
+                refused.extend(self.inputs.refuse(seq));
+                continue;
             }
-            let payload = payload.clone();
+            if let Err(wait) = self.pace.take_input(now, payload.len() as u64 + HEAD_BYTES) {
+                self.timers.set(Timer::Pace, now + wait);
+                break;
+            }
             self.inputs.mark_sent(seq);
             self.counters.inputs_resent += u64::from(again);
             self.outgoing.push(&ClientFrame::Input { seq, recv: self.recv, payload });
             self.told();
+        }
+        if !refused.is_empty() {
+            self.updates.push_back(Update::SetAside { inputs: refused, code: TOO_LARGE });
+            if self.inputs.settled() > settled {
+                self.updates.push_back(Update::Applied(self.inputs.settled()));
+            }
         }
     }
 
