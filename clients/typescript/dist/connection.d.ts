@@ -8,6 +8,8 @@ export interface Closed {
     readonly reason: string;
     /** The HTTP status with which no socket was granted, where that can be seen: by `ws`, and in no browser. */
     readonly status?: number;
+    /** Milliseconds for which the server asks to be left alone (`Retry-After`), where that can be seen: as `status`. */
+    readonly retryAfterMs?: number;
 }
 /** Whom a connection tells. */
 export interface Listener {

@@ -1,6 +1,8 @@
 import { CLOSE, DEFAULTS } from './constants.js';
 import { TermsError } from './frame-error.js';
 import { decodeFrames, encodePong } from './frames.js';
+/** A server that asks for more than a minute is not believed. */
+const RETRY_AFTER_MAX_S = 60;
 /** A timer that fires this much late ran in a page that slept, and proves nothing about the server. */
 const LATE_MS = 1_000;
 /**
@@ -43,7 +45,12 @@ export class Connection {
         this.socket.onmessage = (event) => this.#message(event.data);
         this.socket.onclose = (event) => this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? '', ...this.#refusal });
         // A close always follows. `ws` says here which status it met, and throws errors that nobody listens to.
-        this.socket.onerror = (event) => this.#refused(String(event.message ?? ''));
+        this.socket.onerror = (event) => this.#failed(String(event.message ?? ''));
+        // Only here it shows the headers of that answer, and then leaves it to the listener to end the request.
+        this.socket.on?.('unexpected-response', (_, { statusCode, headers }) => {
+            this.#refused(statusCode, headers['retry-after']);
+            this.socket.close();
+        });
         this.#watch(deadMs);
     }
     /** When it last showed that it works: it was begun, it opened, or something was heard. By the timers' clock. */
@@ -152,10 +159,15 @@ export class Connection {
         this.drop();
         this.#listener.closed(this, { code, reason });
     }
-    #refused(message) {
+    #failed(message) {
         const status = Number(/^Unexpected server response: (\d{3})$/.exec(message)?.[1]);
         if (status > 0)
-            this.#refusal = { status, reason: `the server answers with HTTP status ${status}` };
+            this.#refused(status);
+    }
+    #refused(status, retryAfter = '') {
+        const seconds = /^\d+$/.test(retryAfter) ? Math.min(Number(retryAfter), RETRY_AFTER_MAX_S) : 0;
+        const reason = `the server answers with HTTP status ${status}`;
+        this.#refusal = { status, reason, ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}) };
     }
     #end(why) {
         if (this.#over)

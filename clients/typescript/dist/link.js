@@ -173,7 +173,7 @@ export class Link {
     /** The connection on trial came to nothing. */
     #failed(why) {
         if (this.#current)
-            this.#mover.failed();
+            this.#mover.failed(why.retryAfterMs);
         else
             this.#settle(why);
     }
@@ -193,7 +193,7 @@ export class Link {
         }
         if (order === 'afresh')
             this.#afresh += 1;
-        const ms = this.#backoff.next();
+        const ms = this.#backoff.next() + (why.retryAfterMs ?? 0);
         this.#later(ms);
         if (order === 'afresh')
             this.#user.afresh(why);

@@ -10,8 +10,8 @@ export declare class Mover {
     get url(): string | null;
     /** Begins at a random moment of the window; a later order replaces an earlier one. Not a URL: no order. */
     begin(move: Move, from: string): void;
-    /** The new connection failed: try once more if there is time. */
-    failed(): void;
+    /** The new connection failed: try once more, not before `retryAfterMs`, if there is time. */
+    failed(retryAfterMs?: number): void;
     /** It is done, or no longer wanted. */
     stop(): void;
 }

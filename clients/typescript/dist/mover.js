@@ -36,9 +36,9 @@ export class Mover {
         }, Math.min(move.deadlineMs, TIMER_MS_MAX));
         this.#later(this.#random() * Math.min(move.windowMs, move.deadlineMs, TIMER_MS_MAX));
     }
-    /** The new connection failed: try once more if there is time. */
-    failed() {
-        const wait = this.#backoff.next();
+    /** The new connection failed: try once more, not before `retryAfterMs`, if there is time. */
+    failed(retryAfterMs = 0) {
+        const wait = this.#backoff.next() + retryAfterMs;
         if (this.#url !== null && this.#timers.now() + wait < this.#until)
             this.#later(wait);
         else

@@ -25,9 +25,9 @@ export class Parting {
         this.#deadline = options.timers.set(() => this.#stop(), DEFAULTS.partMs);
         this.#later();
     }
-    #later() {
+    #later(retryAfterMs = 0) {
         const turn = this.#backoff.attempts % this.#urls.length;
-        this.#retry = this.#options.timers.set(() => this.#dial(this.#urls[turn] ?? this.#options.url), this.#backoff.next());
+        this.#retry = this.#options.timers.set(() => this.#dial(this.#urls[turn] ?? this.#options.url), this.#backoff.next() + retryAfterMs);
     }
     #dial(url) {
         const listener = {
@@ -49,7 +49,7 @@ export class Parting {
     #closed(why) {
         this.#connection = null;
         if (closeClass(why.code) === 'resume')
-            this.#later();
+            this.#later(why.retryAfterMs);
         else
             this.#stop();
     }

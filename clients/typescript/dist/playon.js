@@ -176,9 +176,9 @@ var Mover = class {
     );
     this.#later(this.#random() * Math.min(move.windowMs, move.deadlineMs, TIMER_MS_MAX));
   }
-  /** The new connection failed: try once more if there is time. */
-  failed() {
-    const wait = this.#backoff.next();
+  /** The new connection failed: try once more, not before `retryAfterMs`, if there is time. */
+  failed(retryAfterMs = 0) {
+    const wait = this.#backoff.next() + retryAfterMs;
     if (this.#url !== null && this.#timers.now() + wait < this.#until) this.#later(wait);
     else this.stop();
   }
@@ -851,6 +851,7 @@ var Keeping = class {
 };
 
 // src/connection.ts
+var RETRY_AFTER_MAX_S = 60;
 var LATE_MS = 1e3;
 var Connection = class {
   /** The socket itself. */
@@ -887,7 +888,11 @@ var Connection = class {
     this.socket.onopen = () => this.#open();
     this.socket.onmessage = (event) => this.#message(event.data);
     this.socket.onclose = (event) => this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? "", ...this.#refusal });
-    this.socket.onerror = (event) => this.#refused(String(event.message ?? ""));
+    this.socket.onerror = (event) => this.#failed(String(event.message ?? ""));
+    this.socket.on?.("unexpected-response", (_, { statusCode, headers }) => {
+      this.#refused(statusCode, headers["retry-after"]);
+      this.socket.close();
+    });
     this.#watch(deadMs);
   }
   /** When it last showed that it works: it was begun, it opened, or something was heard. By the timers' clock. */
@@ -975,9 +980,14 @@ var Connection = class {
     this.drop();
     this.#listener.closed(this, { code, reason });
   }
-  #refused(message) {
+  #failed(message) {
     const status = Number(/^Unexpected server response: (\d{3})$/.exec(message)?.[1]);
-    if (status > 0) this.#refusal = { status, reason: `the server answers with HTTP status ${status}` };
+    if (status > 0) this.#refused(status);
+  }
+  #refused(status, retryAfter = "") {
+    const seconds = /^\d+$/.test(retryAfter) ? Math.min(Number(retryAfter), RETRY_AFTER_MAX_S) : 0;
+    const reason = `the server answers with HTTP status ${status}`;
+    this.#refusal = { status, reason, ...seconds > 0 ? { retryAfterMs: seconds * 1e3 } : {} };
   }
   #end(why) {
     if (this.#over) return;
@@ -1014,11 +1024,11 @@ var Parting = class {
     this.#deadline = options.timers.set(() => this.#stop(), DEFAULTS.partMs);
     this.#later();
   }
-  #later() {
+  #later(retryAfterMs = 0) {
     const turn = this.#backoff.attempts % this.#urls.length;
     this.#retry = this.#options.timers.set(
       () => this.#dial(this.#urls[turn] ?? this.#options.url),
-      this.#backoff.next()
+      this.#backoff.next() + retryAfterMs
     );
   }
   #dial(url) {
@@ -1042,7 +1052,7 @@ var Parting = class {
   }
   #closed(why) {
     this.#connection = null;
-    if (closeClass(why.code) === "resume") this.#later();
+    if (closeClass(why.code) === "resume") this.#later(why.retryAfterMs);
     else this.#stop();
   }
   /** The network is another one, or the page is looked at. */
@@ -1213,7 +1223,7 @@ var Link = class {
   }
   /** The connection on trial came to nothing. */
   #failed(why) {
-    if (this.#current) this.#mover.failed();
+    if (this.#current) this.#mover.failed(why.retryAfterMs);
     else this.#settle(why);
   }
   /** Nothing is up: does what the close code's class asks. */
@@ -1229,7 +1239,7 @@ var Link = class {
       return;
     }
     if (order === "afresh") this.#afresh += 1;
-    const ms = this.#backoff.next();
+    const ms = this.#backoff.next() + (why.retryAfterMs ?? 0);
     this.#later(ms);
     if (order === "afresh") this.#user.afresh(why);
     else this.#user.down(why);

@@ -11,6 +11,8 @@ export interface Closed {
   readonly reason: string;
   /** The HTTP status with which no socket was granted, where that can be seen: by `ws`, and in no browser. */
   readonly status?: number;
+  /** Milliseconds for which the server asks to be left alone (`Retry-After`), where that can be seen: as `status`. */
+  readonly retryAfterMs?: number;
 }
 
 /** Whom a connection tells. */
@@ -28,6 +30,20 @@ export interface Listener {
   /** It is over, and nothing more will be told. */
   closed(connection: Connection, why: Closed): void;
 }
+
+/** What sockets of `ws` can do beyond those of browsers. */
+interface Emitting {
+  on?(
+    name: 'unexpected-response',
+    told: (
+      request: unknown,
+      response: { readonly statusCode: number; readonly headers: Readonly<Record<string, string>> },
+    ) => void,
+  ): void;
+}
+
+/** A server that asks for more than a minute is not believed. */
+const RETRY_AFTER_MAX_S = 60;
 
 /** A timer that fires this much late ran in a page that slept, and proves nothing about the server. */
 const LATE_MS = 1_000;
@@ -57,7 +73,7 @@ export class Connection {
   #over = false;
   #alarm: unknown;
   /** What the server said instead of granting a socket, if that can be seen. */
-  #refusal: { status?: number; reason?: string } = {};
+  #refusal: { status?: number; reason?: string; retryAfterMs?: number } = {};
 
   /** Opens a socket to `url`. Throws what its constructor throws. */
   constructor(WebSocket: SocketConstructor, url: string, listener: Listener, timers: Timers, deadMs: number) {
@@ -74,7 +90,12 @@ export class Connection {
     this.socket.onclose = (event: { code?: number; reason?: string }) =>
       this.#end({ code: event.code ?? CLOSE.broken, reason: event.reason ?? '', ...this.#refusal });
     // A close always follows. `ws` says here which status it met, and throws errors that nobody listens to.
-    this.socket.onerror = (event: { message?: unknown }) => this.#refused(String(event.message ?? ''));
+    this.socket.onerror = (event: { message?: unknown }) => this.#failed(String(event.message ?? ''));
+    // Only here it shows the headers of that answer, and then leaves it to the listener to end the request.
+    (this.socket as Emitting).on?.('unexpected-response', (_, { statusCode, headers }) => {
+      this.#refused(statusCode, headers['retry-after']);
+      this.socket.close();
+    });
     this.#watch(deadMs);
   }
 
@@ -176,9 +197,15 @@ export class Connection {
     this.#listener.closed(this, { code, reason });
   }
 
-  #refused(message: string): void {
+  #failed(message: string): void {
     const status = Number(/^Unexpected server response: (\d{3})$/.exec(message)?.[1]);
-    if (status > 0) this.#refusal = { status, reason: `the server answers with HTTP status ${status}` };
+    if (status > 0) this.#refused(status);
+  }
+
+  #refused(status: number, retryAfter = ''): void {
+    const seconds = /^\d+$/.test(retryAfter) ? Math.min(Number(retryAfter), RETRY_AFTER_MAX_S) : 0;
+    const reason = `the server answers with HTTP status ${status}`;
+    this.#refusal = { status, reason, ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}) };
   }
 
   #end(why: Closed): void {

@@ -216,7 +216,7 @@ export class Link {
 
   /** The connection on trial came to nothing. */
   #failed(why: Closed): void {
-    if (this.#current) this.#mover.failed();
+    if (this.#current) this.#mover.failed(why.retryAfterMs);
     else this.#settle(why);
   }
 
@@ -234,7 +234,7 @@ export class Link {
       return;
     }
     if (order === 'afresh') this.#afresh += 1;
-    const ms = this.#backoff.next();
+    const ms = this.#backoff.next() + (why.retryAfterMs ?? 0);
     this.#later(ms);
     if (order === 'afresh') this.#user.afresh(why);
     else this.#user.down(why);

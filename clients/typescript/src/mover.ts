@@ -52,9 +52,9 @@ export class Mover {
     this.#later(this.#random() * Math.min(move.windowMs, move.deadlineMs, TIMER_MS_MAX));
   }
 
-  /** The new connection failed: try once more if there is time. */
-  failed(): void {
-    const wait = this.#backoff.next();
+  /** The new connection failed: try once more, not before `retryAfterMs`, if there is time. */
+  failed(retryAfterMs = 0): void {
+    const wait = this.#backoff.next() + retryAfterMs;
     if (this.#url !== null && this.#timers.now() + wait < this.#until) this.#later(wait);
     else this.stop();
   }

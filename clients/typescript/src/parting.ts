@@ -35,11 +35,11 @@ export class Parting {
     this.#later();
   }
 
-  #later(): void {
+  #later(retryAfterMs = 0): void {
     const turn = this.#backoff.attempts % this.#urls.length;
     this.#retry = this.#options.timers.set(
       () => this.#dial(this.#urls[turn] ?? this.#options.url),
-      this.#backoff.next(),
+      this.#backoff.next() + retryAfterMs,
     );
   }
 
@@ -62,7 +62,7 @@ export class Parting {
 
   #closed(why: Closed): void {
     this.#connection = null;
-    if (closeClass(why.code) === 'resume') this.#later();
+    if (closeClass(why.code) === 'resume') this.#later(why.retryAfterMs);
     else this.#stop();
   }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { join } from '../src/client.js';
+import type { Closed } from '../src/connection.js';
 import type { Room } from '../src/room.js';
 import { type ClientFrame, readClient, writeServer } from './support/wire.js';
 import { event, view, welcome } from './support/world.js';
@@ -130,5 +131,30 @@ test('over real sockets: an address without a server of rooms is the end', async
     assert.equal(end.status, status);
     assert.match(end.reason, new RegExp(`HTTP status ${status}`));
     http.close();
+  }
+});
+
+test('over real sockets: a server without a place says when to come back', async () => {
+  const waits: [string | undefined, number][] = [
+    ['5', 5_000],
+    ['0', 0],
+    ['9999', 60_000],
+    ['Fri, 27 Nov 2026 23:00:00 GMT', 0],
+    ['-1', 0],
+    [undefined, 0],
+  ];
+  for (const [after, least] of waits) {
+    const headers = after === undefined ? {} : { 'Retry-After': after };
+    const http = createServer((_, reply) => reply.writeHead(503, headers).end('full')).listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    const at = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/play`;
+    const room = join({ url: at, kind: 'arena', WebSocket, backoff: [100] });
+    const [why, ms] = await new Promise<[Closed, number]>((resolve) => {
+      room.on('retry', (...retry) => resolve(retry));
+    });
+    room.leave();
+    http.close();
+    assert.equal(why.status, 503);
+    assert.ok(ms >= least && ms < least + 100, `${ms} ms after ${after}`);
   }
 });
