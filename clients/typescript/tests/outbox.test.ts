@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Outbox } from '../src/outbox.js';
+import { Random } from './support/random.js';
 import { World, welcome } from './support/world.js';
 
 test('at 256 inputs that are not applied a further one is refused', () => {
@@ -160,4 +161,67 @@ test('terms that leave no inputs in flight hold everything back', () => {
   world.socket.push(welcome('new', { inputsPendingMax: 0 }));
   assert.equal(world.room.send('a'), 1);
   assert.deepEqual(world.socket.inputs(), []);
+});
+
+test('whatever the server takes from time to time, each input is applied once and in order, or refused', () => {
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const random = new Random(seed);
+    const upTo = (most: number) => random.below(most);
+    const outbox = new Outbox<number>(64, 1_000);
+    const made: number[] = [];
+    const refused: number[] = [];
+    /** What the server has applied, and what of it the client knows. */
+    let applied: number[] = [];
+    let known = 0;
+    let max = 9;
+    const flush = (most: number) => {
+      for (let next = outbox.nextUnsent(16); next && most > 0; next = outbox.nextUnsent(16), most -= 1) {
+        if (next.payload.length > max) {
+          outbox.refuse(next.seq);
+          refused.push(next.seq);
+        } else {
+          assert.equal(outbox.wire(next.seq), applied.length + 1, `seed ${seed}`);
+          applied.push(next.seq);
+          outbox.markSent(next.seq);
+        }
+      }
+    };
+    const acknowledge = () => {
+      known += upTo(applied.length - known + 1);
+      assert.notEqual(outbox.ack(known), null, `seed ${seed}`);
+    };
+    outbox.anchor(1, 1);
+    for (let step = 0; step < 120; step += 1) {
+      const what = upTo(4);
+      if (what === 0) acknowledge();
+      else if (what === 1) flush(upTo(4));
+      else if (what === 2) {
+        const seq = outbox.push(step, new Uint8Array(upTo(10)));
+        if (seq !== false) made.push(seq);
+      } else {
+        // The server comes back without some of what it had not acknowledged, and takes more or less than before.
+        applied = applied.slice(0, known + upTo(applied.length - known + 1));
+        max = 3 + upTo(7);
+        assert.ok(outbox.possible(applied.length + 1), `seed ${seed}`);
+        outbox.rewind(applied.length + 1);
+      }
+    }
+    while (outbox.size > 0) {
+      flush(64);
+      known = applied.length;
+      outbox.ack(known);
+    }
+    assert.deepEqual(
+      [...applied, ...refused].sort((a, b) => a - b),
+      made,
+      `seed ${seed}`,
+    );
+    assert.deepEqual(
+      [...applied].sort((a, b) => a - b),
+      applied,
+      `seed ${seed}`,
+    );
+    assert.equal(outbox.applied, made.length, `seed ${seed}`);
+    assert.equal(outbox.lo, applied.length + 1, `seed ${seed}`);
+  }
 });
