@@ -62,3 +62,35 @@ fn a_room_on_another_worker_was_not_beside() {
     let sent = bench.sent_to(next);
     assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
 }
+
+/// So many rooms that cannot be opened take a worker down each, with this one being opened there, too. Whether it is opened among
+/// the others then.
+fn opened_beside(deaths: u8, input: bool) -> bool {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    bench.worker_down(ONE);
+    if input {
+        bench.input(1, 1);
+    }
+    let mut common = bench.old_worker_up(20, Berth::Common);
+    for n in 1..=deaths {
+        let bad = RoomId([100 + n; 16]);
+        bench.recovered(committed(bad, "duel", Bytes::from_static(&[1, 5])));
+        let sent = bench.sent_to(common);
+        assert!(sent.iter().any(|message| message.turn().room == ROOM), "{n}: {sent:?}");
+        let opening = sent.iter().find(|message| message.turn().room == bad).expect("it is opened");
+        let turns = Some(vec![opening.turn()]);
+        let end = WorkerEnd { ended: Ended::ByItself, turns, how: String::new() };
+        bench.worker_ends(common, &end);
+        common = bench.old_worker_up(20 + u64::from(n), Berth::Common);
+        bench.wait(playon_types::time::Span::secs(1));
+    }
+    bench.sent_to(common).iter().any(|m| matches!(m, ToWorker::Open { room: ROOM, .. }))
+}
+
+#[test]
+fn a_room_that_was_only_being_opened_is_spared_once_more_than_one_with_inputs_that_wait() {
+    assert!(opened_beside(1, true) && opened_beside(1, false));
+    assert!(!opened_beside(2, true));
+    assert!(opened_beside(2, false));
+    assert!(!opened_beside(3, false));
+}

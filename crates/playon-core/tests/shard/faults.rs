@@ -565,3 +565,22 @@ fn a_room_that_has_ended_or_stops_is_not_opened_again() {
     let next = bench.old_worker_up(21, Berth::Common);
     assert_eq!(bench.sent_to(next), []);
 }
+
+#[test]
+fn workers_that_are_dismissed_one_after_the_other_are_held_against_nobody() {
+    let (mut bench, first) = reopens();
+    bench.worker_down(first);
+    for n in 0..3 {
+        let next = bench.old_worker_up(30 + n, Berth::Common);
+        bench.worker_down(next);
+    }
+    assert!(faults(&bench.reports()).iter().all(|fault| *fault == (0, false)));
+    for n in 0..3 {
+        let next = bench.old_worker_up(40 + n, Berth::Common);
+        plays(&mut bench, next, |_| false);
+        bench.input(1, n + 1);
+        assert!(matches!(bench.sent_to(next).as_slice(), [ToWorker::Deliver(_)]));
+        bench.worker_down(next);
+    }
+    assert!(faults(&bench.reports()).iter().all(|fault| *fault == (0, false)));
+}

@@ -519,3 +519,17 @@ fn a_worker_that_is_at_a_frozen_rooms_copy_has_its_whole_time_for_it() {
     bench.wait(Span::millis(200));
     assert!(bench.effects.iter().any(suspect));
 }
+
+#[test]
+fn the_hurry_of_another_deploy_is_not_that_of_a_room_on_its_way() {
+    for (deploy, goes) in [(DeployId(8), false), (DEPLOY, true)] {
+        let pause_budget = Span::millis(10);
+        let mut bench = Bench::with_player(&Policies { pause_budget, ..now() }, false);
+        bench.move_to(NEW, false);
+        let turn = turn_of(&asked(&mut bench, TWO));
+        bench.order(Order::Hurry { deploy, room: ROOM });
+        bench.worker(TWO, prewarmed(ROOM, turn.attempt, turn.seq.0, 80_000));
+        let sent = bench.sent_to(TWO);
+        assert_eq!(matches!(sent.as_slice(), [ToWorker::Tail { .. }]), goes, "{sent:?}");
+    }
+}

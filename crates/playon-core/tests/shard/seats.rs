@@ -408,7 +408,7 @@ fn the_store_knows_since_when_a_player_is_away_and_that_it_is_back() {
 }
 
 /// A room of a kind that may lose commits, read back by the next keeper after the input with that number was applied.
-fn lost_some(applied: u64) -> Bench {
+fn lost_some(applied: u64, clean: bool) -> Bench {
     let survives = Survives::WorkerCrash { checkpoint: Span::secs(2) };
     let policies = Policies { survives, ..turn_based() };
     let mut bench = Bench::with_player(&policies, false);
@@ -417,7 +417,7 @@ fn lost_some(applied: u64) -> Bench {
         batches(&mut bench, false);
     }
     bench.wait(Span::secs(3));
-    let image = Image { clean: false, ..image(&bench) };
+    let image = Image { clean, ..image(&bench) };
     let mut bench = Bench::under(2, Span::secs(5), &policies);
     bench.recovered(image);
     batches(&mut bench, false);
@@ -428,7 +428,7 @@ fn lost_some(applied: u64) -> Bench {
 #[test]
 fn inputs_that_were_lost_with_a_keeper_are_counted_once_and_the_next_one_follows() {
     for (lo, lost) in [(4, 0), (5, 1), (9, 5)] {
-        let mut bench = lost_some(3);
+        let mut bench = lost_some(3, false);
         come_back(&mut bench, Claim { lo, ..claims(2) });
         let terms = welcome(&bench, 2).expect("it comes back");
         assert_eq!((terms.lost, terms.mode, terms.in_next), (lost, Mode::Fresh, lo));
@@ -486,9 +486,17 @@ fn a_room_that_lost_nothing_goes_on_in_the_history_it_has() {
 
 #[test]
 fn who_knows_the_present_history_has_lost_nothing_with_a_keeper() {
-    let mut bench = lost_some(3);
+    let mut bench = lost_some(3, false);
     come_back(&mut bench, Claim { history: 2, lo: 9, ..claims(2) });
     assert_eq!(bench.closed(2), Some(Close::InputGap));
     come_back(&mut bench, Claim { history: 2, lo: 4, ..claims(3) });
     assert_eq!(welcome(&bench, 3).map(|terms| terms.lost), Some(0));
+}
+
+/// As when a copy of the directory is put back that is older than what its players know.
+#[test]
+fn a_room_that_may_lose_commits_believes_that_it_has_though_it_was_stored_whole() {
+    let mut bench = lost_some(3, true);
+    come_back(&mut bench, Claim { history: 0, lo: 5, ..claims(2) });
+    assert_eq!(welcome(&bench, 2).map(|terms| terms.lost), Some(1));
 }
