@@ -31,7 +31,7 @@ fn beside_two(at_first: bool, at_second: bool) -> bool {
             let sent = bench.sent_to(common);
             let open =
                 sent.iter().find(|message| message.turn().room == ROOM).expect("it is opened");
-            bench.worker(common, answer(ONE, open, false).unwrap());
+            bench.worker(common, answer(ONE, open, false).expect("it opens"));
         }
     }
     let sent = bench.sent_to(common);
