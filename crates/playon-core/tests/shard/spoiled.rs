@@ -184,3 +184,31 @@ fn a_room_that_cannot_be_made_anywhere_is_refused_and_the_worker_stays() {
         scene.bench.now.since(playon_types::time::Time(1_000)) < Limits::default().open_timeout
     );
 }
+
+/// Another room has found the worker out meanwhile.
+#[test]
+fn a_room_that_waits_for_a_worker_of_its_own_goes_among_the_others_when_the_one_it_failed_in_was_spoiled()
+ {
+    for ended in [Ended::Spoiled, Ended::Dismissed] {
+        let mut bench = Bench::with_player(&turn_based(), false);
+        bench.input(1, 1);
+        // With what it brought, and by itself.
+        for _ in 0..2 {
+            let sent = bench.sent_to(ONE);
+            let batch = sent.last().expect("it is run");
+            assert!(matches!(batch, ToWorker::Deliver(_)));
+            bench.worker(ONE, fault(batch, Stage::Deliver));
+            let sent = bench.sent_to(ONE);
+            let open = sent.iter().find(|message| matches!(message, ToWorker::Open { .. }));
+            let ready = open.and_then(|open| answer(ONE, open, false));
+            ready.into_iter().for_each(|ready| bench.worker(ONE, ready));
+        }
+        let common = bench.old_worker_up(21, Berth::Common);
+        assert_eq!(bench.sent_to(common), [], "it is tried where nobody else is");
+        let turns = Some(Vec::new());
+        bench.worker_ends(ONE, &WorkerEnd { ended, turns, how: String::new() });
+        let sent = bench.sent_to(common);
+        let opened = matches!(sent.as_slice(), [ToWorker::Open { .. }]);
+        assert_eq!(opened, ended == Ended::Spoiled, "{sent:?}");
+    }
+}
