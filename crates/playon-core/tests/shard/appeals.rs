@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use playon_core::effect::{Effect, Inquiry, Order, Report};
 use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
-use playon_types::ids::{Attempt, ReleaseId, WorkerId};
+use playon_types::gate::{Hello, ToOwner, Who};
+use playon_types::ids::{Attempt, ConnId, ReleaseId, SessionId, WorkerId};
 use playon_types::kind::KindInfo;
 use playon_types::time::Span;
 
@@ -75,8 +77,16 @@ fn verdict(bench: &mut Bench) -> Option<bool> {
     })
 }
 
-/// Until the release before is given what the new one fails on.
+/// Until the release before is given what the new one fails on, which is an input.
 fn is_heard(bench: &mut Bench) -> ToWorker {
+    let batch = is_tried(bench);
+    let ToWorker::Deliver(deliver) = &batch else { panic!("{batch:?}") };
+    assert!(brings_input(deliver) && deliver.items.len() == 1, "{deliver:?}");
+    batch
+}
+
+/// Until the release before is given what the new one fails on.
+fn is_tried(bench: &mut Bench) -> ToWorker {
     up(bench, WRITER, NEW);
     bench.obey(WRITER, false);
     up(bench, JUDGE, OLD);
@@ -84,8 +94,7 @@ fn is_heard(bench: &mut Bench) -> ToWorker {
     assert!(matches!(open, ToWorker::Open { version: 1, .. }), "the older version: {open:?}");
     bench.worker(JUDGE, answer(ONE, &open, false).expect("it opens"));
     let sent = bench.sent_to(JUDGE);
-    let [batch @ ToWorker::Deliver(deliver)] = sent.as_slice() else { panic!("{sent:?}") };
-    assert!(brings_input(deliver) && deliver.items.len() == 1, "{deliver:?}");
+    let [batch @ ToWorker::Deliver(_)] = sent.as_slice() else { panic!("{sent:?}") };
     batch.clone()
 }
 
@@ -356,4 +365,31 @@ fn one_is_heard_after_the_other() {
     assert_eq!((verdict(&mut bench), bench.shard.facts().appeals), (Some(true), 1));
     let sent = bench.sent_to(WRITER);
     assert!(sent.iter().any(|message| matches!(message, ToWorker::Export { .. })), "{sent:?}");
+}
+
+#[test]
+fn a_view_that_fails_is_tried_on_the_release_before_for_who_was_to_see_it() {
+    for of_spectators in [true, false] {
+        let mut bench = on_probation();
+        let who = Who::Watcher;
+        bench.gate(ToOwner::Hello(Hello { conn: ConnId(9), room: ROOM, who, create: None }));
+        bench.input(1, 1);
+        for _ in 0..20 {
+            for message in bench.sent_to(TWO) {
+                let bad = matches!(&message, ToWorker::Deliver(deliver)
+                    if if of_spectators { deliver.render_watch } else { !deliver.render.is_empty() });
+                let reply = if bad { Some(fails(&message)) } else { answer(TWO, &message, false) };
+                let Some(mut reply) = reply else { continue };
+                if let FromWorker::Commit(commit) = &mut reply {
+                    commit.watch_view = Some(Bytes::from_static(b"all"));
+                }
+                bench.worker(TWO, reply);
+            }
+            bench.wait(Span::millis(200));
+        }
+        let ToWorker::Deliver(deliver) = is_tried(&mut bench) else { panic!() };
+        let player = if of_spectators { vec![] } else { vec![SessionId(101)] };
+        assert_eq!((deliver.render, deliver.render_watch), (player, of_spectators));
+        assert_eq!(deliver.items, [Item::Wake]);
+    }
 }
