@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
-use playon_client::{End, JoinError, JoinOptions, Room, SendError, State, Update, join};
+use playon_client::{End, JoinError, JoinOptions, RawRoom, Room, SendError, State, Update, join};
 use playon_types::gate::Mode;
 use playon_types::ids::{Generation, History, RoomId, SessionId};
 use playon_wire::player::{
@@ -32,11 +32,26 @@ impl Keeper {
 
     /// Lets the next socket in; inputs up to `received` are taken to be here already.
     async fn admit(&self, mode: Mode, received: u64) -> (Conn, ClientHello) {
+        let (mut conn, hello) = self.hears().await;
+        conn.welcome(mode, received).await;
+        (conn, hello)
+    }
+
+    /// The next socket says who it is.
+    async fn hears(&self) -> (Conn, ClientHello) {
         let (stream, _) = self.0.accept().await.unwrap();
         let mut conn = Conn(accept_async(stream).await.unwrap());
         let ClientFrame::Hello(hello) = conn.read().await.remove(0) else { panic!("no hello") };
+        (conn, *hello)
+    }
+}
+
+struct Conn(WebSocketStream<TcpStream>);
+
+impl Conn {
+    async fn welcome(&mut self, mode: Mode, received: u64) {
         let token = Token { session: SessionId(4), secret: [1; 16] };
-        conn.say(ServerFrame::Welcome(Box::new(ServerWelcome {
+        self.say(ServerFrame::Welcome(Box::new(ServerWelcome {
             protocol: 1,
             mode,
             codec: 0,
@@ -56,13 +71,8 @@ impl Keeper {
             release: "one".to_owned(),
         })))
         .await;
-        (conn, *hello)
     }
-}
 
-struct Conn(WebSocketStream<TcpStream>);
-
-impl Conn {
     async fn say(&mut self, frame: ServerFrame) {
         let mut message = BytesMut::new();
         frame.encode(&mut message);
@@ -225,6 +235,56 @@ async fn leaving_says_goodbye() {
     };
     let (end, ()) = within(async { tokio::join!(room.leave(), bye) }).await;
     assert_eq!(end, End::Left);
+}
+
+/// The keeper is met again only for that: HELLO and BYE, whether the end of the socket was noticed before or not.
+#[tokio::test]
+async fn leaving_without_a_socket_opens_one_to_say_goodbye() {
+    for noticed in [false, true] {
+        let keeper = Keeper::new().await;
+        let (mut room, conn) = within(joined(&keeper)).await;
+        drop(conn);
+        while noticed && room.state() == State::Live {
+            within(room.next()).await;
+        }
+        let bye = async {
+            let (mut conn, hello) = keeper.hears().await;
+            assert_eq!(hello.token.map(|token| token.session), Some(SessionId(4)));
+            assert_eq!(conn.read().await, [ClientFrame::Bye]);
+            conn.close(4904).await;
+        };
+        let (end, ()) = within(async { tokio::join!(room.leave(), bye) }).await;
+        assert_eq!(end, End::Left, "noticed: {noticed}");
+    }
+}
+
+/// Drives the room until something else has happened.
+async fn meanwhile<T>(room: &mut RawRoom, other: impl Future<Output = T>) -> T {
+    let driven = async {
+        loop {
+            room.next().await;
+        }
+    };
+    tokio::select! {
+        () = driven => unreachable!("it never ends"),
+        happened = other => happened,
+    }
+}
+
+/// Two sockets have asked for a seat, as the first was silent when the network changed: the other seat is given up at once.
+#[tokio::test]
+async fn a_seat_that_was_asked_for_twice_is_given_up_once() -> Test {
+    let keeper = Keeper::new().await;
+    let mut room = RawRoom::begin(keeper.options())?;
+    let mut first = within(meanwhile(&mut room, keeper.hears())).await.0;
+    room.network_changed();
+    let mut second = within(meanwhile(&mut room, keeper.hears())).await.0;
+    second.welcome(Mode::New, 0).await;
+    while room.state() != State::Live {
+        within(room.next()).await;
+    }
+    assert_eq!(within(first.read()).await, [ClientFrame::Bye]);
+    Ok(())
 }
 
 /// What no keeper at that address, of that origin or version will ever answer otherwise is not asked for again.
