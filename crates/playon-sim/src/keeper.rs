@@ -465,6 +465,7 @@ impl KeeperModel {
             self.audit.deploy(record);
         }
         self.audit.check_tried(before, record)?;
+        self.audit.check_stop(before, record)?;
         self.audit.follow_deploy(now, record);
         self.audit.coverage.deploy(before, record.phase)
     }

@@ -18,7 +18,7 @@ pub enum DeployPhase {
     Moving = 20,
     /// Every room is where it belongs.
     Done = 30,
-    /// A way back has taken every room that can go; the record names those that cannot.
+    /// Every room that can go has gone; the record names those that cannot.
     Partial = 35,
     /// A room failed to move: it and all after it stay on the old release.
     Stopped = 40,
@@ -46,6 +46,11 @@ impl DeployPhase {
         !matches!(self, Self::Starting | Self::Checking | Self::Moving)
     }
 
+    /// Whether rooms are where the deploy has taken them, all that can be.
+    pub const fn has_arrived(self) -> bool {
+        matches!(self, Self::Done | Self::Partial)
+    }
+
     /// Reads a stored number back.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|phase| *phase as u8 == number)
@@ -70,7 +75,7 @@ impl DeployPhase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum Course {
-    /// Somebody ships a release. The first room that cannot go stops it.
+    /// Somebody ships a release. The first room that cannot go stops it, unless that room does not run where it is either.
     #[default]
     Forward = 0,
     /// Somebody goes back. One room that cannot go keeps no other.
@@ -85,7 +90,7 @@ impl Course {
         [Self::Forward, Self::Back, Self::Rescue].into_iter().find(|course| *course as u8 == number)
     }
 
-    /// Whether a room that cannot go is left behind instead of stopping the deploy.
+    /// Whether any room that cannot go is left behind instead of stopping the deploy.
     pub const fn leaves_behind(self) -> bool {
         matches!(self, Self::Back | Self::Rescue)
     }

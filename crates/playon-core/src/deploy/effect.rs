@@ -116,6 +116,8 @@ pub struct DirectorFacts {
     pub unanswered: usize,
     /// Rooms in memory that the deploy waits for.
     pub waited_for: usize,
+    /// Of these, rooms that may be at fault themselves.
+    pub doubts: usize,
     /// Rooms at rest that it tries, or may try.
     pub sleepers: usize,
     /// Finished deploys.

@@ -1,7 +1,7 @@
 //! Deploys: which release rooms run on, and how they get there and back.
 //!
 //! Machines under one [`Director`]. The *rollout* is the deploy under way, phase by phase, and its record with
-//! the numbers counted; before anything moves its *checks* have copies of rooms opened. The *mover* hands orders to move out at a steady pace and knows which are not answered yet.
+//! the numbers counted; before anything moves its *checks* have copies of rooms opened, and its *doubts* are rooms that may be at fault themselves. The *mover* hands orders to move out at a steady pace and knows which are not answered yet.
 //! The *demand* says which releases need workers, the *executables* which of them may be deleted. Beside it the *expiry* finds rooms
 //! that have been at rest for too long. Nothing here is decided by the shell, so the simulator sees all of it.
 
@@ -9,6 +9,7 @@ mod checks;
 mod config;
 mod demand;
 mod director;
+mod doubts;
 mod effect;
 mod executables;
 mod expiry;

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `Starting` | a worker of the new release attaches | `attach_timeout` | reverted, nothing has moved |
 //! | `Checking` | copies of rooms in memory and at rest have opened there, see `checks` | `check_timeout` | reverted; a way back goes on |
-//! | `Moving` | every room has answered | as long as a worker of the release comes back within `attach_timeout` | stopped |
+//! | `Moving` | every room has answered, see `doubts` | as long as a worker of the release comes back within `attach_timeout` | stopped |
 //!
 //! `Moving` begins with a stored decision: from then on a keeper that comes back goes on with the deploy; before it, a
 //! deploy that is cut off has moved nothing and is reverted.
@@ -20,6 +20,7 @@ use crate::mutant::{Mutant, broken};
 
 use super::checks::Checks;
 use super::config::DirectorConfig;
+use super::doubts::Doubts;
 use super::mover::MoveErrand;
 
 /// How far a deploy is, is stored at most this often; what happens between two times is counted from the rooms.
@@ -64,6 +65,8 @@ pub(super) struct Rollout {
     pub(super) deadline: Option<Time>,
     /// Copies that are being opened.
     pub(super) checks: Checks,
+    /// Rooms that could not be opened, perhaps through their own fault.
+    pub(super) doubts: Doubts,
     /// Rooms that were told to move, with the tries that failed.
     pub(super) ordered: BTreeMap<RoomId, u32>,
     /// Rooms that wait for the end of their round, and until when.
@@ -85,6 +88,7 @@ impl Rollout {
             record,
             deadline,
             checks: Checks::default(),
+            doubts: Doubts::default(),
             ordered: BTreeMap::new(),
             in_round: BTreeMap::new(),
             staying: BTreeSet::new(),
@@ -115,8 +119,9 @@ impl Rollout {
         !self.record.phase.is_final()
     }
 
-    pub(super) const fn deadline(&self) -> Option<Time> {
-        self.deadline
+    /// When something is to be done about it if nothing happens.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.deadline.into_iter().chain(self.doubts.next_timeout()).min()
     }
 
     /// Rooms it waits for.

@@ -95,7 +95,7 @@ impl Room {
         let Some(deadly) = self.deadly_part(env, to, exports) else { return false };
         // What writes an older version is a worker of its own release: there is none, or it is where the room can run.
         let runs = deadly.task == DeadlyTask::Export || env.fleet.has_release(self.release());
-        runs && self.blame.own_faults() == 0
+        runs && self.blame.own_faults() == 0 && self.blame.halted().is_none()
     }
 
     /// Why the move is not tried, if it is not: nobody has asked for it since it was given up.

@@ -49,8 +49,9 @@ impl Room {
         mut order: MoveOrder,
         forced: bool,
     ) {
-        if !order.check && self.blame.halted().is_some() {
-            // Also on the release it has: whoever asks for that wants it tried again.
+        let halted = !order.check && self.blame.halted().is_some();
+        if halted && order.to == self.release() {
+            // Whoever asks for that wants it tried again. On another release it is tried as it is: until it lives there it is halted.
             self.blame.reprieve();
             self.want_open(env, now);
         }
@@ -74,6 +75,9 @@ impl Room {
         }
         order.patient = !forced && !order.check;
         let known = if order.patient { self.on_deploy(env) } else { Some(OnDeploy::Now) };
+        // One that nobody runs has no round whose end could be waited for.
+        let known =
+            if halted && known != Some(OnDeploy::Finish) { Some(OnDeploy::Now) } else { known };
         if !self.allow(env, now, &mut order, known) {
             return;
         }

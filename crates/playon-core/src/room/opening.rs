@@ -58,7 +58,7 @@ impl Room {
             return;
         }
         let (release, version) = self.target(env, now);
-        if self.blame.halted().is_some() {
+        if self.blame.halted().is_some() && release == self.release() {
             return;
         }
         let Some(placement) = self.find_post(env, now, release) else {
@@ -238,11 +238,13 @@ impl Room {
             let why = reason!("PLY-0403 it did not open room {id} in time");
             return env.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why });
         }
+        let elsewhere = opening.placement.release != self.image.release;
         env.fleet.note_mute(worker);
         if !broken(Mutant::RetryGreedy) {
             env.openings.failed(now);
         }
-        let count = self.blame.opening_slow();
+        // Another release than the room's own is merely not moved to.
+        let count = if elsewhere { 0 } else { self.blame.opening_slow() };
         let why = reason!("PLY-0403 the worker did not open the room in time");
         self.fall(env, now, AtFault::Release, (count, why));
     }

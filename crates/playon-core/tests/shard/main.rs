@@ -1,5 +1,6 @@
 //! A shard driven message by message: the rules of handoff, policies and seats, one scenario each.
 
+mod ailing;
 mod appeals;
 mod beats;
 mod bench;

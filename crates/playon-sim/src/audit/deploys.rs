@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use playon_core::effect::{AtFault, Inquiry, Order, Report};
+use playon_core::effect::{AtFault, Inquiry, Listing, Order, Report};
 use playon_core::fleet::WorkerEnd;
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::record::{Course, DeployPhase, DeployRecord};
@@ -72,7 +72,7 @@ impl Audit {
                 };
                 self.watched = shipped.then_some(watched);
             }
-            DeployPhase::Done if before != Some(DeployPhase::Done) => {
+            DeployPhase::Done | DeployPhase::Partial if before != Some(record.phase) => {
                 if let Some(watched) = &mut self.watched {
                     watched.until = Some(now + self.age + PROBATION);
                 }
@@ -109,6 +109,25 @@ impl Audit {
         }
     }
 
+    /// A room that was given up where it is stops no deploy.
+    ///
+    /// # Errors
+    /// When one has.
+    pub fn check_stop(
+        &self,
+        before: Option<DeployPhase>,
+        record: &DeployRecord,
+    ) -> Result<(), String> {
+        let stops = record.phase == DeployPhase::Stopped && before == Some(DeployPhase::Moving);
+        let reason = record.reason.as_deref().filter(|_| stops).unwrap_or_default();
+        let blamed =
+            |room: &&RoomId| reason.starts_with(&format!("room {room} could not be moved"));
+        match self.given_up.iter().find(blamed) {
+            Some(room) => Err(format!("I26: {room} is halted and stops a deploy: {reason}")),
+            None => Ok(()),
+        }
+    }
+
     /// Whoever runs the keeper is told that a release fails.
     pub fn alarmed(&mut self) {
         self.watched = None;
@@ -116,6 +135,15 @@ impl Audit {
 
     /// The director hears of something.
     pub fn director_hears(&mut self, now: Time, report: &Report) {
+        match report {
+            Report::Listing(listing) if listing.halted.is_some() => {
+                self.given_up.insert(listing.room);
+            }
+            Report::Listing(Listing { room, .. }) | Report::Gone { room, .. } => {
+                self.given_up.remove(room);
+            }
+            _ => {}
+        }
         let (room, of, inquiry) = match report {
             Report::Fault { room, release, count: 1.., inquiry, .. } => (*room, *release, *inquiry),
             Report::Halted { room, release, .. } => {
@@ -135,8 +163,10 @@ impl Audit {
         };
         self.failed.insert((room, of));
         // What it did before says nothing about the new release.
-        let old = |from| self.failed.contains(&(room, from));
-        if self.watched.as_ref().and_then(|watched| watched.from).is_some_and(old) {
+        let old = |watched: &WatchedRelease| {
+            self.failed.iter().any(|(failed, on)| *failed == room && *on != watched.release)
+        };
+        if self.watched.as_ref().is_some_and(old) {
             return;
         }
         let within = |watched: &&mut WatchedRelease| {

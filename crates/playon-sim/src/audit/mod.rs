@@ -99,6 +99,8 @@ pub struct Audit {
     pub watched: Option<WatchedRelease>,
     /// Rooms that failed, and on which release.
     failed: BTreeSet<(RoomId, ReleaseId)>,
+    /// Rooms that are halted, as far as the director has heard.
+    given_up: BTreeSet<RoomId>,
     /// When the keeper began.
     age: Span,
     /// What each shard knows of workers.
@@ -173,6 +175,7 @@ impl Audit {
             targets: BTreeMap::new(),
             records: BTreeMap::new(),
             failed: BTreeSet::new(),
+            given_up: BTreeSet::new(),
             resting: BTreeMap::new(),
             watched: None,
             sides: (0..shards).map(|shard| Side::new(shard, &limits)).collect(),

@@ -102,6 +102,7 @@ impl Audit {
         // One may have gone while it is tried what it failed on.
         let gone = APPEALS_MAX * self.sides.len();
         bound("rooms under inquiry", facts.inquiries, facts.rooms + gone)?;
+        bound("rooms in doubt", facts.doubts, facts.waited_for)?;
         bound("deploys that are remembered", facts.past, 100)
     }
 

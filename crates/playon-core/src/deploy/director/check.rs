@@ -18,8 +18,9 @@ use crate::mutant::{Mutant, broken};
 use super::Director;
 use super::known::Known;
 
-/// Of rooms that have the same to be checked: whether it has no worker, its faults, the room and its shard. The least is tried.
-type Sample = (bool, u32, RoomId, u16);
+/// Of rooms that have the same to be checked: whether it has no worker, and does not come up where it is, its faults, the room and its
+/// shard. The least is tried.
+type Sample = (bool, bool, u32, RoomId, u16);
 
 impl Director {
     /// A worker of the new release is there, and all rooms are known: copies are opened on it.
@@ -36,7 +37,7 @@ impl Director {
         let kinds = self.declared.get(&to).cloned().unwrap_or_default();
         let Some(rollout) = &mut self.rollout else { return };
         rollout.begin_checks(latest, samples.iter().map(|(.., room, _)| *room));
-        for (unheld, _, room, shard) in samples {
+        for (unheld, _, _, room, shard) in samples {
             let order = if unheld {
                 Order::Probe { deploy, room, to }
             } else {
@@ -69,7 +70,7 @@ impl Director {
         };
         let elsewhere = self.rooms.iter().filter(|(_, known)| known.release != to && tried(known));
         for (room, known) in elsewhere {
-            let sample = (!known.live, known.faults, *room, known.shard);
+            let sample = (!known.live, known.ails, known.faults, *room, known.shard);
             samples
                 .entry((&known.kind, known.release, known.version))
                 .and_modify(|best| *best = sample.min(*best))
@@ -139,6 +140,7 @@ impl Director {
         result: &Result<Cost, Reason>,
     ) {
         let kind = self.rooms.get(&room).map(|known| known.kind.clone());
+        let (ails, doubtful) = (self.ails(room), self.is_doubtful(room));
         let Some(rollout) = self.rollout.as_mut().filter(|r| r.record().id == deploy) else {
             return;
         };
@@ -150,8 +152,18 @@ impl Director {
             Ok(cost) => rollout.note_checked(trial.is_some(), *cost),
             Err(reason) => {
                 let of_kind = kind.map_or(String::new(), |kind| format!(" of kind {kind}"));
+                let in_memory = trial.is_none() && !rollout.record().course.leaves_behind();
                 let which = trial.map_or(format!("room {room}{of_kind}"), |t| describe(&t.sleeper));
                 let reason = format!("{which} could not be opened on the new release: {reason}");
+                if in_memory && doubtful {
+                    // Waited for until it is known.
+                    rollout.checks.rooms.insert(room);
+                    return rollout.doubts.raise(now, room, reason);
+                }
+                if in_memory && ails {
+                    // Nor does the one that it is on open it: when the others move it is left.
+                    return self.move_if_checked(now);
+                }
                 if !rollout.record().course.leaves_behind() {
                     return self.end_rollout(now, DeployPhase::Reverted, Some(reason));
                 }

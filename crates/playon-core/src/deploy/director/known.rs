@@ -12,6 +12,8 @@ pub(super) struct Known {
     pub(super) release: ReleaseId,
     pub(super) version: u32,
     pub(super) live: bool,
+    /// It does not run where it is: it is halted, or it has failed by itself and was not live since.
+    pub(super) ails: bool,
     /// Faults since the keeper began that are held against the room.
     pub(super) faults: u32,
     /// The last one, of a release that is not on probation.

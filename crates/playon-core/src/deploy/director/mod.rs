@@ -1,6 +1,7 @@
 //! The director: one per keeper. It holds the stored decision which release is current, and joins the machines that
 //! run deploys, hand out orders and say how many workers of which release should be there.
 
+mod ailing;
 mod check;
 mod join;
 mod keep;
@@ -25,7 +26,7 @@ use super::demand::Demand;
 use super::effect::{DeployRefusal, DeployWish, DirectorEffect, DirectorFacts, Taken, Target};
 use super::executables::Executables;
 use super::mover::{MoveErrand, Mover};
-use super::probation::Probation;
+use super::probation::{FailedBefore, Probation};
 use super::rests::Rests;
 use super::rollout::Rollout;
 use super::way_back::{WayBack, way_back};
@@ -98,7 +99,7 @@ impl Director {
 
     /// When to call [`Self::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Time> {
-        let rollout = self.rollout.as_ref().and_then(Rollout::deadline);
+        let rollout = self.rollout.as_ref().and_then(Rollout::next_timeout);
         let probation = self.probation.as_ref().and_then(Probation::until);
         let times = [rollout, probation, self.demand.next_timeout(), self.mover.next_timeout()];
         times.into_iter().flatten().min()
@@ -132,6 +133,7 @@ impl Director {
             queued,
             unanswered,
             waited_for: self.rollout.as_ref().map_or(0, Rollout::size),
+            doubts: self.rollout.as_ref().map_or(0, |rollout| rollout.doubts.len()),
             sleepers: self.rollout.as_ref().map_or(0, Rollout::sleepers),
             past: self.past.len(),
             inquiries: self.inquiries(),
@@ -304,6 +306,7 @@ impl Director {
     pub fn handle_report(&mut self, now: Time, shard: u16, report: &Report) {
         self.count_for_deploy(report);
         self.watch_report(now, report);
+        self.note_health(report);
         if let Report::Staying { deploy, room } = report
             && self.insists(*deploy, *room)
         {
@@ -346,6 +349,7 @@ impl Director {
             _ => {}
         }
         self.handle_answer(now, report);
+        self.settle_doubt(now, report);
         if let Report::MoveFailed { room, .. } = report {
             // If that was of a deploy which has ended since, nobody else tells the room where it belongs: shards answer when
             // they get to it, and a later deploy may be undone before that.
@@ -358,17 +362,27 @@ impl Director {
     fn note_room(&mut self, shard: u16, listing: &Listing) {
         if listing.halted.is_some() {
             // Its release stays what it was; what it is on is not to be waited for.
-            self.rooms.entry(listing.room).and_modify(|known| known.live = false);
+            let ails = |known: &mut Known| (known.live, known.ails) = (false, true);
+            self.rooms.entry(listing.room).and_modify(ails);
             return;
         }
+        let before = self.rooms.get(&listing.room);
+        // What it did where it was before it came to the release that it leaves now explains nothing.
+        let failed = before.and_then(|known| {
+            let here = |failed: &FailedBefore| {
+                known.release == listing.release || failed.release == known.release
+            };
+            known.failed.filter(here)
+        });
         let known = Known {
             shard,
             kind: listing.kind.clone(),
             release: listing.release,
             version: listing.version,
             live: listing.live,
-            faults: self.rooms.get(&listing.room).map_or(0, |known| known.faults),
-            failed: self.rooms.get(&listing.room).and_then(|known| known.failed),
+            ails: before.is_some_and(|known| known.ails && !listing.live),
+            faults: before.map_or(0, |known| known.faults),
+            failed,
         };
         let before = self.rooms.insert(listing.room, known).map(|known| known.release);
         // One that has just woken is not live yet, and its shard brings it home. One that has just been made may have been begun
@@ -463,6 +477,7 @@ impl Director {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.doubts_timed_out(now);
         self.rollout_timed_out(now);
         self.probation_timed_out(now);
         self.hand_out(now);

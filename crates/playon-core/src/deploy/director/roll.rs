@@ -5,6 +5,7 @@ use playon_types::reason::Reason;
 use playon_types::record::{DeployPhase, DeployRecord};
 use playon_types::time::Time;
 
+use crate::deploy::doubts::Doubts;
 use crate::deploy::effect::{DirectorEffect, Target};
 use crate::deploy::rollout::{KEPT_EVERY, Rollout, rule};
 use crate::effect::{AtFault, Order, Report};
@@ -164,9 +165,10 @@ impl Director {
     }
 
     /// The room is not in the way any more.
-    fn room_settled(&mut self, now: Time, room: RoomId) {
+    pub(super) fn room_settled(&mut self, now: Time, room: RoomId) {
         let Some(rollout) = &mut self.rollout else { return };
         let was_checked = rollout.checks.forget(room);
+        rollout.doubts.settle(room);
         if rollout.settle(room) {
             self.show_progress(now);
             self.finish_if_settled(now);
@@ -192,6 +194,7 @@ impl Director {
 
     fn handle_move_failed(&mut self, now: Time, room: RoomId, reason: &Reason, blame: AtFault) {
         let tries_max = self.config.tries_max;
+        let (ails, doubtful) = (self.ails(room), self.is_doubtful(room));
         let Some(rollout) = &mut self.rollout else { return };
         if rollout.record.phase != DeployPhase::Moving {
             return;
@@ -201,17 +204,16 @@ impl Director {
         let errand = rollout.errand();
         let Some(failed) = rollout.ordered.get_mut(&room) else { return };
         *failed += 1;
-        if blame == AtFault::Circumstance && *failed < tries_max && self.rooms.contains_key(&room) {
+        let again = blame == AtFault::Circumstance && *failed < tries_max;
+        let (leaves_behind, why) = (rollout.record.course.leaves_behind(), reason.to_string());
+        if again && self.rooms.contains_key(&room) {
             self.mover.push(room, errand);
-        } else if rollout.record.course.leaves_behind() {
-            rollout.left.insert(room);
-            rollout.kept_at = None;
-            rollout.record.leave(room, &reason.to_string());
-            self.mover.decline(room);
-            self.room_settled(now, room);
+        } else if leaves_behind || ails {
+            self.leave(now, room, &why);
+        } else if doubtful {
+            rollout.doubts.raise(now, room, why);
         } else {
-            let reason = format!("room {room} could not be moved: {reason}");
-            self.end_rollout(now, DeployPhase::Stopped, Some(reason));
+            self.stop_for(now, room, &why);
         }
     }
 
@@ -253,10 +255,11 @@ impl Director {
         rollout.record.reason = reason.or(rollout.record.reason.take());
         rollout.deadline = None;
         rollout.checks.give_up();
+        rollout.doubts = Doubts::default();
         if phase == DeployPhase::Stopped && !leaves_behind {
             self.current = rollout.record.from.or(self.current);
         }
-        if phase == DeployPhase::Done {
+        if phase.has_arrived() {
             self.start_probation_clock(now);
         }
         let Some(rollout) = &self.rollout else { return };
@@ -266,7 +269,7 @@ impl Director {
         self.past.truncate(super::DEPLOYS_REMEMBERED);
         self.mover.cancel(id);
         self.out.push_back(DirectorEffect::Store { record, current: self.current });
-        if decided && phase != DeployPhase::Done {
+        if decided && !phase.has_arrived() {
             let cancel = Order::CancelMoves { deploy: id };
             self.out.push_back(DirectorEffect::Order(Target::All, cancel));
             if let Some(current) = self.current {

@@ -37,7 +37,7 @@ impl Director {
     /// An earlier keeper had moved all rooms: the rest of the time is this one's.
     pub(super) fn go_on_with_probation(&mut self, now: Time, newest: Option<DeployId>) {
         let last = self.past.front().filter(|last| Some(last.id) == newest);
-        let Some(last) = last.filter(|last| last.phase == DeployPhase::Done) else { return };
+        let Some(last) = last.filter(|last| last.phase.has_arrived()) else { return };
         if last.watch.is_none() || broken(Mutant::ProbationForgotten) {
             return;
         }
@@ -193,12 +193,12 @@ impl Director {
         inquiry.is_some_and(|inquiry| !inquiry.appealed.is_empty())
     }
 
-    /// Whether the room had failed already where it came from.
-    fn failed_before(&self, now: Time, room: RoomId, from: ReleaseId) -> bool {
+    /// Whether the room had failed already where it came from, which need not be where most did.
+    fn failed_before(&self, now: Time, room: RoomId, on: ReleaseId) -> bool {
         let failed = self.rooms.get(&room).and_then(|known| known.failed);
         let recent = |failed: FailedBefore| failed.halted || now.since(failed.at) < FAILED_BEFORE;
         !broken(Mutant::OldFaultsHeld)
-            && failed.is_some_and(|failed| failed.release == from && recent(failed))
+            && failed.is_some_and(|failed| failed.release != on && recent(failed))
     }
 
     /// Something that a good release does not do, if it was the release. With `inquiry` that is being found out.
@@ -212,8 +212,7 @@ impl Director {
         if !self.is_watched(now, room) {
             return;
         }
-        let from = self.probation.as_ref().map(|probation| probation.from);
-        if from.is_some_and(|from| self.failed_before(now, room, from)) {
+        if self.failed_before(now, room, release) {
             return;
         }
         let Some(probation) = self.probation.as_mut().filter(|p| p.release == release) else {
