@@ -177,8 +177,6 @@ mutants! {
     ExpiryByWriter "expiry-by-writer",
     /// A room that had failed on the release before is held against the one on probation.
     OldFaultsHeld "old-faults-held",
-    /// A room that does not run where it is either stops a deploy that it cannot go with.
-    AilingStops "ailing-stops",
     /// No copy of a room at rest is opened before a deploy.
     SleepersUnchecked "sleepers-unchecked",
     /// A copy that a deploy wants of a room at rest wakes it.

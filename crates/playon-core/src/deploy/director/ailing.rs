@@ -5,7 +5,6 @@ use playon_types::record::DeployPhase;
 use playon_types::time::Time;
 
 use crate::effect::{Inquiry, Report};
-use crate::mutant::{Mutant, broken};
 
 use super::Director;
 
@@ -30,8 +29,7 @@ impl Director {
 
     /// Whether the room does not run where it is, or is not there any more.
     pub(super) fn ails(&self, room: RoomId) -> bool {
-        let ails = self.rooms.get(&room).is_none_or(|known| known.ails);
-        ails && !broken(Mutant::AilingStops)
+        self.rooms.get(&room).is_none_or(|known| known.ails)
     }
 
     /// Whether it cannot be told yet if the room runs where it is.
