@@ -2,6 +2,10 @@
 
 use std::{fmt, ops};
 
+/// A room of a kind without ticks is woken for a timer no sooner than so long after its last batch; what is due sooner waits. More often a
+/// room runs only for what others send, or for ticks that its kind asks for.
+pub const WAKE_EVERY_MIN: Span = Span::millis(5);
+
 /// A span of time in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span(pub u64);

@@ -174,6 +174,9 @@ impl<R: Room> Cx<R> {
     /// It is known by its name, or by a value of the game's own (see [`Timer`](crate::Timer)). One that is armed already is replaced. Timers due
     /// together fire in the order of deadline, then name; one armed while others fire waits for the next batch, even if it is due.
     ///
+    /// A kind with ticks fires them with its ticks. A kind without is woken for them no sooner than 5 ms after its last batch, so `Duration::ZERO`
+    /// means that; whoever wants steps asks for ticks.
+    ///
     /// # Panics
     /// Past [`Cx::TIMERS_MAX`] or [`Cx::TIMER_NAME_BYTES_MAX`], or when the value cannot be JSON (`PLY-0436`).
     pub fn set_timer<T: Serialize + ?Sized>(&mut self, timer: &T, after: Duration) {

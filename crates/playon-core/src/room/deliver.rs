@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use playon_types::attach::{Deliver, Item, LeftOut, ToWorker};
 use playon_types::ids::SessionId;
 use playon_types::image::StateCodec;
-use playon_types::time::{RoomTime, Time};
+use playon_types::time::{RoomTime, Time, WAKE_EVERY_MIN};
 
 use crate::ensure::ensure;
 use crate::env::Env;
@@ -88,11 +88,12 @@ impl Room {
         self.due_at().filter(|_| goes_on)
     }
 
-    /// The next tick, or the next wake-up of a kind without ticks.
+    /// The next tick, or the next wake-up of a kind without ticks, which does not come as often as a game may ask for it: a timer
+    /// that arms itself for at once would have the room run batch after batch, for as long as it is awake.
     pub(super) fn due_at(&self) -> Option<RoomTime> {
         match self.period() {
             Some(period) => Some(self.image.now + period),
-            None => self.image.wake_at,
+            None => self.image.wake_at.map(|at| at.max(self.image.now + WAKE_EVERY_MIN)),
         }
     }
 

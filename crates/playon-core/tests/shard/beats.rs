@@ -6,7 +6,7 @@ use playon_types::attach::{Commit, Deliver, FromWorker, Item, ToWorker};
 use playon_types::gate::{Hello, ToOwner, Who};
 use playon_types::ids::{ConnId, Seq};
 use playon_types::kind::Policies;
-use playon_types::time::{RoomTime, Span, Time};
+use playon_types::time::{RoomTime, Span, Time, WAKE_EVERY_MIN};
 
 use super::bench::{Bench, ONE, ROOM, answer, turn_based};
 use super::now;
@@ -122,10 +122,12 @@ fn a_kind_without_ticks_runs_what_comes_when_it_comes_and_wakes_when_it_asked_to
     assert_eq!((wakes.items, wakes.now), (vec![Item::Wake], first.now + Span::secs(2)));
     bench.wait(Span::secs(9));
     assert_eq!(batch(&mut bench), None, "it was woken once");
-    // A time that has passed is now.
+    // A time that has passed is as soon as a room is woken again.
     bench.input(1, 2);
     let (message, _) = batch(&mut bench).expect("an input");
     commits(&mut bench, &message, |commit| commit.wake_at = Some(RoomTime(1)));
+    assert_eq!(batch(&mut bench), None);
+    bench.wait(WAKE_EVERY_MIN);
     let wakes = runs(&mut bench);
     assert_eq!(wakes.items, [Item::Wake]);
     assert!(wakes.now >= first.now + Span::secs(9), "room time never goes back");

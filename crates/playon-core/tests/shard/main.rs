@@ -29,6 +29,7 @@ mod threads;
 mod turns;
 mod unsound;
 mod views;
+mod wakes;
 
 use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
 use bytes::Bytes;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use playon_types::attach::Item;
 use playon_types::ids::SessionId;
-use playon_types::time::{RoomTime, Span};
+use playon_types::time::{RoomTime, WAKE_EVERY_MIN};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -26,6 +26,8 @@ pub struct TestRoom<R: Room> {
     live: LiveRoom<R>,
     bytes: Vec<u8>,
     now: RoomTime,
+    /// When it last ran.
+    batch_at: RoomTime,
     joined: u64,
     inputs: u64,
     mailbox: Mailbox,
@@ -91,7 +93,9 @@ impl<R: Room> TestRoom<R> {
         inputs: u64,
     ) -> Self {
         live.cx.begin(now);
-        let mut room = Self { kind, live, bytes: Vec::new(), now, joined, inputs, mailbox };
+        let batch_at = RoomTime(0);
+        let mut room =
+            Self { kind, live, bytes: Vec::new(), now, batch_at, joined, inputs, mailbox };
         room.commit();
         room
     }
@@ -150,11 +154,10 @@ impl<R: Room> TestRoom<R> {
     pub fn advance(&mut self, by: Duration) {
         let end = self.now + span(by);
         let step = R::policies().declared().tick;
-        let mut woken = None;
         while !self.ended() {
             let tick = step.map(|step| RoomTime(step.0 * (self.live.cx.tick() + 1)).max(self.now));
-            // A timer that arms itself for "at once" fires once a millisecond, as a keeper wakes no room more often.
-            let soonest = woken.map_or(self.now, |woken| woken + Span::millis(1));
+            // As a keeper does: one that arms itself for "at once" waits as well.
+            let soonest = self.batch_at + WAKE_EVERY_MIN;
             let timer = self.live.facts().wake_at.map(|at| at.max(soonest).max(self.now));
             match (tick, timer) {
                 (Some(tick), timer) if tick <= end && timer.is_none_or(|timer| timer >= tick) => {
@@ -163,7 +166,6 @@ impl<R: Room> TestRoom<R> {
                 }
                 (_, Some(timer)) if timer <= end => {
                     self.now = timer;
-                    woken = Some(timer);
                     self.batch(&[Item::Wake]);
                 }
                 _ => break,
@@ -306,6 +308,7 @@ impl<R: Room> TestRoom<R> {
 
     /// Runs one batch and commits it; gives the refused joins.
     fn batch(&mut self, items: &[Item]) -> Vec<(SessionId, String)> {
+        self.batch_at = self.now;
         let mut outcome: BatchOutcome = self.live.run(self.now, items);
         let refused = std::mem::take(&mut outcome.refused);
         self.mailbox.take_in(outcome);
