@@ -141,6 +141,7 @@ macro_rules! codes {
             "PLY-0412" "the executable cannot be started"
             "PLY-0413" "the process did not attach in time"
             "PLY-0414" "a panic has spoiled the worker"
+            "PLY-0415" "the batches of a room take long"
             "PLY-0420" "the worker cannot attach"
             "PLY-0421" "the keeper closed the link"
             "PLY-0422" "the keeper did not answer the hello"

@@ -1,17 +1,19 @@
 //! A worker: the part of a game's executable that runs rooms for a keeper.
 //!
-//! Plain threads and one blocking socket. This thread reads; each message goes to the room thread that its room
-//! belongs to for good, so a room's calls are never concurrent; answers are written by whichever
+//! Plain threads and one blocking socket. This thread reads; each message goes to the room thread that has its room,
+//! so a room's calls are never concurrent; a room that is slow again and again has a thread apart from the others; answers are written by whichever
 //! thread has them. A room that panics is thrown away and reported, and nobody else notices.
 
 mod batch;
 mod guard;
 mod handshake;
 mod outlet;
+mod pace;
 mod pool;
 mod proofs;
 mod queue;
 mod rooms;
+mod routes;
 mod slot;
 mod turns;
 

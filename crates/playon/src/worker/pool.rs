@@ -1,20 +1,24 @@
-//! The room threads. A room always belongs to the same one.
+//! The room threads.
 
+use std::fs::File;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use playon_types::attach::ToWorker;
+use playon_types::attach::{ToWorker, Turn};
 use playon_types::ids::RoomId;
-use playon_wire::attach::{AttachError, Consumed, KeeperWelcome, Up, cost};
+use playon_wire::attach::{AttachError, Consumed, KeeperWelcome, LogLevel, TURNS_MAX, Up, cost};
 
 use super::outlet::Outlet;
+use super::pace::Change;
 use super::queue::Queue;
-use super::rooms::Rooms;
+use super::rooms::{Rooms, log};
+use super::routes::{APART_THREADS_MAX, Routes, Work};
 use super::turns::{self, Turns};
 use crate::app::App;
+use crate::kind::Kind;
 
 /// Overrides the number of room threads, 1 to [`THREADS_MAX`].
 const ENV_THREADS: &str = "PLAYON_THREADS";
@@ -22,8 +26,11 @@ const ENV_THREADS: &str = "PLAYON_THREADS";
 /// Room threads by default, at most; fewer on a machine with fewer cores.
 const THREADS: usize = 4;
 
-/// Room threads, at most.
-const THREADS_MAX: usize = 64;
+/// Room threads, at most; those for slow rooms come on top.
+const THREADS_MAX: usize = 56;
+
+// Each has a place for its notes, so that the keeper finds what a process died of.
+const _: () = assert!(THREADS_MAX + APART_THREADS_MAX <= TURNS_MAX);
 
 /// Stack of a room thread, in bytes: for the deepest state in an unoptimised build, and for letting go of what is too deep to
 /// be written. No more of it is used than is needed.
@@ -31,52 +38,50 @@ const STACK_BYTES: usize = 32 << 20;
 
 /// Room threads for which messages are queued without another bound than the keeper's credit.
 pub(super) struct Pool {
-    threads: Vec<Sender<ToWorker>>,
+    routes: Arc<Routes>,
     finished: Receiver<()>,
+}
+
+/// What every room thread is made with.
+struct Setup {
+    kinds: Vec<Arc<dyn Kind>>,
+    welcome: KeeperWelcome,
+    outlet: Arc<Outlet>,
+    routes: Arc<Routes>,
+    page: Option<Arc<File>>,
+    /// What the keeper's credit is shared out among: all threads that there may be.
+    threads_max: u64,
+    done: Sender<()>,
 }
 
 impl Pool {
     pub(super) fn start(app: &App, outlet: &Arc<Outlet>, welcome: &KeeperWelcome) -> Self {
         let count = thread_count(app.wanted_threads());
         let (done, finished) = channel();
-        let page = turns::open(welcome);
-        let threads = (0..count).map(|number| {
-            let (sender, receiver) = channel();
-            let thread = RoomThread {
-                inbox: receiver,
-                queue: Queue::new(),
-                rooms: Rooms::new(app.kinds().to_vec(), welcome),
-                turns: Turns::new(page.clone(), number),
-                consumed: Consumed::new(welcome.credit_bytes / count as u64),
-                outlet: Arc::clone(outlet),
-                answers: Vec::new(),
-            };
-            let done = done.clone();
-            let builder = thread::Builder::new().name(format!("rooms-{number}"));
-            let spawned = builder.stack_size(STACK_BYTES).spawn(move || {
-                thread.run();
-                let _ = done.send(());
-            });
-            // Without a thread its rooms would never be answered.
-            spawned.map(|_| sender)
-        });
-        let threads = threads.filter_map(Result::ok).collect();
-        Self { threads, finished }
+        let routes = Arc::new(Routes::new());
+        let setup = Setup {
+            kinds: app.kinds().to_vec(),
+            welcome: welcome.clone(),
+            outlet: Arc::clone(outlet),
+            routes: Arc::clone(&routes),
+            page: turns::open(welcome),
+            threads_max: (count + APART_THREADS_MAX) as u64,
+            done,
+        };
+        // Without a thread its rooms would never be answered.
+        let common = (0..count).filter_map(|number| setup.start(number, None)).collect();
+        routes.open(common, Box::new(move |number| setup.start(number, Some(number - count))));
+        Self { routes, finished }
     }
 
     /// Queues a message for its room's thread.
     pub(super) fn hand_out(&self, message: ToWorker) {
-        let index = room(&message).mix(0x0077_6f72_6b65_7273) % self.threads.len().max(1) as u64;
-        if let Some(thread) = self.threads.get(index as usize) {
-            // A thread that is gone has lost the link and so has everyone.
-            let _ = thread.send(message);
-        }
+        self.routes.lock().send(message);
     }
 
     /// Lets every thread work off its queue and waits for that; a room that hangs is left behind.
     pub(super) fn finish(self, timeout: Duration) {
-        let count = self.threads.len();
-        drop(self.threads);
+        let count = self.routes.close();
         let deadline = Instant::now() + timeout;
         for _ in 0..count {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -87,31 +92,48 @@ impl Pool {
     }
 }
 
+impl Setup {
+    /// Starts the thread of that number, one for slow rooms if it is one of these.
+    fn start(&self, number: usize, apart: Option<usize>) -> Option<Sender<Work>> {
+        let (sender, inbox) = channel();
+        let thread = RoomThread {
+            inbox,
+            queue: Queue::new(),
+            rooms: Rooms::new(self.kinds.clone(), &self.welcome),
+            turns: Turns::new(self.page.clone(), number),
+            consumed: Consumed::new(self.welcome.credit_bytes / self.threads_max),
+            outlet: Arc::clone(&self.outlet),
+            routes: Arc::clone(&self.routes),
+            is_apart: apart.is_some(),
+            answers: Vec::new(),
+        };
+        let done = self.done.clone();
+        let name = apart.map_or(format!("rooms-{number}"), |apart| format!("slow-{apart}"));
+        let builder = thread::Builder::new().name(name).stack_size(STACK_BYTES);
+        let spawned = builder.spawn(move || {
+            thread.run();
+            let _ = done.send(());
+        });
+        spawned.ok().map(|_| sender)
+    }
+}
+
 fn thread_count(wanted: Option<usize>) -> usize {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let asked = std::env::var(ENV_THREADS).ok().and_then(|text| text.parse().ok());
     asked.or(wanted).unwrap_or(cores.min(THREADS)).clamp(1, THREADS_MAX)
 }
 
-fn room(message: &ToWorker) -> RoomId {
-    match message {
-        ToWorker::Create { room, .. }
-        | ToWorker::Open { room, .. }
-        | ToWorker::Export { room, .. }
-        | ToWorker::Prewarm { room, .. }
-        | ToWorker::Tail { room, .. }
-        | ToWorker::Retire { room, .. } => *room,
-        ToWorker::Deliver(deliver) => deliver.room,
-    }
-}
-
 struct RoomThread {
-    inbox: Receiver<ToWorker>,
+    inbox: Receiver<Work>,
     queue: Queue,
     rooms: Rooms,
     turns: Turns,
     consumed: Consumed,
     outlet: Arc<Outlet>,
+    routes: Arc<Routes>,
+    /// It is for slow rooms.
+    is_apart: bool,
     answers: Vec<Up>,
 }
 
@@ -120,13 +142,20 @@ impl RoomThread {
     fn run(mut self) {
         while let Some(message) = self.next() {
             let worth = cost(&message);
+            let (turn, is_batch) = (message.turn(), matches!(message, ToWorker::Deliver(_)));
             self.turns.begin(&message);
             let began = Instant::now();
             self.rooms.handle(message, &mut self.answers);
-            self.queue.took(began.elapsed());
+            let took = began.elapsed();
+            self.queue.took(took);
             let credit = self.consumed.worked_off(worth);
             self.answers.extend(credit.map(|bytes| Up::Credit { bytes }));
             self.take_in();
+            if is_batch && let Some(change) = self.rooms.took(&turn, took) {
+                self.change_thread(&turn, change, took);
+            } else if self.is_apart {
+                self.forget_if_gone(turn.room);
+            }
             // What is next may take long, or for ever, and is nothing that an answer waits for.
             if !self.queue.is_empty() && !self.leave() {
                 return;
@@ -146,17 +175,71 @@ impl RoomThread {
             return None;
         }
         self.turns.rest();
-        let first = self.inbox.recv().ok()?;
-        self.line_up(first);
-        self.take_in();
+        // Of a room that came here nothing need wait.
+        while self.queue.is_empty() {
+            let first = self.inbox.recv().ok()?;
+            self.take(first);
+            self.take_in();
+        }
         self.queue.pop()
     }
 
     /// Lets everything line up that has come.
     fn take_in(&mut self) {
         // That nothing more will come is learnt when there is nothing else to do.
-        while let Ok(message) = self.inbox.try_recv() {
-            self.line_up(message);
+        while let Ok(work) = self.inbox.try_recv() {
+            self.take(work);
+        }
+    }
+
+    fn take(&mut self, work: Work) {
+        match work {
+            Work::Message(message) => self.line_up(message),
+            Work::Room(room, waiting) => {
+                self.rooms.adopt(*room);
+                waiting.into_iter().for_each(|message| self.line_up(message));
+            }
+        }
+    }
+
+    /// The room has been slow again and again, or quick again for a while: another thread has it from now on.
+    fn change_thread(&mut self, turn: &Turn, change: Change, took: Duration) {
+        let room = turn.room;
+        if let Change::Apart(times) = change
+            && times.is_power_of_two()
+        {
+            let text = format!(
+                "PLY-0415 its batches take long, the last one {} ms: it has a thread apart from other rooms",
+                took.as_millis()
+            );
+            self.answers.push(log(LogLevel::Warn, room, text));
+        }
+        // What has been said of the room leaves before what the other thread says. If the link is down that shows by itself.
+        self.flush();
+        let routes = Arc::clone(&self.routes);
+        let mut routes = routes.lock();
+        // From now on nothing comes.
+        self.take_in();
+        let thread = match change {
+            Change::Apart(_) => routes.find_apart(room),
+            Change::Back => routes.find_home(room),
+        };
+        let Some(thread) = thread else { return self.rooms.stays(turn) };
+        let (moved, waiting) = (self.rooms.take(room), self.queue.take(room));
+        // A thread that is gone has lost the link and so has everyone.
+        let _ = thread.send(Work::Room(Box::new(moved), waiting));
+    }
+
+    /// A room that is not here any more has its thread by its id again.
+    fn forget_if_gone(&mut self, room: RoomId) {
+        if self.rooms.has(room) || self.queue.has(room) {
+            return;
+        }
+        let routes = Arc::clone(&self.routes);
+        let mut routes = routes.lock();
+        self.take_in();
+        if !self.queue.has(room) {
+            routes.forget(room);
         }
     }
 

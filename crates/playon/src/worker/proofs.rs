@@ -148,6 +148,11 @@ impl Proof {
     pub(super) const fn kind(&self) -> usize {
         self.kind
     }
+
+    /// The room is on another thread, which knows its kind under that number.
+    pub(super) const fn belongs_to(&mut self, kind: usize) {
+        self.kind = kind;
+    }
 }
 
 /// Time of a thread that may go into proofs.

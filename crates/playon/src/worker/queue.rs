@@ -135,6 +135,16 @@ impl Queue {
         }
     }
 
+    /// What waits for that room, in its order; it does not wait here any more.
+    pub(super) fn take(&mut self, room: RoomId) -> Vec<ToWorker> {
+        self.lines.iter_mut().for_each(|line| line.rooms.retain(|waits| *waits != room));
+        self.rooms.remove(&room).map(Vec::from).unwrap_or_default()
+    }
+
+    pub(super) fn has(&self, room: RoomId) -> bool {
+        self.rooms.contains_key(&room)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rooms.is_empty()
     }
@@ -237,6 +247,19 @@ mod tests {
         let left: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(left, [retire(1), prewarm(2), retire(2)]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_waits_for_one_room_is_taken_out_and_the_others_wait_as_before() {
+        let mut queue = Queue::new();
+        let sent = [deliver(1, 2), deliver(2, 2), deliver(1, 3), retire(3)];
+        sent.iter().for_each(|message| drop(queue.push(message.clone())));
+        assert_eq!((queue.has(room(1)), queue.has(room(4))), (true, false));
+        assert_eq!(queue.take(room(1)), [deliver(1, 2), deliver(1, 3)]);
+        assert_eq!((queue.has(room(1)), queue.take(room(4))), (false, Vec::new()));
+        queue.push(deliver(1, 4));
+        let left: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(left.len(), 3, "{left:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use playon_types::attach::{
@@ -16,6 +16,7 @@ use playon_wire::state::{ZstdXxh3, diff};
 
 use super::batch;
 use super::guard::{Panicked, guard};
+use super::pace::{Change, Pace};
 use super::proofs::{Proof, Proofs};
 use super::slot::{OpenRoom, WarmCopy, WorkerSlot};
 use crate::check;
@@ -35,6 +36,9 @@ pub(super) struct Rooms {
     state_bytes_max: usize,
     view_bytes_max: usize,
 }
+
+/// All that a thread has of one room, on its way to another.
+pub(super) struct MovedRoom(Vec<(Key, WorkerSlot)>);
 
 /// A room and its bytes as they would be committed.
 struct Opened {
@@ -148,6 +152,41 @@ impl Rooms {
     fn forget(&mut self, key: Key) {
         if let Some(slot) = self.slots.remove(&key) {
             let _ = guard(|| drop(slot));
+        }
+    }
+
+    /// A batch of the room took so long. Gives where it is to run if that is somewhere else from now on.
+    pub(super) fn took(&mut self, turn: &Turn, time: Duration) -> Option<Change> {
+        match self.slots.get_mut(&(turn.room, turn.attempt)) {
+            Some(WorkerSlot::Open(open)) => open.pace.took(time),
+            _ => None,
+        }
+    }
+
+    /// There is no other thread for it.
+    pub(super) fn stays(&mut self, turn: &Turn) {
+        if let Some(WorkerSlot::Open(open)) = self.slots.get_mut(&(turn.room, turn.attempt)) {
+            open.pace.stays();
+        }
+    }
+
+    /// Whether there is anything of that room here.
+    pub(super) fn has(&self, room: RoomId) -> bool {
+        self.slots.keys().any(|(of, _)| *of == room)
+    }
+
+    /// Lets go of the room, for another thread to have it.
+    pub(super) fn take(&mut self, room: RoomId) -> MovedRoom {
+        MovedRoom(self.slots.extract_if(|(of, _), _| *of == room).collect())
+    }
+
+    /// Another thread has let go of it.
+    pub(super) fn adopt(&mut self, room: MovedRoom) {
+        for (key, mut slot) in room.0 {
+            if let WorkerSlot::Open(open) = &mut slot {
+                open.proof.belongs_to(self.proofs.kind(&open.kind.info().name));
+            }
+            self.slots.insert(key, slot);
         }
     }
 
@@ -379,6 +418,7 @@ impl Rooms {
             bytes,
             hash,
             proof,
+            pace: Pace::default(),
             unreadable: 0,
             view_bytes_max: self.view_bytes_max,
             left_out: 0,
@@ -432,7 +472,8 @@ fn play<T>(
     })
 }
 
-fn log(level: LogLevel, room: RoomId, text: String) -> Up {
+/// A line about that room.
+pub(super) fn log(level: LogLevel, room: RoomId, text: String) -> Up {
     Up::Log(LogLine { level, room: Some(room), text })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use playon_types::ids::Seq;
 
+use super::pace::Pace;
 use super::proofs::Proof;
 use crate::codec::Encoded;
 use crate::kind::Kind;
@@ -32,6 +33,8 @@ pub(super) struct OpenRoom {
     pub(super) hash: u64,
     /// What is known of whether they can be read.
     pub(super) proof: Proof,
+    /// How long its batches take.
+    pub(super) pace: Pace,
     /// Inputs that the game could not read.
     pub(super) unreadable: u64,
     /// Bytes that a view or an event may have.
