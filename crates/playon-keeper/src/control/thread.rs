@@ -298,6 +298,7 @@ impl Control {
                 self.director.handle_worker_down(self.setup.clock.now(), worker, &end);
                 self.drain();
             }
+            FromLinks::Note { room, what } => self.catalog_mut().note_of_room(room, what),
             FromLinks::Refused { spawn, error } => {
                 let error = self.catalog().with_holders(error);
                 self.setup.supervisor.refused(spawn, error);

@@ -20,10 +20,11 @@ use tokio::time::{Instant, timeout};
 
 use super::handshake;
 use super::hub::Hub;
+use super::notes::Notes;
 use super::outbound::{Ending, Outbound, encode_fitting};
 use super::turns::TurnsFile;
 use crate::error::Coded;
-use crate::messages::{Attached, ToShard};
+use crate::messages::{Attached, FromLinks, ToShard};
 use crate::workers::Fate;
 
 /// Bytes of batches that a worker may have before it must give credit back.
@@ -167,6 +168,7 @@ struct Link {
     heard: Instant,
     ping_at: Instant,
     look_at: Instant,
+    notes: Notes,
     /// Looks since shards were last told of answers.
     looks: u32,
     /// When it has last answered something since then.
@@ -239,6 +241,7 @@ impl Link {
             heard: now,
             ping_at,
             look_at: now + LOOK_EVERY,
+            notes: Notes::new(now),
             looks: 0,
             answered: None,
             turns,
@@ -432,6 +435,9 @@ impl Link {
             Up::Credit { bytes } => Ok(self.credit.returned(bytes)?),
             Up::Log(line) => {
                 self.log(&line);
+                if let Some((room, what)) = self.notes.take(Instant::now(), &line) {
+                    (self.hub.news)(FromLinks::Note { room, what });
+                }
                 Ok(())
             }
             // Any byte shows that the worker lives; the nonce is for those who read a trace.

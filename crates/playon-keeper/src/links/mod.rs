@@ -7,6 +7,7 @@ mod handshake;
 mod hub;
 mod link;
 mod listener;
+mod notes;
 mod outbound;
 #[cfg(test)]
 mod tests;

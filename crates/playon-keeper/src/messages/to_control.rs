@@ -3,7 +3,7 @@
 use playon_core::effect::Report;
 use playon_core::fleet::{Suspicion, WorkerEnd, WorkerInfo};
 use playon_store::StoreError;
-use playon_types::ids::{ReleaseId, WorkerId};
+use playon_types::ids::{ReleaseId, RoomId, WorkerId};
 use playon_types::reason::Reason;
 use playon_wire::attach::Asset;
 
@@ -55,6 +55,13 @@ pub(crate) enum FromLinks {
         worker: WorkerId,
         /// How it ended.
         end: WorkerEnd,
+    },
+    /// A worker says something of a room that whoever looks at the room should see.
+    Note {
+        /// Which.
+        room: RoomId,
+        /// What, with a code.
+        what: String,
     },
     /// A started process was not let in.
     Refused {

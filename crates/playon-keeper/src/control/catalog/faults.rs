@@ -80,6 +80,14 @@ impl Catalog {
         self.note_fault(Some(room), release, what);
     }
 
+    /// A worker says something of a room that plays on: it is no fault of it that is counted.
+    pub(crate) fn note_of_room(&mut self, room: RoomId, what: String) {
+        if let Some(entry) = self.rooms.get_mut(&room) {
+            entry.last_fault = Some(what.clone());
+            self.note_fault(Some(room), None, what);
+        }
+    }
+
     /// Remembers a fault. A room's release is looked up if it is not given.
     pub(crate) fn note_fault(
         &mut self,
@@ -96,7 +104,28 @@ impl Catalog {
 
 #[cfg(test)]
 mod tests {
+    use playon_core::effect::Listing;
+
     use super::*;
+    use crate::control::catalog::RoomEntry;
+
+    #[test]
+    fn what_a_worker_says_of_a_room_is_shown_with_the_room_and_is_no_fault() {
+        let mut catalog = Catalog::default();
+        let (room, what) = (RoomId([1; 16]), "PLY-0415 its batches take long".to_owned());
+        catalog.note_of_room(room, what.clone());
+        assert!(catalog.faults.list().is_empty(), "no room of that id is there");
+        let (kind, name, release) = ("duel".into(), String::new(), ReleaseId([7; 32]));
+        let (version, players, players_max, live, halted) = (1, 0, 2, true, None);
+        let listing =
+            Listing { room, kind, name, release, version, players, players_max, live, halted };
+        catalog.rooms.insert(room, RoomEntry { listing, faults: 0, last_fault: None });
+        catalog.note_of_room(room, what.clone());
+        assert_eq!(catalog.faults.list()[0].what, what);
+        assert_eq!(catalog.faults.list()[0].room, Some(room.to_string()));
+        let entry = &catalog.rooms[&room];
+        assert_eq!((entry.faults, entry.last_fault.as_ref()), (0, Some(&what)));
+    }
 
     #[test]
     fn only_the_newest_faults_are_kept() {
