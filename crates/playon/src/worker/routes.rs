@@ -136,8 +136,11 @@ mod tests {
         ToWorker::Retire { room: room(number), attempt: Attempt(1) }
     }
 
+    /// A thread that was started, and its number.
+    type Started = (usize, Receiver<Work>);
+
     /// Two threads; those that are started show up in the list.
-    fn routes() -> (Routes, Vec<Receiver<Work>>, Receiver<(usize, Receiver<Work>)>) {
+    fn routes() -> (Routes, Vec<Receiver<Work>>, Receiver<Started>) {
         let routes = Routes::new();
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..2).map(|_| channel()).unzip();
         let (told, started) = channel();
