@@ -79,7 +79,7 @@ pub(crate) struct Session {
     /// When the player of a new seat was told its key.
     pub(crate) told_at: Option<Time>,
     /// The player has said something since it was told its key, so it knows the key. Before that the seat may be one
-    /// that nobody can come back to.
+    /// that nobody can come back to. Kept with the seat as [`Seat::unheard`].
     pub(crate) confirmed: bool,
 }
 
@@ -136,7 +136,7 @@ impl Session {
             view_due: true,
             view_owed: None,
             told_at: None,
-            confirmed: true,
+            confirmed: !seat.unheard,
         }
     }
 

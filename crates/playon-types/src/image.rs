@@ -95,6 +95,8 @@ pub struct Seat {
     pub set_aside: VecDeque<u64>,
     /// Since when nobody is connected, as the game has been told, in the age of the directory's keepers . So the hold of an empty seat runs on while its room sleeps and under the next keeper.
     pub away_since: Option<Time>,
+    /// Nothing has been heard of the player since it was given the seat: nobody may know of it.
+    pub unheard: bool,
 }
 
 /// Set-aside inputs that a seat remembers. With one more the oldest is forgotten: a player who has not heard of that one by
@@ -195,6 +197,11 @@ pub enum SeatChange {
         session: SessionId,
         /// Since when it is away; nothing if it is back. See [`Seat::away_since`].
         away_since: Option<Time>,
+    },
+    /// The player has said something since it was given the seat, so it knows of it.
+    Heard {
+        /// The player.
+        session: SessionId,
     },
     /// Inputs were applied, events given out.
     Progress {
@@ -326,7 +333,8 @@ impl Image {
     fn apply_seat(&mut self, change: &SeatChange, bounds: &ApplyBounds) {
         match change {
             SeatChange::Joined { session, secret } => {
-                self.seats.insert(*session, Seat { secret: *secret, ..Seat::default() });
+                let seat = Seat { secret: *secret, unheard: true, ..Seat::default() };
+                self.seats.insert(*session, seat);
             }
             SeatChange::Left { session } => {
                 self.seats.remove(session);
@@ -344,12 +352,19 @@ impl Image {
                     seat.away_since = *away_since;
                 }
             }
+            SeatChange::Heard { session } => {
+                if let Some(seat) = self.seats.get_mut(session) {
+                    seat.unheard = false;
+                }
+            }
             SeatChange::Progress { session, applied, events, lost, kept_from } => {
                 let history = self.history;
                 let Some(seat) = self.seats.get_mut(session) else {
                     return;
                 };
                 seat.applied = seat.applied.max(*applied);
+                // Builds that did not note it wrote this: who has sent an input knows of the seat.
+                seat.unheard &= *applied == 0;
                 if *lost > 0 {
                     seat.loss = Loss { inputs: *lost, history };
                 }

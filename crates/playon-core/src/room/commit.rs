@@ -46,6 +46,7 @@ impl Room {
         let release = live.placement.release;
         let (mut record, held) = self.digest(&inflight, &commit, release);
         record.seats.extend(self.digest_presence(env, now, &inflight.items));
+        record.seats.extend(self.newly_heard().map(|session| SeatChange::Heard { session }));
         let tally = self.tally(&inflight, commit.inputs);
         let fits = match writes {
             Some(writes) if writes != commit.version => {
@@ -277,7 +278,12 @@ impl Room {
         let leaves = self.durability.handle_kept(seq, first);
         // Who has a seat is known to the store at once, so that tokens stay good; and what is lost, so that it is told once.
         let minor = |change: &SeatChange| {
-            matches!(change, SeatChange::Progress { lost: 0, .. } | SeatChange::Presence { .. })
+            matches!(
+                change,
+                SeatChange::Progress { lost: 0, .. }
+                    | SeatChange::Presence { .. }
+                    | SeatChange::Heard { .. }
+            )
         };
         if first || !record.seats.iter().all(minor) {
             self.snapshot(env, now);
@@ -298,6 +304,14 @@ impl Room {
         let due = self.durability.handle_record(&env.limits, &record);
         env.emit(Effect::Append { room: self.id(), seq: record.seq, record });
         if due {
+            self.snapshot(env, now);
+        }
+    }
+
+    /// What is only kept in memory is stored. A durable room has only to say that a player was heard.
+    pub(super) fn checkpoint<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
+        let lacks = !self.durable() || self.durability.keeps(self.image.seq);
+        if lacks || self.newly_heard().next().is_some() {
             self.snapshot(env, now);
         }
     }
@@ -336,8 +350,11 @@ impl Room {
         let (room, at, given) = (self.id(), self.image.seq, self.durability.issued());
         ensure!(env, room, given <= at, "commit {at} is stored whole, the store was given {given}");
         let free = !self.durability.is_storing() || why == WholeImage::Switch;
-        if !self.is_resting() && self.durability.begin_snapshot(&self.image, why) {
+        let unheard = self.image.seats.values().filter(|seat| seat.unheard).count();
+        let unheard = unheard - self.newly_heard().count();
+        if !self.is_resting() && self.durability.begin_snapshot(&self.image, unheard, why) {
             ensure!(env, room, free, "commit {at} is stored whole beside another one");
+            self.note_heard();
             self.image.epoch = env.epoch;
             env.emit(Effect::Snapshot(self.image.clone()));
         }

@@ -40,6 +40,8 @@ struct SnapshotGiven {
     clean: bool,
     /// Room time in it.
     clock: RoomTime,
+    /// Seats in it whose players may not know of them.
+    unheard: usize,
 }
 
 /// What is safe of a room, and what is on its way to be.
@@ -108,7 +110,8 @@ impl Durability {
     pub(super) fn recovered(&mut self, image: &Image) {
         let Image { seq, clean, clock, .. } = *image;
         (self.safe, self.issued) = (seq, seq);
-        self.last = Some(SnapshotGiven { seq, clean, clock });
+        let unheard = image.seats.values().filter(|seat| seat.unheard).count();
+        self.last = Some(SnapshotGiven { seq, clean, clock, unheard });
         self.size = image.bytes();
         if !clean {
             self.marked = false;
@@ -201,8 +204,14 @@ impl Durability {
     }
 
     /// A snapshot of the image is wanted. Tells whether to hand it over now: not while another one is with the store, and
-    /// not if the store was given this very one. Its clock alone makes no other one unless it is the last.
-    pub(super) fn begin_snapshot(&mut self, image: &Image, why: WholeImage) -> bool {
+    /// not if the store was given this very one. Its clock alone makes no other one unless it is the last. Of `unheard` seats
+    /// in it nobody may know.
+    pub(super) fn begin_snapshot(
+        &mut self,
+        image: &Image,
+        unheard: usize,
+        why: WholeImage,
+    ) -> bool {
         let waits = why != WholeImage::Switch && !broken(Mutant::CheckpointsPile);
         if self.under_way.is_some() && waits {
             self.due = true;
@@ -212,13 +221,14 @@ impl Durability {
         let known = |given: &SnapshotGiven| {
             given.seq == seq
                 && given.clean == clean
+                && given.unheard == unheard
                 && (given.clock >= clock || why != WholeImage::Last)
         };
         self.due = false;
         if self.last.as_ref().is_some_and(known) {
             return false;
         }
-        self.last = Some(SnapshotGiven { seq, clean, clock });
+        self.last = Some(SnapshotGiven { seq, clean, clock, unheard });
         self.size = image.bytes();
         self.issued = self.issued.max(seq);
         self.under_way = Some(seq);
@@ -268,7 +278,8 @@ fn bytes_of(record: &Record) -> usize {
         SeatChange::Joined { .. }
         | SeatChange::Left { .. }
         | SeatChange::SetAside { .. }
-        | SeatChange::Presence { .. } => 0,
+        | SeatChange::Presence { .. }
+        | SeatChange::Heard { .. } => 0,
     };
     record.body.len() + record.seats.iter().map(events).sum::<usize>()
 }
@@ -320,7 +331,7 @@ mod tests {
         for seq in 2..2 + commits {
             bytes += delta + 100 * events;
             if room.handle_record(&limits, &record(seq, delta, events)) {
-                assert!(room.begin_snapshot(&image(seq, size), WholeImage::Checkpoint));
+                assert!(room.begin_snapshot(&image(seq, size), 0, WholeImage::Checkpoint));
                 assert!(!room.handle_snapshot_safe(Seq(seq)));
                 found.push((seq - last, bytes));
                 (last, bytes) = (seq, 0);
@@ -366,7 +377,7 @@ mod tests {
             let mut due = Vec::new();
             for seq in 2..1_000 {
                 if room.handle_record(&limits, &record(seq, 100, 0)) {
-                    assert!(room.begin_snapshot(&image(seq, 5 << 20), WholeImage::Checkpoint));
+                    assert!(room.begin_snapshot(&image(seq, 5 << 20), 0, WholeImage::Checkpoint));
                     assert!(!room.handle_snapshot_safe(Seq(seq)));
                     due.push(seq);
                 }
@@ -385,18 +396,18 @@ mod tests {
     fn one_checkpoint_is_under_way_and_the_next_is_of_the_room_as_it_is_then() {
         let limits = Limits::default();
         let mut room = Durability::new(&limits);
-        assert!(room.begin_snapshot(&image(1, 10), WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&image(1, 10), 0, WholeImage::Checkpoint));
         for seq in 2..9 {
             room.handle_kept(Seq(seq), false);
-            assert!(!room.begin_snapshot(&image(seq, 10), WholeImage::Checkpoint));
+            assert!(!room.begin_snapshot(&image(seq, 10), 0, WholeImage::Checkpoint));
         }
         assert!(room.handle_snapshot_safe(Seq(1)), "one more, not seven");
-        assert!(room.begin_snapshot(&image(8, 10), WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&image(8, 10), 0, WholeImage::Checkpoint));
         assert!(!room.handle_snapshot_safe(Seq(8)));
         // A handoff does not wait, and what had to wait is in it.
-        assert!(room.begin_snapshot(&image(9, 10), WholeImage::Checkpoint));
-        assert!(!room.begin_snapshot(&image(9, 10), WholeImage::Checkpoint));
-        assert!(room.begin_snapshot(&image(10, 10), WholeImage::Switch));
+        assert!(room.begin_snapshot(&image(9, 10), 0, WholeImage::Checkpoint));
+        assert!(!room.begin_snapshot(&image(9, 10), 0, WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&image(10, 10), 0, WholeImage::Switch));
         assert!(!room.handle_snapshot_safe(Seq(9)) && !room.is_settled(Seq(0)));
         assert!(!room.handle_snapshot_safe(Seq(10)) && room.is_settled(Seq(0)));
     }
@@ -405,20 +416,26 @@ mod tests {
     fn the_same_commit_is_not_stored_whole_twice_unless_more_is_known_of_it() {
         let mut room = Durability::new(&Limits::default());
         room.recovered(&image(3, 10));
-        assert!(!room.begin_snapshot(&image(3, 10), WholeImage::Checkpoint), "the store has it");
-        assert!(!room.begin_snapshot(&image(3, 10), WholeImage::Last));
+        assert!(!room.begin_snapshot(&image(3, 10), 0, WholeImage::Checkpoint), "the store has it");
+        assert!(!room.begin_snapshot(&image(3, 10), 0, WholeImage::Last));
         let dirty = Image { clean: false, ..image(3, 10) };
-        assert!(room.begin_snapshot(&dirty, WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&dirty, 0, WholeImage::Checkpoint));
         room.handle_snapshot_safe(Seq(3));
         let later = Image { clock: RoomTime(9), ..dirty };
         assert!(
-            !room.begin_snapshot(&later, WholeImage::Checkpoint),
+            !room.begin_snapshot(&later, 0, WholeImage::Checkpoint),
             "the clock alone is nothing new"
         );
-        assert!(room.begin_snapshot(&later, WholeImage::Last), "but where it stands at a stop is");
+        assert!(
+            room.begin_snapshot(&later, 0, WholeImage::Last),
+            "but where it stands at a stop is"
+        );
         room.handle_snapshot_safe(Seq(3));
         room.handle_woken();
-        assert!(room.begin_snapshot(&later, WholeImage::Checkpoint), "asleep, it left the hot log");
+        assert!(
+            room.begin_snapshot(&later, 0, WholeImage::Checkpoint),
+            "asleep, it left the hot log"
+        );
     }
 
     #[test]
@@ -429,7 +446,7 @@ mod tests {
         assert!(!room.misses_commits_before(Seq(4)));
         room.handle_kept(Seq(4), true);
         assert!(room.misses_commits_before(Seq(5)));
-        assert!(room.begin_snapshot(&image(5, 10), WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&image(5, 10), 0, WholeImage::Checkpoint));
         assert!(!room.misses_commits_before(Seq(6)));
     }
 

@@ -276,7 +276,7 @@ impl Room {
 
     fn fire<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, timer: Timer) {
         match timer {
-            Timer::Checkpoint => self.snapshot(env, now),
+            Timer::Checkpoint => self.checkpoint(env, now),
             Timer::Retry => self.want_open(env, now),
             Timer::Opening => self.opening_timed_out(env, now),
             Timer::Thaw => self.frozen_too_long(env, now),

@@ -7,6 +7,7 @@ use playon_types::attach::{Item, LeftOut, Noted};
 use playon_types::gate::{Close, Mode, Push, ToGateway, Who};
 use playon_types::ids::{ConnId, Generation, History, SecretHash, SessionId};
 use playon_types::image::{SeatChange, StateCodec};
+use playon_types::kind::Survives;
 use playon_types::reason;
 use playon_types::reason::Reason;
 use playon_types::time::{Span, Time};
@@ -20,6 +21,9 @@ use super::Room;
 use super::presence::UNHEARD;
 use super::timers::{At, Timer};
 use super::trial::WATCHERS_BLIND;
+
+/// Within that it is stored that a new player was heard, when no commit says so before.
+pub(super) const HEARD_STORED: Span = Span::millis(200);
 
 /// A returning player's claims.
 struct Claim {
@@ -54,7 +58,7 @@ impl Room {
             Who::Known { session, secret, history, generation, recv, lo, whole } => {
                 let lo = lo.max(1);
                 let claim = Claim { session, secret, history, generation, recv, lo, whole };
-                self.resume(env, conn, &claim);
+                self.resume(env, now, conn, &claim);
             }
             Who::Watcher => self.watch(env, conn),
         }
@@ -90,7 +94,7 @@ impl Room {
         self.backlog.push(Item::Join { session, profile });
     }
 
-    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) {
+    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, conn: ConnId, claim: &Claim) {
         let id = claim.session;
         let lossy = !self.policies_known || !self.durable();
         let known = self.presence.get_mut(&id).filter(|s| s.secret == claim.secret);
@@ -136,7 +140,7 @@ impl Room {
         session.generation = session.generation.max(claim.generation);
         session.away_since = None;
         session.absent = Span::ZERO;
-        session.confirmed = true;
+        let news = !std::mem::replace(&mut session.confirmed, true);
         session.loss_open &= !same;
         let back = std::mem::take(&mut session.told_away) || lost > 0;
         if let Some(old) = old {
@@ -154,6 +158,9 @@ impl Room {
             env.report(Report::InputsLost { room: self.id(), inputs });
         }
         self.note_seats();
+        if news {
+            self.store_heard(now);
+        }
         let mode = if resumed { Mode::Resumed } else { Mode::Fresh };
         let welcome = self.welcome(mode, id, recv, told);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
@@ -213,17 +220,20 @@ impl Room {
     }
 
     /// A player has taken in events up to `recv`.
-    pub(crate) fn handle_ack(&mut self, from: (ConnId, Option<SessionId>), recv: u64) {
+    pub(crate) fn handle_ack(&mut self, now: Time, from: (ConnId, Option<SessionId>), recv: u64) {
         let Some((id, session)) = self.presence.speaker(from.0, from.1) else {
             return;
         };
         // Nobody can have taken in what has not left.
         let recv = recv.min(session.pushed);
-        session.confirmed = true;
+        let news = !std::mem::replace(&mut session.confirmed, true);
         session.loss_open = false;
         session.acked = session.acked.max(recv);
         if let Some(seat) = self.image.seats.get_mut(&id) {
             seat.acknowledge(recv);
+        }
+        if news {
+            self.store_heard(now);
         }
     }
 
@@ -270,9 +280,36 @@ impl Room {
         }
     }
 
+    /// A player was heard for the first time. The record of the next commit says so; if none comes, a snapshot does.
+    fn store_heard(&mut self, now: Time) {
+        let within = match self.policies.survives {
+            Survives::WorkerCrash { checkpoint } => checkpoint,
+            _ => HEARD_STORED,
+        };
+        self.timers.set_first(Timer::Checkpoint, now + within);
+    }
+
+    /// Players who were heard for the first time since anything was stored of the room.
+    pub(super) fn newly_heard(&self) -> impl Iterator<Item = SessionId> {
+        let confirmed = |id: &SessionId| self.presence.get(id).is_some_and(|s| s.confirmed);
+        let seats = self.image.seats.iter().filter(|(_, seat)| seat.unheard);
+        seats.map(|(id, _)| *id).filter(move |id| confirmed(id))
+    }
+
+    /// The room is stored whole, with that they were.
+    pub(super) fn note_heard(&mut self) {
+        for id in self.newly_heard().collect::<Vec<_>>() {
+            if let Some(seat) = self.image.seats.get_mut(&id) {
+                seat.unheard = false;
+            }
+        }
+    }
+
     /// Gives up empty seats whose players may never have been told of them: whoever asks for a seat now may be one of them.
+    /// One who got the seat under an earlier keeper may have been heard a moment before that died: it has the seat as long
+    /// as there is another.
     fn drop_unconfirmed(&mut self) {
-        let unconfirmed = self.presence.unconfirmed();
+        let unconfirmed = self.presence.unconfirmed(self.policies.players_max);
         self.give_up(&unconfirmed);
     }
 

@@ -131,9 +131,14 @@ impl Presence {
         self.sessions.iter().filter(|(_, s)| s.standing == Standing::Seated && s.conn.is_none())
     }
 
-    /// Empty seats whose players may never have been told of them.
-    pub(super) fn unconfirmed(&self) -> Vec<SessionId> {
-        self.holding().filter(|(_, s)| is_ghost(s)).map(|(id, _)| *id).collect()
+    /// Empty seats whose players may never have been told of them, for whoever asks for a seat now. Of those that were read back
+    /// one, if the room is full with them.
+    pub(super) fn unconfirmed(&self, players_max: u32) -> Vec<SessionId> {
+        let (earlier, ours): (Vec<_>, Vec<_>) =
+            self.holding().filter(|(_, s)| is_ghost(s)).partition(|(_, s)| !s.is_back());
+        let full = self.players() as usize + earlier.len() >= players_max as usize;
+        let one = earlier.into_iter().take(usize::from(full));
+        ours.into_iter().chain(one).map(|(id, _)| *id).collect()
     }
 
     /// Who has been told of a seat first of those that said nothing since, and when.
@@ -326,9 +331,23 @@ mod tests {
         assert_eq!(presence.expired(RoomTime(149), HOLD), []);
         assert_eq!(presence.expired(RoomTime(150), HOLD), [SessionId(1)]);
         assert_eq!(presence.away_for(SessionId(1), RoomTime(70)), Span(20));
-        assert_eq!((presence.unconfirmed(), presence.players()), (vec![SessionId(1)], 1));
+        assert_eq!((presence.unconfirmed(9), presence.players()), (vec![SessionId(1)], 1));
         presence.get_mut(&SessionId(1)).unwrap().confirmed = true;
-        assert_eq!((presence.unconfirmed(), presence.players()), (vec![], 2));
+        assert_eq!((presence.unconfirmed(2), presence.players()), (vec![], 2));
+    }
+
+    #[test]
+    fn a_seat_read_back_of_which_nobody_may_know_is_free_when_there_is_no_other() {
+        let mut presence = here(3);
+        for n in 0..3 {
+            let session = seat(&mut presence, n);
+            session.conn = None;
+            session.generation = playon_types::ids::Generation(0);
+            session.confirmed = n == 0;
+        }
+        assert_eq!(presence.players(), 1);
+        assert_eq!(presence.unconfirmed(4), []);
+        assert_eq!(presence.unconfirmed(3), [SessionId(1)]);
     }
 
     #[test]

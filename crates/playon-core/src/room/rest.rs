@@ -26,6 +26,7 @@ impl Room {
         }
         self.image.clock = self.clock.read(now).max(self.image.now);
         self.note_absences(env, now);
+        self.note_heard();
         self.leave_worker(env);
         self.image.clean |= self.losses_settled();
         self.resting_asleep = true;

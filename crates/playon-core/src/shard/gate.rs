@@ -44,10 +44,10 @@ impl<C: StateCodec> Shard<C> {
             match message {
                 ToOwner::Hello(_) => {}
                 ToOwner::Input { seq, recv, payload, .. } => {
-                    room.handle_ack(from, recv);
+                    room.handle_ack(now, from, recv);
                     room.handle_input(env, now, from, seq, payload);
                 }
-                ToOwner::Ack { recv, .. } => room.handle_ack(from, recv),
+                ToOwner::Ack { recv, .. } => room.handle_ack(now, from, recv),
                 ToOwner::Bye { .. } => room.handle_bye(env, now, from),
                 ToOwner::Gone { .. } => room.handle_gone(env, now, from),
                 ToOwner::Drained { sent, .. } => room.handle_drained(env, now, from, sent),

@@ -218,19 +218,9 @@ impl Model {
 
     fn ask(&mut self, conn: u64, id: u64, secret: SecretHash, profile: Bytes) -> bool {
         self.give_up_expired();
-        // Whoever asks may be somebody who was never told of the seat it got before.
-        let mut ghosts = Vec::new();
-        for (id, player) in &mut self.players {
-            let empty = player.standing == Standing::Seated && player.conn.is_none();
-            if empty && !player.confirmed {
-                player.standing = Standing::Leaving;
-                ghosts.push(Item::Leave(SessionId(*id)));
-            }
-        }
-        self.queue.extend(ghosts);
+        self.drop_ghosts();
         // A seat is taken from the request on, and until it is being given up: that comes first.
-        let staying = self.players.values().filter(|p| p.standing != Standing::Leaving);
-        if staying.count() >= self.players_max
+        if self.staying(|player| !player.is_ghost()) >= self.players_max
             && let Some(why) = self.no_seat()
         {
             self.expected.push(Told::Close(conn, why));
@@ -521,6 +511,8 @@ impl Model {
             assert_eq!(away.is_some(), kept.away.is_some(), "seat {id}");
             assert!(away >= kept.away && away <= Some(self.clock_at.0), "seat {id}: {away:?}");
             kept.away = away;
+            let heard = self.players.get(id).is_none_or(|player| player.confirmed);
+            assert!(seat.unheard || heard, "seat {id} is said to be of a player who was heard");
         }
         if !image.clean {
             self.history = History(epoch);
@@ -535,6 +527,9 @@ impl Model {
         let back =
             |(id, seat): (&u64, &Kept)| (*id, Player::read_back(seat, now, clock, !image.clean));
         self.players = self.seats.iter().map(back).collect();
+        for (id, player) in &mut self.players {
+            player.confirmed = !image.seats[&SessionId(*id)].unheard;
+        }
     }
 
     /// What must hold after every step, whatever it was.

@@ -182,3 +182,74 @@ fn who_was_back_for_a_moment_is_away_from_then_on() {
     bench.wait(Span::secs(12));
     assert!(asks(&mut bench, 4));
 }
+
+/// The player has a seat and has been told of it. What is stored of the room then.
+fn told() -> (Bench, Image) {
+    let bench = Bench::with_player(&one_seat(), false);
+    let image = bench.shard.rooms(bench.now).next().and_then(|room| room.image.cloned());
+    (bench, image.expect("it is live"))
+}
+
+/// WELCOME may have been lost with the keeper: then nobody knows of the seat, and who asks may be whose it is.
+#[test]
+fn a_seat_of_which_nobody_was_heard_is_free_under_the_next_keeper() {
+    let (bench, before) = told();
+    let image = killed(&bench, before);
+    assert!(asks(&mut next(2, 0, &one_seat(), image.clone()), 2));
+    // It was: and whoever knows of it has it back as long as nobody else asks.
+    let mut bench = next(2, 0, &one_seat(), image.clone());
+    bench.hello_again(3);
+    bench.obey(ONE, false);
+    assert!(bench.welcomed(3) && !asks(&mut bench, 4));
+    // Where there is another seat nobody loses this one.
+    let policies = Policies { players_max: 2, ..one_seat() };
+    let mut bench = next(2, 0, &policies, image.clone());
+    assert!(asks(&mut bench, 5));
+    bench.hello_again(6);
+    bench.obey(ONE, false);
+    assert!(bench.welcomed(6) && !asks(&mut bench, 7));
+    // Nor does it count as heard because a keeper has read it back, nor by an orderly stop of one.
+    let mut bench = next(2, 0, &one_seat(), image.clone());
+    bench.order(Order::Stop);
+    let image = killed(&bench, image);
+    assert!(asks(&mut next(3, 0, &one_seat(), image), 8));
+}
+
+#[test]
+fn who_has_said_a_word_has_the_seat_under_the_next_keeper() {
+    let stops: [fn(&mut Bench); 4] = [
+        // A room without ticks has no other commit before it is killed.
+        |bench| bench.wait(Span::millis(300)),
+        |bench| bench.order(Order::Stop),
+        |bench| {
+            bench.gate(ToOwner::Gone { conn: ConnId(1) });
+            bench.obey(ONE, false);
+        },
+        |bench| {
+            let payload = Bytes::from_static(b"move");
+            bench.gate(ToOwner::Input { conn: ConnId(1), seq: 1, recv: 0, payload });
+            bench.obey(ONE, false);
+        },
+    ];
+    for (n, stop) in stops.into_iter().enumerate() {
+        let (mut bench, before) = told();
+        bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
+        stop(&mut bench);
+        let image = killed(&bench, before);
+        assert!(!image.seats[&SessionId(101)].unheard, "{n}");
+        assert!(!asks(&mut next(2, 0, &one_seat(), image), 2), "{n}");
+    }
+}
+
+/// That a player was heard is written once, and not for each frame.
+#[test]
+fn that_a_player_was_heard_is_stored_once() {
+    let (mut bench, _) = told();
+    bench.effects.clear();
+    for _ in 0..50 {
+        bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
+        bench.wait(Span::millis(100));
+    }
+    let stored = |effect: &&Effect| matches!(effect, Effect::Append { .. } | Effect::Snapshot(_));
+    assert_eq!(bench.effects.iter().filter(stored).count(), 1);
+}

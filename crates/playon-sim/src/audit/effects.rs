@@ -295,6 +295,8 @@ fn note_absences(shadow: &mut Image, image: &Image) -> Result<(), String> {
             }
             seat.away_since = Some(told);
         }
+        // That a player was heard is noted with the whole room, or with the next record.
+        seat.unheard &= image.seats.get(session).is_none_or(|told| told.unheard);
     }
     Ok(())
 }

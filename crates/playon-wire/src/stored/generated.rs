@@ -61,6 +61,9 @@ pub struct Seat {
     /// Since when nobody is connected, in the age of the directory's keepers.
     #[prost(uint64, optional, tag = "9")]
     pub away_since_us: ::core::option::Option<u64>,
+    /// Nothing was heard of the player since the seat was given.
+    #[prost(bool, tag = "10")]
+    pub unheard: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Record {
@@ -105,7 +108,7 @@ pub mod record {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SeatChange {
-    #[prost(oneof = "seat_change::Change", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "seat_change::Change", tags = "1, 2, 3, 4, 5, 6")]
     pub change: ::core::option::Option<seat_change::Change>,
 }
 /// Nested message and enum types in `SeatChange`.
@@ -122,6 +125,9 @@ pub mod seat_change {
         SetAside(super::SetAside),
         #[prost(message, tag = "5")]
         Presence(super::Presence),
+        /// The session that was heard of for the first time.
+        #[prost(uint64, tag = "6")]
+        Heard(u64),
     }
 }
 /// The game was told that a player is away or, without a time, that it is back.

@@ -42,6 +42,7 @@ fn seat_to_wire(session: SessionId, seat: &Seat) -> wire::Seat {
         lost_history: seat.loss.history.0,
         set_aside: seat.set_aside.iter().copied().collect(),
         away_since_us: seat.away_since.map(|since| since.0),
+        unheard: seat.unheard,
     }
 }
 
@@ -87,6 +88,7 @@ fn seat_from_wire(seat: wire::Seat) -> Result<(SessionId, Seat), StoredError> {
         loss: Loss { inputs: seat.lost, history: History(seat.lost_history) },
         set_aside: seat.set_aside.into(),
         away_since: seat.away_since_us.map(Time),
+        unheard: seat.unheard,
     };
     Ok((SessionId(seat.session), found))
 }

@@ -48,6 +48,7 @@ fn change_to_wire(change: &SeatChange) -> wire::SeatChange {
                 away_since_us: away_since.map(|since| since.0),
             })
         }
+        SeatChange::Heard { session } => seat_change::Change::Heard(session.0),
         SeatChange::Progress { session, applied, events, lost, kept_from } => {
             seat_change::Change::Progress(wire::Progress {
                 session: session.0,
@@ -101,6 +102,7 @@ fn change_from_wire(change: wire::SeatChange) -> Result<SeatChange, StoredError>
             session: SessionId(m.session),
             away_since: m.away_since_us.map(Time),
         },
+        seat_change::Change::Heard(session) => SeatChange::Heard { session: SessionId(session) },
         seat_change::Change::Progress(m) => SeatChange::Progress {
             session: SessionId(m.session),
             applied: m.applied,

@@ -514,10 +514,10 @@ fn seat() -> impl Strategy<Value = Seat> {
     let loss =
         (edgy(), edgy()).prop_map(|(inputs, history)| Loss { inputs, history: History(history) });
     let set_aside = vec(edgy(), 0..3).prop_map(Into::into);
-    let away_since = option::of(edgy().prop_map(Time));
     let numbers = (edgy(), 0..1_000_u64);
-    (secret_hash(), numbers, vec(bytes(20), 0..4), loss, set_aside, away_since).prop_map(
-        |(secret, (applied, before), outbox, loss, set_aside, away_since)| Seat {
+    let presence = (option::of(edgy().prop_map(Time)), any::<bool>());
+    (secret_hash(), numbers, vec(bytes(20), 0..4), loss, set_aside, presence).prop_map(
+        |(secret, (applied, before), outbox, loss, set_aside, (away_since, unheard))| Seat {
             secret,
             applied,
             event_seq: before + outbox.len() as u64,
@@ -525,6 +525,7 @@ fn seat() -> impl Strategy<Value = Seat> {
             loss,
             set_aside,
             away_since,
+            unheard,
         },
     )
 }
@@ -557,6 +558,7 @@ fn seat_change() -> impl Strategy<Value = SeatChange> {
         (session(), secret_hash())
             .prop_map(|(session, secret)| SeatChange::Joined { session, secret }),
         session().prop_map(|session| SeatChange::Left { session }),
+        session().prop_map(|session| SeatChange::Heard { session }),
         (session(), edgy()).prop_map(|(session, input)| SeatChange::SetAside { session, input }),
         (session(), option::of(edgy().prop_map(Time)))
             .prop_map(|(session, away_since)| SeatChange::Presence { session, away_since }),

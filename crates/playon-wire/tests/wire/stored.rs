@@ -159,6 +159,7 @@ fn kept_image() -> Image {
         loss: Loss::default(),
         set_aside: Default::default(),
         away_since: None,
+        unheard: false,
     };
     Image {
         name: "kitchen".to_owned(),
@@ -225,6 +226,14 @@ fn kept_away() -> (Image, Record) {
     (image, record)
 }
 
+/// The same with what is noted of whether a new player was heard.
+fn kept_heard() -> (Image, Record) {
+    let (mut image, mut record) = kept_away();
+    image.seats.values_mut().for_each(|seat| seat.unheard = true);
+    record.seats = vec![SeatChange::Heard { session: SessionId(1 << 40) }];
+    (image, record)
+}
+
 /// Files written by each version of the format. They are never changed; a new version adds new ones.
 #[test]
 fn what_earlier_builds_wrote_is_still_read() {
@@ -246,4 +255,9 @@ fn what_earlier_builds_wrote_is_still_read() {
     assert_eq!(hex(&encode_record(&record)), hex(&file("record-1-presence")));
     assert_eq!(decode_image(&file("image-1-away")), Ok(image));
     assert_eq!(decode_record(&file("record-1-presence")), Ok(record));
+    let (image, record) = kept_heard();
+    assert_eq!(hex(&encode_image(&image)), hex(&file("image-1-unheard")));
+    assert_eq!(hex(&encode_record(&record)), hex(&file("record-1-heard")));
+    assert_eq!(decode_image(&file("image-1-unheard")), Ok(image));
+    assert_eq!(decode_record(&file("record-1-heard")), Ok(record));
 }
