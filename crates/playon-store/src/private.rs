@@ -3,9 +3,9 @@
 //! What root makes within a directory of somebody else is given to that one: a repair or a restore by root must
 //! not lock the keeper's user out.
 
-use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::fs::{DirBuilder, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
 
 /// Mode of a folder.
@@ -17,6 +17,15 @@ pub(crate) const FILE: u32 = 0o600;
 /// Makes a folder, and those above it that are missing. One that is there stays as it is.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER).create(path)
+}
+
+/// Takes from a folder what others may do with it.
+pub(crate) fn close_to_others(folder: &Path) -> io::Result<()> {
+    let mode = std::fs::metadata(folder)?.mode() & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    std::fs::set_permissions(folder, Permissions::from_mode(mode & !0o077))
 }
 
 /// How a private file is opened for writing; without further options it must be there.

@@ -32,8 +32,8 @@ pub(super) struct BackupTo {
 /// Make a data directory from a backup.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The directory must not be there yet, or be empty: nothing is overwritten. One that is there is filled in place and
-keeps its mode and owner. A keeper that is started on it goes on from the moment of the backup. Players who know of more are told what is lost.
+    after_help = "The directory must not be there yet, or be empty: nothing is overwritten. One that is there is filled in place,
+keeps its owner and is closed to other users. A keeper that is started on it goes on from the moment of the backup. Players who know of more are told what is lost.
 
 Examples:
   playon store restore /backup/today --data /srv/game-again"

@@ -57,6 +57,14 @@ impl BackupTarget {
         &self.part
     }
 
+    /// Closes a directory that was there to other users: a keeper takes no other one.
+    pub(super) fn make_private(&self) -> Result<(), BackupError> {
+        match self.there {
+            true => private::close_to_others(&self.dir).map_err(at(&self.dir)),
+            false => Ok(()),
+        }
+    }
+
     /// Gives a file or folder of the contents to the owner of a directory that was there.
     fn own(&self, path: &Path) -> Result<(), BackupError> {
         match self.there {

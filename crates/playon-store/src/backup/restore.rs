@@ -40,7 +40,8 @@ pub fn restore(
 ) -> Result<Restored, BackupError> {
     let manifest = Manifest::read(from)?;
     let place = BackupTarget::begin(data, DATABASE_FILE)?;
-    match fill(from, &manifest, place.part(), progress) {
+    let filled = fill(from, &manifest, place.part(), progress);
+    match filled.and_then(|epoch| place.make_private().map(|()| epoch)) {
         Ok(epoch) => {
             place.finish().map(|()| Restored { data: data.to_owned(), backup: manifest, epoch })
         }
