@@ -47,9 +47,9 @@ async fn requests_that_make_no_sense_are_told_so_in_json() {
     let cases: [(&str, &str, &[u8], u16, &str); 12] = [
         ("GET /v1/status", "wrong", b"", 401, "PLY-0515"),
         ("POST /v1/deploys", "", b"{\"release\": \"x\"}", 401, "PLY-0515"),
-        ("GET /v1/nothing", &token, b"", 400, "PLY-0516"),
-        ("GET /nothing", &token, b"", 400, "PLY-0516"),
-        ("DELETE /v1/releases", &token, b"", 400, "PLY-0516"),
+        ("GET /v1/nothing", &token, b"", 404, "PLY-0514"),
+        ("GET /nothing", &token, b"", 404, "PLY-0514"),
+        ("DELETE /v1/releases", &token, b"", 404, "PLY-0514"),
         ("POST /v1/deploys", &token, b"", 400, "PLY-0516"),
         ("POST /v1/deploys", &token, b"{\"release\": ", 400, "PLY-0516"),
         ("POST /v1/deploys", &token, b"{\"now\": true}", 400, "PLY-0516"),

@@ -129,8 +129,8 @@ fn a_client_that_writes_everything_before_it_reads_finds_the_answer() {
     for (path, status, code) in [
         ("/v1/releases", 401, "PLY-0515"),
         ("/v1/deploys", 401, "PLY-0515"),
-        ("/v1/nothing", 400, "PLY-0516"),
-        ("/metrics", 400, "PLY-0516"),
+        ("/v1/nothing", 404, "PLY-0514"),
+        ("/metrics", 404, "PLY-0514"),
     ] {
         for _ in 0..10 {
             let mut stream = TcpStream::connect(&rig.admin).unwrap();

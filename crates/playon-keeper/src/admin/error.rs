@@ -34,7 +34,7 @@ const STATUSES: [(StatusCode, &[Code]); 8] = [
     (StatusCode::NOT_FOUND, &[ply!("PLY-0511"), ply!("PLY-0514")]),
     (
         StatusCode::CONFLICT,
-        &[ply!("PLY-0206"), ply!("PLY-0510"), ply!("PLY-0512"), ply!("PLY-0513")],
+        &[ply!("PLY-0206"), ply!("PLY-0510"), ply!("PLY-0512"), ply!("PLY-0513"), ply!("PLY-0535")],
     ),
     (StatusCode::REQUEST_TIMEOUT, &[ply!("PLY-0451")]),
     (StatusCode::PAYLOAD_TOO_LARGE, &[ply!("PLY-0452"), ply!("PLY-0505")]),
@@ -61,6 +61,15 @@ pub(super) fn not_found(what: &str, name: &str) -> AdminFailure {
         ply!("PLY-0514"),
         format!("there is no {what} {name}"),
         "look at the list of what there is",
+    ))
+}
+
+/// Nothing can be asked there in that way.
+pub(super) fn nothing_there() -> AdminFailure {
+    AdminFailure(Coded::new(
+        ply!("PLY-0514"),
+        "there is nothing under this path and method",
+        "see `docs/admin-api.md` for what may be asked",
     ))
 }
 

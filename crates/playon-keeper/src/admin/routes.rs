@@ -13,7 +13,7 @@ use playon_types::ids::{DeployId, RoomId};
 use serde::{Deserialize, Serialize};
 
 use super::auth::{AdminToken, require};
-use super::error::{AdminFailure, bad_request, coded, not_found};
+use super::error::{AdminFailure, bad_request, coded, not_found, nothing_there};
 use super::patience::in_time;
 use super::upload::receive;
 use crate::control::{
@@ -117,7 +117,7 @@ struct Uploads {
 }
 
 async fn nothing() -> AdminFailure {
-    bad_request("there is nothing under this path and method")
+    nothing_there()
 }
 
 async fn status(State(handle): State<Handle>) -> Json<StatusView> {
