@@ -58,7 +58,10 @@ impl Room {
             Who::Known { session, secret, history, generation, recv, lo, whole } => {
                 let lo = lo.max(1);
                 let claim = Claim { session, secret, history, generation, recv, lo, whole };
-                self.resume(env, now, conn, &claim);
+                self.resume(env, conn, &claim);
+                if self.newly_heard().next().is_some() {
+                    self.store_heard(now);
+                }
             }
             Who::Watcher => self.watch(env, conn),
         }
@@ -94,7 +97,7 @@ impl Room {
         self.backlog.push(Item::Join { session, profile });
     }
 
-    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time, conn: ConnId, claim: &Claim) {
+    fn resume<C: StateCodec>(&mut self, env: &mut Env<C>, conn: ConnId, claim: &Claim) {
         let id = claim.session;
         let lossy = !self.policies_known || !self.durable();
         let known = self.presence.get_mut(&id).filter(|s| s.secret == claim.secret);
@@ -140,7 +143,7 @@ impl Room {
         session.generation = session.generation.max(claim.generation);
         session.away_since = None;
         session.absent = Span::ZERO;
-        let news = !std::mem::replace(&mut session.confirmed, true);
+        session.confirmed = true;
         session.loss_open &= !same;
         let back = std::mem::take(&mut session.told_away) || lost > 0;
         if let Some(old) = old {
@@ -158,9 +161,6 @@ impl Room {
             env.report(Report::InputsLost { room: self.id(), inputs });
         }
         self.note_seats();
-        if news {
-            self.store_heard(now);
-        }
         let mode = if resumed { Mode::Resumed } else { Mode::Fresh };
         let welcome = self.welcome(mode, id, recv, told);
         env.emit(Effect::Gate(ToGateway::Welcome { conn, welcome }));
@@ -226,14 +226,14 @@ impl Room {
         };
         // Nobody can have taken in what has not left.
         let recv = recv.min(session.pushed);
-        let news = !std::mem::replace(&mut session.confirmed, true);
+        session.confirmed = true;
         session.loss_open = false;
         session.acked = session.acked.max(recv);
         if let Some(seat) = self.image.seats.get_mut(&id) {
             seat.acknowledge(recv);
-        }
-        if news {
-            self.store_heard(now);
+            if seat.unheard {
+                self.store_heard(now);
+            }
         }
     }
 

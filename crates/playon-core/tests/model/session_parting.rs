@@ -1,8 +1,9 @@
-//! How players part from the room in the model: by a goodbye, or because their socket goes.
+//! How players part from the room in the model: by a goodbye, because their socket goes, or because their seat is given up.
 
 use playon_types::attach::Item;
 use playon_types::gate::Close;
 use playon_types::ids::SessionId;
+use playon_types::time::Span;
 
 use crate::session_model::{Model, Player, Standing, Told};
 
@@ -53,6 +54,45 @@ impl Model {
         } else if player.standing == Standing::Asking {
             self.withdraw(id);
         }
+    }
+
+    /// The shard was called because a time had come: seats that were empty for too long are given up.
+    pub(crate) fn expire(&mut self) {
+        if self.live {
+            self.give_up_expired();
+        }
+    }
+
+    pub(crate) fn give_up_expired(&mut self) {
+        for (id, player) in &mut self.players {
+            let empty = player.standing == Standing::Seated && player.conn.is_none();
+            let left = self.hold.0.saturating_sub(player.absent);
+            if empty && player.away_since.is_some_and(|since| since + left <= self.clock) {
+                player.standing = Standing::Leaving;
+                self.queue.push_back(Item::Leave(SessionId(*id)));
+            }
+        }
+    }
+
+    /// All seats are taken. One of a player who was told of it two seconds ago and has said nothing since goes to whoever asks.
+    pub(crate) fn no_seat(&mut self) -> Option<Close> {
+        let silent = |(id, p): (&u64, &Player)| {
+            let silent = p.standing == Standing::Seated && !p.confirmed;
+            Some((p.told_at.filter(|_| silent)?, *id))
+        };
+        let Some((told, id)) = self.players.iter().filter_map(silent).min() else {
+            return Some(Close::RoomFull);
+        };
+        if self.clock_at.since(told) < Span::secs(2) {
+            return Some(Close::Busy);
+        }
+        let player = self.players.get_mut(&id).expect("it has a seat");
+        player.standing = Standing::Leaving;
+        if let Some(conn) = player.conn.take() {
+            self.expected.push(Told::Close(conn, Close::RoomFull));
+        }
+        self.queue.push_back(Item::Leave(SessionId(id)));
+        None
     }
 }
 

@@ -133,6 +133,7 @@ fn a_player_who_was_there_when_the_keeper_died_has_the_whole_hold() {
     let policies = one_seat();
     let mut bench = Bench::with_player(&policies, false);
     bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
+    bench.wait(Span::secs(1));
     let image = bench.shard.rooms(bench.now).next().and_then(|room| room.image.cloned());
     let mut bench = next(2, 500, &policies, image.expect("it is live"));
     bench.wait(Span::secs(19));
