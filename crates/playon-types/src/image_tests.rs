@@ -138,8 +138,10 @@ fn seats_are_taken_and_given_up_with_their_secret() {
     let secret = SecretHash([5; 16]);
     let away = SeatChange::Presence { session: WHO, away_since: Some(Time(4)) };
     let image = with(image(), vec![SeatChange::Joined { session: other, secret }, away]);
-    assert_eq!(image.seats[&other], Seat { secret, ..Seat::default() });
+    assert_eq!(image.seats[&other], Seat { secret, unheard: true, ..Seat::default() });
     assert_eq!(image.seats[&WHO].away_since, Some(Time(4)));
+    let image = with(image, vec![SeatChange::Heard { session: other }]);
+    assert_eq!(image.seats[&other], Seat { secret, ..Seat::default() });
     let image = with(image, vec![SeatChange::Left { session: other }]);
     assert_eq!(image.seats.keys().collect::<Vec<_>>(), [&WHO]);
 }

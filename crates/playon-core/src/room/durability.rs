@@ -488,7 +488,7 @@ mod tests {
         room.recovered(&image(3, 10));
         assert!(room.is_settled(Seq(3)) && !room.is_settled(Seq(4)));
         assert!(!room.is_storing());
-        assert!(room.begin_snapshot(&image(4, 10), WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&image(4, 10), 0, WholeImage::Checkpoint));
         room.raise(Seq(4));
         assert!(room.is_storing() && !room.is_settled(Seq(4)));
         assert!(!room.handle_snapshot_safe(Seq(3)), "an older one");
@@ -520,10 +520,10 @@ mod tests {
         assert!(!room.keeps(Seq(3)));
         room.handle_kept(Seq(4), false);
         assert!(room.keeps(Seq(4)));
-        assert!(room.begin_snapshot(&image(4, 10), WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&image(4, 10), 0, WholeImage::Checkpoint));
         assert_eq!(room.issued(), Seq(4));
         assert!(!room.keeps(Seq(4)) && room.keeps(Seq(5)));
-        assert!(!room.begin_snapshot(&image(5, 10), WholeImage::Checkpoint));
+        assert!(!room.begin_snapshot(&image(5, 10), 0, WholeImage::Checkpoint));
         assert!(!room.keeps(Seq(5)), "one follows");
         room.rest();
         assert!(!room.handle_snapshot_safe(Seq(4)), "it rests: what followed would bring it back");
@@ -539,7 +539,7 @@ mod tests {
         assert!(room.settle(|id| *id == SessionId(1)), "the other one was counted before");
         assert!(room.handle_record(&limits, &record(4, 1, 0)), "the store must know at once");
         assert!(room.handle_record(&limits, &record(5, 1, 0)));
-        assert!(room.begin_snapshot(&image(5, 10), WholeImage::Checkpoint));
+        assert!(room.begin_snapshot(&image(5, 10), 0, WholeImage::Checkpoint));
         assert!(!room.handle_record(&limits, &record(6, 1, 0)));
         let mut whole = Durability::new(&limits);
         let seats = [(SessionId(1), playon_types::image::Seat::default())].into();

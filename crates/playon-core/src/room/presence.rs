@@ -438,7 +438,7 @@ mod tests {
         seat(&mut presence, 2).standing = Standing::Leaving;
         let held: Vec<_> = presence.holding().map(|(id, _)| id.0).collect();
         assert_eq!(held, [0, 1]);
-        assert_eq!(presence.unconfirmed(), [SessionId(0)]);
+        assert_eq!(presence.unconfirmed(9), [SessionId(0)]);
         assert_eq!(presence.next_expiry(HOLD), Some(RoomTime(150)));
         assert_eq!(presence.expired(RoomTime(170), HOLD), [SessionId(0), SessionId(1)]);
         assert_eq!(presence.away_for(SessionId(9), RoomTime(70)), Span::ZERO);
