@@ -253,7 +253,7 @@ async fn leaving_without_a_socket_opens_one_to_say_goodbye() {
             assert_eq!(conn.read().await, [ClientFrame::Bye]);
             conn.close(4904).await;
         };
-        let (end, ()) = within(async { tokio::join!(room.leave(), bye) }).await;
+        let (end, ()) = Box::pin(within(async { tokio::join!(room.leave(), bye) })).await;
         assert_eq!(end, End::Left, "noticed: {noticed}");
     }
 }
