@@ -46,7 +46,7 @@ impl Room {
         let release = live.placement.release;
         let (mut record, held) = self.digest(&inflight, &commit, release);
         record.seats.extend(self.digest_presence(env, now, &inflight.items));
-        record.seats.extend(self.newly_heard().map(|session| SeatChange::Heard { session }));
+        self.digest_heard(&mut record.seats);
         let tally = self.tally(&inflight, commit.inputs);
         let fits = match writes {
             Some(writes) if writes != commit.version => {
@@ -85,6 +85,17 @@ impl Room {
         }
         self.list(env);
         self.pump(env, now);
+    }
+
+    /// Whom the store does not know yet to have been heard. Of those with an input it knows by that.
+    fn digest_heard(&self, seats: &mut Vec<SeatChange>) {
+        let says = |id: SessionId, change: &SeatChange| match change {
+            SeatChange::Progress { session, applied, .. } => *session == id && *applied > 0,
+            _ => false,
+        };
+        let silent = |id: &SessionId| !seats.iter().any(|change| says(*id, change));
+        let heard: Vec<_> = self.newly_heard().filter(silent).collect();
+        seats.extend(heard.into_iter().map(|session| SeatChange::Heard { session }));
     }
 
     /// Turns a commit into the record that is stored and the outputs that wait for it. The room does not change:
