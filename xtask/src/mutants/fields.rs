@@ -74,6 +74,14 @@ pub(super) const FIELDS: [Field; 2] = [
         ],
         judges: &[
             Judge {
+                name: "store's unit tests",
+                packages: &["playon-store"],
+                built: &["--lib"],
+                tests: &[],
+                timeout_s: "20",
+                slow: false,
+            },
+            Judge {
                 name: "tests of stored rooms",
                 packages: &["playon-store"],
                 built: &["--test", "rooms", "--test", "sequences", "--test", "bounds"],
