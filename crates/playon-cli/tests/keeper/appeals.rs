@@ -28,7 +28,7 @@ fn rooms_on(rig: &Rig, label: &str) -> usize {
 /// How often what was set aside has been tried on the release before, and failed there or not.
 fn heard(rig: &Rig, too: bool) -> usize {
     let log = rig.log();
-    let line = "what was set aside is tried on the release before";
+    let line = "what it fails on is tried on the release before";
     let verdict = format!("too={too}");
     log.lines().filter(|l| l.contains(line) && l.contains(&verdict)).count()
 }
@@ -51,6 +51,18 @@ async fn inputs_that_fail_on_both_releases_are_set_aside_and_the_release_stays()
         (&"deploy".into(), &"done".into())
     );
     assert_eq!(rooms_on(&rig, "next"), 2, "{}", rig.log());
+}
+
+#[tokio::test]
+async fn a_room_that_fails_by_itself_on_both_releases_is_halted_and_the_release_stays() {
+    let (rig, mut players) = shipped("#").await;
+    players[0].say("timer:panic").await;
+    rig.until_log("room is not run any more");
+    assert_eq!(heard(&rig, false), 0, "{}", rig.log());
+    assert!(heard(&rig, true) > 0, "{}", rig.log());
+    assert_eq!(rig.status()["deploy"]["kind"], "deploy");
+    assert_eq!(rooms_on(&rig, "next"), 2, "{}", rig.log());
+    players[1].play().await;
 }
 
 #[tokio::test]

@@ -74,10 +74,10 @@ async fn what_a_release_on_probation_dies_of_is_told_by_its_room_and_by_its_depl
     let rig = Rig::start_with(&["--release", DEEDS]);
     let mut culprit = enter(&rig, "culprit", None).await.unwrap();
     culprit.play().await;
-    rig.json(&["deploy", &rig.another("next", DEEDS, "#"), "--now"]);
+    rig.json(&["deploy", &rig.another("next", DEEDS, "!"), "--now"]);
     culprit.play().await;
     // Not in the batch that brings the word, so it is the room itself that fails.
-    culprit.say("timer:abort").await;
+    culprit.say("timer:abort-bug").await;
     let wanted = "killed by SIGABRT; its last line: I abort as told";
     rig.until("the way back says what of", |status| {
         let reason = status["deploy"]["reason"].as_str().unwrap_or_default();

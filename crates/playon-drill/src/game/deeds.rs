@@ -48,6 +48,7 @@ fn commit(deed: &str) {
             std::hint::black_box(0);
         },
         "bug" if ends_with(b'!') => panic!("a bug of this release"),
+        "abort-bug" if ends_with(b'!') => commit("abort"),
         _ => {}
     }
 }
@@ -105,7 +106,8 @@ impl Room for Deeds {
     }
 
     /// `abort` does it now, `view:abort` when a view is next made, `watch:abort` when one for spectators is, `spite:abort` when one
-    /// for this player is, from five ticks later on; `grow:5` takes 5 MiB; `bug` panics in an executable that ends with `!`.
+    /// for this player is, from five ticks later on; `grow:5` takes 5 MiB; `bug` panics in an executable that ends with `!`,
+    /// and `abort-bug` aborts there.
     fn input(&mut self, from: PlayerId, word: String, cx: &mut Cx<Self>) {
         touch_shared();
         self.words += 1;

@@ -269,12 +269,15 @@ impl Director {
         self.past.truncate(super::DEPLOYS_REMEMBERED);
         self.mover.cancel(id);
         self.out.push_back(DirectorEffect::Store { record, current: self.current });
-        if decided && !phase.has_arrived() {
+        if decided && phase != DeployPhase::Done {
+            // Of those that are left behind some may still have the order.
             let cancel = Order::CancelMoves { deploy: id };
             self.out.push_back(DirectorEffect::Order(Target::All, cancel));
             if let Some(current) = self.current {
                 self.out.push_back(DirectorEffect::Order(Target::All, Order::Prefer(current)));
             }
+        }
+        if decided && !phase.has_arrived() {
             self.end_probation();
         }
         if checked {
