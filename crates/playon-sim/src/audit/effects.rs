@@ -1,6 +1,7 @@
 //! Records, snapshots and messages, as they leave the machines.
 
 use playon_core::effect::{Aside, AtFault, Report};
+use playon_core::facts::Place;
 use playon_types::attach::{ToWorker, Turn};
 use playon_types::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
 use playon_types::image::{Image, Record, StateCodec};
@@ -166,7 +167,9 @@ impl Audit {
                     false
                 };
                 // What is opened for a cutover is a copy: of a room of which one has cost others their worker.
-                let cutover = self.book(*room).place.is_some_and(|place| place.is_frozen());
+                // It may be frozen and given to the new worker in one step.
+                let switches = |place: Place| place.is_frozen() || place == Place::Warm;
+                let cutover = self.book(*room).place.is_some_and(switches);
                 let known = self.costly_copies.keys().any(|(costly, ..)| costly == room);
                 let copy = cutover && (known || self.late_copies.contains(room));
                 if on_trial && !goes_on && !copy && !self.may_be_tried(*room) {
