@@ -67,7 +67,7 @@ const STAGES: [Stage; 13] = [
 ];
 
 /// Seeds of the simulator.
-const SEEDS: &str = "3000";
+const SEEDS: &str = "2000";
 
 /// Runs the stages asked for, or all.
 pub(crate) fn run(sh: &Sh, args: &[String]) -> anyhow::Result<()> {
