@@ -87,6 +87,7 @@ fn counts(outcome: &DrillOutcome, out: &mut String) -> fmt::Result {
     }
     row("processes killed", &outcome.kills)?;
     for (name, count) in [
+        ("keepers stopped", outcome.stops),
         ("deeds of game code", outcome.neighbours.deeds),
         ("reopened for a deed", outcome.neighbours.reopened_max),
         ("workers stopped", outcome.hangs),
