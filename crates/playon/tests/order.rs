@@ -92,6 +92,7 @@ fn an_answer_waits_for_nobody_and_a_room_that_stands_still_for_one_that_is_playe
     messages.push(ToWorker::Retire { room: closed.room, attempt: Attempt(98) });
     messages.push(open(&closed, Attempt(99)));
     tell(&mut owner, messages);
+    owner.until_read();
     *DOOR.0.lock().unwrap() = true;
     DOOR.1.notify_all();
     assert_eq!(about(&owner.answer()), (stuck.room, "commit"));

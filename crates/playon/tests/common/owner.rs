@@ -115,6 +115,19 @@ impl Owner {
         }
     }
 
+    /// Waits until the worker has read all that it was told, and handed it to its rooms' threads. No room may answer meanwhile.
+    pub fn until_read(&mut self) {
+        self.send(&[Down::Ping { nonce: 0 }]);
+        loop {
+            match self.next() {
+                Up::Pong { .. } => return,
+                Up::Log(line) => self.logs.push(line),
+                Up::Credit { bytes } => self.owed = self.owed.checked_sub(bytes).unwrap(),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// The next item of any sort.
     pub fn next(&mut self) -> Up {
         while self.unread.is_empty() {
