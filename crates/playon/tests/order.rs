@@ -15,7 +15,14 @@ use playon_types::time::RoomTime;
 use playon_wire::attach::{Down, cost};
 use serde::{Deserialize, Serialize};
 
-static DOOR: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+/// A door, and whether somebody stands before it.
+struct Door {
+    open: bool,
+    awaited: bool,
+}
+
+static DOOR: (Mutex<Door>, Condvar) =
+    (Mutex::new(Door { open: false, awaited: false }), Condvar::new());
 
 /// Waits at the door if it is told to.
 #[derive(Serialize, Deserialize)]
@@ -34,8 +41,10 @@ impl Room for Caller {
         Ok(())
     }
     fn input(&mut self, _: PlayerId, waits: bool, _: &mut Cx<Self>) {
-        let open = DOOR.0.lock().unwrap();
-        drop(DOOR.1.wait_while(open, |open| waits && !*open).unwrap());
+        let mut door = DOOR.0.lock().unwrap();
+        door.awaited |= waits;
+        DOOR.1.notify_all();
+        drop(DOOR.1.wait_while(door, |door| waits && !door.open).unwrap());
     }
     fn view(&self, _: PlayerId, _: &Cx<Self>) {}
 }
@@ -87,13 +96,14 @@ fn an_answer_waits_for_nobody_and_a_room_that_stands_still_for_one_that_is_playe
     tell(&mut owner, vec![deliver(&first, false), deliver(&stuck, true)]);
     // It has been made, and what is next on its thread takes for ever.
     assert_eq!(about(&owner.answer()), (first.room, "commit"));
+    drop(DOOR.1.wait_while(DOOR.0.lock().unwrap(), |door| !door.awaited).unwrap());
     let mut messages: Vec<_> = rooms[3..].iter().map(|room| deliver(room, false)).collect();
     messages.push(open(&closed, Attempt(98)));
     messages.push(ToWorker::Retire { room: closed.room, attempt: Attempt(98) });
     messages.push(open(&closed, Attempt(99)));
     tell(&mut owner, messages);
     owner.until_read();
-    *DOOR.0.lock().unwrap() = true;
+    DOOR.0.lock().unwrap().open = true;
     DOOR.1.notify_all();
     assert_eq!(about(&owner.answer()), (stuck.room, "commit"));
     let void = owner.answer();
