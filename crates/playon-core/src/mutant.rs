@@ -175,8 +175,6 @@ mutants! {
     ExpiryStale "expiry-stale",
     /// How long the current release keeps a kind at rest is not looked at, only what the release says that wrote it.
     ExpiryByWriter "expiry-by-writer",
-    /// A room that had failed on the release before is held against the one on probation.
-    OldFaultsHeld "old-faults-held",
     /// No copy of a room at rest is opened before a deploy.
     SleepersUnchecked "sleepers-unchecked",
     /// A copy that a deploy wants of a room at rest wakes it.

@@ -219,7 +219,7 @@ impl Room {
     }
 
     /// Whether that is not the opening of the room where it belongs.
-    fn is_copy(&self, (placement, task): (Placement, DeadlyTask)) -> bool {
+    pub(super) fn is_copy(&self, (placement, task): (Placement, DeadlyTask)) -> bool {
         task == DeadlyTask::Export || placement.release != self.release()
     }
 

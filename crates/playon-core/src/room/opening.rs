@@ -228,7 +228,8 @@ impl Room {
     pub(super) fn opening_timed_out<C: StateCodec>(&mut self, env: &mut Env<C>, now: Time) {
         let id = self.id();
         let Phase::Opening(opening) = &mut self.phase else { return };
-        let worker = opening.asked().0.worker;
+        let asked = opening.asked();
+        let worker = asked.0.worker;
         if !env.is_overdue(&mut opening.errand, worker, now) {
             return self.note_opening();
         }
@@ -236,6 +237,10 @@ impl Room {
             opening.errand.report(now);
             self.note_opening();
             let why = reason!("PLY-0403 it did not open room {id} in time");
+            if self.is_copy(asked) {
+                // Among others it would hang again, and take them down again.
+                env.deadly.decline(self.deed(asked.0.release, asked.1), why.words());
+            }
             return env.emit(Effect::Suspect { worker, of: Suspicion::Hangs, why });
         }
         let elsewhere = opening.placement.release != self.image.release;

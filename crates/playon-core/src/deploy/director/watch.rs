@@ -197,8 +197,7 @@ impl Director {
     fn failed_before(&self, now: Time, room: RoomId, on: ReleaseId) -> bool {
         let failed = self.rooms.get(&room).and_then(|known| known.failed);
         let recent = |failed: FailedBefore| failed.halted || now.since(failed.at) < FAILED_BEFORE;
-        !broken(Mutant::OldFaultsHeld)
-            && failed.is_some_and(|failed| failed.release != on && recent(failed))
+        failed.is_some_and(|failed| failed.release != on && recent(failed))
     }
 
     /// Something that a good release does not do, if it was the release. With `inquiry` that is being found out.
