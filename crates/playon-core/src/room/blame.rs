@@ -26,6 +26,7 @@ use playon_types::ids::{SessionId, WorkerId};
 use playon_types::reason::Reason;
 use playon_types::time::Time;
 
+use crate::effect::Inquiry;
 use crate::fleet::Half;
 use crate::limits::Limits;
 use crate::mutant::{Mutant, broken};
@@ -204,9 +205,10 @@ impl Blame {
         self.own_faults.max(noted.map_or(0, |accused| accused.strikes))
     }
 
-    /// Whether it is not known yet what the room fails on: it may be something that can be set aside.
-    pub(crate) fn inquires(&self) -> bool {
-        self.trial.is_some() && self.own_faults() == 0
+    /// Whether it is known what the room fails on: before it is, that may be something that can be set aside.
+    pub(crate) fn inquiry(&self) -> Inquiry {
+        let open = self.trial.is_some() && self.own_faults() == 0;
+        if open { Inquiry::Open } else { Inquiry::Over }
     }
 
     /// Items under suspicion.

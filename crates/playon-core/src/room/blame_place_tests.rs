@@ -2,7 +2,7 @@
 
 use super::*;
 
-const FIRST: Place = Place::Suspects(Half::First);
+const FIRST: Option<Berth> = Some(Berth::Suspects(Half::First));
 
 /// Two deaths at nothing, of a room that had just run.
 fn suspected_of_a_thread(timers: &mut Timers) -> Blame {
@@ -20,9 +20,9 @@ fn what_died_of_it_twice_is_suspected_and_lives_apart_for_a_while() {
     let mut once = Blame::new();
     once.has_run(NOW);
     once.left_behind(when(&mut timers), |_| panic!("it may be chance"));
-    assert_eq!(once.confinement().place(), Place::Common);
+    assert_eq!(once.confinement().berth(), Some(Berth::Common));
     let blame = suspected_of_a_thread(&mut timers);
-    assert_eq!((blame.confinement().place(), blame.confinement().is_detained()), (FIRST, true));
+    assert_eq!((blame.confinement().berth(), blame.confinement().is_detained()), (FIRST, true));
     let until = NOW + limits().quarantine;
     assert_eq!(timers.get(Timer::Quarantine), Some(At::Keeper(until)));
 }
@@ -37,12 +37,12 @@ fn where_it_happens_again_the_lot_tells_who_goes_where_and_each_split_has_its_ow
             assert_eq!(at, split);
             half
         });
-        assert_eq!(blame.confinement().place(), Place::Suspects(half));
+        assert_eq!(blame.confinement().berth(), Some(Berth::Suspects(half)));
         assert!(timers.is_set(Timer::Quarantine));
     }
     for _ in 0..2 {
         blame.left_behind(when(&mut timers), |_| panic!("it is the one"));
-        assert_eq!(blame.confinement().place(), Place::Quarantine);
+        assert_eq!(blame.confinement().berth(), Some(Berth::Quarantine));
     }
 }
 
@@ -52,7 +52,7 @@ fn who_was_elsewhere_is_freed_once_if_it_was_for_that_that_it_lived_apart() {
     assert!(!Blame::new().was_elsewhere(&mut timers));
     let mut blame = suspected_of_a_thread(&mut timers);
     assert!(blame.was_elsewhere(&mut timers));
-    assert_eq!(blame.confinement().place(), Place::Common);
+    assert_eq!(blame.confinement().berth(), Some(Berth::Common));
     assert!(!timers.is_set(Timer::Quarantine));
     assert!(!blame.was_elsewhere(&mut timers));
     // Guilty of something worse meanwhile: it stays.
@@ -61,16 +61,16 @@ fn who_was_elsewhere_is_freed_once_if_it_was_for_that_that_it_lived_apart() {
     blame.batch_failed(when(&mut timers), Portion::Free, what, (FaultDamage::Process, None));
     assert!(!timers.is_set(Timer::Quarantine));
     assert!(!blame.was_elsewhere(&mut timers));
-    assert_eq!(blame.confinement().place(), Place::Trial);
+    assert_eq!(blame.confinement().berth(), None);
     // Others were where it was suspected, so it is guilty only if it does it again where it is alone.
     fail(&mut blame, FaultDamage::Process);
     clears(&mut blame);
-    assert_eq!(blame.confinement().place(), Place::Quarantine);
+    assert_eq!(blame.confinement().berth(), Some(Berth::Quarantine));
     assert!(!blame.was_elsewhere(&mut timers), "what it was found guilty of is something else");
     // Its time is over, and so is the suspicion.
     let mut blame = suspected_of_a_thread(&mut timers);
     blame.end_quarantine();
-    assert_eq!(blame.confinement().place(), Place::Common);
+    assert_eq!(blame.confinement().berth(), Some(Berth::Common));
     assert!(!blame.was_elsewhere(&mut timers));
 }
 
@@ -83,9 +83,9 @@ fn deaths(rooms: u64, guilty: u64) -> (usize, usize) {
     let (mut common, mut until_alone) = (0, None);
     for death in 1..30 {
         let now = NOW + Span::secs(death);
-        let place = all[guilty as usize].0.confinement.place();
-        let there = |blame: &Blame| blame.confinement.place() == place;
-        common += usize::from(place == Place::Common);
+        let place = all[guilty as usize].0.confinement.berth();
+        let there = |blame: &Blame| blame.confinement.berth() == place;
+        common += usize::from(place == Some(Berth::Common));
         if all.iter().filter(|(blame, _)| there(blame)).count() == 1 {
             until_alone.get_or_insert(death as usize - 1);
         }
@@ -102,7 +102,7 @@ fn deaths(rooms: u64, guilty: u64) -> (usize, usize) {
             }
         }
     }
-    assert_eq!(all[guilty as usize].0.confinement.place(), Place::Quarantine);
+    assert_eq!(all[guilty as usize].0.confinement.berth(), Some(Berth::Quarantine));
     let detained = |(blame, _): &&(Blame, Timers)| blame.confinement.is_detained();
     assert_eq!(all.iter().filter(detained).count(), 1, "the others are back");
     (common, until_alone.expect("it is never alone"))
@@ -124,7 +124,7 @@ fn a_room_that_has_not_run_lately_is_no_suspect() {
         let when = (NOW + Span::secs(second), &limits(), &mut timers);
         blame.left_behind(when, |_| Half::First);
     }
-    assert_eq!(blame.confinement.place(), Place::Common);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Common));
 }
 
 #[test]
@@ -136,13 +136,14 @@ fn a_room_that_was_alone_when_its_process_died_at_nothing_is_not_split_from_othe
     assert!(blame.confinement.is_alone());
     blame.has_run(NOW);
     blame.left_behind((NOW, &limits(), &mut timers), |_| Half::First);
-    assert_eq!(blame.confinement.place(), Place::Quarantine);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Quarantine));
 }
 
 #[test]
 fn a_second_acquittal_counts_only_if_the_first_was_not_long_before() {
     let quarantine = limits().quarantine;
-    for (after, place) in [(Span(quarantine.0 - 1), Place::Quarantine), (quarantine, Place::Common)]
+    for (after, place) in
+        [(Span(quarantine.0 - 1), Some(Berth::Quarantine)), (quarantine, Some(Berth::Common))]
     {
         let (limits, mut timers) = (limits(), Timers::default());
         let mut blame = Blame::new();
@@ -150,11 +151,11 @@ fn a_second_acquittal_counts_only_if_the_first_was_not_long_before() {
             let what = (Vec::new(), Vec::new());
             let how = (FaultDamage::Process, None);
             blame.batch_failed((now, &limits, &mut timers), Portion::Free, what, how);
-            assert_eq!(blame.confinement().place(), Place::Trial);
+            assert_eq!(blame.confinement().berth(), None);
             let (when, portion) = ((now, &limits, &mut timers), blame.portion());
             blame.batch_passed(when, portion, [].into_iter());
         }
-        assert_eq!(blame.confinement().place(), place, "{after:?}");
+        assert_eq!(blame.confinement().berth(), place, "{after:?}");
     }
 }
 
@@ -165,17 +166,17 @@ fn an_opening_that_fails_counts_against_the_room_and_one_that_passes_does_not_cl
     for count in 1..=limits().own_faults_max {
         assert!(!blame.is_hopeless(&limits()));
         blame.opening_failed((FaultDamage::Refused, Some(SHARED)), &mut timers);
-        assert_eq!((blame.own_faults(), blame.confinement().place()), (count, Place::Common));
+        assert_eq!((blame.own_faults(), blame.confinement().berth()), (count, Some(Berth::Common)));
         blame.opened();
     }
     assert!(blame.is_hopeless(&limits()));
     blame.opening_failed((FaultDamage::Process, Some(SHARED)), &mut timers);
-    assert_eq!(blame.confinement().place(), Place::Trial);
+    assert_eq!(blame.confinement().berth(), None);
     blame.opening_failed((FaultDamage::Process, None), &mut timers);
     clears(&mut blame);
     assert_eq!(
-        blame.confinement().place(),
-        Place::Quarantine,
+        blame.confinement().berth(),
+        Some(Berth::Quarantine),
         "it took down the worker where it was tried"
     );
 }
@@ -185,7 +186,7 @@ fn an_opening_that_panics_among_others_is_tried_elsewhere_first() {
     let mut timers = Timers::default();
     let mut blame = Blame::new();
     blame.opening_failed((FaultDamage::Panic, Some(SHARED)), &mut timers);
-    assert_eq!((blame.own_faults(), blame.confinement().place()), (0, Place::Trial));
+    assert_eq!((blame.own_faults(), blame.confinement().berth()), (0, None));
     blame.opening_failed((FaultDamage::Panic, Some(SHARED)), &mut timers);
     assert_eq!(blame.own_faults(), 1);
     assert_eq!(
@@ -210,7 +211,7 @@ fn openings_that_take_too_long_are_counted_until_one_does_not() {
 fn in_doubt() -> Blame {
     let mut blame = suspected(vec![of(WHO, 1)], FaultDamage::Panic);
     panics_among_others(&mut blame);
-    assert_eq!(blame.confinement().place(), Place::Trial);
+    assert_eq!(blame.confinement().berth(), None);
     blame
 }
 
@@ -218,9 +219,9 @@ fn in_doubt() -> Blame {
 fn a_room_that_failed_in_a_spoiled_worker_goes_among_the_others_again() {
     let mut blame = in_doubt();
     assert!(!blame.doubt_was_right(ONE_MORE), "another worker");
-    assert_eq!(blame.confinement().place(), Place::Trial);
+    assert_eq!(blame.confinement().berth(), None);
     assert!(blame.doubt_was_right(SHARED));
-    assert_eq!((blame.confinement().place(), blame.on_trial()), (Place::Common, true));
+    assert_eq!((blame.confinement().berth(), blame.on_trial()), (Some(Berth::Common), true));
     assert!(!blame.doubt_was_right(SHARED));
     // What it had in its batch then is tried as before.
     assert_eq!((blame.portion(), blame.suspects()), (Portion::Control, 1));
@@ -232,7 +233,7 @@ fn an_item_that_failed_in_a_spoiled_worker_is_tried_apart_all_the_same() {
     pass(&mut blame);
     panics_among_others(&mut blame);
     assert!(!blame.doubt_was_right(SHARED));
-    assert_eq!(blame.confinement().place(), Place::Trial);
+    assert_eq!(blame.confinement().berth(), None);
 }
 
 #[test]
@@ -242,17 +243,14 @@ fn who_was_guilty_before_a_doubt_is_so_after_it() {
     blame.opening_failed((FaultDamage::Process, None), &mut timers);
     blame.opening_failed((FaultDamage::Process, None), &mut timers);
     clears(&mut blame);
-    assert_eq!(blame.confinement().place(), Place::Quarantine);
+    assert_eq!(blame.confinement().berth(), Some(Berth::Quarantine));
     let how = (FaultDamage::Panic, Some(SHARED));
     blame.opening_failed(how, &mut timers);
-    assert_eq!(
-        (blame.confinement().place(), timers.is_set(Timer::Quarantine)),
-        (Place::Trial, false)
-    );
+    assert_eq!((blame.confinement().berth(), timers.is_set(Timer::Quarantine)), (None, false));
     assert!(blame.doubt_was_right(SHARED));
-    assert_eq!(blame.confinement().place(), Place::Trial, "not among the others");
+    assert_eq!(blame.confinement().berth(), None, "not among the others");
     clears(&mut blame);
-    assert_eq!(blame.confinement().place(), Place::Quarantine);
+    assert_eq!(blame.confinement().berth(), Some(Berth::Quarantine));
 }
 
 #[test]
@@ -282,7 +280,7 @@ fn a_room_that_is_given_up_is_tried_again_where_it_may_run_when_somebody_wants_i
     assert!(blame.halted().is_some());
     blame.reprieve();
     assert_eq!((blame.halted(), blame.own_faults()), (None, 0));
-    assert_eq!((blame.confinement().place(), blame.portion()), (Place::Trial, Portion::Control));
+    assert_eq!((blame.confinement().berth(), blame.portion()), (None, Portion::Control));
     assert_eq!((blame.suspects(), blame.accused(Portion::Control)), (1, None));
 }
 
@@ -300,19 +298,23 @@ fn another_release_finds_the_room_anywhere_and_under_the_suspicion_it_was_under(
     timers.set(Timer::Blind, NOW);
     blame.pardon(&mut timers);
     assert_eq!(
-        (blame.halted(), blame.own_faults(), blame.confinement().place()),
-        (None, 0, Place::Common)
+        (blame.halted(), blame.own_faults(), blame.confinement().berth()),
+        (None, 0, Some(Berth::Common))
     );
     assert!(!timers.is_set(Timer::Quarantine) && !timers.is_set(Timer::Blind));
     assert_eq!((blame.suspects(), blame.portion()), (1, Portion::Control));
     blame.weigh(99);
     assert_eq!(
-        blame.confinement().place(),
-        Place::Common,
+        blame.confinement().berth(),
+        Some(Berth::Common),
         "it was beside others with another release"
     );
     clears(&mut blame);
-    assert_eq!(blame.confinement().place(), Place::Common, "nobody was guilty with this release");
+    assert_eq!(
+        blame.confinement().berth(),
+        Some(Berth::Common),
+        "nobody was guilty with this release"
+    );
 }
 
 #[test]
@@ -321,11 +323,11 @@ fn a_room_with_items_at_stake_is_one_that_had_them_whatever_it_had_before() {
     blame.was_beside(1, Stake::Items);
     blame.was_beside(2, Stake::Time);
     blame.weigh(2);
-    assert_eq!(blame.confinement().place(), Place::Trial, "since the first of them");
+    assert_eq!(blame.confinement().berth(), None, "since the first of them");
     assert!(blame.nothing_to_run());
     assert!(!blame.nothing_to_run(), "it is among the others");
     blame.weigh(9);
-    assert_eq!(blame.confinement().place(), Place::Common);
+    assert_eq!(blame.confinement().berth(), Some(Berth::Common));
 }
 
 #[test]
@@ -334,9 +336,9 @@ fn who_lives_apart_already_is_not_run_apart_for_what_others_did() {
     let mut blame = suspected_of_a_thread(&mut timers);
     blame.was_beside(1, Stake::Items);
     blame.weigh(9);
-    assert_eq!(blame.confinement().place(), FIRST);
+    assert_eq!(blame.confinement().berth(), FIRST);
     assert!(!blame.nothing_to_run());
-    assert_eq!(blame.confinement().place(), FIRST);
+    assert_eq!(blame.confinement().berth(), FIRST);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use playon_types::attach::Noted;
 use playon_types::ids::SessionId;
 use playon_types::time::Span;
 
-use super::super::confinement::Place;
 use super::*;
+use crate::fleet::Berth;
 
 #[path = "blame_place_tests.rs"]
 mod places;
@@ -154,7 +154,7 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
     pass(&mut blame);
     fail(&mut blame, FaultDamage::Process);
     assert_eq!(pass(&mut blame), Some(input(1)));
-    assert_eq!(blame.confinement.place(), Place::Quarantine);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Quarantine));
     // Whatever its worker in quarantine died of: it was this room that was there.
     blame.batch_failed(
         when(&mut Timers::default()),
@@ -162,9 +162,9 @@ fn who_was_guilty_is_not_acquitted_by_a_trial_that_passes() {
         (vec![input(2)], Vec::new()),
         (FaultDamage::Process, None),
     );
-    assert_eq!(blame.confinement.place(), Place::Trial);
+    assert_eq!(blame.confinement.berth(), None);
     assert_eq!((pass(&mut blame), pass(&mut blame)), (None, None));
-    assert_eq!(blame.confinement.place(), Place::Quarantine);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Quarantine));
 }
 
 #[test]
@@ -188,14 +188,14 @@ fn a_death_that_nobody_was_at_is_held_against_nobody_the_first_time() {
 #[test]
 fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart() {
     let (mut blame, mut timers) = (Blame::new(), Timers::default());
-    for place in [Place::Common, Place::Quarantine] {
+    for place in [Some(Berth::Common), Some(Berth::Quarantine)] {
         blame.batch_failed(
             when(&mut Timers::default()),
             Portion::Free,
             (vec![input(1)], Vec::new()),
             (FaultDamage::Process, None),
         );
-        assert_eq!(blame.confinement.place(), Place::Trial);
+        assert_eq!(blame.confinement.berth(), None);
         assert_eq!(pass(&mut blame), None);
         assert_eq!(
             {
@@ -207,12 +207,13 @@ fn who_is_acquitted_once_goes_among_the_others_and_the_second_time_stays_apart()
             },
             None
         );
-        assert_eq!(blame.confinement.place(), place);
-        let until = (place == Place::Quarantine).then(|| At::Keeper(NOW + limits().quarantine));
+        assert_eq!(blame.confinement.berth(), place);
+        let until =
+            (place == Some(Berth::Quarantine)).then(|| At::Keeper(NOW + limits().quarantine));
         assert_eq!(timers.get(Timer::Quarantine), until);
     }
     blame.end_quarantine();
-    assert_eq!(blame.confinement.place(), Place::Common);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Common));
 }
 
 #[test]
@@ -342,17 +343,17 @@ fn who_was_beside_two_that_took_workers_down_runs_its_next_batch_apart_and_goes_
     let mut blame = Blame::new();
     blame.was_beside(1, Stake::Items);
     blame.weigh(1);
-    assert_eq!(blame.confinement.place(), Place::Common, "once is chance");
+    assert_eq!(blame.confinement.berth(), Some(Berth::Common), "once is chance");
     blame.weigh(2);
-    assert_eq!((blame.confinement.place(), blame.portion()), (Place::Trial, Portion::Free));
+    assert_eq!((blame.confinement.berth(), blame.portion()), (None, Portion::Free));
     assert_eq!(pass(&mut blame), None);
-    assert_eq!(blame.confinement.place(), Place::Common);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Common));
     // It was accused of nothing: it is not held against it when it happens again.
     blame.was_beside(3, Stake::Items);
     blame.weigh(4);
-    assert_eq!(blame.confinement.place(), Place::Trial);
+    assert_eq!(blame.confinement.berth(), None);
     assert!(
-        blame.nothing_to_run() && blame.confinement.place() == Place::Common,
+        blame.nothing_to_run() && blame.confinement.berth() == Some(Berth::Common),
         "its player has left"
     );
 }
@@ -363,17 +364,17 @@ fn who_has_committed_since_or_had_only_the_time_to_run_is_not_yet_run_apart() {
     blame.was_beside(1, Stake::Items);
     pass(&mut blame);
     blame.weigh(9);
-    assert_eq!(blame.confinement.place(), Place::Common);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Common));
     blame.was_beside(9, Stake::Time);
     blame.weigh(10);
-    assert_eq!(blame.confinement.place(), Place::Common);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Common));
     blame.weigh(11);
-    assert_eq!(blame.confinement.place(), Place::Trial);
+    assert_eq!(blame.confinement.berth(), None);
     let mut opened = Blame::new();
     opened.was_beside(1, Stake::Opening);
     opened.opened();
     opened.weigh(9);
-    assert_eq!(opened.confinement.place(), Place::Common);
+    assert_eq!(opened.confinement.berth(), Some(Berth::Common));
 }
 
 #[test]
@@ -389,11 +390,11 @@ fn who_takes_its_worker_down_where_nobody_else_is_is_tried_there() {
         (FaultDamage::Process, None),
     );
     for _ in 0..STRIKES {
-        assert_eq!((blame.confinement.place(), pass(&mut blame)), (Place::Trial, None));
+        assert_eq!((blame.confinement.berth(), pass(&mut blame)), (None, None));
         fail(&mut blame, FaultDamage::Process);
     }
     assert_eq!(pass(&mut blame), Some(input(1)));
-    assert_eq!(blame.confinement.place(), Place::Quarantine);
+    assert_eq!(blame.confinement.berth(), Some(Berth::Quarantine));
 }
 
 const ELSEWHERE: SessionId = SessionId(8);
@@ -434,13 +435,14 @@ fn all_suspects(blame: &mut Blame) -> Vec<Item> {
 #[test]
 fn it_is_inquired_until_it_is_known_to_be_the_room() {
     let mut blame = Blame::new();
-    assert!(!blame.inquires());
+    assert_eq!(blame.inquiry(), Inquiry::Over);
     fail(&mut blame, FaultDamage::Panic);
-    assert!(blame.inquires() && blame.on_trial());
+    assert_eq!((blame.inquiry(), blame.on_trial()), (Inquiry::Open, true));
     fail(&mut blame, FaultDamage::Panic);
-    assert_eq!((blame.own_faults(), blame.inquires()), (1, false));
+    assert_eq!((blame.own_faults(), blame.inquiry()), (1, Inquiry::Over));
     pass(&mut blame);
-    assert!(!blame.inquires() && !blame.on_trial(), "it passes by itself again");
+    let known = (blame.inquiry(), blame.on_trial());
+    assert_eq!(known, (Inquiry::Over, false), "it passes by itself again");
     assert_eq!(blame.own_faults(), 0);
 }
 
@@ -458,12 +460,19 @@ fn who_has_left_is_no_suspect_and_others_are_as_before() {
         let mut blame = suspected(vec![of(WHO, 1)], damage);
         blame.retain(|_| true);
         clears(&mut blame);
-        assert_eq!(blame.confinement.place(), Place::Common, "what has been tried is acquitted");
+        assert_eq!(
+            blame.confinement.berth(),
+            Some(Berth::Common),
+            "what has been tried is acquitted"
+        );
     }
     let mut blame = suspected(vec![of(WHO, 1), of(ELSEWHERE, 1)], FaultDamage::Panic);
     blame.retain(|_| false);
     pass(&mut blame);
-    assert!(!blame.on_trial() && blame.confinement.place() == Place::Common, "its process lives");
+    assert!(
+        !blame.on_trial() && blame.confinement.berth() == Some(Berth::Common),
+        "its process lives"
+    );
 }
 
 #[test]
@@ -534,7 +543,7 @@ fn what_panics_among_others_is_tried_elsewhere_before_anybody_is_charged() {
     // A room by itself.
     let mut blame = suspected(vec![of(WHO, 1)], FaultDamage::Panic);
     panics_among_others(&mut blame);
-    assert_eq!((blame.confinement.place(), blame.own_faults()), (Place::Trial, 0));
+    assert_eq!((blame.confinement.berth(), blame.own_faults()), (None, 0));
     assert_eq!(blame.found_spoiled(Portion::Group, WorkerId(9)), None, "another batch tells");
     assert_eq!(blame.found_spoiled(Portion::Control, WorkerId(9)), Some(SHARED));
     assert_eq!(blame.found_spoiled(Portion::Control, WorkerId(9)), None, "told once");
@@ -544,7 +553,7 @@ fn what_panics_among_others_is_tried_elsewhere_before_anybody_is_charged() {
     let mut blame = suspected(vec![of(WHO, 1), of(WHO, 2)], FaultDamage::Panic);
     pass(&mut blame);
     panics_among_others(&mut blame);
-    assert_eq!((blame.confinement.place(), blame.accused(Portion::Control)), (Place::Trial, None));
+    assert_eq!((blame.confinement.berth(), blame.accused(Portion::Control)), (None, None));
     assert_eq!(blame.found_spoiled(Portion::Group, SHARED), None);
 }
 
@@ -558,7 +567,7 @@ fn a_group_that_panics_among_others_is_halved_there_before_it_is_tried_elsewhere
     blame.batch_failed((NOW, &limits, &mut timers), Portion::Free, what, how);
     pass(&mut blame);
     panics_among_others(&mut blame);
-    assert_eq!((blame.confinement.place(), blame.suspects()), (Place::Common, 2));
+    assert_eq!((blame.confinement.berth(), blame.suspects()), (Some(Berth::Common), 2));
     panics_among_others(&mut blame);
-    assert_eq!(blame.confinement.place(), Place::Trial);
+    assert_eq!(blame.confinement.berth(), None);
 }

@@ -1,6 +1,6 @@
 //! Where a room may be run.
 
-use crate::fleet::Half;
+use crate::fleet::{Berth, Half};
 
 /// How a room is kept from the others, if it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,26 +15,14 @@ pub(crate) enum Confinement {
     Quarantined,
 }
 
-/// Where a room may be run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Among the others.
-    Common,
-    /// Where nobody else is.
-    Trial,
-    /// Among those one of which may have taken a process down.
-    Suspects(Half),
-    /// Among those that have.
-    Quarantine,
-}
-
 impl Confinement {
-    pub(crate) const fn place(self) -> Place {
+    /// The workers that the room may run in; nothing if it has to be alone.
+    pub(crate) const fn berth(self) -> Option<Berth> {
         match self {
-            Self::Free => Place::Common,
-            Self::OnTrial | Self::Apart => Place::Trial,
-            Self::Suspected(half) => Place::Suspects(half),
-            Self::Quarantined => Place::Quarantine,
+            Self::Free => Some(Berth::Common),
+            Self::OnTrial | Self::Apart => None,
+            Self::Suspected(half) => Some(Berth::Suspects(half)),
+            Self::Quarantined => Some(Berth::Quarantine),
         }
     }
 

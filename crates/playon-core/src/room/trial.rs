@@ -21,7 +21,6 @@ use crate::placement::Placement;
 
 use super::Room;
 use super::blame::{FaultDamage, Portion};
-use super::confinement::Place;
 use super::phase::{Inflight, Live, Phase, backoff};
 use super::timers::Timer;
 
@@ -165,12 +164,9 @@ impl Room {
             let blind = self.blame.batch_failed(when, portion, what, how);
             blind.into_iter().for_each(|viewer| self.blind(env, now, viewer));
         }
-        let inquiry = if self.blame.inquires() {
-            Inquiry::Open
-        } else if self.appeal(env, now, Charge::Itself) {
-            Inquiry::Appealed
-        } else {
-            Inquiry::Over
+        let inquiry = match self.blame.inquiry() {
+            Inquiry::Over if self.appeal(env, now, Charge::Itself) => Inquiry::Appealed,
+            inquiry => inquiry,
         };
         self.failed(env, now, (reason, inquiry));
     }
@@ -245,8 +241,7 @@ impl Room {
         }
         let shared = self.shared_worker(env, damage);
         self.blame.opening_failed((damage, shared), &mut self.timers);
-        let inquiry = if self.blame.inquires() { Inquiry::Open } else { Inquiry::Over };
-        self.failed(env, now, (reason, inquiry));
+        self.failed(env, now, (reason, self.blame.inquiry()));
     }
 
     /// The worker in which the room has just failed, if others are there too and it could be tried where nobody is. One where
@@ -349,8 +344,7 @@ impl Room {
         at_fault: AtFault,
         (count, reason): (u32, Reason),
     ) {
-        let open = count > 0 && self.blame.inquires();
-        let inquiry = if open { Inquiry::Open } else { Inquiry::Over };
+        let inquiry = if count > 0 { self.blame.inquiry() } else { Inquiry::Over };
         self.fall_charged(env, now, at_fault, (count, reason, inquiry));
     }
 
@@ -443,26 +437,25 @@ impl Room {
         self.blame.weigh(env.fleet.lost(self.release()));
         let elsewhere = release != self.release();
         let (id, kind) = (self.id(), &self.image.kind);
-        let place = if elsewhere { Place::Common } else { self.blame.confinement().place() };
         let deed = self.deed(release, DeadlyTask::Copy);
-        let place = if elsewhere && env.deadly.has(deed) { Place::Trial } else { place };
-        let placement = match place {
-            Place::Trial if elsewhere => env.occupy_for(deed, kind),
-            Place::Trial => env.occupy_trial(id, release, kind),
-            Place::Suspects(half) => env.occupy_only(id, release, Berth::Suspects(half), kind),
-            Place::Quarantine => env.occupy_only(id, release, Berth::Quarantine, kind),
-            Place::Common => env.occupy_only(id, release, Berth::Common, kind),
+        let berth = match (elsewhere, env.deadly.has(deed)) {
+            (true, true) => None,
+            (true, false) => Some(Berth::Common),
+            (false, _) => self.blame.confinement().berth(),
         };
-        if placement.is_some() || place == Place::Common {
+        let placement = match berth {
+            Some(berth) => env.occupy_only(id, release, berth, kind),
+            None if elsewhere => env.occupy_for(deed, kind),
+            None => env.occupy_trial(id, release, kind),
+        };
+        if placement.is_some() || berth == Some(Berth::Common) {
             self.apart_since = None;
             return placement;
         }
         let since = *self.apart_since.get_or_insert(now);
-        let until = match place {
-            Place::Trial => env.trial_until(id, since),
-            Place::Common | Place::Suspects(_) | Place::Quarantine => {
-                env.detained_until(release, since)
-            }
+        let until = match berth {
+            Some(_) => env.detained_until(release, since),
+            None => env.trial_until(id, since),
         };
         if until > now {
             self.enter(Phase::Idle);
@@ -490,16 +483,9 @@ impl Room {
             return false;
         };
         let placement = *placement;
-        let berth = match self.blame.confinement().place() {
-            Place::Common => Berth::Common,
-            Place::Suspects(half) => Berth::Suspects(half),
-            Place::Quarantine => Berth::Quarantine,
-            Place::Trial => match env.trials.offer(self.id()) {
-                Some(berth) => berth,
-                // Others have them all; it is among the others as nobody could be started in time.
-                None => return false,
-            },
-        };
+        // Where others have all those in which a room is alone, it is among the others as nobody could be started in time.
+        let berth = self.blame.confinement().berth().or_else(|| env.trials.offer(self.id()));
+        let Some(berth) = berth else { return false };
         if placement.berth == berth {
             return false;
         }
