@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use playon_core::effect::{AtFault, Effect, Order, Report};
-use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
+use playon_core::fleet::{Berth, Ended, Suspicion, WorkerEnd, WorkerInfo};
 use playon_core::limits::Limits;
 use playon_types::attach::{Exported, Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
@@ -16,6 +16,7 @@ use super::{failed, moved, now};
 
 const THREE: WorkerId = WorkerId(3);
 const ALONE: WorkerId = WorkerId(4);
+const FOUR: WorkerId = WorkerId(5);
 
 pub(crate) fn up(bench: &mut Bench, id: WorkerId, release: ReleaseId, berth: Berth) {
     let writes = u32::from(release.0[0]);
@@ -301,6 +302,51 @@ fn a_version_whose_writing_took_a_worker_down_is_written_where_nobody_else_is() 
     assert_eq!(failed(&bench.reports()), Some(AtFault::Release));
     // Nothing else is asked of the worker that has the room.
     assert_eq!(asked(&mut bench, THREE), []);
+}
+
+/// Nobody runs the room, and where an older version of it is written that hangs. It is opened where it was, and that is not tried among
+/// the others again.
+#[test]
+fn a_version_at_whose_writing_a_worker_hangs_is_written_nowhere_while_nobody_runs_the_room() {
+    let mut bench = Bench::with_player(&now(), false);
+    bench.move_to(NEW, true);
+    bench.obey(TWO, false);
+    bench.obey(ONE, false);
+    bench.obey(TWO, false);
+    bench.worker_down(TWO);
+    let back = |deploy| Order::Move {
+        deploy: DeployId(deploy),
+        room: ROOM,
+        to: OLD,
+        at_once: true,
+        since: None,
+    };
+    bench.order(back(8));
+    up(&mut bench, THREE, NEW, Berth::Common);
+    let sent = asked(&mut bench, THREE);
+    assert!(matches!(sent.as_slice(), [ToWorker::Export { .. }]), "{sent:?}");
+    let turn = turn_of(&sent);
+    bench.shard.handle_turn(bench.now, THREE, turn);
+    bench.effects.clear();
+    bench.wait(Limits::default().open_timeout);
+    let hangs = |effect: &Effect| {
+        matches!(effect, Effect::Suspect { worker: THREE, of: Suspicion::Hangs, .. })
+    };
+    assert!(bench.effects.iter().any(hangs));
+    up(&mut bench, FOUR, NEW, Berth::Common);
+    let end = WorkerEnd { ended: Ended::Suspect, turns: Some(vec![turn]), how: String::new() };
+    bench.worker_ends(THREE, &end);
+    bench.order(back(8));
+    for _ in 0..10 {
+        for message in asked(&mut bench, FOUR) {
+            assert!(!matches!(message, ToWorker::Export { .. }), "among the others");
+            answer(FOUR, &message, false).into_iter().for_each(|reply| bench.worker(FOUR, reply));
+        }
+        bench.wait(Span::secs(1));
+    }
+    bench.input(1, 1);
+    let sent = asked(&mut bench, FOUR);
+    assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "it plays on: {sent:?}");
 }
 
 #[test]
