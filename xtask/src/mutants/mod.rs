@@ -47,11 +47,12 @@ impl Default for Plan {
 
 impl Plan {
     fn read(args: &[String]) -> anyhow::Result<Self> {
-        let mut plan = Self::default();
+        let mut plan = Self { sample: None, ..Self::default() };
+        let mut all = false;
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
-                "--all" => plan.sample = None,
+                "--all" => all = true,
                 "--quick" => plan.quick = true,
                 "--sample" => {
                     let count = args.next().and_then(|count| count.parse().ok());
@@ -59,12 +60,14 @@ impl Plan {
                 }
                 "--in" => {
                     plan.within.clone_from(args.next().context("--in takes a part of a path")?);
-                    plan.sample = None;
                 }
                 _ => bail!(
                     "`cargo xtask mutants` takes --all, --sample N, --in TEXT and --quick, not {arg}"
                 ),
             }
+        }
+        if !all && plan.within.is_empty() {
+            plan.sample.get_or_insert(SAMPLE);
         }
         Ok(plan)
     }
@@ -195,6 +198,10 @@ mod tests {
         assert!(!plan(&["--all", "--quick"]).unwrap().is_whole());
         let all = ["src/room/a.rs:1:1: x", "src/b.rs:1:1: x"].map(str::to_owned);
         assert_eq!(plan(&["--in", "room/"]).unwrap().chosen(&all, 3), all[..1]);
+        let both = Plan { sample: Some(9), within: "room/".to_owned(), quick: false };
+        assert_eq!(plan(&["--in", "room/", "--sample", "9"]).unwrap(), both);
+        assert_eq!(plan(&["--sample", "9", "--in", "room/"]).unwrap(), both);
+        assert_eq!(plan(&["--quick"]).unwrap(), Plan { quick: true, ..Plan::default() });
         for wrong in [&["--sample"][..], &["--in"], &["--al"]] {
             assert!(plan(wrong).is_err());
         }
