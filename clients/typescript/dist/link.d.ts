@@ -1,9 +1,9 @@
 import { type Closed } from './connection.js';
 import { type CloseClass } from './constants.js';
 import { type ServerFrame, type Welcome } from './frames.js';
+import type { PageCalls } from './page.js';
 import type { Socket, SocketConstructor } from './socket.js';
 import type { Timers } from './timers.js';
-import type { Wake } from './wake.js';
 /** What a link needs of the world. */
 export interface LinkOptions {
     readonly url: string;
@@ -13,7 +13,7 @@ export interface LinkOptions {
     readonly backoff: readonly number[];
     readonly deadMs: number;
     readonly afreshMax: number;
-    readonly wake: Wake;
+    readonly wake: PageCalls;
 }
 /** Whom a link serves. */
 export interface LinkUser {

@@ -1,10 +1,9 @@
 import { type Codec } from './codec.js';
-import { type Hide } from './hide.js';
 import type { Coalesce } from './outbox.js';
+import { type PageCalls } from './page.js';
 import type { SocketConstructor } from './socket.js';
 import { type Storage, type WebStorage } from './storage.js';
 import { type Timers } from './timers.js';
-import { type Wake } from './wake.js';
 /** Where to play, and how. Every option but `kind` has a default. */
 export interface Options<Input = unknown> {
     /** Address of the server's WebSocket. Default: `/play` on the server the page came from; none in Node. */
@@ -56,9 +55,9 @@ export interface Options<Input = unknown> {
     /** Numbers from 0 up to but without 1. Default: `Math.random`. */
     random?: () => number;
     /** Tells when to try again at once. Default: the page's `online` and `visibilitychange`. */
-    wake?: Wake;
+    wake?: PageCalls;
     /** Tells when the page may go without another word. Default: the page's `pagehide`, and when it is hidden. */
-    hide?: Hide;
+    hide?: PageCalls;
     /** Gets what the page's own listeners throw, what cannot be decoded, and once that `storage` fails. Default: `reportError`, else `console.error`. */
     onError?: (error: unknown) => void;
 }

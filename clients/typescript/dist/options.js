@@ -1,11 +1,10 @@
 import { BACKOFF_MS } from './backoff.js';
 import { json } from './codec.js';
 import { DEFAULTS } from './constants.js';
-import { browserHide } from './hide.js';
 import { socketUrl } from './mover.js';
+import { browserHide, browserWake } from './page.js';
 import { asStorage, defaultStorage, GuardedStorage } from './storage.js';
 import { systemTimers } from './timers.js';
-import { browserWake } from './wake.js';
 /** Fills the defaults in. Throws a `TypeError` about options that cannot work. */
 export function settle(options) {
     const url = socketUrl(options.url ?? '/play', pageUrl());

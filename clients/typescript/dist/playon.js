@@ -122,20 +122,6 @@ var DEFAULTS = {
   partMs: 5e3
 };
 
-// src/hide.ts
-var browserHide = (going) => {
-  const page = globalThis;
-  const hidden = () => {
-    if (page.document?.visibilityState === "hidden") going();
-  };
-  page.addEventListener?.("pagehide", going);
-  page.document?.addEventListener("visibilitychange", hidden);
-  return () => {
-    page.removeEventListener?.("pagehide", going);
-    page.document?.removeEventListener("visibilitychange", hidden);
-  };
-};
-
 // src/mover.ts
 var Mover = class {
   #timers;
@@ -205,6 +191,24 @@ function socketUrl(url, from) {
     return null;
   }
 }
+
+// src/page.ts
+function pageCalls(event, visibility) {
+  return (callback) => {
+    const page = globalThis;
+    const changed = () => {
+      if (page.document?.visibilityState === visibility) callback();
+    };
+    page.addEventListener?.(event, callback);
+    page.document?.addEventListener("visibilitychange", changed);
+    return () => {
+      page.removeEventListener?.(event, callback);
+      page.document?.removeEventListener("visibilitychange", changed);
+    };
+  };
+}
+var browserWake = pageCalls("online", "visible");
+var browserHide = pageCalls("pagehide", "hidden");
 
 // src/storage.ts
 var MemoryStorage = class {
@@ -298,20 +302,6 @@ var systemTimers = {
   now: () => performance.now(),
   set: (run, ms) => setTimeout(run, ms),
   clear: (timer) => clearTimeout(timer)
-};
-
-// src/wake.ts
-var browserWake = (again) => {
-  const page = globalThis;
-  const shown = () => {
-    if (page.document?.visibilityState === "visible") again();
-  };
-  page.addEventListener?.("online", again);
-  page.document?.addEventListener("visibilitychange", shown);
-  return () => {
-    page.removeEventListener?.("online", again);
-    page.document?.removeEventListener("visibilitychange", shown);
-  };
 };
 
 // src/options.ts

@@ -12,12 +12,11 @@ export {
   STATES,
   type State,
 } from './constants.js';
-export type { Hide } from './hide.js';
 export type { Options } from './options.js';
 export type { Coalesce } from './outbox.js';
+export type { PageCalls } from './page.js';
 export type { End, Room, RoomEvents, Welcomed } from './room.js';
 export type { Gap } from './session.js';
 export type { Socket, SocketConstructor } from './socket.js';
 export { MemoryStorage, PageStorage, type Storage, type WebStorage } from './storage.js';
 export type { Timers } from './timers.js';
-export type { Wake } from './wake.js';

@@ -3,10 +3,10 @@ import { type Closed, Connection } from './connection.js';
 import { CLOSE, type CloseClass, closeClass, DEFAULTS } from './constants.js';
 import { encodeBye, type ServerFrame, type Welcome } from './frames.js';
 import { Mover } from './mover.js';
+import type { PageCalls } from './page.js';
 import { Parting } from './parting.js';
 import type { Socket, SocketConstructor } from './socket.js';
 import type { Timers } from './timers.js';
-import type { Wake } from './wake.js';
 
 /** What a link needs of the world. */
 export interface LinkOptions {
@@ -17,7 +17,7 @@ export interface LinkOptions {
   readonly backoff: readonly number[];
   readonly deadMs: number;
   readonly afreshMax: number;
-  readonly wake: Wake;
+  readonly wake: PageCalls;
 }
 
 /** Whom a link serves. */

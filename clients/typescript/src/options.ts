@@ -1,13 +1,12 @@
 import { BACKOFF_MS } from './backoff.js';
 import { type Codec, json } from './codec.js';
 import { DEFAULTS } from './constants.js';
-import { browserHide, type Hide } from './hide.js';
 import { socketUrl } from './mover.js';
 import type { Coalesce } from './outbox.js';
+import { browserHide, browserWake, type PageCalls } from './page.js';
 import type { SocketConstructor } from './socket.js';
 import { asStorage, defaultStorage, GuardedStorage, type Storage, type WebStorage } from './storage.js';
 import { systemTimers, type Timers } from './timers.js';
-import { browserWake, type Wake } from './wake.js';
 
 /** Where to play, and how. Every option but `kind` has a default. */
 export interface Options<Input = unknown> {
@@ -60,9 +59,9 @@ export interface Options<Input = unknown> {
   /** Numbers from 0 up to but without 1. Default: `Math.random`. */
   random?: () => number;
   /** Tells when to try again at once. Default: the page's `online` and `visibilitychange`. */
-  wake?: Wake;
+  wake?: PageCalls;
   /** Tells when the page may go without another word. Default: the page's `pagehide`, and when it is hidden. */
-  hide?: Hide;
+  hide?: PageCalls;
   /** Gets what the page's own listeners throw, what cannot be decoded, and once that `storage` fails. Default: `reportError`, else `console.error`. */
   onError?: (error: unknown) => void;
 }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { browserHide } from '../src/hide.js';
 import { settle } from '../src/options.js';
+import { browserHide, browserWake } from '../src/page.js';
 import { defaultStorage, PageStorage } from '../src/storage.js';
-import { browserWake } from '../src/wake.js';
 import { FakeSocket } from './support/fake-socket.js';
 
 const page = globalThis as Record<string, unknown>;

@@ -1,0 +1,20 @@
+/** In a browser: at that event of the page, and when it gets that visibility. Elsewhere never. */
+export function pageCalls(event, visibility) {
+    return (callback) => {
+        const page = globalThis;
+        const changed = () => {
+            if (page.document?.visibilityState === visibility)
+                callback();
+        };
+        page.addEventListener?.(event, callback);
+        page.document?.addEventListener('visibilitychange', changed);
+        return () => {
+            page.removeEventListener?.(event, callback);
+            page.document?.removeEventListener('visibilitychange', changed);
+        };
+    };
+}
+/** The network is back, or the page is looked at again: it is worth trying at once. */
+export const browserWake = pageCalls('online', 'visible');
+/** The page is left or hidden, after which it may be ended without being asked. */
+export const browserHide = pageCalls('pagehide', 'hidden');
