@@ -318,6 +318,11 @@ impl Fleet {
         self.startable.as_ref().is_none_or(|releases| releases.contains(&release))
     }
 
+    /// Whether workers are started at all: else those that are gone may be attached again by whoever attached them.
+    pub(crate) fn starts_workers(&self) -> bool {
+        self.startable.as_ref().is_some_and(|releases| !releases.is_empty())
+    }
+
     /// When the worker last answered anything.
     pub(crate) fn heard(&self, worker: WorkerId) -> Option<Time> {
         self.members.get(&worker)?.heard

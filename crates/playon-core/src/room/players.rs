@@ -391,7 +391,7 @@ impl Room {
     }
 
     /// Every socket is closed; the seats are kept.
-    pub(super) fn part_all<C: StateCodec>(
+    pub(crate) fn part_all<C: StateCodec>(
         &mut self,
         env: &mut Env<C>,
         now: Time,

@@ -9,7 +9,7 @@ use playon_types::time::Time;
 use crate::creating::Creating;
 use crate::sockets::SocketPlace;
 
-use super::rest::nobody;
+use super::rest::{UNREADABLE, nobody};
 use super::storage::NO_SUCH_ROOM;
 use super::{Halted, Loading, RoomSlot, Shard, ShardEntry};
 
@@ -104,8 +104,7 @@ impl<C: StateCodec> Shard<C> {
             RoomSlot::Room(room)
                 if room.unopened().is_some_and(|image| nobody(&self.env, image)) =>
             {
-                let detail = reason!("PLY-0130 no release that is kept reads the room");
-                return self.env.close(hello.conn, Close::RoomFails, detail);
+                return self.env.close(hello.conn, Close::RoomFails, UNREADABLE);
             }
             // A new player waits until it is known how many the room takes.
             RoomSlot::Room(room)

@@ -235,6 +235,9 @@ impl<C: StateCodec> Shard<C> {
             self.refresh(id);
             self.try_quiet(now, id);
         }
+        if self.env.fleet.starts_workers() {
+            self.find_readers(now);
+        }
         self.probe_worker_down(now, worker, end);
         self.appeal_worker_down(now, worker, end);
         self.run_queues(now);
@@ -366,13 +369,16 @@ impl<C: StateCodec> Shard<C> {
         self.halt(now, id, why.to_string());
     }
 
-    /// Players who came before it was known how many the room takes.
+    /// Players who came before it was known how many the room takes: they are let in as soon as it is, or hear that it fails.
     fn admit_late(&mut self, now: Time, id: RoomId) {
         let Some(entry) = self.rooms.get_mut(&id).filter(|entry| !entry.late.is_empty()) else {
             return;
         };
-        let ready =
-            |room: &Room| !room.is_resting() && room.takes_joins() || room.halted().is_some();
+        let fails = |room: &Room| {
+            room.halted().is_some()
+                || room.unopened().is_some_and(|image| rest::nobody(&self.env, image))
+        };
+        let ready = |room: &Room| !room.is_resting() && room.takes_joins() || fails(room);
         if matches!(&entry.slot, RoomSlot::Room(room) if ready(room)) {
             let late = std::mem::take(&mut entry.late);
             late.into_iter().for_each(|hello| self.handle_hello(now, hello));

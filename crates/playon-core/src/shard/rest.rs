@@ -5,6 +5,7 @@ use playon_types::gate::Close;
 use playon_types::ids::{ReleaseId, RoomId};
 use playon_types::image::{Image, StateCodec};
 use playon_types::reason;
+use playon_types::reason::Reason;
 use playon_types::time::{Time, WallTime};
 
 use crate::effect::{Effect, Loaded, Report};
@@ -13,8 +14,12 @@ use crate::mutant::{Mutant, broken};
 
 use super::{Loading, RoomSlot, Shard, ShardEntry};
 
-/// See [`Shard::release_for`].
-fn release_for<C>(env: &Env<C>, image: &Image) -> Option<ReleaseId> {
+/// Told to whoever is in a room, or comes to one, that no release can open.
+pub(super) const UNREADABLE: Reason =
+    Reason::fixed("PLY-0130 no release that is kept reads the room");
+
+/// Where a room is opened: on the release it was on; if no worker of that can be had, on one that reads it. Nothing if there is none.
+pub(super) fn release_for<C>(env: &Env<C>, image: &Image) -> Option<ReleaseId> {
     let (fleet, awaited) = (&env.fleet, env.prefer);
     if fleet.may_run(image.release, awaited) || broken(Mutant::ReaderForgotten) {
         return Some(image.release);
@@ -68,29 +73,27 @@ impl<C: StateCodec> Shard<C> {
         self.begin_again(now, id, late, Loaded::Missing);
     }
 
-    /// Where a room that wakes is opened: on the release it was on; if no worker of that can be had, on one that reads it. Nothing
-    /// if there is none.
-    pub(super) fn release_for(&self, image: &Image) -> Option<ReleaseId> {
-        release_for(&self.env, image)
-    }
-
     /// Rooms without a worker whose release is gone are opened on one that reads them, if there is one.
     pub(super) fn find_readers(&mut self, now: Time) {
+        if self.env.stopping {
+            return;
+        }
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             self.find_reader(now, id);
         }
     }
 
-    /// The same for one room.
+    /// The same for one room. If no release is left that reads it, whoever is in it is told, and may come back.
     pub(super) fn find_reader(&mut self, now: Time, id: RoomId) {
-        let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get(&id) else {
+        let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get_mut(&id) else {
             return;
         };
         let Some(image) = room.unopened() else { return };
-        let Some(to) = self.release_for(image).filter(|to| *to != image.release) else { return };
-        if let Some(ShardEntry { slot: RoomSlot::Room(room), .. }) = self.rooms.get_mut(&id) {
-            room.settle_on(&mut self.env, now, to);
+        match release_for(&self.env, image) {
+            Some(same) if same == image.release => return,
+            Some(other) => room.settle_on(&mut self.env, now, other),
+            None => room.part_all(&mut self.env, now, Close::RoomFails, &UNREADABLE),
         }
         self.settle(now, id);
     }

@@ -16,6 +16,7 @@ use crate::mutant::{Mutant, broken};
 use crate::room::{MoveOrder, Room};
 
 use super::loading::LoadFate;
+use super::rest::release_for;
 use super::{Halted, Loading, RoomSlot, Shard, ShardEntry};
 
 /// Told to whoever comes back to a room that there is not.
@@ -24,7 +25,7 @@ pub(super) const NO_SUCH_ROOM: Reason = Reason::fixed("PLY-0121 there is no such
 impl<C: StateCodec> Shard<C> {
     /// A room was read from the store at start.
     pub fn handle_recovered(&mut self, now: Time, mut image: Image) {
-        image.release = self.release_for(&image).unwrap_or(image.release);
+        image.release = release_for(&self.env, &image).unwrap_or(image.release);
         self.bring_back(now, image, false);
     }
 
@@ -163,7 +164,7 @@ impl<C: StateCodec> Shard<C> {
     /// A room at rest is asked for.
     fn wake(&mut self, now: Time, mut image: Image) {
         let id = image.room;
-        match self.release_for(&image) {
+        match release_for(&self.env, &image) {
             None => return self.strand(id, image),
             Some(release) => image.release = release,
         }

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use playon_core::effect::{Effect, Listing, Loaded, Order, Report, Stored};
 use playon_types::attach::ToWorker;
 use playon_types::gate::{Close, Hello, ToOwner, Who};
-use playon_types::ids::{ConnId, ReleaseId};
+use playon_types::ids::{ConnId, ReleaseId, SecretHash, SessionId};
 use playon_types::image::Image;
 use playon_types::kind::{KindInfo, Policies};
 use playon_types::time::{Span, WallTime};
 
-use super::bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, committed, kind};
+use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, committed, kind};
 
 const IDLE: Span = Span::secs(10);
 
@@ -279,6 +279,56 @@ fn whoever_asks_for_a_room_that_no_release_reads_is_told_so() {
     let stored = committed(ROOM, "duel", Bytes::from_static(b"s"));
     bench.recovered(Image { release: gone, version: 9, ..stored });
     bench.hello(1);
+    assert_eq!(bench.closed(1), Some(Close::RoomFails));
+}
+
+#[test]
+fn a_new_player_who_waits_for_a_room_that_no_release_reads_any_more_is_told_so() {
+    let (mut bench, asleep) = at_rest();
+    bench.order(Order::Prefer(NEW));
+    new_reads_only_its_own(&mut bench);
+    [ONE, TWO].into_iter().for_each(|worker| bench.worker_down(worker));
+    bench.order(Order::Startable(BTreeSet::from([OLD, NEW])));
+    let secret = SecretHash([2; 16]);
+    let who = Who::New { session: SessionId(102), secret, profile: Bytes::new() };
+    bench.gate(ToOwner::Hello(Hello { conn: ConnId(2), room: ROOM, who, create: None }));
+    bench.found_asleep(asleep, 0);
+    assert_eq!(bench.closed(2), None, "a worker may be started for it");
+    bench.order(Order::Startable(BTreeSet::from([NEW])));
+    assert_eq!(bench.closed(2), Some(Close::RoomFails));
+}
+
+#[test]
+fn whoever_is_in_a_room_that_no_release_reads_any_more_is_told_so() {
+    let mut bench = with_player(Span::secs(60), "table");
+    bench.order(Order::Prefer(NEW));
+    new_reads_only_its_own(&mut bench);
+    bench.order(Order::Startable(BTreeSet::from([OLD, NEW])));
+    [ONE, TWO].into_iter().for_each(|worker| bench.worker_down(worker));
+    assert_eq!(bench.closed(1), None, "a worker may be started for it");
+    bench.order(Order::Startable(BTreeSet::from([NEW])));
+    assert_eq!(bench.closed(1), Some(Close::RoomFails));
+}
+
+#[test]
+fn the_last_worker_of_a_release_that_cannot_be_started_takes_no_room_with_it() {
+    let mut bench = with_player(Span::secs(60), "table");
+    bench.order(Order::Prefer(NEW));
+    bench.order(Order::Startable(BTreeSet::from([NEW])));
+    bench.worker_down(ONE);
+    assert!(bench.sent_to(TWO).iter().any(|sent| matches!(sent, ToWorker::Open { .. })));
+    assert_eq!(bench.closed(1), None);
+}
+
+#[test]
+fn the_last_worker_of_the_last_release_that_reads_a_room_is_told_of_to_whoever_is_in_it() {
+    let mut bench = with_player(Span::secs(60), "table");
+    bench.order(Order::Prefer(NEW));
+    new_reads_only_its_own(&mut bench);
+    bench.worker_down(TWO);
+    bench.order(Order::Startable(BTreeSet::from([NEW])));
+    assert_eq!(bench.closed(1), None, "a worker runs it");
+    bench.worker_down(ONE);
     assert_eq!(bench.closed(1), Some(Close::RoomFails));
 }
 
