@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
 
 use anyhow::Context as _;
 
 use super::fields::Field;
-use super::tree::Tree;
 use crate::report;
 use crate::sh::Sh;
 
@@ -44,15 +44,14 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// The book of a field in this tree, with what earlier calls have found.
-    pub(super) fn open(sh: &Sh, field: &Field, tree: &Tree) -> anyhow::Result<Self> {
+    /// The book of a field in a tree of these stamps, with what earlier calls have found.
+    pub(super) fn open(sh: &Sh, field: &Field, stamps: &Stamps) -> anyhow::Result<Self> {
         let dir = sh.target().join("mutants/found");
         fs::create_dir_all(&dir)?;
         let file = dir.join(field.name);
         let text = if file.exists() { fs::read_to_string(&file)? } else { String::new() };
-        let stamps = tree.stamps.clone();
-        let lines = read(&text, &stamps);
-        Ok(Self { file: Some(file), stamps, lines })
+        let lines = read(&text, stamps);
+        Ok(Self { file: Some(file), stamps: stamps.clone(), lines })
     }
 
     /// The part of it that concerns these.
@@ -147,6 +146,11 @@ impl Book {
             self.count(UNVIABLE)
         ));
     }
+}
+
+/// The book that several write into.
+pub(super) fn open(book: &Mutex<Book>) -> anyhow::Result<MutexGuard<'_, Book>> {
+    book.lock().map_err(|_| anyhow::anyhow!("who wrote into the book has panicked"))
 }
 
 /// Wilson's interval, in percent.

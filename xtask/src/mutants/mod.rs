@@ -10,11 +10,14 @@ mod fields;
 mod tool;
 mod tree;
 
+use std::num::NonZero;
+use std::sync::Mutex;
+
 use anyhow::{Context, bail, ensure};
 
 use crate::report;
 use crate::sh::Sh;
-use book::Book;
+use book::{Book, open};
 use fields::{FIELDS, Field};
 use tool::{Mutants, Tool};
 use tree::Tree;
@@ -112,15 +115,16 @@ pub(crate) fn sample(sh: &Sh) -> anyhow::Result<()> {
 
 /// Tries what is chosen of each field and is not in its book yet. The books that come back hold what was chosen.
 fn hunt<'a>(sh: &Sh, plan: &Plan, fields: &'a [Field]) -> anyhow::Result<Vec<(&'a Field, Book)>> {
-    let tree = Tree::copy(sh)?;
-    let mut tool = Tool::new(sh, &tree)?;
+    let tree = Tree::copy(sh, 0)?;
+    let stamps = tree.stamps.clone();
+    let mut tools = vec![Tool::new(sh, tree)?];
     let mut books = Vec::new();
     for field in fields {
         report::header(&format!("mutants of the {}", field.name));
-        let mutants = tool.list(field)?;
+        let mutants = tools[0].list(field)?;
         let all = &mutants.names;
         let asked = plan.chosen(all, turn(sh));
-        let mut book = Book::open(sh, field, &tree)?;
+        let book = Book::open(sh, field, &stamps)?;
         let left: Vec<String> =
             asked.iter().filter(|name| !book.knows(name, plan.quick)).cloned().collect();
         report::line(&format!(
@@ -129,15 +133,46 @@ fn hunt<'a>(sh: &Sh, plan: &Plan, fields: &'a [Field]) -> anyhow::Result<Vec<(&'
             all.len(),
             asked.len() - left.len()
         ));
-        for batch in batches(&left) {
-            try_batch(&mut tool, &mutants, batch, plan.quick, &mut book)?;
-            book.of(&asked).tell(true);
+        let batches = batches(&left);
+        while tools.len() < batches.len().min(processors()) {
+            let tree = Tree::copy(sh, tools.len())?;
+            tools.push(tools[0].beside(tree));
         }
-        let book = book.of(&asked);
+        let book = Mutex::new(book);
+        try_all(&mut tools, &mutants, batches, plan.quick, &book, &asked)?;
+        let book = open(&book)?.of(&asked);
         book.tell(asked.len() < all.len());
         books.push((field, book));
     }
     Ok(books)
+}
+
+/// Each tool takes one batch after the other.
+fn try_all(
+    tools: &mut [Tool<'_>],
+    mutants: &Mutants<'_>,
+    batches: Vec<Vec<String>>,
+    quick: bool,
+    book: &Mutex<Book>,
+    asked: &[String],
+) -> anyhow::Result<()> {
+    let queue = Mutex::new(batches.into_iter());
+    let next = || queue.lock().ok()?.next();
+    let work = |tool: &mut Tool<'_>| -> anyhow::Result<()> {
+        while let Some(batch) = next() {
+            try_batch(tool, mutants, batch, quick, book)?;
+            open(book)?.of(asked).tell(true);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let begun: Vec<_> = tools.iter_mut().map(|tool| scope.spawn(|| work(tool))).collect();
+        let ends = begun.into_iter().map(|thread| match thread.join() {
+            Ok(ended) => ended,
+            Err(_) => bail!("a thread has panicked"),
+        });
+        ends.collect()
+    })
 }
 
 /// Shows the mutants to one judge after the other.
@@ -146,23 +181,30 @@ fn try_batch(
     mutants: &Mutants<'_>,
     batch: Vec<String>,
     quick: bool,
-    book: &mut Book,
+    book: &Mutex<Book>,
 ) -> anyhow::Result<()> {
-    let (mut open, mut left): (Vec<_>, Vec<_>) =
-        batch.into_iter().partition(|name| book.knows(name, true));
+    let (mut known, mut left) = (Vec::new(), Vec::new());
+    for name in batch {
+        if open(book)?.knows(&name, true) { known.push(name) } else { left.push(name) }
+    }
     let judges = &mutants.field.judges;
     for judge in judges.iter().filter(|judge| !judge.slow) {
         left = tool.show(mutants, judge, &left, book)?;
     }
-    book.opened(&left)?;
+    open(book)?.opened(&left)?;
     if quick {
         return Ok(());
     }
-    left.append(&mut open);
+    left.append(&mut known);
     for judge in judges.iter().filter(|judge| judge.slow) {
         left = tool.show(mutants, judge, &left, book)?;
     }
-    book.survived(&left)
+    open(book)?.survived(&left)
+}
+
+/// A mutant is built and tried by hardly more than one processor.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Each is spread over all, so that a call that is cut off has a sample.

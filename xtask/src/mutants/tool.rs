@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::book::{Book, Verdict};
+use super::book::{Book, Verdict, open};
 use super::fields::{Field, Judge};
 use super::tree::Tree;
 use crate::report;
@@ -29,17 +29,18 @@ pub(super) struct Mutants<'a> {
 /// How long a mutant may take to be built, in seconds: a constant may be computed without end, which is noticed, too.
 const BUILD_TIMEOUT_S: &str = "300";
 
+/// The tool in one copy of the sources.
 pub(super) struct Tool<'a> {
     sh: &'a Sh,
     program: String,
-    tree: &'a Tree,
+    tree: Tree,
     /// The judges whose tests were seen to pass without any mutant.
     sound: BTreeSet<&'static str>,
 }
 
 impl<'a> Tool<'a> {
     /// Installs it, if need be.
-    pub(super) fn new(sh: &'a Sh, tree: &'a Tree) -> anyhow::Result<Self> {
+    pub(super) fn new(sh: &'a Sh, tree: Tree) -> anyhow::Result<Self> {
         let root = sh.target().join("tools/mutants");
         let program = root.join("bin/cargo-mutants").display().to_string();
         let there = sh.ask(&program, &["mutants", "--version"]);
@@ -49,6 +50,11 @@ impl<'a> Tool<'a> {
             sh.run("cargo", &[&["install", "--quiet", "--locked"], &package[..]].concat())?;
         }
         Ok(Self { sh, program, tree, sound: BTreeSet::new() })
+    }
+
+    /// The same in another copy.
+    pub(super) fn beside(&self, tree: Tree) -> Self {
+        Self { sh: self.sh, program: self.program.clone(), tree, sound: BTreeSet::new() }
     }
 
     pub(super) fn list<'f>(&self, field: &'f Field) -> anyhow::Result<Mutants<'f>> {
@@ -64,14 +70,14 @@ impl<'a> Tool<'a> {
         mutants: &Mutants<'_>,
         judge: &Judge,
         names: &[String],
-        book: &mut Book,
+        book: &Mutex<Book>,
     ) -> anyhow::Result<Vec<String>> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let out = self.sh.target().join("mutants/out");
+        let out = &self.tree.out.clone();
         if out.exists() {
-            fs::remove_dir_all(&out)?;
+            fs::remove_dir_all(out)?;
         }
         self.prove(judge)?;
         // To try some, it is told that all others were noticed before. Chosen by expressions, deleted fields would all be tried
@@ -82,7 +88,7 @@ impl<'a> Tool<'a> {
         fs::write(out.join("mutants.out/caught.txt"), others)?;
         report::line(&format!("{} to the {}", names.len(), judge.name));
         // It ends with an error if one survives, which is for us to judge.
-        let ended = self.call(mutants.field, judge, &out);
+        let ended = self.call(mutants.field, judge);
         let text = fs::read_to_string(out.join("mutants.out/outcomes.json"))
             .context("what became of the mutants")?;
         let found = read(&text)?;
@@ -90,7 +96,7 @@ impl<'a> Tool<'a> {
             ended?;
             bail!("only {} of {} were tried", found.len(), names.len());
         }
-        book.judged(judge.name, &found)?;
+        open(book)?.judged(judge.name, &found)?;
         let missed = found.into_iter().filter(|(_, verdict)| *verdict == Verdict::Missed);
         Ok(missed.map(|(name, _)| name).collect())
     }
@@ -104,19 +110,15 @@ impl<'a> Tool<'a> {
         args.extend(judge.packages.iter().flat_map(|package| ["--package", package]));
         args.extend(if judge.tests.is_empty() { judge.built } else { judge.tests });
         let mut command = self.sh.command("cargo", &args);
-        command.current_dir(&self.tree.dir).env("CARGO_TARGET_DIR", self.built());
+        command.current_dir(&self.tree.dir).env("CARGO_TARGET_DIR", &self.tree.built);
         let status = command.status().context("cargo cannot be started")?;
         ensure!(status.success(), "the {} fail without any mutant", judge.name);
         self.sound.insert(judge.name);
         Ok(())
     }
 
-    fn built(&self) -> PathBuf {
-        self.sh.target().join("mutants/build")
-    }
-
-    fn call(&self, field: &Field, judge: &Judge, out: &Path) -> anyhow::Result<()> {
-        let (dir, out) = (self.tree.dir.display().to_string(), out.display().to_string());
+    fn call(&self, field: &Field, judge: &Judge) -> anyhow::Result<()> {
+        let [dir, out] = [&self.tree.dir, &self.tree.out].map(|path| path.display().to_string());
         let packages = judge.packages.join(",");
         let built: Vec<String> =
             judge.built.iter().map(|arg| format!("--cargo-arg={arg}")).collect();
@@ -139,7 +141,7 @@ impl<'a> Tool<'a> {
         args.push("--");
         args.extend(judge.tests);
         let mut command = self.sh.command("sh", &args);
-        command.env("CARGO_TARGET_DIR", self.built());
+        command.env("CARGO_TARGET_DIR", &self.tree.built);
         let status = command.status().context("cargo-mutants cannot be started")?;
         ensure!(status.success(), "cargo-mutants: {status}");
         Ok(())

@@ -18,17 +18,22 @@ const DECIDES: [&str; 4] = ["crates/", "Cargo.toml", "Cargo.lock", ".cargo/"];
 /// Where the tests of a file begin.
 const TESTS: &[u8] = b"\n#[cfg(test)]\nmod tests {";
 
-/// A copy of the sources.
+/// A copy of the sources, and where it is built. Several can be worked in at a time.
 pub(super) struct Tree {
     pub(super) dir: PathBuf,
+    /// What is built of it.
+    pub(super) built: PathBuf,
+    /// What cargo-mutants leaves.
+    pub(super) out: PathBuf,
     pub(super) stamps: Stamps,
 }
 
 impl Tree {
-    /// Makes the copy like the sources. What is alike already keeps its time, and a mutant that a call which was cut off has
+    /// Makes the copy of that number like the sources. What is alike already keeps its time, and a mutant that a call which was cut off has
     /// left behind is overwritten and gets a new one: cargo builds what has to be built, and nothing else.
-    pub(super) fn copy(sh: &Sh) -> anyhow::Result<Self> {
-        let dir = sh.target().join("mutants/tree");
+    pub(super) fn copy(sh: &Sh, number: usize) -> anyhow::Result<Self> {
+        let own = sh.target().join(format!("mutants/{number}"));
+        let dir = own.join("tree");
         let list = sh.ask("git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let list = list.context("listing the sources")?;
         let mut all = DefaultHasher::new();
@@ -49,7 +54,8 @@ impl Tree {
             kept.insert(to);
         }
         prune(&dir, &kept)?;
-        Ok(Self { dir, stamps: Stamps { tree: all.finish(), files } })
+        let (built, out) = (own.join("build"), own.join("out"));
+        Ok(Self { dir, built, out, stamps: Stamps { tree: all.finish(), files } })
     }
 }
 
