@@ -49,6 +49,8 @@ export declare class Connection {
     get alive(): number;
     /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
     expectPing(pingMs: number): void;
+    /** What it hears from now on is told to another, who gives it up after `deadMs` of silence. */
+    hand(listener: Listener, deadMs: number): void;
     /** Whether the HELLO is on its way. */
     get opened(): boolean;
     /** Sends frames; into nothing once the socket is closing. */

@@ -61,6 +61,16 @@ export class Connection {
     expectPing(pingMs) {
         this.#deadMs = Math.max(this.#deadMs, pingMs + DEFAULTS.pingSlackMs);
     }
+    /** What it hears from now on is told to another, who gives it up after `deadMs` of silence. */
+    hand(listener, deadMs) {
+        if (this.#over)
+            return;
+        this.#listener = listener;
+        this.#deadMs = deadMs;
+        this.#heard = this.#timers.now();
+        this.#timers.clear(this.#alarm);
+        this.#watch(deadMs);
+    }
     /** Whether the HELLO is on its way. */
     get opened() {
         return this.#openedAt !== null;

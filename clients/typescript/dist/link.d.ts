@@ -51,8 +51,8 @@ export declare class Link {
     /** The socket that is up. */
     get socket(): Socket | null;
     /**
-     * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and closes
-     * everything for good. Where there is none, and a seat to give up, it looks for a way in the background.
+     * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and is closed for
+     * good. If there is a seat to give up, it is seen to in the background that the server hears of it.
      */
     part(seated: boolean): void;
     /** Sends frames over the connection that is up, else nowhere. */

@@ -50,20 +50,23 @@ export class Link {
         return this.#current?.socket ?? null;
     }
     /**
-     * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and closes
-     * everything for good. Where there is none, and a seat to give up, it looks for a way in the background.
+     * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and is closed for
+     * good. If there is a seat to give up, it is seen to in the background that the server hears of it.
      */
     part(seated) {
         const asked = [this.#earlier, this.#trial].filter((one) => one?.opened);
-        const heard = asked.length > 0 ? asked : [this.#current];
+        const heard = (asked.length > 0 ? asked : [this.#current]).filter((one) => one !== null);
         for (const one of heard)
-            one?.send(encodeBye());
-        const unsaid = heard.every((one) => one === null);
-        this.stop();
-        if (seated && unsaid) {
+            one.send(encodeBye());
+        if (seated) {
             const words = { hello: () => this.#user.hello(), bye: encodeBye };
-            new Parting(this.#options, [this.#url, this.#options.url], words);
+            new Parting(this.#options, [this.#url, this.#options.url], words, heard);
+            const unheard = (one) => (one && heard.includes(one) ? null : one);
+            this.#current = unheard(this.#current);
+            this.#trial = unheard(this.#trial);
+            this.#earlier = unheard(this.#earlier);
         }
+        this.stop();
     }
     /** Sends frames over the connection that is up, else nowhere. */
     send(message) {

@@ -1,3 +1,4 @@
+import { Connection } from './connection.js';
 import type { LinkOptions } from './link.js';
 /** What is said over a socket that is opened to part. */
 export interface LastWords {
@@ -5,11 +6,12 @@ export interface LastWords {
     bye(): Uint8Array;
 }
 /**
- * Gives a seat up for which there was no connection: connects for some time, in the background, to say who it is and
- * goodbye. It ends when the server has closed a connection for it, or does not know the session.
+ * Gives a seat up, in the background. Where goodbye was said over a connection it waits for the answer; where there was
+ * none, or no answer came, it connects for some time to say who it is and goodbye. It ends when the server has closed a
+ * connection for it, or does not know the session.
  */
 export declare class Parting {
     #private;
-    /** Tries the addresses in turn. */
-    constructor(options: LinkOptions, urls: readonly string[], words: LastWords);
+    /** Goodbye was said over the connections of `said`. Other ones go to the addresses in turn. */
+    constructor(options: LinkOptions, urls: readonly string[], words: LastWords, said: readonly Connection[]);
 }

@@ -893,6 +893,15 @@ var Connection = class {
   expectPing(pingMs) {
     this.#deadMs = Math.max(this.#deadMs, pingMs + DEFAULTS.pingSlackMs);
   }
+  /** What it hears from now on is told to another, who gives it up after `deadMs` of silence. */
+  hand(listener, deadMs) {
+    if (this.#over) return;
+    this.#listener = listener;
+    this.#deadMs = deadMs;
+    this.#heard = this.#timers.now();
+    this.#timers.clear(this.#alarm);
+    this.#watch(deadMs);
+  }
   /** Whether the HELLO is on its way. */
   get opened() {
     return this.#openedAt !== null;
@@ -1000,19 +1009,21 @@ var Parting = class {
   #urls;
   #backoff;
   #unwake;
-  #connection = null;
-  #retry;
   #deadline;
+  #connections;
+  #retry;
   #over = false;
-  /** Tries the addresses in turn. */
-  constructor(options, urls, words) {
+  /** Goodbye was said over the connections of `said`. Other ones go to the addresses in turn. */
+  constructor(options, urls, words, said) {
     this.#options = options;
     this.#words = words;
     this.#urls = urls;
     this.#backoff = new Backoff(options.backoff, options.random);
     this.#unwake = options.wake(() => this.#again());
     this.#deadline = options.timers.set(() => this.#stop(), DEFAULTS.partMs);
-    this.#later();
+    this.#connections = new Set(said);
+    for (const one of said) one.hand(this.#listener(), DEFAULTS.patienceMs);
+    if (said.length === 0) this.#later();
   }
   #later(retryAfterMs = 0) {
     const turn = this.#backoff.attempts % this.#urls.length;
@@ -1022,7 +1033,16 @@ var Parting = class {
     );
   }
   #dial(url) {
-    const listener = {
+    const { WebSocket, timers } = this.#options;
+    try {
+      const connection = new Connection(WebSocket, url, this.#listener(), timers, DEFAULTS.patienceMs);
+      this.#connections.add(connection);
+    } catch {
+      this.#later();
+    }
+  }
+  #listener() {
+    return {
       hello: () => this.#words.hello(),
       opened: (connection) => connection.send(this.#words.bye()),
       welcomed: () => {
@@ -1031,25 +1051,21 @@ var Parting = class {
       },
       frame: () => {
       },
-      closed: (_, why) => this.#closed(why)
+      closed: (connection, why) => this.#closed(connection, why)
     };
-    const { WebSocket, timers } = this.#options;
-    try {
-      this.#connection = new Connection(WebSocket, url, listener, timers, DEFAULTS.patienceMs);
-    } catch {
-      this.#later();
-    }
   }
-  #closed(why) {
-    this.#connection = null;
-    if (closeClass(why.code) === "resume") this.#later(why.retryAfterMs);
-    else this.#stop();
+  #closed(connection, why) {
+    this.#connections.delete(connection);
+    const more = this.#connections.size > 0;
+    if (why.code === CLOSE.replaced && more) return;
+    if (closeClass(why.code) !== "resume") this.#stop();
+    else if (!more) this.#later(why.retryAfterMs);
   }
   /** The network is another one, or the page is looked at. */
   #again() {
-    if (this.#over || this.#connection?.opened) return;
-    this.#connection?.drop();
-    this.#connection = null;
+    const opened = [...this.#connections].some((one) => one.opened);
+    if (this.#over || opened) return;
+    this.#drop();
     this.#options.timers.clear(this.#retry);
     this.#backoff.reset();
     this.#later();
@@ -1059,8 +1075,11 @@ var Parting = class {
     this.#unwake();
     this.#options.timers.clear(this.#retry);
     this.#options.timers.clear(this.#deadline);
-    this.#connection?.drop();
-    this.#connection = null;
+    this.#drop();
+  }
+  #drop() {
+    for (const one of this.#connections) one.drop();
+    this.#connections.clear();
   }
 };
 
@@ -1110,19 +1129,22 @@ var Link = class {
     return this.#current?.socket ?? null;
   }
   /**
-   * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and closes
-   * everything for good. Where there is none, and a seat to give up, it looks for a way in the background.
+   * Says goodbye over those that have said HELLO and wait for a welcome, else over the one that is up, and is closed for
+   * good. If there is a seat to give up, it is seen to in the background that the server hears of it.
    */
   part(seated) {
     const asked = [this.#earlier, this.#trial].filter((one) => one?.opened);
-    const heard = asked.length > 0 ? asked : [this.#current];
-    for (const one of heard) one?.send(encodeBye());
-    const unsaid = heard.every((one) => one === null);
-    this.stop();
-    if (seated && unsaid) {
+    const heard = (asked.length > 0 ? asked : [this.#current]).filter((one) => one !== null);
+    for (const one of heard) one.send(encodeBye());
+    if (seated) {
       const words = { hello: () => this.#user.hello(), bye: encodeBye };
-      new Parting(this.#options, [this.#url, this.#options.url], words);
+      new Parting(this.#options, [this.#url, this.#options.url], words, heard);
+      const unheard = (one) => one && heard.includes(one) ? null : one;
+      this.#current = unheard(this.#current);
+      this.#trial = unheard(this.#trial);
+      this.#earlier = unheard(this.#earlier);
     }
+    this.stop();
   }
   /** Sends frames over the connection that is up, else nowhere. */
   send(message) {

@@ -61,7 +61,7 @@ export class Connection {
   readonly said = { frames: 0, bytes: 0 };
   /** When it was opened, by the timers' clock. */
   readonly since: number;
-  readonly #listener: Listener;
+  #listener: Listener;
   readonly #timers: Timers;
   #deadMs: number;
   #heard: number;
@@ -107,6 +107,16 @@ export class Connection {
   /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */
   expectPing(pingMs: number): void {
     this.#deadMs = Math.max(this.#deadMs, pingMs + DEFAULTS.pingSlackMs);
+  }
+
+  /** What it hears from now on is told to another, who gives it up after `deadMs` of silence. */
+  hand(listener: Listener, deadMs: number): void {
+    if (this.#over) return;
+    this.#listener = listener;
+    this.#deadMs = deadMs;
+    this.#heard = this.#timers.now();
+    this.#timers.clear(this.#alarm);
+    this.#watch(deadMs);
   }
 
   /** Whether the HELLO is on its way. */

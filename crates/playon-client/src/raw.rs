@@ -176,12 +176,11 @@ impl RawRoom {
         .await
     }
 
-    /// Gives the seat up and waits for the keeper to know, but not for long: [`ClientLimits::leave_timeout`], or without a socket
-    /// [`ClientLimits::leave_search`], within which sockets are opened to say it. If the keeper has not heard it by then, the seat is
-    /// kept for as long as its kind holds empty seats. The same if the future is dropped before.
+    /// Gives the seat up and waits for the keeper to know, but not for longer than [`ClientLimits::leave_timeout`]. Without a socket,
+    /// or an answer over it, others are opened to say it. If the keeper has not heard it by then, the seat is kept for as long as its
+    /// kind holds empty seats. The same if the future is dropped before.
     ///
     /// [`ClientLimits::leave_timeout`]: crate::ClientLimits::leave_timeout
-    /// [`ClientLimits::leave_search`]: crate::ClientLimits::leave_search
     pub async fn leave(mut self) -> End {
         self.session.leave(self.now());
         loop {

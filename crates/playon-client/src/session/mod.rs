@@ -180,8 +180,8 @@ impl Session {
         Ok(seq)
     }
 
-    /// Gives the seat up for good. The end follows as an update: when the keeper has answered, or it is time. Without a socket one
-    /// is opened to say it.
+    /// Gives the seat up for good. The end follows as an update: when the keeper has answered, or it is time. Without a socket, or
+    /// an answer, one is opened to say it.
     pub fn leave(&mut self, now: Time) {
         if self.state == State::Ended || self.leaving {
             return;
@@ -196,6 +196,7 @@ impl Session {
         if let Some(socket) = self.sockets.take_mute() {
             self.actions.push_back(Action::Drop { socket });
         }
+        self.timers.set(Timer::Leave, now + self.options.limits.leave_timeout);
         let greeted = self.sockets.greeted();
         if !greeted.is_empty() {
             // The keeper may have the seat ready, or has kept it: it is to be given up all the same. It listens to the newest
@@ -209,12 +210,11 @@ impl Session {
         } else if self.sockets.live().is_some() {
             self.outgoing.push(&ClientFrame::Bye);
         } else if self.token.is_some() {
-            self.timers.set(Timer::Leave, now + self.options.limits.leave_search);
             return self.open_soon(now);
         } else {
             return self.end(End::Left);
         }
-        self.timers.set(Timer::Leave, now + self.options.limits.leave_timeout);
+        self.await_parting(now);
     }
 
     /// The network is another one, as after a change from Wi-Fi to mobile data: nothing may come over the socket in use any
@@ -240,7 +240,7 @@ impl Session {
                 Timer::Leave => self.end(End::Left),
                 Timer::GiveUp => self.end(End::GaveUp),
                 Timer::Probe => self.look(now),
-                Timer::Earlier => self.drop_earlier(),
+                Timer::Earlier => self.earlier_lost(now),
             }
         }
     }

@@ -305,6 +305,18 @@ impl Session {
         false
     }
 
+    /// Goodbye was said over the sockets that there are: each has so long to be answered.
+    pub(super) fn await_parting(&mut self, now: Time) {
+        let there = [
+            (Timer::Silence, self.sockets.live.is_some()),
+            (Timer::Open, self.sockets.opening.is_some()),
+            (Timer::Earlier, self.sockets.earlier.is_some()),
+        ];
+        for (timer, _) in there.into_iter().filter(|(_, there)| *there) {
+            self.timers.set(timer, now + PATIENCE);
+        }
+    }
+
     /// A socket has ended after the goodbye, or before it could be said. If the keeper may not have heard it, it is said again as
     /// long as there is time, over another socket.
     fn parted(&mut self, now: Time, code: Option<u16>) {
@@ -349,12 +361,20 @@ impl Session {
         self.actions.extend(earlier.map(|one| Action::Drop { socket: one.socket }));
     }
 
+    /// It has been silent for too long.
+    pub(super) fn earlier_lost(&mut self, now: Time) {
+        self.drop_earlier();
+        if self.leaving {
+            self.parted(now, None);
+        }
+    }
+
     /// The socket in use has been silent for too long.
     pub(super) fn live_lost(&mut self, now: Time) {
         let Some(socket) = self.sockets.live.take() else { return };
         self.actions.push_back(Action::Drop { socket });
         if self.leaving {
-            return self.end(End::Left);
+            return self.parted(now, None);
         }
         self.sockets.trouble = "silence".to_owned();
         self.lost(now, true, None);
