@@ -553,6 +553,9 @@ mod tests {
         );
         lobby.handle_gone(id(3));
         assert_eq!(lobby.kinds.keys().collect::<Vec<_>>(), ["duel"]);
+        let closed = LobbyOpening { kind: "go".into(), open: false, ..opening(id(4), 1) };
+        lobby.handle_listing(closed);
+        assert_eq!(lobby.kinds.keys().collect::<Vec<_>>(), ["duel"], "nobody is sent to it");
         assert_eq!(burst(&mut lobby, 3).into_values().collect::<Vec<_>>(), [2, 1]);
     }
 

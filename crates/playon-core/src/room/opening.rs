@@ -429,8 +429,8 @@ impl Room {
                     return self.opening_failed(env, now, FaultDamage::Refused, reason);
                 }
                 match order {
-                    Some(_) if old.is_some() => self.thaw(env, now, AtFault::Release, reason),
-                    _ => self.fall(env, now, AtFault::Release, (1, reason)),
+                    Some(_) => self.thaw(env, now, AtFault::Release, reason),
+                    None => self.fall(env, now, AtFault::Release, (1, reason)),
                 }
             }
         }

@@ -46,8 +46,8 @@ impl Director {
 
     /// What is at rest has just been told. None go before that is known, and which rooms there are.
     pub(super) fn discard_surplus(&mut self) {
+        let Some(rests) = self.known_at_rest() else { return };
         let (stored, max) = (&self.executables.oldest_first, self.config.executables_max);
-        let Some(rests) = self.known_at_rest().filter(|_| stored.len() > max) else { return };
         let needs = |release| self.needs(release);
         let reads = |release, rest: &Resting| self.reads_at_rest(release, rest);
         let surplus = surplus(stored, max, needs, &rests, reads);

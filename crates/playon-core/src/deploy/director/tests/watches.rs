@@ -188,6 +188,19 @@ fn what_is_set_aside_is_held_against_it_at_once_or_when_it_has_been_tried_on_the
 }
 
 #[test]
+fn an_appeal_that_another_release_has_asked_for_decides_nothing() {
+    let mut rig = shipped();
+    let (room, session, what) = (room(1), SessionId(1), Aside::Input(1));
+    fault(&mut rig, 1, 2, Inquiry::Open);
+    rig.hear(&Report::SetAside { room, release: release(2), session, what, appeal: true });
+    for (by, faults) in [(1, 0), (2, 1)] {
+        let release = release(by);
+        rig.hear(&Report::Appealed { room, release, itself: false, too: false });
+        assert_eq!(held(&rig), Some(faults));
+    }
+}
+
+#[test]
 fn what_a_room_failed_on_before_explains_its_faults_for_a_while_and_a_halt_for_ever() {
     for (halted, after, explains) in [
         (false, Span(FAILED_BEFORE.0 - 1), true),
