@@ -9,7 +9,7 @@
 #![allow(clippy::print_stdout, reason = "what came of the faults is shown when asked for")]
 
 mod child;
-#[path = "../common/mod.rs"]
+#[path = "../store/common/mod.rs"]
 mod common;
 mod judge;
 mod lost;

@@ -1,9 +1,5 @@
 //! The embedded engine passes the suite that every engine must pass.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::cell::RefCell;
 
 use playon_store::testing::{self, Engine};
@@ -33,7 +29,7 @@ impl Engine<SqliteStore> for Sqlite {
         let left = tempfile::tempdir().unwrap();
         // It never names a batch that is not in the files yet, so it is read before them.
         let mark = std::fs::read(self.dir.borrow().path().join(WATERMARK_FILE)).unwrap();
-        common::copy(self.dir.borrow().path(), left.path());
+        crate::common::copy(self.dir.borrow().path(), left.path());
         std::fs::write(left.path().join(WATERMARK_FILE), mark).unwrap();
         drop(store);
         self.dir.replace(left);

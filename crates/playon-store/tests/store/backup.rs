@@ -1,15 +1,11 @@
 //! A backup made under load, put back elsewhere, is exactly the store as of one moment.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::{COUNTER, World, see};
+use crate::common::{COUNTER, World, see};
 use playon_store::backup::{BackupError, MANIFEST_FILE, Manifest, Progress, backup, restore};
 use playon_store::testing::submit;
 use playon_store::{
@@ -47,7 +43,7 @@ fn store(dir: &Path) -> SqliteStore {
 }
 
 fn closed(steps: u64) -> (tempfile::TempDir, World) {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let store = store(dir.path());
     let mut world = World::new(SEED);
     for _ in 0..steps {
@@ -68,7 +64,7 @@ fn names(dir: &Path) -> Vec<String> {
 /// Writes until told to stop, while backups are made one after the other.
 #[test]
 fn backups_under_load_are_exact() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let data = dir.path().join("data");
     let store = store(&data);
     let acked = AtomicU64::new(0);
@@ -116,7 +112,7 @@ fn backups_under_load_are_exact() {
 #[test]
 fn rooms_are_marked_until_a_snapshot_is_stored() {
     let (data, mut world) = closed(30);
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let (from, to) = (dir.path().join("backup"), dir.path().join("data"));
     backup(data.path(), &from, &mut quietly).unwrap();
     restore(&from, &to, &mut quietly).unwrap();
@@ -150,7 +146,7 @@ fn rooms_are_marked_until_a_snapshot_is_stored() {
 #[test]
 fn nothing_is_overwritten_and_nothing_is_left_half() {
     let (data, _) = closed(10);
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let (from, to) = (dir.path().join("backup"), dir.path().join("data"));
     // What an attempt that was killed leaves behind is in nobody's way.
     std::fs::create_dir(dir.path().join("backup.part")).unwrap();
@@ -174,7 +170,7 @@ fn nothing_is_overwritten_and_nothing_is_left_half() {
 #[test]
 fn every_change_of_a_backup_is_noticed() {
     let (data, _) = closed(10);
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let from = dir.path().join("backup");
     let manifest = backup(data.path(), &from, &mut quietly).unwrap();
     let artifact = format!("artifacts/{}", manifest.releases[0].id);
@@ -213,7 +209,7 @@ fn flipped(file: &Path) -> Vec<u8> {
 #[test]
 fn a_damaged_room_is_backed_up_as_it_is_and_a_useless_store_is_not() {
     let (data, _) = closed(30);
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let sql = |text: &str| {
         let conn = rusqlite::Connection::open(data.path().join(DATABASE_FILE)).unwrap();
         conn.execute_batch(text).unwrap();
@@ -232,7 +228,7 @@ fn a_damaged_room_is_backed_up_as_it_is_and_a_useless_store_is_not() {
 #[test]
 fn a_store_that_lost_writes_is_not_taken_for_whole() {
     let (data, mut world) = closed(10);
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let older = std::fs::read(data.path().join(DATABASE_FILE)).unwrap();
     let store = open(data.path());
     for _ in 0..5 {

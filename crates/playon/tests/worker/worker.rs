@@ -1,12 +1,10 @@
 //! A worker and an owner over a real socket: batches, faults and fences.
 
-mod common;
-
 use std::collections::HashMap;
 
+use crate::common::owner::{Owner, input, join, told};
+use crate::common::{Do, Log};
 use bytes::Bytes;
-use common::owner::{Owner, input, join, told};
-use common::{Do, Log};
 use playon::worker::ServeError;
 use playon::{App, Asset, Cx, Player, PlayerId, Refusal, Room};
 use playon_types::attach::{Body, FromWorker, Item, Stage, ToWorker};

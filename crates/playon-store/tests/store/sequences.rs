@@ -1,15 +1,11 @@
 //! Every sequence of writes that the rules allow, in batches of any cut, against a model that is too simple to be
 //! wrong: a map.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::common::{Dice, see};
 use bytes::Bytes;
-use common::{Dice, see};
 use playon_store::testing::{room, submit};
 use playon_store::{
     Batch, LogRecord, RoomLog, SnapshotRow, SqliteOptions, SqliteStore, Store, verify,
@@ -167,7 +163,7 @@ fn open(dir: &Path, tiny: bool) -> SqliteStore {
 
 /// Writes, reopens after every few batches, and compares.
 fn play(seed: u64) {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let mut model = Model { rooms: BTreeMap::new(), dice: Dice(mix(seed)), written: 0 };
     for _ in 0..12 {
         let store = open(dir.path(), model.dice.below(2) == 0);

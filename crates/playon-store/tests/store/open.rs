@@ -1,15 +1,11 @@
 //! What cannot be opened is refused with a clear error, and nothing is overwritten.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{World, see};
+use crate::common::{World, see};
 use playon_store::testing::submit;
 use playon_store::watermark::WATERMARK_FILE;
 use playon_store::{
@@ -24,7 +20,7 @@ fn open(dir: &Path) -> Result<SqliteStore, OpenError> {
 
 /// A closed store with some history.
 fn store() -> (tempfile::TempDir, World) {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let store = open(dir.path()).unwrap();
     let mut world = World::new(1);
     for _ in 0..30 {
@@ -68,7 +64,7 @@ fn a_newer_schema_is_left_alone() {
 
 #[test]
 fn another_database_is_left_alone() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     sql(dir.path(), "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)");
     refused(dir.path(), ply!("PLY-0214"));
     std::fs::write(dir.path().join(DATABASE_FILE), "a letter to the tax office, ".repeat(400))
@@ -92,8 +88,8 @@ fn a_missing_database_is_not_replaced_by_an_empty_one() {
 #[test]
 fn a_loss_is_named_and_can_be_accepted() {
     let (dir, mut world) = store();
-    let older = common::scratch();
-    common::copy(dir.path(), older.path());
+    let older = crate::common::scratch();
+    crate::common::copy(dir.path(), older.path());
     let store = open(dir.path()).unwrap();
     let before = world.clone();
     for _ in 0..5 {
@@ -119,7 +115,7 @@ fn an_unreadable_watermark_is_refused() {
 
 #[test]
 fn a_crash_while_the_store_is_made_leaves_it_to_be_made_again() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     // As far as switching to the write-ahead log, and no further.
     sql(dir.path(), "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL");
     let store = open(dir.path()).unwrap();
@@ -142,7 +138,7 @@ fn a_taken_over_keeper_writes_no_more() {
 
 #[test]
 fn nothing_to_inspect_is_said() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     assert!(matches!(verify(dir.path()), Err(OpenError::Missing { .. })));
     assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none(), "looking creates nothing");
 }
@@ -196,7 +192,7 @@ fn play(role: &str, place: &Path, shell: Option<&str>, user: Option<u32>) -> Out
         Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&exe).status().unwrap();
     assert!(copied.success());
     std::fs::set_permissions(&exe, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let args = ["child_plays_a_role", "--exact", "--nocapture"];
+    let args = ["open::child_plays_a_role", "--exact", "--nocapture"];
     let mut command = match shell {
         None => Command::new(&exe),
         Some(script) => {
@@ -267,14 +263,14 @@ fn check_filled(dir: &Path, answer: &str) {
     let store = open(dir).unwrap();
     let seen = see(&store).unwrap();
     assert!(seen.places.is_empty());
-    let found = seen.rooms[&common::COUNTER].records.last().unwrap().1.seq.0;
+    let found = seen.rooms[&crate::common::COUNTER].records.last().unwrap().1.seq.0;
     assert!(found == acknowledged || found == acknowledged + 1, "{found} found, {answer}");
     World::after(5, found).compare(&seen, &store).unwrap();
 }
 
 #[test]
 fn a_limit_on_file_sizes_stops_the_store_for_good() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     // Ignored signals stay ignored in the child: the write fails instead.
     let answer = said(&play("fill", dir.path(), Some("trap '' XFSZ; ulimit -f 1000"), None));
     assert!(answer.contains("acknowledged; PLY-0202"), "{answer}");
@@ -299,7 +295,7 @@ fn a_full_disk_stops_the_store_for_good() {
     let output = Command::new("unshare")
         .args(["--mount", "--map-root-user", "sh", "-c", &script, "sh"])
         .arg(&exe)
-        .args(["child_plays_a_role", "--exact", "--nocapture"])
+        .args(["open::child_plays_a_role", "--exact", "--nocapture"])
         .env(ROLE, "fill")
         .env(PLACE, &place)
         .output();

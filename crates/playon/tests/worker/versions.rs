@@ -1,11 +1,9 @@
 //! State across releases: chains of upgrades, ways back, and what is refused.
 
-mod common;
-
 use std::collections::HashMap;
 use std::time::Duration;
 
-use common::releases::{V1, V2, V3, V3Before};
+use crate::common::releases::{V1, V2, V3, V3Before};
 use playon::testing::TestRoom;
 use playon::{Cx, Player, PlayerId, Refusal, Room};
 use serde::{Deserialize, Serialize};

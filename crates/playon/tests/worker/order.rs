@@ -1,13 +1,9 @@
 //! What rooms of one thread make each other wait for.
 
 // In tests a failed step is a failed test.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::sync::{Condvar, Mutex};
 
-use common::owner::{Held, Owner, input, join};
+use crate::common::owner::{Held, Owner, input, join};
 use playon::{Cx, Player, PlayerId, Refusal, Room};
 use playon_types::attach::{Deliver, FromWorker, ToWorker};
 use playon_types::ids::{Attempt, RoomId};

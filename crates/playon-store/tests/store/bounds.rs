@@ -1,12 +1,8 @@
 //! The log stays within its bound, whatever owners do.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::sync::mpsc;
 
-use common::{World, see};
+use crate::common::{World, see};
 use playon_store::testing::{record, room, snapshot, submit};
 use playon_store::{Batch, RoomLog, SqliteOptions, SqliteStore, verify};
 
@@ -25,7 +21,7 @@ const SLACK: u64 = 50_000;
 
 #[test]
 fn rooms_that_never_answer_are_carried_over() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let store = SqliteStore::open(dir.path(), options()).unwrap();
     // Quiet after two commits, for ever.
     submit(&store, Batch { snapshots: vec![snapshot(room(200), 1, "s")], ..Batch::default() })
@@ -61,7 +57,7 @@ fn rooms_that_never_answer_are_carried_over() {
 
 #[test]
 fn rooms_that_hold_up_the_log_are_named() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let store = SqliteStore::open(dir.path(), options()).unwrap();
     let (wish, wishes) = mpsc::channel();
     store.on_snapshots_wanted(Box::new(move |rooms| wish.send(rooms).unwrap()));
@@ -93,7 +89,7 @@ fn rooms_that_hold_up_the_log_are_named() {
 /// One group commit may end a room and begin another of the same name.
 #[test]
 fn only_the_new_life_of_a_room_is_carried_over() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let tiny = SqliteOptions { log_bytes_max: 1, wal_bytes_max: 1, ..options() };
     let store = SqliteStore::open(dir.path(), tiny).unwrap();
     let begin = || Batch { snapshots: vec![snapshot(room(1), 1, "one")], ..Batch::default() };

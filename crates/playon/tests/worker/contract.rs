@@ -1,9 +1,7 @@
 //! What every worker must do: the real one, asked over a real socket by the scripted keeper that asks the simulator's model, too.
 
-mod common;
-
-use common::owner::Owner;
-use common::{Do, Log};
+use crate::common::owner::Owner;
+use crate::common::{Do, Log};
 use playon_types::attach::{FromWorker, ToWorker};
 use playon_worker_kit::{GameUnderTest, POINTS, Subject, check};
 

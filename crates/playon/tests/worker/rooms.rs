@@ -1,10 +1,8 @@
 //! The promises of `Cx` and `Room`, through the testing kit.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Do, Log, LogParams};
+use crate::common::{Do, Log, LogParams};
 use playon::testing::TestRoom;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;

@@ -1,13 +1,9 @@
 //! A repaired store is sound, has nothing that was not written, and everything that is not there was named.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{Dice, Life, World, copy, scratch, see, whole};
+use crate::common::{Dice, Life, World, copy, scratch, see, whole};
 use playon_store::testing::{set, submit};
 use playon_store::watermark::WATERMARK_FILE;
 use playon_store::{

@@ -1,15 +1,11 @@
 //! Many rooms on several threads of one worker.
 
 // In tests a failed step is a failed test.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
 
-use common::Log;
-use common::owner::{Held, Owner, input, join, told};
+use crate::common::Log;
+use crate::common::owner::{Held, Owner, input, join, told};
 use playon::{Cx, Player, PlayerId, Refusal, Room};
 use playon_types::attach::{FromWorker, ToWorker};
 use playon_types::ids::{Attempt, RoomId, Seq};
@@ -28,7 +24,7 @@ fn rooms_are_answered_in_their_own_order() {
         rooms.insert(room.room, room);
     }
     for room in rooms.values() {
-        owner.deliver(room, 2, vec![input(5, 1, &common::Do::Id)]);
+        owner.deliver(room, 2, vec![input(5, 1, &crate::common::Do::Id)]);
     }
     // Each answer is followed by that room's next batch, so all rooms are under way at once.
     let mut left = u64::from(ROOMS) * BATCHES;
@@ -41,7 +37,7 @@ fn rooms_are_answered_in_their_own_order() {
         left -= 1;
         if batch < BATCHES {
             let room = room.clone();
-            owner.deliver(&room, 2 + batch, vec![input(5, batch + 1, &common::Do::Id)]);
+            owner.deliver(&room, 2 + batch, vec![input(5, batch + 1, &crate::common::Do::Id)]);
         }
     }
     owner.shutdown();

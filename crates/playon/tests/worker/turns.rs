@@ -1,11 +1,9 @@
 //! What a worker begins with is noted before any of the game's code runs.
 
-mod common;
-
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use common::owner::{Owner, input, join};
+use crate::common::owner::{Owner, input, join};
 use playon::{Cx, Player, PlayerId, Refusal, Room};
 use playon_types::attach::Turn;
 use playon_wire::attach::{AT_REST, TURNS_PAGE_BYTES, decode_turns};

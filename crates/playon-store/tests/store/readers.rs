@@ -1,9 +1,5 @@
 //! Whoever reads for long, as a backup does, holds up nobody.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -46,7 +42,7 @@ fn reader(dir: &Path) -> rusqlite::Connection {
 
 #[test]
 fn a_store_stops_and_starts_while_somebody_reads() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let store = open(dir.path());
     submit(&store, Batch { snapshots: vec![snapshot(room(1), 1, "one")], ..Batch::default() })
         .unwrap();
@@ -77,7 +73,7 @@ fn a_store_stops_and_starts_while_somebody_reads() {
 
 #[test]
 fn a_log_that_grew_under_a_reader_is_cut_when_it_has_gone() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let store = open(dir.path());
     submit(&store, Batch { snapshots: vec![snapshot(room(1), 1, "one")], ..Batch::default() })
         .unwrap();

@@ -2,17 +2,13 @@
 //!
 //! The test runs itself as a child process which writes as fast as it can and prints what was acknowledged.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{COUNTER, Dice, World, copy, see};
+use crate::common::{COUNTER, Dice, World, copy, see};
 use playon_store::{RoomLog, SqliteOptions, SqliteStore, verify};
 
 /// Set to try another history.
@@ -50,7 +46,7 @@ fn check(dir: &Path) -> u64 {
 
 #[test]
 fn nothing_acknowledged_is_lost_by_kill() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let disk = tempfile::tempdir().unwrap();
     let mut dice = Dice(seed());
     let mut steps = 0;
@@ -70,7 +66,7 @@ fn nothing_acknowledged_is_lost_by_kill() {
             kill(&mut child, 1 + dice.below(300))
         };
         // The crashed files themselves, or a copy of them, so that the child also meets them.
-        let copied = common::scratch();
+        let copied = crate::common::scratch();
         let found = if round % 2 == 0 {
             check(place)
         } else {
@@ -93,7 +89,7 @@ fn nothing_acknowledged_is_lost_by_kill() {
 
 fn spawn(dir: &Path, steps: u64) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["child_writes_until_killed", "--exact", "--nocapture"])
+        .args(["crash::child_writes_until_killed", "--exact", "--nocapture"])
         .env(CHILD, dir)
         .env("PLAYON_STORE_CRASH_STEPS", steps.to_string())
         .stdout(Stdio::piped())

@@ -1,13 +1,9 @@
 //! A room passes between workers of different releases over real sockets.
 
 // In tests a failed step is a failed test.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
+use crate::common::owner::{Held, Owner, input, join, told};
+use crate::common::releases::{V1, V2, V3};
 use bytes::Bytes;
-use common::owner::{Held, Owner, input, join, told};
-use common::releases::{V1, V2, V3};
 use playon_types::attach::{Body, Commit, FromWorker, Item, Stage, ToWorker};
 use playon_types::ids::Attempt;
 use playon_types::time::RoomTime;

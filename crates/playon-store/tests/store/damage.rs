@@ -1,15 +1,11 @@
 //! Damaged files: whatever happens to them, a store is either exactly what was acknowledged, or it says
 //! what is missing. It is never silently older.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Dice, World, copy, see};
+use crate::common::{Dice, World, copy, see};
 use playon_store::testing::{set, submit};
 use playon_store::watermark::WATERMARK_FILE;
 use playon_store::{DATABASE_FILE, Decisions, OpenError, RoomLog, SqliteOptions, SqliteStore};
@@ -30,7 +26,7 @@ fn options() -> SqliteOptions {
 /// Runs a world and copies the files while the store is idle. Rooms do not answer when they are asked
 /// for snapshots, so entries are carried over.
 fn crashed(seed: u64, steps: u64, options: &SqliteOptions, closed_at: u64) -> Crashed {
-    let live = common::scratch();
+    let live = crate::common::scratch();
     let mut world = World::new(seed);
     let mut store = SqliteStore::open(live.path(), options.clone()).unwrap();
     let mut setting = String::new();
@@ -45,7 +41,7 @@ fn crashed(seed: u64, steps: u64, options: &SqliteOptions, closed_at: u64) -> Cr
             store = SqliteStore::open(live.path(), options.clone()).unwrap();
         }
     }
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     copy(live.path(), dir.path());
     Crashed { dir, world, setting }
 }
@@ -112,7 +108,7 @@ fn try_all(crashed: &Crashed, file: &str, harms: &[Harm]) -> [usize; 3] {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                let place = common::scratch();
+                let place = crate::common::scratch();
                 let dir = place.path().join("store");
                 let mut fresh = false;
                 while let Some(harm) = harms.get(next.fetch_add(1, Ordering::Relaxed)) {

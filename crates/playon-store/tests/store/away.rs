@@ -1,15 +1,11 @@
 //! The directory, or a file in it, is moved, deleted or replaced under a store that is open. What is written reaches nobody then,
 //! and nothing fails by itself: the store has to notice, before anybody is told that something is safe.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use common::{World, copy, scratch, see};
+use crate::common::{World, copy, scratch, see};
 use playon_store::testing::submit;
 use playon_store::{DATABASE_FILE, OpenError, RoomLog, SqliteOptions, SqliteStore, StoreError};
 use playon_types::ply;

@@ -1,13 +1,9 @@
 //! Where a store, a backup and a repaired store lie: for their user alone, and in the directory that was given.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use common::{World, see};
+use crate::common::{World, see};
 use playon_store::backup::{BackupError, Progress, Restored, backup, restore};
 use playon_store::testing::submit;
 use playon_store::{
@@ -90,7 +86,7 @@ fn check_restored(to: &Path, world: &World) {
 
 #[test]
 fn files_are_for_their_user_alone() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let (_, from) = backed_up(dir.path());
     let to = dir.path().join("made/on/the/way/restored");
     restore(&from, &to, &mut quietly).unwrap();
@@ -108,7 +104,7 @@ fn files_are_for_their_user_alone() {
 /// A directory that is there and empty, however it is called, is filled in place.
 #[test]
 fn an_empty_directory_is_filled_in_place() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let (world, from) = backed_up(dir.path());
     // On another file system, where a rename does not lead.
     let elsewhere = tempfile::tempdir().unwrap();
@@ -143,7 +139,7 @@ fn an_empty_directory_is_filled_in_place() {
 
 #[test]
 fn what_a_killed_attempt_left_in_place_is_in_nobodys_way() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let (world, from) = backed_up(dir.path());
     let to = dir.path().join("place");
     let whole = dir.path().join("whole");
@@ -172,7 +168,7 @@ fn what_a_killed_attempt_left_in_place_is_in_nobodys_way() {
 
 #[test]
 fn what_cannot_be_made_is_refused_before_anything_is_copied() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let (_, from) = backed_up(dir.path());
     std::fs::write(dir.path().join("file"), "").unwrap();
     symlink("file", dir.path().join("link")).unwrap();
@@ -189,7 +185,7 @@ fn what_cannot_be_made_is_refused_before_anything_is_copied() {
 /// Each life that goes on from the same backup is another one, and a later one has the higher epoch.
 #[test]
 fn the_same_backup_is_never_gone_on_from_in_the_same_epoch() {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let (_, from) = backed_up(dir.path());
     let again = |n: u32| -> Restored {
         restore(&from, &dir.path().join(n.to_string()), &mut quietly).unwrap()
@@ -215,7 +211,7 @@ fn root_leaves_everything_to_the_owner_of_the_directory() {
         println!("not root: nothing can be given away");
         return;
     }
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let (_, from) = backed_up(dir.path());
     let to = dir.path().join("to");
     std::fs::create_dir(&to).unwrap();

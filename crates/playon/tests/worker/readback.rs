@@ -1,14 +1,10 @@
 //! What a worker acknowledges can be read back, and is the same: games that hold what states should not hold.
 
-#![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::owner::{Held, Owner, input, join};
+use crate::common::owner::{Held, Owner, input, join};
 use playon::testing::TestRoom;
 use playon::{Cx, Player, PlayerId, Refusal, Room, Versions};
 use playon_types::attach::{Body, FromWorker, Item, Stage, ToWorker};

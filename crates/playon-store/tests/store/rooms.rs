@@ -1,13 +1,9 @@
 //! Damage that concerns one room halts that room and no other, for as long as the room is there.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use common::{Seen, see};
+use crate::common::{Seen, see};
 use playon_store::testing::{record, room, snapshot, submit};
 use playon_store::{
     Batch, DATABASE_FILE, Decision, Decisions, Releases, RestingRooms, RoomLog, SqliteOptions,
@@ -24,7 +20,7 @@ fn open(dir: &Path) -> SqliteStore {
 
 /// Five hot rooms with a snapshot at 1 and commits up to 6, two rooms at rest, everything in the database file.
 fn store() -> tempfile::TempDir {
-    let dir = common::scratch();
+    let dir = crate::common::scratch();
     let store = open(dir.path());
     for n in 1..=7 {
         submit(
@@ -150,8 +146,8 @@ fn an_older_snapshot_in_its_place() {
     submit(&store, Batch { snapshots: vec![snapshot(room(HURT), 6, "six")], ..Batch::default() })
         .unwrap();
     store.close().unwrap();
-    let older = common::scratch();
-    common::copy(self::store().path(), older.path());
+    let older = crate::common::scratch();
+    crate::common::copy(self::store().path(), older.path());
     sql(
         dir.path(),
         &format!(
