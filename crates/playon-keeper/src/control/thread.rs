@@ -299,9 +299,10 @@ impl Control {
                 self.drain();
             }
             FromLinks::Note { room, what } => self.catalog_mut().note_of_room(room, what),
-            FromLinks::Refused { spawn, error } => {
+            FromLinks::Refused { spawn, error, known } => {
                 let error = self.catalog().with_holders(error);
                 self.setup.supervisor.refused(spawn, error);
+                drop(known);
             }
         }
     }

@@ -13,6 +13,8 @@ use playon_types::attach::ToWorker;
 use playon_types::ids::{Epoch, WorkerId};
 use playon_types::kind::Policies;
 use playon_types::reason::Reason;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::outbound::Outbound;
 use crate::config::Bounds;
@@ -32,6 +34,9 @@ pub(crate) fn stuck_after(limits: &Limits) -> Duration {
     let longest = Policies::BATCH_TIMEOUT_MAX.max(limits.open_timeout).max(limits.prewarm_timeout);
     Duration::from_micros(longest.0) + STUCK_MARGIN
 }
+
+/// How long the supervisor may take to learn that a process is refused before the process learns it.
+const KNOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What links work with.
 pub(crate) struct HubSetup {
@@ -140,10 +145,15 @@ impl Hub {
         (self.news)(FromLinks::Down { worker, end });
     }
 
-    pub(super) fn refuse(&self, pass: Option<&WorkerPass>, error: Coded) {
+    /// A process is not let in. Comes back when the supervisor knows why, if it has started the process: told first, the process
+    /// may have ended before, and then it would be its end that is told of.
+    pub(super) async fn refuse(&self, pass: Option<&WorkerPass>, error: Coded) {
         tracing::warn!(%error, "a worker was refused");
         if let Some(WorkerPass::Spawned { spawn, .. }) = pass {
-            (self.news)(FromLinks::Refused { spawn: *spawn, error });
+            let (known, dropped) = oneshot::channel();
+            (self.news)(FromLinks::Refused { spawn: *spawn, error, known });
+            // It is never said. A control thread that is at something else is not waited for without end.
+            let _ = timeout(KNOWN_TIMEOUT, dropped).await;
         }
     }
 }

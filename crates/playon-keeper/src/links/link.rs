@@ -76,8 +76,8 @@ pub(super) async fn run(stream: UnixStream, hub: Arc<Hub>, greeting: OwnedSemaph
         }
         Err(refused) => {
             let (pass, error) = *refused;
+            hub.refuse(pass.as_ref(), error.clone()).await;
             refuse(&stream, &error).await;
-            hub.refuse(pass.as_ref(), error);
         }
     }
 }

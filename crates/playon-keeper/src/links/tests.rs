@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use playon_core::fleet::Ended;
+use playon_core::fleet::{Berth, Ended};
 use playon_types::attach::{ToWorker, Turn};
-use playon_types::ids::{Attempt, Epoch, RoomId, Seq, WorkerId};
+use playon_types::ids::{Attempt, Epoch, ReleaseId, RoomId, Seq, WorkerId};
 use playon_types::kind::{KindInfo, Policies};
 use playon_wire::attach::{
     ATTACH_PROTOCOL, Down, LinkSecret, Up, WorkerHello, encode_turn, encode_up, read_down,
@@ -25,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::owner::Shards;
 use crate::process::alarm::Alarms;
 use crate::time::clock::Clock;
-use crate::workers::Passes;
+use crate::workers::{Fate, Passes, SpawnId, WorkerPass};
 
 const SECRET: LinkSecret = LinkSecret([5; 32]);
 
@@ -39,12 +40,7 @@ const STUCK_AFTER: Duration = Duration::from_millis(500);
 /// What it is at, for ever.
 const TURN: Turn = Turn { room: RoomId([3; 16]), attempt: Attempt(1), seq: Seq(9) };
 
-/// The other process of the test below, and nothing where that has not started it: it takes a message, notes that it has begun
-/// with it, and does nothing more but answer pings.
-#[test]
-fn a_process_that_gets_no_further() {
-    let Ok(socket) = std::env::var(SOCKET) else { return };
-    let mut stream = UnixStream::connect(socket).unwrap();
+fn say_hello(stream: &mut UnixStream, secret: LinkSecret, defects: Vec<String>) {
     let kind = KindInfo {
         name: "duel".into(),
         writes: 1,
@@ -54,15 +50,24 @@ fn a_process_that_gets_no_further() {
     };
     let hello = WorkerHello {
         protocol: ATTACH_PROTOCOL,
-        secret: SECRET,
+        secret,
         app: "a test".into(),
         label: "stuck".into(),
         pid: std::process::id(),
         kinds: vec![kind],
         assets: Vec::new(),
-        defects: Vec::new(),
+        defects,
     };
     stream.write_all(&encode_up(&[Up::Hello(Box::new(hello))]).unwrap()).unwrap();
+}
+
+/// The other process of the test below, and nothing where that has not started it: it takes a message, notes that it has begun
+/// with it, and does nothing more but answer pings.
+#[test]
+fn a_process_that_gets_no_further() {
+    let Ok(socket) = std::env::var(SOCKET) else { return };
+    let mut stream = UnixStream::connect(socket).unwrap();
+    say_hello(&mut stream, SECRET, Vec::new());
     let mut page = None;
     while let Some(items) = read_down(&mut stream).unwrap() {
         for item in items {
@@ -103,6 +108,19 @@ fn hub(news: mpsc::Sender<FromLinks>) -> (Arc<Hub>, Shards) {
     (Arc::new(Hub::new(setup)), shards)
 }
 
+/// Accepts workers at a socket of its own, for as long as the test runs.
+fn accept(hub: &Arc<Hub>, dir: &Path) -> PathBuf {
+    let path = dir.join("attach.sock");
+    let (listener, hub) = (bind(&path).unwrap(), Arc::clone(hub));
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (_doors, opened) = Doors::new();
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, serve(listener, hub, opened));
+    });
+    path
+}
+
 /// What that shard is told next of which it wants to know.
 fn told<T>(shards: &Shards, shard: usize, mut wanted: impl FnMut(ToShard) -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
@@ -120,17 +138,9 @@ fn told<T>(shards: &Shards, shard: usize, mut wanted: impl FnMut(ToShard) -> Opt
 #[test]
 fn a_process_that_gets_no_further_is_told_of_at_once_and_ended_by_its_link() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("attach.sock");
-    let listener = bind(&path).unwrap();
     let (tell, news) = mpsc::channel();
     let (hub, shards) = hub(tell);
-    let served = Arc::clone(&hub);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (_doors, opened) = Doors::new();
-        let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, serve(listener, served, opened));
-    });
+    let path = accept(&hub, dir.path());
     let mut process = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "links::tests::a_process_that_gets_no_further"])
         .env(SOCKET, &path)
@@ -166,4 +176,29 @@ fn a_process_that_gets_no_further_is_told_of_at_once_and_ended_by_its_link() {
         assert_eq!(down, (worker, Ended::Suspect));
     }
     assert!(process.wait().unwrap().success(), "it ends with its link");
+}
+
+/// Else it might have ended by then, and it would be its end that is told of.
+#[test]
+fn a_process_that_is_not_let_in_hears_of_it_after_the_supervisor() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tell, news) = mpsc::channel();
+    let (hub, _) = hub(tell);
+    let secret = LinkSecret([6; 32]);
+    let (release, label) = (ReleaseId([1; 32]), "r1".into());
+    let (berth, fate) = (Berth::Common, Fate::new());
+    let pass = WorkerPass::Spawned { spawn: SpawnId(7), release, label, berth, fate };
+    hub.passes.grant(secret, pass);
+    let mut stream = UnixStream::connect(accept(&hub, dir.path())).unwrap();
+    say_hello(&mut stream, secret, vec!["it cannot be read".into()]);
+    let FromLinks::Refused { spawn, known, .. } = news.recv_timeout(PATIENCE).unwrap() else {
+        panic!("it is refused")
+    };
+    assert_eq!(spawn, SpawnId(7));
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    assert!(stream.read(&mut [0]).is_err(), "it is told nothing yet");
+    drop(known);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let items = read_down(&mut stream).unwrap().unwrap();
+    assert!(matches!(items[..], [Down::Refuse(_)]), "{items:?}");
 }

@@ -6,6 +6,7 @@ use playon_store::StoreError;
 use playon_types::ids::{ReleaseId, RoomId, WorkerId};
 use playon_types::reason::Reason;
 use playon_wire::attach::Asset;
+use tokio::sync::oneshot;
 
 use super::from_operator::FromOperator;
 use crate::error::Coded;
@@ -63,12 +64,14 @@ pub(crate) enum FromLinks {
         /// What, with a code.
         what: String,
     },
-    /// A started process was not let in.
+    /// A started process is not let in.
     Refused {
         /// Which.
         spawn: SpawnId,
         /// Why.
         error: Coded,
+        /// Dropped when the supervisor knows: then the process may be told, which ends it.
+        known: oneshot::Sender<()>,
     },
 }
 

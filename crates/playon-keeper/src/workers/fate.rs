@@ -98,7 +98,7 @@ impl Eq for Fate {}
 
 impl Fate {
     /// Of a process that is about to be started.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (last, by_keeper) = (LastLines::default(), AtomicBool::new(false));
         Self(Arc::new(Known { last, by_keeper, end: watch::Sender::new(None) }))
     }
