@@ -441,10 +441,14 @@ impl<C: StateCodec> Shard<C> {
 mod tests {
     use super::*;
     use crate::deadly::DeadlyDeed;
+    use crate::effect::{Loaded, Order};
     use crate::limits::Limits;
     use bytes::Bytes;
+    use playon_types::attach::ToWorker;
+    use playon_types::gate::Create;
     use playon_types::ids::Epoch;
     use playon_types::image::Image;
+    use playon_types::kind::{KindInfo, Policies};
     use playon_types::time::Span;
 
     const ROOM: RoomId = RoomId([1; 16]);
@@ -489,6 +493,32 @@ mod tests {
         assert!(what.contains("Time(7us)") && what.contains("again and again"), "{what}");
         assert!(matches!(shard.rooms[&ROOM].slot, RoomSlot::Halted(_)));
         assert_eq!(shard.next_timeout(), None);
+    }
+
+    #[test]
+    fn a_room_in_the_making_that_is_halted_leaves_its_worker() {
+        let (mut shard, other, worker) = (shard(), RoomId([2; 16]), WorkerId(1));
+        let release = ReleaseId::default();
+        let kinds = vec![KindInfo {
+            name: "duel".into(),
+            writes: 0,
+            reads_from: 0,
+            exports_to: 0,
+            policies: Policies::default(),
+        }];
+        let info = WorkerInfo { id: worker, berth: Berth::Common, release, kinds };
+        shard.handle_order(Time(0), Order::Prefer(release));
+        shard.handle_worker_up(Time(0), info);
+        let (params, name) = (Bytes::new(), String::new());
+        let create = Create { kind: "duel".into(), name, params, seed: 0 };
+        shard.handle_order(Time(0), Order::Create { room: other, create });
+        shard.handle_loaded(Time(0), other, Loaded::Missing);
+        shard.env.out.clear();
+        shard.env.unsound(other, "a test".into());
+        shard.settle(Time(0), other);
+        let retired = |effect: &Effect| matches!(effect, Effect::Worker(_, ToWorker::Retire { room, .. }) if *room == other);
+        assert!(shard.env.out.iter().any(retired), "{:?}", shard.env.out);
+        assert!(matches!(shard.rooms[&other].slot, RoomSlot::Halted(_)));
     }
 
     #[test]

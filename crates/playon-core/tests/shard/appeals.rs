@@ -156,6 +156,17 @@ fn who_dies_or_does_not_come_back_fails_too() {
     }
 }
 
+#[test]
+fn who_has_nothing_to_do_with_it_may_go_away_meanwhile() {
+    let mut bench = on_probation();
+    sets_aside(&mut bench);
+    let batch = is_heard(&mut bench);
+    bench.worker_down(TWO);
+    assert_eq!(verdict(&mut bench), None);
+    bench.worker(JUDGE, fails(&batch));
+    assert_eq!(verdict(&mut bench), Some(true));
+}
+
 /// Only what runs the batch itself, and dies of it, says something about the batch.
 #[test]
 fn who_goes_away_over_something_else_fails_not() {

@@ -254,3 +254,17 @@ fn that_a_player_was_heard_is_stored_once() {
     let stored = |effect: &&Effect| matches!(effect, Effect::Append { .. } | Effect::Snapshot(_));
     assert_eq!(bench.effects.iter().filter(stored).count(), 1);
 }
+
+/// A commit that comes first says so, too, and then no snapshot follows.
+#[test]
+fn that_a_player_was_heard_is_stored_with_the_next_commit() {
+    let (mut bench, _) = told();
+    bench.effects.clear();
+    bench.gate(ToOwner::Ack { conn: ConnId(1), recv: 0 });
+    bench.input(1, 1);
+    bench.obey(ONE, false);
+    bench.wait(Span::secs(1));
+    let count = |which: fn(&Effect) -> bool| bench.effects.iter().filter(|e| which(e)).count();
+    assert_eq!(count(|effect| matches!(effect, Effect::Append { .. })), 1);
+    assert_eq!(count(|effect| matches!(effect, Effect::Snapshot(_))), 0);
+}

@@ -188,6 +188,25 @@ fn what_is_set_aside_is_held_against_it_at_once_or_when_it_has_been_tried_on_the
 }
 
 #[test]
+fn a_room_that_merely_lost_its_worker_is_held_against_nobody() {
+    let mut rig = shipped();
+    let (room, release, reason) = (room(1), release(2), Reason::read("its worker was lost"));
+    rig.hear(&Report::Fault { room, release, reason, count: 0, inquiry: Inquiry::Over });
+    assert_eq!(held(&rig), Some(0));
+}
+
+#[test]
+fn a_deploy_that_did_not_arrive_leaves_nobody_on_probation() {
+    let watch = Watch { since: Some(Time(1_000)), ..Watch::default() };
+    for (phase, watched) in [(DeployPhase::Done, true), (DeployPhase::Stopped, false)] {
+        let last = DeployRecord { watch: Some(watch.clone()), ..record(4, phase, 1) };
+        let config = DirectorConfig { age: Span(5_000), ..watching() };
+        let rig = Rig::read(config, Some(release(2)), vec![last]);
+        assert_eq!(held(&rig).is_some(), watched, "{phase:?}");
+    }
+}
+
+#[test]
 fn an_appeal_that_another_release_has_asked_for_decides_nothing() {
     let mut rig = shipped();
     let (room, session, what) = (room(1), SessionId(1), Aside::Input(1));
