@@ -10,6 +10,9 @@ use playon_types::ply;
 
 use crate::error::{Coded, data_dir, system};
 
+/// Bytes of the path of a Unix socket, which the kernel bounds: without the zero at its end.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
 /// The data directory of one keeper.
 #[derive(Clone, Debug)]
 pub struct DataDir {
@@ -30,8 +33,23 @@ impl DataDir {
         refuse_readable(&root)?;
         let identity = identity(&root);
         let this = Self { root, identity };
+        this.refuse_long()?;
         make_folder(&this.artifacts())?;
         Ok(this)
+    }
+
+    /// Workers could not connect to a socket with a longer path.
+    fn refuse_long(&self) -> Result<(), Coded> {
+        let (socket, root) = (self.attach_socket(), self.root.as_os_str().len());
+        let beyond = socket.as_os_str().len().saturating_sub(SOCKET_PATH_BYTES_MAX);
+        if beyond == 0 {
+            return Ok(());
+        }
+        let message = format!(
+            "the path of the data directory has {root} bytes, {beyond} too many: {} could not be connected to",
+            socket.display()
+        );
+        Err(Coded::new(ply!("PLY-0501"), message, "choose a data directory with a shorter path"))
     }
 
     /// The directory without making anything, for programs that only look.
@@ -212,5 +230,15 @@ mod tests {
         let error = DataDir::open(&file.join("data")).unwrap_err();
         assert_eq!(error.code, ply!("PLY-0501"));
         assert!(error.message.contains("file/data"), "{error}");
+    }
+    #[test]
+    fn a_path_that_no_socket_can_have_is_refused_with_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let above = fs::canonicalize(dir.path()).unwrap();
+        let longest = SOCKET_PATH_BYTES_MAX - "/attach.sock".len() - above.as_os_str().len() - 1;
+        assert!(DataDir::open(&above.join("x".repeat(longest))).is_ok());
+        let error = DataDir::open(&above.join("x".repeat(longest + 1))).unwrap_err();
+        assert_eq!(error.code, ply!("PLY-0501"));
+        assert!(error.message.contains("96 bytes, 1 too many"), "{error}");
     }
 }
