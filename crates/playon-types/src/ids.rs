@@ -194,6 +194,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn after_the_last_generation_there_is_one_that_a_client_can_say() {
+        assert!(GENERATION_MAX.next().0 <= NUMBER_MAX);
+    }
+
+    #[test]
     fn nothing_comes_after_the_last_number() {
         assert_eq!(Seq(7).next(), Seq(8));
         assert_eq!(Seq(u64::MAX).next(), Seq(u64::MAX));
