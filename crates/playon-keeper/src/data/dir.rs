@@ -25,7 +25,7 @@ impl DataDir {
     /// Makes the directory and its folders if they are missing, for this user only.
     ///
     /// # Errors
-    /// When it cannot be made; `PLY-0501`.
+    /// When it cannot be made, `PLY-0501`, or no socket can be in it, `PLY-0502`.
     pub fn open(root: &Path) -> Result<Self, Coded> {
         make_folder(root)?;
         let root = fs::canonicalize(root)
@@ -49,7 +49,7 @@ impl DataDir {
             "the path of the data directory has {root} bytes, {beyond} too many: {} could not be connected to",
             socket.display()
         );
-        Err(Coded::new(ply!("PLY-0501"), message, "choose a data directory with a shorter path"))
+        Err(Coded::new(ply!("PLY-0502"), message, "choose a data directory with a shorter path"))
     }
 
     /// The directory without making anything, for programs that only look.
@@ -238,7 +238,7 @@ mod tests {
         let longest = SOCKET_PATH_BYTES_MAX - "/attach.sock".len() - above.as_os_str().len() - 1;
         assert!(DataDir::open(&above.join("x".repeat(longest))).is_ok());
         let error = DataDir::open(&above.join("x".repeat(longest + 1))).unwrap_err();
-        assert_eq!(error.code, ply!("PLY-0501"));
+        assert_eq!(error.code, ply!("PLY-0502"));
         assert!(error.message.contains("96 bytes, 1 too many"), "{error}");
     }
 }

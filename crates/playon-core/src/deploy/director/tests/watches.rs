@@ -196,6 +196,23 @@ fn a_room_that_merely_lost_its_worker_is_held_against_nobody() {
 }
 
 #[test]
+fn a_kind_without_probation_is_watched_at_no_time() {
+    for (span, faults) in [(Some(Span::ZERO), 0), (None, 1)] {
+        let mut rig = Rig::with(watching());
+        let mut duel = kind("duel", 1, 1, 1);
+        duel.policies.probation = span;
+        rig.director.handle_release(release(2), vec![duel, kind("chess", 1, 1, 1)]);
+        (1..=2).for_each(|n| rig.list(n, 1, true));
+        rig.ships(2, Course::Forward);
+        rig.open_copies();
+        rig.told_to_move();
+        rig.arrives(1, 2);
+        fault(&mut rig, 1, 2, Inquiry::Over);
+        assert_eq!(held(&rig), Some(faults), "while rooms still move");
+    }
+}
+
+#[test]
 fn a_deploy_that_did_not_arrive_leaves_nobody_on_probation() {
     let watch = Watch { since: Some(Time(1_000)), ..Watch::default() };
     for (phase, watched) in [(DeployPhase::Done, true), (DeployPhase::Stopped, false)] {
