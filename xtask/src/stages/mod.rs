@@ -267,18 +267,18 @@ fn drill(sh: &Sh) -> anyhow::Result<Tally> {
     let heavy = &["--hz", "5", "--state-bytes", "2048..8388608"][..];
     let lossy = &["--hz", "20", "--survives", "worker-crash"][..];
     for (scenario, rooms, seconds, more) in [
-        ("deploy", "50", "20", usual),
+        ("deploy", "50", "25", usual),
         ("crash-worker", "25", "20", usual),
-        ("crash-keeper", "25", "20", usual),
+        ("crash-keeper", "25", "25", usual),
         ("hang-worker", "25", "20", usual),
         ("deeds", "20", "54", usual),
         ("flaky-network", "25", "20", usual),
         ("restarts", "4", "25", heavy),
         ("restarts", "20", "20", lossy),
-        ("restore", "10", "20", usual),
+        ("restore", "10", "25", usual),
         ("disk", "10", "20", usual),
         ("slow", "10", "20", usual),
-        ("soak", "10", "20", usual),
+        ("soak", "10", "30", usual),
     ] {
         let args =
             [&["drill", scenario, "--rooms", rooms, "--seconds", seconds], more, &load].concat();
