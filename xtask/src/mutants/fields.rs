@@ -38,14 +38,6 @@ pub(super) const FIELDS: [Field; 2] = [
                 slow: false,
             },
             Judge {
-                name: "tests of the shard",
-                packages: &["playon-core"],
-                built: &["--test", "shard"],
-                tests: &[],
-                timeout_s: "20",
-                slow: false,
-            },
-            Judge {
                 name: "models",
                 packages: &["playon-core"],
                 built: &["--test", "model"],

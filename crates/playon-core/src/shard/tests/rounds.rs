@@ -1,8 +1,8 @@
 //! How long a room may wait for the end of its round, over keepers that come and go.
 
-use playon_core::deploy::{Director, DirectorConfig, DirectorEffect, Target};
-use playon_core::effect::{Listing, Order, Report};
-use playon_core::fleet::{Berth, WorkerInfo};
+use crate::deploy::{Director, DirectorConfig, DirectorEffect, Target};
+use crate::effect::{Listing, Order, Report};
+use crate::fleet::{Berth, WorkerInfo};
 use playon_types::ids::DeployId;
 use playon_types::kind::{OnDeploy, Policies};
 use playon_types::record::{Course, DeployPhase, DeployRecord};

@@ -1,10 +1,10 @@
 //! A shard on the bench: the test plays gateway, worker and store, one message at a time.
 
+use crate::effect::{Effect, Loaded, Order, Report, Stored};
+use crate::fleet::{Berth, WorkerEnd, WorkerInfo};
+use crate::limits::Limits;
+use crate::shard::{Shard, ShardConfig};
 use bytes::Bytes;
-use playon_core::effect::{Effect, Loaded, Order, Report, Stored};
-use playon_core::fleet::{Berth, WorkerEnd, WorkerInfo};
-use playon_core::limits::Limits;
-use playon_core::shard::{Shard, ShardConfig};
 use playon_types::attach::{Body, Commit, FromWorker, Prewarmed, Ready, ToWorker};
 use playon_types::gate::{Close, Create, Hello, ToGateway, ToOwner, Who};
 use playon_types::ids::{

@@ -1,10 +1,10 @@
 //! Rooms that are read back: how many at a time are opened, and how large they may be.
 
+use crate::effect::{Effect, Report};
+use crate::fleet::{Berth, WorkerInfo};
+use crate::limits::Limits;
+use crate::shard::{Shard, ShardConfig};
 use bytes::Bytes;
-use playon_core::effect::{Effect, Report};
-use playon_core::fleet::{Berth, WorkerInfo};
-use playon_core::limits::Limits;
-use playon_core::shard::{Shard, ShardConfig};
 use playon_types::attach::{Body, Commit, FromWorker, Ready, ToWorker};
 use playon_types::gate::{Create, Hello, ToOwner, Who};
 use playon_types::ids::{Attempt, ConnId, Epoch, RoomId, SecretHash, Seq, SessionId, WorkerId};

@@ -1,8 +1,8 @@
 //! Processes that die of what a room's game has left in a thread, when the room is at nothing any more.
 
-use playon_core::effect::Report;
-use playon_core::fleet::{Berth, Ended, WorkerEnd};
-use playon_core::limits::Limits;
+use crate::effect::Report;
+use crate::fleet::{Berth, Ended, WorkerEnd};
+use crate::limits::Limits;
 use playon_types::attach::{ToWorker, Turn};
 use playon_types::ids::WorkerId;
 use playon_types::time::Span;

@@ -1,12 +1,12 @@
 //! A rule of the keeper's own does not hold in a room: it is halted, and nothing more is stored of it.
 
-use playon_core::effect::{Effect, Report, Stored};
+use crate::effect::{Effect, Report, Stored};
 use playon_types::attach::ToWorker;
 use playon_types::gate::Close;
 use playon_types::ids::Seq;
 
-use crate::bench::{Bench, ONE, ROOM};
-use crate::now;
+use super::bench::{Bench, ONE, ROOM};
+use super::now;
 
 /// A store that calls safe what nobody has given it.
 #[test]

@@ -1,9 +1,9 @@
 //! Copies of a room that take processes down: they cost the others one, and are then tried where nobody else is.
 
+use crate::effect::{AtFault, Effect, Order, Report};
+use crate::fleet::{Berth, Ended, Suspicion, WorkerEnd, WorkerInfo};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{AtFault, Effect, Order, Report};
-use playon_core::fleet::{Berth, Ended, Suspicion, WorkerEnd, WorkerInfo};
-use playon_core::limits::Limits;
 use playon_types::attach::{Exported, Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::ids::{Attempt, DeployId, ReleaseId, Seq, WorkerId};
 use playon_types::kind::{OnDeploy, Policies};

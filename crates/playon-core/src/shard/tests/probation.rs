@@ -1,8 +1,8 @@
 //! A release on probation, over kinds and over keepers: a director whose shards and store are the test's.
 
-use playon_core::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Target};
-use playon_core::effect::{Aside, Cost, Inquiry, Listing, Order, Report};
-use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
+use crate::deploy::{DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Target};
+use crate::effect::{Aside, Cost, Inquiry, Listing, Order, Report};
+use crate::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_types::kind::{KindInfo, Policies};
 use playon_types::reason;

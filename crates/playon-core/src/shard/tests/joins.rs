@@ -1,10 +1,10 @@
 //! Wishes for a release that a deploy under way leads to, and rooms that are told to hurry.
 
-use playon_core::deploy::{
+use crate::deploy::{
     DeployRefusal, DeployWish, Director, DirectorConfig, DirectorEffect, Sleepers, Taken, WayBack,
 };
-use playon_core::effect::{Aside, AtFault, Cost, Listing, Order, Report};
-use playon_core::fleet::{Berth, WorkerInfo};
+use crate::effect::{Aside, AtFault, Cost, Listing, Order, Report};
+use crate::fleet::{Berth, WorkerInfo};
 use playon_types::attach::ToWorker;
 use playon_types::ids::{DeployId, ReleaseId, RoomId, SessionId, WorkerId};
 use playon_types::kind::{KindInfo, OnDeploy, Policies};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::effect::{Aside, Effect, Order, Report, Stored};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{Aside, Effect, Order, Report, Stored};
-use playon_core::limits::Limits;
 use playon_types::attach::{
     Commit, Deliver, Fault, FromWorker, Item, LeftOut, Output, Stage, ToWorker,
 };

@@ -1,7 +1,7 @@
 //! Deadlines count from a message's turn at the worker.
 
-use playon_core::effect::Effect;
-use playon_core::limits::Limits;
+use crate::effect::Effect;
+use crate::limits::Limits;
 use playon_types::attach::{ToWorker, Turn};
 use playon_types::gate::Close;
 use playon_types::ids::{Attempt, RoomId, Seq};

@@ -1,10 +1,10 @@
 //! Who comes to a shard, waits, says goodbye or is turned away, and what operators order: each by what the room is just then.
 
+use crate::effect::{Effect, Loaded, Order, Report, Stored, Unprobed};
+use crate::facts::Place;
+use crate::limits::Limits;
+use crate::shard::{Shard, ShardConfig};
 use bytes::Bytes;
-use playon_core::effect::{Effect, Loaded, Order, Report, Stored, Unprobed};
-use playon_core::facts::Place;
-use playon_core::limits::Limits;
-use playon_core::shard::{Shard, ShardConfig};
 use playon_types::attach::{Item, ToWorker, Turn};
 use playon_types::gate::{Close, Create, Hello, ToOwner, Who};
 use playon_types::ids::{

@@ -1,7 +1,7 @@
 //! Views that a batch has no place for.
 
+use crate::effect::Effect;
 use bytes::Bytes;
-use playon_core::effect::Effect;
 use playon_types::attach::{Commit, FromWorker, LeftOut, ToWorker};
 use playon_types::gate::{Close, Hello, ToGateway, ToOwner, Who};
 use playon_types::ids::{ConnId, SessionId};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use playon_core::deploy::DirectorEffect;
-use playon_core::effect::{AtFault, Effect, Inquiry, Listing, Order, Report};
-use playon_core::fleet::Berth;
+use crate::deploy::DirectorEffect;
+use crate::effect::{AtFault, Effect, Inquiry, Listing, Order, Report};
+use crate::fleet::Berth;
 use playon_types::attach::{Fault, FromWorker, Stage as Step, ToWorker};
 use playon_types::gate::Close;
 use playon_types::ids::{DeployId, WorkerId};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::effect::{Aside, Effect, Inquiry, Order, Report};
+use crate::fleet::{Berth, Ended, WorkerEnd};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{Aside, Effect, Inquiry, Order, Report};
-use playon_core::fleet::{Berth, Ended, WorkerEnd};
-use playon_core::limits::Limits;
 use playon_types::attach::{
     Deliver, Fault, FromWorker, Item, LeftOut, Noted, Stage, ToWorker, Turn,
 };
@@ -448,7 +448,7 @@ fn a_room_that_only_ticks_may_have_left_something_behind() {
         let kinds = vec![super::bench::kind(1, policies.clone())];
         let id = WorkerId(21 + n);
         let berth = Berth::Common;
-        let info = playon_core::fleet::WorkerInfo { id, berth, release: OLD, kinds };
+        let info = crate::fleet::WorkerInfo { id, berth, release: OLD, kinds };
         bench.shard.handle_worker_up(bench.now, info);
         bench.wait(Span::millis(300));
         for message in bench.sent_to(id) {

@@ -1,8 +1,8 @@
 //! Whose turn it is to be handed over, and what a room costs its players that is frozen for too long.
 
+use crate::effect::{AtFault, Order, Report};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{AtFault, Order, Report};
-use playon_core::limits::Limits;
 use playon_types::attach::ToWorker;
 use playon_types::ids::RoomId;
 use playon_types::image::Image;

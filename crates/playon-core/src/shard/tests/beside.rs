@@ -1,7 +1,7 @@
 //! Rooms that are there when others take their worker down.
 
+use crate::fleet::{Berth, Ended, WorkerEnd};
 use bytes::Bytes;
-use playon_core::fleet::{Berth, Ended, WorkerEnd};
 use playon_types::attach::{ToWorker, Turn};
 use playon_types::ids::{Attempt, RoomId, Seq};
 

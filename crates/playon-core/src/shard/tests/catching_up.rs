@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::effect::{Effect, Stored};
 use bytes::Bytes;
-use playon_core::effect::{Effect, Stored};
 use playon_types::attach::{Fault, FromWorker, Output, Stage, ToWorker};
 use playon_types::gate::{Close, Hello, Push, ToGateway, ToOwner, Who};
 use playon_types::ids::{ConnId, Generation, History, SecretHash, SessionId};

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::berths::Berths;
+use crate::effect::{Effect, Report, Stored};
+use crate::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
+use crate::limits::Limits;
+use crate::shard::{Shard, ShardConfig};
 use bytes::Bytes;
-use playon_core::berths::Berths;
-use playon_core::effect::{Effect, Report, Stored};
-use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
-use playon_core::limits::Limits;
-use playon_core::shard::{Shard, ShardConfig};
 use playon_types::attach::{Body, Commit, FromWorker, Item, Ready, ToWorker, Turn};
 use playon_types::gate::{Create, Hello, ToGateway, ToOwner, Who};
 use playon_types::ids::{ConnId, Epoch, ReleaseId, RoomId, SecretHash, Seq, SessionId, WorkerId};
@@ -383,7 +383,7 @@ fn rooms_that_end_their_process_when_they_are_opened_do_not_keep_the_others_from
         let (_, silent) = world.told(n);
         assert!(silent <= Span::millis(100), "room {n} stands still since {silent:?}");
     }
-    let on = |facts: playon_core::facts::RoomFacts<'_>| facts.posts.first().map(|post| post.0);
+    let on = |facts: crate::facts::RoomFacts<'_>| facts.posts.first().map(|post| post.0);
     let common = world.processes.iter().find(|(_, p)| p.berth == Berth::Common).map(|p| *p.0);
     let healthy = world.shard.rooms(world.now).filter(|f| f.room.0[0] > 10).map(on);
     assert!(healthy.collect::<Vec<_>>().iter().all(|worker| *worker == common));

@@ -1,9 +1,9 @@
 //! Rooms that are being made: whose word counts, what a first commit has to be, and what comes of a worker that cannot.
 
+use crate::effect::{Effect, Report};
+use crate::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{Effect, Report};
-use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
-use playon_core::limits::Limits;
 use playon_types::attach::{Body, Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::gate::Close;
 use playon_types::ids::{Attempt, RoomId, Seq, WorkerId};
@@ -191,7 +191,7 @@ fn a_first_commit_has_the_whole_state() {
 fn a_room_of_a_kind_that_nobody_knew_of_when_it_was_asked_for_is_refused_in_the_end() {
     let mut bench = Bench::new(&now());
     let fresh = playon_types::ids::ReleaseId([8; 32]);
-    bench.order(playon_core::effect::Order::Prefer(fresh));
+    bench.order(crate::effect::Order::Prefer(fresh));
     bench.hello(1);
     assert_eq!((asked(&mut bench, ONE), bench.closed(1)), (None, None), "no worker of it is there");
     let lobby = playon_types::kind::KindInfo { name: "lobby".into(), ..kind(1, now()) };

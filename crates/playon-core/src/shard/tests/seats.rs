@@ -1,8 +1,8 @@
 //! Sockets and seats: who may speak, what it is answered, and what the game hears of who comes and goes.
 
+use crate::effect::{Effect, Order, Report};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{Effect, Order, Report};
-use playon_core::limits::Limits;
 use playon_types::attach::{Deliver, FromWorker, Item, Output, ToWorker};
 use playon_types::gate::{Close, Hello, Mode, Push, ToGateway, ToOwner, Welcome, Who};
 use playon_types::ids::{ConnId, Generation, History, SecretHash, SessionId};

@@ -1,6 +1,6 @@
 //! An orderly stop: it waits for the store and for nobody else.
 
-use playon_core::effect::{Effect, Order, Report, Stored};
+use crate::effect::{Effect, Order, Report, Stored};
 use playon_types::attach::{FromWorker, ToWorker};
 use playon_types::ids::Seq;
 use playon_types::image::Image;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use playon_core::effect::{Effect, Order, Report};
-use playon_core::fleet::{Berth, Ended, Suspicion, WorkerEnd};
-use playon_core::limits::Limits;
+use crate::effect::{Effect, Order, Report};
+use crate::fleet::{Berth, Ended, Suspicion, WorkerEnd};
+use crate::limits::Limits;
 use playon_types::attach::{Fault, FromWorker, Item, Stage, ToWorker, Turn};
 use playon_types::ids::WorkerId;
 use playon_types::time::Span;

@@ -1,8 +1,8 @@
 //! How long an empty seat is kept, over sleeps and over keepers.
 
+use crate::effect::{Effect, Order};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{Effect, Order};
-use playon_core::limits::Limits;
 use playon_types::gate::{Hello, ToOwner, Who};
 use playon_types::ids::{ConnId, SecretHash, SessionId};
 use playon_types::image::{ApplyBounds, Image};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::effect::{Effect, Inquiry, Order, Report};
+use crate::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{Effect, Inquiry, Order, Report};
-use playon_core::fleet::{Berth, Ended, WorkerEnd, WorkerInfo};
-use playon_core::limits::Limits;
 use playon_types::attach::{Deliver, Fault, FromWorker, Item, Stage, ToWorker, Turn};
 use playon_types::gate::{Hello, ToOwner, Who};
 use playon_types::ids::{Attempt, ConnId, ReleaseId, SessionId, WorkerId};

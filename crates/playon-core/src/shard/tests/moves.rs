@@ -1,8 +1,8 @@
 //! Orders to move a room: who is answered what, what is called off, and what becomes of a part that fails.
 
+use crate::effect::{AtFault, Cost, Order, Report};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{AtFault, Cost, Order, Report};
-use playon_core::limits::Limits;
 use playon_types::attach::{Exported, Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::ids::{DeployId, ReleaseId, Seq, WorkerId};
 use playon_types::kind::{OnDeploy, Policies};
@@ -86,7 +86,7 @@ fn a_room_whose_switch_is_issued_goes_back_only_after_it() {
     assert_eq!(answers(&mut bench), [], "it is not there yet, nor has it gone");
     bench.store_works = true;
     let seq = Seq(tail.turn().seq.0 + 1);
-    bench.stored(playon_core::effect::Stored::Record(seq));
+    bench.stored(crate::effect::Stored::Record(seq));
     assert_eq!(answers(&mut bench), [(7, "moved")]);
     let sent = asked(&mut bench, TWO);
     assert!(matches!(sent.as_slice(), [ToWorker::Export { .. }]), "it goes back: {sent:?}");
@@ -168,7 +168,7 @@ fn only_the_moves_of_that_deploy_are_called_off_and_the_room_has_not_noticed() {
         cancel(&mut bench, DEPLOY);
         assert_eq!(answers(&mut bench), [], "{place:?}: answered once");
         lives_on(&mut bench, 1);
-        if place != Some(playon_core::facts::Place::Live) {
+        if place != Some(crate::facts::Place::Live) {
             let sent = bench.sent_to(TWO);
             assert!(matches!(sent.as_slice(), [ToWorker::Retire { .. }]), "{place:?}: {sent:?}");
         }
@@ -186,7 +186,7 @@ fn a_room_that_is_being_opened_elsewhere_is_called_back_and_opened_where_it_was(
     cancel(&mut bench, DEPLOY);
     assert_eq!(answers(&mut bench), [(7, "not now")]);
     assert!(matches!(bench.sent_to(TWO).as_slice(), [ToWorker::Retire { .. }]));
-    up(&mut bench, ONE, OLD, playon_core::fleet::Berth::Common);
+    up(&mut bench, ONE, OLD, crate::fleet::Berth::Common);
     let sent = asked(&mut bench, ONE);
     assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
     // Being opened where it belongs, it has nothing to be called back from.
@@ -253,7 +253,7 @@ fn a_new_worker_that_fails_after_the_switch_was_issued_is_left_and_the_room_open
     assert!(matches!(bench.sent_to(TWO).as_slice(), [ToWorker::Retire { .. }]));
     let seq = Seq(tail.turn().seq.0 + 1);
     bench.store_works = true;
-    bench.stored(playon_core::effect::Stored::Record(seq));
+    bench.stored(crate::effect::Stored::Record(seq));
     assert_eq!(answers(&mut bench), [(7, "moved")]);
     let sent = asked(&mut bench, TWO);
     assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
@@ -306,7 +306,7 @@ fn what_was_written_for_another_attempt_or_in_another_version_or_of_another_comm
 fn goes_back_idle() -> (Bench, Turn) {
     let (mut bench, _) = leaves_new();
     bench.worker_down(TWO);
-    up(&mut bench, THREE, NEW, playon_core::fleet::Berth::Common);
+    up(&mut bench, THREE, NEW, crate::fleet::Berth::Common);
     let sent = asked(&mut bench, THREE);
     assert!(matches!(sent.as_slice(), [ToWorker::Export { version: 1, .. }]), "{sent:?}");
     assert_eq!(asked(&mut bench, ONE), []);
@@ -344,7 +344,7 @@ fn a_worker_that_hangs_while_it_writes_or_opens_what_a_room_without_a_worker_nee
     bench.shard.handle_turn(bench.now, THREE, turn);
     bench.wait(Limits::default().open_timeout);
     let suspects = |bench: &Bench, worker| {
-        let of = |effect: &&playon_core::effect::Effect| matches!(effect, playon_core::effect::Effect::Suspect { worker: at, .. } if *at == worker);
+        let of = |effect: &&crate::effect::Effect| matches!(effect, crate::effect::Effect::Suspect { worker: at, .. } if *at == worker);
         bench.effects.iter().filter(of).count()
     };
     assert_eq!((suspects(&bench, THREE), suspects(&bench, ONE)), (1, 0));
@@ -408,9 +408,9 @@ fn a_switch_is_over_when_its_own_record_is_safe_and_not_one_before() {
     bench.obey(TWO, false);
     let last = bench.shard.rooms(bench.now).next().and_then(|f| f.image.map(|image| image.seq));
     let last = last.expect("it is there");
-    bench.stored(playon_core::effect::Stored::Record(Seq(last.0 - 1)));
+    bench.stored(crate::effect::Stored::Record(Seq(last.0 - 1)));
     assert_eq!(answers(&mut bench), []);
-    bench.stored(playon_core::effect::Stored::Record(last));
+    bench.stored(crate::effect::Stored::Record(last));
     assert_eq!(answers(&mut bench), [(7, "moved")]);
 }
 
@@ -478,10 +478,10 @@ fn a_frozen_room_is_waited_for_by_one_of_two_workers_and_each_death_is_its_own()
         bench.worker(TWO, answer(TWO, &tail, false).unwrap());
         bench.worker_down(dead);
         if dead == TWO {
-            up(&mut bench, THREE, NEW, playon_core::fleet::Berth::Common);
+            up(&mut bench, THREE, NEW, crate::fleet::Berth::Common);
         }
         bench.store_works = true;
-        bench.stored(playon_core::effect::Stored::Record(Seq(tail.turn().seq.0 + 1)));
+        bench.stored(crate::effect::Stored::Record(Seq(tail.turn().seq.0 + 1)));
         assert_eq!(answers(&mut bench), [(7, "moved")]);
         let sent = asked(&mut bench, THREE);
         assert_eq!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), opens, "{sent:?}");
@@ -498,8 +498,8 @@ fn a_copy_that_nobody_waits_for_any_more_is_still_watched() {
     bench.shard.handle_turn(bench.now, TWO, turn);
     cancel(&mut bench, DEPLOY);
     bench.wait(Limits::default().freeze_max);
-    let suspect = |effect: &playon_core::effect::Effect| {
-        matches!(effect, playon_core::effect::Effect::Suspect { worker: TWO, .. })
+    let suspect = |effect: &crate::effect::Effect| {
+        matches!(effect, crate::effect::Effect::Suspect { worker: TWO, .. })
     };
     assert!(bench.effects.iter().any(suspect), "it holds up others");
 }
@@ -512,8 +512,8 @@ fn a_worker_that_is_at_a_frozen_rooms_copy_has_its_whole_time_for_it() {
     bench.wait(Span::millis(100));
     assert_eq!(answers(&mut bench), [], "it is put off");
     bench.wait(Span::millis(3_800));
-    let suspect = |effect: &playon_core::effect::Effect| {
-        matches!(effect, playon_core::effect::Effect::Suspect { worker: TWO, .. })
+    let suspect = |effect: &crate::effect::Effect| {
+        matches!(effect, crate::effect::Effect::Suspect { worker: TWO, .. })
     };
     assert!(!bench.effects.iter().any(suspect));
     bench.wait(Span::millis(200));

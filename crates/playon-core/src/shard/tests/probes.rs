@@ -1,8 +1,8 @@
 //! Copies of rooms that nobody runs: nothing of the room changes by it, and whoever asks for it comes first.
 
-use playon_core::effect::{Effect, Loaded, Order, Report, Unprobed};
-use playon_core::fleet::{Ended, WorkerEnd};
-use playon_core::shard::PROBES_MAX;
+use crate::effect::{Effect, Loaded, Order, Report, Unprobed};
+use crate::fleet::{Ended, WorkerEnd};
+use crate::shard::PROBES_MAX;
 use playon_types::attach::{Fault, FromWorker, Stage, ToWorker};
 use playon_types::gate::{Hello, ToOwner, Who};
 use playon_types::ids::{Attempt, ConnId, DeployId};
@@ -128,9 +128,9 @@ fn a_worker_that_dies_over_something_else_is_not_the_rooms_fault() {
     assert_eq!(bench.reports(), []);
     assert_eq!(bench.shard.facts().probes, 1, "it waits for the next worker");
     let kinds = vec![super::bench::kind(2, Policies::default())];
-    let info = playon_core::fleet::WorkerInfo {
+    let info = crate::fleet::WorkerInfo {
         id: playon_types::ids::WorkerId(3),
-        berth: playon_core::fleet::Berth::Common,
+        berth: crate::fleet::Berth::Common,
         release: NEW,
         kinds,
     };

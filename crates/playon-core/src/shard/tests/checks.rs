@@ -1,11 +1,11 @@
 //! What a deploy is checked with before anything moves, and what comes of it: a director whose shards and store are the test's.
 
-use playon_core::deploy::{
+use crate::deploy::{
     DeployWish, Director, DirectorConfig, DirectorEffect, RESTING_GROUPS_MAX, Resting,
     SLEEPERS_PER_GROUP, Search, Sleeper, Sleepers, Target,
 };
-use playon_core::effect::{AtFault, Cost, Listing, Order, Report, Unprobed};
-use playon_core::fleet::{Berth, WorkerInfo};
+use crate::effect::{AtFault, Cost, Listing, Order, Report, Unprobed};
+use crate::fleet::{Berth, WorkerInfo};
 use playon_types::ids::{DeployId, ReleaseId, RoomId, WorkerId};
 use playon_types::kind::Policies;
 use playon_types::reason;

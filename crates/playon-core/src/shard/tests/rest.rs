@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::effect::{Effect, Listing, Loaded, Order, Report, Stored};
 use bytes::Bytes;
-use playon_core::effect::{Effect, Listing, Loaded, Order, Report, Stored};
 use playon_types::attach::ToWorker;
 use playon_types::gate::{Close, Hello, ToOwner, Who};
 use playon_types::ids::{ConnId, ReleaseId, SecretHash, SessionId};
@@ -380,7 +380,7 @@ fn a_room_on_its_way_to_rest_waits_for_nothing_and_is_not_put_to_rest_or_closed_
     bench.store_works = false;
     assert_eq!(rest_of(&mut bench), Rest::Asleep);
     let facts = bench.shard.rooms(bench.now).next().map(|facts| (facts.place, facts.posts));
-    assert_eq!(facts, Some((playon_core::facts::Place::Resting, Vec::new())));
+    assert_eq!(facts, Some((crate::facts::Place::Resting, Vec::new())));
     assert_eq!(rest_of(&mut bench), Rest::Awake);
     // Who comes meanwhile waits until it has gone to rest.
     bench.hello_again(2);

@@ -13,6 +13,7 @@ mod copies;
 mod crowd;
 mod doors;
 mod faults;
+mod halts;
 mod handoffs;
 mod holds;
 mod joins;
@@ -31,11 +32,11 @@ mod unsound;
 mod views;
 mod wakes;
 
-use bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
+use self::bench::{Bench, DEPLOY, NEW, ONE, ROOM, TWO, answer, prewarmed};
+use crate::effect::{AtFault, Effect, Loaded, Order, Report};
+use crate::fleet::{Ended, Suspicion, WorkerEnd};
+use crate::limits::Limits;
 use bytes::Bytes;
-use playon_core::effect::{AtFault, Effect, Loaded, Order, Report};
-use playon_core::fleet::{Ended, Suspicion, WorkerEnd};
-use playon_core::limits::Limits;
 use playon_types::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
 use playon_types::gate::{Close, Create, ToOwner};
 use playon_types::ids::{Attempt, ConnId, Seq, SessionId};
@@ -105,7 +106,7 @@ fn the_switch_waits_until_its_record_is_safe() {
     bench.worker_down(ONE);
     assert!(failed(&bench.reports()).is_none());
     let seq = Seq(seq + 1);
-    bench.shard.handle_stored(bench.now, ROOM, playon_core::effect::Stored::Record(seq));
+    bench.shard.handle_stored(bench.now, ROOM, crate::effect::Stored::Record(seq));
     bench.wait(Span::ZERO);
     assert!(moved(&bench.reports()));
 }

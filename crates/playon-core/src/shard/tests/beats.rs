@@ -1,7 +1,7 @@
 //! Ticks and wake-ups: when a room's next batch is due, and what time it is in it.
 
-use playon_core::effect::{Effect, Order};
-use playon_core::limits::Limits;
+use crate::effect::{Effect, Order};
+use crate::limits::Limits;
 use playon_types::attach::{Commit, Deliver, FromWorker, Item, ToWorker};
 use playon_types::gate::{Hello, ToOwner, Who};
 use playon_types::ids::{ConnId, Seq};
