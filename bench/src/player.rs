@@ -178,6 +178,7 @@ fn blank() -> ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
         whole: false,
+        deltas: false,
         token: None,
         room: None,
         kind: String::new(),

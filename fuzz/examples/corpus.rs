@@ -68,6 +68,13 @@ fn main() -> std::io::Result<()> {
     if let Body::Delta(delta) = playon_wire::state::diff(&base, &new) {
         write("delta", "splice", &[&[200], base.as_slice(), &delta].concat())?;
     }
+    for (number, delta) in player.split("\"base\": \"").skip(1).enumerate() {
+        let base = unhex(delta.split('"').next().unwrap_or_default());
+        let hex = delta.split("\"delta\": \"").nth(1).and_then(|rest| rest.split('"').next());
+        let size = u8::try_from(base.len()).unwrap_or(u8::MAX);
+        let bytes = [&[size], base.as_slice(), &unhex(hex.unwrap_or_default())].concat();
+        write("view-delta", &format!("vector-{number:02}"), &bytes)?;
+    }
     write("names", "room", ROOM.to_string().as_bytes())?;
     write("names", "release", "0a".repeat(32).as_bytes())?;
     write("names", "token", &[5; 24])

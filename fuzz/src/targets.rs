@@ -8,7 +8,8 @@ use playon_wire::attach::{
     encode_up, read_frame,
 };
 use playon_wire::player::{
-    ClientFrame, PlayerLimits, ServerFrame, Token, decode_client, decode_server,
+    ClientFrame, DELTA_VIEW_BYTES_MAX, PlayerLimits, ServerFrame, Token, apply_delta,
+    decode_client, decode_server, put_delta,
 };
 use playon_wire::state::ZstdXxh3;
 use playon_wire::stored::{decode_image, decode_record, encode_image, encode_record};
@@ -95,6 +96,13 @@ pub const TARGETS: &[Target] = &[
         decode: |bytes| delta(bytes),
         peak_times: 8,
         peak_bytes: STATE_BYTES_MAX + (64 << 10),
+    },
+    Target {
+        name: "view-delta",
+        run: |bytes| view_delta(bytes),
+        decode: |bytes| drop(apply(bytes)),
+        peak_times: 2,
+        peak_bytes: DELTA_VIEW_BYTES_MAX,
     },
     Target {
         name: "names",
@@ -211,6 +219,23 @@ fn delta(bytes: &[u8]) {
     let (base, delta) = rest.split_at(usize::from(*size).min(rest.len()));
     let made = ZstdXxh3.apply(base, delta, STATE_BYTES_MAX);
     assert!(made.is_none_or(|state| state.len() <= STATE_BYTES_MAX));
+}
+
+/// The first byte says how much of the rest is the base.
+fn apply(bytes: &[u8]) -> Option<(&[u8], Bytes)> {
+    let (size, rest) = bytes.split_first()?;
+    let (base, delta) = rest.split_at(usize::from(*size).min(rest.len()));
+    Some((base, apply_delta(base, copy(delta), DELTA_VIEW_BYTES_MAX).ok()?))
+}
+
+/// What a delta makes, this side tells as well if it is shorter so, and makes the same of it.
+fn view_delta(bytes: &[u8]) {
+    let Some((base, view)) = apply(bytes) else { return };
+    let mut delta = BytesMut::new();
+    if put_delta(base, &view, &mut delta) {
+        assert!(delta.len() < view.len());
+        assert_eq!(apply_delta(base, delta.freeze(), view.len()), Ok(view));
+    }
 }
 
 /// What is read from a text is written as that text.

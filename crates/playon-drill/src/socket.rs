@@ -56,6 +56,7 @@ impl BotSocket {
             protocol: PLAYER_PROTOCOL,
             watch: false,
             whole: false,
+            deltas: false,
             token: None,
             room: None,
             kind: kind.to_owned(),

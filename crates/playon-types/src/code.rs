@@ -73,6 +73,7 @@ macro_rules! codes {
             "PLY-0185" "there is no frame of that type"
             "PLY-0186" "a field has no meaning here"
             "PLY-0187" "the message is empty"
+            "PLY-0188" "a view told as a delta cannot be applied"
             "PLY-0190" "too many inputs wait to be applied"
             "PLY-0191" "the input is too large"
             "PLY-0192" "the session is over"

@@ -6,6 +6,7 @@
 //! payload that ends a frame has no length of its own.
 
 mod decode;
+mod delta;
 mod encode;
 mod error;
 mod limits;
@@ -18,6 +19,8 @@ use playon_types::ids::{Generation, History, RoomId};
 use crate::range::ProtocolRange;
 
 pub use decode::{decode_client, decode_server};
+pub use delta::{DELTA_VIEW_BYTES_MAX, DeltaError, apply_delta, put_delta};
+pub use encode::put_view;
 pub use error::DecodeError;
 pub use limits::{CLIENT_FRAMES_MAX, PlayerLimits, SERVER_FRAMES_MAX};
 pub use token::Token;
@@ -67,6 +70,15 @@ pub const FLAG_WATCH: u64 = 1;
 /// The flag in HELLO that asks for a whole view to begin with, although events may be kept: a page that was loaded again.
 pub const FLAG_WHOLE: u64 = 2;
 
+/// The flag in HELLO that says that views may be told as deltas. Keepers that do not know it tell all views whole.
+pub const FLAG_DELTAS: u64 = 4;
+
+/// The `base` of a view that is whole.
+pub const BASE_NONE: u64 = 0;
+
+/// The `base` of a view that is told as a delta of the one that was written before it on the same socket.
+pub const BASE_LAST: u64 = 1;
+
 /// What a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientFrame {
@@ -104,6 +116,8 @@ pub struct ClientHello {
     pub watch: bool,
     /// Whether it wants to begin with a whole view, whatever the keeper could repeat.
     pub whole: bool,
+    /// Whether views may be told as deltas.
+    pub deltas: bool,
     /// A session to go on with. Then `room` is set as well.
     pub token: Option<Token>,
     /// The room, when its id is known.
@@ -142,9 +156,9 @@ pub enum ServerFrame {
     View {
         /// The last event that the view already includes.
         as_of: u64,
-        /// What the payload is a delta of; 0 for a whole view, the only kind so far.
+        /// What the payload is a delta of: [`BASE_NONE`] or [`BASE_LAST`].
         base: u64,
-        /// The view, opaque here.
+        /// The view, opaque here, or what [`apply_delta`] takes.
         payload: Bytes,
     },
     /// A message without a number, sent once.

@@ -25,6 +25,7 @@ pub(crate) fn hello(name: &str) -> ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
         whole: false,
+        deltas: false,
         token: None,
         room: None,
         kind: "drill-20".into(),

@@ -235,6 +235,7 @@ impl Session {
             protocol: PLAYER_PROTOCOL,
             watch: self.options.watch,
             whole: false,
+            deltas: false,
             token: self.token,
             room: self.room,
             kind: self.options.kind.clone(),

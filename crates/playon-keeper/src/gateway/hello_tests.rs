@@ -12,6 +12,7 @@ fn hello() -> ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
         whole: false,
+        deltas: false,
         token: None,
         room: None,
         kind: "duel".into(),

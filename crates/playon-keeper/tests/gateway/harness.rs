@@ -201,6 +201,7 @@ pub(crate) fn client_hello(name: &str) -> ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
         whole: false,
+        deltas: false,
         token: None,
         room: None,
         kind: "duel".into(),

@@ -5,8 +5,8 @@ use playon_types::gate::Mode;
 use playon_types::ids::{GENERATION_MAX, Generation, History, NUMBER_MAX, RoomId};
 
 use super::{
-    ClientFrame, ClientHello, DecodeError, FLAG_WATCH, FLAG_WHOLE, MoveTo, PlayerLimits,
-    SERVER_FRAMES_MAX, SKIPPABLE, ServerFrame, ServerWelcome, Token, kind,
+    ClientFrame, ClientHello, DecodeError, FLAG_DELTAS, FLAG_WATCH, FLAG_WHOLE, MoveTo,
+    PlayerLimits, SERVER_FRAMES_MAX, SKIPPABLE, ServerFrame, ServerWelcome, Token, kind,
 };
 use crate::range::ProtocolRange;
 use crate::varint;
@@ -99,6 +99,7 @@ fn client_hello(fields: &mut Fields, limits: &PlayerLimits) -> Result<ClientHell
         protocol,
         watch: flags & FLAG_WATCH != 0,
         whole: flags & FLAG_WHOLE != 0,
+        deltas: flags & FLAG_DELTAS != 0,
         token,
         room,
         kind: fields.text("the kind", limits.kind_bytes_max)?,

@@ -4,8 +4,8 @@ use bytes::{BufMut, BytesMut};
 use playon_types::gate::Mode;
 
 use super::{
-    ClientFrame, ClientHello, FLAG_WATCH, FLAG_WHOLE, MoveTo, ServerFrame, ServerWelcome, Token,
-    kind,
+    ClientFrame, ClientHello, FLAG_DELTAS, FLAG_WATCH, FLAG_WHOLE, MoveTo, ServerFrame,
+    ServerWelcome, Token, kind,
 };
 use crate::varint;
 
@@ -108,7 +108,8 @@ fn hello_body(hello: &ClientHello, out: &mut impl Sink) {
     out.int(hello.protocol.min.into());
     out.int(hello.protocol.max.into());
     let flag = |set: bool, flag| if set { flag } else { 0 };
-    out.int(flag(hello.watch, FLAG_WATCH) | flag(hello.whole, FLAG_WHOLE));
+    let watch = flag(hello.watch, FLAG_WATCH);
+    out.int(watch | flag(hello.whole, FLAG_WHOLE) | flag(hello.deltas, FLAG_DELTAS));
     out.token(hello.token);
     out.bytes(hello.room.as_ref().map_or(&[], |room| &room.0[..]));
     out.bytes(hello.kind.as_bytes());
@@ -143,9 +144,7 @@ impl Frame for ServerFrame {
                 out.raw(payload);
             }
             Self::View { as_of, base, payload } => {
-                out.int(*as_of);
-                out.int(*base);
-                out.raw(payload);
+                View { as_of: *as_of, base: *base, payload }.body(out);
             }
             Self::Now { payload } => out.raw(payload),
             Self::Ack { applied } => out.int(*applied),
@@ -157,6 +156,30 @@ impl Frame for ServerFrame {
             }
         }
     }
+}
+
+/// The frame [`ServerFrame::View`] of a payload that others have, too.
+struct View<'a> {
+    as_of: u64,
+    base: u64,
+    payload: &'a [u8],
+}
+
+impl Frame for View<'_> {
+    fn kind(&self) -> u8 {
+        kind::VIEW
+    }
+
+    fn body(&self, out: &mut impl Sink) {
+        out.int(self.as_of);
+        out.int(self.base);
+        out.raw(self.payload);
+    }
+}
+
+/// Appends a [`ServerFrame::View`].
+pub fn put_view(as_of: u64, base: u64, payload: &[u8], out: &mut BytesMut) {
+    View { as_of, base, payload }.write(out);
 }
 
 fn welcome_body(welcome: &ServerWelcome, out: &mut impl Sink) {

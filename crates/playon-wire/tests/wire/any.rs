@@ -100,22 +100,23 @@ fn client_hello() -> impl Strategy<Value = ClientHello> {
         (token(), room()).prop_map(|(token, room)| (Some(token), Some(room))),
     ];
     let numbers = (number(), number(), number(), number());
-    (
-        range(),
-        any::<(bool, bool)>(),
-        place,
-        "[a-z]{0,9}",
-        "[a-z]{0,9}",
-        bytes(20),
-        bytes(20),
-        numbers,
-    )
+    (range(), any::<[bool; 3]>(), place, "[a-z]{0,9}", "[a-z]{0,9}", bytes(20), bytes(20), numbers)
         .prop_map(
-            |(protocol, (watch, whole), (token, room), kind, name, profile, params, numbers)| {
+            |(
+                protocol,
+                [watch, whole, deltas],
+                (token, room),
+                kind,
+                name,
+                profile,
+                params,
+                numbers,
+            )| {
                 ClientHello {
                     protocol,
                     watch,
                     whole,
+                    deltas,
                     token,
                     room,
                     kind,

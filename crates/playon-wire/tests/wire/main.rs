@@ -3,6 +3,7 @@
 mod any;
 mod attach;
 mod codegen;
+mod delta;
 mod mutate;
 
 mod pages;

@@ -10,7 +10,10 @@ use playon_types::ids::{Attempt, ReleaseId, RoomId, Seq, SessionId};
 use playon_types::image::{Record, SeatChange};
 use playon_types::time::RoomTime;
 use playon_wire::attach::{Down, decode_down, encode_down};
-use playon_wire::player::{ClientFrame, PlayerLimits, ServerFrame, decode_client, decode_server};
+use playon_wire::player::{
+    BASE_LAST, ClientFrame, DELTA_VIEW_BYTES_MAX, PlayerLimits, ServerFrame, apply_delta,
+    decode_client, decode_server, put_delta,
+};
 use playon_wire::stored::{decode_record, encode_record};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -62,7 +65,7 @@ fn pages_were_read_again_after_their_sources_changed() {
 #[test]
 fn the_player_page_shows_what_is_sent() {
     let examples = examples("player-protocol.md");
-    let [first, second, third] = &examples[..] else { panic!("three examples") };
+    let [first, second, third, _] = &examples[..] else { panic!("four examples") };
     let limits = PlayerLimits::default();
     let payload = Bytes::from_static(br#"{"dx":1}"#);
     assert_eq!(
@@ -78,6 +81,27 @@ fn the_player_page_shows_what_is_sent() {
     let mut out = BytesMut::new();
     answer.iter().for_each(|frame| frame.encode(&mut out));
     assert_eq!(hex(&out), hex(third));
+}
+
+#[test]
+fn the_player_page_shows_a_delta() {
+    let page = page("player-protocol.md");
+    let quoted = |begin: &str| {
+        let at = page.find(begin).expect("the page has the view");
+        page[at..].split('`').next().unwrap_or_default().as_bytes().to_vec()
+    };
+    let (base, view) = (quoted(r#"{"tick":9,"#), quoted(r#"{"tick":10,"#));
+    let example = examples("player-protocol.md").remove(3);
+    let frames = decode_server(example.clone()).expect("a frame");
+    let [ServerFrame::View { as_of: 301, base: BASE_LAST, payload }] = &frames[..] else {
+        panic!("{frames:?}");
+    };
+    assert_eq!(apply_delta(&base, payload.clone(), DELTA_VIEW_BYTES_MAX).as_deref(), Ok(&view[..]));
+    let mut written = BytesMut::new();
+    assert!(put_delta(&base, &view, &mut written));
+    assert_eq!(hex(&written), hex(payload));
+    let bound = format!("{} bytes", DELTA_VIEW_BYTES_MAX).replace("65536", "65,536");
+    assert!(page.contains(&bound), "docs/player-protocol.md does not say {bound}");
 }
 
 #[test]

@@ -10,8 +10,9 @@ use bytes::{Bytes, BytesMut};
 use playon_types::gate::Mode;
 use playon_types::ids::{Generation, History, RoomId, SessionId};
 use playon_wire::player::{
-    CODEC_JSON, ClientFrame, ClientHello, MoveTo, PLAYER_PROTOCOL, PlayerLimits, ServerFrame,
-    ServerWelcome, Token, decode_client, decode_server,
+    CODEC_JSON, ClientFrame, ClientHello, DELTA_VIEW_BYTES_MAX, MoveTo, PLAYER_PROTOCOL,
+    PlayerLimits, ServerFrame, ServerWelcome, Token, apply_delta, decode_client, decode_server,
+    put_delta,
 };
 use serde_json::{Value, json};
 
@@ -35,6 +36,7 @@ pub(crate) fn hello() -> ClientHello {
         protocol: PLAYER_PROTOCOL,
         watch: false,
         whole: false,
+        deltas: false,
         token: None,
         room: None,
         kind: "arena".to_owned(),
@@ -89,6 +91,7 @@ fn client_messages() -> Vec<(&'static str, Vec<ClientFrame>)> {
         profile: vec![b'x'; 130].into(),
         ..hello()
     };
+    let deltas = ClientHello { deltas: true, ..hello() };
     let watch = ClientHello {
         watch: true,
         room: Some(room()),
@@ -106,6 +109,7 @@ fn client_messages() -> Vec<(&'static str, Vec<ClientFrame>)> {
             "hello: back to a seat, by a page that was loaded again",
             vec![ClientFrame::Hello(Box::new(reloaded))],
         ),
+        ("hello: views may be told as deltas", vec![ClientFrame::Hello(Box::new(deltas))]),
         ("hello: watching", vec![ClientFrame::Hello(Box::new(watch))]),
         ("input", vec![input(1, 0)]),
         (
@@ -142,6 +146,14 @@ fn server_messages() -> Vec<(&'static str, Vec<ServerFrame>)> {
         ("welcome: watching", mode(Mode::Watching, None, 0, 0)),
         ("event", vec![ServerFrame::Event { seq: 301, payload: payload.clone() }]),
         ("whole view", vec![ServerFrame::View { as_of: 301, base: 0, payload: long }]),
+        (
+            "view told as a delta",
+            vec![ServerFrame::View {
+                as_of: 301,
+                base: 1,
+                payload: Bytes::from_static(&[0x0c, 0x4a, b'8', 0x10]),
+            }],
+        ),
         ("message without a number", vec![ServerFrame::Now { payload: payload.clone() }]),
         ("acknowledgement", vec![ServerFrame::Ack { applied: 40 }]),
         ("ping", vec![ServerFrame::Ping { nonce: 0 }]),
@@ -196,6 +208,7 @@ fn client_json(frame: &ClientFrame) -> Value {
             "proto_max": hello.protocol.max,
             "watch": hello.watch,
             "whole": hello.whole,
+            "deltas": hello.deltas,
             "token": hello.token.map(|token| hex(&token.to_bytes())).unwrap_or_default(),
             "room": hello.room.map(|room| hex(&room.0)).unwrap_or_default(),
             "kind": hello.kind,
@@ -303,11 +316,86 @@ fn vectors() -> Value {
         json!({ "name": name, "from": "server", "hex": hex(&bytes), "code": code })
     });
     json!({
-        "about": "Messages of the player protocol, version 1. Byte strings are in hexadecimal; `skipped` is decode-only; `refused` must not decode.",
+        "about": "Messages of the player protocol, version 1. Byte strings are in hexadecimal; `skipped` is decode-only; `refused` must not decode. `deltas` are payloads of views with `base` 1 and what they make of the one before; `deltas_refused` must not be applied.",
         "messages": messages,
         "skipped": skipped.collect::<Vec<_>>(),
         "refused": refused.collect::<Vec<_>>(),
+        "deltas": deltas(),
+        "deltas_refused": deltas_refused(),
     })
+}
+
+/// Deltas as a keeper writes them, and some that it does not but might.
+fn deltas() -> Vec<Value> {
+    let long: Vec<u8> = (0..40_u8).flat_map(|n| [b'[', b'0' + n % 10, n, b']', b',']).collect();
+    let shifted = [&long[..50], b"put in here", &long[50..]].concat();
+    let moved = [&long[100..], &long[..100]].concat();
+    let made: [(&str, &[u8], &[u8]); 6] = [
+        ("the same again", &long, &long),
+        ("a number counts on", br#"{"tick":41,"who":"Ada"}"#, br#"{"tick":42,"who":"Ada"}"#),
+        ("a number gets a digit", br#"{"n":9,"who":"Ada"}"#, br#"{"n":10,"who":"Ada"}"#),
+        ("something is put in", &long, &shifted),
+        ("something is taken out", &shifted, &long),
+        ("two halves change places", &long, &moved),
+    ];
+    let made = made.into_iter().map(|(name, base, view)| {
+        let mut delta = BytesMut::new();
+        assert!(put_delta(base, view, &mut delta), "{name}");
+        (name, base, view, delta.to_vec())
+    });
+    let written: [(&str, &[u8], &[u8], &str); 5] = [
+        ("nothing", b"abc", b"", "00"),
+        ("new bytes only, and no base", b"", b"abcdef", "06 06 03 616263646566"),
+        ("a copy from before the last one", b"abcdef", b"efab", "04 11 08 11 0b"),
+        ("a copy elsewhere that is where it is expected", b"abc", b"abc", "03 19 00"),
+        ("new bytes in two steps", b"abc", b"xyabc", "05 02 78 02 79 18"),
+    ];
+    let written =
+        written.into_iter().map(|(name, base, view, text)| (name, base, view, unhex(text)));
+    let all = made.chain(written).map(|(name, base, view, delta)| {
+        let max = DELTA_VIEW_BYTES_MAX;
+        let applied = apply_delta(base, delta.clone().into(), max);
+        assert_eq!(applied.as_deref(), Ok(view), "{name}");
+        json!({ "name": name, "base": hex(base), "view": hex(view), "delta": hex(&delta) })
+    });
+    all.collect()
+}
+
+/// Deltas of `abcdef` that nobody can apply.
+const DELTAS_REFUSED: &[(&str, &str)] = &[
+    ("no length", ""),
+    ("a length that is cut off", "80"),
+    ("a length that is not in its shortest form", "8600 30"),
+    ("a length over the bound", "818004"),
+    ("a length of 2^64 - 1", "ffffffffffffffffff01"),
+    ("no step", "06"),
+    ("a step that makes nothing", "06 00 30"),
+    ("new bytes that are cut off", "06 04 61"),
+    ("a number of new bytes that is cut off", "06 06"),
+    ("more new bytes than the view has", "02 06 00 616263"),
+    ("2^64 - 1 new bytes and more", "06 06 ffffffffffffffffff01 61"),
+    ("a distance that is cut off", "06 31"),
+    ("a copy that reaches beyond the end", "07 38"),
+    ("a copy from beyond the end", "01 09 0c"),
+    ("a copy from before the beginning", "01 09 01"),
+    ("a copy from very far before", "01 09 ffffffffffffffffff01"),
+    ("a copy from very far behind", "01 09 feffffffffffffffff01"),
+    ("a copy of more than the view has", "05 30"),
+    ("a copy of 2^60 bytes", "06 8080808080808080 40"),
+    ("an int of eleven bytes", "06 8080808080808080808001"),
+    ("the end of the view, and more", "06 30 00"),
+];
+
+fn deltas_refused() -> Vec<Value> {
+    let base = b"abcdef";
+    let all = DELTAS_REFUSED.iter().map(|(name, text)| {
+        let error = apply_delta(base, unhex(text).into(), DELTA_VIEW_BYTES_MAX).expect_err(name);
+        let text = hex(&unhex(text));
+        let code = "PLY-0188";
+        assert!(error.to_string().starts_with(code), "{name}: {error}");
+        json!({ "name": name, "base": hex(base), "delta": text, "code": code })
+    });
+    all.collect()
 }
 
 #[test]
