@@ -23,6 +23,8 @@ pub struct Counters {
     pub events_twice: u64,
     /// Events that will never come, as far as they can be counted.
     pub events_missed: u64,
+    /// Views told as deltas.
+    pub views_delta: u64,
     /// Messages read.
     pub messages: u64,
     /// Bytes of the messages read.

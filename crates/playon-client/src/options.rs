@@ -24,6 +24,8 @@ pub struct JoinOptions {
     pub params: Bytes,
     /// Whether to watch instead of to play. Default: no.
     pub watch: bool,
+    /// Whether the keeper may tell views by what differs from the one before, which the client puts together again. Default: yes.
+    pub deltas: bool,
     /// Where the random waits begin. Default: drawn from the system.
     pub seed: Option<u64>,
     /// Bounds and waits.
@@ -41,6 +43,7 @@ impl JoinOptions {
             profile: Bytes::new(),
             params: Bytes::new(),
             watch: false,
+            deltas: true,
             seed: None,
             limits: ClientLimits::default(),
         }
@@ -75,6 +78,13 @@ impl JoinOptions {
     #[must_use]
     pub const fn watch(mut self) -> Self {
         self.watch = true;
+        self
+    }
+
+    /// With all views whole on the wire: more bytes, and no work to put them together.
+    #[must_use]
+    pub const fn whole_views(mut self) -> Self {
+        self.deltas = false;
         self
     }
 }

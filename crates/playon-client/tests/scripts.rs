@@ -24,6 +24,7 @@ struct Run {
     /// Frames and bytes of each socket since it was opened.
     weight: BTreeMap<u64, (u64, u64)>,
     told: Vec<String>,
+    shown: Bytes,
 }
 
 impl Run {
@@ -31,7 +32,8 @@ impl Run {
         let options = JoinOptions { watch, ..JoinOptions::new("ws://home/play", "arena") };
         let session = Session::new(Time(0), options, 7);
         let (wrote, weight) = (BTreeMap::new(), BTreeMap::new());
-        let mut run = Self { now: Time(0), session, sockets: 0, wrote, weight, told: Vec::new() };
+        let (told, shown) = (Vec::new(), Bytes::new());
+        let mut run = Self { now: Time(0), session, sockets: 0, wrote, weight, told, shown };
         run.drain();
         run
     }
@@ -52,6 +54,9 @@ impl Run {
         }
         while let Some(update) = self.session.poll_update() {
             self.told.extend(words(&update));
+            if let Update::View { view, .. } = update {
+                self.shown = view;
+            }
         }
     }
 
@@ -127,6 +132,10 @@ impl Run {
             };
             assert_eq!(is, state, "{step}");
         }
+        if let Some(shown) = step.get("shown") {
+            let is: Value = serde_json::from_slice(&self.shown).expect("JSON");
+            assert_eq!(is, *shown, "{step}");
+        }
         if let Some(told) = step["told"].as_array() {
             let is: Vec<Value> =
                 std::mem::take(&mut self.told).into_iter().map(Value::from).collect();
@@ -161,7 +170,10 @@ fn words(update: &RawUpdate) -> Option<String> {
 /// A frame of the keeper, from its fields.
 fn spoken(fields: &Value) -> ServerFrame {
     let number = |name: &str, usual: u64| fields[name].as_u64().unwrap_or(usual);
-    let payload = Bytes::from_static(b"1");
+    let payload = match fields["payload"].as_str() {
+        Some(digits) => hex(digits).into(),
+        None => Bytes::from_static(b"1"),
+    };
     match fields["type"].as_str().expect("a type") {
         "WELCOME" => {
             let mode = match fields["mode"].as_str() {
@@ -210,7 +222,7 @@ fn spoken(fields: &Value) -> ServerFrame {
     }
 }
 
-/// Bytes that no keeper of this version writes.
+/// Bytes that are given digit by digit.
 fn hex(digits: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");
     (0..digits.len()).step_by(2).map(byte).collect()
@@ -225,6 +237,7 @@ fn likened(frame: &ClientFrame, fields: Option<&Value>) -> Value {
             "watch": hello.watch,
             "room": hello.room.is_some(),
             "whole": hello.whole,
+            "deltas": hello.deltas,
             "history": hello.history.0,
             "generation": hello.generation.0,
             "recv": hello.recv,

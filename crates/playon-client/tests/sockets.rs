@@ -233,7 +233,8 @@ async fn leaving_says_goodbye() {
         assert_eq!(conn.read().await, [ClientFrame::Bye]);
         conn.close(4904).await;
     };
-    let (end, ()) = within(async { tokio::join!(room.leave(), bye) }).await;
+    let parting = Box::pin(async { tokio::join!(room.leave(), bye) });
+    let (end, ()) = within(parting).await;
     assert_eq!(end, End::Left);
 }
 

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use playon_types::time::{Span, Time};
-use playon_wire::player::{ClientFrame, ServerFrame, decode_server};
+use playon_wire::player::{
+    BASE_LAST, BASE_NONE, ClientFrame, DELTA_VIEW_BYTES_MAX, DeltaError, ServerFrame, apply_delta,
+    decode_server,
+};
 
 use super::{HEAD_BYTES, Session, SocketId, Timer};
 use crate::update::Update;
@@ -56,10 +59,10 @@ impl Session {
                 self.misunderstood(now, socket, "the keeper said welcome twice")
             }
             ServerFrame::Event { seq, payload } => self.event(now, socket, seq, payload),
-            ServerFrame::View { as_of, base: 0, payload } => self.view(now, as_of, payload),
-            ServerFrame::View { .. } => {
-                self.misunderstood(now, socket, "the keeper sent a view that is not whole");
-            }
+            ServerFrame::View { as_of, base, payload } => match self.whole(base, payload) {
+                Ok(view) => self.view(now, as_of, view),
+                Err(why) => self.misunderstood(now, socket, &why),
+            },
             ServerFrame::Now { payload } => self.updates.push_back(Update::Now(payload)),
             ServerFrame::Ack { applied } => {
                 match self.inputs.acknowledge(applied) {
@@ -89,6 +92,25 @@ impl Session {
                 self.move_to(now, &to.url, window, deadline);
             }
         }
+    }
+
+    /// The view that was told. It is the next one's base, whatever becomes of it here.
+    fn whole(&mut self, base: u64, payload: Bytes) -> Result<Bytes, String> {
+        let view = match base {
+            // The message that it is a part of need not be kept.
+            BASE_NONE if self.options.deltas => Bytes::copy_from_slice(&payload),
+            BASE_NONE => payload,
+            BASE_LAST if self.options.deltas => {
+                self.counters.views_delta += 1;
+                let base = self.base.take().ok_or(DeltaError::Baseless);
+                base.and_then(|base| apply_delta(&base, payload, DELTA_VIEW_BYTES_MAX))
+                    .map_err(|why| why.to_string())?
+            }
+            _ => return Err("the keeper sent a view that is not whole".to_owned()),
+        };
+        let base = self.options.deltas && view.len() <= DELTA_VIEW_BYTES_MAX;
+        self.base = base.then(|| view.clone());
+        Ok(view)
     }
 
     /// A view came, which stands for all events before it.

@@ -95,6 +95,8 @@ pub struct Session {
     recv: u64,
     /// The last event that came on the present socket.
     heard: u64,
+    /// The last view that came on it, shown or not.
+    base: Option<Bytes>,
     recv_told: u64,
     inputs: Inputs,
     /// What the keeper of this session allows.
@@ -138,6 +140,7 @@ impl Session {
             release: String::new(),
             recv: 0,
             heard: 0,
+            base: None,
             recv_told: 0,
             inputs: Inputs::default(),
             timers: Timers::default(),

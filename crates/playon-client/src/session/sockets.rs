@@ -235,7 +235,7 @@ impl Session {
             protocol: PLAYER_PROTOCOL,
             watch: self.options.watch,
             whole: false,
-            deltas: false,
+            deltas: self.options.deltas,
             token: self.token,
             room: self.room,
             kind: self.options.kind.clone(),

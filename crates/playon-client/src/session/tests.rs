@@ -11,7 +11,7 @@ use playon_wire::player::{
 
 use super::*;
 use crate::options::ClientLimits;
-mod generations;
+mod hellos;
 
 const ROOM: RoomId = RoomId([7; 16]);
 

@@ -110,6 +110,7 @@ impl Session {
         self.history = welcome.history;
         self.recv_told = self.recv;
         self.heard = 0;
+        self.base = None;
         self.outgoing.clear();
         let (frames, bytes) = (welcome.frames_per_second, welcome.bytes_per_second);
         self.pace.allow(now, frames, bytes, welcome.inputs_pending_max);
