@@ -18,6 +18,7 @@ export function join(options) {
         throw new TypeError(`playon: not the id of a room: ${settings.room}`);
     const request = {
         watch: settings.watch,
+        deltas: settings.deltas,
         room,
         kind: settings.kind,
         name: settings.name,

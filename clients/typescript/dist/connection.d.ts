@@ -21,10 +21,17 @@ export interface Listener {
     welcomed(connection: Connection, terms: Welcome): void;
     /** A ping was answered after the welcome, with a frame of so many bytes. */
     ponged(bytes: number): void;
-    /** A later frame, in the order they came. */
+    /** A later frame, in the order they came; views are whole. */
     frame(connection: Connection, frame: ServerFrame): void;
     /** It is over, and nothing more will be told. */
     closed(connection: Connection, why: Closed): void;
+}
+/** What a connection needs of the world. */
+export interface ConnectionOptions {
+    readonly WebSocket: SocketConstructor;
+    readonly timers: Timers;
+    /** Its HELLO says that views may be told by what differs from the one before. */
+    readonly deltas: boolean;
 }
 /**
  * One socket, from its opening to its end: speaks first, answers pings, notices silence, and gives up at the
@@ -44,7 +51,7 @@ export declare class Connection {
     /** When it was opened, by the timers' clock. */
     readonly since: number;
     /** Opens a socket to `url`. Throws what its constructor throws. */
-    constructor(WebSocket: SocketConstructor, url: string, listener: Listener, timers: Timers, deadMs: number);
+    constructor(options: ConnectionOptions, url: string, listener: Listener, deadMs: number);
     /** When it last showed that it works: it was begun, it opened, or something was heard. By the timers' clock. */
     get alive(): number;
     /** The server asks for a sign of life after `pingMs` of silence: before that comes, silence means nothing. */

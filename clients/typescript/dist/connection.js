@@ -1,4 +1,5 @@
 import { CLOSE, DEFAULTS } from './constants.js';
+import { Views } from './delta.js';
 import { TermsError } from './frame-error.js';
 import { decodeFrames, encodePong } from './frames.js';
 /** A server that asks for more than a minute is not believed. */
@@ -27,17 +28,20 @@ export class Connection {
     /** When it opened; null before. */
     #openedAt = null;
     #welcomed = false;
+    #views;
     #over = false;
     #alarm;
     /** What the server said instead of granting a socket, if that can be seen. */
     #refusal = {};
     /** Opens a socket to `url`. Throws what its constructor throws. */
-    constructor(WebSocket, url, listener, timers, deadMs) {
+    constructor(options, url, listener, deadMs) {
+        const { WebSocket, timers, deltas } = options;
         this.socket = new WebSocket(url);
         this.url = url;
         this.#listener = listener;
         this.#timers = timers;
         this.#deadMs = deadMs;
+        this.#views = new Views(deltas);
         this.since = timers.now();
         this.#heard = this.since;
         this.socket.binaryType = 'arraybuffer';
@@ -144,8 +148,11 @@ export class Connection {
         else {
             if (!this.#welcomed)
                 throw new TypeError('a frame before the welcome');
-            this.#listener.frame(this, frame);
+            this.#listener.frame(this, frame.type === 'view' ? this.#whole(frame) : frame);
         }
+    }
+    #whole(frame) {
+        return { ...frame, base: 0, payload: this.#views.whole(frame.base, frame.payload) };
     }
     #watch(ms) {
         const due = this.#timers.now() + ms;

@@ -7,6 +7,8 @@ export interface Hello {
     readonly watch: boolean;
     /** Wants a whole view to begin with, whatever events could be repeated. */
     readonly whole: boolean;
+    /** Takes views that are told by what differs from the one before. */
+    readonly deltas: boolean;
     /** Empty, or what `Welcome.token` said. */
     readonly token: Uint8Array;
     /** Empty, or the room's id. */

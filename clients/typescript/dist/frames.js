@@ -7,7 +7,7 @@ export function encodeHello(hello) {
     return new Writer()
         .int(hello.protoMin)
         .int(hello.protoMax)
-        .int((hello.watch ? 1 : 0) | (hello.whole ? 2 : 0))
+        .int((hello.watch ? 1 : 0) | (hello.whole ? 2 : 0) | (hello.deltas ? 4 : 0))
         .bytes(hello.token)
         .bytes(hello.room)
         .string(hello.kind)

@@ -1,14 +1,11 @@
-import { type Closed } from './connection.js';
+import { type Closed, type ConnectionOptions } from './connection.js';
 import { type CloseClass } from './constants.js';
 import { type ServerFrame, type Welcome } from './frames.js';
 import type { PageCalls } from './page.js';
-import type { Socket, SocketConstructor } from './socket.js';
-import type { Timers } from './timers.js';
+import type { Socket } from './socket.js';
 /** What a link needs of the world. */
-export interface LinkOptions {
+export interface LinkOptions extends ConnectionOptions {
     readonly url: string;
-    readonly WebSocket: SocketConstructor;
-    readonly timers: Timers;
     readonly random: () => number;
     readonly backoff: readonly number[];
     readonly deadMs: number;

@@ -90,7 +90,6 @@ export class Link {
         this.#earlier = null;
     }
     #dial(url) {
-        const { WebSocket, timers, deadMs } = this.#options;
         const listener = {
             hello: () => this.#user.hello(),
             welcomed: (connection, terms) => this.#welcomed(connection, terms),
@@ -100,7 +99,7 @@ export class Link {
         };
         this.#trial?.drop();
         try {
-            this.#trial = new Connection(WebSocket, url, listener, timers, deadMs);
+            this.#trial = new Connection(this.#options, url, listener, this.#options.deadMs);
         }
         catch (error) {
             this.#trial = null;

@@ -19,6 +19,7 @@ export function settle(options) {
         profile: undefined,
         params: undefined,
         watch: false,
+        deltas: true,
         key: `playon ${url} ${kind} ${room || name}`,
         codec: json,
         inputsMax: DEFAULTS.inputsMax,

@@ -35,9 +35,8 @@ export class Parting {
         this.#retry = this.#options.timers.set(() => this.#dial(this.#urls[turn] ?? this.#options.url), this.#backoff.next() + retryAfterMs);
     }
     #dial(url) {
-        const { WebSocket, timers } = this.#options;
         try {
-            const connection = new Connection(WebSocket, url, this.#listener(), timers, DEFAULTS.patienceMs);
+            const connection = new Connection(this.#options, url, this.#listener(), DEFAULTS.patienceMs);
             this.#connections.add(connection);
         }
         catch {

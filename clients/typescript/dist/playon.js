@@ -317,6 +317,7 @@ function settle(options) {
     profile: void 0,
     params: void 0,
     watch: false,
+    deltas: true,
     key: `playon ${url} ${kind} ${room || name}`,
     codec: json,
     inputsMax: DEFAULTS.inputsMax,
@@ -604,6 +605,11 @@ var Reader = class {
   }
   /** A number that a JavaScript number holds exactly; a larger one is an error. */
   int() {
+    const byte = this.#bytes[this.#at];
+    if (byte !== void 0 && byte < 128) {
+      this.#at += 1;
+      return byte;
+    }
     const value = Number(this.big());
     if (!Number.isSafeInteger(value)) throw new FrameError("a number is over 53 bits");
     return value;
@@ -683,7 +689,7 @@ var Writer = class {
 
 // src/frames.ts
 function encodeHello(hello) {
-  return new Writer().int(hello.protoMin).int(hello.protoMax).int((hello.watch ? 1 : 0) | (hello.whole ? 2 : 0)).bytes(hello.token).bytes(hello.room).string(hello.kind).string(hello.name).bytes(hello.profile).bytes(hello.params).int(hello.history).int(hello.generation).int(hello.recv).int(hello.lo).frame(TO_SERVER.hello);
+  return new Writer().int(hello.protoMin).int(hello.protoMax).int((hello.watch ? 1 : 0) | (hello.whole ? 2 : 0) | (hello.deltas ? 4 : 0)).bytes(hello.token).bytes(hello.room).string(hello.kind).string(hello.name).bytes(hello.profile).bytes(hello.params).int(hello.history).int(hello.generation).int(hello.recv).int(hello.lo).frame(TO_SERVER.hello);
 }
 function encodeInput(seq, recv, payload) {
   return new Writer().int(seq).int(recv).rest(payload).frame(TO_SERVER.input);
@@ -840,6 +846,60 @@ var Keeping = class {
   }
 };
 
+// src/delta.ts
+var DELTA_VIEW_BYTES_MAX = 64 * 1024;
+var MORE = 3;
+function applyDelta(base, delta, max = DELTA_VIEW_BYTES_MAX) {
+  const reader = new Reader(delta);
+  const length = reader.limit();
+  if (length > max) throw fault(`makes ${length} bytes, ${max} are allowed`);
+  const view = new Uint8Array(length);
+  let made = 0;
+  let end = 0;
+  while (made < length) {
+    const head = reader.int();
+    const copied = Math.floor(head / 8);
+    const few = head >> 1 & 3;
+    const added = few < MORE ? few : few + reader.int();
+    if (added + copied === 0) throw fault("has a step that makes nothing");
+    if (added + copied > length - made) throw fault(`makes more than the ${length} bytes that it says`);
+    view.set(reader.take(added), made);
+    made += added;
+    const distance = (head & 1) === 0 ? 0 : signed(reader.int());
+    if (copied === 0) continue;
+    const from = end + added + distance;
+    end = from + copied;
+    if (from < 0 || end > base.length) throw fault(`copies ${copied} bytes from ${from} of ${base.length}`);
+    view.set(base.subarray(from, end), made);
+    made += copied;
+  }
+  if (!reader.done) throw fault("goes on behind its end");
+  return view;
+}
+function signed(int) {
+  return int % 2 === 0 ? int / 2 : -(int + 1) / 2;
+}
+function fault(what) {
+  return new FrameError(`PLY-0188 a view told as a delta ${what}`);
+}
+var Views = class {
+  #deltas;
+  /** The last one that came, whatever became of it. */
+  #base = null;
+  /** With `deltas` it was said that they are taken. */
+  constructor(deltas) {
+    this.#deltas = deltas;
+  }
+  /** The bytes of the view that was told so. Throws a `FrameError` if there is no making it out. */
+  whole(base, payload) {
+    if (base > 1 || base === 1 && !this.#deltas) throw new FrameError("a view that is not whole");
+    if (base === 1 && !this.#base) throw fault("has no other before it");
+    const view = base === 1 && this.#base ? applyDelta(this.#base, payload) : payload;
+    this.#base = this.#deltas && view.length <= DELTA_VIEW_BYTES_MAX ? view.slice() : null;
+    return view;
+  }
+};
+
 // src/connection.ts
 var RETRY_AFTER_MAX_S = 60;
 var LATE_MS = 1e3;
@@ -861,17 +921,20 @@ var Connection = class {
   /** When it opened; null before. */
   #openedAt = null;
   #welcomed = false;
+  #views;
   #over = false;
   #alarm;
   /** What the server said instead of granting a socket, if that can be seen. */
   #refusal = {};
   /** Opens a socket to `url`. Throws what its constructor throws. */
-  constructor(WebSocket, url, listener, timers, deadMs) {
+  constructor(options, url, listener, deadMs) {
+    const { WebSocket, timers, deltas } = options;
     this.socket = new WebSocket(url);
     this.url = url;
     this.#listener = listener;
     this.#timers = timers;
     this.#deadMs = deadMs;
+    this.#views = new Views(deltas);
     this.since = timers.now();
     this.#heard = this.since;
     this.socket.binaryType = "arraybuffer";
@@ -959,8 +1022,11 @@ var Connection = class {
       this.#listener.welcomed(this, frame);
     } else {
       if (!this.#welcomed) throw new TypeError("a frame before the welcome");
-      this.#listener.frame(this, frame);
+      this.#listener.frame(this, frame.type === "view" ? this.#whole(frame) : frame);
     }
+  }
+  #whole(frame) {
+    return { ...frame, base: 0, payload: this.#views.whole(frame.base, frame.payload) };
   }
   #watch(ms) {
     const due = this.#timers.now() + ms;
@@ -1033,9 +1099,8 @@ var Parting = class {
     );
   }
   #dial(url) {
-    const { WebSocket, timers } = this.#options;
     try {
-      const connection = new Connection(WebSocket, url, this.#listener(), timers, DEFAULTS.patienceMs);
+      const connection = new Connection(this.#options, url, this.#listener(), DEFAULTS.patienceMs);
       this.#connections.add(connection);
     } catch {
       this.#later();
@@ -1168,7 +1233,6 @@ var Link = class {
     this.#earlier = null;
   }
   #dial(url) {
-    const { WebSocket, timers, deadMs } = this.#options;
     const listener = {
       hello: () => this.#user.hello(),
       welcomed: (connection, terms) => this.#welcomed(connection, terms),
@@ -1178,7 +1242,7 @@ var Link = class {
     };
     this.#trial?.drop();
     try {
-      this.#trial = new Connection(WebSocket, url, listener, timers, deadMs);
+      this.#trial = new Connection(this.#options, url, listener, this.#options.deadMs);
     } catch (error) {
       this.#trial = null;
       this.#failed({ code: CLOSE.broken, reason: String(error) });
@@ -1601,7 +1665,7 @@ var Room = class {
   }
   #frame(frame) {
     if (frame.type === "event") this.#event(frame.seq, frame.payload);
-    else if (frame.type === "view") this.#showView(frame.asOf, frame.base, frame.payload);
+    else if (frame.type === "view") this.#showView(frame.asOf, frame.payload);
     else if (frame.type === "now") this.#decode(frame.payload, (message) => this.#tell("now", message));
     else if (frame.type === "ack") this.#applied(frame.applied);
     else if (frame.type === "setAside") this.#setAside(frame.inputs, frame.code);
@@ -1617,8 +1681,7 @@ var Room = class {
     );
     this.#ackSoon();
   }
-  #showView(asOf, base, payload) {
-    if (base !== 0) throw new FrameError("a view that is not whole");
+  #showView(asOf, payload) {
     const gap = this.#session.view(asOf);
     if (gap) this.#tell("gap", gap);
     this.#decode(payload, (view) => {
@@ -1845,11 +1908,12 @@ var Session = class {
   /** The first frame of a new socket. Each is of a higher generation than all before it. */
   hello() {
     this.#generation = Math.min(this.#generation + 1, GENERATION_MAX);
-    const { watch, kind, name, profile, params } = this.#request;
+    const { watch, deltas, kind, name, profile, params } = this.#request;
     return {
       protoMin: PROTOCOL.min,
       protoMax: PROTOCOL.max,
       watch,
+      deltas,
       token: this.#token,
       room: this.#room,
       kind,
@@ -1998,6 +2062,7 @@ function join(options) {
   if (room === null) throw new TypeError(`playon: not the id of a room: ${settings.room}`);
   const request = {
     watch: settings.watch,
+    deltas: settings.deltas,
     room,
     kind: settings.kind,
     name: settings.name,

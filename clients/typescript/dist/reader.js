@@ -29,6 +29,12 @@ export class Reader {
     }
     /** A number that a JavaScript number holds exactly; a larger one is an error. */
     int() {
+        const byte = this.#bytes[this.#at];
+        // Nearly all of them, and without the detour.
+        if (byte !== undefined && byte < 0x80) {
+            this.#at += 1;
+            return byte;
+        }
         const value = Number(this.big());
         if (!Number.isSafeInteger(value))
             throw new FrameError('a number is over 53 bits');

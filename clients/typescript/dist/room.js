@@ -195,7 +195,7 @@ export class Room {
         if (frame.type === 'event')
             this.#event(frame.seq, frame.payload);
         else if (frame.type === 'view')
-            this.#showView(frame.asOf, frame.base, frame.payload);
+            this.#showView(frame.asOf, frame.payload);
         else if (frame.type === 'now')
             this.#decode(frame.payload, (message) => this.#tell('now', message));
         else if (frame.type === 'ack')
@@ -212,9 +212,7 @@ export class Room {
         this.#decode(payload, (event) => this.#tell('event', event, seq), () => this.#tell('gap', { reason: 'unreadable', missed: 1, lost: 0, dropped: 0 }));
         this.#ackSoon();
     }
-    #showView(asOf, base, payload) {
-        if (base !== 0)
-            throw new FrameError('a view that is not whole');
+    #showView(asOf, payload) {
         const gap = this.#session.view(asOf);
         if (gap)
             this.#tell('gap', gap);

@@ -4,6 +4,7 @@ import type { Outbox } from './outbox.js';
 /** What a player asks for when it has no session yet. */
 export interface Request {
     readonly watch: boolean;
+    readonly deltas: boolean;
     /** Empty, or the id of the room. */
     readonly room: Uint8Array;
     readonly kind: string;

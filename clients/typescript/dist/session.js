@@ -64,11 +64,12 @@ export class Session {
     /** The first frame of a new socket. Each is of a higher generation than all before it. */
     hello() {
         this.#generation = Math.min(this.#generation + 1, GENERATION_MAX);
-        const { watch, kind, name, profile, params } = this.#request;
+        const { watch, deltas, kind, name, profile, params } = this.#request;
         return {
             protoMin: PROTOCOL.min,
             protoMax: PROTOCOL.max,
             watch,
+            deltas,
             token: this.#token,
             room: this.#room,
             kind,

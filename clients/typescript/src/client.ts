@@ -21,6 +21,7 @@ export function join<Input = unknown, Event = unknown, View = unknown, Now = Eve
   if (room === null) throw new TypeError(`playon: not the id of a room: ${settings.room}`);
   const request = {
     watch: settings.watch,
+    deltas: settings.deltas,
     room,
     kind: settings.kind,
     name: settings.name,

@@ -1,4 +1,5 @@
 import { CLOSE, DEFAULTS } from './constants.js';
+import { Views } from './delta.js';
 import { TermsError } from './frame-error.js';
 import { decodeFrames, encodePong, type ServerFrame, type Welcome } from './frames.js';
 import type { Socket, SocketConstructor } from './socket.js';
@@ -25,10 +26,18 @@ export interface Listener {
   welcomed(connection: Connection, terms: Welcome): void;
   /** A ping was answered after the welcome, with a frame of so many bytes. */
   ponged(bytes: number): void;
-  /** A later frame, in the order they came. */
+  /** A later frame, in the order they came; views are whole. */
   frame(connection: Connection, frame: ServerFrame): void;
   /** It is over, and nothing more will be told. */
   closed(connection: Connection, why: Closed): void;
+}
+
+/** What a connection needs of the world. */
+export interface ConnectionOptions {
+  readonly WebSocket: SocketConstructor;
+  readonly timers: Timers;
+  /** Its HELLO says that views may be told by what differs from the one before. */
+  readonly deltas: boolean;
 }
 
 /** What sockets of `ws` can do beyond those of browsers. */
@@ -70,18 +79,21 @@ export class Connection {
   /** When it opened; null before. */
   #openedAt: number | null = null;
   #welcomed = false;
+  readonly #views: Views;
   #over = false;
   #alarm: unknown;
   /** What the server said instead of granting a socket, if that can be seen. */
   #refusal: { status?: number; reason?: string; retryAfterMs?: number } = {};
 
   /** Opens a socket to `url`. Throws what its constructor throws. */
-  constructor(WebSocket: SocketConstructor, url: string, listener: Listener, timers: Timers, deadMs: number) {
+  constructor(options: ConnectionOptions, url: string, listener: Listener, deadMs: number) {
+    const { WebSocket, timers, deltas } = options;
     this.socket = new WebSocket(url);
     this.url = url;
     this.#listener = listener;
     this.#timers = timers;
     this.#deadMs = deadMs;
+    this.#views = new Views(deltas);
     this.since = timers.now();
     this.#heard = this.since;
     this.socket.binaryType = 'arraybuffer';
@@ -183,8 +195,12 @@ export class Connection {
       this.#listener.welcomed(this, frame);
     } else {
       if (!this.#welcomed) throw new TypeError('a frame before the welcome');
-      this.#listener.frame(this, frame);
+      this.#listener.frame(this, frame.type === 'view' ? this.#whole(frame) : frame);
     }
+  }
+
+  #whole(frame: ServerFrame & { readonly type: 'view' }): ServerFrame {
+    return { ...frame, base: 0, payload: this.#views.whole(frame.base, frame.payload) };
   }
 
   #watch(ms: number): void {

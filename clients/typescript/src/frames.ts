@@ -20,6 +20,8 @@ export interface Hello {
   readonly watch: boolean;
   /** Wants a whole view to begin with, whatever events could be repeated. */
   readonly whole: boolean;
+  /** Takes views that are told by what differs from the one before. */
+  readonly deltas: boolean;
   /** Empty, or what `Welcome.token` said. */
   readonly token: Uint8Array;
   /** Empty, or the room's id. */
@@ -100,7 +102,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   return new Writer()
     .int(hello.protoMin)
     .int(hello.protoMax)
-    .int((hello.watch ? 1 : 0) | (hello.whole ? 2 : 0))
+    .int((hello.watch ? 1 : 0) | (hello.whole ? 2 : 0) | (hello.deltas ? 4 : 0))
     .bytes(hello.token)
     .bytes(hello.room)
     .string(hello.kind)

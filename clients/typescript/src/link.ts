@@ -1,18 +1,15 @@
 import { Backoff } from './backoff.js';
-import { type Closed, Connection } from './connection.js';
+import { type Closed, Connection, type ConnectionOptions } from './connection.js';
 import { CLOSE, type CloseClass, closeClass, DEFAULTS } from './constants.js';
 import { encodeBye, type ServerFrame, type Welcome } from './frames.js';
 import { Mover } from './mover.js';
 import type { PageCalls } from './page.js';
 import { Parting } from './parting.js';
-import type { Socket, SocketConstructor } from './socket.js';
-import type { Timers } from './timers.js';
+import type { Socket } from './socket.js';
 
 /** What a link needs of the world. */
-export interface LinkOptions {
+export interface LinkOptions extends ConnectionOptions {
   readonly url: string;
-  readonly WebSocket: SocketConstructor;
-  readonly timers: Timers;
   readonly random: () => number;
   readonly backoff: readonly number[];
   readonly deadMs: number;
@@ -139,7 +136,6 @@ export class Link {
   }
 
   #dial(url: string): void {
-    const { WebSocket, timers, deadMs } = this.#options;
     const listener = {
       hello: () => this.#user.hello(),
       welcomed: (connection: Connection, terms: Welcome) => this.#welcomed(connection, terms),
@@ -149,7 +145,7 @@ export class Link {
     };
     this.#trial?.drop();
     try {
-      this.#trial = new Connection(WebSocket, url, listener, timers, deadMs);
+      this.#trial = new Connection(this.#options, url, listener, this.#options.deadMs);
     } catch (error) {
       this.#trial = null;
       this.#failed({ code: CLOSE.broken, reason: String(error) });

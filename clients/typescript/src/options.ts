@@ -24,6 +24,8 @@ export interface Options<Input = unknown> {
   params?: unknown;
   /** Look on instead of playing. Default: false. */
   watch?: boolean;
+  /** Take views that are told by what differs from the one before: fewer bytes, and they are put together here. Default: true. */
+  deltas?: boolean;
   /** Under which name the session is kept. Two rooms of one page need two. Default: made of address, kind and name. */
   key?: string;
   /**
@@ -83,6 +85,7 @@ export function settle<Input>(options: Options<Input>): Settings<Input> {
     profile: undefined,
     params: undefined,
     watch: false,
+    deltas: true,
     key: `playon ${url} ${kind} ${room || name}`,
     codec: json,
     inputsMax: DEFAULTS.inputsMax,

@@ -47,9 +47,8 @@ export class Parting {
   }
 
   #dial(url: string): void {
-    const { WebSocket, timers } = this.#options;
     try {
-      const connection = new Connection(WebSocket, url, this.#listener(), timers, DEFAULTS.patienceMs);
+      const connection = new Connection(this.#options, url, this.#listener(), DEFAULTS.patienceMs);
       this.#connections.add(connection);
     } catch {
       this.#later();

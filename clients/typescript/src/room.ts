@@ -271,7 +271,7 @@ export class Room<Input, Event, View, Now = Event> {
 
   #frame(frame: ServerFrame): void {
     if (frame.type === 'event') this.#event(frame.seq, frame.payload);
-    else if (frame.type === 'view') this.#showView(frame.asOf, frame.base, frame.payload);
+    else if (frame.type === 'view') this.#showView(frame.asOf, frame.payload);
     else if (frame.type === 'now') this.#decode<Now>(frame.payload, (message) => this.#tell('now', message));
     else if (frame.type === 'ack') this.#applied(frame.applied);
     else if (frame.type === 'setAside') this.#setAside(frame.inputs, frame.code);
@@ -289,8 +289,7 @@ export class Room<Input, Event, View, Now = Event> {
     this.#ackSoon();
   }
 
-  #showView(asOf: number, base: number, payload: Uint8Array): void {
-    if (base !== 0) throw new FrameError('a view that is not whole');
+  #showView(asOf: number, payload: Uint8Array): void {
     const gap = this.#session.view(asOf);
     if (gap) this.#tell('gap', gap);
     this.#decode<View>(payload, (view) => {

@@ -8,6 +8,7 @@ import type { Outbox } from './outbox.js';
 /** What a player asks for when it has no session yet. */
 export interface Request {
   readonly watch: boolean;
+  readonly deltas: boolean;
   /** Empty, or the id of the room. */
   readonly room: Uint8Array;
   readonly kind: string;
@@ -104,11 +105,12 @@ export class Session<Input> {
   /** The first frame of a new socket. Each is of a higher generation than all before it. */
   hello(): Hello {
     this.#generation = Math.min(this.#generation + 1, GENERATION_MAX);
-    const { watch, kind, name, profile, params } = this.#request;
+    const { watch, deltas, kind, name, profile, params } = this.#request;
     return {
       protoMin: PROTOCOL.min,
       protoMax: PROTOCOL.max,
       watch,
+      deltas,
       token: this.#token,
       room: this.#room,
       kind,

@@ -21,6 +21,7 @@ test('the first socket says what it wants and nothing of a session', () => {
     protoMax: 1,
     watch: false,
     whole: false,
+    deltas: true,
     token: new Uint8Array(),
     room: new Uint8Array(),
     kind: 'arena',

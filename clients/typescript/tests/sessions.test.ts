@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fromHex } from '../src/bytes.js';
 import type { Mode } from '../src/constants.js';
 import type { ServerFrame, Welcome } from '../src/frames.js';
 import type { Gap } from '../src/session.js';
@@ -24,6 +25,12 @@ const { scripts }: { scripts: Script[] } = JSON.parse(
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
 const TYPES: Record<string, string> = { hello: 'HELLO', input: 'IN', ack: 'ACK', bye: 'BYE', pong: 'PONG' };
+
+function digits(hex: unknown): Uint8Array {
+  const bytes = fromHex(String(hex));
+  assert.ok(bytes, `not hexadecimal: ${hex}`);
+  return bytes;
+}
 
 /** A frame of the keeper, from its fields in the shared spelling. */
 function spoken(fields: Fields): ServerFrame {
@@ -51,7 +58,11 @@ function spoken(fields: Fields): ServerFrame {
     case 'EVT':
       return event(number('seq'));
     case 'VIEW':
-      return { ...view(number('as_of')), base: number('base') };
+      return {
+        ...view(number('as_of')),
+        base: number('base'),
+        ...(fields.payload === undefined ? {} : { payload: digits(fields.payload) }),
+      };
     case 'ACK':
       return { type: 'ack', applied: number('applied') };
     case 'PING':
@@ -104,9 +115,7 @@ function listen(world: World, told: string[]): void {
 /** A message of the keeper. */
 function message(frames: Fields[]): Uint8Array {
   const bytes = (fields: Fields) =>
-    fields.hex === undefined
-      ? writeServer(spoken(fields))
-      : Uint8Array.from(String(fields.hex).match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+    fields.hex === undefined ? writeServer(spoken(fields)) : digits(fields.hex);
   return concat(frames.map(bytes));
 }
 
@@ -163,6 +172,7 @@ function run({ steps, watch = false }: Script): void {
       const state = world.room.state === 'connecting' ? 'joining' : world.room.state;
       assert.equal(state, step.state, where);
     }
+    if (step.shown !== undefined) assert.deepEqual(world.room.view, step.shown, where);
     if (step.told !== undefined) assert.deepEqual(told.splice(0), step.told, where);
   });
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fromHex, toHex } from '../src/bytes.js';
+import { applyDelta } from '../src/delta.js';
 import { FrameError } from '../src/frame-error.js';
 import {
   decodeFrames,
@@ -25,10 +26,19 @@ interface Message {
   frames: Fields[];
 }
 
+interface Delta {
+  name: string;
+  base: string;
+  delta: string;
+  view: string;
+}
+
 interface Vectors {
   messages: Message[];
   skipped: Message[];
   refused: Omit<Message, 'frames'>[];
+  deltas: Delta[];
+  deltas_refused: Omit<Delta, 'view'>[];
 }
 
 // Tests run in the package's folder.
@@ -76,6 +86,7 @@ function encode(frame: Fields): Uint8Array {
         protoMax: field('proto_max'),
         watch: field('watch'),
         whole: field('whole'),
+        deltas: field('deltas'),
         token: raw(frame.token),
         room: raw(frame.room),
         kind: field('kind'),
@@ -131,4 +142,16 @@ test('what the shared file says must be refused is refused', () => {
   const messages = VECTORS.refused.filter(({ from }) => from === 'server');
   assert.ok(messages.length > 0);
   for (const { name, hex } of messages) assert.throws(() => decodeFrames(raw(hex)), FrameError, name);
+});
+
+test('the shared deltas make what they should', () => {
+  assert.ok(VECTORS.deltas.length > 0);
+  for (const { name, base, delta, view } of VECTORS.deltas)
+    assert.equal(toHex(applyDelta(raw(base), raw(delta))), view, name);
+});
+
+test('deltas that the shared file says must be refused are refused', () => {
+  assert.ok(VECTORS.deltas_refused.length > 0);
+  for (const { name, base, delta } of VECTORS.deltas_refused)
+    assert.throws(() => applyDelta(raw(base), raw(delta)), FrameError, name);
 });

@@ -46,8 +46,8 @@ function readFrame(type: number, body: Reader): ClientFrame {
   }
 }
 
-function flags(bits: number): { watch: boolean; whole: boolean } {
-  return { watch: (bits & 1) !== 0, whole: (bits & 2) !== 0 };
+function flags(bits: number): { watch: boolean; whole: boolean; deltas: boolean } {
+  return { watch: (bits & 1) !== 0, whole: (bits & 2) !== 0, deltas: (bits & 4) !== 0 };
 }
 
 function readHello(body: Reader): ClientFrame {
