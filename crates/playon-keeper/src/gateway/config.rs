@@ -83,6 +83,10 @@ pub struct OutboxConfig {
     pub now_bytes_max: usize,
     /// Bytes of one event or view. A larger view is left out, a larger event is a fault of its room.
     pub payload_bytes_max: usize,
+    /// Whether views are told to clients that take it by what differs from the one before. Without, each is written whole.
+    pub view_deltas: bool,
+    /// Bytes of views that all sockets together keep for that, each view once. One beyond it is not kept, so that the next one is written whole.
+    pub view_bases_bytes_max: usize,
     /// How long a view waits for the events before it to be sent again; then it stands for them.
     pub view_grace: Duration,
 }
@@ -142,6 +146,8 @@ impl Default for OutboxConfig {
             events_bytes_max: 64 << 10,
             now_bytes_max: 16 << 10,
             payload_bytes_max: 1 << 20,
+            view_deltas: true,
+            view_bases_bytes_max: 64 << 20,
             view_grace: Duration::from_millis(250),
         }
     }

@@ -248,6 +248,11 @@ impl Request {
         }
     }
 
+    /// Whether it takes views that are told by the one before.
+    pub(super) const fn takes_deltas(&self) -> bool {
+        self.hello.deltas
+    }
+
     /// The owner has let it in.
     pub(super) fn taken(&self, now: Time, lobby: &Mutex<Lobby>) {
         if self.matched && !self.hello.watch {

@@ -21,6 +21,7 @@ use super::owner::OwnerLink;
 use super::pace::Bucket;
 use super::stats::GatewayStats;
 use super::unacked::SocketDiag;
+use super::views::ViewTeller;
 use crate::process::alarm::Alarms;
 use crate::time::clock::Clock;
 
@@ -111,6 +112,8 @@ pub(super) struct Local {
     pub(super) switchboard: Switchboard,
     /// Messages are put together here, so that writing needs no memory of its own.
     pub(super) scratch: RefCell<BytesMut>,
+    /// And views are told here.
+    pub(super) teller: RefCell<ViewTeller>,
     thread: u8,
     next: Cell<u64>,
     /// Shards that were told something and not woken since.
@@ -135,6 +138,7 @@ impl Local {
             shared,
             switchboard: Switchboard::default(),
             scratch: RefCell::new(BytesMut::with_capacity(16 << 10)),
+            teller: RefCell::default(),
             thread,
             next: Cell::new(1),
             told: RefCell::default(),

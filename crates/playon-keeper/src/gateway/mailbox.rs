@@ -3,6 +3,7 @@
 use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 
 use playon_types::gate::ToGateway;
@@ -13,6 +14,7 @@ use super::close::Farewell;
 use super::config::OutboxConfig;
 use super::outbox::Outbox;
 use super::stats::GatewayStats;
+use super::views::ViewCopies;
 
 /// One socket's outbox and the task that empties it. Both sides live on one thread, and neither keeps
 /// the outbox borrowed over an await.
@@ -46,10 +48,16 @@ impl Mailbox {
         }
     }
 
-    fn deliver(&self, now: Time, message: ToGateway, stats: &GatewayStats) {
+    fn deliver(
+        &self,
+        now: Time,
+        message: ToGateway,
+        copies: &mut ViewCopies,
+        stats: &Arc<GatewayStats>,
+    ) {
         let mut outbox = self.outbox();
         match message {
-            ToGateway::Push { push, .. } => outbox.push(now, push, stats),
+            ToGateway::Push { push, .. } => outbox.push(now, push, copies, stats),
             ToGateway::Welcome { welcome, .. } => outbox.welcome = Some(welcome),
             ToGateway::Close { why, detail, .. } => outbox.close(Farewell::new(why, detail)),
         }
@@ -73,11 +81,12 @@ impl Switchboard {
 
     /// Sorts a batch into the mailboxes. Never waits, however slow a socket is; what is for sockets that
     /// are gone is dropped.
-    pub(super) fn deliver(&self, now: Time, batch: Vec<ToGateway>, stats: &GatewayStats) {
+    pub(super) fn deliver(&self, now: Time, batch: Vec<ToGateway>, stats: &Arc<GatewayStats>) {
+        let mut copies = ViewCopies::default();
         let mailboxes = self.mailboxes.borrow();
         for message in batch {
             if let Some(mailbox) = mailboxes.get(&message.conn()) {
-                mailbox.deliver(now, message, stats);
+                mailbox.deliver(now, message, &mut copies, stats);
                 mailbox.wake();
             }
         }

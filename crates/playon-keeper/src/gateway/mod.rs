@@ -25,6 +25,7 @@ mod pace;
 mod stats;
 mod threads;
 mod unacked;
+mod views;
 
 pub use assets::{Asset, Assets, SITE_BYTES_MAX, SITE_FILES_MAX, Site, SiteError};
 pub use config::{GatewayConfig, Origins, OutboxConfig, RateConfig};

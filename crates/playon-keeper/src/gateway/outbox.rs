@@ -8,6 +8,8 @@
 //! takes a view as the end of the events before it.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use playon_types::gate::{Close, Push, SET_ASIDE_CODE, Welcome};
@@ -18,13 +20,10 @@ use playon_wire::player::ServerFrame;
 use super::close::{Closing, Farewell};
 use super::config::OutboxConfig;
 use super::stats::GatewayStats;
+use super::views::{View, ViewCopies, ViewTeller, own};
 
 /// What a waiting event or message costs beside its payload: its place in the queue, and its frame's head.
 const ITEM_BYTES: usize = 32;
-
-/// Payloads up to this are copied: they are slices of what was read from a worker at once, 64 KiB and more, all of which would
-/// be kept for as long as one of them waits.
-const COPY_BYTES_MAX: usize = 4 << 10;
 
 /// Time after which the owner is asked again, should it have had no answer.
 const ASK_AGAIN: Span = Span::secs(1);
@@ -43,7 +42,13 @@ pub(super) struct Outbox {
     applied: Option<u64>,
     events: VecDeque<(u64, Bytes)>,
     events_bytes: usize,
-    view: Option<(u64, Bytes)>,
+    view: Option<(u64, Rc<View>)>,
+    /// Whether views may be told by the one before: the client takes it, and this keeper does it.
+    deltas: bool,
+    /// The view that was written last, if the next one may be told by it.
+    base: Option<Rc<View>>,
+    /// One was written since this side last had a look.
+    shown: bool,
     nows: VecDeque<Bytes>,
     nows_bytes: usize,
     /// The last event that was queued, or is included in a view that was.
@@ -78,6 +83,9 @@ impl Outbox {
             events: VecDeque::new(),
             events_bytes: 0,
             view: None,
+            deltas: false,
+            base: None,
+            shown: false,
             nows: VecDeque::new(),
             nows_bytes: 0,
             last: 0,
@@ -101,8 +109,26 @@ impl Outbox {
         self.close.take()
     }
 
+    /// Whether the client takes views that are told by the one before.
+    pub(super) const fn take_deltas(&mut self, taken: bool) {
+        self.deltas = taken && self.bounds.view_deltas;
+    }
+
+    /// The socket is quiet. What is kept to tell the next view by is given back if none came since the last time.
+    pub(super) fn rest(&mut self) {
+        if !std::mem::take(&mut self.shown) {
+            self.base = None;
+        }
+    }
+
     /// Takes what the owner wants written.
-    pub(super) fn push(&mut self, now: Time, push: Push, stats: &GatewayStats) {
+    pub(super) fn push(
+        &mut self,
+        now: Time,
+        push: Push,
+        copies: &mut ViewCopies,
+        stats: &Arc<GatewayStats>,
+    ) {
         if self.close.is_some() {
             return;
         }
@@ -126,7 +152,9 @@ impl Outbox {
             if self.gap == EventGap::No {
                 self.last = self.last.max(as_of);
             }
-            if self.view.replace((as_of, own(view))).is_some() {
+            let keep_max = self.deltas.then_some(self.bounds.view_bases_bytes_max);
+            let view = copies.own(view, keep_max, stats);
+            if self.view.replace((as_of, view)).is_some() {
                 stats.views_replaced.add(1);
             }
         }
@@ -167,40 +195,59 @@ impl Outbox {
     }
 
     /// Appends all that may be written now and says how many frames that is.
-    pub(super) fn encode(&mut self, now: Time, out: &mut BytesMut) -> u64 {
+    pub(super) fn encode(
+        &mut self,
+        now: Time,
+        out: &mut BytesMut,
+        teller: &mut ViewTeller,
+        stats: &GatewayStats,
+    ) -> u64 {
         let mut frames = 0;
-        let mut put = |frame: ServerFrame| {
+        let mut put = |frame: ServerFrame, out: &mut BytesMut| {
             frame.encode(out);
             frames += 1;
         };
         if let Some(nonce) = self.ping.take() {
-            put(ServerFrame::Ping { nonce });
+            put(ServerFrame::Ping { nonce }, out);
         }
         // Before the acknowledgement that covers them, so that nobody takes them for applied even for a moment.
         if !self.set_aside.is_empty() {
             let inputs = std::mem::take(&mut self.set_aside);
-            put(ServerFrame::SetAside { code: SET_ASIDE_CODE, inputs });
+            put(ServerFrame::SetAside { code: SET_ASIDE_CODE, inputs }, out);
         }
         // What is acknowledged comes before what it led to, so that a client that predicts can drop its guess first.
         if let Some(applied) = self.applied.take() {
-            put(ServerFrame::Ack { applied });
+            put(ServerFrame::Ack { applied }, out);
         }
         for (seq, payload) in self.events.drain(..) {
-            put(ServerFrame::Event { seq, payload });
+            put(ServerFrame::Event { seq, payload }, out);
         }
         self.events_bytes = 0;
-        if let Some((as_of, payload)) = self.ripe_view(now) {
-            put(ServerFrame::View { as_of, base: 0, payload });
-        }
+        let views = self.encode_view(now, out, teller, stats);
         for payload in self.nows.drain(..) {
-            put(ServerFrame::Now { payload });
+            put(ServerFrame::Now { payload }, out);
         }
         self.nows_bytes = 0;
-        frames
+        frames + views
+    }
+
+    /// Appends the view, if there is one that may be written, and says how many frames that is.
+    fn encode_view(
+        &mut self,
+        now: Time,
+        out: &mut BytesMut,
+        teller: &mut ViewTeller,
+        stats: &GatewayStats,
+    ) -> u64 {
+        let Some((as_of, view)) = self.ripe_view(now) else { return 0 };
+        teller.put(as_of, self.base.as_ref(), &view, out, stats);
+        self.shown = true;
+        self.base = Some(view).filter(|view| view.is_kept());
+        1
     }
 
     /// Takes the view out if it may be written: if no event that it includes may yet come.
-    fn ripe_view(&mut self, now: Time) -> Option<(u64, Bytes)> {
+    fn ripe_view(&mut self, now: Time) -> Option<(u64, Rc<View>)> {
         let grace = Span(self.bounds.view_grace.as_micros() as u64);
         let as_of = self.view.as_ref()?.0;
         if let EventGap::Dropped { to } | EventGap::Asked { to, .. } = self.gap
@@ -236,11 +283,6 @@ impl Outbox {
             _ => None,
         }
     }
-}
-
-/// The payload, in memory of its own if it is small.
-fn own(payload: Bytes) -> Bytes {
-    if payload.len() > COPY_BYTES_MAX { payload } else { Bytes::copy_from_slice(&payload) }
 }
 
 impl EventGap {

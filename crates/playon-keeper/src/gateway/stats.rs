@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use playon_types::gate::Close;
 
-/// Counters of all gateway threads. Every field only grows, but the three that say so.
+/// Counters of all gateway threads. Every field only grows, but the four that say so.
 #[derive(Debug, Default)]
 pub struct GatewayStats {
     /// Sockets of any kind that are open now.
@@ -29,6 +29,16 @@ pub struct GatewayStats {
     pub bytes_out: StatsCount,
     /// Messages to players.
     pub messages_out: StatsCount,
+    /// Views written.
+    pub views: StatsCount,
+    /// Those of them that were told by what differs from the one before.
+    pub views_delta: StatsCount,
+    /// Bytes of views as they are.
+    pub view_bytes_whole: StatsCount,
+    /// Bytes of the same views as they were written.
+    pub view_bytes_out: StatsCount,
+    /// Bytes of views that are kept now to tell the next ones by, or wait for that.
+    pub view_bases_bytes: StatsCount,
     /// Views replaced by newer ones before they were written.
     pub views_replaced: StatsCount,
     /// Views left out because they are larger than may be sent.
@@ -117,8 +127,13 @@ impl StatsCount {
         self.0.fetch_add(n, Relaxed);
     }
 
-    fn sub(&self, n: u64) {
+    pub(super) fn sub(&self, n: u64) {
         self.0.fetch_sub(n, Relaxed);
+    }
+
+    /// Adds `n` unless that would be more than `max`.
+    pub(super) fn add_within(&self, n: u64, max: u64) -> bool {
+        self.0.fetch_update(Relaxed, Relaxed, |now| Some(now + n).filter(|sum| *sum <= max)).is_ok()
     }
 
     /// Adds 1 unless it has reached `max`.

@@ -20,7 +20,7 @@ pub const DELTA_VIEW_BYTES_MAX: usize = 64 << 10;
 const BLOCK: usize = 4;
 
 /// The shortest copy from where it is expected: its step takes one byte.
-const IN_PLACE_MIN: usize = 2;
+const IN_PLACE: usize = 2;
 
 /// How far from there it is looked for byte by byte: a number got or lost so many digits.
 const NEAR: usize = 3;
@@ -29,7 +29,7 @@ const NEAR: usize = 3;
 const NEAR_FIRST: [u32; 2 * NEAR] = [2, 4, 1, 5, 0, 6];
 
 /// Bytes that a copy from anywhere else must save. With less, it would lead away from where the next ones are expected.
-const FAR_GAIN_MIN: usize = 10;
+const FAR_GAIN: usize = 10;
 
 /// A copy of so many bytes is taken without looking for a longer one.
 const LONG: usize = 16;
@@ -239,7 +239,7 @@ impl<'a> Maker<'a> {
             if near.is_some_and(|copy| copy.bytes >= LONG) {
                 return near;
             }
-            let enough = near.map_or(0, |near| near.bytes) + FAR_GAIN_MIN;
+            let enough = near.map_or(0, |near| near.bytes) + FAR_GAIN;
             if let Some(copy) = self.far(at).filter(|far| far.bytes >= enough).or(near) {
                 return Some(copy);
             }
@@ -252,7 +252,7 @@ impl<'a> Maker<'a> {
     fn in_place(&self, at: usize) -> Option<Copy> {
         let from = self.expected(at);
         let (new, old) = (self.view.get(at..)?, self.base.get(from..)?);
-        if new.first_chunk::<IN_PLACE_MIN>()? != old.first_chunk()? {
+        if new.first_chunk::<IN_PLACE>()? != old.first_chunk()? {
             return None;
         }
         Some(Copy { at, from, bytes: common(new, old) })

@@ -99,6 +99,7 @@ fn convert(key: &Key, value: &DeValue<'_>) -> Result<Value, (String, String)> {
             let text = number.to_string();
             key.parse(&text).map_err(of(&text))
         }
+        (ValueKind::Switch, DeValue::Boolean(on)) => Ok(Value::Number(u64::from(*on))),
         (ValueKind::List, DeValue::Array(items)) => {
             let texts = items.iter().map(|item| match item.get_ref() {
                 DeValue::String(text) => Ok(text.to_string()),
@@ -110,9 +111,12 @@ fn convert(key: &Key, value: &DeValue<'_>) -> Result<Value, (String, String)> {
             let why = "a time needs quotes and a unit, such as \"5 s\"".to_owned();
             Err((number.to_string(), why))
         }
-        (ValueKind::List | ValueKind::Count, DeValue::String(text)) => {
-            let wanted =
-                if key.kind == ValueKind::List { "a list" } else { "a number without quotes" };
+        (ValueKind::List | ValueKind::Count | ValueKind::Switch, DeValue::String(text)) => {
+            let wanted = match key.kind {
+                ValueKind::List => "a list",
+                ValueKind::Switch => "true or false without quotes",
+                _ => "a number without quotes",
+            };
             Err((format!("{text:?}"), format!("not {wanted}")))
         }
         (_, DeValue::String(text)) => key.parse(text).map_err(of(&format!("{text:?}"))),

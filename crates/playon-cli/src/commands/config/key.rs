@@ -33,6 +33,8 @@ pub(super) enum ValueKind {
     Bytes,
     /// `"250 ms"`, `"5 s"`, `"10 min"`
     Time,
+    /// `true` or `false`
+    Switch,
     /// `"127.0.0.1:4000"`
     Address,
     /// Any text.
@@ -46,7 +48,7 @@ pub(super) enum ValueKind {
 /// A value on its way between text and the keeper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Things, bytes or microseconds.
+    /// Things, bytes or microseconds; of a switch 1 or 0.
     Number(u64),
     Text(String),
     List(Vec<String>),
@@ -84,6 +86,16 @@ impl Scalar for u64 {
     }
 }
 
+impl Scalar for bool {
+    fn number(&self) -> u64 {
+        u64::from(*self)
+    }
+
+    fn of(number: u64) -> Option<Self> {
+        (number <= 1).then_some(number == 1)
+    }
+}
+
 impl Scalar for Duration {
     fn number(&self) -> u64 {
         u64::try_from(self.as_micros()).unwrap_or(u64::MAX)
@@ -104,7 +116,7 @@ impl Scalar for Span {
     }
 }
 
-/// A key for a field that holds a number.
+/// A key for a field that holds a number or a switch.
 macro_rules! number {
     ($name:literal, $kind:ident, $($field:ident).+, $least:expr, $most:expr, $doc:literal $(, $more:ident: $value:expr)* $(,)?) => {
         Key {
@@ -172,6 +184,11 @@ impl Key {
             ValueKind::Count => Value::Number(scaled(text, &[("", 1)])?),
             ValueKind::Bytes => Value::Number(scaled(text, BYTES)?),
             ValueKind::Time => Value::Number(scaled(text, TIMES)?),
+            ValueKind::Switch => match text {
+                "true" => Value::Number(1),
+                "false" => Value::Number(0),
+                _ => return Err("not true or false".to_owned()),
+            },
             ValueKind::Address | ValueKind::Text => Value::Text(text.to_owned()),
             ValueKind::Choice(among) if among.contains(&text) => Value::Text(text.to_owned()),
             ValueKind::Choice(among) => return Err(format!("not one of {}", among.join(", "))),
@@ -203,6 +220,7 @@ impl Key {
         match self.kind {
             ValueKind::Bytes => unscaled(number, BYTES),
             ValueKind::Time => unscaled(number, TIMES),
+            ValueKind::Switch => (number == 1).to_string(),
             _ => grouped(number),
         }
     }
@@ -221,6 +239,7 @@ impl Key {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         match value {
             Value::Number(number) if self.kind == ValueKind::Count => number.to_string(),
+            Value::Number(number) if self.kind == ValueKind::Switch => self.written(*number),
             Value::Number(number) => quoted(&self.written(*number)),
             Value::Text(text) => quoted(text),
             Value::List(list) => {
@@ -248,6 +267,7 @@ impl fmt::Display for ValueKind {
             Self::Count => "number",
             Self::Bytes => "bytes",
             Self::Time => "time",
+            Self::Switch => "true or false",
             Self::Address => "IP address and port",
             Self::Text => "text",
             Self::Choice(_) => "choice",

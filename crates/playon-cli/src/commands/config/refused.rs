@@ -74,6 +74,8 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("log.level", r#""info,loud""#, "`loud` is no level"),
     ("log.format", r#""xml""#, "not one of text, json"),
     ("log.format", r#""""#, "not one of text, json"),
+    ("gateway.view_deltas", r#""true""#, "not true or false without quotes"),
+    ("gateway.view_deltas", "1", "not a true or false"),
 ];
 
 #[test]

@@ -191,7 +191,9 @@ impl Conn {
             Verdict::Wait => {}
             Verdict::Ask => {
                 let nonce = self.now().0;
-                self.entry.mailbox.outbox().ping = Some(nonce);
+                let mut outbox = self.entry.mailbox.outbox();
+                outbox.ping = Some(nonce);
+                outbox.rest();
             }
             Verdict::Gone => {
                 let silent = config.idle_timeout.as_millis();
@@ -216,6 +218,7 @@ impl Conn {
     fn ask(&mut self, request: Box<Request>) -> Go {
         let shard = shard_of(request.room(), self.entry.local.shared.parts.owner.shards());
         let hello = request.to_owner(self.entry.id).map_err(ConnEnd::Close)?;
+        self.entry.mailbox.outbox().take_deltas(request.takes_deltas());
         self.stage = ConnStage::Asking(request);
         self.entry.shard = Some(shard);
         self.tell(ToOwner::Hello(hello))

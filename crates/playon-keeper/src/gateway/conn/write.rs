@@ -71,7 +71,8 @@ impl Conn {
             frame.encode(&mut out);
             frames += 1;
         }
-        frames += self.entry.mailbox.outbox().encode(self.now(), &mut out);
+        let (mut teller, stats) = (local.teller.borrow_mut(), local.stats());
+        frames += self.entry.mailbox.outbox().encode(self.now(), &mut out, &mut teller, stats);
         local.stats().frames_out.add(frames);
         out.split().freeze()
     }
