@@ -45,6 +45,12 @@ fn a_corrupt_state_is_noticed() {
 }
 
 #[test]
+fn a_corrupt_view_is_noticed() {
+    // A byte of one view of one player, of that part of it which is in no player's book.
+    assert_eq!(broken("corrupt-view", "10000"), ["state_mismatches"]);
+}
+
+#[test]
 fn closed_sockets_are_noticed() {
     assert_eq!(broken("close-socket", "10000"), ["sockets_closed"]);
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::args::{DrillArgs, DrillScenario};
 use super::bots::{BotOrder, BotReport, DrillPhase, Word};
+use super::sabotage::Sabotage;
 
 /// How long everyone may take to get in.
 const READY_TIMEOUT: Duration = Duration::from_secs(90);
@@ -35,7 +36,11 @@ impl BotFleet {
         seed: u64,
         strangers: bool,
     ) -> anyhow::Result<Self> {
-        let flags = [("--strangers", strangers), ("--goes-back", args.goes_back(scenario))];
+        let flags = [
+            ("--strangers", strangers),
+            ("--goes-back", args.goes_back(scenario)),
+            ("--corrupt-view", args.sabotage == Some(Sabotage::CorruptView)),
+        ];
         let mut fleet = Self(Vec::new());
         let per_process = (args.players_per_process / args.players).max(1);
         let mut first = 0;
@@ -99,7 +104,7 @@ fn spawn(
     seed: u64,
     first: u32,
     rooms: u32,
-    flags: [(&str, bool); 2],
+    flags: [(&str, bool); 3],
 ) -> anyhow::Result<BotProcess> {
     let executable = std::env::current_exe().context("finding this executable")?;
     let mut command = Command::new(executable);

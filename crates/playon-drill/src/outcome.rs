@@ -76,6 +76,8 @@ pub struct DrillOutcome {
     pub sockets_closed: u64,
     /// Sessions that ended before their time.
     pub sessions_ended: u64,
+    /// Views that were told by what differs from the one before, which players' books then compare with the room.
+    pub views_delta: u64,
     /// Inputs sent.
     pub inputs_sent: u64,
     /// Inputs that were due while 256 others waited for their turn, and therefore not sent.
@@ -174,8 +176,7 @@ impl DrillOutcome {
         let own = !args.foreign();
         let rooms_moved = if own { moves.len() } else { done.rooms_moved };
         let mut troubles = report.troubles;
-        troubles.extend(done.stopped.iter().cloned());
-        troubles.extend(done.note.map(str::to_owned));
+        troubles.extend(done.stopped.iter().cloned().chain(done.note.map(str::to_owned)));
         let mut outcome = Self {
             scenario,
             ok: true,
@@ -202,6 +203,7 @@ impl DrillOutcome {
             sockets_closed_by_keeper: done.closed_by_keeper,
             sockets_closed: report.sockets_closed,
             sessions_ended: report.sessions_ended,
+            views_delta: report.views_delta,
             inputs_sent: report.inputs_sent,
             inputs_blocked: report.inputs_blocked,
             inputs_lost: report.faults.inputs_lost,

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 /// The environment variable that tells the drill game what to do wrong.
 pub(super) const SABOTAGE: &str = "PLAYON_DRILL_SABOTAGE";
 
-/// What is done wrong, once. The keeper has no part in it: the drill's own game or its own relay does it.
+/// What is done wrong, once. The keeper has no part in it: the drill's own game, its players or its relay do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Sabotage {
     /// An input is not applied.
@@ -18,6 +18,8 @@ pub enum Sabotage {
     LoseEvent,
     /// A state is changed by nobody.
     CorruptState,
+    /// A byte of what a player is shown is another.
+    CorruptView,
     /// A tick takes 1.5 s.
     LongPause,
     /// Sockets are cut.
@@ -33,6 +35,7 @@ impl Sabotage {
             Self::SwapInputs => "swap-inputs",
             Self::LoseEvent => "lose-event",
             Self::CorruptState => "corrupt-state",
+            Self::CorruptView => "corrupt-view",
             Self::LongPause => "long-pause",
             Self::CloseSocket => "close-socket",
         }

@@ -52,6 +52,38 @@ fn metric(rig: &Rig, name: &str) -> u64 {
     line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
 }
 
+/// What a player is shown ten times: how often it was told by what differs from the time before.
+async fn told_as_deltas(rig: &Rig, options: JoinOptions) -> u64 {
+    let mut player: Booth = timeout(PATIENCE, join(options)).await.unwrap().unwrap();
+    until_applied(&mut player, "view:2000".to_owned()).await;
+    for words in 2..=10 {
+        until_applied(&mut player, "count".to_owned()).await;
+        until_shown(&mut player, words, 2_000).await;
+    }
+    assert_eq!(player.counters().sockets_closed, 0, "{}", rig.log());
+    player.counters().views_delta
+}
+
+#[tokio::test]
+async fn a_view_is_told_by_what_differs_from_the_one_before() {
+    let rig = Rig::start_with(&["--release", DEEDS]);
+    let room = |name: &str| JoinOptions::new(rig.url(), "hall").name(name);
+    assert!(told_as_deltas(&rig, room("one")).await >= 8);
+    let (whole, out) =
+        ("playon_gateway_view_bytes_whole_total", "playon_gateway_view_bytes_out_total");
+    assert!(metric(&rig, whole) > 4 * metric(&rig, out));
+    let deltas = metric(&rig, "playon_gateway_views_delta_total");
+    assert_eq!(told_as_deltas(&rig, room("two").whole_views()).await, 0);
+    assert_eq!(metric(&rig, "playon_gateway_views_delta_total"), deltas);
+}
+
+#[tokio::test]
+async fn all_views_are_whole_where_that_is_said() {
+    let rig = Rig::start_with(&["--release", DEEDS, "--set", "gateway.view_deltas=false"]);
+    assert_eq!(told_as_deltas(&rig, JoinOptions::new(rig.url(), "hall").name("one")).await, 0);
+    assert_eq!(metric(&rig, "playon_gateway_view_bases_bytes"), 0);
+}
+
 #[tokio::test]
 async fn views_that_are_too_much_together_are_shown_one_after_the_other() {
     let rig = Rig::start_with(&["--release", DEEDS]);

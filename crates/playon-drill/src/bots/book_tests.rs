@@ -17,6 +17,7 @@ impl Room {
             total: 0,
             mismatches: 0,
             stamp: 0,
+            sum: 0,
         };
         Self { book: PlayerBook::new(3, goes_back), view }
     }

@@ -15,10 +15,16 @@ use super::book::{BookFaults, PlayerBook};
 use super::gaps::{DrillPhase, Gaps, ViewTime};
 use super::plan::room_name;
 use super::shared::BotContext;
-use crate::game::{View, monotonic_ns};
+use crate::game::{View, is_summed, monotonic_ns};
 
 /// How long a player may take to get in while everyone else does too.
 const JOIN_TIMEOUT: Span = Span::secs(60);
+
+/// The view that is shown wrong if one is.
+const CORRUPTED: u32 = 20;
+
+/// Where a view tells how many inputs of each player were applied.
+const COUNTS: &[u8] = b"\"counts\":[";
 
 pub(super) struct Bot {
     shared: Rc<BotContext>,
@@ -38,6 +44,8 @@ pub(super) struct Bot {
     due: Instant,
     settled: bool,
     speaker: bool,
+    /// Views until one is shown wrong on purpose; 0 for none.
+    corrupt_in: u32,
 }
 
 impl Bot {
@@ -77,6 +85,7 @@ impl Bot {
             name,
             settled: false,
             speaker,
+            corrupt_in: if plan.corrupt_view && index == 0 { CORRUPTED } else { 0 },
             shared,
         })
     }
@@ -149,7 +158,10 @@ impl Bot {
 
     fn take(&mut self, update: RawUpdate) {
         match update {
-            Update::View { view, .. } => self.view(&view),
+            Update::View { view, .. } => match self.corrupted(&view) {
+                Some(wrong) => self.view(&wrong),
+                None => self.view(&view),
+            },
             Update::Event { event, .. } => {
                 self.events += 1;
                 let Some(book) = &mut self.book else { return };
@@ -182,6 +194,9 @@ impl Bot {
 
     fn view(&mut self, payload: &[u8]) {
         let arrived = monotonic_ns();
+        if self.book.is_some() && !is_summed(payload) {
+            self.mismatch("a view is not as the room made it".to_owned());
+        }
         let mark = if let Some(book) = &mut self.book {
             let view: View = match serde_json::from_slice(payload) {
                 Ok(view) => view,
@@ -203,6 +218,15 @@ impl Bot {
             &mut report.disturbed
         };
         self.gaps.mark(phase, mark, into);
+    }
+
+    /// The view with another number of inputs of the first player, which is in no book, if it is its turn.
+    fn corrupted(&mut self, view: &[u8]) -> Option<Vec<u8>> {
+        self.corrupt_in = self.corrupt_in.checked_sub(1)?;
+        let counts = view.windows(COUNTS.len()).position(|part| part == COUNTS)?;
+        let mut wrong = view.to_vec();
+        *wrong.get_mut(counts + COUNTS.len()).filter(|_| self.corrupt_in == 0)? ^= 1;
+        Some(wrong)
     }
 
     fn mismatch(&self, text: String) {
@@ -239,6 +263,7 @@ impl Bot {
         report.sockets_opened += counters.sockets_opened;
         report.sockets_closed += counters.sockets_closed;
         report.sockets_moved += counters.sockets_moved;
+        report.views_delta += counters.views_delta;
         report.inputs_sent += self.sent;
         report.inputs_blocked += self.blocked;
         report.events += self.events;

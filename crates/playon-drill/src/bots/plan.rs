@@ -39,6 +39,9 @@ pub struct BotPlan {
     /// Rooms go back to their last checkpoint when the keeper is killed.
     #[arg(long)]
     pub goes_back: bool,
+    /// One player is once shown something else than was made for it.
+    #[arg(long)]
+    pub corrupt_view: bool,
     /// Inputs of another game, one JSON value a line, sent in turn.
     #[arg(long)]
     pub inputs: Option<PathBuf>,

@@ -19,6 +19,8 @@ pub struct BotReport {
     pub sockets_closed: u64,
     /// Sockets replaced because the keeper asked for it.
     pub sockets_moved: u64,
+    /// Views that were told by what differs from the one before.
+    pub views_delta: u64,
     /// Inputs sent.
     pub inputs_sent: u64,
     /// Inputs that were due while too many others waited, and therefore not sent.
@@ -50,6 +52,7 @@ impl BotReport {
         self.sockets_opened += other.sockets_opened;
         self.sockets_closed += other.sockets_closed;
         self.sockets_moved += other.sockets_moved;
+        self.views_delta += other.views_delta;
         self.inputs_sent += other.inputs_sent;
         self.inputs_blocked += other.inputs_blocked;
         self.inputs_told_lost += other.inputs_told_lost;

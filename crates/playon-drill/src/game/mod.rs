@@ -12,6 +12,7 @@ mod leak;
 mod one;
 mod rules;
 mod sabotage;
+mod sums;
 mod two;
 mod versions;
 
@@ -22,6 +23,7 @@ pub use ballast::weight;
 pub use clock::monotonic_ns;
 pub use deeds::Deeds;
 pub use one::One;
+pub(crate) use sums::is_summed;
 pub use two::Two;
 
 /// Ticks per second that the game has a kind of room for.
@@ -80,4 +82,6 @@ pub struct View {
     pub mismatches: u64,
     /// When this was written, in nanoseconds of the machine's monotonic clock. It is not part of the state.
     pub stamp: u64,
+    /// A sum over every byte before it.
+    pub sum: u64,
 }

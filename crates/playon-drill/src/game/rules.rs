@@ -6,7 +6,7 @@ use playon::{Cx, PlayerId, Policies, Room};
 
 use super::accounts::{Account, fold, total};
 use super::ballast::Ballast;
-use super::{Event, Input, PLAYERS_MAX, View, clock, leak, sabotage};
+use super::{Event, Input, PLAYERS_MAX, View, clock, leak, sabotage, sums};
 use crate::survives::SurvivesArg;
 
 /// A player hears of every so many of its inputs.
@@ -160,7 +160,7 @@ where
 pub(super) fn view<B: DrillBooks>(books: &B, who: PlayerId) -> View {
     let page = books.read();
     let own = books.all().find(|(id, ..)| *id == who.0);
-    View {
+    sums::with_sum(View {
         tick: page.ticks,
         release: B::RELEASE,
         own: own.map(|(_, account, _)| *account).unwrap_or_default(),
@@ -169,7 +169,8 @@ pub(super) fn view<B: DrillBooks>(books: &B, who: PlayerId) -> View {
         total: total(books.all().map(|(_, account, _)| account.chain)),
         mismatches: page.mismatches,
         stamp: clock::monotonic_ns(),
-    }
+        sum: 0,
+    })
 }
 
 const fn next(events: &mut u64) -> u64 {
