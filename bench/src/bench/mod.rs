@@ -1,5 +1,6 @@
-//! The seven measurements.
+//! The eight measurements.
 
+mod arena;
 mod commits;
 mod crash;
 mod disk;
@@ -56,6 +57,8 @@ enum Part {
     F,
     /// Processor time of a frame against a server that only sends
     G,
+    /// Bytes to a player of a real game
+    H,
 }
 
 /// What all measurements work with.
@@ -140,6 +143,9 @@ pub fn run(wanted: Wanted) -> anyhow::Result<()> {
     }
     if is_wanted(Part::G) {
         add("the cost of a frame", frames::run(&bench))?;
+    }
+    if is_wanted(Part::H) {
+        add("bytes to a player", arena::run(&bench))?;
     }
     if bench.wanted.json {
         writeln!(std::io::stdout(), "{}", serde_json::json!({ "rows": rows }))?;
