@@ -163,6 +163,11 @@ mutants! {
     ExpireYoung "expire-young",
     /// A room at rest whose release is gone waits for it, though another one could read it.
     ReaderForgotten "reader-forgotten",
+    /// A room whose last worker is gone waits for another one of its release, though none can be started and another release
+    /// could read it.
+    LastWorkerUnheeded "last-worker-unheeded",
+    /// Whoever is in a room that no release reads any more, or comes to it, waits for ever.
+    StrandedUntold "stranded-untold",
     /// An executable is deleted although no other one reads what is at rest.
     SleepersForgotten "sleepers-forgotten",
     /// The executable that the way back leads to is deleted.

@@ -47,6 +47,8 @@ pub struct Client {
     pub proven: bool,
     /// Attempts to connect that were refused in a row.
     pub refused: u32,
+    /// When it last heard that its room fails.
+    pub told_at: Option<Time>,
     /// Since when it has no socket that was welcomed.
     pub lost_at: Option<Time>,
     /// It has left an input out and will be closed for it.
@@ -84,6 +86,8 @@ pub struct Circumstances {
     pub panics: bool,
     /// What was stored about the room was damaged.
     pub damaged: bool,
+    /// Executables were lost, and perhaps nobody could run the room.
+    pub stranded: bool,
 }
 
 /// The secret of a player, made of its number.
@@ -113,6 +117,7 @@ impl Client {
             leaving: false,
             proven: false,
             refused: 0,
+            told_at: None,
             lost_at: None,
             skipped: false,
             brief: matches!(kind, RoomKind::Ticking),
@@ -311,6 +316,7 @@ impl Client {
         self.conn = None;
         self.welcomed = false;
         self.refused += 1;
+        self.told_at = if why == Close::RoomFails { Some(now) } else { self.told_at };
         if self.leaving && matches!(why, Close::Left | Close::UnknownSession | Close::UnknownRoom) {
             self.begin_again();
             return Ok(());
@@ -343,7 +349,7 @@ impl Client {
             }
             Close::Replaced => Err(format!("I6: client {} lost to an older socket", self.index)),
             Close::RoomHalted if knows.damaged => Ok(()),
-            Close::RoomFails if knows.panics => Ok(()),
+            Close::RoomFails if knows.panics || knows.stranded => Ok(()),
             Close::Busy | Close::Restarting => Ok(()),
             other => Err(format!("client {} was closed with {other:?}", self.index)),
         }

@@ -30,6 +30,8 @@
 //! close r0                   an operator closes the room
 //! expire r0 as player 0 asks its age has come while it sleeps, and in the same moment its player comes back
 //! keep 1 executables         beyond so many the oldest are deleted with each upload, but none that is needed; before the first room
+//! lose executable R1         it is gone from the disk, whoever needs it; its workers live on
+//! return executable R1       it is there again
 //! turns finish               rooms that go by turns end on the release that they began on; before the first room
 //! keep rooms at rest for 3s  as R1 says, R2 for twice as long; before the first room
 //! damage r0                  the next keeper finds damaged what is stored about it; an operator closes it within 2 s
@@ -106,6 +108,8 @@ pub enum ScenarioStep {
     Expire(u8, u64),
     /// So many executables are kept.
     Keep(usize),
+    /// An executable is gone, or is there again.
+    Executable(u8, bool),
     /// Rooms by turns never move.
     TurnsFinish,
     /// The first release keeps rooms at rest for so long, each one after it longer by as much.
@@ -237,6 +241,8 @@ fn parse(words: &[&str]) -> Result<ScenarioStep, String> {
             ScenarioStep::Expire(number(room, 'r')?, count(player)?)
         }
         ["keep", most, "executables"] => ScenarioStep::Keep(usize::from(few(most)?)),
+        ["lose", "executable", release] => ScenarioStep::Executable(number(release, 'R')?, false),
+        ["return", "executable", release] => ScenarioStep::Executable(number(release, 'R')?, true),
         ["turns", "finish"] => ScenarioStep::TurnsFinish,
         ["keep", "rooms", "at", "rest", "for", time] => ScenarioStep::Keeps(span(time)?),
         ["damage", room] => ScenarioStep::Damage(number(room, 'r')?),

@@ -237,7 +237,7 @@ impl<C: StateCodec> Shard<C> {
             self.refresh(id);
             self.try_quiet(now, id);
         }
-        if self.env.fleet.starts_workers() {
+        if self.env.fleet.starts_workers() && !broken(Mutant::LastWorkerUnheeded) {
             self.find_readers(now);
         }
         self.probe_worker_down(now, worker, end);

@@ -29,7 +29,7 @@ pub(super) fn release_for<C>(env: &Env<C>, image: &Image) -> Option<ReleaseId> {
 
 /// Whether no release can open the room.
 pub(super) fn nobody<C>(env: &Env<C>, image: &Image) -> bool {
-    release_for(env, image).is_none()
+    release_for(env, image).is_none() && !broken(Mutant::StrandedUntold)
 }
 
 impl<C: StateCodec> Shard<C> {
@@ -93,6 +93,7 @@ impl<C: StateCodec> Shard<C> {
         match release_for(&self.env, image) {
             Some(same) if same == image.release => return,
             Some(other) => room.settle_on(&mut self.env, now, other),
+            None if broken(Mutant::StrandedUntold) => return,
             None => room.part_all(&mut self.env, now, Close::RoomFails, &UNREADABLE),
         }
         self.settle(now, id);

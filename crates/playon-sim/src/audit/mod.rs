@@ -111,6 +111,8 @@ pub struct Audit {
     told: BTreeMap<(RoomId, DeployId), (Time, bool)>,
     /// When a deploy may move rooms of each kind.
     pub manners: Manners,
+    /// Releases whose executables were lost: rooms on them go where they can.
+    pub lost: BTreeSet<ReleaseId>,
     /// Moves that failed through the release: not to be ordered again.
     rejected: BTreeSet<(RoomId, DeployId)>,
     /// The common workers that the director knows of.
@@ -183,6 +185,7 @@ impl Audit {
             told: BTreeMap::new(),
             manners: Manners::default(),
             now: Time(0),
+            lost: BTreeSet::new(),
             rejected: BTreeSet::new(),
             common: BTreeMap::new(),
             died: BTreeSet::new(),

@@ -9,7 +9,9 @@ use playon_types::kind::OnDeploy;
 use playon_types::record::DeployPhase;
 use playon_types::time::Span;
 
+use super::upkeep::need_of;
 use super::{RoomKind, World};
+use crate::client::Client;
 use crate::game::Game;
 use crate::keeper::limits;
 use crate::worker::Worker;
@@ -19,6 +21,7 @@ impl World {
     pub(super) fn check_end(&mut self) -> Result<(), String> {
         let bounds = limits().recovering();
         self.check_owners()?;
+        let stranded = self.stranded();
         self.check_sockets()?;
         self.check_watchers()?;
         self.order_each(&Order::Stop)?;
@@ -30,6 +33,10 @@ impl World {
         }
         for client in &self.clients {
             let i = client.index;
+            if stranded.contains(&client.room) {
+                self.check_told(client)?;
+                continue;
+            }
             if !client.welcomed {
                 return Err(format!("I17: client {i} is not connected at the end"));
             }
@@ -76,6 +83,13 @@ impl World {
         }
         for facts in keeper.rooms(self.now) {
             let room = facts.room;
+            if facts.image.is_some_and(|image| self.is_stranded(&need_of(image))) {
+                let waiting = facts.sockets + facts.waiting;
+                if waiting > 0 {
+                    return Err(format!("I17: {waiting} wait for {room}, which nobody can run"));
+                }
+                continue;
+            }
             if !facts.place.is_live() {
                 return Err(format!("I18: {room} is {} at the end", facts.place));
             }
@@ -100,6 +114,24 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Rooms that nobody can run, in memory and at rest.
+    fn stranded(&self) -> BTreeSet<RoomId> {
+        let rooms = self.keeper.iter().flat_map(|keeper| keeper.rooms(self.now));
+        let awake = rooms.filter_map(|facts| facts.image.map(|image| (facts.room, need_of(image))));
+        let all = awake.chain(self.store.at_rest());
+        all.filter(|(_, need)| self.is_stranded(need)).map(|(room, _)| room).collect()
+    }
+
+    /// Whose room nobody can run has been told so, each time that it came.
+    fn check_told(&self, client: &Client) -> Result<(), String> {
+        let lately = client.told_at.is_some_and(|at| at + Span::secs(1) > self.now);
+        let (i, room) = (client.index, client.room);
+        match lately && !client.welcomed {
+            true => Ok(()),
+            false => Err(format!("I17: client {i} waits for {room}, which nobody can run")),
+        }
     }
 
     /// Unless the last deploy that took effect was stopped, rooms are on the current release.

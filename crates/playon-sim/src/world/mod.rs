@@ -187,6 +187,8 @@ pub struct World {
     unrunnable: BTreeSet<RoomId>,
     /// Executables that are stored, the one that was shipped longest ago first.
     artifacts: Vec<ReleaseId>,
+    /// Those that were gone at some time although they were needed.
+    lost: BTreeSet<ReleaseId>,
     /// When this keeper's last rooms at rest were handed to their shards for their age.
     expired: Vec<Time>,
     /// Rooms that were said to have moved, by deploy.
@@ -244,6 +246,7 @@ impl World {
             doomed: BTreeMap::new(),
             unrunnable: BTreeSet::new(),
             artifacts: vec![RELEASES[0]],
+            lost: BTreeSet::new(),
             expired: Vec::new(),
             moved: BTreeMap::new(),
             decaying: BTreeSet::new(),

@@ -89,6 +89,10 @@ impl World {
                 return self.expire_as_asked(room, *player);
             }
             ScenarioStep::Keep(most) => self.options.artifacts = *most,
+            ScenarioStep::Executable(of, back) => {
+                let of = release(*of)?;
+                return if *back { self.return_executable(of) } else { self.lose_executable(of) };
+            }
             ScenarioStep::TurnsFinish => self.options.manners.turns = OnDeploy::Finish,
             ScenarioStep::Keeps(time) => self.options.manners.expire = *time,
             ScenarioStep::Damage(room) => {

@@ -26,6 +26,7 @@ impl World {
         let mut keeper = KeeperModel::new(&self.options, epoch, self.store.current(), self.now);
         self.expired.clear();
         keeper.audit.watched = self.watched.take().map(WatchedRelease::resumed);
+        keeper.audit.lost.clone_from(&self.lost);
         keeper.audit.poison = self.poison.clone();
         keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
         keeper.audit.cursed = self.options.cursed > 0;

@@ -129,6 +129,7 @@ impl World {
                     over,
                     panics: self.options.panic + self.options.cursed > 0 || !self.doomed.is_empty(),
                     damaged: self.store.was_damaged(client.room),
+                    stranded: !self.lost.is_empty(),
                 };
                 client.closed(self.now, why, &knows)?;
                 if client.tainted {

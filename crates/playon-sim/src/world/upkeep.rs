@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use playon_core::deploy::{DueAtRest, Resting};
 use playon_core::effect::Order;
+use playon_core::fleet::Berth;
 use playon_types::ids::{ReleaseId, RoomId};
+use playon_types::image::Image;
 use playon_types::record::DeployRecord;
 use playon_types::time::{Span, WallTime};
 
@@ -21,6 +23,31 @@ impl World {
             keeper.director.handle_upload(release, self.artifacts.clone());
         }
         self.drain()
+    }
+
+    /// An executable is gone from the disk although it is needed. Its workers live on.
+    pub(super) fn lose_executable(&mut self, release: ReleaseId) -> Result<(), String> {
+        self.lost.insert(release);
+        self.artifacts.retain(|stored| *stored != release);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.audit.lost.clone_from(&self.lost);
+            keeper.director.handle_executables(self.artifacts.clone());
+        }
+        self.drain()
+    }
+
+    /// It is there again, and workers of it can be started.
+    pub(super) fn return_executable(&mut self, release: ReleaseId) -> Result<(), String> {
+        self.upload(release)?;
+        self.keep_workers();
+        self.drain()
+    }
+
+    /// Whether nobody can run a room of that need: no worker does, and none can be started.
+    pub(super) fn is_stranded(&self, need: &Resting) -> bool {
+        let common = self.workers.values().filter(|worker| worker.berth == Berth::Common);
+        let mut able = self.artifacts.iter().copied().chain(common.map(|worker| worker.release));
+        !able.any(|release| reads(release, need))
     }
 
     fn cannot_be_read(&mut self) -> bool {
@@ -123,13 +150,14 @@ impl World {
     /// What rooms in memory and at rest need.
     fn all_needs(&self) -> BTreeSet<Resting> {
         let rooms = self.keeper.iter().flat_map(|keeper| keeper.rooms(self.now));
-        let awake = rooms.filter_map(|facts| facts.image).map(|image| Resting {
-            kind: image.kind.clone(),
-            version: image.version,
-            release: image.release,
-        });
+        let awake = rooms.filter_map(|facts| facts.image).map(need_of);
         awake.chain(self.store.rests()).collect()
     }
+}
+
+/// What a release has to read to run the room.
+pub(super) fn need_of(image: &Image) -> Resting {
+    Resting { kind: image.kind.clone(), version: image.version, release: image.release }
 }
 
 /// Whether a release can open a room: one that it wrote, and one of a version that it reads.
