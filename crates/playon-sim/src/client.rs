@@ -9,9 +9,10 @@ use playon_types::gate::{Close, Mode, Push, Welcome, Who};
 use playon_types::ids::{ConnId, Generation, History, RoomId, SecretHash, SessionId};
 use playon_types::time::Time;
 
+use crate::batch::FAREWELL;
 use crate::game::link;
 use crate::keeper::limits;
-use crate::worker::{FAREWELL, SEAT_HOLD};
+use crate::worker::SEAT_HOLD;
 use crate::world::RoomKind;
 
 /// What a player knows.

@@ -5,6 +5,7 @@
 //! The invariants are numbered as in `docs/invariants.md`.
 
 pub mod audit;
+pub mod batch;
 pub mod client;
 pub mod coverage;
 pub mod decisions;
