@@ -127,13 +127,15 @@ impl Blame {
         if !self.residue.has_run(now) || !self.unexplained(now, limits) {
             return;
         }
-        let splits = self.residue.narrow_down();
+        // Who was alone, or is detained for something else, is no suspect: what another process dies of does not free it.
         let others = matches!(self.confinement, Confinement::Free | Confinement::Suspected(_));
-        if others && splits < SPLITS_MAX {
-            self.confinement = Confinement::Suspected(lot(splits));
-            timers.set(Timer::Quarantine, now + limits.quarantine);
-        } else {
-            self.quarantine(now + limits.quarantine, timers);
+        let splits = others.then(|| self.residue.narrow_down());
+        match splits.filter(|splits| *splits < SPLITS_MAX) {
+            Some(splits) => {
+                self.confinement = Confinement::Suspected(lot(splits));
+                timers.set(Timer::Quarantine, now + limits.quarantine);
+            }
+            None => self.quarantine(now + limits.quarantine, timers),
         }
     }
 

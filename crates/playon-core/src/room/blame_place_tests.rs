@@ -74,6 +74,22 @@ fn who_was_elsewhere_is_freed_once_if_it_was_for_that_that_it_lived_apart() {
     assert!(!blame.was_elsewhere(&mut timers));
 }
 
+#[test]
+fn who_is_detained_for_something_else_is_not_freed_by_what_another_process_dies_of() {
+    let mut timers = Timers::default();
+    let mut blame = Blame::new();
+    fail(&mut blame, FaultDamage::Process);
+    fail(&mut blame, FaultDamage::Process);
+    clears(&mut blame);
+    assert_eq!(blame.confinement().berth(), Some(Berth::Quarantine));
+    blame.has_run(NOW);
+    for _ in 0..3 {
+        blame.left_behind(when(&mut timers), |_| panic!("it is not among the others"));
+        assert!(!blame.was_elsewhere(&mut timers));
+        assert_eq!(blame.confinement().berth(), Some(Berth::Quarantine));
+    }
+}
+
 /// Deaths at nothing, a second apart, of whatever process the guilty room is in just then. Gives how many the common one has
 /// suffered, and after how many the guilty room was alone.
 fn deaths(rooms: u64, guilty: u64) -> (usize, usize) {

@@ -119,3 +119,37 @@ fn a_suspect_that_was_not_there_when_it_happened_again_goes_back_at_once() {
     assert!(matches!(sent.as_slice(), [ToWorker::Open { .. }]), "{sent:?}");
     assert!(matches!(bench.sent_to(apart).as_slice(), [ToWorker::Retire { .. }]));
 }
+
+/// Twice in a row the process dies while it runs the room, which passes when it is tried: it is detained for that.
+fn quarantined() -> (Bench, WorkerId) {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    let mut common = ONE;
+    let trial = bench.old_worker_up(20, Berth::Trial(0));
+    for n in 1..=2 {
+        bench.input(1, n);
+        let end = WorkerEnd { ended: Ended::ByItself, turns: None, how: String::new() };
+        bench.worker_ends(common, &end);
+        obey(&mut bench, trial);
+        common = bench.old_worker_up(30 + n, Berth::Common);
+        obey(&mut bench, common);
+        obey(&mut bench, trial);
+    }
+    let apart = bench.old_worker_up(40, Berth::Quarantine);
+    obey(&mut bench, apart);
+    (bench, apart)
+}
+
+#[test]
+fn what_another_process_dies_of_frees_no_room_that_is_detained_for_something_else() {
+    let (mut bench, apart) = quarantined();
+    let soon = Span::millis(40);
+    assert_eq!(dies_after(&mut bench, apart, 3, soon), None, "it stays where it is");
+    let apart = bench.old_worker_up(41, Berth::Quarantine);
+    obey(&mut bench, apart);
+    let other = bench.old_worker_up(42, Berth::Common);
+    let end = WorkerEnd { ended: Ended::ByItself, turns: Some(Vec::new()), how: String::new() };
+    bench.worker_ends(other, &end);
+    bench.input(1, 4);
+    let sent = bench.sent_to(apart);
+    assert!(matches!(sent.as_slice(), [ToWorker::Deliver(_)]), "it plays on there: {sent:?}");
+}
