@@ -256,6 +256,12 @@ impl StoreModel {
                 }
             }
             self.check_order(&stands)?;
+            for write in &writes {
+                if let Write::Delete(room) = write {
+                    // Whether or not its keeper lives to be told.
+                    self.promised.remove(room);
+                }
+            }
             return Ok(writes.iter().map(Write::outcome).collect());
         }
     }
