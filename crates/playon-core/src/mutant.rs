@@ -131,6 +131,10 @@ mutants! {
     TrialInCommon "trial-in-common",
     /// A copy that took a process down is opened among the other rooms again.
     CopiesAmongOthers "copies-among-others",
+    /// What rooms have left behind in threads, of which processes die when no room is at anything, is never held against any.
+    ThreadsUnheeded "threads-unheeded",
+    /// Rooms of which one has left behind what takes processes down are run in one process, and not split.
+    SuspectsTogether "suspects-together",
     /// Every room that a lost worker had is held to have caused it.
     AllSuspects "all-suspects",
     /// An input that was set aside is told as applied.

@@ -115,6 +115,8 @@ pub struct Options {
     pub rollback: u64,
     /// A release that is shipped cannot run a batch of some room: it panics, or the process ends. Per hundred deploys.
     pub doom: u64,
+    /// From some moment on a room leaves threads behind that end processes.
+    pub threads: u64,
     /// Releases that may be shipped: 3, or without the last.
     pub releases: u64,
     /// Executables that are kept, unless more are in use.
@@ -269,6 +271,7 @@ impl Options {
             gather: some(80),
             watch: some(20),
             shards: shards_of(seed),
+            threads: threads_of(seed),
             lag: some(5),
             disorder: some(60),
             digest: false,
@@ -283,6 +286,14 @@ const fn shards_of(seed: u64) -> u16 {
         0 => 2,
         1 => 3,
         _ => 1,
+    }
+}
+
+/// With every sixth seed some room begins to leave threads behind soon.
+const fn threads_of(seed: u64) -> u64 {
+    match playon_types::rng::mix(seed ^ 0x7d5) % 6 {
+        0 => 20,
+        _ => 0,
     }
 }
 

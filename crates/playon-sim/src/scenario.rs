@@ -10,6 +10,7 @@
 //! doom r0 on R2 panics      from now on R2 cannot run a batch of the room; `dies`: the process ends; `hangs`: it does not come back
 //! doom copies of r0 on R2 dies   the same, when it opens what another release wrote of the room, or writes an older version
 //! doom showing of r0 on R2 dies  the same, when it shows the room to spectators
+//! threads of r0              from now on each batch of the room leaves one behind that ends the process a while later, whatever runs then
 //! watch r0                   somebody looks at it, for a while
 //! until r0 Switching         runs until the room is there, for at most 20 s; places as in `playon_core::facts`
 //! until r0 on R2             runs until the room's last commit is of that release
@@ -70,6 +71,8 @@ pub enum ScenarioStep {
     Rollback,
     /// A release cannot run a room.
     Doom(u8, u8, Doom),
+    /// A room leaves threads behind that end processes.
+    Threads(u8),
     /// Somebody looks at a room.
     Watch(u8),
     /// Until a room is somewhere.
@@ -208,6 +211,7 @@ fn parse(words: &[&str]) -> Result<ScenarioStep, String> {
             let doom = Doom { at: FailingTask::Show, deed: find_deed(what)? };
             ScenarioStep::Doom(number(release, 'R')?, number(room, 'r')?, doom)
         }
+        ["threads", "of", room] => ScenarioStep::Threads(number(room, 'r')?),
         ["watch", room] => ScenarioStep::Watch(number(room, 'r')?),
         ["until", "deploy", phase] => ScenarioStep::UntilDeploy(deploy_phase(phase)?),
         ["until", "player", player, "welcomed"] => ScenarioStep::UntilWelcomed(count(player)?),

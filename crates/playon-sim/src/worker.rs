@@ -1,6 +1,6 @@
 //! The model of a worker process: it does what it is told, late, and may die at any moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use playon_core::fleet::Berth;
@@ -110,6 +110,12 @@ pub struct Worker {
     pub lie: u64,
     /// Rooms of which no batch can be run, or no copy made: the game panics, or the process ends.
     pub doomed: BTreeMap<RoomId, Doom>,
+    /// Rooms of which each batch leaves a thread behind that ends the process a while later.
+    pub threads: BTreeSet<RoomId>,
+    /// The room that has just left one behind, until somebody takes note.
+    pub left: Option<RoomId>,
+    /// One of them is going to end the process.
+    pub doomed_by: Option<RoomId>,
     /// The room to which it last gave a wrong hash, until somebody takes note.
     pub lied: Option<RoomId>,
     /// What the owner did that no worker should see.
@@ -136,6 +142,9 @@ impl Worker {
             bad_copy: 0,
             lie: 0,
             doomed: BTreeMap::new(),
+            threads: BTreeSet::new(),
+            left: None,
+            doomed_by: None,
             lied: None,
             wronged: None,
             ghosts: BTreeMap::new(),
@@ -196,6 +205,8 @@ impl Worker {
     pub fn mend(&mut self) {
         (self.panic, self.cursed, self.bad_copy, self.lie) = (0, 0, 0, 0);
         self.doomed.clear();
+        self.threads.clear();
+        self.doomed_by = None;
     }
 
     /// How the game fails on the message, if it does.
@@ -473,6 +484,9 @@ impl Worker {
             return self.fault(deliver.room, deliver.attempt, Stage::Deliver, "no such room");
         };
         let mut commit = commit(deliver, object);
+        if self.threads.contains(&deliver.room) {
+            self.left = Some(deliver.room);
+        }
         if rng.below(1_000) < self.lie {
             commit.hash ^= 1;
             self.lied = Some(deliver.room);

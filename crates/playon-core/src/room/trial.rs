@@ -115,9 +115,13 @@ impl Room {
                 self.batch_failed(env, now, Some(inflight), FaultDamage::Process, why);
             }
             inflight => {
-                if end.is_unexplained() {
+                if end.is_unexplained() && !broken(Mutant::ThreadsUnheeded) {
                     let when = (now, &env.limits, &mut self.timers);
-                    let lot = |splits| [Half::First, Half::Second][id.mix(splits) as usize & 1];
+                    let lot = |splits| match id.mix(splits) & 1 {
+                        0 => Half::First,
+                        _ if broken(Mutant::SuspectsTogether) => Half::First,
+                        _ => Half::Second,
+                    };
                     self.blame.left_behind(when, lot);
                 }
                 inflight.into_iter().for_each(|inflight| self.requeue(inflight));

@@ -218,9 +218,14 @@ impl Audit {
                 book.lies = 0;
                 Ok(())
             }
-            // It may have been the process, so it is tried where nobody has been.
-            Report::Fault { room, reason, .. } if reason.words().contains("panicked") => {
-                self.suspected.insert(*room);
+            Report::Fault { room, reason, count, .. } => {
+                if *count > 0 {
+                    self.suffered.begin_anew();
+                }
+                // It may have been the process, so it is tried where nobody has been.
+                if reason.words().contains("panicked") {
+                    self.suspected.insert(*room);
+                }
                 Ok(())
             }
             Report::Unsound { room, what } => Err(format!("{room} is unsound: {what}")),
@@ -237,6 +242,7 @@ impl Audit {
                 Err(format!("I7: {what:?} of {room} was set aside without cause"))
             }
             Report::Moved { deploy, room, .. } => {
+                self.suffered.begin_anew();
                 // What was known about it was known of other code.
                 self.costly.retain(|(costly, _)| costly != room);
                 self.moved(*room, *deploy)
@@ -246,6 +252,7 @@ impl Audit {
                 Ok(())
             }
             Report::Gone { room, .. } | Report::Halted { room, .. } => {
+                self.suffered.begin_anew();
                 self.costly.retain(|(costly, _)| costly != room);
                 Ok(())
             }

@@ -9,6 +9,8 @@ mod handoff;
 mod players;
 mod sides;
 mod steps;
+mod suffered;
+mod threads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +30,7 @@ use playon_types::time::{RoomTime, Span, Time, WallTime};
 
 pub use deploys::{PROBATION, WatchedRelease};
 use sides::Side;
+use suffered::Suffered;
 
 use crate::coverage::Coverage;
 use crate::deeds::Copying;
@@ -52,6 +55,8 @@ struct Book {
     on: Vec<WorkerId>,
     clock: RoomTime,
     seq: Seq,
+    /// When it last came a commit further.
+    ran_at: Option<Time>,
     seats: BTreeMap<SessionId, Seating>,
     /// It was read back with a loss.
     torn: bool,
@@ -145,6 +150,8 @@ pub struct Audit {
     on_trial: BTreeSet<RoomId>,
     /// How often a batch of the room failed through no fault of the game: its process was killed, or its worker lied.
     bad_luck: BTreeMap<RoomId, u32>,
+    /// What threads that a room has left behind cost others.
+    suffered: Suffered,
     limits: Limits,
     bounds: ApplyBounds,
     /// As of the last step.
@@ -202,6 +209,7 @@ impl Audit {
             late_copies: BTreeSet::new(),
             on_trial: BTreeSet::new(),
             bad_luck: BTreeMap::new(),
+            suffered: Suffered::default(),
             bounds: ApplyBounds::from(&limits),
             limits,
             coverage: Coverage::default(),
@@ -254,6 +262,7 @@ impl Audit {
     pub fn mended(&mut self) {
         self.costly.clear();
         self.costly_copies.clear();
+        self.suffered.begin_anew();
     }
 
     /// The game's code in the room takes its worker down; perhaps at a copy of it.

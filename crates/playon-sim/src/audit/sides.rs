@@ -18,6 +18,8 @@ pub(super) struct Side {
     lost: u64,
     /// Workers that the game's code has taken down.
     brought_down: BTreeSet<WorkerId>,
+    /// Workers that die of what a room has left behind in a thread.
+    by_thread: BTreeSet<WorkerId>,
     /// How many rooms may be opened at a time after this step, as a worker has gone that was to open some.
     window_max: Option<usize>,
     /// The workers that only this shard's rooms are tried in: from this number to the next.
@@ -31,6 +33,7 @@ impl Side {
             berths: BTreeMap::new(),
             lost: 0,
             brought_down: BTreeSet::new(),
+            by_thread: BTreeSet::new(),
             window_max: None,
             lanes: (shard * each, shard * each + limits.trials_max),
         }
@@ -39,6 +42,11 @@ impl Side {
     /// The game's code takes a worker down.
     pub(super) fn bring_down(&mut self, worker: WorkerId) {
         self.brought_down.insert(worker);
+    }
+
+    /// A worker dies of what a room has left behind in a thread.
+    pub(super) fn die_of_thread(&mut self, worker: WorkerId) {
+        self.by_thread.insert(worker);
     }
 
     /// Common workers lost at something of a room.
@@ -141,6 +149,11 @@ impl Audit {
                 costly.known = costly.known.or(last);
             }
         }
+        if !self.sides[usize::from(shard)].by_thread.remove(&worker)
+            && end.ended != Ended::Dismissed
+        {
+            self.suffered.begin_anew();
+        }
         if end.ended == Ended::Spoiled {
             // Whoever hung in it meanwhile is not known for it.
             let there = self.rooms.iter().filter(|(_, book)| book.on.contains(&worker));
@@ -149,6 +162,7 @@ impl Audit {
                 None => there.map(|(room, _)| *room).collect(),
             };
             self.costly.retain(|(room, _)| !hung.contains(room));
+            self.costly_copies.retain(|_, costly| costly.worker != worker);
         }
         let side = &mut self.sides[usize::from(shard)];
         let at: Vec<RoomId> = match &end.turns {

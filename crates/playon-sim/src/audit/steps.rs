@@ -171,6 +171,9 @@ impl Audit {
             if image.seq < book.seq {
                 return Err(format!("I14: {room} went back from {} to {}", book.seq, image.seq));
             }
+            if image.seq > book.seq {
+                book.ran_at = Some(now);
+            }
             book.seq = image.seq;
         }
         let seats: BTreeMap<_, _> = facts.sessions.iter().map(|(id, s, _)| (*id, *s)).collect();

@@ -77,6 +77,7 @@ impl World {
         if options.expire > 0 && per(&mut self.rng, options.expire) {
             self.expire_room()?;
         }
+        self.litter();
         if per(&mut self.rng, options.deploy) {
             self.deploy()?;
         }

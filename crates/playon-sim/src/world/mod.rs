@@ -12,6 +12,7 @@ mod sockets;
 mod stops;
 mod storing;
 mod summary;
+mod threads;
 mod trace;
 mod upkeep;
 mod watchers;
@@ -128,6 +129,8 @@ enum WorldEvent {
     Empty,
     /// A keeper that stops has taken too long.
     StopLate,
+    /// A worker dies of what a room has left behind in a thread.
+    Thread(WorkerId, RoomId),
     /// A worker dies, or the keeper.
     Strike(Option<WorkerId>),
     /// Not bound to a life of the keeper.
@@ -183,6 +186,8 @@ pub struct World {
     spoilt: BTreeSet<ReleaseId>,
     /// Batches that releases cannot run, and copies that they cannot make.
     doomed: BTreeMap<ReleaseId, BTreeMap<RoomId, Doom>>,
+    /// The room that leaves threads behind which end processes.
+    litterer: Option<RoomId>,
     /// Rooms that a release could not run or copy at some time, whatever it fails at now.
     unrunnable: BTreeSet<RoomId>,
     /// Executables that are stored, the one that was shipped longest ago first.
@@ -244,6 +249,7 @@ impl World {
             stalled_until: Time(0),
             spoilt: BTreeSet::new(),
             doomed: BTreeMap::new(),
+            litterer: None,
             unrunnable: BTreeSet::new(),
             artifacts: vec![RELEASES[0]],
             lost: BTreeSet::new(),
@@ -353,6 +359,7 @@ impl World {
                 self.summary.worker_crashes += 1;
                 self.kill_worker(id, Ended::ByItself);
             }
+            WorldEvent::Thread(id, room) => return self.thread_ends(id, room),
             WorldEvent::Connect(index) => return self.connect(index),
             WorldEvent::Act(index) => return self.act(index),
             WorldEvent::ToClient(message) => return self.tell_client(message),

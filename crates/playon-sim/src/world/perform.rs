@@ -53,6 +53,7 @@ impl World {
             | ScenarioStep::UntilOn(..)
             | ScenarioStep::UntilDeploy(_)
             | ScenarioStep::UntilWelcomed(_) => return self.wait_for(step),
+            ScenarioStep::Threads(room) => self.leave_threads(room_id(u64::from(*room))),
             ScenarioStep::Watch(room) => return self.watch_room(room_id(u64::from(*room))),
             ScenarioStep::Stall(time) => self.stalled_until = self.now + *time,
             ScenarioStep::KillWorker(of, room) => {

@@ -28,7 +28,8 @@ impl World {
         keeper.audit.watched = self.watched.take().map(WatchedRelease::resumed);
         keeper.audit.lost.clone_from(&self.lost);
         keeper.audit.poison = self.poison.clone();
-        keeper.audit.panics = self.options.panic > 0 || !self.doomed.is_empty();
+        keeper.audit.panics =
+            self.options.panic > 0 || !self.doomed.is_empty() || self.litterer.is_some();
         keeper.audit.cursed = self.options.cursed > 0;
         keeper.audit.manners = self.options.manners;
         for (release, kinds) in &self.store.declared {
@@ -129,6 +130,7 @@ impl World {
             if self.spoilt.contains(&release) {
                 worker.bad_copy = 100;
             }
+            worker.threads.extend(self.litterer);
             worker.doomed = self.doomed.get(&release).cloned().unwrap_or_default();
         }
         self.workers.insert(id, worker);
@@ -218,6 +220,8 @@ impl World {
         if let Some(wrong) = worker.wronged.take() {
             return Err(wrong);
         }
+        self.note_thread(id);
+        let Some(worker) = self.workers.get_mut(&id) else { return Ok(()) };
         if let (Some(room), Some(keeper)) = (worker.lied.take(), &mut self.keeper) {
             keeper.audit.lie(room);
         }

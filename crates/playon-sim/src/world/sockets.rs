@@ -127,7 +127,9 @@ impl World {
                 let over = self.lives.over(client.room, client.seat.map(|seat| seat.session));
                 let knows = Circumstances {
                     over,
-                    panics: self.options.panic + self.options.cursed > 0 || !self.doomed.is_empty(),
+                    panics: self.options.panic + self.options.cursed > 0
+                        || !self.doomed.is_empty()
+                        || self.litterer.is_some(),
                     damaged: self.store.was_damaged(client.room),
                     stranded: !self.lost.is_empty(),
                 };

@@ -156,6 +156,7 @@ impl Display for WorldEvent {
             Self::Ripe(conn) => write!(f, "c{} is looked at again", conn.0),
             Self::HangUp(conn) => write!(f, "c{} is noticed to be gone", conn.0),
             Self::Empty => f.write_str("the shard takes something again"),
+            Self::Thread(id, room) => write!(f, "w{} dies of a thread of {}", id.0, short(*room)),
             Self::Strike(Some(id)) => write!(f, "STRIKE w{}", id.0),
             Self::Strike(None) => f.write_str("STRIKE keeper"),
             Self::StopLate => f.write_str("the stop has taken too long"),

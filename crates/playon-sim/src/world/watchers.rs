@@ -75,7 +75,12 @@ impl World {
                 let explained = match why {
                     Close::Busy | Close::Restarting | Close::RoomEnded | Close::UnknownRoom => true,
                     Close::RoomHalted => self.store.was_damaged(room),
-                    Close::RoomFails => panics || !self.doomed.is_empty() || !self.lost.is_empty(),
+                    Close::RoomFails => {
+                        panics
+                            || !self.doomed.is_empty()
+                            || self.litterer.is_some()
+                            || !self.lost.is_empty()
+                    }
                     // It cannot be shown to spectators, or not be made; or it failed by accident each time that it was shown.
                     Close::Refused => {
                         panics
