@@ -2,8 +2,8 @@
 
 use crate::fleet::{Berth, Ended, WorkerEnd};
 use bytes::Bytes;
-use playon_types::attach::{ToWorker, Turn};
-use playon_types::ids::{Attempt, RoomId, Seq};
+use playon_types::attach::{Fault, FromWorker, Stage, ToWorker, Turn};
+use playon_types::ids::{Attempt, RoomId, Seq, WorkerId};
 
 use super::bench::{Bench, ONE, ROOM, answer, committed, turn_based};
 
@@ -93,4 +93,54 @@ fn a_room_that_was_only_being_opened_is_spared_once_more_than_one_with_inputs_th
     assert!(!opened_beside(2, true));
     assert!(opened_beside(2, false));
     assert!(!opened_beside(3, false));
+}
+
+/// Another room's turn, at which its worker dies.
+fn dies_elsewhere(bench: &mut Bench, worker: WorkerId) {
+    let turn = Turn { room: RoomId([100; 16]), attempt: Attempt(900), seq: Seq(1) };
+    let turns = Some(vec![turn]);
+    bench.worker_ends(worker, &WorkerEnd { ended: Ended::ByItself, turns, how: String::new() });
+}
+
+/// What a worker was last sent beside what it is to forget.
+fn last(bench: &mut Bench, worker: WorkerId) -> ToWorker {
+    let mut sent = bench.sent_to(worker);
+    sent.retain(|message| !matches!(message, ToWorker::Retire { .. }));
+    sent.pop().expect("something is asked of it")
+}
+
+#[test]
+fn inputs_on_trial_are_something_to_run() {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    (1..=3).for_each(|input| bench.input(1, input));
+    let first = last(&mut bench, ONE);
+    bench.worker(ONE, answer(ONE, &first, false).expect("it is answered"));
+    // Both of the others at once.
+    let batch = last(&mut bench, ONE);
+    let Turn { room, attempt, .. } = batch.turn();
+    let (stage, message) = (Stage::Deliver, "as told".to_owned());
+    bench.worker(ONE, FromWorker::Fault(Fault { room, attempt, stage, message, refusal: false }));
+    assert!(matches!(last(&mut bench, ONE), ToWorker::Open { .. }));
+    dies_elsewhere(&mut bench, ONE);
+    let common = bench.old_worker_up(21, Berth::Common);
+    let open = last(&mut bench, common);
+    bench.worker(common, answer(ONE, &open, false).expect("it is opened"));
+    let control = last(&mut bench, common);
+    assert!(matches!(&control, ToWorker::Deliver(batch) if batch.items.len() <= 1), "{control:?}");
+    dies_elsewhere(&mut bench, common);
+    let common = bench.old_worker_up(22, Berth::Common);
+    assert_eq!(bench.sent_to(common), [], "that was twice");
+    let apart = bench.old_worker_up(23, Berth::Trial(0));
+    assert!(matches!(last(&mut bench, apart), ToWorker::Open { .. }));
+}
+
+#[test]
+fn a_room_with_nothing_to_run_was_beside_nothing_however_many_die() {
+    let mut bench = Bench::with_player(&turn_based(), false);
+    let other = bench.old_worker_up(21, Berth::Common);
+    dies_elsewhere(&mut bench, ONE);
+    assert!(matches!(last(&mut bench, other), ToWorker::Open { .. }));
+    dies_elsewhere(&mut bench, other);
+    let common = bench.old_worker_up(22, Berth::Common);
+    assert!(matches!(last(&mut bench, common), ToWorker::Open { .. }));
 }

@@ -12,6 +12,7 @@ use playon_types::reason::Reason;
 use playon_types::time::Span;
 
 use super::bench::{Bench, DEPLOY, NEW, OLD, ONE, ROOM, TWO, answer, kind, prewarmed};
+use super::threads::quarantined;
 use super::{failed, moved, now};
 
 const THREE: WorkerId = WorkerId(3);
@@ -479,4 +480,20 @@ fn a_room_that_takes_its_worker_down_where_it_belongs_is_at_fault_itself() {
     let why = "PLY-0402 the worker died while it opened the room: killed by SIGABRT";
     assert_eq!(told, Some((1, why.to_owned())));
     assert_eq!(berths(&reports), Some(vec![(OLD, Berth::Trial(0))]));
+}
+
+#[test]
+fn a_detained_room_whose_copy_is_tried_apart_still_needs_the_worker_that_it_lives_in() {
+    let (mut bench, apart) = quarantined();
+    [apart, WorkerId(32)].into_iter().for_each(|worker| bench.worker_down(worker));
+    bench.move_to(NEW, true);
+    let turn = turn_of(&asked(&mut bench, TWO));
+    dies(&mut bench, TWO, vec![turn]);
+    up(&mut bench, THREE, NEW, Berth::Common);
+    bench.order(Order::Prefer(NEW));
+    bench.move_to(NEW, true);
+    let reports = bench.reports();
+    let needed = vec![(OLD, Berth::Quarantine), (NEW, Berth::Trial(0))];
+    assert_eq!(berths(&reports), Some(needed), "{reports:?}");
+    assert_eq!(asked(&mut bench, THREE), []);
 }

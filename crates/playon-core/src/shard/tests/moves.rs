@@ -4,7 +4,7 @@ use crate::effect::{AtFault, Cost, Order, Report};
 use crate::limits::Limits;
 use bytes::Bytes;
 use playon_types::attach::{Exported, Fault, FromWorker, Stage, ToWorker, Turn};
-use playon_types::ids::{DeployId, ReleaseId, Seq, WorkerId};
+use playon_types::ids::{DeployId, ReleaseId, RoomId, Seq, WorkerId};
 use playon_types::kind::{OnDeploy, Policies};
 use playon_types::time::Span;
 
@@ -518,6 +518,21 @@ fn a_worker_that_is_at_a_frozen_rooms_copy_has_its_whole_time_for_it() {
     assert!(!bench.effects.iter().any(suspect));
     bench.wait(Span::millis(200));
     assert!(bench.effects.iter().any(suspect));
+}
+
+#[test]
+fn what_the_old_worker_is_said_to_be_at_is_not_a_frozen_rooms_copy() {
+    let (mut bench, tail) = frozen();
+    let of_old = bench.shard.rooms(bench.now).flat_map(|facts| facts.posts).find(|p| p.0 == ONE);
+    let attempt = of_old.expect("it has the room").1;
+    // The new one is at the room of another shard, and says so.
+    let elsewhere = Turn { room: RoomId([7; 16]), ..tail.turn() };
+    bench.shard.handle_turn(bench.now, TWO, elsewhere);
+    bench.shard.handle_turn(bench.now, ONE, Turn { attempt, ..tail.turn() });
+    bench.wait(Limits::default().freeze_max);
+    let suspect =
+        |effect: &crate::effect::Effect| matches!(effect, crate::effect::Effect::Suspect { .. });
+    assert!(!bench.effects.iter().any(suspect), "its turn has not come");
 }
 
 #[test]

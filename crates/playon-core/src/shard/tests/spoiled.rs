@@ -212,3 +212,27 @@ fn a_room_that_waits_for_a_worker_of_its_own_goes_among_the_others_when_the_one_
         assert_eq!(opened, ended == Ended::Spoiled, "{sent:?}");
     }
 }
+
+#[test]
+fn the_end_of_a_spoiled_worker_does_not_hasten_a_room_that_waits_for_another_reason() {
+    let mut scene = Scene::with_player();
+    let bench = &mut scene.bench;
+    bench.order(Order::Startable(BTreeSet::new()));
+    bench.input(1, 1);
+    // It fails by itself, and waits a while before it is tried for the fourth time.
+    for _ in 0..8 {
+        for message in bench.sent_to(ONE) {
+            let reply = reply(&message, Panics::Batches);
+            reply.into_iter().for_each(|reply| bench.worker(ONE, reply));
+        }
+    }
+    let end = WorkerEnd { ended: Ended::Spoiled, turns: Some(Vec::new()), how: String::new() };
+    let other = bench.old_worker_up(21, Berth::Common);
+    bench.worker_ends(other, &end);
+    let opens = |bench: &mut Bench| {
+        bench.sent_to(ONE).iter().any(|message| matches!(message, ToWorker::Open { .. }))
+    };
+    assert!(!opens(bench), "its time has not come");
+    bench.wait(Limits::default().reopen_backoff_max);
+    assert!(opens(bench));
+}

@@ -121,7 +121,7 @@ fn a_suspect_that_was_not_there_when_it_happened_again_goes_back_at_once() {
 }
 
 /// Twice in a row the process dies while it runs the room, which passes when it is tried: it is detained for that.
-fn quarantined() -> (Bench, WorkerId) {
+pub(crate) fn quarantined() -> (Bench, WorkerId) {
     let mut bench = Bench::with_player(&turn_based(), false);
     let mut common = ONE;
     let trial = bench.old_worker_up(20, Berth::Trial(0));
