@@ -10,6 +10,10 @@ use super::{World, WorldEvent};
 /// be mistaken for it.
 const AFTER_MS: std::ops::Range<u64> = 60..460;
 
+/// Where each byte takes longer, in microseconds, processes do not die so: what the rooms of one that is gone wait for in the other
+/// would take longer than anything may.
+const BYTE_US_MAX: u64 = 500;
+
 impl World {
     /// From now on each batch of the room leaves something behind.
     pub(super) fn leave_threads(&mut self, room: RoomId) {
@@ -22,7 +26,8 @@ impl World {
 
     /// Somebody's game begins to, at some moment.
     pub(super) fn litter(&mut self) {
-        let may = self.options.threads > 0 && self.litterer.is_none();
+        let quick = self.options.byte_us <= BYTE_US_MAX;
+        let may = self.options.threads > 0 && self.litterer.is_none() && quick;
         if !may || self.rng.below(500) >= self.options.threads {
             return;
         }
