@@ -200,14 +200,15 @@ impl Ledger {
         if given.is_some_and(|given| given.replaces.is_none() && seq <= given.newest) {
             return Ok(());
         }
-        let jumps = given.is_some_and(|given| {
-            given.commits.iter().any(|at| seq == at.next() && *at > mark.last)
-        });
-        if mark.damaged || (seq != mark.last.next() && !jumps) {
+        let follows = |at: &Seq| seq == at.next();
+        let after_given = || given.is_some_and(|given| given.commits.iter().any(follows));
+        let goes_on = seq > mark.last && (follows(&mark.last) || after_given());
+        if mark.damaged || !goes_on {
             return Err(broken(room, seq, "has a record", mark));
         }
         mark.last = seq;
-        if mark.needs.is_none() && given.is_none_or(|given| seq > given.newest) {
+        // If a snapshot in the same batch holds it, that lets go of it.
+        if mark.needs.is_none() {
             self.set_needs(room, Some(id));
         }
         Ok(())

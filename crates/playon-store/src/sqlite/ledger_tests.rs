@@ -123,6 +123,34 @@ fn a_snapshot_lets_go_of_the_batches_before_it_unless_later_commits_came_in_thos
     assert_eq!(ledger.cut(), 14, "the first of them");
 }
 
+/// Its first commits were carried over, so it needs nothing of the log any more, until the next one comes.
+#[test]
+fn a_record_beside_a_snapshot_of_an_earlier_commit_is_needed() {
+    let mut ledger = ledger();
+    ledger.carried_over(8, &HashMap::from([(room(1), Seq(6))]), 20);
+    assert_eq!(ledger.rooms[&room(1)].needs, None);
+    let batch = Batch { records: vec![record(1, 7)], ..snapshots(&[(1, 5)]) };
+    admit(&mut ledger, 15, batch).unwrap();
+    assert_eq!(ledger.rooms[&room(1)].needs, Some(15));
+}
+
+#[test]
+fn what_breaks_a_rule_is_told_with_what_is_known_of_the_room() {
+    let told = |ledger: &mut Ledger, batch| admit(ledger, 15, batch).unwrap_err();
+    let of = |n, what: &str| format!("room {} {what}", room(n));
+    let as_of = "has a record of commit 8, but its last commit is 6 and its snapshot is of 3";
+    assert_eq!(told(&mut ledger(), records(&[(1, 8)])), of(1, as_of));
+    let new = Batch { records: vec![record(2, 4)], ..snapshots(&[(2, 2)]) };
+    let as_of = "has a record of commit 4, but its last commit is 2 and its snapshot is of 2";
+    assert_eq!(told(&mut ledger(), new), of(2, as_of));
+    let as_of = "has a snapshot of commit 2, but its last commit is 6 and its snapshot is of 3";
+    assert_eq!(told(&mut ledger(), snapshots(&[(1, 2)])), of(1, as_of));
+    let mut damaged = ledger();
+    damaged.found(room(1), FoundRoom { damaged: true, ..found(6, 3) }, None);
+    let as_of = "has a record of commit 7, but what is stored of it is damaged";
+    assert_eq!(told(&mut damaged, records(&[(1, 7)])), of(1, as_of));
+}
+
 /// A room that comes back from rest may be far ahead.
 #[test]
 fn a_record_may_follow_a_snapshot_in_the_same_batch() {
@@ -216,6 +244,12 @@ fn what_was_carried_over_is_needed_there_and_no_more_before() {
     none.carried_over(7, &HashMap::new(), 20);
     assert_eq!(needs(&none), [Some(7), Some(7), Some(7), Some(9)]);
     assert!(!none.rooms[&room(2)].carried);
+    // Who was asked for a snapshot is asked again if it was behind, and not if it needs nothing before.
+    assert_eq!(none.wanted(0), [room(1), room(2), room(4)], "nobody was asked before");
+    none.carried_over(7, &HashMap::new(), 20);
+    assert_eq!(none.wanted(0), []);
+    none.carried_over(8, &HashMap::new(), 20);
+    assert_eq!(none.wanted(0), [room(1), room(2)]);
     // Its next snapshot replaces what was carried.
     let ops = admit(&mut over, 15, snapshots(&[(2, 6)]));
     assert_eq!(ops, Ok(vec!["superseded 6".to_owned(), "snapshot 6 for Some(3)".to_owned()]));
